@@ -1,0 +1,1 @@
+"""The batch layer: every session's bars, fetched, archived, loaded and resampled."""

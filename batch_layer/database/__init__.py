@@ -1,0 +1,1 @@
+"""The database component: server, schema, stores."""

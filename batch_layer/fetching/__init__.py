@@ -1,0 +1,1 @@
+"""The fetching component: from a vendor to the database."""

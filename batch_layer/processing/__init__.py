@@ -1,0 +1,1 @@
+"""The processing component: from daily bars to bars of n sessions."""

@@ -1,0 +1,1 @@
+"""Edges on AWS Batch."""

@@ -1,0 +1,1 @@
+"""Clients of the world outside: providers of bars, the archive."""

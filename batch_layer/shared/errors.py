@@ -1,0 +1,109 @@
+"""Every error Condvest raises on purpose.
+
+::
+
+    BatchLayerError
+    ├── TransientError                  the same call may succeed later
+    │   ├── DatabaseUnavailable         no server answers, or the connection was lost
+    │   └── VendorUnavailable           a vendor answered with a passing failure, or not at all
+    └── PermanentError                  the same call will fail again until somebody acts
+        ├── SettingsError               a setting has a value it cannot have
+        ├── UsageError                  a command or function was asked for what it cannot mean
+        ├── InputError                  a file or payload cannot be read as what it should be
+        ├── VendorRefused               a vendor will not serve this: key, plan, or its own rules
+        ├── ArchiveError                the archive cannot keep or give back a payload
+        ├── CalendarChanged             the calendar library no longer agrees with stored sessions
+        ├── NotASession                 a date is no session of the exchange
+        ├── UnknownSymbol               a symbol that no instrument has carried
+        ├── UnorderedSessions           sessions do not ascend where they must
+        └── DatabaseError               the database refused
+            ├── DatabaseReadOnly        it takes no writes
+            ├── DatabaseFull            no room on its disk
+            ├── SchemaTooNew            the database was migrated by a later version
+            ├── SchemaTooOld            the database waits for a migration
+            └── MigrationEdited         an applied migration's text is no longer what was applied
+
+A message names the symbol, the session or the bound concerned, and says what to do.
+"""
+
+from __future__ import annotations
+
+
+class BatchLayerError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class TransientError(BatchLayerError):
+    """The same call may succeed later."""
+
+
+class PermanentError(BatchLayerError):
+    """The same call will fail again until somebody acts."""
+
+
+class DatabaseUnavailable(TransientError):
+    """No server answers, or the connection was lost."""
+
+
+class VendorUnavailable(TransientError):
+    """A vendor answered with a passing failure, or not at all."""
+
+
+class SettingsError(PermanentError):
+    """A setting has a value it cannot have."""
+
+
+class UsageError(PermanentError):
+    """A command or function was asked for what it cannot mean."""
+
+
+class InputError(PermanentError):
+    """A file or payload cannot be read as what it should be."""
+
+
+class VendorRefused(PermanentError):
+    """A vendor will not serve this: key, plan, or its own rules."""
+
+
+class ArchiveError(PermanentError):
+    """The archive cannot keep or give back a payload."""
+
+
+class CalendarChanged(PermanentError):
+    """The calendar library no longer agrees with the sessions stored."""
+
+
+class NotASession(PermanentError):
+    """A date is no session of the exchange."""
+
+
+class UnknownSymbol(PermanentError):
+    """A symbol that no instrument has carried."""
+
+
+class UnorderedSessions(PermanentError):
+    """Sessions do not ascend where they must."""
+
+
+class DatabaseError(PermanentError):
+    """The database refused."""
+
+
+class DatabaseReadOnly(DatabaseError):
+    """The database takes no writes."""
+
+
+class DatabaseFull(DatabaseError):
+    """The database has no room on its disk."""
+
+
+class SchemaTooNew(DatabaseError):
+    """The database was migrated by a later version of Condvest."""
+
+
+class SchemaTooOld(DatabaseError):
+    """The database waits for a migration."""
+
+
+class MigrationEdited(DatabaseError):
+    """The text of an applied migration is no longer what was applied."""

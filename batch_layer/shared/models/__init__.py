@@ -1,0 +1,1 @@
+"""The vocabulary as frozen, typed columns: sessions, bars, corporate actions, payloads."""

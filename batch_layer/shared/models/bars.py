@@ -1,0 +1,97 @@
+"""Daily bars and bars of n sessions, as columns.
+
+Prices are in the quote currency, volume in shares (fractions occur), vwap is the volume-weighted mean
+price, trades the number of trades. An unknown vwap is NaN, an unknown number of trades UNKNOWN_TRADES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Int16s = npt.NDArray[np.int16]
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+UNKNOWN_TRADES = -1
+"""Stands for a number of trades that the provider does not give."""
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Arrays of one length, one row across them. Subclasses name and document the columns."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice) -> Self:
+        """Return the rows chosen by a mask, by positions or by a slice."""
+        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the rows of all parts, one after the other. There must be at least one part."""
+        return cls(
+            **{
+                field.name: np.concatenate([getattr(part, field.name) for part in parts])
+                for field in fields(cls)
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DailyBars(Columns):
+    """Daily bars as traded, one row an instrument and session.
+
+    Attributes:
+        instrument_id: int32.
+        ordinal: int32, the session's ordinal.
+        open, high, low, close: float64, as traded (unadjusted).
+        volume: float64, shares.
+        vwap: float64, NaN where unknown.
+        trades: int64, UNKNOWN_TRADES where unknown.
+    """
+
+    instrument_id: Int32s
+    ordinal: Int32s
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    vwap: Floats
+    trades: Int64s
+
+
+@dataclass(frozen=True, eq=False)
+class Bars(Columns):
+    """Bars of n sessions, one row an instrument and window; n is kept beside, not in a column.
+
+    Attributes:
+        instrument_id: int32.
+        window: int32, number of the window: the sessions with ordinal // n == window.
+        open, high, low, close: float64, on the split basis of the window's end.
+        volume: float64, shares on the same basis.
+        vwap: float64, NaN where unknown for any session with volume.
+        trades: int64, UNKNOWN_TRADES where unknown for any session.
+        sessions: int16, how many daily bars went in.
+        is_complete: bool, whether the window's last session has been loaded.
+    """
+
+    instrument_id: Int32s
+    window: Int32s
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    vwap: Floats
+    trades: Int64s
+    sessions: Int16s
+    is_complete: Bools

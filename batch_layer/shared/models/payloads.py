@@ -1,0 +1,143 @@
+"""What a provider answers, and the rows read from it before any check."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from batch_layer.shared.models.bars import Columns, Floats, Int64s
+
+Dataset = Literal["daily_bars", "splits", "dividends"]
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One answer of a provider: its bytes, unaltered, and what is known about them.
+
+    Attributes:
+        provider: the provider's name, as in the ledger.
+        dataset: what the bytes hold.
+        content: the bytes as they came (a ``.gz`` file stays compressed).
+        media: how to read them: ``csv``, ``csv.gz``, ``parquet``, ``json``.
+        first_session, last_session: the sessions asked for, inclusive; None when the bytes alone say
+            (an imported file).
+        fetched_at: when they came, an aware UTC datetime.
+        is_whole: True if the answer claims every instrument of its sessions (a vendor's grouped
+            answer): then a row that is gone is a withdrawal and a low count makes the session partial.
+            False for an imported file, which may hold any part of the market.
+        name: where they came from, for messages: a file's path, an endpoint. Holds no secret.
+    """
+
+    provider: str
+    dataset: Dataset
+    content: bytes = field(repr=False)
+    media: str
+    first_session: dt.date | None
+    last_session: dt.date | None
+    fetched_at: dt.datetime
+    is_whole: bool
+    name: str
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content, hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class BarRows(Columns):
+    """Daily bars as a provider gave them, before any check and before symbols are identified.
+
+    Attributes:
+        line: int64, where the row stands in the payload: the line of a text file (the header is line
+            1), the row number from 1 elsewhere.
+        symbol: object array of str, as given, surrounding white space removed.
+        session: datetime64[D], NaT where missing or unreadable.
+        open, high, low, close, volume, vwap: float64, NaN where missing or unreadable.
+        trades: int64, UNKNOWN_TRADES where missing.
+    """
+
+    line: Int64s
+    symbol: npt.NDArray[np.object_]
+    session: npt.NDArray[np.datetime64]
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    vwap: Floats
+    trades: Int64s
+
+
+@dataclass(frozen=True, eq=False)
+class SplitRows(Columns):
+    """Splits as a provider gave them. Columns as BarRows; ``ex_date`` datetime64[D]."""
+
+    line: Int64s
+    symbol: npt.NDArray[np.object_]
+    ex_date: npt.NDArray[np.datetime64]
+    split_from: Floats
+    split_to: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class DividendRows(Columns):
+    """Cash dividends as a provider gave them, ``cash_amount`` per share in the quote currency."""
+
+    line: Int64s
+    symbol: npt.NDArray[np.object_]
+    ex_date: npt.NDArray[np.datetime64]
+    cash_amount: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """What was read from a payload.
+
+    Attributes:
+        rows: the rows, in the payload's order.
+        faults: for each row (by position) that could not be read in full, what and why, for example
+            ``"open: 'abc' is not a number"``.
+        source: the same rows as they were given, all columns as text, for the record of refused rows.
+    """
+
+    rows: BarRows | SplitRows | DividendRows
+    faults: Mapping[int, str]
+    source: pa.Table
+
+
+class Provider(Protocol):
+    """Where daily bars and corporate actions come from."""
+
+    name: str
+
+    def coverage(self, last_closed: dt.date) -> tuple[dt.date, dt.date]:
+        """Return the first and last session (inclusive) that can be asked for.
+
+        ``last_closed`` is the last session that the exchange has closed.
+        """
+        ...
+
+    def fetch(self, sessions: Sequence[dt.date]) -> Sequence[Payload]:
+        """Return the answers that together hold the daily bars of ``sessions`` (ascending)."""
+        ...
+
+    def corporate_actions(self) -> Sequence[Payload]:
+        """Return the answers that hold the splits and dividends of the provider's instruments."""
+        ...
+
+    def parse(self, payload: Payload) -> Parsed:
+        """Read a payload of this provider; pure.
+
+        Raises:
+            InputError: the bytes are not what the payload should hold.
+        """
+        ...

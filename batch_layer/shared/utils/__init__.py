@@ -1,0 +1,1 @@
+"""Small tools in three topics: calendar, retry, logging."""

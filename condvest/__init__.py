@@ -1,0 +1,1 @@
+"""Condvest: a whole market's daily prices, kept ready for backtesting."""
