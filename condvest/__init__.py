@@ -1,1 +1,11 @@
-"""Condvest: a whole market's daily prices, kept ready for backtesting."""
+"""Condvest: a whole market's daily prices, kept ready for backtesting.
+
+>>> import condvest
+>>> table = condvest.bars("AAPL", interval=13)  # doctest: +SKIP
+"""
+
+from batch_layer.shared.errors import BatchLayerError
+from batch_layer.shared.settings import INTERVALS, Settings
+from condvest.api import bars
+
+__all__ = ["INTERVALS", "BatchLayerError", "Settings", "bars"]

@@ -1,1 +1,75 @@
-"""The command line."""
+"""The command line: a thin skin over the library.
+
+Messages and progress go to standard error, data to standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from batch_layer.shared.errors import BatchLayerError, PermanentError, UsageError
+from condvest.cli import database, jobs, reading
+from condvest.cli.context import Cli
+from condvest.cli.output import message
+
+DONE, FAILED, WRONG_USAGE, NEEDS_ATTENTION = 0, 1, 2, 3
+
+_EPILOG = """
+\b
+Exit codes:
+  0  done
+  1  failed; the message says what to do
+  2  wrong usage
+  3  done, but a session is partial or rows were refused
+\b
+Settings, from the environment:
+  CONDVEST_HOME          the embedded database and the archive (default: the user's data directory)
+  CONDVEST_DATABASE_URL  another PostgreSQL, 14 or later, in place of the embedded one
+  CONDVEST_POSTGRES_BIN  binaries for the embedded server, in place of those that are installed
+"""
+
+
+@click.group(
+    epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option("--database-url", metavar="URL", help="PostgreSQL to use; before CONDVEST_DATABASE_URL.")
+@click.option("--home", metavar="DIR", help="Where the database and the archive lie; before CONDVEST_HOME.")
+@click.version_option(package_name="condvest")
+@click.pass_context
+def condvest(context: click.Context, database_url: str | None, home: str | None) -> None:
+    """Keep a stock market's daily prices ready for backtesting.
+
+    Begin with: condvest demo
+    """
+    context.obj = Cli.of(os.environ, database_url=database_url, home=home)
+
+
+for command in (*jobs.COMMANDS, *reading.COMMANDS, *database.COMMANDS):
+    condvest.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        condvest(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        message("stopped; what was finished is stored, run the command again to go on")
+        sys.exit(FAILED)
+    except UsageError as error:
+        message(f"error: {error}")
+        sys.exit(WRONG_USAGE)
+    except BatchLayerError as error:
+        message(f"error: {error}" + ("" if isinstance(error, PermanentError) else " (try again)"))
+        sys.exit(FAILED)
+    except BrokenPipeError:
+        # The reader of standard output has gone (condvest bars | head); nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol
@@ -105,7 +105,8 @@ class Parsed:
     Attributes:
         rows: the rows, in the payload's order.
         faults: for each row (by position) that could not be read in full, what and why, for example
-            ``"open: 'abc' is not a number"``.
+            ``"open: 'abc' is not a number"``. An absent required value is exactly ``"<column>: missing"``;
+            several faults of a row are joined by ``"; "``.
         source: the same rows as they were given, all columns as text, for the record of refused rows.
     """
 
@@ -126,12 +127,12 @@ class Provider(Protocol):
         """
         ...
 
-    def fetch(self, sessions: Sequence[dt.date]) -> Sequence[Payload]:
-        """Return the answers that together hold the daily bars of ``sessions`` (ascending)."""
+    def fetch(self, sessions: Sequence[dt.date]) -> Iterable[Payload]:
+        """Yield the answers that together hold the daily bars of ``sessions`` (ascending), as they come."""
         ...
 
-    def corporate_actions(self) -> Sequence[Payload]:
-        """Return the answers that hold the splits and dividends of the provider's instruments."""
+    def corporate_actions(self) -> Iterable[Payload]:
+        """Yield the answers that hold the splits and dividends of the provider's instruments."""
         ...
 
     def parse(self, payload: Payload) -> Parsed:

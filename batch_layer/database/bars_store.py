@@ -1,0 +1,73 @@
+"""Bars of n sessions, in the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from psycopg import sql
+
+from batch_layer.database.binary_copy import Column, copy_in, copy_out, select_list
+from batch_layer.database.connection import Connection
+from batch_layer.database.keyed_store import PRICE_COLUMNS
+from batch_layer.shared.models.bars import Bars
+from batch_layer.shared.models.spans import Spans
+
+BAR_COLUMNS = (
+    Column("instrument_id", "int4"),
+    Column("window", "int4"),
+    *PRICE_COLUMNS,
+    Column("sessions", "int2"),
+    Column("is_complete", "bool"),
+)
+
+
+def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
+    """Return the stored bars of an interval within spans of windows, in the spans' order.
+
+    Args:
+        connection: in a transaction.
+        interval: number of sessions a bar.
+        spans: windows by instrument; must not overlap.
+    """
+    table = _table(interval)
+    query = sql.SQL(
+        "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
+        "WITH ORDINALITY AS span (instrument_id, first, last, place) "
+        # OFFSET 0 keeps one index range a span, whatever the planner believes about the table.
+        "CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {table}.instrument_id = span.instrument_id "
+        'AND {table}."window" BETWEEN span.first AND span.last OFFSET 0) AS {table} '
+        'ORDER BY span.place, {table}."window"'
+    ).format(columns=select_list(BAR_COLUMNS, table), table=sql.Identifier(table))
+    parameters = {name: values.tolist() for name, values in vars(spans).items()}
+    return Bars(**copy_out(connection, query, BAR_COLUMNS, parameters))
+
+
+def insert_bars(connection: Connection, interval: int, bars: Bars) -> None:
+    """Store bars none of whose keys is stored."""
+    if len(bars):
+        copy_in(connection, _table(interval), (*BAR_COLUMNS, _INTERVAL), _with_interval(bars, interval))
+
+
+def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
+    """Remove the stored bars that have the keys of ``bars``."""
+    if len(bars):
+        connection.execute(
+            sql.SQL(
+                "DELETE FROM {table} USING unnest(%s::int4[], %s::int4[]) AS old (instrument_id, number) "
+                'WHERE {table}.instrument_id = old.instrument_id AND {table}."window" = old.number'
+            ).format(table=sql.Identifier(_table(interval))),
+            (bars.instrument_id.tolist(), bars.window.tolist()),
+        )
+
+
+_INTERVAL = Column("interval", "int2")
+
+
+def _with_interval(bars: Bars, interval: int) -> dict[str, npt.NDArray[Any]]:
+    return {**vars(bars), "interval": np.full(len(bars), interval, dtype=np.int16)}
+
+
+def _table(interval: int) -> str:
+    return f"bars_{interval}"

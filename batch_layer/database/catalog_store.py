@@ -1,0 +1,113 @@
+"""What the database holds, counted and named: for reading, for reports."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, LiteralString
+
+import numpy as np
+
+from batch_layer.database.binary_copy import Column, copy_out
+from batch_layer.database.connection import Connection
+from batch_layer.shared.models.bars import Int32s
+from batch_layer.shared.models.spans import Spans
+
+
+def symbols_by_instrument(connection: Connection) -> dict[int, str]:
+    """Return the symbol that each instrument carries now, or carried last, for those with daily bars."""
+    rows = connection.execute(
+        "SELECT DISTINCT ON (instrument_id) instrument_id, symbol FROM symbols "
+        "WHERE instrument_id IN (SELECT instrument_id FROM instrument_providers) "
+        "ORDER BY instrument_id, valid_to DESC, valid_from DESC"
+    )
+    return {int(str(instrument_id)): str(symbol) for instrument_id, symbol in rows}
+
+
+def instruments_named(connection: Connection, symbol: str) -> list[int]:
+    """Return the instruments that carry or carried a symbol, the latest first."""
+    rows = connection.execute(
+        "SELECT instrument_id FROM symbols WHERE symbol = %s ORDER BY valid_to DESC, valid_from DESC",
+        (symbol,),
+    )
+    return [int(str(row[0])) for row in rows]
+
+
+def spans_of_bars(connection: Connection, instrument_id: Int32s) -> Spans:
+    """Return the ordinals of the first and last daily bar of each instrument that has any, ascending."""
+    columns = copy_out(
+        connection,
+        "SELECT instrument_id, bars.first, bars.last "
+        "FROM unnest(%(ids)s::int4[]) AS instrument_id CROSS JOIN LATERAL "
+        "(SELECT min(ordinal) AS first, max(ordinal) AS last FROM daily_bars "
+        "WHERE daily_bars.instrument_id = instrument_id.instrument_id) AS bars "
+        "WHERE bars.first IS NOT NULL ORDER BY instrument_id",
+        (Column("instrument_id", "int4"), Column("first", "int4"), Column("last", "int4")),
+        {"ids": np.unique(instrument_id).tolist()},
+    )
+    return Spans(**columns)
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Return the number of instruments with bars, of daily bars, of bars by interval, of refused rows.
+
+    Keys: instruments, daily_bars, refused, changes_waiting, and bars_N for each interval N.
+    """
+    found = {
+        "instruments": _number(connection, "SELECT count(DISTINCT instrument_id) FROM instrument_providers"),
+        "daily_bars": _number(connection, "SELECT count(*) FROM daily_bars"),
+        "refused": _number(connection, "SELECT count(*) FROM refused_rows"),
+        "changes_waiting": _number(connection, "SELECT count(*) FROM changes"),
+    }
+    rows = connection.execute('SELECT "interval", count(*) FROM bars GROUP BY 1 ORDER BY 1')
+    return found | {f"bars_{interval}": int(str(count)) for interval, count in rows}
+
+
+def ledger_by_provider(connection: Connection) -> list[dict[str, Any]]:
+    """Return, for each provider with loaded sessions, name, first, last (ordinals), complete, partial."""
+    rows = connection.execute(
+        "SELECT provider, min(ordinal), max(ordinal), count(*) FILTER (WHERE status = 'complete'), "
+        "count(*) FILTER (WHERE status = 'partial') "
+        "FROM ledger JOIN providers USING (provider_id) GROUP BY provider ORDER BY provider"
+    )
+    names = ("provider", "first", "last", "complete", "partial")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def refused_rows(connection: Connection) -> list[dict[str, Any]]:
+    """Return every refused row: load_id, provider, name, line, code, symbol, session, reason, content."""
+    cursor = connection.execute(
+        "SELECT load_id, provider, dataset, name, line, code, symbol, session, reason, content "
+        "FROM refused_rows JOIN loads USING (load_id) JOIN providers USING (provider_id) "
+        "ORDER BY load_id, line"
+    )
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def start_run(connection: Connection, command: str) -> int:
+    """Record that a run began; return its id."""
+    row = connection.execute("INSERT INTO runs (command) VALUES (%s) RETURNING run_id", (command,)).fetchone()
+    return int(str(row[0])) if row else -1
+
+
+def finish_run(connection: Connection, run_id: int, exit_code: int, summary: dict[str, Any]) -> None:
+    """Record how a run ended."""
+    connection.execute(
+        "UPDATE runs SET finished_at = clock_timestamp(), exit_code = %s, summary = %s WHERE run_id = %s",
+        (exit_code, json.dumps(summary), run_id),
+    )
+
+
+def last_run(connection: Connection) -> dict[str, Any] | None:
+    """Return the last run: command, started_at, finished_at, exit_code, summary; None if there was none."""
+    cursor = connection.execute(
+        "SELECT command, started_at, finished_at, exit_code, summary FROM runs ORDER BY run_id DESC LIMIT 1"
+    )
+    names = [column.name for column in cursor.description or ()]
+    row = cursor.fetchone()
+    return None if row is None else dict(zip(names, row, strict=True))
+
+
+def _number(connection: Connection, query: LiteralString) -> int:
+    row = connection.execute(query).fetchone()
+    return int(str(row[0])) if row else 0

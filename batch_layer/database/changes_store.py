@@ -1,0 +1,89 @@
+"""The record of what changed, from the load that writes it to the resampler that takes it.
+
+A record names a span of ordinals for one instrument, or for all instruments that a provider supplies (a
+session was loaded). It lies in the partition of its instrument; one for a provider lies in every
+partition, so that each shard takes its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from batch_layer.database.binary_copy import Column, copy_out
+from batch_layer.database.connection import Connection
+from batch_layer.shared.models.spans import Spans
+
+PARTITIONS = 64
+"""Instruments are divided into this many partitions: instrument_id % PARTITIONS. Never to be changed."""
+
+_SPAN_COLUMNS = (Column("instrument_id", "int4"), Column("first", "int4"), Column("last", "int4"))
+
+
+def record_instruments(connection: Connection, spans: Spans) -> None:
+    """Record that something changed for the instruments in the spans."""
+    connection.execute(
+        "INSERT INTO changes (partition, instrument_id, first_ordinal, last_ordinal) "
+        "SELECT instrument_id %% %s, instrument_id, first, last "
+        "FROM unnest(%s::int4[], %s::int4[], %s::int4[]) AS span (instrument_id, first, last)",
+        (PARTITIONS, spans.instrument_id.tolist(), spans.first.tolist(), spans.last.tolist()),
+    )
+
+
+def record_sessions(connection: Connection, provider_id: int, spans: Spans) -> None:
+    """Record that sessions were loaded, for every instrument that the provider supplies.
+
+    The spans' ``instrument_id`` does not matter.
+    """
+    connection.execute(
+        "INSERT INTO changes (partition, provider_id, first_ordinal, last_ordinal) "
+        "SELECT partition, %s, first, last FROM generate_series(0, %s - 1) AS partition, "
+        "unnest(%s::int4[], %s::int4[]) AS span (first, last)",
+        (provider_id, PARTITIONS, spans.first.tolist(), spans.last.tolist()),
+    )
+
+
+def take_changes(connection: Connection, partitions: Sequence[int]) -> Spans:
+    """Remove the records of the partitions; return their spans, by instrument, merged.
+
+    The records are gone when the transaction commits, and there again if it does not.
+    """
+    columns = copy_out(
+        connection,
+        "WITH taken AS (DELETE FROM changes WHERE partition = ANY(%(partitions)s) RETURNING *) "
+        "SELECT instrument_id, first_ordinal, last_ordinal FROM taken WHERE instrument_id IS NOT NULL "
+        "UNION ALL "
+        "SELECT supplied.instrument_id, first_ordinal, last_ordinal FROM taken "
+        "JOIN instrument_providers AS supplied ON supplied.provider_id = taken.provider_id "
+        "AND supplied.instrument_id %% %(count)s = taken.partition",
+        _SPAN_COLUMNS,
+        {"partitions": list(partitions), "count": PARTITIONS},
+    )
+    return Spans(**columns).merged()
+
+
+def everything(connection: Connection, partitions: Sequence[int]) -> Spans:
+    """Return, for each instrument of the partitions that has daily bars, the span of all of them."""
+    columns = copy_out(
+        connection,
+        "SELECT instrument_id, bars.first, bars.last FROM instruments CROSS JOIN LATERAL "
+        "(SELECT min(ordinal) AS first, max(ordinal) AS last FROM daily_bars "
+        "WHERE daily_bars.instrument_id = instruments.instrument_id) AS bars "
+        "WHERE instrument_id %% %(count)s = ANY(%(partitions)s) AND bars.first IS NOT NULL "
+        "ORDER BY instrument_id",
+        _SPAN_COLUMNS,
+        {"partitions": list(partitions), "count": PARTITIONS},
+    )
+    return Spans(**columns)
+
+
+def waiting(connection: Connection) -> dict[int, int]:
+    """Return how many records wait, by partition; partitions with none are left out."""
+    rows = connection.execute("SELECT partition, count(*) FROM changes GROUP BY 1 ORDER BY 1")
+    return {int(str(partition)): int(str(count)) for partition, count in rows}
+
+
+def spans_of_ordinals(ordinals: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Spans:
+    """Return the runs of consecutive ordinals, under no instrument (0)."""
+    return Spans.of_points(np.zeros(len(ordinals), dtype=np.int32), ordinals)

@@ -1,0 +1,145 @@
+"""A connection to PostgreSQL, with the driver's errors translated in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import LiteralString, Self
+
+import psycopg
+from psycopg import sql
+
+from batch_layer.shared.errors import (
+    DatabaseError,
+    DatabaseFull,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+    SettingsError,
+)
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+OLDEST_SERVER = 14
+"""The oldest major version of PostgreSQL that the SQL here runs on."""
+
+
+class Database:
+    """One connection to one database, opened when first used.
+
+    Every error of the driver leaves here as one of ours, with the driver's as its cause.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Take a ``postgresql://`` URL; nothing is opened yet."""
+        self.url = url
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, if one is open."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def transaction(
+        self, *, snapshot: bool = False, read_only: bool = False, rehearsal: bool = False
+    ) -> Iterator[Connection]:
+        """Run the block in one transaction: committed at its end, rolled back on any exception.
+
+        Args:
+            snapshot: see one state of the database throughout (REPEATABLE READ); otherwise each
+                statement sees what was committed when it began (READ COMMITTED).
+            read_only: refuse writes.
+            rehearsal: roll back at the end too.
+
+        Raises:
+            DatabaseUnavailable: no server answers, or the connection was lost.
+            DatabaseError: the server refused; its subclasses say in what way.
+        """
+        with translated():
+            connection = self._open()
+            connection.isolation_level = (
+                psycopg.IsolationLevel.REPEATABLE_READ if snapshot else psycopg.IsolationLevel.READ_COMMITTED
+            )
+            connection.read_only = read_only
+            with connection.transaction(force_rollback=rehearsal):
+                yield connection
+
+    @contextmanager
+    def locked(self, name: str, parts: Sequence[int] = (0,)) -> Iterator[bool]:
+        """Hold the database-wide lock ``name``, or parts of it, over several transactions.
+
+        Yields whether the lock was free at once; if not, the block is entered when it has been got. The
+        server drops the lock with the connection, so a killed process never keeps it.
+        """
+        wanted = sorted(parts)
+        got = [part for part, free in self._advisory("pg_try_advisory_lock", name, wanted) if free]
+        at_once = len(got) == len(wanted)
+        if not at_once:
+            self._advisory("pg_advisory_unlock", name, got)
+            # All take the parts in ascending order, so that no two can wait for each other.
+            self._advisory("pg_advisory_lock", name, wanted)
+        try:
+            yield at_once
+        finally:
+            if self._connection is not None and not self._connection.closed:
+                self._advisory("pg_advisory_unlock", name, wanted)
+
+    def _advisory(self, function: LiteralString, name: str, parts: list[int]) -> list[tuple[int, bool]]:
+        query = sql.SQL("SELECT part, {}(hashtext(%s), part) FROM unnest(%s::int4[]) AS part")
+        with self.transaction() as connection:
+            rows = connection.execute(query.format(sql.Identifier(function)), (name, parts))
+            return [(int(str(part)), answer is not False) for part, answer in rows]
+
+    def _open(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            connection: Connection = psycopg.connect(
+                self.url,
+                application_name="condvest",
+                connect_timeout=10,
+                options="-c timezone=UTC -c extra_float_digits=1",
+            )
+            version = connection.info.server_version // 10000
+            if version < OLDEST_SERVER:
+                connection.close()
+                raise DatabaseError(
+                    f"the server runs PostgreSQL {version}; Condvest needs {OLDEST_SERVER} or later"
+                )
+            self._connection = connection
+        return self._connection
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors into ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _ours(error) from error
+
+
+def _ours(error: psycopg.Error) -> Exception:
+    state = error.sqlstate or ""
+    text = str(error).strip() or type(error).__name__
+    if state == "25006":
+        return DatabaseReadOnly(f"the database takes no writes: {text}; connect to the primary server")
+    if state == "53100":
+        return DatabaseFull(f"the database has no room on its disk: {text}; free some and run again")
+    if state in ("28P01", "28000", "3D000"):
+        return DatabaseError(f"the database refused the connection: {text}; check CONDVEST_DATABASE_URL")
+    if state[:2] in ("08", "57", "53", "40") or (not state and isinstance(error, psycopg.OperationalError)):
+        return DatabaseUnavailable(
+            f"the database is away: {text}; nothing of the current step was stored, run it again"
+        )
+    if isinstance(error, psycopg.ProgrammingError) and not state:
+        return SettingsError(f"the database URL cannot be read: {text}")
+    return DatabaseError(f"the database refused ({state or 'no SQLSTATE'}): {text}")

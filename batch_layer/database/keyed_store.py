@@ -1,0 +1,139 @@
+"""Daily bars, splits and dividends in the database: current rows, and revisions of superseded ones.
+
+The three kinds are stored in one way. A row has an instrument and an ordinal or ex-date as its key and
+the load that it came with; when a later load supersedes it, it moves to the revisions with both loads'
+ids, and so keeps the instants between which it was known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from psycopg import sql
+
+from batch_layer.database.binary_copy import Column, copy_in, copy_out, select_list
+from batch_layer.database.connection import Connection
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
+from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
+from batch_layer.shared.models.spans import Spans
+
+Rows = TypeVar("Rows", bound=Columns)
+
+PRICE_COLUMNS = (
+    Column("open", "float8"),
+    Column("high", "float8"),
+    Column("low", "float8"),
+    Column("close", "float8"),
+    Column("volume", "float8"),
+    Column("vwap", "float8", float("nan")),
+    Column("trades", "int8", UNKNOWN_TRADES),
+)
+_INSTRUMENT = Column("instrument_id", "int4")
+_LOAD = Column("load_id", "int4")
+_SUPERSEDED_BY = Column("superseded_by", "int4")
+
+
+@dataclass(frozen=True)
+class KeyedTable(Generic[Rows]):
+    """A table of current rows, and the one of its revisions.
+
+    Attributes:
+        model: the class of its rows.
+        name: the table of current rows.
+        revisions: the table of superseded rows.
+        columns: the columns, as in ``model``; the first two are the key.
+        number: the key's second column as an int4: itself, or days since 1970-01-01.
+    """
+
+    model: type[Rows]
+    name: str
+    revisions: str
+    columns: tuple[Column, ...]
+    number: sql.SQL
+
+    def read(self, connection: Connection, spans: Spans) -> Rows:
+        """Return the current rows within the spans, in the spans' order. Spans must not overlap."""
+        return self.model(**self._read(connection, self.columns, spans))
+
+    def read_with_load(self, connection: Connection, spans: Spans) -> tuple[Rows, Int32s]:
+        """Return the same as `read`, and the load that each row came with (int32)."""
+        columns = self._read(connection, (*self.columns, _LOAD), spans)
+        load_id = columns.pop(_LOAD.name)
+        return self.model(**columns), load_id
+
+    def insert(self, connection: Connection, rows: Rows, load_id: int) -> None:
+        """Store rows none of whose keys is stored."""
+        if len(rows):
+            data = {**vars(rows), _LOAD.name: np.full(len(rows), load_id, dtype=np.int32)}
+            copy_in(connection, self.name, (*self.columns, _LOAD), data)
+
+    def supersede(
+        self, connection: Connection, old: Rows, old_load_id: Int32s, new: Rows, load_id: int
+    ) -> None:
+        """Put ``new`` in the place of stored rows; rows of ``old`` without a successor are withdrawn.
+
+        Every row of ``old`` is kept among the revisions.
+        """
+        if not len(old):
+            return
+        revised = {
+            **vars(old),
+            _LOAD.name: old_load_id,
+            _SUPERSEDED_BY.name: np.full(len(old), load_id, dtype=np.int32),
+        }
+        copy_in(connection, self.revisions, (*self.columns, _LOAD, _SUPERSEDED_BY), revised)
+        instrument_id, key = (revised[column.name] for column in self.columns[:2])
+        connection.execute(
+            sql.SQL(
+                "DELETE FROM {table} USING unnest(%s::int4[], %s::{kind}[]) AS old (instrument_id, key) "
+                "WHERE {table}.instrument_id = old.instrument_id AND {table}.{key} = old.key"
+            ).format(
+                table=sql.Identifier(self.name),
+                key=sql.Identifier(self.columns[1].name),
+                kind=sql.SQL(self.columns[1].kind),
+            ),
+            (instrument_id.tolist(), key.tolist()),
+        )
+        self.insert(connection, new, load_id)
+
+    def _read(self, connection: Connection, columns: tuple[Column, ...], spans: Spans) -> dict[str, Any]:
+        query = sql.SQL(
+            "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
+            "WITH ORDINALITY AS span (instrument_id, first, last, place) "
+            # OFFSET 0 keeps one index range a span, whatever the planner believes about the table.
+            "CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {table}.instrument_id = span.instrument_id "
+            "AND {number} BETWEEN span.first AND span.last OFFSET 0) AS {table} "
+            "ORDER BY span.place, {table}.{key}"
+        ).format(
+            columns=select_list(columns, self.name),
+            table=sql.Identifier(self.name),
+            number=self.number,
+            key=sql.Identifier(self.columns[1].name),
+        )
+        parameters = {name: values.tolist() for name, values in vars(spans).items()}
+        return copy_out(connection, query, columns, parameters)
+
+
+DAILY_BARS = KeyedTable(
+    DailyBars,
+    "daily_bars",
+    "daily_bar_revisions",
+    (_INSTRUMENT, Column("ordinal", "int4"), *PRICE_COLUMNS),
+    sql.SQL("ordinal"),
+)
+SPLITS = KeyedTable(
+    SplitEvents,
+    "splits",
+    "split_revisions",
+    (_INSTRUMENT, Column("ex_date", "date"), Column("split_from", "float8"), Column("split_to", "float8")),
+    sql.SQL("(ex_date - date '1970-01-01')"),
+)
+DIVIDENDS = KeyedTable(
+    DividendEvents,
+    "dividends",
+    "dividend_revisions",
+    (_INSTRUMENT, Column("ex_date", "date"), Column("cash_amount", "float8")),
+    sql.SQL("(ex_date - date '1970-01-01')"),
+)

@@ -1,0 +1,147 @@
+"""Loads, the ledger of sessions and the refused rows, in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from batch_layer.database.binary_copy import Column, copy_out
+from batch_layer.database.connection import Connection
+from batch_layer.shared.models.bars import Int16s, Int32s
+from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from batch_layer.shared.models.loads import LedgerRows, LoadSummary
+from batch_layer.shared.models.payloads import Payload
+
+_LEDGER_KINDS = {"complete": "bool"}
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that broke a rule, and the row itself."""
+
+    line: int
+    code: str
+    symbol: str
+    session: str | None
+    reason: str
+    content: str
+
+
+def lock_loads(connection: Connection) -> None:
+    """Let no other load store anything until this transaction ends."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext('condvest load'))")
+
+
+def is_recorded(connection: Connection, payload: Payload) -> bool:
+    """Return whether a load of these very bytes, for the same provider and data set, is recorded."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM loads JOIN providers USING (provider_id) "
+        "WHERE digest = %s AND provider = %s AND dataset = %s)",
+        (payload.digest, payload.provider, payload.dataset),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def record_load(
+    connection: Connection, payload: Payload, provider_id: int, archive_key: str, summary: LoadSummary
+) -> int:
+    """Record a load and return its id."""
+    row = connection.execute(
+        "INSERT INTO loads (provider_id, dataset, name, archive_key, digest, fetched_at, rows, inserted, "
+        "changed, unchanged, withdrawn, outranked, duplicates, refused) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING load_id",
+        (
+            provider_id,
+            payload.dataset,
+            payload.name,
+            archive_key,
+            payload.digest,
+            payload.fetched_at,
+            summary.rows,
+            summary.inserted,
+            summary.changed,
+            summary.unchanged,
+            summary.withdrawn,
+            summary.outranked,
+            summary.duplicates,
+            sum(summary.refused.values()),
+        ),
+    ).fetchone()
+    return int(str(row[0])) if row else -1
+
+
+def record_refused(connection: Connection, load_id: int, rows: Sequence[RefusedRow]) -> None:
+    """Keep the refused rows of a load."""
+    with connection.cursor().copy(
+        "COPY refused_rows (load_id, line, code, symbol, session, reason, content) FROM STDIN"
+    ) as copy:
+        for row in rows:
+            copy.write_row((load_id, row.line, row.code, row.symbol, row.session, row.reason, row.content))
+
+
+def read_ledger(connection: Connection, provider_id: int) -> LedgerRows:
+    """Return what the ledger holds of a provider, by ordinal."""
+    columns = copy_out(
+        connection,
+        "SELECT ordinal, status = 'complete', rows, passed, inserted, changed, withdrawn, refused "
+        "FROM ledger WHERE provider_id = %(provider_id)s ORDER BY ordinal",
+        tuple(Column(field.name, _LEDGER_KINDS.get(field.name, "int4")) for field in fields(LedgerRows)),
+        {"provider_id": provider_id},
+    )
+    return LedgerRows(**columns)
+
+
+def write_ledger(connection: Connection, provider_id: int, load_id: int, entries: LedgerRows) -> None:
+    """Enter sessions in the ledger, in the place of what it held of them."""
+    connection.execute(
+        "INSERT INTO ledger (provider_id, ordinal, status, load_id, rows, passed, inserted, changed, "
+        "withdrawn, refused) "
+        "SELECT %s, ordinal, CASE WHEN complete THEN 'complete' ELSE 'partial' END, %s, rows, passed, "
+        "inserted, changed, withdrawn, refused "
+        "FROM unnest(%s::int4[], %s::bool[], %s::int4[], %s::int4[], %s::int4[], %s::int4[], %s::int4[], "
+        "%s::int4[]) AS entry (ordinal, complete, rows, passed, inserted, changed, withdrawn, refused) "
+        "ON CONFLICT (provider_id, ordinal) DO UPDATE "
+        "SET status = excluded.status, load_id = excluded.load_id, rows = excluded.rows, "
+        "passed = excluded.passed, inserted = excluded.inserted, changed = excluded.changed, "
+        "withdrawn = excluded.withdrawn, refused = excluded.refused",
+        (provider_id, load_id, *(getattr(entries, field.name).tolist() for field in fields(LedgerRows))),
+    )
+
+
+def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int16s]:
+    """Return, a row, the provider of a load and the provider's rank."""
+    distinct, inverse = np.unique(load_id, return_inverse=True)
+    rows = connection.execute(
+        "SELECT load_id, provider_id, rank FROM loads JOIN providers USING (provider_id) "
+        "WHERE load_id = ANY(%s) ORDER BY load_id",
+        (distinct.tolist(),),
+    ).fetchall()
+    table = np.array([row[1:] for row in rows], dtype=np.int16).reshape(-1, 2)
+    return table[inverse, 0], table[inverse, 1]
+
+
+def read_coverage(connection: Connection, instrument_id: Int32s | None = None) -> Coverage:
+    """Return which sessions have been loaded for the instruments (all if None)."""
+    supplied = copy_out(
+        connection,
+        "SELECT instrument_id, bit_or(1::int8 << provider_id) FROM instrument_providers "
+        "WHERE %(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s) GROUP BY 1 ORDER BY 1",
+        (Column("instrument_id", "int4"), Column("providers", "int8")),
+        {"ids": None if instrument_id is None else instrument_id.tolist()},
+    )
+    held = copy_out(
+        connection,
+        "SELECT ordinal, coalesce(bit_or(1::int8 << provider_id) FILTER (WHERE status = 'complete'), 0) "
+        "FROM ledger GROUP BY 1 ORDER BY 1",
+        (Column("ordinal", "int4"), Column("complete", "int8")),
+    )
+    through = np.full(64, NOTHING_LOADED, dtype=np.int32)
+    for provider_id, ordinal in connection.execute("SELECT provider_id, max(ordinal) FROM ledger GROUP BY 1"):
+        through[int(str(provider_id))] = int(str(ordinal))
+    first = int(held["ordinal"][0]) if len(held["ordinal"]) else 0
+    span = int(held["ordinal"][-1]) - first + 1 if len(held["ordinal"]) else 0
+    complete = np.zeros(span, dtype=np.int64)
+    complete[held["ordinal"] - first] = held["complete"]
+    return Coverage(supplied["instrument_id"], supplied["providers"], first, complete, through)

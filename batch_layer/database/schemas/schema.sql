@@ -1,0 +1,206 @@
+-- Today's schema, whole. The road to it is in ../migrations; a test proves that both end in the same place.
+-- Every table and column, with its unit, is described in docs/data-dictionary.md.
+--
+-- daily_bars, its revisions and bars carry no foreign keys: a load writes millions of rows, all of them
+-- made from ids that it has just read or made in the same transaction.
+
+CREATE TABLE schema_migrations (
+    version    int4 PRIMARY KEY,
+    name       text NOT NULL,
+    checksum   text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE sessions (
+    ordinal     int4 PRIMARY KEY,
+    session     date NOT NULL UNIQUE,
+    opens_at    timestamptz NOT NULL,
+    closes_at   timestamptz NOT NULL,
+    early_close bool NOT NULL,
+    CHECK (opens_at < closes_at)
+);
+
+CREATE TABLE providers (
+    provider_id int2 GENERATED ALWAYS AS IDENTITY (MINVALUE 0 START 0) PRIMARY KEY,
+    provider    text NOT NULL UNIQUE,
+    rank        int2 NOT NULL,
+    CHECK (provider_id < 63)
+);
+
+CREATE TABLE instruments (
+    instrument_id int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    created_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE symbols (
+    symbol        text NOT NULL,
+    valid_from    date NOT NULL DEFAULT '-infinity',
+    valid_to      date NOT NULL DEFAULT 'infinity',
+    instrument_id int4 NOT NULL REFERENCES instruments,
+    PRIMARY KEY (symbol, valid_from),
+    CHECK (valid_from <= valid_to)
+);
+CREATE INDEX symbols_instrument_id ON symbols (instrument_id);
+
+CREATE TABLE instrument_providers (
+    instrument_id int4 NOT NULL REFERENCES instruments,
+    provider_id   int2 NOT NULL REFERENCES providers,
+    PRIMARY KEY (instrument_id, provider_id)
+);
+
+CREATE TABLE loads (
+    load_id       int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    provider_id   int2 NOT NULL REFERENCES providers,
+    dataset       text NOT NULL CHECK (dataset IN ('daily_bars', 'splits', 'dividends')),
+    name          text NOT NULL,
+    archive_key   text NOT NULL,
+    digest        text NOT NULL,
+    fetched_at    timestamptz NOT NULL,
+    loaded_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    rows          int4 NOT NULL,
+    inserted      int4 NOT NULL,
+    changed       int4 NOT NULL,
+    unchanged     int4 NOT NULL,
+    withdrawn     int4 NOT NULL,
+    outranked     int4 NOT NULL,
+    duplicates    int4 NOT NULL,
+    refused       int4 NOT NULL,
+    CHECK (rows = inserted + changed + unchanged + outranked + duplicates + refused)
+);
+CREATE INDEX loads_digest ON loads (digest);
+
+CREATE TABLE ledger (
+    provider_id int2 NOT NULL REFERENCES providers,
+    ordinal     int4 NOT NULL REFERENCES sessions,
+    status      text NOT NULL CHECK (status IN ('complete', 'partial')),
+    load_id     int4 NOT NULL REFERENCES loads,
+    rows        int4 NOT NULL,
+    passed      int4 NOT NULL,
+    inserted    int4 NOT NULL,
+    changed     int4 NOT NULL,
+    withdrawn   int4 NOT NULL,
+    refused     int4 NOT NULL,
+    PRIMARY KEY (provider_id, ordinal)
+);
+
+CREATE TABLE refused_rows (
+    load_id int4 NOT NULL REFERENCES loads,
+    line    int8 NOT NULL,
+    code    text NOT NULL,
+    symbol  text NOT NULL,
+    session date,
+    reason  text NOT NULL,
+    content text NOT NULL,
+    PRIMARY KEY (load_id, line)
+);
+
+CREATE TABLE daily_bars (
+    instrument_id int4 NOT NULL,
+    ordinal       int4 NOT NULL,
+    open          float8 NOT NULL,
+    high          float8 NOT NULL,
+    low           float8 NOT NULL,
+    close         float8 NOT NULL,
+    volume        float8 NOT NULL,
+    vwap          float8,
+    trades        int8,
+    load_id       int4 NOT NULL,
+    PRIMARY KEY (instrument_id, ordinal),
+    CHECK (0 < low AND low <= open AND low <= close AND open <= high AND close <= high
+           AND high < 'infinity' AND 0 <= volume AND volume < 'infinity')
+);
+
+CREATE TABLE daily_bar_revisions (
+    instrument_id int4 NOT NULL,
+    ordinal       int4 NOT NULL,
+    open          float8 NOT NULL,
+    high          float8 NOT NULL,
+    low           float8 NOT NULL,
+    close         float8 NOT NULL,
+    volume        float8 NOT NULL,
+    vwap          float8,
+    trades        int8,
+    load_id       int4 NOT NULL,
+    superseded_by int4 NOT NULL,
+    PRIMARY KEY (instrument_id, ordinal, load_id)
+);
+
+CREATE TABLE splits (
+    instrument_id int4 NOT NULL REFERENCES instruments,
+    ex_date       date NOT NULL,
+    split_from    float8 NOT NULL CHECK (0 < split_from AND split_from < 'infinity'),
+    split_to      float8 NOT NULL CHECK (0 < split_to AND split_to < 'infinity'),
+    load_id       int4 NOT NULL REFERENCES loads,
+    PRIMARY KEY (instrument_id, ex_date)
+);
+
+CREATE TABLE dividends (
+    instrument_id int4 NOT NULL REFERENCES instruments,
+    ex_date       date NOT NULL,
+    cash_amount   float8 NOT NULL CHECK (0 < cash_amount AND cash_amount < 'infinity'),
+    load_id       int4 NOT NULL REFERENCES loads,
+    PRIMARY KEY (instrument_id, ex_date)
+);
+
+CREATE TABLE split_revisions (
+    instrument_id int4 NOT NULL,
+    ex_date       date NOT NULL,
+    split_from    float8 NOT NULL,
+    split_to      float8 NOT NULL,
+    load_id       int4 NOT NULL,
+    superseded_by int4 NOT NULL,
+    PRIMARY KEY (instrument_id, ex_date, load_id)
+);
+
+CREATE TABLE dividend_revisions (
+    instrument_id int4 NOT NULL,
+    ex_date       date NOT NULL,
+    cash_amount   float8 NOT NULL,
+    load_id       int4 NOT NULL,
+    superseded_by int4 NOT NULL,
+    PRIMARY KEY (instrument_id, ex_date, load_id)
+);
+
+CREATE TABLE changes (
+    change_id     int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partition     int2 NOT NULL,
+    instrument_id int4,
+    provider_id   int2,
+    first_ordinal int4 NOT NULL,
+    last_ordinal  int4 NOT NULL,
+    CHECK (num_nonnulls(instrument_id, provider_id) = 1),
+    CHECK (first_ordinal <= last_ordinal)
+);
+CREATE INDEX changes_partition ON changes (partition);
+
+CREATE TABLE bars (
+    "interval"    int2 NOT NULL,
+    instrument_id int4 NOT NULL,
+    "window"      int4 NOT NULL,
+    open          float8 NOT NULL,
+    high          float8 NOT NULL,
+    low           float8 NOT NULL,
+    close         float8 NOT NULL,
+    volume        float8 NOT NULL,
+    vwap          float8,
+    trades        int8,
+    sessions      int2 NOT NULL,
+    is_complete   bool NOT NULL,
+    PRIMARY KEY ("interval", instrument_id, "window")
+) PARTITION BY LIST ("interval");
+CREATE TABLE bars_3 PARTITION OF bars FOR VALUES IN (3);
+CREATE TABLE bars_5 PARTITION OF bars FOR VALUES IN (5);
+CREATE TABLE bars_8 PARTITION OF bars FOR VALUES IN (8);
+CREATE TABLE bars_13 PARTITION OF bars FOR VALUES IN (13);
+CREATE TABLE bars_21 PARTITION OF bars FOR VALUES IN (21);
+CREATE TABLE bars_34 PARTITION OF bars FOR VALUES IN (34);
+
+CREATE TABLE runs (
+    run_id      int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    command     text NOT NULL,
+    started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    exit_code   int2,
+    summary     jsonb,
+    CHECK ((finished_at IS NULL) = (exit_code IS NULL))
+);

@@ -1,0 +1,58 @@
+"""Which sessions a load enters in the ledger, and what that means for bars. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from batch_layer.fetching.quality import looks_partial
+from batch_layer.fetching.quality.market import RECENT_SESSIONS
+from batch_layer.shared.models.bars import Bools, Int32s
+from batch_layer.shared.models.loads import LedgerRows
+
+
+def complete_sessions(ordinal: Int32s, passed: Int32s, held: LedgerRows) -> Bools:
+    """Return, for each session of a vendor's whole-market answer, whether it is there in full.
+
+    Args:
+        ordinal: int32, ascending: the sessions asked for.
+        passed: int32 a session, rows that passed.
+        held: what the ledger holds of the provider before the load.
+    """
+    before = held.take(held.complete & (held.ordinal < ordinal[0])) if len(ordinal) else held
+    recent = before.passed[-RECENT_SESSIONS:].tolist()
+    complete = np.zeros(len(ordinal), dtype=bool)
+    for place, count in enumerate(passed.tolist()):
+        complete[place] = count > 0 and not looks_partial(count, recent)
+        if complete[place]:
+            recent.append(count)
+    return complete
+
+
+def keep_complete(entries: LedgerRows, held: LedgerRows) -> LedgerRows:
+    """Return the entries less those that would make a complete session partial.
+
+    Nothing is withdrawn on the word of a partial answer, so what made the session complete is still there.
+    """
+    was_complete = np.isin(entries.ordinal, held.ordinal[held.complete])
+    return entries.take(entries.complete | ~was_complete)
+
+
+def sessions_affected(entries: LedgerRows, held: LedgerRows) -> Int32s:
+    """Return the ordinals (ascending) at which a bar may change by what the ledger says, not by its rows.
+
+    Those are the sessions that are new to the ledger or become complete, and all that come to lie at or
+    before the last loaded session, which ends the split basis of open windows.
+    """
+    is_new = ~np.isin(entries.ordinal, held.ordinal)
+    was_complete = np.isin(entries.ordinal, held.ordinal[held.complete])
+    affected = entries.ordinal[is_new | (entries.complete & ~was_complete)]
+    if len(held) and len(entries):
+        passed_over = np.arange(held.ordinal[-1] + 1, entries.ordinal[-1] + 1, dtype=np.int32)
+        affected = np.union1d(affected, passed_over)
+    return affected.astype(np.int32)
+
+
+def missing_sessions(held: LedgerRows, first: int, last: int) -> Int32s:
+    """Return the ordinals from first to last (inclusive) that the ledger does not hold as complete."""
+    wanted = np.arange(first, last + 1, dtype=np.int32)
+    return wanted[~np.isin(wanted, held.ordinal[held.complete])]

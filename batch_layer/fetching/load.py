@@ -1,0 +1,118 @@
+"""Service: load one payload. Archive it, judge its rows, store them with the record of what changed.
+
+Everything that a load stores, it stores in one transaction: a reader sees all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from batch_layer.database import instruments_store, load_store
+from batch_layer.database.connection import Database
+from batch_layer.fetching import quality
+from batch_layer.fetching.store_actions import store_dividends, store_splits
+from batch_layer.fetching.store_bars import store_bars
+from batch_layer.fetching.storing import Storing
+from batch_layer.shared.clients.archive import Archive
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.payloads import BarRows, Parsed, Payload, SplitRows
+from batch_layer.shared.models.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Loads payloads into one database.
+
+    Attributes:
+        database: where to.
+        archive: where the payloads' bytes are kept first; None keeps nothing and stores nothing: a
+            rehearsal, whose summaries say what a load would do.
+        sessions: the calendar.
+        now: what time it is, an aware datetime; rows of sessions that have not closed by then are
+            refused.
+    """
+
+    database: Database
+    archive: Archive | None
+    sessions: Sessions
+    now: dt.datetime
+
+    def load(self, payload: Payload, parse: Callable[[Payload], Parsed]) -> LoadSummary:
+        """Load a payload; loading the same one again changes nothing.
+
+        Raises:
+            InputError: the payload cannot be read as what it should be. It is in the archive all the same.
+            ArchiveError: it cannot be kept; nothing was loaded.
+            TransientError, DatabaseError: the database is away or refuses; nothing was loaded.
+        """
+        clock = _Clock()
+        key = self.archive.keep(payload) if self.archive is not None else ""
+        clock.lap("archive")
+        parsed = parse(payload)
+        clock.lap("parse")
+        verdict = self._judge(payload, parsed)
+        clock.lap("judge")
+        with self.database.transaction(rehearsal=self.archive is None) as connection:
+            load_store.lock_loads(connection)
+            storing = Storing(
+                connection=connection,
+                payload=payload,
+                parsed=parsed,
+                verdict=verdict,
+                provider_id=instruments_store.provider_id_of(connection, payload.provider),
+                archive_key=key,
+                sessions=self.sessions,
+                summary=_summary(payload, parsed, verdict),
+            )
+            if isinstance(parsed.rows, BarRows):
+                summary = store_bars(storing, parsed.rows)
+            elif isinstance(parsed.rows, SplitRows):
+                summary = store_splits(storing, parsed.rows)
+            else:
+                summary = store_dividends(storing, parsed.rows)
+        clock.lap("store")
+        return replace(summary, seconds=clock.laps)
+
+    def _judge(self, payload: Payload, parsed: Parsed) -> quality.Verdict:
+        rows = parsed.rows
+        if isinstance(rows, BarRows):
+            bounds = None
+            if payload.first_session and payload.last_session:
+                bounds = (payload.first_session, payload.last_session)
+            last_closed = self.sessions.last_closed(self.now)
+            return quality.judge_bars(rows, parsed.faults, self.sessions, last_closed, bounds)
+        if isinstance(rows, SplitRows):
+            return quality.judge_splits(rows, parsed.faults, self.sessions)
+        return quality.judge_dividends(rows, parsed.faults, self.sessions)
+
+
+def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> LoadSummary:
+    rows = parsed.rows
+    dates = rows.session if isinstance(rows, BarRows) else rows.ex_date
+    return LoadSummary(
+        name=payload.name,
+        provider=payload.provider,
+        dataset=payload.dataset,
+        rows=len(rows),
+        duplicates=verdict.duplicates,
+        refused=verdict.refused(),
+        sessions=len(np.unique(dates[verdict.passed])),
+    )
+
+
+class _Clock:
+    """Splits time into named laps."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = now - self._since
+        self._since = now

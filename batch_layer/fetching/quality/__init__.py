@@ -1,0 +1,21 @@
+"""Which rows and which sessions may pass, and why not; pure.
+
+A row passes, is refused under one code of ``RULES``, or is a further copy of a row that passes.
+"""
+
+from batch_layer.fetching.quality.actions import judge_dividends, judge_splits
+from batch_layer.fetching.quality.bars import judge_bars
+from batch_layer.fetching.quality.market import case_twins, looks_partial
+from batch_layer.fetching.quality.rules import CODES, PASSED, RULES, Verdict
+
+__all__ = [
+    "CODES",
+    "PASSED",
+    "RULES",
+    "Verdict",
+    "case_twins",
+    "judge_bars",
+    "judge_dividends",
+    "judge_splits",
+    "looks_partial",
+]

@@ -1,0 +1,107 @@
+"""Judge daily bars."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from batch_layer.fetching.quality.rules import Refusals, Verdict, not_finite, not_positive
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Floats, Int32s
+from batch_layer.shared.models.payloads import BarRows
+from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
+
+_PRICES = ("open", "high", "low", "close")
+
+
+def judge_bars(
+    rows: BarRows,
+    faults: Mapping[int, str],
+    sessions: Sessions,
+    last_closed: int,
+    bounds: tuple[dt.date, dt.date] | None = None,
+) -> Verdict:
+    """Decide which daily bars may be loaded.
+
+    The order of the rows decides nothing but which of several copies is the one that passes.
+
+    Args:
+        rows: as parsed.
+        faults: of the parsing, by row.
+        sessions: the calendar.
+        last_closed: ordinal of the last session that the exchange has closed.
+        bounds: first and last session asked for, inclusive; None where the payload alone says.
+    """
+    refusals = Refusals(rows.symbol, rows.session)
+    refusals.refuse_faults(faults)
+    refusals.refuse_names("session")
+    with np.errstate(invalid="ignore"):  # comparisons with NaN; such rows are refused before
+        _judge_values(rows, refusals)
+    ordinal = sessions.ordinals_of(rows.session)
+    _judge_sessions(rows, ordinal, refusals, sessions, last_closed)
+    if bounds is not None:
+        first, last = (np.datetime64(bound, "D") for bound in bounds)
+        refusals.refuse(
+            "outside_payload",
+            (rows.session < first) | (rows.session > last),
+            lambda _: f"outside the sessions asked for, {first}..{last}",
+        )
+    columns = (*_PRICES, "volume", "vwap", "trades")
+    return refusals.verdict(ordinal, *(getattr(rows, column) for column in columns))
+
+
+def _judge_values(rows: BarRows, refusals: Refusals) -> None:
+    open_, high, low, close = (getattr(rows, name) for name in _PRICES)
+    for name in (*_PRICES, "volume"):
+        values = getattr(rows, name)
+        refusals.refuse("not_finite", ~np.isfinite(values), partial(not_finite, name, values))
+    for name in _PRICES:
+        values = getattr(rows, name)
+        refusals.refuse("price_not_positive", values <= 0, partial(not_positive, name, values))
+    refusals.refuse("high_below_low", high < low, lambda row: f"high {high[row]} below low {low[row]}")
+    for name, values in (("open", open_), ("close", close)):
+        refusals.refuse(
+            f"{name}_outside_range",
+            (values < low) | (values > high),
+            partial(_outside_range, name, values, rows),
+        )
+    volume, vwap, trades = rows.volume, rows.vwap, rows.trades
+    refusals.refuse("negative_volume", volume < 0, lambda row: f"volume {volume[row]} below 0")
+    refusals.refuse(
+        "vwap_not_positive",
+        (vwap <= 0) | np.isinf(vwap),
+        lambda row: f"vwap {vwap[row]} is not a finite number above 0",
+    )
+    refusals.refuse("negative_trades", trades < UNKNOWN_TRADES, lambda row: f"trades {trades[row]} below 0")
+
+
+def _outside_range(name: str, values: Floats, rows: BarRows, row: int) -> str:
+    return f"{name} {values[row]} outside low {rows.low[row]}..high {rows.high[row]}"
+
+
+def _judge_sessions(
+    rows: BarRows, ordinal: Int32s, refusals: Refusals, sessions: Sessions, last_closed: int
+) -> None:
+    first, last = sessions.date[0], sessions.date[-1]
+    refusals.refuse(
+        "before_calendar", rows.session < first, lambda _: f"before the calendar's first session, {first}"
+    )
+    # Past the calendar's end nobody knows what is a session, but it has not closed yet.
+    refusals.refuse(
+        "not_a_session",
+        (ordinal == NO_ORDINAL) & (rows.session <= last),
+        lambda _: "the exchange held no session on that date",
+    )
+    refusals.refuse(
+        "future_session",
+        (ordinal > last_closed) | (rows.session > last),
+        lambda _: f"after the last closed session, {_date_of(sessions, last_closed)}",
+    )
+
+
+def _date_of(sessions: Sessions, ordinal: int) -> str:
+    if ordinal < sessions.first_ordinal:
+        return "none"
+    return str(sessions.dates_of(np.array([ordinal]))[0])

@@ -1,0 +1,185 @@
+"""The rules of quality: their codes, their order, and the verdict on a set of rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
+from batch_layer.shared.models.sessions import NO_ORDINAL, Dates
+
+RULES: Mapping[str, str] = {
+    "malformed": "a value cannot be read as what its column holds",
+    "missing_value": "a required value is absent",
+    "bad_symbol": "the symbol is not 1 to 32 printable ASCII characters without white space",
+    "not_finite": "a price, a volume, a ratio or an amount is not a finite number",
+    "price_not_positive": "a price is zero or below",
+    "ratio_not_positive": "one side of a split's ratio is zero or below",
+    "amount_not_positive": "a dividend's amount is zero or below",
+    "high_below_low": "the high is below the low",
+    "open_outside_range": "the open is not between the low and the high",
+    "close_outside_range": "the close is not between the low and the high",
+    "negative_volume": "the volume is below zero",
+    "vwap_not_positive": "the vwap is zero, below, or infinite",
+    "negative_trades": "the number of trades is below zero",
+    "before_calendar": "the date lies before the first session of the calendar",
+    "after_calendar": "an ex-date lies after the last session of the calendar",
+    "not_a_session": "the exchange held no session on that date",
+    "future_session": "the session has not closed yet",
+    "outside_payload": "the session is not among those that were asked for",
+    "conflicting_duplicate": "another row gives other values for the same symbol and date",
+}
+"""Every code and its meaning. A row is refused under the first rule of this order that it breaks."""
+
+PASSED = "passed"
+
+CODES: tuple[str, ...] = (PASSED, *RULES)
+"""``Verdict.code`` counts in this tuple: 0 is a row that no rule refuses."""
+
+_NUMBER_OF = {code: number for number, code in enumerate(CODES)}
+_SYMBOL = re.compile(r"[!-~]{1,32}")
+_MISSING = ": missing"  # how parsers report an absent required value: "<column>: missing"
+_SHOWN_LENGTH = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What is to become of each row.
+
+    Attributes:
+        passed: bool, the rows to load: no rule refuses them, and a row that is there several times is
+            passed once, where it stands first.
+        code: int8, position in ``CODES`` of the rule that refuses the row; 0 where none does (a further
+            copy of a passed row has 0 and is not passed).
+        reasons: for each refused row, by position: symbol, date, and the bound crossed.
+        duplicates: how many further copies there are.
+        ordinal: int32, of the session; for splits and dividends of the first session on or after the
+            ex-date. NO_ORDINAL where there is none; nothing to rely on where the row is refused.
+    """
+
+    passed: Bools
+    code: npt.NDArray[np.int8]
+    reasons: Mapping[int, str]
+    duplicates: int
+    ordinal: Int32s
+
+    def refused(self) -> dict[str, int]:
+        """Return how many rows each code refused, in the order of the rules, codes without any left out."""
+        count = np.bincount(self.code, minlength=len(CODES)).tolist()
+        return {code: number for code, number in zip(CODES, count, strict=True) if number and code != PASSED}
+
+
+class Refusals:
+    """Gathers, rule after rule, which rows are refused. Call the rules in the order of ``RULES``."""
+
+    def __init__(self, symbol: npt.NDArray[np.object_], date: Dates) -> None:
+        self.code = np.zeros(len(symbol), dtype=np.int8)
+        self.reasons: dict[int, str] = {}
+        self._symbol = symbol
+        self._date = date
+
+    def refuse(self, code: str, broken: Bools, reason: Callable[[int], str]) -> None:
+        """Refuse the rows of the mask that no earlier rule has refused.
+
+        Args:
+            code: a key of RULES.
+            broken: bool, a row.
+            reason: says for a row what is wrong; called for the rows refused only.
+        """
+        if not broken.any():
+            return
+        rows = np.flatnonzero(broken & (self.code == 0))
+        self.code[rows] = _NUMBER_OF[code]
+        for row in rows.tolist():
+            self.reasons[row] = f"{self._named(row)}: {reason(row)}"
+
+    def refuse_faults(self, faults: Mapping[int, str]) -> None:
+        """Refuse the rows that could not be read: as ``missing_value`` if that is all that is wrong."""
+        malformed = np.zeros(len(self.code), dtype=np.bool_)
+        missing = np.zeros(len(self.code), dtype=np.bool_)
+        for row, fault in faults.items():
+            is_missing = all(part.endswith(_MISSING) for part in fault.split("; "))
+            (missing if is_missing else malformed)[row] = True
+        self.refuse("malformed", malformed, faults.__getitem__)
+        self.refuse("missing_value", missing, faults.__getitem__)
+
+    def refuse_names(self, date_name: str) -> None:
+        """Refuse rows without a date or with a symbol that can be none."""
+        self.refuse("missing_value", np.isnat(self._date), lambda _: f"{date_name}: missing")
+        fits = map(_SYMBOL.fullmatch, self._symbol.tolist())
+        bad = np.fromiter((not fit for fit in fits), dtype=np.bool_, count=len(self._symbol))
+        self.refuse("bad_symbol", bad, lambda row: _what_is_bad(self._symbol[row]))
+
+    def verdict(self, ordinal: Int32s, *values: Floats | Int64s) -> Verdict:
+        """Close the case: compare the rows of one symbol and date that no rule has refused so far.
+
+        Those with equal ``values`` are copies, of which the first passes; otherwise all are refused. A row
+        that is bad by itself contradicts nobody.
+        """
+        rows = np.flatnonzero(self.code == 0)
+        order = rows[np.lexsort((self._date[rows], _numbered(self._symbol[rows])))]
+        symbol, date = self._symbol[order], self._date[order]
+        is_first = np.ones(len(order), dtype=np.bool_)
+        is_first[1:] = (symbol[1:] != symbol[:-1]) | (date[1:] != date[:-1])
+        duplicates = 0
+        passed = self.code == 0
+        if not is_first.all():
+            group = np.cumsum(is_first) - 1
+            first = order[is_first][group]  # lexsort is stable: of copies, the one that stands first
+            differs = np.zeros(len(order), dtype=np.bool_)
+            for column in values:
+                differs |= ~_same(column[order], column[first])
+            in_conflict = np.bincount(group, weights=differs)[group] > 0
+            conflicting = np.zeros(len(passed), dtype=np.bool_)
+            conflicting[order[in_conflict]] = True
+            self.refuse("conflicting_duplicate", conflicting, lambda _: "given more than once, differently")
+            duplicates = int((~is_first & ~in_conflict).sum())
+            passed[order[~is_first | in_conflict]] = False
+        return Verdict(passed, self.code, self.reasons, duplicates, ordinal)
+
+    def _named(self, row: int) -> str:
+        symbol = self._symbol[row]
+        shown = symbol if _SYMBOL.fullmatch(symbol) else repr(symbol[:_SHOWN_LENGTH])
+        return shown if np.isnat(self._date[row]) else f"{shown} {self._date[row]}"
+
+
+def ordinals_or_none(ordinal: Int32s, date: Dates) -> Int32s:
+    """Return the ordinals, NO_ORDINAL where there is no date."""
+    return np.where(np.isnat(date), NO_ORDINAL, ordinal).astype(np.int32)
+
+
+def _numbered(symbol: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
+    """Number the distinct symbols: sorting numbers is far faster than sorting texts."""
+    numbers: dict[str, int] = {}
+    each = (numbers.setdefault(text, len(numbers)) for text in symbol.tolist())
+    return np.fromiter(each, dtype=np.int64, count=len(symbol))
+
+
+def not_finite(name: str, values: Floats, row: int) -> str:
+    """Say so of one row."""
+    return f"{name} {values[row]} is not finite"
+
+
+def not_positive(name: str, values: Floats, row: int) -> str:
+    """Say so of one row."""
+    return f"{name} {values[row]} is not above 0"
+
+
+def _same(left: Floats | Int64s, right: Floats | Int64s) -> Bools:
+    """Compare, an unknown value (NaN) being the same as another."""
+    equal: Bools = (left == right) | (np.isnan(left) & np.isnan(right))
+    return equal
+
+
+def _what_is_bad(symbol: str) -> str:
+    if not symbol:
+        return "symbol: empty"
+    if len(symbol) > 32:  # noqa: PLR2004 - the rule's own bound
+        return f"symbol of {len(symbol)} characters, longer than 32"
+    if any(character.isspace() for character in symbol):
+        return "symbol holds white space"
+    return "symbol holds characters that are not printable ASCII"

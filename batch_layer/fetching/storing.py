@@ -1,0 +1,115 @@
+"""What storing a payload's rows needs and does, whatever the rows are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_layer.database import instruments_store, load_store
+from batch_layer.database.connection import Connection
+from batch_layer.database.keyed_store import KeyedTable
+from batch_layer.database.load_store import RefusedRow
+from batch_layer.fetching.quality import CODES, Verdict
+from batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
+from batch_layer.shared.models.bars import Bools, Int32s
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.payloads import BarRows, Parsed, Payload
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import Spans
+
+
+@dataclass(frozen=True)
+class Storing:
+    """One payload on its way into the database, within one transaction."""
+
+    connection: Connection
+    payload: Payload
+    parsed: Parsed
+    verdict: Verdict
+    provider_id: int
+    archive_key: str
+    sessions: Sessions
+    summary: LoadSummary
+
+    def identify(
+        self, symbols: npt.NDArray[np.object_], dates: npt.NDArray[np.datetime64]
+    ) -> tuple[Int32s, Int32s]:
+        """Return each row's instrument, and those that had to be made because nobody carried the symbol."""
+        found = instruments_store.instruments_of(self.connection, symbols, dates)
+        unknown = found == instruments_store.NO_INSTRUMENT
+        if not unknown.any():
+            return found, found[:0]
+        instruments_store.create_instruments(self.connection, sorted(set(symbols[unknown].tolist())))
+        found = instruments_store.instruments_of(self.connection, symbols, dates)
+        return found, np.unique(found[unknown])
+
+    def reconcile(
+        self,
+        table: KeyedTable[Rows],
+        spans: Spans,
+        wanted: Rows,
+        withdrawable: Callable[[Rows], Bools] | None,
+    ) -> Reconciled[Rows]:
+        """Compare the stored rows within the spans with the payload's.
+
+        ``withdrawable`` tells, a stored row, whether the payload would have it if it still stood; None
+        if absence means nothing. Only rows of the payload's own provider are ever withdrawn.
+        """
+        stored, load_id = table.read_with_load(self.connection, spans)
+        provider, rank = load_store.ranks_of_loads(self.connection, load_id)
+        own_rank = instruments_store.rank_of(self.payload.provider)
+        may_go = np.zeros(len(stored), dtype=bool)
+        if withdrawable is not None:
+            may_go = withdrawable(stored) & (provider == self.provider_id)
+        return reconcile(stored, load_id, rank <= own_rank, may_go, wanted)
+
+    def counted(self, done: Reconciled[Rows], notices: Sequence[str] = ()) -> LoadSummary:
+        """Return the summary with what came of the rows that passed."""
+        return replace(
+            self.summary,
+            inserted=len(done.insert),
+            changed=len(done.new),
+            unchanged=done.unchanged,
+            outranked=done.outranked,
+            withdrawn=done.withdrawn,
+            notices=(*self.summary.notices, *notices),
+        )
+
+    def is_news(self, summary: LoadSummary) -> bool:
+        """Return whether there is anything to record: rows to store, or bytes not seen before."""
+        return summary.altered > 0 or not load_store.is_recorded(self.connection, self.payload)
+
+    def record(self, summary: LoadSummary) -> int:
+        """Record the load and its refused rows; return the load's id."""
+        load_id = load_store.record_load(
+            self.connection, self.payload, self.provider_id, self.archive_key, summary
+        )
+        load_store.record_refused(self.connection, load_id, self._refused_rows())
+        return load_id
+
+    def _refused_rows(self) -> list[RefusedRow]:
+        rows = self.parsed.rows
+        dates = rows.session if isinstance(rows, BarRows) else rows.ex_date
+        return [
+            RefusedRow(
+                line=int(rows.line[row]),
+                code=CODES[self.verdict.code[row]],
+                symbol=storable(str(rows.symbol[row])),
+                session=None if np.isnat(dates[row]) else str(dates[row]),
+                reason=storable(reason),
+                content=json.dumps(self.parsed.source.slice(row, 1).to_pylist()[0], default=str),
+            )
+            for row, reason in self.verdict.reasons.items()
+        ]
+
+
+def storable(text: str) -> str:
+    """Return text that PostgreSQL can hold: control characters and lone surrogates become escapes."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )

@@ -1,0 +1,128 @@
+"""Service: take what changed, recompute just the windows that hold it, store the bars.
+
+One transaction takes the records of some partitions of the instruments, computes and stores: either the
+bars are there and the records gone, or all is as before. Shards divide the partitions, need no
+coordination, and may run at once, in any order, or twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from batch_layer.database import changes_store, load_store
+from batch_layer.database.bars_store import delete_bars, insert_bars, read_bars
+from batch_layer.database.connection import Connection, Database
+from batch_layer.database.keyed_store import DAILY_BARS, SPLITS
+from batch_layer.processing.resampling import fold_all
+from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
+from batch_layer.shared.models.bars import Bars
+from batch_layer.shared.models.difference import difference
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import Spans, always
+from batch_layer.shared.settings import INTERVALS
+
+
+@dataclass
+class ResampleSummary:
+    """What resampling did, by interval where it says so.
+
+    Attributes:
+        windows: windows recomputed.
+        inserted, changed, removed: bars stored anew, over other values, or no longer there.
+        unchanged: bars recomputed to what they were.
+    """
+
+    windows: dict[int, int] = field(default_factory=lambda: dict.fromkeys(INTERVALS, 0))
+    inserted: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+
+    @property
+    def altered(self) -> int:
+        """How many stored bars were inserted, changed or removed."""
+        return self.inserted + self.changed + self.removed
+
+
+def resample(
+    database: Database,
+    sessions: Sessions,
+    *,
+    full: bool = False,
+    partitions: Sequence[int] = range(changes_store.PARTITIONS),
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ResampleSummary:
+    """Bring the stored bars of all intervals to what the daily bars say.
+
+    Args:
+        database: where the bars are.
+        sessions: the calendar.
+        full: recompute everything, not only what is recorded as changed.
+        partitions: the partitions of the instruments to look at.
+        on_progress: called with how many partitions are done, of how many.
+    """
+    summary = ResampleSummary()
+    todo = list(partitions) if full else _with_changes(database, partitions)
+    done = 0
+    for batch in _batches(todo, size=1 if full else len(todo)):
+        with database.locked("condvest resample", batch), database.transaction(snapshot=True) as connection:
+            changed = changes_store.take_changes(connection, batch)
+            if full:
+                everything = changes_store.everything(connection, batch)
+                changed = Spans.concat([changed, everything]).merged()
+            if len(changed):
+                _resample(connection, changed, sessions, summary)
+        done += len(batch)
+        if on_progress is not None:
+            on_progress(done, len(todo))
+    return summary
+
+
+def _with_changes(database: Database, partitions: Sequence[int]) -> list[int]:
+    with database.transaction(read_only=True) as connection:
+        waiting = changes_store.waiting(connection)
+    return [partition for partition in partitions if partition in waiting]
+
+
+def _batches(partitions: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(partitions), max(size, 1)):
+        yield partitions[start : start + size]
+
+
+def _resample(connection: Connection, changed: Spans, sessions: Sessions, summary: ResampleSummary) -> None:
+    windows = {n: windows_touched(changed, n) for n in INTERVALS}
+    daily = DAILY_BARS.read(connection, ordinals_needed(changed, INTERVALS))
+    ids = np.unique(changed.instrument_id)
+    splits = SPLITS.read(connection, always(ids)).on(sessions)
+    folded = fold_all(daily, INTERVALS, splits=splits, coverage=load_store.read_coverage(connection, ids))
+    for n, bars in folded.items():
+        inside = windows[n].contain(bars.instrument_id, bars.window)
+        _store(connection, n, windows[n], bars.take(inside), summary)
+
+
+def _store(connection: Connection, n: int, windows: Spans, wanted: Bars, summary: ResampleSummary) -> None:
+    stored = read_bars(connection, n, windows)
+    found = difference(stored, wanted)
+    replaced = found.replaced[found.changed]
+    delete_bars(connection, n, stored.take(np.concatenate([replaced, np.flatnonzero(found.gone)])))
+    insert_bars(connection, n, wanted.take(found.inserted | found.changed))
+    summary.windows[n] += len(wanted) + int(found.gone.sum())
+    summary.inserted += int(found.inserted.sum())
+    summary.changed += int(found.changed.sum())
+    summary.removed += int(found.gone.sum())
+    summary.unchanged += found.unchanged
+
+
+def windows_touched(changed: Spans, n: int) -> Spans:
+    """Return the windows of interval n that hold a session of the spans, by instrument, merged."""
+    return Spans(changed.instrument_id, windows_of(changed.first, n), windows_of(changed.last, n)).merged()
+
+
+def ordinals_needed(changed: Spans, intervals: Sequence[int]) -> Spans:
+    """Return the ordinals of all windows that hold a session of the spans, by instrument, merged."""
+    first = np.min([first_ordinals(windows_of(changed.first, n), n) for n in intervals], axis=0)
+    last = np.max([last_ordinals(windows_of(changed.last, n), n) for n in intervals], axis=0)
+    return Spans(changed.instrument_id, first, last).merged()

@@ -1,0 +1,69 @@
+"""Windows: which n sessions make one bar.
+
+Sessions are numbered by their ordinals. With ``anchor`` 0, window k of interval n holds the sessions
+``k * n`` to ``k * n + n - 1``, both inclusive, whatever rows are present: so every instrument's bar closes
+on the same session, and one more session touches one window per interval. Another anchor moves the first
+session of window 0 there; ``anchor="listing"`` is the ordinal of each instrument's own first session.
+
+Ordinals and windows are int32, negative ones included: session -1 lies in window -1.
+"""
+
+from __future__ import annotations
+
+from batch_layer.shared.errors import UsageError
+from batch_layer.shared.models.bars import Int32s
+
+LONGEST_INTERVAL = 32_767
+"""The longest interval, in sessions: a bar counts its sessions in an int16."""
+
+
+def windows_of(ordinals: Int32s, n: int, anchor: int | Int32s = 0) -> Int32s:
+    """Return the window (int32) of each session: floor((ordinal - anchor) / n).
+
+    Args:
+        ordinals: int32, in any order.
+        n: sessions in a window.
+        anchor: ordinal of the first session of window 0: one for all, or an int32 a row.
+
+    Raises:
+        UsageError: n is below 1 or above LONGEST_INTERVAL.
+    """
+    windows: Int32s = (ordinals - anchor) // _checked(n)
+    return windows
+
+
+def first_ordinals(windows: Int32s, n: int, anchor: int | Int32s = 0) -> Int32s:
+    """Return the ordinal (int32) of each window's first session; arguments and errors as windows_of."""
+    ordinals: Int32s = windows * _checked(n) + anchor
+    return ordinals
+
+
+def last_ordinals(windows: Int32s, n: int, anchor: int | Int32s = 0) -> Int32s:
+    """Return the ordinal (int32) of each window's last session, which is part of it; else as windows_of."""
+    ordinals: Int32s = first_ordinals(windows, n, anchor) + (n - 1)
+    return ordinals
+
+
+def touched(first_ordinal: int, last_ordinal: int, n: int, anchor: int = 0) -> tuple[int, int]:
+    """Return the first and the last window, both inclusive, that a run of sessions lies in.
+
+    Args:
+        first_ordinal: the run's first session.
+        last_ordinal: the run's last session, which is part of it.
+        n: sessions in a window.
+        anchor: ordinal of the first session of window 0.
+
+    Raises:
+        UsageError: the run ends before it begins, or n is below 1 or above LONGEST_INTERVAL.
+    """
+    if last_ordinal < first_ordinal:
+        raise UsageError(
+            f"a run of sessions cannot end (ordinal {last_ordinal}) before it begins ({first_ordinal})"
+        )
+    return (first_ordinal - anchor) // _checked(n), (last_ordinal - anchor) // n
+
+
+def _checked(n: int) -> int:
+    if not 1 <= n <= LONGEST_INTERVAL:
+        raise UsageError(f"an interval has 1 to {LONGEST_INTERVAL} sessions, not {n}")
+    return n

@@ -1,0 +1,198 @@
+"""Read columns of cells: symbols, numbers, counts and dates, and what is wrong with a cell.
+
+Each function takes a column as a file gives it, text or typed, and returns NumPy values with the faults:
+for each row (by position) whose cell could not be read, the column's label and what is wrong. The whole
+column is read at once; only what is not plain is looked at piece by piece, each distinct value once.
+
+A required cell that is absent is always reported as ``"<label>: missing"``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batch_layer.shared.clients.files.dates import (
+    session_of_nanoseconds,
+    session_of_text,
+    session_of_timestamps,
+)
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
+
+Faults = dict[int, str]
+Reader = Callable[[Any], Any]
+"""Turns one value of a cell into what it means, or into text that says what is wrong with it."""
+
+_NUMBER = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE
+)
+_WHOLE = re.compile(r"([+-]?[0-9]{1,18})(\.0*)?")
+_PLAIN_WHOLE = "^[0-9]{1,18}$"
+_SHOWN_LENGTH = 40
+
+
+class WrongType(Exception):
+    """A typed column cannot hold such values; the argument says what it should hold."""
+
+
+def symbols(column: pa.ChunkedArray, label: str) -> tuple[npt.NDArray[np.object_], Faults]:
+    """Return symbols (str, outer white space removed, ``""`` where missing).
+
+    Raises:
+        WrongType: the column is not of text.
+    """
+    if not (_is_text(column.type) or pa.types.is_null(column.type)):
+        raise WrongType("symbols as text")
+    cells, absent = _trimmed(column)
+    texts, codes = _distinct(cells)
+    values = np.array([*texts, ""], dtype=object)[codes]  # the code of a missing cell, -1, takes the last
+    return values, _missing(absent, label)
+
+
+def numbers(column: pa.ChunkedArray, label: str, *, required: bool) -> tuple[Floats, Faults]:
+    """Return numbers as float64, NaN where missing or unreadable.
+
+    Text may be signed, have an exponent, or say ``nan`` or ``inf`` in any case: that is a number that
+    is not finite, not a missing one. Decimals take the nearest float64; float32 is widened as it is.
+
+    Raises:
+        WrongType: the column holds neither text nor numbers.
+    """
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        absent = _to_numpy(column.is_null())
+        values = _to_numpy(column.cast(pa.float64(), safe=False).fill_null(math.nan))
+        return values, _missing(absent & required, label)
+    if not (_is_text(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
+        raise WrongType("numbers")
+    cells, absent = _trimmed(column)
+    faults = _missing(absent & required, label)
+    try:
+        return _to_numpy(cells.cast(pa.float64()).fill_null(math.nan)), faults
+    except pa.ArrowInvalid:
+        values, unread = _each_distinct(cells, label, _number, np.float64(math.nan))
+        return values, faults | unread
+
+
+def counts(column: pa.ChunkedArray, label: str) -> tuple[Int64s, Faults]:
+    """Return numbers of trades as int64, UNKNOWN_TRADES where missing or unreadable.
+
+    ``12.0`` is 12, and NaN in a column of floats is unknown. A fraction is a fault, and so is a number
+    below 0, for one of them would pass for an unknown one.
+
+    Raises:
+        WrongType: the column holds neither text nor numbers.
+    """
+    kind = column.type
+    if pa.types.is_floating(kind):
+        values = _to_numpy(column.cast(pa.float64()).fill_null(math.nan))
+        is_whole = (values >= 0) & (values < 2**63) & (values == np.floor(values))
+        faults = {
+            row: f"{label}: {values[row]} is not a whole number of 0 or more"
+            for row in np.flatnonzero(~is_whole & ~np.isnan(values)).tolist()
+        }
+        return np.where(is_whole, values, UNKNOWN_TRADES).astype(np.int64), faults
+    if not (
+        _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    ):
+        raise WrongType("whole numbers")
+    cells, _ = _trimmed(column)
+    # Not left to the cast alone, which takes hexadecimal.
+    if pc.all(pc.match_substring_regex(cells, _PLAIN_WHOLE), min_count=0).as_py():
+        return _to_numpy(cells.cast(pa.int64()).fill_null(UNKNOWN_TRADES)), {}
+    return _each_distinct(cells, label, _count, np.int64(UNKNOWN_TRADES))
+
+
+def sessions(
+    column: pa.ChunkedArray, label: str, *, in_nanoseconds: bool = False
+) -> tuple[npt.NDArray[np.datetime64], Faults]:
+    """Return dates as datetime64[D], NaT where missing or unreadable; ``dates.py`` says what is read.
+
+    Args:
+        column: text, whole numbers, dates or timestamps.
+        label: the column's name.
+        in_nanoseconds: whether text and whole numbers count nanoseconds since the epoch.
+
+    Raises:
+        WrongType: the column holds none of these.
+    """
+    kind = column.type
+    read: Reader = session_of_nanoseconds if in_nanoseconds else session_of_text
+    if pa.types.is_timestamp(kind):
+        absent = _to_numpy(column.is_null())
+        cells = column.cast(pa.int64())
+        read = session_of_timestamps(kind.unit, is_aware=kind.tz is not None)
+    elif _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_date(kind) or pa.types.is_null(kind):
+        cells, absent = _trimmed(column)
+    else:
+        raise WrongType("dates")
+    values, faults = _each_distinct(cells, label, read, np.datetime64("NaT", "D"))
+    return values, _missing(absent, label) | faults
+
+
+def _number(text: str) -> float | str:
+    return float(text) if _NUMBER.fullmatch(text) else f"{text[:_SHOWN_LENGTH]!r} is not a number"
+
+
+def _count(text: str) -> int | str:
+    found = _WHOLE.fullmatch(text)
+    if not found or int(found[1]) < 0:
+        return f"{text[:_SHOWN_LENGTH]!r} is not a whole number of 0 or more"
+    return int(found[1])
+
+
+def _trimmed(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Bools]:
+    """Return the cells as text without outer white space, null where empty; and which those are."""
+    cells = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    absent = pc.fill_null(pc.equal(cells, ""), fill_value=True)
+    if pc.any(absent, min_count=0).as_py():
+        cells = pc.if_else(absent, pa.scalar(None, pa.string()), cells)
+    return cells, _to_numpy(absent)
+
+
+def _distinct(cells: pa.ChunkedArray) -> tuple[list[Any], npt.NDArray[np.int32]]:
+    """Return the distinct values and each row's position among them, -1 where null."""
+    if not len(cells):
+        return [], np.zeros(0, np.int32)
+    encoded = cells.dictionary_encode().unify_dictionaries()
+    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
+    return encoded.chunk(0).dictionary.to_pylist(), np.concatenate(codes)
+
+
+def _each_distinct(
+    cells: pa.ChunkedArray, label: str, read: Reader, absent: np.generic
+) -> tuple[npt.NDArray[Any], Faults]:
+    """Read every distinct value once; null and unreadable ones become ``absent``, which gives the dtype."""
+    values, codes = _distinct(cells)
+    meant = [read(value) for value in values]
+    is_fault = np.array([*(isinstance(each, str) for each in meant), False])[codes]
+    lookup = np.array([*(absent if isinstance(each, str) else each for each in meant), absent], absent.dtype)
+    faults = {row: f"{label}: {meant[codes[row]]}" for row in np.flatnonzero(is_fault).tolist()}
+    return lookup[codes], faults
+
+
+def _missing(absent: Bools, label: str) -> Faults:
+    return dict.fromkeys(np.flatnonzero(absent).tolist(), f"{label}: missing")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
+
+
+def _to_numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Return a column without nulls as an array."""
+    return np.asarray(column.to_numpy())

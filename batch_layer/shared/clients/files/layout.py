@@ -1,0 +1,119 @@
+"""Which columns a file must have, and what each of them may be called.
+
+A column's case and the spaces around its name do not matter, nor does the order of columns. Columns
+that no layout knows are ignored (they stay in ``Parsed.source``). Nothing is guessed: a column that is
+missing, or there twice under one name or two, refuses the file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.payloads import Dataset
+
+Kind = Literal["symbol", "date", "number", "count"]
+
+WINDOW_START = "window_start"
+"""The Massive flat file's session: nanoseconds since the epoch of 00:00 America/New_York."""
+
+_SHOWN_NAMES = 12
+_SHOWN_LENGTH = 24
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a row.
+
+    Attributes:
+        name: its name in the rows' dataclass.
+        kind: how its cells are read.
+        names: what its column may be called, lower case.
+        required: whether the column must be there and every cell filled.
+    """
+
+    name: str
+    kind: Kind
+    names: tuple[str, ...]
+    required: bool = True
+
+
+_SYMBOL = Field("symbol", "symbol", ("symbol", "ticker"))
+_EX_DATE = Field("ex_date", "date", ("ex_date",))
+
+
+def _numbers(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, "number", (name,)) for name in names)
+
+
+LAYOUTS: Mapping[Dataset, tuple[Field, ...]] = {
+    "daily_bars": (
+        _SYMBOL,
+        Field("session", "date", ("session", "date", WINDOW_START)),
+        *_numbers("open", "high", "low", "close", "volume"),
+        Field("vwap", "number", ("vwap",), required=False),
+        Field("trades", "count", ("trades", "transactions"), required=False),
+    ),
+    "splits": (_SYMBOL, _EX_DATE, *_numbers("split_from", "split_to")),
+    "dividends": (_SYMBOL, _EX_DATE, *_numbers("cash_amount")),
+}
+"""The fields of each data set, in the order of its rows' dataclass."""
+
+
+def match_columns(header: Sequence[str], dataset: Dataset, *, name: str) -> dict[str, int]:
+    """Return, for each field whose column is there, the position of its column in ``header``.
+
+    Args:
+        header: the columns' names as the file gives them.
+        dataset: what the file should hold.
+        name: the file, for messages.
+
+    Raises:
+        InputError: a column is missing or doubled; the message names it and the columns found.
+    """
+    plain = [column.strip().lower() for column in header]
+    doubled = sorted(column for column, times in Counter(plain).items() if times > 1)
+    if doubled:
+        raise InputError(
+            f"{name}: column {_listed(doubled)} is there more than once; "
+            "keep one column of each name, for it is not guessed which one is meant"
+        )
+    place = {column: position for position, column in enumerate(plain)}
+    columns: dict[str, int] = {}
+    missing = []
+    for field in LAYOUTS[dataset]:
+        found = [column for column in field.names if column in place]
+        if len(found) > 1:
+            raise InputError(
+                f"{name}: columns {_listed(found)} both stand for {field.name}; keep only one of them"
+            )
+        if found:
+            columns[field.name] = place[found[0]]
+        elif field.required:
+            missing.append(" or ".join(field.names))
+    if missing:
+        raise InputError(
+            f"{name}: no column {', '.join(missing)}; found {_listed(header)}. "
+            f"A file of {dataset.replace('_', ' ')} needs {_needed(dataset)}"
+        )
+    return columns
+
+
+def _needed(dataset: Dataset) -> str:
+    fields = LAYOUTS[dataset]
+    needed = ", ".join(field.names[0] for field in fields if field.required)
+    optional = ", ".join(field.names[0] for field in fields if not field.required)
+    return f"{needed} (and may have {optional})" if optional else needed
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Name columns in a message that stays short however many and however long they are."""
+    shown = [
+        repr(name if len(name) <= _SHOWN_LENGTH else name[: _SHOWN_LENGTH - 3] + "...")
+        for name in names[:_SHOWN_NAMES]
+    ]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")

@@ -1,0 +1,74 @@
+"""Take a file from the disk as a payload: its bytes, unaltered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import stat
+from pathlib import Path
+
+from batch_layer.shared.clients.files.unpack import GZIP_MAGIC, MAX_UNPACKED_BYTES, PARQUET_MAGIC
+from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.payloads import Dataset, Payload
+
+
+def read_payload(
+    path: str | os.PathLike[str], *, provider: str, dataset: Dataset, now: dt.datetime
+) -> Payload:
+    """Read a file whole.
+
+    What it holds is told by its first bytes, not by its suffix. The sessions are left open (None), for
+    only the rows say them, and the file is not taken for a whole market (``is_whole`` is False).
+
+    Args:
+        path: a regular file or a pipe.
+        provider: the name under which the rows are kept.
+        dataset: what the file should hold.
+        now: when it is read, an aware datetime.
+
+    Raises:
+        InputError: the file is missing, a directory, a device, empty, unreadable, or larger than
+            MAX_UNPACKED_BYTES; the message names the path.
+    """
+    # A name that is no valid text (any bytes may be one) must not reach a database or a terminal.
+    name = str(path).encode("utf-8", "backslashreplace").decode()
+    try:
+        content = _content(Path(path), name)
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: no such file; check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{name}: cannot be read ({reason}); check its permissions") from error
+    if not content:
+        raise InputError(f"{name}: the file is empty; was its download finished?")
+    return Payload(
+        provider=provider,
+        dataset=dataset,
+        content=content,
+        media=_media(content),
+        first_session=None,
+        last_session=None,
+        fetched_at=now.astimezone(dt.UTC),
+        is_whole=False,
+        name=name,
+    )
+
+
+def _content(path: Path, name: str) -> bytes:
+    # Looked at before it is opened: opening a device can block or never end.
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{name}: is a directory; name the files in it")
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        raise InputError(f"{name}: is neither a file nor a pipe; name a file")
+    with path.open("rb") as file:
+        content = file.read(MAX_UNPACKED_BYTES + 1)
+    if len(content) > MAX_UNPACKED_BYTES:
+        raise InputError(f"{name}: is larger than {MAX_UNPACKED_BYTES >> 30} GiB; divide it")
+    return content
+
+
+def _media(content: bytes) -> str:
+    if content.startswith(GZIP_MAGIC):
+        return "csv.gz"
+    return "parquet" if content.startswith(PARQUET_MAGIC) else "csv"

@@ -1,0 +1,108 @@
+"""From a file's bytes to text in UTF-8, with nothing guessed."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+
+from batch_layer.shared.errors import InputError
+
+GZIP_MAGIC = b"\x1f\x8b"
+PARQUET_MAGIC = b"PAR1"
+
+MAX_UNPACKED_BYTES = 4 << 30
+"""A file may unpack to 4 GiB (some 50 million daily bars) and no more: the rest would be memory."""
+
+MAX_UNPACK_RATIO = 200
+"""Prices pack 3 to 10 times; past RATIO_FREE_BYTES, 200 times is a bomb and is not unpacked to the end."""
+
+RATIO_FREE_BYTES = 256 << 20
+"""Up to 256 MiB any ratio passes: a small file of one repeated row does no harm."""
+
+_CHUNK = 1 << 20
+
+_FOREIGN = {
+    b"PK\x03\x04": "a ZIP archive or a workbook; save it as CSV",
+    b"\xff\xfe": "text in UTF-16; save it as UTF-8",
+    b"\xfe\xff": "text in UTF-16; save it as UTF-8",
+    GZIP_MAGIC: "packed twice; unpack it once",
+    PARQUET_MAGIC: "a Parquet file inside gzip; give the Parquet file itself",
+    b"BZh": "packed with bzip2; unpack it, or pack it with gzip",
+    b"\xfd7zXZ": "packed with xz; unpack it, or pack it with gzip",
+    b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it, or pack it with gzip",
+}
+"""What files begin with that are often taken for CSV."""
+
+
+def text_of(content: bytes, *, name: str) -> bytes:
+    r"""Return the text in ``content``, unpacked if it is gzip, in UTF-8, its lines ending in ``\n``.
+
+    Args:
+        content: a CSV or CSV.GZ file.
+        name: the file, for messages.
+
+    Raises:
+        InputError: it is truncated, corrupt, a bomb, binary, in another encoding, or empty.
+    """
+    text = _unpacked(content, name) if content.startswith(GZIP_MAGIC) else content
+    for magic, what in _FOREIGN.items():
+        if text.startswith(magic):
+            raise InputError(f"{name}: holds no CSV but is {what}")
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    _check_is_text(text, name)
+    if not text.strip():
+        raise InputError(f"{name}: the file is empty; was its download finished?")
+    return text.rstrip(b" \n")  # blank lines at the end, and not a tab, which may divide fields
+
+
+def _unpacked(content: bytes, name: str) -> bytes:
+    chunks = []
+    size = 0
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            while chunk := file.read(_CHUNK):
+                chunks.append(chunk)
+                size += len(chunk)
+                _check_size(size, len(content), name)
+    except EOFError as error:
+        raise InputError(
+            f"{name}: the gzip data is truncated: it ends after {size:,} unpacked bytes; download it again"
+        ) from error
+    except (OSError, zlib.error) as error:
+        raise InputError(f"{name}: the gzip data is corrupt ({error}); download it again") from error
+    return b"".join(chunks)
+
+
+def _check_size(unpacked: int, packed: int, name: str) -> None:
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise InputError(f"{name}: unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; divide it")
+    if unpacked > RATIO_FREE_BYTES and unpacked > MAX_UNPACK_RATIO * packed:
+        raise InputError(
+            f"{name}: unpacks to more than {MAX_UNPACK_RATIO} times its {packed:,} bytes; "
+            "no file of prices does, so it is not unpacked further"
+        )
+
+
+def _check_is_text(text: bytes, name: str) -> None:
+    nul = text.find(b"\0")
+    if nul >= 0:
+        raise InputError(
+            f"{name}: holds binary data, not CSV (a NUL in line {_line_at(text, nul)}); "
+            "give CSV, CSV.GZ or Parquet"
+        )
+    if text.isascii():  # nearly always, and decides without a copy
+        return
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name}: is not UTF-8: line {_line_at(text, error.start)} has the byte "
+            f"0x{text[error.start]:02x} (byte {error.start:,} of the text); save the file as UTF-8"
+        ) from error
+
+
+def _line_at(text: bytes, offset: int) -> int:
+    return text.count(b"\n", 0, offset) + 1

@@ -1,0 +1,92 @@
+"""The sample as a provider."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from batch_layer.shared.clients import files
+from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.payloads import Dataset, Parsed, Payload
+
+FIRST_SESSION = dt.date(2000, 3, 1)
+LAST_SESSION = dt.date(2013, 3, 1)
+
+_PRICES = "bokeh_sampledata/_data/stocks.csv.gz"
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class SampleProvider:
+    """A ``Provider`` that needs no key and no network. It holds nothing else than its five companies.
+
+    Attributes:
+        name: ``"sample"``.
+    """
+
+    name = "sample"
+
+    def __init__(self, clock: Callable[[], dt.datetime] = _now) -> None:
+        """Make the provider.
+
+        Args:
+            clock: tells when an answer is fetched, as an aware datetime.
+        """
+        self._clock = clock
+
+    def coverage(self, last_closed: dt.date) -> tuple[dt.date, dt.date]:
+        """Return the sample's first and last session, neither of them after ``last_closed``."""
+        return min(FIRST_SESSION, last_closed), min(LAST_SESSION, last_closed)
+
+    def fetch(self, sessions: Sequence[dt.date]) -> Sequence[Payload]:
+        """Return the one answer that holds all sessions of the sample; none if none of them is asked for.
+
+        Raises:
+            InputError: the package that ships the prices is not there.
+        """
+        if not any(FIRST_SESSION <= session <= LAST_SESSION for session in sessions):
+            return ()
+        package, _, path = _PRICES.partition("/")
+        try:
+            content = resources.files(package).joinpath(path).read_bytes()
+        except (ModuleNotFoundError, FileNotFoundError) as error:
+            raise InputError(
+                f"{_PRICES} is not installed; the sample needs the package bokeh-sampledata 2026.1 or later"
+            ) from error
+        return (self._payload("daily_bars", content, "csv.gz", _PRICES),)
+
+    def corporate_actions(self) -> Sequence[Payload]:
+        """Return the splits and the dividends of the sample's companies, one answer each."""
+        here: Traversable = resources.files(__package__)
+        datasets: tuple[Dataset, ...] = ("splits", "dividends")
+        return tuple(
+            self._payload(
+                dataset, here.joinpath(f"{dataset}.csv").read_bytes(), "csv", f"sample/{dataset}.csv"
+            )
+            for dataset in datasets
+        )
+
+    def parse(self, payload: Payload) -> Parsed:
+        """Read an answer: its layout is that of an imported file (``Ticker``, ``Date``, ``Open`` ...).
+
+        Raises:
+            InputError: the bytes are not what the payload should hold.
+        """
+        return files.parse(payload)
+
+    def _payload(self, dataset: Dataset, content: bytes, media: str, name: str) -> Payload:
+        return Payload(
+            provider=self.name,
+            dataset=dataset,
+            content=content,
+            media=media,
+            first_session=FIRST_SESSION,
+            last_session=LAST_SESSION,
+            fetched_at=self._clock(),
+            is_whole=True,
+            name=name,
+        )

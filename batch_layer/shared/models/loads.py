@@ -1,0 +1,76 @@
+"""What a load did."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from batch_layer.shared.models.bars import Bools, Columns, Int32s
+
+
+@dataclass(frozen=True)
+class LoadSummary:
+    """What came of loading one payload; every row that came is in exactly one of the counts.
+
+    Attributes:
+        name: where the payload came from.
+        provider, dataset: as in the payload.
+        rows: rows that came.
+        inserted, changed, unchanged: rows stored anew, stored over other values, stored already.
+        outranked: rows that differ from a bar of a higher-ranked provider, which stays.
+        duplicates: rows that repeat another row of the payload, value by value.
+        refused: rows refused, by the code of the rule they broke.
+        withdrawn: stored rows that the payload no longer has, moved to the revisions.
+        sessions: how many sessions the rows are of; ex-dates for splits and dividends.
+        partial: sessions that look cut short, ascending.
+        notices: what a person should know, one sentence each.
+        seconds: time spent by step (parse, judge, store).
+    """
+
+    name: str
+    provider: str
+    dataset: str
+    rows: int = 0
+    inserted: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    outranked: int = 0
+    duplicates: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    withdrawn: int = 0
+    sessions: int = 0
+    partial: tuple[dt.date, ...] = ()
+    notices: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def altered(self) -> int:
+        """How many stored rows the load inserted, changed or withdrew."""
+        return self.inserted + self.changed + self.withdrawn
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether rows were refused or a session is partial."""
+        return bool(self.refused) or bool(self.partial)
+
+
+@dataclass(frozen=True, eq=False)
+class LedgerRows(Columns):
+    """What the ledger holds of one provider's sessions, ascending.
+
+    Attributes:
+        ordinal: int32.
+        complete: bool, whether the session was loaded in full; otherwise it is partial.
+        rows, passed, inserted, changed, withdrawn, refused: int32, rows of the session in the load that
+            entered it: those that came, those that passed every rule, and so on.
+    """
+
+    ordinal: Int32s
+    complete: Bools
+    rows: Int32s
+    passed: Int32s
+    inserted: Int32s
+    changed: Int32s
+    withdrawn: Int32s
+    refused: Int32s

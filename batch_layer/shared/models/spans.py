@@ -1,0 +1,67 @@
+"""Spans of ordinals (or windows), inclusive at both ends, one a row, each for a group (an instrument)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from batch_layer.shared.models.bars import Bools, Columns, Int32s
+from batch_layer.shared.models.difference import pack
+
+
+@dataclass(frozen=True, eq=False)
+class Spans(Columns):
+    """Spans of ordinals of instruments.
+
+    Attributes:
+        instrument_id: int32.
+        first, last: int32, inclusive; first <= last.
+    """
+
+    instrument_id: Int32s
+    first: Int32s
+    last: Int32s
+
+    @classmethod
+    def within(cls, instrument_id: Int32s, first: int, last: int) -> Self:
+        """Return the same span for each of the instruments (ascending, none twice)."""
+        ones = np.ones(len(instrument_id), dtype=np.int32)
+        return cls(instrument_id, ones * np.int32(first), ones * np.int32(last))
+
+    @classmethod
+    def of_points(cls, instrument_id: Int32s, ordinal: Int32s) -> Self:
+        """Return the runs of consecutive ordinals, by instrument and ordinal; repeats count once."""
+        return cls(instrument_id, ordinal, ordinal).merged()
+
+    def merged(self) -> Self:
+        """Return the same spans by instrument and ordinal, those that overlap or touch made one."""
+        if not len(self):
+            return self
+        order = np.argsort(pack(self.instrument_id, self.first), kind="stable")
+        ids, first, last = self.instrument_id[order], self.first[order], self.last[order]
+        # Packed with their instrument, the ends so far of earlier instruments never reach a later one.
+        reach = np.maximum.accumulate(pack(ids, last))
+        starts = np.concatenate(([True], (ids[1:] != ids[:-1]) | (pack(ids, first)[1:] > reach[:-1] + 1)))
+        begin = np.flatnonzero(starts)
+        end = np.append(begin[1:], len(ids)) - 1
+        through = (reach[end] - pack(ids[begin], np.zeros(len(begin), np.int32))).astype(np.int32)
+        return type(self)(ids[begin], first[begin], through)
+
+    def contain(self, instrument_id: Int32s, ordinal: Int32s) -> Bools:
+        """Return, a row, whether a span of the instrument holds the ordinal. The spans must be merged."""
+        inside = np.zeros(len(ordinal), dtype=bool)
+        if not len(self):
+            return inside
+        keys = pack(instrument_id, ordinal)
+        place = np.searchsorted(pack(self.instrument_id, self.first), keys, side="right") - 1
+        known = place >= 0
+        inside[known] = pack(self.instrument_id, self.last)[place[known]] >= keys[known]
+        return inside
+
+
+def always(instrument_id: Int32s) -> Spans:
+    """Return, for each of the instruments (ascending, none twice), the span that holds every ordinal."""
+    limits = np.iinfo(np.int32)
+    return Spans.within(instrument_id, limits.min + 1, limits.max)

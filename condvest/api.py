@@ -1,0 +1,72 @@
+"""Reading from Python."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from batch_layer.processing.reading import Adjust, Anchor, Question, read
+from batch_layer.shared.settings import Settings
+from condvest.workspace import open_workspace
+
+Session = dt.date | str
+"""A date, or its ISO text."""
+
+
+def bars(
+    symbols: str | Sequence[str] | None = None,
+    interval: int = 13,
+    start: Session | None = None,
+    end: Session | None = None,
+    adjust: Adjust = "splits",
+    anchor: Anchor = "calendar",
+    include_open: bool = False,  # noqa: FBT001, FBT002  # the last argument of the documented signature
+    *,
+    settings: Settings | None = None,
+) -> pa.Table:
+    """Return bars of n sessions, ascending by symbol and window.
+
+    Args:
+        symbols: one symbol or several; all if None. A symbol stands for the instrument that carries it
+            now, or carried it last.
+        interval: sessions a bar, 1 to 252; 1 gives daily bars. 3, 5, 8, 13, 21 and 34 are stored, the
+            others are folded from the daily bars on the way.
+        start: first ``last_session`` wanted, inclusive; None for no bound.
+        end: last ``last_session`` wanted, inclusive; None for no bound.
+        adjust: ``"none"``: prices on the split basis of each window's own end. ``"splits"``: rescaled by
+            the splits since, up to the last loaded session. ``"total"`` is not there yet.
+        anchor: ``"calendar"``: windows are counted from 1962-01-02, so they are the same for every
+            instrument and never move. ``"listing"``: from the instrument's first session.
+        include_open: whether to give bars whose window's last session has not been loaded.
+        settings: where the database is; from the environment if None.
+
+    Returns:
+        A table with the columns symbol (string), interval (int16, sessions), window (int32),
+        first_session and last_session (date32, of the window, inclusive), open, high, low, close (float64,
+        quote currency), volume (float64, shares), vwap (float64, null where unknown), trades (int64, null
+        where unknown), sessions (int16, daily bars that went in), is_complete (bool). ``to_pandas()`` and
+        ``polars.from_arrow()`` take it as it is.
+
+    Raises:
+        UnknownSymbol: no instrument with bars carries or carried a symbol.
+        UsageError: an argument has a value that it cannot have.
+        BatchLayerError: the database cannot be opened or read.
+    """
+    question = Question(
+        symbols=[symbols] if isinstance(symbols, str) else symbols,
+        interval=interval,
+        start=_date(start),
+        end=_date(end),
+        adjust=adjust,
+        anchor=anchor,
+        include_open=include_open,
+    )
+    with open_workspace(settings or Settings.from_env(os.environ), may_create=False) as workspace:
+        return read(workspace.database, workspace.sessions, question)
+
+
+def _date(session: Session | None) -> dt.date | None:
+    return dt.date.fromisoformat(session) if isinstance(session, str) else session

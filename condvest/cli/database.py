@@ -1,0 +1,118 @@
+"""The commands about the database itself: db up, down, url, migrate, shell; doctor."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import click
+
+from batch_layer.database.connection import Database
+from batch_layer.database.embedded import EmbeddedServer
+from batch_layer.database.migrate import migrate as apply_migrations
+from batch_layer.shared.errors import UsageError
+from condvest import checks
+from condvest.cli import output
+from condvest.cli.context import Cli, json_option, pass_cli
+
+
+@click.group()
+def db() -> None:
+    """Start, stop and reach the database."""
+
+
+@db.command()
+@pass_cli
+def up(cli: Cli) -> None:
+    """Start the embedded server and keep it up until: condvest db down."""
+    output.message(f"up; log: {_embedded(cli).status().log}")
+    click.echo(_keep_up(cli))
+
+
+@db.command()
+@click.option("--now", is_flag=True, help="Stop it even while commands are using it; their work is undone.")
+@pass_cli
+def down(cli: Cli, now: bool) -> None:
+    """Stop the embedded server."""
+    output.message(f"the embedded server {_embedded(cli).down(now=now).value}")
+
+
+@db.command()
+@pass_cli
+def url(cli: Cli) -> None:
+    """Print the URL of the database; an embedded server is started and kept up."""
+    click.echo(cli.settings.database_url or _keep_up(cli))
+
+
+@db.command()
+@json_option
+@pass_cli
+def migrate(cli: Cli, as_json: bool) -> None:
+    """Bring the schema to this version."""
+    if cli.settings.database_url is not None:
+        with Database(cli.settings.database_url) as database:
+            applied = apply_migrations(database)
+    else:
+        with _embedded(cli).lease() as address, Database(address) as database:
+            applied = apply_migrations(database)
+    if as_json:
+        output.write_json({"applied": applied})
+    else:
+        output.message(
+            f"applied {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date"
+        )
+
+
+@db.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PSQL ARGUMENT...]")
+@pass_cli
+def shell(cli: Cli, arguments: tuple[str, ...]) -> None:
+    """Open psql on the database, with the arguments given."""
+    if cli.settings.database_url is not None:
+        sys.exit(_psql(cli, cli.settings.database_url, arguments))
+    with cli.workspace() as workspace:
+        code = _psql(cli, workspace.database.url, arguments)
+    sys.exit(code)
+
+
+@click.command()
+@json_option
+@pass_cli
+def doctor(cli: Cli, as_json: bool) -> None:
+    """Say what is found, what is missing, and how to mend it. Exits with 1 if something is wrong."""
+    found = checks.all_checks(cli.settings)
+    if as_json:
+        output.write_json({"checks": [vars(check) for check in found]})
+    else:
+        output.table(
+            ("", "check", "found"), [("ok" if one.ok else "WRONG", one.name, one.found) for one in found]
+        )
+        for one in found:
+            if not one.ok:
+                output.message(f"\n{one.name}: {one.mend}")
+    sys.exit(0 if all(one.ok for one in found) else 1)
+
+
+COMMANDS = (db, doctor)
+
+
+def _embedded(cli: Cli) -> EmbeddedServer:
+    if cli.settings.database_url is not None:
+        raise UsageError(
+            "CONDVEST_DATABASE_URL names another database; up and down are for the embedded server"
+        )
+    return EmbeddedServer(cli.settings.home, binaries=cli.settings.postgres_bin)
+
+
+def _keep_up(cli: Cli) -> str:
+    address = _embedded(cli).up()
+    with cli.workspace():
+        return address
+
+
+def _psql(cli: Cli, address: str, arguments: tuple[str, ...]) -> int:
+    program = checks.psql(cli.settings) or shutil.which("psql")
+    if program is None:
+        raise UsageError("no psql is installed; any client can use the URL that `condvest db url` prints")
+    return subprocess.run([program, address, *arguments], check=False).returncode

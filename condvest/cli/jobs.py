@@ -1,0 +1,190 @@
+"""The commands that change the database: demo, run, import, resample."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batch_layer.processing.reading import Question, read
+from batch_layer.shared.models.payloads import Dataset
+from condvest import jobs
+from condvest.cli import output
+from condvest.cli.context import Cli, json_option, pass_cli
+from condvest.cli.reading import show_bars, show_status
+from condvest.workspace import DEFAULT_PROVIDER, PROVIDERS
+
+_FILE = click.Path(path_type=Path)
+
+_NEXT = """
+What to try next:
+  condvest bars AAPL --interval 13 --start 2012-01-01
+  condvest bars --interval 1 --format csv -o daily.csv
+  condvest import FILE.csv --splits SPLITS.csv      your own prices
+  condvest status
+  python -c 'import condvest; print(condvest.bars("IBM", interval=34).to_pandas().tail())'"""
+
+
+@click.command()
+@pass_cli
+def demo(cli: Cli) -> None:
+    """Do the whole job on the sample: real prices of five companies, 2000 to 2013."""
+    with cli.workspace() as workspace:
+        with output.progress("sample") as bars:
+            report = jobs.run(workspace, "sample", on_wait=_say_waiting, on_progress=_advancing(bars))
+        _say_loads(report)
+        _say_resampled(report)
+        question = Question(symbols=["AAPL"], interval=13, end=dt.date(2005, 6, 30))
+        table = read(workspace.database, workspace.sessions, question)
+        show_bars(
+            table.slice(max(len(table) - 8, 0)),
+            "AAPL, bars of 13 sessions around its 2-for-1 split of 2005-02-28",
+        )
+        show_status(workspace)
+    click.echo(_NEXT)
+    sys.exit(report.exit_code)
+
+
+@click.command()
+@click.option(
+    "--provider",
+    type=click.Choice(sorted(PROVIDERS)),
+    default=DEFAULT_PROVIDER,
+    show_default=True,
+    help="Whom to ask.",
+)
+@json_option
+@pass_cli
+def run(cli: Cli, provider: str, as_json: bool) -> None:
+    """Do the nightly job: extend the calendar, fetch what is missing, load, resample.
+
+    It may be run at any time and any number of times; with nothing new it changes nothing.
+    """
+    with cli.workspace() as workspace, output.progress(provider) as bars:
+        report = jobs.run(workspace, provider, on_wait=_say_waiting, on_progress=_advancing(bars))
+    _finish(report, as_json=as_json)
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
+@click.option("--provider", default="file", show_default=True, help="Name under which the bars are kept.")
+@click.option(
+    "--splits", multiple=True, type=_FILE, help="File of splits: symbol, ex_date, split_from, split_to."
+)
+@click.option(
+    "--dividends", multiple=True, type=_FILE, help="File of dividends: symbol, ex_date, cash_amount."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done; store nothing.")
+@json_option
+@pass_cli
+def import_(
+    cli: Cli,
+    files: tuple[Path, ...],
+    provider: str,
+    splits: tuple[Path, ...],
+    dividends: tuple[Path, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Load daily bars from CSV, CSV.GZ or Parquet files, then resample what changed.
+
+    Columns, in any order: symbol (or ticker), session (or date), open, high, low, close, volume; vwap and
+    trades if known. Massive's flat files are read as they are. Loading a file again changes nothing.
+    """
+    datasets: list[tuple[Path, Dataset]] = [
+        *((path, "daily_bars") for path in files),
+        *((path, "splits") for path in splits),
+        *((path, "dividends") for path in dividends),
+    ]
+    with cli.workspace() as workspace:
+        with output.progress("files") as bars:
+            report = jobs.import_files(
+                workspace, datasets, provider, dry_run=dry_run, on_file=_advancing(bars)
+            )
+        if not dry_run:
+            with output.progress("resampling") as bars:
+                resampled = jobs.resample_all(workspace, full=False, on_progress=_advancing(bars))
+            report.resampled = resampled.resampled
+    _finish(report, as_json=as_json, dry_run=dry_run)
+
+
+@click.command()
+@click.option("--full", is_flag=True, help="Recompute every bar, not only what changed.")
+@json_option
+@pass_cli
+def resample(cli: Cli, full: bool, as_json: bool) -> None:
+    """Recompute the bars that recorded changes touch; with --full all of them."""
+    with cli.workspace() as workspace, output.progress("resampling") as bars:
+        report = jobs.resample_all(workspace, full=full, on_progress=_advancing(bars))
+    if as_json and report.resampled is not None:
+        output.write_json(jobs.resampled_as_json(report.resampled))
+    else:
+        _say_resampled(report)
+
+
+COMMANDS = (demo, run, import_, resample)
+
+
+def _finish(report: jobs.Report, *, as_json: bool, dry_run: bool = False) -> None:
+    if as_json:
+        output.write_json(report.as_json() | ({"dry_run": True} if dry_run else {}))
+    else:
+        _say_loads(report, dry_run=dry_run)
+        _say_resampled(report)
+    for path, reason in report.failed.items():
+        output.message(f"error: {reason}" if path in reason else f"error: {path}: {reason}")
+    sys.exit(report.exit_code)
+
+
+def _say_loads(report: jobs.Report, *, dry_run: bool = False) -> None:
+    would = "would be " if dry_run else ""
+    if not report.loads and not report.failed:
+        output.message("nothing to fetch: every session is there")
+    for load in report.loads:
+        counts = f"{load.inserted:,} {would}inserted, {load.changed:,} {would}changed, {load.unchanged:,} unchanged"
+        extras = [
+            f"{count:,} {word}"
+            for word, count in (
+                ("withdrawn", load.withdrawn),
+                ("outranked", load.outranked),
+                ("repeated", load.duplicates),
+                ("refused", sum(load.refused.values())),
+            )
+            if count
+        ]
+        what = load.dataset.replace("_", " ")
+        output.message(f"{load.name}: {load.rows:,} {what}: {', '.join([counts, *extras])}")
+        for notice in load.notices:
+            output.message(f"  note: {notice}")
+        if load.partial:
+            days = ", ".join(map(str, load.partial[:5]))
+            output.message(
+                f"  partial, will be asked for again: {days}" + (" ..." if load.partial[5:] else "")
+            )
+        if load.refused:
+            codes = ", ".join(f"{code} {count:,}" for code, count in load.refused.items())
+            output.message(f"  refused: {codes} (see: condvest refused)")
+
+
+def _say_resampled(report: jobs.Report) -> None:
+    done = report.resampled
+    if done is None:
+        return
+    windows = sum(done.windows.values())
+    output.message(
+        f"resampled {windows:,} windows: {done.inserted:,} bars inserted, {done.changed:,} changed, "
+        f"{done.removed:,} removed, {done.unchanged:,} unchanged"
+        if windows
+        else "resampled nothing: no bar is touched by a change"
+    )
+
+
+def _say_waiting() -> None:
+    output.message("another condvest run was at work; waited for it to end")
+
+
+def _advancing(bars: Any) -> jobs.Progress:  # noqa: ANN401  # rich's Progress
+    return lambda done, total: output.advance(bars, done, total)

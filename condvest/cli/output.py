@@ -1,0 +1,140 @@
+"""How results are shown: tables for people, CSV, JSON and Parquet for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from batch_layer.shared.errors import UsageError
+
+FORMATS = ("table", "csv", "json", "parquet")
+
+_BATCH_ROWS = 50_000
+
+
+def message(text: str) -> None:
+    """Say something on standard error."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  # messages are the command line's own
+
+
+def write_json(value: Mapping[str, Any]) -> None:
+    """Write one JSON object to standard output."""
+    print(json.dumps(value, default=str))  # noqa: T201  # data are the command line's own
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
+    """Write a table for people to standard output; numbers to the right."""
+    shown = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    listed = [[_cell(value) for value in row] for row in rows]
+    for number, name in enumerate(columns):
+        right = bool(listed) and all(_is_number(row[number]) for row in listed)
+        shown.add_column(name, justify="right" if right else "left", header_style="bold", overflow="fold")
+    for row in listed:
+        shown.add_row(*row)
+    Console(highlight=False, soft_wrap=False).print(shown)
+
+
+def write_arrow(data: pa.Table, shape: str, path: Path | None) -> None:
+    """Write a table in one of FORMATS, to a file or to standard output.
+
+    In CSV dates are ISO, floats the shortest text that reads back as the same number, and an unknown value
+    an empty field. JSON is one object a line.
+
+    Raises:
+        UsageError: Parquet is asked for on a terminal, or a table in a file.
+    """
+    if path is None and shape == "parquet" and sys.stdout.isatty():
+        raise UsageError("Parquet on a terminal is no use; give -o FILE or send it to a pipe")
+    if path is not None and shape == "table":
+        raise UsageError("a file needs --format csv, json or parquet")
+    with _sink(path) as sink:
+        if shape == "parquet":
+            pa.parquet.write_table(data, sink, compression="zstd")
+        elif shape == "csv":
+            _write_csv(data, sink)
+        elif shape == "json":
+            for batch in data.to_batches(_BATCH_ROWS):
+                lines = "".join(json.dumps(row, default=str) + "\n" for row in batch.to_pylist())
+                sink.write(lines.encode())
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Progress]:
+    """Show progress bars on standard error while the block runs; nothing if that is no terminal."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bars:
+        bars.add_task(label, total=None)
+        yield bars
+
+
+def advance(bars: Progress, done: int, total: int) -> None:
+    """Move the first bar of `progress`."""
+    bars.update(TaskID(0), completed=done, total=total)
+
+
+def _write_csv(data: pa.Table, sink: BinaryIO) -> None:
+    text = io.TextIOWrapper(sink, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(data.column_names)
+    for batch in data.to_batches(_BATCH_ROWS):
+        columns = [_csv_column(column) for column in batch.columns]
+        writer.writerows(zip(*columns, strict=True))
+    text.flush()
+    text.detach()
+
+
+def _csv_column(column: pa.Array) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    if pa.types.is_boolean(column.type):
+        return ["true" if value else "false" for value in values]
+    return values
+
+
+@contextmanager
+def _sink(path: Path | None) -> Iterator[BinaryIO]:
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        with scratch.open("wb") as file:
+            yield file
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401  # any value that a table shows
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) < 1e6 else f"{value:,.0f}"  # noqa: PLR2004  # beyond it no cents
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    return not text or text.replace(",", "").replace(".", "").replace("-", "").isdigit()

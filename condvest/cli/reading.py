@@ -1,0 +1,164 @@
+"""The commands that only read: bars, status, refused, gaps."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import pyarrow as pa
+
+from batch_layer.database import catalog_store
+from batch_layer.processing.reading import Adjust, Anchor, Question, read
+from condvest import reports
+from condvest.cli import output
+from condvest.cli.context import Cli, json_option, pass_cli
+from condvest.workspace import Workspace
+
+
+class _Session(click.ParamType[dt.date]):
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:  # noqa: ANN401
+        """Read an ISO date."""
+        try:
+            return value if isinstance(value, dt.date) else dt.date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date; write it as 2024-07-31", param, ctx)
+
+
+_format = click.option(
+    "--format",
+    "shape",
+    type=click.Choice(output.FORMATS),
+    default="table",
+    show_default=True,
+    help="How to show it.",
+)
+_output = click.option("-o", "--output", "path", type=click.Path(path_type=Path), help="Write to a file.")
+
+
+@click.command()
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
+@click.option("--interval", type=int, default=13, show_default=True, help="Sessions a bar; 1 for daily bars.")
+@click.option("--start", type=_Session(), help="First last_session wanted, inclusive.")
+@click.option("--end", type=_Session(), help="Last last_session wanted, inclusive.")
+@click.option("--adjust", type=click.Choice(get_args(Adjust)), default="splits", show_default=True)
+@click.option("--anchor", type=click.Choice(get_args(Anchor)), default="calendar", show_default=True)
+@click.option("--include-open", is_flag=True, help="Give bars whose last session is still to come, too.")
+@_format
+@_output
+@pass_cli
+def bars(
+    cli: Cli,
+    symbols: tuple[str, ...],
+    interval: int,
+    start: dt.date | None,
+    end: dt.date | None,
+    adjust: Adjust,
+    anchor: Anchor,
+    include_open: bool,
+    shape: str,
+    path: Path | None,
+) -> None:
+    """Print bars of n sessions, of the symbols or of the whole market.
+
+    Prices are on the split basis that --adjust names: each window's own end (none), or the last loaded
+    session (splits).
+    """
+    question = Question(list(symbols) or None, interval, start, end, adjust, anchor, include_open)
+    with cli.workspace(may_create=False) as workspace:
+        table = read(workspace.database, workspace.sessions, question)
+    if path is not None and shape == "table":
+        shape = {".parquet": "parquet", ".json": "json"}.get(path.suffix, "csv")
+    if shape == "table":
+        show_bars(table)
+    else:
+        output.write_arrow(table, shape, path)
+
+
+@click.command()
+@json_option
+@pass_cli
+def status(cli: Cli, as_json: bool) -> None:
+    """Say what the database holds: sessions, instruments, bars, what waits, the last run."""
+    with cli.workspace(may_create=False) as workspace:
+        if as_json:
+            output.write_json(reports.status(workspace))
+        else:
+            show_status(workspace)
+
+
+@click.command()
+@_format
+@_output
+@pass_cli
+def refused(cli: Cli, shape: str, path: Path | None) -> None:
+    """List the rows that broke a rule: where they stood, which rule, and the row itself."""
+    with (
+        cli.workspace(may_create=False) as workspace,
+        workspace.database.transaction(read_only=True) as connection,
+    ):
+        rows = catalog_store.refused_rows(connection)
+    _show(reports.refused(rows), shape, path, hidden=("content", "load_id", "dataset", "provider"))
+
+
+@click.command()
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
+@_format
+@_output
+@pass_cli
+def gaps(cli: Cli, symbols: tuple[str, ...], shape: str, path: Path | None) -> None:
+    """List the sessions that an instrument lacks between its first and its last daily bar."""
+    with cli.workspace(may_create=False) as workspace:
+        found = reports.gaps(workspace, symbols)
+    _show(found, shape, path)
+
+
+COMMANDS = (bars, status, refused, gaps)
+
+
+def show_bars(table: pa.Table, title: str = "") -> None:
+    """Show bars as a table for people, within 80 columns."""
+    shown = ("symbol", "first_session", "last_session", "open", "high", "low", "close", "volume")
+    open_bars = table["is_complete"].to_pylist()
+    rows = zip(*(table[name].to_pylist() for name in shown), open_bars, strict=True)
+    heads = ("symbol", "first", "last", "open", "high", "low", "close", "volume", "")
+    output.table(heads, [(*row[:-1], "" if row[-1] else "open") for row in rows], title=title)
+
+
+def show_status(workspace: Workspace) -> None:
+    """Show the status as tables for people."""
+    found = reports.status(workspace)
+    sessions = found["sessions"]
+    output.table(
+        ("provider", "first", "last", "complete", "partial", "missing"),
+        [
+            [one[name] for name in ("provider", "first", "last", "complete", "partial", "missing")]
+            for one in found["providers"]
+        ],
+        title="\nSessions",
+    )
+    if not found["providers"]:
+        click.echo("none yet; begin with: condvest demo, or: condvest import FILE")
+    bars_of = " ".join(f"{interval}: {count:,} " for interval, count in found["bars"].items())
+    last = found["last_run"]
+    ended = f"{last['command']} at {last['started_at']}, exit code {last['exit_code']}" if last else "none"
+    click.echo(
+        f"\nsessions         {sessions['first']} to {sessions['last']}\n"
+        f"instruments      {found['instruments']:,}\n"
+        f"daily bars       {found['daily_bars']:,}\n"
+        f"bars             {bars_of}\n"
+        f"refused rows     {found['refused']:,}\n"
+        f"changes waiting  {found['changes_waiting']:,}\n"
+        f"last run         {ended}"
+    )
+
+
+def _show(data: pa.Table, shape: str, path: Path | None, hidden: tuple[str, ...] = ()) -> None:
+    if shape == "table" and path is None:
+        names = [name for name in data.column_names if name not in hidden]
+        output.table(names, [list(row.values()) for row in data.select(names).to_pylist()])
+    else:
+        output.write_arrow(data, "csv" if shape == "table" else shape, path)

@@ -1,0 +1,166 @@
+"""The jobs behind the commands: each takes an open workspace and returns what it did."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from batch_layer.database import catalog_store
+from batch_layer.fetching.load import Loader
+from batch_layer.processing.resample import ResampleSummary, resample
+from batch_layer.shared.clients.files import parse, read_payload
+from batch_layer.shared.errors import BatchLayerError, InputError
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.payloads import Dataset
+from condvest.workspace import Workspace
+
+Progress = Callable[[int, int], None]
+
+DONE, FAILED, NEEDS_ATTENTION = 0, 1, 3
+
+
+@dataclass
+class Report:
+    """What a job did.
+
+    Attributes:
+        loads: what each load did, in order.
+        resampled: what resampling did; None if the job does not resample.
+        failed: files that could not be loaded, with the reason.
+        waited: whether the job waited for another one.
+    """
+
+    loads: list[LoadSummary] = field(default_factory=list)
+    resampled: ResampleSummary | None = None
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 something failed, 3 done but a session is partial or rows were refused."""
+        if self.failed:
+            return FAILED
+        return NEEDS_ATTENTION if any(load.needs_attention for load in self.loads) else DONE
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        bars = [load for load in self.loads if load.dataset == "daily_bars"]
+        refused: Counter[str] = Counter()
+        for load in self.loads:
+            refused.update(load.refused)
+        report: dict[str, Any] = {
+            "rows": sum(load.rows for load in bars),
+            "inserted": sum(load.inserted for load in bars),
+            "changed": sum(load.changed for load in bars),
+            "unchanged": sum(load.unchanged for load in bars),
+            "withdrawn": sum(load.withdrawn for load in bars),
+            "outranked": sum(load.outranked for load in bars),
+            "duplicates": sum(load.duplicates for load in bars),
+            "refused": dict(refused),
+            "sessions": sum(load.sessions for load in bars),
+            "partial": sorted({day.isoformat() for load in bars for day in load.partial}),
+            "loads": [_load_as_json(load) for load in self.loads],
+            "notices": [notice for load in self.loads for notice in load.notices],
+            "failed": self.failed,
+        }
+        if self.resampled is not None:
+            report["resampled"] = resampled_as_json(self.resampled)
+        return report
+
+
+def run(
+    workspace: Workspace, provider: str, *, on_wait: Callable[[], None], on_progress: Progress | None = None
+) -> Report:
+    """Do the nightly job: extend the calendar, fetch what is missing, load, resample.
+
+    Two at once do the work once: the second waits for the first and finds nothing left.
+    """
+    with workspace.database.locked("condvest run") as at_once:
+        if not at_once:
+            on_wait()
+        with recorded(workspace, f"run --provider {provider}") as report:
+            report.loads = workspace.ingest(provider).run()
+            report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
+    return report
+
+
+def import_files(
+    workspace: Workspace,
+    files: Sequence[tuple[Path, Dataset]],
+    provider: str,
+    *,
+    dry_run: bool = False,
+    on_file: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Load files, each in a transaction of its own; a file that cannot be read stops none of the others."""
+    loader = workspace.loader(workspace.extended_sessions(), rehearsal=dry_run)
+    with recorded(workspace, "import", rehearsal=dry_run) as report:
+        for done, (path, dataset) in enumerate(files, start=1):
+            try:
+                report.loads.append(_import(loader, path, dataset, provider, workspace.now))
+            except InputError as error:
+                report.failed[str(path)] = str(error)
+            if on_file is not None:
+                on_file(done, len(files))
+    return report
+
+
+def resample_all(workspace: Workspace, *, full: bool, on_progress: Progress | None = None) -> Report:
+    """Bring the bars to what the daily bars say; all of them if ``full``."""
+    with recorded(workspace, "resample --full" if full else "resample") as report:
+        report.resampled = resample(
+            workspace.database, workspace.sessions, full=full, on_progress=on_progress
+        )
+    return report
+
+
+@contextmanager
+def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> Iterator[Report]:
+    """Record a run of a command: when it began and how it ended. A killed one stays without an end."""
+    report = Report()
+    if rehearsal:
+        yield report
+        return
+    with workspace.database.transaction() as connection:
+        run_id = catalog_store.start_run(connection, command)
+    try:
+        yield report
+    except BatchLayerError as error:
+        with workspace.database.transaction() as connection:
+            catalog_store.finish_run(connection, run_id, FAILED, {"error": str(error)})
+        raise
+    with workspace.database.transaction() as connection:
+        catalog_store.finish_run(connection, run_id, report.exit_code, report.as_json())
+
+
+def resampled_as_json(summary: ResampleSummary) -> dict[str, Any]:
+    """Return what resampling did as plain values."""
+    return {
+        "windows": {str(interval): count for interval, count in summary.windows.items()},
+        "inserted": summary.inserted,
+        "changed": summary.changed,
+        "removed": summary.removed,
+        "unchanged": summary.unchanged,
+    }
+
+
+def _import(loader: Loader, path: Path, dataset: Dataset, provider: str, now: dt.datetime) -> LoadSummary:
+    return loader.load(read_payload(path, provider=provider, dataset=dataset, now=now), parse)
+
+
+def _load_as_json(load: LoadSummary) -> dict[str, Any]:
+    return {
+        "name": load.name,
+        "provider": load.provider,
+        "dataset": load.dataset,
+        "rows": load.rows,
+        "inserted": load.inserted,
+        "changed": load.changed,
+        "unchanged": load.unchanged,
+        "refused": dict(load.refused),
+        "seconds": {step: round(spent, 4) for step, spent in load.seconds.items()},
+    }

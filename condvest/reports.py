@@ -1,0 +1,108 @@
+"""What the reports say, as plain values and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from batch_layer.database import catalog_store
+from batch_layer.database.keyed_store import DAILY_BARS
+from batch_layer.processing.reading import instruments_asked_for
+from batch_layer.shared.settings import INTERVALS
+from condvest.workspace import Workspace
+
+_REFUSED = (
+    "load_id",
+    "provider",
+    "dataset",
+    "name",
+    "line",
+    "code",
+    "symbol",
+    "session",
+    "reason",
+    "content",
+)
+
+
+def status(workspace: Workspace) -> dict[str, Any]:
+    """Return what the database holds.
+
+    Keys: sessions (first and last loaded, complete, partial, missing; sums over the providers), providers
+    (the same by provider), instruments, daily_bars, bars (by interval), refused, changes_waiting, last_run.
+    A session is missing if the exchange held it between a provider's first and last loaded session and the
+    ledger does not hold it.
+    """
+    with workspace.database.transaction(snapshot=True, read_only=True) as connection:
+        counts = catalog_store.counts(connection)
+        ledger = catalog_store.ledger_by_provider(connection)
+        last_run = catalog_store.last_run(connection)
+    sessions = workspace.sessions
+    providers = [
+        {
+            "provider": held["provider"],
+            "first": sessions.session(held["first"]).isoformat(),
+            "last": sessions.session(held["last"]).isoformat(),
+            "complete": held["complete"],
+            "partial": held["partial"],
+            "missing": held["last"] - held["first"] + 1 - held["complete"] - held["partial"],
+        }
+        for held in ledger
+    ]
+    totals = {name: sum(one[name] for one in providers) for name in ("complete", "partial", "missing")}
+    return {
+        "sessions": {
+            "first": min((one["first"] for one in providers), default=None),
+            "last": max((one["last"] for one in providers), default=None),
+            **totals,
+        },
+        "providers": providers,
+        "instruments": counts["instruments"],
+        "daily_bars": counts["daily_bars"],
+        "bars": {str(interval): counts.get(f"bars_{interval}", 0) for interval in INTERVALS},
+        "refused": counts["refused"],
+        "changes_waiting": counts["changes_waiting"],
+        "last_run": last_run
+        and {
+            **last_run,
+            "started_at": last_run["started_at"].isoformat(timespec="seconds"),
+            "finished_at": last_run["finished_at"] and last_run["finished_at"].isoformat(timespec="seconds"),
+        },
+    }
+
+
+def refused(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """Return refused rows as a table."""
+    columns = {name: [row[name] for row in rows] for name in _REFUSED}
+    types = {"load_id": pa.int32(), "line": pa.int64(), "session": pa.date32()}
+    return pa.table(
+        {name: pa.array(values, types.get(name, pa.string())) for name, values in columns.items()}
+    )
+
+
+def gaps(workspace: Workspace, symbols: Sequence[str]) -> pa.Table:
+    """Return the sessions that instruments lack between their first and last daily bar.
+
+    Columns: symbol, session (date32); by symbol and session.
+
+    Raises:
+        UnknownSymbol: no instrument with bars carries or carried a symbol.
+    """
+    labels: list[str] = []
+    lacking: list[Any] = []
+    with workspace.database.transaction(snapshot=True, read_only=True) as connection:
+        names = catalog_store.symbols_by_instrument(connection)
+        ids = instruments_asked_for(connection, list(symbols) or None, names)
+        spans = catalog_store.spans_of_bars(connection, ids)
+        daily = DAILY_BARS.read(connection, spans)
+    for instrument_id in sorted(spans.instrument_id.tolist(), key=names.__getitem__):
+        held = daily.ordinal[np.searchsorted(daily.instrument_id, instrument_id) :][
+            : int(np.count_nonzero(daily.instrument_id == instrument_id))
+        ]
+        absent = np.setdiff1d(np.arange(held[0], held[-1] + 1), held)
+        labels.extend([names[instrument_id]] * len(absent))
+        lacking.extend(workspace.sessions.dates_of(absent).tolist())
+    return pa.table({"symbol": pa.array(labels, pa.string()), "session": pa.array(lacking, pa.date32())})

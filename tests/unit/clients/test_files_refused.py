@@ -1,0 +1,268 @@
+"""Files that are refused whole: the message names the file, what is wrong, and where."""
+
+import datetime as dt
+import gzip
+import io
+import os
+import time
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batch_layer.shared.clients.files import parse, read_payload, unpack
+from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.payloads import Payload
+
+NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
+HEADER = "symbol,session,open,high,low,close,volume"
+ROW = "AAPL,2024-01-02,10,12,9,11,100"
+GOOD = f"{HEADER}\n{ROW}\n{ROW.replace('AAPL', 'MSFT')}\n".encode()
+
+
+def refusal(content, dataset="daily_bars"):
+    content = content.encode() if isinstance(content, str) else content
+    with pytest.raises(InputError) as caught:
+        parse(Payload("file", dataset, content, "csv", None, None, NOW, is_whole=False, name="prices.csv"))
+    message = str(caught.value)
+    assert message.startswith("prices.csv: ")
+    assert len(message) < 600
+    return message
+
+
+def read(path):
+    return read_payload(path, provider="file", dataset="daily_bars", now=NOW)
+
+
+def test_paths_that_cannot_be_read(tmp_path):
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    cases = {
+        tmp_path / "missing.csv": "no such file",
+        tmp_path: "is a directory",
+        tmp_path / "empty.csv": "is empty",
+        tmp_path / "loop": "cannot be read",
+        tmp_path / "missing.csv" / "x": "no such file",
+        tmp_path / ("n" * 300): "cannot be read",
+        "/dev/null": "neither a file nor a pipe",
+        "nul\0byte.csv": "cannot be read",
+    }
+    for path, what in cases.items():
+        with pytest.raises(InputError, match=what) as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+
+
+def test_an_unreadable_file_names_the_reason(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_bytes(GOOD)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(path), "open", refuse)
+    with pytest.raises(InputError, match="Permission denied"):
+        read(path)
+
+
+def test_a_pipe_is_read_like_a_file():
+    """``condvest import <(zcat ...)`` names a pipe."""
+    ours, theirs = os.pipe()
+    os.write(theirs, GOOD)
+    os.close(theirs)
+    try:
+        assert read(f"/dev/fd/{ours}").content == GOOD
+    finally:
+        os.close(ours)
+
+
+def test_a_file_name_that_is_no_text_is_shown_in_escapes(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    path.write_bytes(GOOD)
+    assert read(path).name.endswith(r"caf\udce9.csv")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"   \r\n", b"\xef\xbb\xbf", gzip.compress(b"")])
+def test_nothing_in_the_file(content):
+    assert "is empty" in refusal(content)
+
+
+def test_a_header_alone():
+    assert "no row" in refusal(HEADER + "\n\n")
+
+
+def test_every_truncation_of_a_gzip_is_refused():
+    packed = gzip.compress(GOOD)
+    for length in range(2, len(packed)):
+        assert "gzip" in refusal(packed[:length])
+
+
+def test_a_corrupt_gzip():
+    packed = bytearray(gzip.compress(GOOD))
+    packed[-6] ^= 0xFF  # the checksum
+    assert "corrupt" in refusal(bytes(packed))
+    assert "corrupt" in refusal(gzip.compress(GOOD) + b"appended")
+
+
+@pytest.mark.parametrize(
+    ("inside", "what"),
+    [
+        (gzip.compress(GOOD), "packed twice"),
+        (b"PAR1....PAR1", "Parquet"),
+        (b"ustar\0\0\0", "binary"),
+        (b"\x7fELF\x02\x01\x01\0", "binary"),
+    ],
+)
+def test_a_gzip_of_something_else(inside, what):
+    assert what in refusal(gzip.compress(inside))
+
+
+def test_other_formats_are_told_by_name():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("prices.csv", GOOD)
+    assert "ZIP" in refusal(packed.getvalue())
+    assert "UTF-16" in refusal(GOOD.decode().encode("utf-16"))
+    assert "no column" in refusal('{"status": "OK", "results": []}')
+    assert "no column" in refusal("<html><body>Forbidden</body></html>")
+
+
+def test_a_bomb_is_not_unpacked_to_the_end(monkeypatch):
+    monkeypatch.setattr(unpack, "MAX_UNPACKED_BYTES", 10 << 20)
+    assert "10,485,760 bytes" in refusal(gzip.compress(bytes(11 << 20)))
+    monkeypatch.setattr(unpack, "RATIO_FREE_BYTES", 1 << 20)
+    assert "200 times" in refusal(gzip.compress(bytes(9 << 20)))
+
+
+def test_the_limit_on_unpacked_size_is_4_gib():
+    assert unpack.MAX_UNPACKED_BYTES == 4 * 1024**3
+
+
+def test_another_encoding_is_told_with_line_and_byte():
+    message = refusal(f"{HEADER}\n{ROW}\nCaf".encode() + b"\xe9,2024-01-02,1,1,1,1,1\n")
+    offset = len(HEADER) + 1 + len(ROW) + 1 + 3
+    assert "line 3 has the byte 0xe9" in message
+    assert f"byte {offset} of the text" in message
+
+
+def test_binary_junk():
+    assert "binary data" in refusal(bytes(range(256)) * 10)
+
+
+def test_missing_columns_are_named_with_those_found():
+    message = refusal("symbol,date,open,high,close,vol\nA,2024-01-02,1,1,1,1\n")
+    assert "no column low, volume; found 'symbol', 'date', 'open', 'high', 'close', 'vol'" in message
+    assert "no column session or date or window_start" in refusal(
+        "symbol,open,high,low,close,volume\nA,1,1,1,1,1\n"
+    )
+    assert "split_from, split_to" in refusal(GOOD, "splits")
+    assert "cash_amount" in refusal(GOOD, "dividends")
+
+
+@pytest.mark.parametrize("name", ["c", "a name that goes on and on " * 20])
+def test_ten_thousand_wrong_columns_are_refused_at_once_and_briefly(name):
+    header = ",".join(f"{name}{n}" for n in range(10_000))[: 1 << 20]
+    content = f"{header}\n{'1,' * 9_999}1\n"
+    start = time.perf_counter()
+    message = refusal(content)
+    assert time.perf_counter() - start < 1
+    assert "more" in message
+
+
+@pytest.mark.parametrize(
+    ("header", "what"),
+    [
+        (f"{HEADER},close", "column 'close' is there more than once"),
+        (f"{HEADER}, CLOSE ", "column 'close' is there more than once"),
+        (f"{HEADER},ticker", "columns 'symbol', 'ticker' both stand for symbol"),
+        (f"{HEADER},date", "columns 'session', 'date' both stand for session"),
+    ],
+)
+def test_doubled_columns(header, what):
+    assert what in refusal(f"{header}\n{ROW},1\n")
+
+
+@pytest.mark.parametrize(
+    ("row", "fields"), [("A,2024-01-02,1,1,1,1", 6), (f"{ROW},", 8), ("A", 1), ('"a,b",1', 2), ("   ", 1)]
+)
+def test_a_row_with_another_number_of_fields_is_named_by_its_line(row, fields):
+    message = refusal(f"{HEADER}\n{ROW}\n\n{row}\n{ROW}\n")
+    assert f"line 4 has {fields} fields where the header has 7" in message
+
+
+def test_a_line_break_in_quotes_is_refused_with_its_line():
+    message = refusal(f'{HEADER}\n{ROW}\n"A\nB",2024-01-02,1,1,1,1,1\n')
+    assert "line 3 has a quotation mark that is not closed" in message
+    assert "line 1 has a quotation mark" in refusal(f'"{HEADER}\n{ROW}\n')
+
+
+def test_a_quote_that_opens_late_and_swallows_lines_is_refused():
+    """Each line has an even number of marks, yet a field runs over the end of one."""
+    assert "line" in refusal(f'{HEADER},note\n{ROW},x\nA,b"c,"1,1,1,1,1,1\nB,b"c,"1,1,1,1,1,1\n')
+
+
+def test_an_endless_line():
+    assert "line 2 is longer" in refusal(HEADER + "\n" + "A" * ((1 << 20) + 1))
+    assert "line 1 is longer" in refusal("A" * ((1 << 20) + 1))
+
+
+def parse_or_refuse(content, dataset="daily_bars"):
+    """Whatever the bytes: rows with a line each, or InputError."""
+    read_rows, message = None, "fuzz: "
+    try:
+        read_rows = parse(
+            Payload("file", dataset, content, "csv", None, None, NOW, is_whole=False, name="fuzz")
+        )
+    except InputError as error:
+        message = str(error)
+    assert message.startswith("fuzz: ")
+    if read_rows is not None:
+        assert len(read_rows.rows) == read_rows.source.num_rows > 0
+        assert all(0 <= row < len(read_rows.rows) for row in read_rows.faults)
+
+
+@given(st.binary(max_size=400), st.sampled_from(["daily_bars", "splits", "dividends"]))
+@settings(max_examples=300, deadline=None)
+def test_arbitrary_bytes_are_parsed_or_refused(content, dataset):
+    parse_or_refuse(content, dataset)
+    parse_or_refuse(gzip.compress(content), dataset)
+    parse_or_refuse(HEADER.encode() + b"\n" + content)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(GOOD)),
+            st.sampled_from([b"", b'"', b",", b"\n", b"\r", b"\0", b"\xff", b"e9", b"-"]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 3),
+)
+@settings(max_examples=300, deadline=None)
+def test_mutated_csv_is_parsed_or_refused(changes, cut):
+    content = GOOD
+    for place, what in changes:
+        content = content[:place] + what + content[place + cut :]
+    parse_or_refuse(content)
+    parse_or_refuse(gzip.compress(content)[: len(content) // 2])
+
+
+@given(st.text(min_size=0, max_size=30), st.sampled_from(range(7)))
+@settings(max_examples=300, deadline=None)
+def test_any_text_in_a_cell_leaves_the_row_beside_it_alone(text, place):
+    cells = ROW.split(",")
+    cells[place] = '"' + text.replace('"', '""').replace("\n", "").replace("\r", "").replace("\0", "") + '"'
+    try:
+        content = f"{HEADER}\n{','.join(cells)}\n{ROW}\n".encode()
+    except UnicodeEncodeError:
+        return
+    read_rows = parse(
+        Payload("file", "daily_bars", content, "csv", None, None, NOW, is_whole=False, name="x")
+    )
+    assert read_rows.rows.line.tolist() == [2, 3]
+    assert 1 not in read_rows.faults
+    assert read_rows.rows.close[1] == 11.0
+    assert read_rows.rows.symbol[1] == "AAPL"

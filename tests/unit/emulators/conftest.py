@@ -1,0 +1,13 @@
+import datetime as dt
+
+import pytest
+
+from tests.emulators.market import Market
+
+
+@pytest.fixture(scope="session")
+def small_market():
+    """About 150 instruments from 2023-12-01 to 2024-06-28."""
+    return Market(
+        seed=5, instruments=150, first_session=dt.date(2023, 12, 1), last_session=dt.date(2024, 6, 28)
+    )
