@@ -16,7 +16,7 @@ from batch_layer.processing.resample import ResampleSummary, resample
 from batch_layer.shared.clients.files import parse, read_payload
 from batch_layer.shared.errors import BatchLayerError, InputError
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import Dataset
+from batch_layer.shared.models.payloads import Dataset, Unavailable
 from condvest.workspace import Workspace
 
 Progress = Callable[[int, int], None]
@@ -32,12 +32,13 @@ class Report:
         loads: what each load did, in order.
         resampled: what resampling did; None if the job does not resample.
         failed: files that could not be loaded, with the reason.
-        waited: whether the job waited for another one.
+        unavailable: sessions that the provider does not have yet.
     """
 
     loads: list[LoadSummary] = field(default_factory=list)
     resampled: ResampleSummary | None = None
     failed: dict[str, str] = field(default_factory=dict)
+    unavailable: list[Unavailable] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -66,6 +67,7 @@ class Report:
             "loads": [_load_as_json(load) for load in self.loads],
             "notices": [notice for load in self.loads for notice in load.notices],
             "failed": self.failed,
+            "unavailable": {one.session.isoformat(): one.reason for one in self.unavailable},
         }
         if self.resampled is not None:
             report["resampled"] = resampled_as_json(self.resampled)
@@ -83,8 +85,25 @@ def run(
         if not at_once:
             on_wait()
         with recorded(workspace, f"run --provider {provider}") as report:
-            report.loads = workspace.ingest(provider).run()
+            fetched = workspace.ingest(provider).nightly(ask_again=workspace.settings.ask_again)
+            report.loads, report.unavailable = fetched.loads, fetched.unavailable
             report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
+    return report
+
+
+def backfill(
+    workspace: Workspace,
+    provider: str,
+    sessions: Sequence[dt.date],
+    *,
+    on_load: Callable[[LoadSummary], None],
+    on_progress: Progress | None = None,
+) -> Report:
+    """Fetch and load the sessions in the order given, then resample."""
+    with recorded(workspace, f"backfill --provider {provider}") as report:
+        fetched = workspace.ingest(provider).backfill(sessions, on_load=on_load)
+        report.loads, report.unavailable = fetched.loads, fetched.unavailable
+        report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
     return report
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -70,18 +68,30 @@ def _span_keys(code: npt.NDArray[np.integer], date: npt.NDArray[np.datetime64]) 
     return code.astype(np.int64) * _MOST_DAYS + days
 
 
-def create_instruments(connection: Connection, symbols: Iterable[str]) -> None:
-    """Make one instrument for each symbol, which it carries for ever until a rename is learned.
+def create_instruments(
+    connection: Connection, symbols: npt.NDArray[np.object_], dates: npt.NDArray[np.datetime64]
+) -> None:
+    """Make an instrument for each symbol that nobody carried on a date; it carries it for all the free time.
 
-    The symbols are new ones, none twice.
+    A symbol is free between the spans in which others carry it. Rows are symbol and date; several dates in
+    one free time make one instrument.
     """
     connection.execute(
-        "WITH new AS (SELECT symbol, nextval(pg_get_serial_sequence('instruments', 'instrument_id'))::int4 "
-        "AS instrument_id FROM unnest(%s::text[]) WITH ORDINALITY AS given (symbol, place) ORDER BY place), "
+        "WITH given AS (SELECT DISTINCT symbol, date "
+        "  FROM unnest(%s::text[], %s::date[]) AS given (symbol, date)), "
+        "free AS (SELECT DISTINCT given.symbol, "
+        "  coalesce((SELECT max(valid_to) + 1 FROM symbols AS held WHERE held.symbol = given.symbol "
+        "    AND held.valid_to < given.date), '-infinity') AS valid_from, "
+        "  coalesce((SELECT min(valid_from) - 1 FROM symbols AS held WHERE held.symbol = given.symbol "
+        "    AND held.valid_from > given.date), 'infinity') AS valid_to FROM given), "
+        "new AS (SELECT symbol, valid_from, valid_to, "
+        "  nextval(pg_get_serial_sequence('instruments', 'instrument_id'))::int4 AS instrument_id "
+        "  FROM (SELECT * FROM free ORDER BY symbol, valid_from) AS ordered), "
         "made AS (INSERT INTO instruments (instrument_id) OVERRIDING SYSTEM VALUE "
-        "SELECT instrument_id FROM new) "
-        "INSERT INTO symbols (symbol, instrument_id) SELECT symbol, instrument_id FROM new",
-        (list(symbols),),
+        "  SELECT instrument_id FROM new) "
+        "INSERT INTO symbols (symbol, valid_from, valid_to, instrument_id) "
+        "SELECT symbol, valid_from, valid_to, instrument_id FROM new",
+        (symbols.tolist(), dates.astype("datetime64[D]").tolist()),
     )
 
 

@@ -1,17 +1,38 @@
-"""Service: the nightly fetch. Ask a provider for the sessions that the ledger lacks, and load them."""
+"""Service: ask a provider for sessions that the ledger lacks, and load what it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import chain
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from batch_layer.database import instruments_store, load_store
 from batch_layer.fetching.ledger import missing_sessions
 from batch_layer.fetching.load import Loader
+from batch_layer.shared.errors import NotASession, UsageError
 from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import Provider
+from batch_layer.shared.models.loads import LedgerRows, LoadSummary
+from batch_layer.shared.models.payloads import Cost, Payload, Provider, Unavailable
+
+OnLoad = Callable[[LoadSummary], None]
+
+ACTIONS_OVERLAP = dt.timedelta(days=30)
+"""Splits and dividends are asked for again from this long before the newest session, for late corrections."""
+
+
+@dataclass
+class Fetched:
+    """What came of asking.
+
+    Attributes:
+        loads: what each load did, in order.
+        unavailable: sessions that the provider does not have yet, with its reason.
+    """
+
+    loads: list[LoadSummary] = field(default_factory=list)
+    unavailable: list[Unavailable] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -26,32 +47,93 @@ class Ingest:
     provider: Provider
     loader: Loader
 
-    def missing(self) -> Int32s:
-        """Return the ordinals (ascending) of the closed sessions that the provider can be asked for.
+    def missing(self, start: dt.date | None = None, end: dt.date | None = None) -> list[dt.date]:
+        """Return the closed sessions that the provider can be asked for and the ledger does not hold.
 
-        Those that the ledger holds as complete are left out; partial ones are not.
+        Partial ones count as not held. Ascending; ``start`` and ``end`` are inclusive bounds, as is what
+        the provider covers.
         """
-        sessions = self.loader.sessions
-        last_closed = sessions.last_closed(self.loader.now)
-        first, last = self.provider.coverage(sessions.session(last_closed))
-        with self.loader.database.transaction() as connection:
-            provider_id = instruments_store.provider_id_of(connection, self.provider.name)
-            held = load_store.read_ledger(connection, provider_id)
-        return missing_sessions(held, sessions.ordinal(first), sessions.ordinal(last))
+        sessions, (first, last) = self.loader.sessions, self._bounds(start, end)
+        return sessions.dates_of(missing_sessions(self._held(), first, last)).tolist()  # type: ignore[no-any-return]  # NumPy's stub
 
-    def run(self, on_load: Callable[[LoadSummary], None] | None = None) -> list[LoadSummary]:
-        """Fetch and load what is missing, and the corporate actions; return what each load did.
+    def newest(self, count: int) -> list[dt.date]:
+        """Return the newest ``count`` closed sessions that the provider covers, ascending."""
+        first, last = self._bounds(None, None)
+        ordinals = np.arange(max(first, last - count + 1), last + 1, dtype=np.int32)
+        return self.loader.sessions.dates_of(ordinals).tolist()  # type: ignore[no-any-return]  # NumPy's stub
 
-        Bars go in before the actions that adjust them, but any order ends in the same state.
+    def nightly(self, *, ask_again: int, on_load: OnLoad | None = None) -> Fetched:
+        """Load who is listed, every missing session, the newest again, and the corporate actions.
+
+        Args:
+            ask_again: how many of the newest sessions are asked for although they are there, since vendors
+                correct them; of a provider that does not correct, none.
+            on_load: called after each load.
 
         Raises:
             BatchLayerError: of the provider, the archive or the database; what was loaded before stays.
         """
-        asked = self.loader.sessions.dates_of(self.missing()).tolist()
-        summaries = []
-        for payload in chain(self.provider.fetch(asked), self.provider.corporate_actions()):
-            summary = self.loader.load(payload, self.provider.parse)
-            summaries.append(summary)
+        again = self.newest(ask_again) if self.provider.corrects else []
+        wanted = sorted({*self.missing(), *again})
+        fetched = Fetched()
+        self._load(self.provider.reference(), fetched, on_load)
+        self._load(self.provider.fetch(wanted), fetched, on_load)
+        self._load(self.provider.corporate_actions(self._actions_since()), fetched, on_load)
+        return fetched
+
+    def backfill(self, sessions: Iterable[dt.date], *, on_load: OnLoad | None = None) -> Fetched:
+        """Load sessions in the order given, then every corporate action known.
+
+        Each session is stored as it comes: interrupted, the next backfill goes on where this one was.
+        """
+        fetched = Fetched()
+        self._load(self.provider.reference(), fetched, on_load)
+        self._load(self.provider.fetch(list(sessions)), fetched, on_load)
+        self._load(self.provider.corporate_actions(None), fetched, on_load)
+        return fetched
+
+    def cost(self, sessions: int) -> Cost:
+        """Return what asking for so many sessions costs."""
+        return self.provider.cost(sessions)
+
+    def _load(
+        self, answers: Iterable[Payload | Unavailable], fetched: Fetched, on_load: OnLoad | None
+    ) -> None:
+        for answer in answers:
+            if isinstance(answer, Unavailable):
+                fetched.unavailable.append(answer)
+                continue
+            summary = self.loader.load(answer, self.provider.parse)
+            fetched.loads.append(summary)
             if on_load is not None:
                 on_load(summary)
-        return summaries
+
+    def _held(self) -> LedgerRows:
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments_store.provider_id_of(connection, self.provider.name)
+            return load_store.read_ledger(connection, provider_id)
+
+    def _actions_since(self) -> dt.date | None:
+        """Return from which ex-date on actions are asked for: all of them at first, the late ones after."""
+        held = self._held()
+        if not len(held):
+            return None
+        return self.loader.sessions.session(int(held.ordinal[-1])) - ACTIONS_OVERLAP
+
+    def _bounds(self, start: dt.date | None, end: dt.date | None) -> tuple[int, int]:
+        """Return the ordinals of the first and last session to be had, inclusive; first > last if none."""
+        sessions = self.loader.sessions
+        last_closed = sessions.last_closed(self.loader.now)
+        first, last = self.provider.coverage(sessions.session(last_closed))
+        if start and end and start > end:
+            raise UsageError(f"start {start} lies after end {end}")
+        low, high = max(first, start or first), min(last, end or last)
+        if low > high:
+            raise NotASession(
+                f"{self.provider.name} has no session from {start or first} to {end or last}: "
+                f"it covers {first} to {last}"
+            )
+        bounds: Int32s = sessions.ordinals_on_or_after(
+            np.array([low, high + dt.timedelta(1)], dtype="datetime64[D]")
+        )
+        return int(bounds[0]), min(int(bounds[1]) - 1, last_closed)

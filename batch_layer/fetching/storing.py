@@ -43,7 +43,7 @@ class Storing:
         unknown = found == instruments_store.NO_INSTRUMENT
         if not unknown.any():
             return found, found[:0]
-        instruments_store.create_instruments(self.connection, sorted(set(symbols[unknown].tolist())))
+        instruments_store.create_instruments(self.connection, symbols[unknown], dates[unknown])
         found = instruments_store.instruments_of(self.connection, symbols, dates)
         return found, np.unique(found[unknown])
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from batch_layer.processing.runs import Groups, Places, Reducer
 from batch_layer.processing.windows import last_ordinals, windows_of
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Floats, Int32s
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Floats, Int32s, Int64s
 from batch_layer.shared.models.coverage import Coverage
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     # The widest first, so that each column begins where its dtype may.
     **dict.fromkeys(("open", "high", "low", "close", "volume", "vwap"), np.dtype(np.float64)),
     "trades": np.dtype(np.int64),
@@ -22,23 +24,27 @@ _DTYPES = {
 }
 
 
-def groups_of(daily: DailyBars, n: int, anchor: int | Int32s) -> Groups:
-    """Return which daily bars make a bar of n sessions together.
+def groups_of(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s) -> dict[int, Groups]:
+    """Return, for each interval, which daily bars make a bar together.
 
     Args:
         daily: ascending by instrument, then by ordinal.
-        n: sessions in a window.
+        intervals: sessions in a window, for each interval.
         anchor: ordinal of the first session of window 0, one for all or one a row.
 
     Raises:
-        UsageError: n is no possible interval.
+        UsageError: an interval is none.
     """
-    window = windows_of(daily.ordinal, n, anchor)
+    is_new = daily.instrument_id[1:] != daily.instrument_id[:-1]
     begins = np.ones(len(daily), dtype=np.bool_)
-    np.not_equal(window[1:], window[:-1], out=begins[1:])
-    begins[1:] |= daily.instrument_id[1:] != daily.instrument_id[:-1]
-    first = np.flatnonzero(begins)
-    return Groups(first=first, count=np.diff(first, append=len(daily)), usual=n)
+    groups = {}
+    for n in intervals:
+        window = windows_of(daily.ordinal, n, anchor)
+        np.not_equal(window[1:], window[:-1], out=begins[1:])
+        begins[1:] |= is_new
+        first = np.flatnonzero(begins)
+        groups[n] = Groups(first=first, count=np.diff(first, append=len(daily)), usual=n)
+    return groups
 
 
 def unfilled(count: int) -> Bars:
@@ -72,16 +78,27 @@ def fill(
         anchor: ordinal of the first session of window 0, one for all or one a row of ``daily``.
         coverage: which sessions are loaded.
     """
-    _fill_reduced(bars, daily, groups)
-    for n, into in bars.items():
-        first = groups[n].first
-        of_bar = at(anchor, first)
-        into.instrument_id[:] = daily.instrument_id[first]
-        into.window[:] = windows_of(daily.ordinal[first], n, of_bar)
-        into.open[:] = daily.open[first]
-        into.close[:] = daily.close[first + groups[n].count - 1]
-        into.sessions[:] = groups[n].count
-        into.is_complete[:] = coverage.is_complete(into.instrument_id, last_ordinals(into.window, n, of_bar))
+    reducer = Reducer(len(daily), list(groups.values()))
+    first = reducer.first
+    instrument_id = daily.instrument_id.take(first)
+    volume = reducer.reduce(daily.volume, np.add)
+    window, last = _windows(daily, groups, anchor, reducer)
+    columns: dict[str, npt.NDArray[Any]] = {
+        "instrument_id": instrument_id,
+        "window": window,
+        "open": daily.open.take(first),
+        "high": reducer.reduce(daily.high, np.maximum),
+        "low": reducer.reduce(daily.low, np.minimum),
+        "close": daily.close.take(first + reducer.count - 1),
+        "volume": volume,
+        "vwap": _vwap(daily, volume, reducer),
+        "trades": _trades(daily, reducer),
+        "sessions": reducer.count,
+        "is_complete": coverage.is_complete(instrument_id, last),
+    }
+    for name, column in columns.items():
+        for n, values in zip(groups, reducer.split(column), strict=True):
+            getattr(bars[n], name)[:] = values
 
 
 def at(anchor: int | Int32s, rows: slice | Places) -> int | Int32s:
@@ -89,35 +106,33 @@ def at(anchor: int | Int32s, rows: slice | Places) -> int | Int32s:
     return anchor[rows] if isinstance(anchor, np.ndarray) else anchor
 
 
-def _fill_reduced(bars: Mapping[int, Bars], daily: DailyBars, groups: Mapping[int, Groups]) -> None:
-    """Fill the columns that take all rows of a group."""
-    into = [bars[n] for n in groups]
-    reducer = Reducer(len(daily), list(groups.values()))
-    reducer.reduce(daily.high, np.maximum, [one.high for one in into])
-    reducer.reduce(daily.low, np.minimum, [one.low for one in into])
-    reducer.reduce(daily.volume, np.add, [one.volume for one in into])
-    reducer.reduce(_turnover(daily), np.add, [one.vwap for one in into])
-    reducer.reduce(daily.trades, np.add, [one.trades for one in into])
-    if (daily.trades < 0).any():
-        least = [np.empty_like(one.trades) for one in into]
-        reducer.reduce(daily.trades, np.minimum, least)
-        for one, fewest in zip(into, least, strict=True):
-            one.trades[fewest < 0] = UNKNOWN_TRADES
-    for n, one in bars.items():
-        _settle_vwap(one, daily, groups[n])
+def _windows(
+    daily: DailyBars, groups: Mapping[int, Groups], anchor: int | Int32s, reducer: Reducer
+) -> tuple[Int32s, Int32s]:
+    """Return each bar's window, and the window's last session."""
+    windows, lasts = [], []
+    for n, of_interval in groups.items():
+        of_bar = at(anchor, of_interval.first)
+        windows.append(windows_of(daily.ordinal.take(of_interval.first), n, of_bar))
+        lasts.append(last_ordinals(windows[-1], n, of_bar))
+    return reducer.join(windows), reducer.join(lasts)
 
 
-def _turnover(daily: DailyBars) -> Floats:
-    """Return vwap * volume: 0 where there was no volume, NaN where there was but the vwap is unknown."""
+def _vwap(daily: DailyBars, volume: Floats, reducer: Reducer) -> Floats:
+    """Return each bar's mean price, weighted by volume; ``volume`` is the bars'."""
     turnover = daily.vwap * daily.volume
-    turnover[daily.volume == 0] = 0.0
-    return turnover
-
-
-def _settle_vwap(bars: Bars, daily: DailyBars, groups: Groups) -> None:
-    """Turn the turnover that stands in the bars' ``vwap`` into the mean price."""
+    turnover[daily.volume == 0] = 0.0  # whether the vwap is known does not matter there
     with np.errstate(invalid="ignore"):  # 0 / 0 where there was no volume: the NaN that is wanted
-        np.divide(bars.vwap, bars.volume, out=bars.vwap)
+        vwap = reducer.reduce(turnover, np.add) / volume
     # The mean of one is that one, which multiplied and divided might come back another.
-    alone = np.flatnonzero((groups.count == 1) & (bars.volume > 0))
-    bars.vwap[alone] = daily.vwap[groups.first[alone]]
+    alone = np.flatnonzero((reducer.count == 1) & (volume > 0))
+    vwap[alone] = daily.vwap[reducer.first[alone]]
+    return vwap
+
+
+def _trades(daily: DailyBars, reducer: Reducer) -> Int64s:
+    """Return each bar's trades, unknown where those of one daily bar are."""
+    trades = reducer.reduce(daily.trades, np.add)
+    if (daily.trades < 0).any():
+        trades[reducer.reduce(daily.trades, np.minimum) < 0] = UNKNOWN_TRADES
+    return trades

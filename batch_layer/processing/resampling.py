@@ -33,7 +33,7 @@ from batch_layer.shared.models.coverage import Coverage
 
 Result = TypeVar("Result")
 
-PORTION = 1 << 16
+PORTION = 1 << 17
 """Daily bars folded at a time, about: more would leave the cache, fewer would wait for the interpreter."""
 
 
@@ -135,8 +135,7 @@ class _Job:
     def group(self, rows: slice) -> dict[int, Groups]:
         """Return, for each interval, which rows of a portion make a bar together."""
         _check_order(self.daily, rows)
-        daily, anchor = self.daily.take(rows), at(self.anchor, rows)
-        return {n: groups_of(daily, n, anchor) for n in self.intervals}
+        return groups_of(self.daily.take(rows), self.intervals, at(self.anchor, rows))
 
     def fold(self, rows: slice, groups: dict[int, Groups], share: dict[int, Bars]) -> None:
         """Fill a portion's share of the bars, from daily bars as traded."""
@@ -169,7 +168,7 @@ class _Job:
         end = last_ordinals(windows_of(daily.ordinal, n, anchor), n, anchor)
         basis = np.minimum(end, self.coverage.last_loaded(daily.instrument_id))
         factors = split_factors(daily.instrument_id, daily.ordinal, basis, self.splits)
-        fill({n: bars}, rescaled(daily, *factors), {n: groups_of(daily, n, anchor)}, anchor, self.coverage)
+        fill({n: bars}, rescaled(daily, *factors), groups_of(daily, (n,), anchor), anchor, self.coverage)
 
 
 def _check_order(daily: DailyBars, rows: slice) -> None:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 Places = npt.NDArray[np.intp]
 Number = TypeVar("Number", np.float64, np.int64)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,84 +36,88 @@ class Groups:
 
 
 class Reducer:
-    """Reduces columns of one length, group by group.
+    """Reduces columns of one length, group by group, under several groupings.
 
     A group's rows are cut, in order, into runs of descending powers of two; each run is combined by halves,
     ``(a + b) + (c + d)``; the runs' results are combined from the first run to the last.
+
+    The groups of all groupings are joined in one array, so that NumPy is called seldom and for much. All are
+    first taken for groups of the usual count, which needs no choice among them; groupings whose usual count
+    makes the most runs stand in front, so that those with an nth run are a slice. Then the groups of
+    another count are done over.
+
+    Attributes:
+        first: intp, the first row of every group, joined.
+        count: intp, how many rows it has.
     """
 
     def __init__(self, rows: int, groupings: Sequence[Groups]) -> None:
-        longest = max(int(groups.count.max(initial=1)) for groups in groupings)
+        longest = max((int(groups.count.max(initial=1)) for groups in groupings), default=1)
+        usual = [_usual_runs(min(groups.usual, longest), rows) for groups in groupings]
+        self._order = sorted(range(len(groupings)), key=lambda place: -len(usual[place]))
+        self._ends = np.cumsum([len(groupings[place].first) for place in self._order], dtype=np.intp)
         self._table = np.empty((longest.bit_length(), rows))
-        self._recipes = [_Recipe.of(groups, rows) for groups in groupings]
+        self._usual = [
+            np.concatenate([groupings[place].first + usual[place][nth] for place in front])
+            for nth in range(max(map(len, usual), default=0))
+            if (front := [place for place in self._order if len(usual[place]) > nth])
+        ]
+        self.first = self.join([groups.first for groups in groupings])
+        self.count = self.join([groups.count for groups in groupings])
+        self._other = np.flatnonzero(self.join([groups.count != groups.usual for groups in groupings]))
+        self._runs = list(_runs(self.first[self._other], self.count[self._other], rows))
 
-    def reduce(
-        self, column: npt.NDArray[Number], combine: np.ufunc, into: Sequence[npt.NDArray[Number]]
-    ) -> None:
-        """Reduce a column under every grouping.
+    def join(self, parts: Sequence[npt.NDArray[Scalar]]) -> npt.NDArray[Scalar]:
+        """Join values of the groups, an array a grouping."""
+        return np.concatenate([parts[place] for place in self._order])
+
+    def split(self, joined: npt.NDArray[Scalar]) -> list[npt.NDArray[Scalar]]:
+        """Return the joined values of each grouping."""
+        parts = dict(zip(self._order, np.split(joined, self._ends[:-1]), strict=True))
+        return [parts[place] for place in range(len(parts))]
+
+    def reduce(self, column: npt.NDArray[Number], combine: np.ufunc) -> npt.NDArray[Number]:
+        """Return the column reduced to one value a group, joined.
 
         Args:
             column: float64 or int64.
             combine: an associative ufunc of two arguments.
-            into: for each grouping, where its groups' results go, of the column's dtype.
         """
-        # Row r of level k is the run of 2**k rows from r on, or of those there are before the end.
+        table = self._combined(column, combine).reshape(-1)
+        # Clipped, since near the end a group taken for a usual one may reach past the table.
+        result = table.take(self._usual[0], mode="clip")
+        for places in self._usual[1:]:
+            some = result[: len(places)]
+            combine(some, table.take(places, mode="clip"), out=some)
+        over = np.empty(len(self._other), dtype=column.dtype)
+        for nth, (which, places) in enumerate(self._runs):
+            runs = table.take(places)
+            over[which] = runs if nth == 0 else combine(over[which], runs)
+        result[self._other] = over
+        return result
+
+    def _combined(self, column: npt.NDArray[Number], combine: np.ufunc) -> npt.NDArray[Number]:
+        """Return the table whose row k holds, at r, the run of 2**k rows from r on, or of those there are."""
         table = self._table.view(column.dtype)
         table[0] = column
         for level in range(len(table) - 1):
             reach = 1 << level
             combine(table[level, :-reach], table[level, reach:], out=table[level + 1, :-reach])
             table[level + 1, -reach:] = table[level, -reach:]
-        for recipe, out in zip(self._recipes, into, strict=True):
-            recipe.follow(table.reshape(-1), combine, out)
+        return table
 
 
-@dataclass(frozen=True, eq=False)
-class _Recipe:
-    """Which runs, by their places in the flattened table, make up each group.
-
-    ``usual`` treats every group as one of the usual count, which needs no choice of rows; what that gives
-    the ``other`` groups is overwritten by their own runs in ``parts``: pairs of which of them, and places.
-    """
-
-    usual: list[Places]
-    other: Places
-    parts: list[tuple[Places, Places]]
-
-    @classmethod
-    def of(cls, groups: Groups, rows: int) -> _Recipe:
-        other = np.flatnonzero(groups.count != groups.usual)
-        some_usual = len(other) < len(groups.first)
-        offsets = _runs(np.array([0]), np.array([groups.usual if some_usual else 0]), rows)
-        return cls(
-            usual=[groups.first + place for _, place in offsets],
-            other=other,
-            parts=list(_runs(groups.first[other], groups.count[other], rows)),
-        )
-
-    def follow(self, table: npt.NDArray[Number], combine: np.ufunc, out: npt.NDArray[Number]) -> None:
-        for nth, places in enumerate(self.usual):
-            # Clipped, since near the end a group treated as usual may reach past the table.
-            if nth == 0:
-                np.take(table, places, out=out, mode="clip")
-            else:
-                combine(out, table.take(places, mode="clip"), out=out)
-        result = np.empty(len(self.other), dtype=out.dtype)
-        for nth, (which, places) in enumerate(self.parts):
-            runs = table.take(places)
-            result[which] = runs if nth == 0 else combine(result[which], runs)
-        out[self.other] = result
+def _usual_runs(count: int, rows: int) -> list[int]:
+    """Return the places, in the flattened table, of the runs of a group that begins at row 0."""
+    return [int(places[0]) for _, places in _runs(np.array([0]), np.array([count]), rows)]
 
 
 def _runs(first: Places, count: Places, rows: int) -> Iterator[tuple[Places, Places]]:
     """Yield each group's longest run, then the next of groups with rows left: which groups, and places."""
     which = np.arange(len(first))
-    while True:
-        left = count > 0
-        which, first, count = which[left], first[left], count[left]
-        if not len(which):
-            return
+    while len(which):
         level = np.frexp(count)[1].astype(np.intp) - 1
         yield which, level * rows + first
         length = np.left_shift(1, level)
-        first, count = first + length, count - length
+        left = count > length
+        which, first, count = which[left], (first + length)[left], (count - length)[left]

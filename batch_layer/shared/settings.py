@@ -25,11 +25,14 @@ class Settings:
         database_url: a PostgreSQL URL, or None for the embedded server (``CONDVEST_DATABASE_URL``).
         postgres_bin: directory of the server's binaries for the embedded server, or None to find them
             (``CONDVEST_POSTGRES_BIN``).
+        ask_again: how many of the newest sessions the nightly job asks for again, since vendors correct
+            (``CONDVEST_ASK_AGAIN``).
     """
 
     home: Path
     database_url: str | None = None
     postgres_bin: Path | None = None
+    ask_again: int = 3
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -44,6 +47,7 @@ class Settings:
             home=Path(home).expanduser().absolute(),
             database_url=checked_database_url(environ.get("CONDVEST_DATABASE_URL") or None),
             postgres_bin=Path(bin_dir).expanduser().absolute() if bin_dir else None,
+            ask_again=_count("CONDVEST_ASK_AGAIN", environ.get("CONDVEST_ASK_AGAIN") or "3"),
         )
 
     @property
@@ -65,3 +69,9 @@ def checked_database_url(url: str | None) -> str | None:
             "(for example postgresql://user@host:5432/condvest); unset it for the embedded server"
         )
     return url
+
+
+def _count(name: str, text: str) -> int:
+    if not text.isdecimal():
+        raise SettingsError(f"{name} must be a whole number from 0, not {text!r}")
+    return int(text)

@@ -6,7 +6,9 @@ Messages and progress go to standard error, data to standard output.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
 
 import click
 
@@ -53,6 +55,9 @@ for command in (*jobs.COMMANDS, *reading.COMMANDS, *database.COMMANDS):
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # A supervisor's SIGTERM unwinds like Ctrl-C: open transactions roll back, the last command out stops
+    # the embedded server.
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         condvest(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -60,7 +65,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         message("stopped; what was finished is stored, run the command again to go on")
         sys.exit(FAILED)
     except UsageError as error:
@@ -73,3 +78,7 @@ def main() -> None:
         # The reader of standard output has gone (condvest bars | head); nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signature of a handler
+    raise KeyboardInterrupt

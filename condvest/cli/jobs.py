@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from batch_layer.processing.reading import Question, read
-from batch_layer.shared.models.payloads import Dataset
+from batch_layer.shared.models.payloads import Cost, Dataset
 from condvest import jobs
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
-from condvest.cli.reading import show_bars, show_status
+from condvest.cli.reading import SESSION, show_bars, show_status
 from condvest.workspace import DEFAULT_PROVIDER, PROVIDERS
 
 _FILE = click.Path(path_type=Path)
@@ -26,6 +26,15 @@ What to try next:
   condvest import FILE.csv --splits SPLITS.csv      your own prices
   condvest status
   python -c 'import condvest; print(condvest.bars("IBM", interval=34).to_pandas().tail())'"""
+
+
+_provider = click.option(
+    "--provider",
+    type=click.Choice(sorted(PROVIDERS)),
+    default=DEFAULT_PROVIDER,
+    show_default=True,
+    help="Whom to ask.",
+)
 
 
 @click.command()
@@ -49,13 +58,7 @@ def demo(cli: Cli) -> None:
 
 
 @click.command()
-@click.option(
-    "--provider",
-    type=click.Choice(sorted(PROVIDERS)),
-    default=DEFAULT_PROVIDER,
-    show_default=True,
-    help="Whom to ask.",
-)
+@_provider
 @json_option
 @pass_cli
 def run(cli: Cli, provider: str, as_json: bool) -> None:
@@ -65,6 +68,48 @@ def run(cli: Cli, provider: str, as_json: bool) -> None:
     """
     with cli.workspace() as workspace, output.progress(provider) as bars:
         report = jobs.run(workspace, provider, on_wait=_say_waiting, on_progress=_advancing(bars))
+    _finish(report, as_json=as_json)
+
+
+@click.command()
+@click.option("--start", type=SESSION, required=True, help="First session wanted, inclusive.")
+@click.option(
+    "--end", type=SESSION, help="Last session wanted, inclusive; the newest closed one if left out."
+)
+@_provider
+@click.option(
+    "--order",
+    type=click.Choice(("newest", "oldest")),
+    default="newest",
+    show_default=True,
+    help="Which first.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what it would cost; ask for nothing.")
+@json_option
+@pass_cli
+def backfill(
+    cli: Cli, start: dt.date, end: dt.date | None, provider: str, order: str, dry_run: bool, as_json: bool
+) -> None:
+    """Fetch the sessions of the past that the database lacks.
+
+    Each is stored as it comes: stop it when you like, and run it again to go on.
+    """
+    with cli.workspace() as workspace:
+        ingest = workspace.ingest(provider)
+        sessions = ingest.missing(start, end)
+        cost = ingest.cost(len(sessions))
+        told = {"sessions": len(sessions), **vars(cost)}
+        if dry_run:
+            if as_json:
+                output.write_json(told | {"dry_run": True})
+            else:
+                output.message(_say_cost(len(sessions), cost))
+            return
+        if not as_json:
+            output.message(_say_cost(len(sessions), cost))
+        ordered = sessions[::-1] if order == "newest" else sessions
+        with output.countdown(provider, len(sessions), cost.seconds) as bar:
+            report = jobs.backfill(workspace, provider, ordered, on_load=bar.loaded)
     _finish(report, as_json=as_json)
 
 
@@ -125,7 +170,7 @@ def resample(cli: Cli, full: bool, as_json: bool) -> None:
         _say_resampled(report)
 
 
-COMMANDS = (demo, run, import_, resample)
+COMMANDS = (demo, run, backfill, import_, resample)
 
 
 def _finish(report: jobs.Report, *, as_json: bool, dry_run: bool = False) -> None:
@@ -134,6 +179,8 @@ def _finish(report: jobs.Report, *, as_json: bool, dry_run: bool = False) -> Non
     else:
         _say_loads(report, dry_run=dry_run)
         _say_resampled(report)
+    for one in report.unavailable:
+        output.message(f"{one.session}: {one.reason}")
     for path, reason in report.failed.items():
         output.message(f"error: {reason}" if path in reason else f"error: {path}: {reason}")
     sys.exit(report.exit_code)
@@ -144,7 +191,14 @@ def _say_loads(report: jobs.Report, *, dry_run: bool = False) -> None:
     if not report.loads and not report.failed:
         output.message("nothing to fetch: every session is there")
     for load in report.loads:
-        counts = f"{load.inserted:,} {would}inserted, {load.changed:,} {would}changed, {load.unchanged:,} unchanged"
+        counts = ", ".join(
+            f"{count:,} {word}"
+            for count, word in (
+                (load.inserted, f"{would}inserted"),
+                (load.changed, f"{would}changed"),
+                (load.unchanged, "unchanged"),
+            )
+        )
         extras = [
             f"{count:,} {word}"
             for word, count in (
@@ -188,3 +242,10 @@ def _say_waiting() -> None:
 
 def _advancing(bars: Any) -> jobs.Progress:  # noqa: ANN401  # rich's Progress
     return lambda done, total: output.advance(bars, done, total)
+
+
+def _say_cost(sessions: int, cost: Cost) -> str:
+    return (
+        f"{sessions:,} sessions to fetch: {cost.calls:,} calls, at least {cost.seconds / 60:,.0f} minutes, "
+        f"about {cost.megabytes:,.0f} MB"
+    )

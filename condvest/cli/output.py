@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from batch_layer.shared.errors import UsageError
+from batch_layer.shared.models.loads import LoadSummary
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -86,6 +89,37 @@ def progress(label: str) -> Iterator[Progress]:
     ) as bars:
         bars.add_task(label, total=None)
         yield bars
+
+
+class Countdown:
+    """A progress bar of sessions with an honest time of arrival.
+
+    What is left is told at the pace so far, but no sooner than the provider's limit allows.
+    """
+
+    def __init__(self, bars: Progress, total: int, seconds: float) -> None:
+        self._bars = bars
+        self._total = total
+        self._least = seconds / total if total else 0.0
+        self._started = time.monotonic()
+        self._done = 0
+
+    def loaded(self, summary: LoadSummary) -> None:
+        """Count a load."""
+        if summary.dataset != "daily_bars":
+            return
+        self._done += 1
+        pace = max((time.monotonic() - self._started) / self._done, self._least)
+        left = dt.timedelta(seconds=round(pace * max(self._total - self._done, 0)))
+        self._bars.update(TaskID(0), completed=self._done, total=self._total, description=f"{left} to go")
+
+
+@contextmanager
+def countdown(label: str, total: int, seconds: float) -> Iterator[Countdown]:
+    """Show a `Countdown` over ``total`` sessions that take ``seconds`` at least."""
+    with progress(label) as bars:
+        bars.update(TaskID(0), total=total)
+        yield Countdown(bars, total, seconds)
 
 
 def advance(bars: Progress, done: int, total: int) -> None:

@@ -17,7 +17,7 @@ from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.workspace import Workspace
 
 
-class _Session(click.ParamType[dt.date]):
+class _SessionType(click.ParamType[dt.date]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:  # noqa: ANN401
@@ -27,6 +27,9 @@ class _Session(click.ParamType[dt.date]):
         except ValueError:
             self.fail(f"{value!r} is no date; write it as 2024-07-31", param, ctx)
 
+
+SESSION = _SessionType()
+"""The type of an option that holds a date."""
 
 _format = click.option(
     "--format",
@@ -42,8 +45,8 @@ _output = click.option("-o", "--output", "path", type=click.Path(path_type=Path)
 @click.command()
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @click.option("--interval", type=int, default=13, show_default=True, help="Sessions a bar; 1 for daily bars.")
-@click.option("--start", type=_Session(), help="First last_session wanted, inclusive.")
-@click.option("--end", type=_Session(), help="Last last_session wanted, inclusive.")
+@click.option("--start", type=SESSION, help="First last_session wanted, inclusive.")
+@click.option("--end", type=SESSION, help="Last last_session wanted, inclusive.")
 @click.option("--adjust", type=click.Choice(get_args(Adjust)), default="splits", show_default=True)
 @click.option("--anchor", type=click.Choice(get_args(Anchor)), default="calendar", show_default=True)
 @click.option("--include-open", is_flag=True, help="Give bars whose last session is still to come, too.")

@@ -40,7 +40,7 @@ CREATE TABLE instrument_providers (
 CREATE TABLE loads (
     load_id       int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     provider_id   int2 NOT NULL REFERENCES providers,
-    dataset       text NOT NULL CHECK (dataset IN ('daily_bars', 'splits', 'dividends')),
+    dataset       text NOT NULL,
     name          text NOT NULL,
     archive_key   text NOT NULL,
     digest        text NOT NULL,

@@ -51,7 +51,7 @@ CREATE TABLE instrument_providers (
 CREATE TABLE loads (
     load_id       int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     provider_id   int2 NOT NULL REFERENCES providers,
-    dataset       text NOT NULL CHECK (dataset IN ('daily_bars', 'splits', 'dividends')),
+    dataset       text NOT NULL,
     name          text NOT NULL,
     archive_key   text NOT NULL,
     digest        text NOT NULL,
@@ -203,4 +203,22 @@ CREATE TABLE runs (
     exit_code   int2,
     summary     jsonb,
     CHECK ((finished_at IS NULL) = (exit_code IS NULL))
+);
+
+CREATE TABLE metadata (
+    instrument_id int4 NOT NULL REFERENCES instruments,
+    field         text NOT NULL,
+    value         text NOT NULL,
+    load_id       int4 NOT NULL REFERENCES loads,
+    PRIMARY KEY (instrument_id, field)
+);
+CREATE INDEX metadata_figi ON metadata (value) WHERE field = 'figi';
+
+CREATE TABLE metadata_revisions (
+    instrument_id int4 NOT NULL,
+    field         text NOT NULL,
+    value         text NOT NULL,
+    load_id       int4 NOT NULL,
+    superseded_by int4 NOT NULL,
+    PRIMARY KEY (instrument_id, field, load_id)
 );

@@ -47,10 +47,9 @@ class Coverage:
 
         Rows may come in any order; fastest if those of one instrument stand together.
         """
-        place = ordinal - self.first_ordinal
-        # One more session, held by nobody, stands for all that lie outside.
-        outside = (place < 0) | (place >= len(self.complete))
-        held = np.append(self.complete, 0)[np.where(outside, len(self.complete), place)]
+        # A session held by nobody at either end stands for all that lie outside.
+        fenced = np.concatenate([[0], self.complete, [0]])
+        held = fenced.take(ordinal - (self.first_ordinal - 1), mode="clip")
         full: Bools = (held & self._for_each(instrument_id, self.providers, 0)) != 0
         return full
 
@@ -81,4 +80,6 @@ class Coverage:
         asked = instrument_id[first]
         place = np.minimum(np.searchsorted(self.instrument_id, asked), len(self.instrument_id) - 1)
         found = np.where(self.instrument_id[place] == asked, known[place], otherwise).astype(known.dtype)
+        if (found == found[0]).all():  # one provider, as a rule
+            return np.full(len(instrument_id), found[0])
         return np.repeat(found, np.diff(first, append=len(instrument_id)))

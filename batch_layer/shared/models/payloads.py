@@ -115,24 +115,61 @@ class Parsed:
     source: pa.Table
 
 
+@dataclass(frozen=True)
+class Unavailable:
+    """A session that a provider does not have yet, and its reason; it will be asked for again."""
+
+    session: dt.date
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What asking a provider for sessions costs.
+
+    Attributes:
+        calls: calls of its API.
+        seconds: how long they take at least under the plan's limit.
+        megabytes: how much comes over the wire, about.
+    """
+
+    calls: int = 0
+    seconds: float = 0.0
+    megabytes: float = 0.0
+
+
 class Provider(Protocol):
-    """Where daily bars and corporate actions come from."""
+    """Where daily bars and corporate actions come from.
+
+    Attributes:
+        name: as in the ledger.
+        corrects: whether its answers for past sessions may change, so that the newest are asked for again.
+    """
 
     name: str
+    corrects: bool
 
     def coverage(self, last_closed: dt.date) -> tuple[dt.date, dt.date]:
-        """Return the first and last session (inclusive) that can be asked for.
+        """Return the first and last date (inclusive) whose sessions can be asked for.
 
         ``last_closed`` is the last session that the exchange has closed.
         """
         ...
 
-    def fetch(self, sessions: Sequence[dt.date]) -> Iterable[Payload]:
-        """Yield the answers that together hold the daily bars of ``sessions`` (ascending), as they come."""
+    def cost(self, sessions: int) -> Cost:
+        """Return what asking for so many sessions costs."""
         ...
 
-    def corporate_actions(self) -> Iterable[Payload]:
-        """Yield the answers that hold the splits and dividends of the provider's instruments."""
+    def reference(self) -> Iterable[Payload]:
+        """Yield the answers that say which instruments are and were listed; none if it has no such."""
+        ...
+
+    def fetch(self, sessions: Sequence[dt.date]) -> Iterable[Payload | Unavailable]:
+        """Yield the answers that hold the daily bars of ``sessions``, in their order, as they come."""
+        ...
+
+    def corporate_actions(self, since: dt.date | None = None) -> Iterable[Payload]:
+        """Yield the answers that hold splits and dividends, those from an ex-date on (inclusive) or all."""
         ...
 
     def parse(self, payload: Payload) -> Parsed:

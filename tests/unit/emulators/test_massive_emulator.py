@@ -148,7 +148,7 @@ def test_corrections_reach_the_answer_when_they_are_published(emulator, small_ma
     for now in (published - dt.timedelta(minutes=1), published):
         emulator.knobs.update({"now": now})
         rows = get(emulator, f"{GROUPED}{session}?adjusted=false").json()["results"]
-        closes.append([(row["c"], row["v"]) for row in rows if row["T"] == revision["symbol"]][0])
+        closes.append(next((row["c"], row["v"]) for row in rows if row["T"] == revision["symbol"]))
     assert closes[0] != closes[1]
 
 
@@ -431,7 +431,7 @@ def test_the_basic_plan_reaches_back_two_years(small_market):
         whole = get(emulator, "/v2/aggs/ticker/KIM/range/1/day/2023-12-01/2024-01-31")
         assert whole.status == 403
         clipped = get(emulator, "/v2/aggs/ticker/KIM/range/1/day/2023-12-01/2024-02-05").json()
-        assert [row["t"] for row in clipped["results"]][0] == 1706850000000  # 2024-02-02T05:00Z
+        assert next(row["t"] for row in clipped["results"]) == 1706850000000  # 2024-02-02T05:00Z
         emulator.knobs.update({"early_start": "refuse"})
         assert get(emulator, "/v2/aggs/ticker/KIM/range/1/day/2023-12-01/2024-02-05").status == 403
 
@@ -442,6 +442,10 @@ def test_the_basic_plan_gets_todays_bars_only_tomorrow(small_market):
         refused = get(emulator, f"{GROUPED}2024-06-28")
         assert refused.status == 403
         assert refused.json()["message"].startswith("Attempted to request today's data before end of day.")
+        only_today = "/v2/aggs/ticker/KIM/range/1/day/2024-06-28/2024-06-28"
+        assert get(emulator, only_today).status == 403
+        ranged = get(emulator, "/v2/aggs/ticker/KIM/range/1/day/2024-06-25/2024-06-28").json()
+        assert [row["t"] for row in ranged["results"]][-1] == 1719460800000  # 2024-06-27T04:00Z
         emulator.knobs.update({"now": "2024-06-29T04:00:00+00:00"})  # midnight in New York
         assert get(emulator, f"{GROUPED}2024-06-28").json()["resultsCount"] > 100
 

@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 
 from batch_layer.shared.clients import files
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Dataset, Parsed, Payload
+from batch_layer.shared.models.payloads import Cost, Dataset, Parsed, Payload
 
 FIRST_SESSION = dt.date(2000, 3, 1)
 LAST_SESSION = dt.date(2013, 3, 1)
@@ -26,9 +26,11 @@ class SampleProvider:
 
     Attributes:
         name: ``"sample"``.
+        corrects: False, for the sample never changes.
     """
 
     name = "sample"
+    corrects = False
 
     def __init__(self, clock: Callable[[], dt.datetime] = _now) -> None:
         """Make the provider.
@@ -41,6 +43,14 @@ class SampleProvider:
     def coverage(self, last_closed: dt.date) -> tuple[dt.date, dt.date]:
         """Return the sample's first and last session, neither of them after ``last_closed``."""
         return min(FIRST_SESSION, last_closed), min(LAST_SESSION, last_closed)
+
+    def cost(self, sessions: int) -> Cost:  # noqa: ARG002  # nothing, however many
+        """Return what asking costs: nothing."""
+        return Cost()
+
+    def reference(self) -> Sequence[Payload]:
+        """Return no answer: the sample says nothing about its companies but their bars and actions."""
+        return ()
 
     def fetch(self, sessions: Sequence[dt.date]) -> Sequence[Payload]:
         """Return the one answer that holds all sessions of the sample; none if none of them is asked for.
@@ -59,8 +69,8 @@ class SampleProvider:
             ) from error
         return (self._payload("daily_bars", content, "csv.gz", _PRICES),)
 
-    def corporate_actions(self) -> Sequence[Payload]:
-        """Return the splits and the dividends of the sample's companies, one answer each."""
+    def corporate_actions(self, since: dt.date | None = None) -> Sequence[Payload]:  # noqa: ARG002  # all are few
+        """Return the splits and the dividends of the companies, one answer each, whatever ``since``."""
         here: Traversable = resources.files(__package__)
         datasets: tuple[Dataset, ...] = ("splits", "dividends")
         return tuple(

@@ -1,0 +1,138 @@
+"""Who carried which symbol when, by a vendor's word. Pure.
+
+A symbol is a name that an instrument carries from one date to another. A rename keeps one instrument; a
+symbol used again by another company makes a second one. What tells them apart is the FIGI where there is
+one (thousands have none), else the symbol and the date at which its carrier was delisted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
+
+_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One row of a vendor's reference: who carries a symbol, or carried it until it was delisted."""
+
+    symbol: str
+    figi: str = ""
+    delisted: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One instrument as a vendor knows it.
+
+    Attributes:
+        figi: its FIGI, "" if it has none.
+        spans: the symbols it carried, ascending by date, none overlapping another entity's.
+        row: position of the listing that it comes from.
+    """
+
+    figi: str
+    spans: tuple[SymbolSpan, ...]
+    row: int
+
+
+def entities_of(
+    listings: Sequence[Listing], renames: Mapping[str, Sequence[tuple[dt.date, str]]] | None = None
+) -> list[Entity]:
+    """Return the entities of a vendor's reference, one a listing, those of the earliest symbols first.
+
+    The listings of one symbol divide its time among them: each carried it until it was delisted.
+
+    Args:
+        listings: the reference; of listings that repeat another's symbol and delisting date the last counts.
+        renames: for each FIGI whose history is known, (date, symbol) of every symbol it took, any order.
+    """
+    by_symbol: dict[str, dict[dt.date, int]] = defaultdict(dict)
+    for row, listing in enumerate(listings):
+        by_symbol[listing.symbol][listing.delisted or FOREVER] = row
+    found = []
+    for symbol, rows in by_symbol.items():
+        first = EVER
+        for last in sorted(rows):
+            figi = listings[rows[last]].figi
+            span = SymbolSpan(symbol, first, last)
+            history = (renames or {}).get(figi, ()) if figi else ()
+            found.append(Entity(figi, _renamed(span, history), rows[last]))
+            first = last + _DAY if last < FOREVER else FOREVER
+    return _disjoint(sorted(found, key=lambda entity: (entity.spans[0].first, entity.spans[0].symbol)))
+
+
+def _renamed(span: SymbolSpan, history: Sequence[tuple[dt.date, str]]) -> tuple[SymbolSpan, ...]:
+    """Return the spans of an entity that took the symbols of ``history`` on the way to that of ``span``."""
+    taken = sorted(set(history))
+    if len(taken) < 2 or taken[-1][1] != span.symbol:  # noqa: PLR2004  # one event is the listing itself
+        return (span,)
+    spans = [
+        SymbolSpan(symbol, EVER if place == 0 else date, taken[place + 1][0] - _DAY)
+        for place, (date, symbol) in enumerate(taken[:-1])
+    ]
+    return (*spans, SymbolSpan(span.symbol, taken[-1][0], span.last))
+
+
+def _disjoint(entities: Iterable[Entity]) -> list[Entity]:
+    """Take from each entity what a rename says of another: a listing's dates are not as exact."""
+    ordered = list(entities)
+    exact = [(entity, span) for entity in ordered if len(entity.spans) > 1 for span in entity.spans]
+    by_symbol: dict[str, list[tuple[Entity, SymbolSpan]]] = defaultdict(list)
+    for entity, span in exact:
+        by_symbol[span.symbol].append((entity, span))
+    kept = []
+    for entity in ordered:
+        spans = list(entity.spans)
+        if len(spans) == 1:
+            for other, taken in by_symbol.get(spans[0].symbol, ()):
+                if other is not entity:
+                    spans = [part for span in spans for part in span.without(taken)]
+        if spans:
+            kept.append(replace(entity, spans=tuple(sorted(spans, key=lambda span: span.first))))
+    return kept
+
+
+def assigned(
+    entities: Sequence[Entity],
+    known: Mapping[int, Sequence[SymbolSpan]],
+    figis: Mapping[str, int],
+) -> list[int | None]:
+    """Return, for each entity, the instrument that it is; None for one that has to be made.
+
+    By its FIGI where an instrument is known by that; else the instrument that carries its earliest symbol
+    at that time and that no other entity has claimed.
+
+    Args:
+        entities: in the order of `entities_of`.
+        known: the symbols of each instrument.
+        figis: the instrument known by each FIGI.
+    """
+    claimed = {figis[entity.figi] for entity in entities if entity.figi in figis}
+    carriers: dict[str, list[tuple[SymbolSpan, int]]] = defaultdict(list)
+    for instrument_id, spans in known.items():
+        for span in spans:
+            carriers[span.symbol].append((span, instrument_id))
+    named = {instrument_id: figi for figi, instrument_id in figis.items()}
+    found: list[int | None] = []
+    for entity in entities:
+        instrument = figis.get(entity.figi) if entity.figi else None
+        if instrument is None:
+            instrument = next(
+                (
+                    one
+                    for wanted in entity.spans
+                    for span, one in carriers.get(wanted.symbol, ())
+                    if span.overlaps(wanted) and one not in claimed and not (entity.figi and one in named)
+                ),
+                None,
+            )
+            if instrument is not None:
+                claimed.add(instrument)
+        found.append(instrument)
+    return found

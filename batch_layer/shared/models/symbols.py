@@ -1,0 +1,32 @@
+"""Which symbol is carried when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+
+EVER, FOREVER = dt.date.min, dt.date.max
+"""The bounds of a span that has none."""
+
+_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, order=True)
+class SymbolSpan:
+    """A symbol carried from one date to another, both inclusive."""
+
+    symbol: str
+    first: dt.date = EVER
+    last: dt.date = FOREVER
+
+    def overlaps(self, other: SymbolSpan) -> bool:
+        """Return whether both carry one symbol on one date."""
+        return self.symbol == other.symbol and self.first <= other.last and other.first <= self.last
+
+    def without(self, other: SymbolSpan) -> list[SymbolSpan]:
+        """Return what is left of this span when ``other`` is taken out: none, one or two spans."""
+        if not self.overlaps(other):
+            return [self]
+        left = replace(self, last=other.first - _DAY) if other.first > self.first else None
+        right = replace(self, first=other.last + _DAY) if other.last < self.last else None
+        return [span for span in (left, right) if span is not None]

@@ -1,0 +1,1 @@
+"""Emulators of the vendors: real HTTP servers over a synthetic market whose truth is known."""
