@@ -37,7 +37,8 @@ def bars(
         start: first ``last_session`` wanted, inclusive; None for no bound.
         end: last ``last_session`` wanted, inclusive; None for no bound.
         adjust: ``"none"``: prices on the split basis of each window's own end. ``"splits"``: rescaled by
-            the splits since, up to the last loaded session. ``"total"`` is not there yet.
+            the splits since, up to the last loaded session. ``"total"``: computed from the daily bars with
+            splits and cash dividends in, so that closes make a total-return series; volume as for splits.
         anchor: ``"calendar"``: windows are counted from 1962-01-02, so they are the same for every
             instrument and never move. ``"listing"``: from the instrument's first session.
         include_open: whether to give bars whose window's last session has not been loaded.

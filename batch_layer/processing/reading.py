@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,9 +14,10 @@ import pyarrow as pa
 from batch_layer.database import catalog_store, load_store
 from batch_layer.database.bars_store import read_bars
 from batch_layer.database.connection import Connection, Database
-from batch_layer.database.keyed_store import DAILY_BARS, SPLITS
+from batch_layer.database.keyed_store import DAILY_BARS, DIVIDENDS, SPLITS
 from batch_layer.processing.adjustment import rescaled, split_factors
 from batch_layer.processing.resampling import fold
+from batch_layer.processing.total_return import dividend_ratios
 from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.errors import UnknownSymbol, UsageError
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, Int32s
@@ -74,8 +75,6 @@ class Question:
             raise UsageError(f"interval {self.interval}: a bar has 1 to {LONGEST_INTERVAL} sessions")
         if self.adjust not in get_args(Adjust):
             raise UsageError(f"adjust {self.adjust!r}: choose none, splits or total")
-        if self.adjust == "total":
-            raise UsageError("adjust 'total' is not there yet; adjust 'splits' is")
         if self.anchor not in get_args(Anchor):
             raise UsageError(f"anchor {self.anchor!r}: choose calendar or listing")
         if self.start and self.end and self.start > self.end:
@@ -138,7 +137,9 @@ class _Reader:
         if question.anchor == "listing":
             listed = catalog_store.spans_of_bars(self._connection, ids)
             ids, anchors = listed.instrument_id, listed.first
-        if n in INTERVALS and question.anchor == "calendar":
+        if question.adjust == "total":
+            bars = self._total(ids, anchors, splits, coverage)
+        elif n in INTERVALS and question.anchor == "calendar":
             bars = read_bars(self._connection, n, self._windows(ids, anchors))
         else:
             bars = self._folded(ids, anchors, splits, coverage)
@@ -184,6 +185,25 @@ class _Reader:
         daily = DAILY_BARS.read(self._connection, spans)
         anchor = anchors[np.searchsorted(ids, daily.instrument_id)]
         return fold(daily, n, splits=splits, coverage=coverage, anchor=anchor)
+
+    def _total(self, ids: Int32s, anchors: Int32s, splits: Splits, coverage: Coverage) -> Bars:
+        """Fold the daily bars that splits and dividends have brought to the last loaded session."""
+        n, windows = self._question.interval, self._windows(ids, anchors)
+        anchor = anchors[np.searchsorted(ids, windows.instrument_id)]
+        # To the end, not to the bounds: the factors need the closes of all later ex-dates.
+        needed = Spans.within(windows.instrument_id, 0, self._sessions.last_ordinal)
+        needed = replace(needed, first=first_ordinals(windows.first, n, anchor))
+        daily = DAILY_BARS.read(self._connection, needed)
+        dividends = DIVIDENDS.read(self._connection, always(ids))
+        ratios = dividend_ratios(dividends, daily, self._sessions)
+        row = (daily.instrument_id, daily.ordinal, coverage.last_loaded(daily.instrument_id))
+        price_factor, volume_factor = split_factors(*row, splits)
+        dividend_factor, _ = split_factors(*row, ratios)
+        adjusted = rescaled(daily, price_factor * dividend_factor, volume_factor)
+        anchor = anchors[np.searchsorted(ids, daily.instrument_id)]
+        unsplit = splits.take(slice(0, 0))
+        bars = fold(adjusted, n, splits=unsplit, coverage=coverage, anchor=anchor)
+        return bars.take(windows.merged().contain(bars.instrument_id, bars.window))
 
     def _arrow(self, bars: Bars, first: Int32s, last: Int32s) -> pa.Table:
         labels = np.array([self._names[key] for key in sorted(self._names)], dtype=object)

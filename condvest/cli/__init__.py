@@ -28,14 +28,19 @@ Exit codes:
   3  done, but a session is partial or rows were refused
 \b
 Settings, from the environment:
-  CONDVEST_HOME          the embedded database and the archive (default: the user's data directory)
-  CONDVEST_DATABASE_URL  another PostgreSQL, 14 or later, in place of the embedded one
-  CONDVEST_POSTGRES_BIN  binaries for the embedded server, in place of those that are installed
+  CONDVEST_HOME          where the embedded database and the archive lie
+                         (default: the user's data directory)
+  CONDVEST_DATABASE_URL  another PostgreSQL, 14 or later, in place of the
+                         embedded one
+  CONDVEST_POSTGRES_BIN  where the embedded server's programs lie, in place
+                         of those that are installed
+  CONDVEST_ASK_AGAIN     how many of the newest sessions the nightly job asks
+                         for again (default: 3)
 """
 
 
 @click.group(
-    epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
 )
 @click.option("--database-url", metavar="URL", help="PostgreSQL to use; before CONDVEST_DATABASE_URL.")
 @click.option("--home", metavar="DIR", help="Where the database and the archive lie; before CONDVEST_HOME.")

@@ -26,8 +26,9 @@ def db() -> None:
 @pass_cli
 def up(cli: Cli) -> None:
     """Start the embedded server and keep it up until: condvest db down."""
-    output.message(f"up; log: {_embedded(cli).status().log}")
-    click.echo(_keep_up(cli))
+    address = _keep_up(cli)
+    output.message(f"the embedded server is up; its log: {_embedded(cli).status().log}")
+    click.echo(address)
 
 
 @db.command()
@@ -38,7 +39,7 @@ def down(cli: Cli, now: bool) -> None:
     output.message(f"the embedded server {_embedded(cli).down(now=now).value}")
 
 
-@db.command()
+@db.command(short_help="Print the URL of the database.")
 @pass_cli
 def url(cli: Cli) -> None:
     """Print the URL of the database; an embedded server is started and kept up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ _FILE = click.Path(path_type=Path)
 
 _NEXT = """
 What to try next:
-  condvest bars AAPL --interval 13 --start 2012-01-01
-  condvest bars --interval 1 --format csv -o daily.csv
-  condvest import FILE.csv --splits SPLITS.csv      your own prices
-  condvest status
-  python -c 'import condvest; print(condvest.bars("IBM", interval=34).to_pandas().tail())'"""
+  {condvest} bars AAPL --interval 13 --start 2012-01-01
+  {condvest} bars --interval 1 --format csv -o daily.csv
+  {condvest} import FILE.csv --splits SPLITS.csv    (your own prices)
+  {condvest} status
+  {python} -c 'import condvest; print(condvest.bars("IBM", interval=34))'"""
 
 
 _provider = click.option(
@@ -37,7 +38,7 @@ _provider = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Do the whole job on real prices of five companies.")
 @pass_cli
 def demo(cli: Cli) -> None:
     """Do the whole job on the sample: real prices of five companies, 2000 to 2013."""
@@ -53,11 +54,11 @@ def demo(cli: Cli) -> None:
             "AAPL, bars of 13 sessions around its 2-for-1 split of 2005-02-28",
         )
         show_status(workspace)
-    click.echo(_NEXT)
+    click.echo(_NEXT.format(condvest=_program("condvest"), python=_program("python")))
     sys.exit(report.exit_code)
 
 
-@click.command()
+@click.command(short_help="Do the nightly job: fetch what is missing, load, resample.")
 @_provider
 @json_option
 @pass_cli
@@ -71,7 +72,7 @@ def run(cli: Cli, provider: str, as_json: bool) -> None:
     _finish(report, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Fetch the sessions of the past that the database lacks.")
 @click.option("--start", type=SESSION, required=True, help="First session wanted, inclusive.")
 @click.option(
     "--end", type=SESSION, help="Last session wanted, inclusive; the newest closed one if left out."
@@ -113,7 +114,7 @@ def backfill(
     _finish(report, as_json=as_json)
 
 
-@click.command("import")
+@click.command("import", short_help="Load daily bars from files, then resample what changed.")
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
 @click.option("--provider", default="file", show_default=True, help="Name under which the bars are kept.")
 @click.option(
@@ -156,7 +157,7 @@ def import_(
     _finish(report, as_json=as_json, dry_run=dry_run)
 
 
-@click.command()
+@click.command(short_help="Recompute the bars that recorded changes touch.")
 @click.option("--full", is_flag=True, help="Recompute every bar, not only what changed.")
 @json_option
 @pass_cli
@@ -188,7 +189,9 @@ def _finish(report: jobs.Report, *, as_json: bool, dry_run: bool = False) -> Non
 
 def _say_loads(report: jobs.Report, *, dry_run: bool = False) -> None:
     would = "would be " if dry_run else ""
-    if not report.loads and not report.failed:
+    if not (report.failed or report.unavailable) and all(
+        load.dataset != "daily_bars" for load in report.loads
+    ):
         output.message("nothing to fetch: every session is there")
     for load in report.loads:
         counts = ", ".join(
@@ -210,7 +213,8 @@ def _say_loads(report: jobs.Report, *, dry_run: bool = False) -> None:
             if count
         ]
         what = load.dataset.replace("_", " ")
-        output.message(f"{load.name}: {load.rows:,} {what}: {', '.join([counts, *extras])}")
+        came = "" if load.altered else " (nothing new)"
+        output.message(f"{load.name}: {load.rows:,} {what}: {', '.join([counts, *extras])}{came}")
         for notice in load.notices:
             output.message(f"  note: {notice}")
         if load.partial:
@@ -234,6 +238,12 @@ def _say_resampled(report: jobs.Report) -> None:
         if windows
         else "resampled nothing: no bar is touched by a change"
     )
+
+
+def _program(name: str) -> str:
+    """Return how a program beside ours is called: by its name, or by its path if PATH has another or none."""
+    ours = Path(sys.argv[0]).with_name(name)
+    return name if shutil.which(name) == str(ours.absolute()) else str(ours)
 
 
 def _say_waiting() -> None:

@@ -9,10 +9,11 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import click
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -47,7 +48,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
         shown.add_column(name, justify="right" if right else "left", header_style="bold", overflow="fold")
     for row in listed:
         shown.add_row(*row)
-    Console(highlight=False, soft_wrap=False).print(shown)
+    # Symbols, reasons and paths may hold brackets and colons, which are no markup and no emoji.
+    console = Console(highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(shown)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip(), color=console.is_terminal)
 
 
 def write_arrow(data: pa.Table, shape: str, path: Path | None) -> None:
@@ -57,12 +63,11 @@ def write_arrow(data: pa.Table, shape: str, path: Path | None) -> None:
     an empty field. JSON is one object a line.
 
     Raises:
-        UsageError: Parquet is asked for on a terminal, or a table in a file.
+        UsageError: Parquet is asked for on a terminal.
+        click.FileError: the file cannot be written.
     """
     if path is None and shape == "parquet" and sys.stdout.isatty():
         raise UsageError("Parquet on a terminal is no use; give -o FILE or send it to a pipe")
-    if path is not None and shape == "table":
-        raise UsageError("a file needs --format csv, json or parquet")
     with _sink(path) as sink:
         if shape == "parquet":
             pa.parquet.write_table(data, sink, compression="zstd")
@@ -72,6 +77,13 @@ def write_arrow(data: pa.Table, shape: str, path: Path | None) -> None:
             for batch in data.to_batches(_BATCH_ROWS):
                 lines = "".join(json.dumps(row, default=str) + "\n" for row in batch.to_pylist())
                 sink.write(lines.encode())
+
+
+def shape_for(path: Path | None, shape: str) -> str:
+    """Return the format to write: that asked for, or in a file instead of a table what its suffix says."""
+    if path is None or shape != "table":
+        return shape
+    return {".parquet": "parquet", ".json": "json"}.get(path.suffix, "csv")
 
 
 @contextmanager
@@ -156,8 +168,11 @@ def _sink(path: Path | None) -> Iterator[BinaryIO]:
         with scratch.open("wb") as file:
             yield file
         scratch.replace(path)
+    except OSError as error:
+        raise click.FileError(str(path), hint=error.strerror) from error
     finally:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):  # its folder is not there: nor is it, and the error above says so
+            scratch.unlink(missing_ok=True)
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401  # any value that a table shows

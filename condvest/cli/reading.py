@@ -39,7 +39,13 @@ _format = click.option(
     show_default=True,
     help="How to show it.",
 )
-_output = click.option("-o", "--output", "path", type=click.Path(path_type=Path), help="Write to a file.")
+_output = click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    help="Write to a file; its suffix (.csv, .json, .parquet) names the format if --format does not.",
+)
 
 
 @click.command()
@@ -47,8 +53,20 @@ _output = click.option("-o", "--output", "path", type=click.Path(path_type=Path)
 @click.option("--interval", type=int, default=13, show_default=True, help="Sessions a bar; 1 for daily bars.")
 @click.option("--start", type=SESSION, help="First last_session wanted, inclusive.")
 @click.option("--end", type=SESSION, help="Last last_session wanted, inclusive.")
-@click.option("--adjust", type=click.Choice(get_args(Adjust)), default="splits", show_default=True)
-@click.option("--anchor", type=click.Choice(get_args(Anchor)), default="calendar", show_default=True)
+@click.option(
+    "--adjust",
+    type=click.Choice(get_args(Adjust)),
+    default="splits",
+    show_default=True,
+    help="Split basis of the prices.",
+)
+@click.option(
+    "--anchor",
+    type=click.Choice(get_args(Anchor)),
+    default="calendar",
+    show_default=True,
+    help="What windows are counted from.",
+)
 @click.option("--include-open", is_flag=True, help="Give bars whose last session is still to come, too.")
 @_format
 @_output
@@ -68,20 +86,19 @@ def bars(
     """Print bars of n sessions, of the symbols or of the whole market.
 
     Prices are on the split basis that --adjust names: each window's own end (none), or the last loaded
-    session (splits).
+    session (splits), there with the cash dividends reinvested (total).
     """
     question = Question(list(symbols) or None, interval, start, end, adjust, anchor, include_open)
     with cli.workspace(may_create=False) as workspace:
         table = read(workspace.database, workspace.sessions, question)
-    if path is not None and shape == "table":
-        shape = {".parquet": "parquet", ".json": "json"}.get(path.suffix, "csv")
+    shape = output.shape_for(path, shape)
     if shape == "table":
         show_bars(table)
     else:
         output.write_arrow(table, shape, path)
 
 
-@click.command()
+@click.command(short_help="Say what the database holds.")
 @json_option
 @pass_cli
 def status(cli: Cli, as_json: bool) -> None:
@@ -93,7 +110,7 @@ def status(cli: Cli, as_json: bool) -> None:
             show_status(workspace)
 
 
-@click.command()
+@click.command(short_help="List the rows that broke a rule.")
 @_format
 @_output
 @pass_cli
@@ -107,7 +124,7 @@ def refused(cli: Cli, shape: str, path: Path | None) -> None:
     _show(reports.refused(rows), shape, path, hidden=("content", "load_id", "dataset", "provider"))
 
 
-@click.command()
+@click.command(short_help="List the sessions that an instrument lacks in its history.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @_format
 @_output
@@ -145,14 +162,17 @@ def show_status(workspace: Workspace) -> None:
     )
     if not found["providers"]:
         click.echo("none yet; begin with: condvest demo, or: condvest import FILE")
-    bars_of = " ".join(f"{interval}: {count:,} " for interval, count in found["bars"].items())
     last = found["last_run"]
-    ended = f"{last['command']} at {last['started_at']}, exit code {last['exit_code']}" if last else "none"
+    ended = "none"
+    if last:
+        code = "not finished" if last["exit_code"] is None else f"exit code {last['exit_code']}"
+        ended = f"{last['command']} at {last['started_at']}, {code}"
+    click.echo()
+    output.table(("interval", *found["bars"]), [("bars", *found["bars"].values())])
     click.echo(
         f"\nsessions         {sessions['first']} to {sessions['last']}\n"
         f"instruments      {found['instruments']:,}\n"
         f"daily bars       {found['daily_bars']:,}\n"
-        f"bars             {bars_of}\n"
         f"refused rows     {found['refused']:,}\n"
         f"changes waiting  {found['changes_waiting']:,}\n"
         f"last run         {ended}"
@@ -160,8 +180,9 @@ def show_status(workspace: Workspace) -> None:
 
 
 def _show(data: pa.Table, shape: str, path: Path | None, hidden: tuple[str, ...] = ()) -> None:
-    if shape == "table" and path is None:
+    shape = output.shape_for(path, shape)
+    if shape == "table":
         names = [name for name in data.column_names if name not in hidden]
         output.table(names, [list(row.values()) for row in data.select(names).to_pylist()])
     else:
-        output.write_arrow(data, "csv" if shape == "table" else shape, path)
+        output.write_arrow(data, shape, path)

@@ -1,4 +1,4 @@
-"""Yahoo Finance over HTTP: chart, cookie, crumb, consent and the least of quoteSummary.
+"""Yahoo Finance over HTTP: chart, cookie, crumb, consent, and the least of quotes and summaries.
 
 Every host of Yahoo is served by this one server, told apart by path alone.
 """
@@ -30,6 +30,7 @@ _ROUTES = (
     ("chart", r"/v8/finance/chart/(?P<symbol>[^/]+)"),
     ("quote_summary", r"/v10/finance/quoteSummary/(?P<symbol>[^/]+)"),
     ("quote", r"/v7/finance/quote"),
+    ("fundamentals", r"/ws/fundamentals-timeseries/v1/finance/timeseries/(?P<symbol>[^/]+)"),
     ("crumb", r"/v1/test/getcrumb"),
     ("consent", r"/consent"),
     ("consent", r"/v2/collectConsent"),
@@ -83,6 +84,7 @@ class YahooEmulator(Emulator):
         if endpoint == "quote":
             return self._quotes(request.query.get("symbols", ""))
         plain = {
+            "fundamentals": json_reply({"timeseries": {"result": [], "error": None}}),
             "crumb": Reply(200, CRUMB.encode(), "text/plain"),
             "consent": Reply(200, _CONSENT, "text/html"),
             # The real one answers 404 and gives its cookie all the same.

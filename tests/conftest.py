@@ -1,0 +1,116 @@
+"""What the tests share: a clean environment, the servers, fresh databases, the calendar.
+
+The database tests run on the embedded server, and where the kind of server can matter on another one too;
+with ``--database-url URL`` (or CONDVEST_TEST_DATABASE_URL) on that one alone. Its role has to be allowed
+to create databases; those that the tests make begin with ``condvest_test_`` and are dropped again.
+"""
+
+import datetime as dt
+import os
+
+import hypothesis
+import pytest
+
+from batch_layer.database.connection import Database
+from batch_layer.shared.models.sessions import calendar_of
+from batch_layer.shared.settings import Settings
+from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
+from condvest.workspace import Workspace
+from tests.integration.servers import embedded_server, given_server, tcp_server
+
+TEST_URL = "CONDVEST_TEST_DATABASE_URL"
+NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
+"""A Monday before the open: the last closed session is 2024-05-31."""
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("condvest", deadline=None)
+hypothesis.settings.load_profile("condvest")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--database-url",
+        default=None,
+        help="run the database tests on this PostgreSQL (14 or later) alone, in databases made for them",
+    )
+
+
+def pytest_configure():
+    """Let no setting of the user's reach a test, nor a process that a test starts."""
+    for name in list(os.environ):
+        if name.startswith(("CONDVEST_", "PG")) and name != TEST_URL:
+            del os.environ[name]
+
+
+def pytest_generate_tests(metafunc):
+    if "kind" in metafunc.fixturenames:
+        kinds = ["given"] if _given_url(metafunc.config) else ["embedded", "tcp"]
+        metafunc.parametrize("kind", kinds, scope="session")
+
+
+def _given_url(config):
+    return config.getoption("--database-url") or os.environ.get(TEST_URL)
+
+
+@pytest.fixture(scope="session")
+def server(request):
+    """The server for most tests: the embedded one unless another is given."""
+    url = _given_url(request.config)
+    with given_server(url, NOW) if url else embedded_server(NOW) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def other_server(request):
+    """The server over TCP, with passwords, unless another is given."""
+    url = _given_url(request.config)
+    with given_server(url, NOW) if url else tcp_server(NOW) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def any_server(request, kind):
+    """Each kind of server in turn."""
+    return request.getfixturevalue("other_server" if kind == "tcp" else "server")
+
+
+@pytest.fixture
+def url(server):
+    """URL of a database of today's schema, with the calendar and nothing else in it."""
+    made = server.database()
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture
+def database(url):
+    """The same database, to be used."""
+    with Database(url) as one:
+        yield one
+
+
+@pytest.fixture
+def any_url(any_server):
+    """As ``url``, on each kind of server."""
+    made = any_server.database()
+    yield made
+    any_server.drop(made)
+
+
+@pytest.fixture
+def any_database(any_url):
+    """As ``database``, on each kind of server."""
+    with Database(any_url) as one:
+        yield one
+
+
+@pytest.fixture
+def workspace(url, database, tmp_path):
+    """The same database with an archive of its own, at NOW."""
+    return Workspace(Settings(home=tmp_path, database_url=url), database, NOW)
+
+
+@pytest.fixture(scope="session")
+def sessions():
+    """The calendar that the databases hold."""
+    return calendar_of(*exchange_sessions(FIRST_YEAR, NOW.year + 1))

@@ -1,0 +1,204 @@
+"""The migrations: their sum, their order, and what can go wrong on the way."""
+
+import subprocess
+import sys
+from importlib import resources
+
+import psycopg
+import pytest
+
+from batch_layer.database.connection import Database
+from batch_layer.database.migrate import Migration, check_schema, is_empty, migrate, migrations
+from batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
+from batch_layer.shared.settings import Settings
+from condvest.workspace import open_workspace
+
+SQL = resources.files("batch_layer.database")
+ONE = Migration(1, "one", "CREATE TABLE one (n int4);")
+TWO = Migration(2, "two", "CREATE TABLE two (n int4); INSERT INTO one VALUES (2);")
+
+# Whatever of a database can differ: one row a fact, in words of PostgreSQL itself.
+CATALOGUE = """
+SELECT format('table %s %s %s', c.relname, c.relkind, coalesce(pg_get_partkeydef(c.oid), ''))
+FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT format('partition %s of %s %s', c.relname, i.inhparent::regclass, pg_get_expr(c.relpartbound, c.oid))
+FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE c.relkind = 'r'
+UNION ALL
+SELECT format('column %s.%s number %s: %s, not null %s, default %s, identity %s, generated %s, storage %s',
+  c.relname, a.attname, a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+  pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated, a.attstorage)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid LEFT JOIN pg_attrdef d
+  ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+UNION ALL
+SELECT format('constraint %s on %s: %s', conname, conrelid::regclass, pg_get_constraintdef(oid))
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL
+SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT format('sequence %s: %s', sequencename, row(start_value, min_value, max_value, increment_by, cycle))
+FROM pg_sequences WHERE schemaname = 'public'
+UNION ALL
+SELECT format('function %s', p.oid::regprocedure) FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
+UNION ALL
+SELECT format('view %s: %s', viewname, definition) FROM pg_views WHERE schemaname = 'public'
+UNION ALL
+SELECT format('trigger %s: %s', tgname, pg_get_triggerdef(oid)) FROM pg_trigger WHERE NOT tgisinternal
+ORDER BY 1
+"""
+
+
+@pytest.fixture
+def empty_url(server):
+    made = server.empty_database()
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture
+def empty(empty_url):
+    with Database(empty_url) as database:
+        yield database
+
+
+def catalogue(url):
+    with psycopg.connect(url) as connection:
+        return [row[0] for row in connection.execute(CATALOGUE)]
+
+
+def tables(url):
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        return [row[0] for row in rows]
+
+
+def test_the_migrations_add_up_to_the_schema(any_server):
+    """Tables, columns, types, defaults, constraints, indexes, partitions: all as in schema.sql."""
+    by_steps, at_once = any_server.empty_database(), any_server.empty_database()
+    with Database(by_steps) as database:
+        migrate(database)
+    with psycopg.connect(at_once) as connection:
+        connection.execute((SQL / "schemas" / "schema.sql").read_bytes())
+    road, today = catalogue(by_steps), catalogue(at_once)
+    any_server.drop(by_steps)
+    any_server.drop(at_once)
+    assert road == today
+    assert {"table bars p LIST (\"interval\")", "table daily_bars r "} <= set(today)
+
+
+def test_the_files_are_numbered_from_one_without_gaps():
+    names = sorted(file.name for file in (SQL / "migrations").iterdir() if file.name.endswith(".sql"))
+    shipped = migrations()
+    assert [name[:5] for name in names] == [f"{number:04}_" for number in range(1, len(names) + 1)]
+    assert [f"{one.version:04}_{one.name}.sql" for one in shipped] == names
+
+
+def test_a_migrated_database_has_nothing_left_to_do(empty):
+    assert is_empty(empty)
+    names = [f"{one.version:04}_{one.name}" for one in migrations()]
+    assert migrate(empty) == names
+    assert migrate(empty) == []
+    assert not is_empty(empty)
+    check_schema(empty)
+
+
+def test_two_processes_that_migrate_at_once_do_it_once(empty_url, empty):
+    """Both are started while the lock is held, so that neither can have finished before the other."""
+    script = (
+        "import sys; from batch_layer.database.connection import Database\n"
+        "from batch_layer.database.migrate import migrate\n"
+        "with Database(sys.argv[1]) as database:\n"
+        "    database.transaction().__enter__(); database.close()\n"
+        "    print('here', flush=True)\n"
+        "    print(len(migrate(database)))\n"
+    )
+    with empty.locked("condvest migrate"):
+        both = [
+            subprocess.Popen([sys.executable, "-c", script, empty_url], stdout=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        assert [one.stdout.readline() for one in both] == ["here\n", "here\n"]
+    done = [one.communicate(timeout=60)[0] for one in both]
+    assert [one.returncode for one in both] == [0, 0]
+    assert sorted(int(count) for count in done) == [0, len(migrations())]
+    check_schema(empty)
+
+
+def test_an_edited_migration_is_refused_by_name(empty):
+    migrate(empty, [ONE, TWO])
+    edited = [ONE, Migration(2, "two", TWO.sql + " -- only a remark")]
+    with pytest.raises(MigrationEdited, match="0002_two"):
+        migrate(empty, edited)
+    with pytest.raises(MigrationEdited, match="0002_two"):
+        check_schema(empty, edited)
+
+
+def test_line_ends_are_no_edit(empty):
+    """A checkout on Windows has other line ends, and the same migration."""
+    text = "CREATE TABLE one (\n  n int4\n);\n"
+    migrate(empty, [Migration(1, "one", text)])
+    check_schema(empty, [Migration(1, "one", text.replace("\n", "\r\n"))])
+
+
+def test_a_newer_schema_is_refused_and_left_alone(empty, empty_url):
+    migrate(empty, [ONE, TWO])
+    with pytest.raises(SchemaTooNew, match="0002_two"):
+        migrate(empty, [ONE])
+    assert tables(empty_url) == ["one", "schema_migrations", "two"]
+
+
+def test_a_migration_that_fails_leaves_nothing_and_those_before_it_stay(empty, empty_url):
+    """The third statement fails, so neither the first two nor the record are there."""
+    broken = Migration(2, "two", "CREATE TABLE two (n int4); INSERT INTO one VALUES (1); SELECT 1/0;")
+    with pytest.raises(DatabaseError, match="division by zero"):
+        migrate(empty, [ONE, broken])
+    assert tables(empty_url) == ["one", "schema_migrations"]
+    with pytest.raises(SchemaTooOld, match="0002_two"):
+        check_schema(empty, [ONE, TWO])
+    assert migrate(empty, [ONE, TWO]) == ["0002_two"]
+    with psycopg.connect(empty_url) as connection:
+        assert connection.execute("SELECT n FROM one").fetchall() == [(2,)]
+
+
+def test_a_killed_migration_leaves_nothing(empty, empty_url):
+    """The server ends the connection in the midst of a migration, as a power cut would."""
+    suicide = Migration(1, "one", ONE.sql + " SELECT pg_terminate_backend(pg_backend_pid());")
+    with pytest.raises(Exception, match="database is away"):
+        migrate(empty, [suicide])
+    assert tables(empty_url) == []
+    assert migrate(empty, [ONE]) == ["0001_one"]
+
+
+class TestOpening:
+    """What ``open_workspace`` makes of the schema it finds at a URL."""
+
+    @pytest.fixture
+    def settings(self, empty_url, tmp_path):
+        return Settings(home=tmp_path, database_url=empty_url)
+
+    def test_an_empty_database_is_given_its_schema(self, settings, empty):
+        with open_workspace(settings):
+            pass
+        check_schema(empty)
+
+    def test_not_by_a_reader(self, settings, empty):
+        with pytest.raises(SchemaTooOld, match="condvest db migrate"), open_workspace(settings, may_create=False):
+            pass
+        assert is_empty(empty)
+
+    def test_an_older_schema_is_refused_for_others_may_use_it(self, settings, empty):
+        migrate(empty, migrations()[:-1] or [ONE])
+        with empty.transaction() as connection:
+            connection.execute("DELETE FROM schema_migrations WHERE name = 'one'")
+            connection.execute(
+                "INSERT INTO schema_migrations (version, name, checksum) SELECT %s, %s, %s ON CONFLICT DO NOTHING",
+                (migrations()[0].version, migrations()[0].name, migrations()[0].checksum),
+            )
+        with pytest.raises(SchemaTooOld, match=migrations()[-1].name), open_workspace(settings):
+            pass
+
+    def test_a_newer_schema_is_refused(self, settings, empty):
+        migrate(empty, [*migrations(), Migration(len(migrations()) + 1, "of_tomorrow", "SELECT 1;")])
+        with pytest.raises(SchemaTooNew, match="of_tomorrow"), open_workspace(settings):
+            pass
