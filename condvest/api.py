@@ -25,6 +25,7 @@ def bars(
     anchor: Anchor = "calendar",
     include_open: bool = False,  # noqa: FBT001, FBT002  # the last argument of the documented signature
     *,
+    as_of: dt.datetime | None = None,
     settings: Settings | None = None,
 ) -> pa.Table:
     """Return bars of n sessions, ascending by symbol and window.
@@ -42,6 +43,9 @@ def bars(
         anchor: ``"calendar"``: windows are counted from 1962-01-02, so they are the same for every
             instrument and never move. ``"listing"``: from the instrument's first session.
         include_open: whether to give bars whose window's last session has not been loaded.
+        as_of: an aware datetime: give the data as they were known then. Bars, splits, dividends and what
+            was loaded are those of that instant; which symbol an instrument carries is what is known now.
+            None for what is known now.
         settings: where the database is; from the environment if None.
 
     Returns:
@@ -64,6 +68,7 @@ def bars(
         adjust=adjust,
         anchor=anchor,
         include_open=include_open,
+        as_of=as_of,
     )
     with open_workspace(settings or Settings.from_env(os.environ), may_create=False) as workspace:
         return read(workspace.database, workspace.sessions, question)

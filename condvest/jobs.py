@@ -120,7 +120,7 @@ def import_files(
     with recorded(workspace, "import", rehearsal=dry_run) as report:
         for done, (path, dataset) in enumerate(files, start=1):
             try:
-                report.loads.append(_import(loader, path, dataset, provider, workspace.now))
+                report.loads.append(_import(loader, path, dataset, provider))
             except InputError as error:
                 report.failed[str(path)] = str(error)
             if on_file is not None:
@@ -167,7 +167,8 @@ def resampled_as_json(summary: ResampleSummary) -> dict[str, Any]:
     }
 
 
-def _import(loader: Loader, path: Path, dataset: Dataset, provider: str, now: dt.datetime) -> LoadSummary:
+def _import(loader: Loader, path: Path, dataset: Dataset, provider: str) -> LoadSummary:
+    now = dt.datetime.now(dt.UTC)
     return loader.load(read_payload(path, provider=provider, dataset=dataset, now=now), parse)
 
 

@@ -130,8 +130,8 @@ def _move(connection: Connection, span: SymbolSpan, taker: int, loser: int, sess
         moved += done if table == "daily_bars" else 0
     if moved:
         connection.execute(
-            "INSERT INTO instrument_providers (instrument_id, provider_id) "
-            "SELECT %s, provider_id FROM instrument_providers WHERE instrument_id = %s "
+            "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
+            "SELECT %s, provider_id, first_load_id FROM instrument_providers WHERE instrument_id = %s "
             "ON CONFLICT DO NOTHING",
             (taker, loser),
         )

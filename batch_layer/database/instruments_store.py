@@ -104,12 +104,12 @@ def supplied_by(connection: Connection, provider_id: int) -> Int32s:
     return np.array([row[0] for row in rows], dtype=np.int32)
 
 
-def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s) -> Int32s:
+def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s, load_id: int) -> Int32s:
     """Note that a provider supplies the instruments; return those it had not supplied before."""
     rows = connection.execute(
-        "INSERT INTO instrument_providers (instrument_id, provider_id) "
-        "SELECT unnest(%s::int4[]), %s ON CONFLICT DO NOTHING RETURNING instrument_id",
-        (np.unique(instrument_id).tolist(), provider_id),
+        "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
+        "SELECT unnest(%s::int4[]), %s, %s ON CONFLICT DO NOTHING RETURNING instrument_id",
+        (np.unique(instrument_id).tolist(), provider_id, load_id),
     )
     return np.array(sorted(int(str(row[0])) for row in rows), dtype=np.int32)
 

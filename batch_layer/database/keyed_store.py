@@ -15,6 +15,7 @@ from psycopg import sql
 
 from batch_layer.database.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.connection import Connection
+from batch_layer.database.load_store import EVERY_LOAD
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
 from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
 from batch_layer.shared.models.spans import Spans
@@ -53,13 +54,16 @@ class KeyedTable(Generic[Rows]):
     columns: tuple[Column, ...]
     number: sql.SQL
 
-    def read(self, connection: Connection, spans: Spans) -> Rows:
-        """Return the current rows within the spans, in the spans' order. Spans must not overlap."""
-        return self.model(**self._read(connection, self.columns, spans))
+    def read(self, connection: Connection, spans: Spans, known_by: int = EVERY_LOAD) -> Rows:
+        """Return the rows within the spans, in the spans' order. Spans must not overlap.
+
+        With ``known_by`` the rows as they were known when that load had been stored.
+        """
+        return self.model(**self._read(connection, self.columns, spans, known_by))
 
     def read_with_load(self, connection: Connection, spans: Spans) -> tuple[Rows, Int32s]:
         """Return the same as `read`, and the load that each row came with (int32)."""
-        columns = self._read(connection, (*self.columns, _LOAD), spans)
+        columns = self._read(connection, (*self.columns, _LOAD), spans, EVERY_LOAD)
         load_id = columns.pop(_LOAD.name)
         return self.model(**columns), load_id
 
@@ -98,21 +102,37 @@ class KeyedTable(Generic[Rows]):
         )
         self.insert(connection, new, load_id)
 
-    def _read(self, connection: Connection, columns: tuple[Column, ...], spans: Spans) -> dict[str, Any]:
+    def _read(
+        self, connection: Connection, columns: tuple[Column, ...], spans: Spans, known_by: int
+    ) -> dict[str, Any]:
+        inside = sql.SQL("instrument_id = span.instrument_id AND {} BETWEEN span.first AND span.last").format(
+            self.number
+        )
+        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+        rows = sql.SQL("SELECT {names} FROM {table} WHERE {inside}")
+        if known_by != EVERY_LOAD:
+            rows = sql.SQL(
+                "SELECT {names} FROM {table} WHERE {inside} AND load_id <= %(known_by)s UNION ALL "
+                "SELECT {names} FROM {revisions} WHERE {inside} "
+                "AND load_id <= %(known_by)s AND %(known_by)s < superseded_by"
+            )
         query = sql.SQL(
             "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
             "WITH ORDINALITY AS span (instrument_id, first, last, place) "
             # OFFSET 0 keeps one index range a span, whatever the planner believes about the table.
-            "CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {table}.instrument_id = span.instrument_id "
-            "AND {number} BETWEEN span.first AND span.last OFFSET 0) AS {table} "
-            "ORDER BY span.place, {table}.{key}"
+            "CROSS JOIN LATERAL ({rows} OFFSET 0) AS {table} ORDER BY span.place, {table}.{key}"
         ).format(
             columns=select_list(columns, self.name),
+            rows=rows.format(
+                names=names,
+                table=sql.Identifier(self.name),
+                revisions=sql.Identifier(self.revisions),
+                inside=inside,
+            ),
             table=sql.Identifier(self.name),
-            number=self.number,
             key=sql.Identifier(self.columns[1].name),
         )
-        parameters = {name: values.tolist() for name, values in vars(spans).items()}
+        parameters = {name: values.tolist() for name, values in vars(spans).items()} | {"known_by": known_by}
         return copy_out(connection, query, columns, parameters)
 
 

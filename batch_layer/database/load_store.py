@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -13,6 +14,9 @@ from batch_layer.shared.models.bars import Int16s, Int32s
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.loads import LedgerRows, LoadSummary
 from batch_layer.shared.models.payloads import Payload
+
+EVERY_LOAD = 2**31 - 1
+"""Stands for the last load of all: what is known now."""
 
 _LEDGER_KINDS = {"complete": "bool"}
 
@@ -44,14 +48,29 @@ def is_recorded(connection: Connection, payload: Payload) -> bool:
     return row is not None and bool(row[0])
 
 
-def record_load(
-    connection: Connection, payload: Payload, provider_id: int, archive_key: str, summary: LoadSummary
-) -> int:
-    """Record a load and return its id."""
+def is_archived(connection: Connection, archive_key: str) -> bool:
+    """Return whether a load is recorded that took its payload from this place in the archive."""
     row = connection.execute(
-        "INSERT INTO loads (provider_id, dataset, name, archive_key, digest, fetched_at, rows, inserted, "
-        "changed, unchanged, withdrawn, outranked, duplicates, refused) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING load_id",
+        "SELECT EXISTS (SELECT FROM loads WHERE archive_key = %s)", (archive_key,)
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def record_load(
+    connection: Connection,
+    payload: Payload,
+    provider_id: int,
+    archive_key: str,
+    summary: LoadSummary,
+    *,
+    loaded_at: dt.datetime | None = None,
+) -> int:
+    """Record a load, as stored at an instant (now if None), and return its id."""
+    row = connection.execute(
+        "INSERT INTO loads (provider_id, dataset, name, archive_key, digest, fetched_at, loaded_at, rows, "
+        "inserted, changed, unchanged, withdrawn, outranked, duplicates, refused) "
+        "VALUES (%s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()), "
+        "%s, %s, %s, %s, %s, %s, %s, %s) RETURNING load_id",
         (
             provider_id,
             payload.dataset,
@@ -59,6 +78,7 @@ def record_load(
             archive_key,
             payload.digest,
             payload.fetched_at,
+            loaded_at,
             summary.rows,
             summary.inserted,
             summary.changed,
@@ -96,17 +116,21 @@ def read_ledger(connection: Connection, provider_id: int) -> LedgerRows:
 def write_ledger(connection: Connection, provider_id: int, load_id: int, entries: LedgerRows) -> None:
     """Enter sessions in the ledger, in the place of what it held of them."""
     connection.execute(
-        "INSERT INTO ledger (provider_id, ordinal, status, load_id, rows, passed, inserted, changed, "
-        "withdrawn, refused) "
-        "SELECT %s, ordinal, CASE WHEN complete THEN 'complete' ELSE 'partial' END, %s, rows, passed, "
-        "inserted, changed, withdrawn, refused "
-        "FROM unnest(%s::int4[], %s::bool[], %s::int4[], %s::int4[], %s::int4[], %s::int4[], %s::int4[], "
-        "%s::int4[]) AS entry (ordinal, complete, rows, passed, inserted, changed, withdrawn, refused) "
+        "INSERT INTO ledger (provider_id, ordinal, status, load_id, first_load_id, completed_by, "
+        "rows, passed, inserted, changed, withdrawn, refused) "
+        "SELECT %(provider)s, ordinal, CASE WHEN complete THEN 'complete' ELSE 'partial' END, %(load)s, "
+        "%(load)s, CASE WHEN complete THEN %(load)s END, "
+        "rows, passed, inserted, changed, withdrawn, refused "
+        "FROM unnest(%(ordinal)s::int4[], %(complete)s::bool[], %(rows)s::int4[], %(passed)s::int4[], "
+        "%(inserted)s::int4[], %(changed)s::int4[], %(withdrawn)s::int4[], %(refused)s::int4[]) "
+        "AS entry (ordinal, complete, rows, passed, inserted, changed, withdrawn, refused) "
         "ON CONFLICT (provider_id, ordinal) DO UPDATE "
-        "SET status = excluded.status, load_id = excluded.load_id, rows = excluded.rows, "
+        "SET status = excluded.status, load_id = excluded.load_id, "
+        "completed_by = coalesce(ledger.completed_by, excluded.completed_by), rows = excluded.rows, "
         "passed = excluded.passed, inserted = excluded.inserted, changed = excluded.changed, "
         "withdrawn = excluded.withdrawn, refused = excluded.refused",
-        (provider_id, load_id, *(getattr(entries, field.name).tolist() for field in fields(LedgerRows))),
+        {"provider": provider_id, "load": load_id}
+        | {field.name: getattr(entries, field.name).tolist() for field in fields(LedgerRows)},
     )
 
 
@@ -122,26 +146,47 @@ def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int
     return table[inverse, 0], table[inverse, 1]
 
 
-def read_coverage(connection: Connection, instrument_id: Int32s | None = None) -> Coverage:
-    """Return which sessions have been loaded for the instruments (all if None)."""
+def read_coverage(
+    connection: Connection, instrument_id: Int32s | None = None, known_by: int = EVERY_LOAD
+) -> Coverage:
+    """Return which sessions have been loaded for the instruments (all if None).
+
+    With ``known_by`` only what the loads up to that one say.
+    """
     supplied = copy_out(
         connection,
         "SELECT instrument_id, bit_or(1::int8 << provider_id) FROM instrument_providers "
-        "WHERE %(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s) GROUP BY 1 ORDER BY 1",
+        "WHERE (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s)) AND first_load_id <= %(known_by)s "
+        "GROUP BY 1 ORDER BY 1",
         (Column("instrument_id", "int4"), Column("providers", "int8")),
-        {"ids": None if instrument_id is None else instrument_id.tolist()},
+        {"ids": None if instrument_id is None else instrument_id.tolist(), "known_by": known_by},
     )
     held = copy_out(
         connection,
-        "SELECT ordinal, coalesce(bit_or(1::int8 << provider_id) FILTER (WHERE status = 'complete'), 0) "
-        "FROM ledger GROUP BY 1 ORDER BY 1",
+        "SELECT ordinal, "
+        "coalesce(bit_or(1::int8 << provider_id) FILTER (WHERE completed_by <= %(known_by)s), 0) "
+        "FROM ledger WHERE first_load_id <= %(known_by)s GROUP BY 1 ORDER BY 1",
         (Column("ordinal", "int4"), Column("complete", "int8")),
+        {"known_by": known_by},
     )
     through = np.full(64, NOTHING_LOADED, dtype=np.int32)
-    for provider_id, ordinal in connection.execute("SELECT provider_id, max(ordinal) FROM ledger GROUP BY 1"):
+    for provider_id, ordinal in connection.execute(
+        "SELECT provider_id, max(ordinal) FROM ledger WHERE first_load_id <= %s GROUP BY 1", (known_by,)
+    ):
         through[int(str(provider_id))] = int(str(ordinal))
     first = int(held["ordinal"][0]) if len(held["ordinal"]) else 0
     span = int(held["ordinal"][-1]) - first + 1 if len(held["ordinal"]) else 0
     complete = np.zeros(span, dtype=np.int64)
     complete[held["ordinal"] - first] = held["complete"]
     return Coverage(supplied["instrument_id"], supplied["providers"], first, complete, through)
+
+
+def last_load_by(connection: Connection, instant: dt.datetime) -> int:
+    """Return the last load that had been stored at an instant (aware); 0 if none had.
+
+    Loads are stored one at a time, so their ids ascend with their instants.
+    """
+    row = connection.execute(
+        "SELECT coalesce(max(load_id), 0) FROM loads WHERE loaded_at <= %s", (instant,)
+    ).fetchone()
+    return int(str(row[0])) if row else 0

@@ -33,14 +33,16 @@ class Loader:
         archive: where the payloads' bytes are kept first; None keeps nothing and stores nothing: a
             rehearsal, whose summaries say what a load would do.
         sessions: the calendar.
-        now: what time it is, an aware datetime; rows of sessions that have not closed by then are
-            refused.
+        now: what time it is, an aware datetime.
+        replaying: whether the payloads come from the archive: then each counts as loaded when it was
+            fetched, and none is archived again.
     """
 
     database: Database
     archive: Archive | None
     sessions: Sessions
     now: dt.datetime
+    replaying: bool = False
 
     def load(self, payload: Payload, parse: Callable[[Payload], Parsed]) -> LoadSummary:
         """Load a payload; loading the same one again changes nothing.
@@ -65,7 +67,9 @@ class Loader:
                 parsed=parsed,
                 verdict=verdict,
                 provider_id=instruments_store.provider_id_of(connection, payload.provider),
+                archive=self.archive,
                 archive_key=key,
+                replaying=self.replaying,
                 sessions=self.sessions,
                 summary=_summary(payload, parsed, verdict),
             )
@@ -84,7 +88,8 @@ class Loader:
             bounds = None
             if payload.first_session and payload.last_session:
                 bounds = (payload.first_session, payload.last_session)
-            last_closed = self.sessions.last_closed(self.now)
+            # By the instant of the fetch, so that a replay judges as the first load did.
+            last_closed = self.sessions.last_closed(payload.fetched_at)
             return quality.judge_bars(rows, parsed.faults, self.sessions, last_closed, bounds)
         if isinstance(rows, SplitRows):
             return quality.judge_splits(rows, parsed.faults, self.sessions)

@@ -40,7 +40,10 @@ def store_bars(storing: Storing, rows: BarRows) -> LoadSummary:
         entries = _entries(storing, claimed, complete, passed, done)
         entered = keep_complete(entries, held)
         load_store.write_ledger(storing.connection, storing.provider_id, load_id, entered)
-        _record_changes(storing, wanted, made, done, sessions_affected(entered, held))
+        added = instruments_store.add_supplied(
+            storing.connection, storing.provider_id, wanted.instrument_id, load_id
+        )
+        _record_changes(storing, np.setdiff1d(added, made), done, sessions_affected(entered, held))
     return summary
 
 
@@ -111,14 +114,11 @@ def _entries(
     )
 
 
-def _record_changes(
-    storing: Storing, wanted: DailyBars, made: Int32s, done: Reconciled[DailyBars], affected: Int32s
-) -> None:
+def _record_changes(storing: Storing, added: Int32s, done: Reconciled[DailyBars], affected: Int32s) -> None:
     """Record what the resampler has to look at: whole sessions first, single bars where those do not reach.
 
-    A new instrument's bars are recorded one by one only outside the sessions: the provider supplies it.
+    ``added`` are instruments that existed before and that the provider supplies for the first time.
     """
-    added = instruments_store.add_supplied(storing.connection, storing.provider_id, wanted.instrument_id)
     if len(affected):
         changes_store.record_sessions(
             storing.connection, storing.provider_id, changes_store.spans_of_ordinals(affected)
@@ -127,9 +127,7 @@ def _record_changes(
     ordinals = np.concatenate([done.insert.ordinal, done.old.ordinal])
     single = ~np.isin(ordinals, affected)
     # A provider new to an instrument may complete any of its windows.
-    another = Spans.within(
-        np.setdiff1d(added, made), storing.sessions.first_ordinal, storing.sessions.last_ordinal
-    )
+    another = Spans.within(added, storing.sessions.first_ordinal, storing.sessions.last_ordinal)
     spans = Spans.concat([Spans.of_points(ids[single], ordinals[single]), another]).merged()
     changes_store.record_instruments(storing.connection, spans)
 

@@ -15,6 +15,7 @@ from batch_layer.database.keyed_store import KeyedTable
 from batch_layer.database.load_store import RefusedRow
 from batch_layer.fetching.quality import CODES, Verdict
 from batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
+from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.models.bars import Bools, Int32s
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import BarRows, Parsed, Payload
@@ -31,7 +32,9 @@ class Storing:
     parsed: Parsed
     verdict: Verdict
     provider_id: int
+    archive: Archive | None
     archive_key: str
+    replaying: bool
     sessions: Sessions
     summary: LoadSummary
 
@@ -85,8 +88,16 @@ class Storing:
 
     def record(self, summary: LoadSummary) -> int:
         """Record the load and its refused rows; return the load's id."""
+        key = self.archive_key
+        if summary.altered and self.archive is not None and load_store.is_archived(self.connection, key):
+            key = self.archive.keep(self.payload, again=True)
         load_id = load_store.record_load(
-            self.connection, self.payload, self.provider_id, self.archive_key, summary
+            self.connection,
+            self.payload,
+            self.provider_id,
+            key,
+            summary,
+            loaded_at=self.payload.fetched_at if self.replaying else None,
         )
         load_store.record_refused(self.connection, load_id, self._refused_rows())
         return load_id

@@ -69,6 +69,7 @@ class Question:
     adjust: Adjust = "splits"
     anchor: Anchor = "calendar"
     include_open: bool = False
+    as_of: dt.datetime | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.interval <= LONGEST_INTERVAL:
@@ -77,6 +78,8 @@ class Question:
             raise UsageError(f"adjust {self.adjust!r}: choose none, splits or total")
         if self.anchor not in get_args(Anchor):
             raise UsageError(f"anchor {self.anchor!r}: choose calendar or listing")
+        if self.as_of is not None and self.as_of.tzinfo is None:
+            raise UsageError(f"as_of {self.as_of} needs a time zone: an instant, not a local time")
         if self.start and self.end and self.start > self.end:
             raise UsageError(f"start {self.start} lies after end {self.end}")
 
@@ -127,19 +130,22 @@ class _Reader:
         self._sessions = sessions
         self._question = question
         self._names = names
+        self._known_by = load_store.EVERY_LOAD
+        if question.as_of is not None:
+            self._known_by = load_store.last_load_by(connection, question.as_of)
 
     def table(self, ids: Int32s) -> pa.Table:
         """Return the bars of the instruments as the question wants them."""
         n, question = self._question.interval, self._question
-        coverage = load_store.read_coverage(self._connection, ids)
-        splits = SPLITS.read(self._connection, always(ids)).on(self._sessions)
+        coverage = load_store.read_coverage(self._connection, ids, self._known_by)
+        splits = SPLITS.read(self._connection, always(ids), self._known_by).on(self._sessions)
         anchors = np.zeros(len(ids), dtype=np.int32)
         if question.anchor == "listing":
             listed = catalog_store.spans_of_bars(self._connection, ids)
             ids, anchors = listed.instrument_id, listed.first
         if question.adjust == "total":
             bars = self._total(ids, anchors, splits, coverage)
-        elif n in INTERVALS and question.anchor == "calendar":
+        elif n in INTERVALS and question.anchor == "calendar" and question.as_of is None:
             bars = read_bars(self._connection, n, self._windows(ids, anchors))
         else:
             bars = self._folded(ids, anchors, splits, coverage)
@@ -182,7 +188,7 @@ class _Reader:
             first_ordinals(windows.first, n, anchor),
             last_ordinals(windows.last, n, anchor),
         )
-        daily = DAILY_BARS.read(self._connection, spans)
+        daily = DAILY_BARS.read(self._connection, spans, self._known_by)
         anchor = anchors[np.searchsorted(ids, daily.instrument_id)]
         return fold(daily, n, splits=splits, coverage=coverage, anchor=anchor)
 
@@ -193,8 +199,8 @@ class _Reader:
         # To the end, not to the bounds: the factors need the closes of all later ex-dates.
         needed = Spans.within(windows.instrument_id, 0, self._sessions.last_ordinal)
         needed = replace(needed, first=first_ordinals(windows.first, n, anchor))
-        daily = DAILY_BARS.read(self._connection, needed)
-        dividends = DIVIDENDS.read(self._connection, always(ids))
+        daily = DAILY_BARS.read(self._connection, needed, self._known_by)
+        dividends = DIVIDENDS.read(self._connection, always(ids), self._known_by)
         ratios = dividend_ratios(dividends, daily, self._sessions)
         row = (daily.instrument_id, daily.ordinal, coverage.last_loaded(daily.instrument_id))
         price_factor, volume_factor = split_factors(*row, splits)

@@ -31,6 +31,24 @@ class _SessionType(click.ParamType[dt.date]):
 SESSION = _SessionType()
 """The type of an option that holds a date."""
 
+
+class _InstantType(click.ParamType[dt.datetime]):
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:  # noqa: ANN401
+        """Read an ISO instant; a date stands for its last microsecond, a time without a zone is UTC."""
+        try:
+            if len(value) == len("2024-07-31"):
+                return dt.datetime.combine(dt.date.fromisoformat(value), dt.time.max, dt.UTC)
+            instant = dt.datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no instant; write it as 2024-07-31 or 2024-07-31T21:00:00Z", param, ctx)
+        return instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
+
+
+INSTANT = _InstantType()
+"""The type of an option that holds an instant."""
+
 _format = click.option(
     "--format",
     "shape",
@@ -67,6 +85,7 @@ _output = click.option(
     show_default=True,
     help="What windows are counted from.",
 )
+@click.option("--as-of", type=INSTANT, help="As it was known then: a date (its end, UTC) or an ISO instant.")
 @click.option("--include-open", is_flag=True, help="Give bars whose last session is still to come, too.")
 @_format
 @_output
@@ -79,6 +98,7 @@ def bars(
     end: dt.date | None,
     adjust: Adjust,
     anchor: Anchor,
+    as_of: dt.datetime | None,
     include_open: bool,
     shape: str,
     path: Path | None,
@@ -88,7 +108,7 @@ def bars(
     Prices are on the split basis that --adjust names: each window's own end (none), or the last loaded
     session (splits), there with the cash dividends reinvested (total).
     """
-    question = Question(list(symbols) or None, interval, start, end, adjust, anchor, include_open)
+    question = Question(list(symbols) or None, interval, start, end, adjust, anchor, include_open, as_of)
     with cli.workspace(may_create=False) as workspace:
         table = read(workspace.database, workspace.sessions, question)
     shape = output.shape_for(path, shape)

@@ -34,6 +34,7 @@ CREATE INDEX symbols_instrument_id ON symbols (instrument_id);
 CREATE TABLE instrument_providers (
     instrument_id int4 NOT NULL REFERENCES instruments,
     provider_id   int2 NOT NULL REFERENCES providers,
+    first_load_id int4 NOT NULL,
     PRIMARY KEY (instrument_id, provider_id)
 );
 
@@ -57,19 +58,23 @@ CREATE TABLE loads (
     CHECK (rows = inserted + changed + unchanged + outranked + duplicates + refused)
 );
 CREATE INDEX loads_digest ON loads (digest);
+CREATE INDEX loads_archive_key ON loads (archive_key);
 
 CREATE TABLE ledger (
-    provider_id int2 NOT NULL REFERENCES providers,
-    ordinal     int4 NOT NULL REFERENCES sessions,
-    status      text NOT NULL CHECK (status IN ('complete', 'partial')),
-    load_id     int4 NOT NULL REFERENCES loads,
-    rows        int4 NOT NULL,
-    passed      int4 NOT NULL,
-    inserted    int4 NOT NULL,
-    changed     int4 NOT NULL,
-    withdrawn   int4 NOT NULL,
-    refused     int4 NOT NULL,
-    PRIMARY KEY (provider_id, ordinal)
+    provider_id   int2 NOT NULL REFERENCES providers,
+    ordinal       int4 NOT NULL REFERENCES sessions,
+    status        text NOT NULL CHECK (status IN ('complete', 'partial')),
+    load_id       int4 NOT NULL REFERENCES loads,
+    first_load_id int4 NOT NULL REFERENCES loads,
+    completed_by  int4 REFERENCES loads,
+    rows          int4 NOT NULL,
+    passed        int4 NOT NULL,
+    inserted      int4 NOT NULL,
+    changed       int4 NOT NULL,
+    withdrawn     int4 NOT NULL,
+    refused       int4 NOT NULL,
+    PRIMARY KEY (provider_id, ordinal),
+    CHECK ((status = 'complete') = (completed_by IS NOT NULL))
 );
 
 CREATE TABLE refused_rows (

@@ -19,8 +19,13 @@ from batch_layer.shared.models.payloads import Payload
 class Archive(Protocol):
     """Where payloads are kept."""
 
-    def keep(self, payload: Payload) -> str:
-        """Keep a payload and return its key; the key it has already if the same bytes are kept."""
+    def keep(self, payload: Payload, *, again: bool = False) -> str:
+        """Keep a payload and return its key.
+
+        If the newest payload of the same provider, data set and sessions has the same bytes, nothing is
+        kept and its key returned, unless ``again`` is true: the order of the payloads is the order in
+        which they were loaded, and the database can be rebuilt from it.
+        """
         ...
 
     def read(self, key: str) -> Payload:

@@ -24,17 +24,17 @@ class DirectoryArchive:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def keep(self, payload: Payload) -> str:
-        """Keep a payload and return its key; the key it has already if the same bytes are kept.
+    def keep(self, payload: Payload, *, again: bool = False) -> str:
+        """Keep a payload and return its key; see `Archive.keep`.
 
         Raises:
             ArchiveError: the directory cannot be written; the message names it.
         """
         key = key_of(payload)
         folder = (self._root / key).parent
-        for twin in folder.glob(f"*-{payload.digest[:16]}.{payload.media}"):
-            if twin.with_name(twin.name + ".json").exists():
-                return twin.relative_to(self._root).as_posix()
+        newest = max(folder.glob("*.json"), key=lambda path: path.name, default=None)
+        if newest is not None and not again and f"-{payload.digest[:16]}." in newest.name:
+            return newest.with_suffix("").relative_to(self._root).as_posix()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _write(self._root / key, payload.content)
