@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from batch_layer.database import catalog_store
+from batch_layer.fetching import audit
+from batch_layer.fetching.audit import Finding
 from batch_layer.fetching.load import Loader
+from batch_layer.processing.audit import check_bars
 from batch_layer.processing.resample import ResampleSummary, resample
-from batch_layer.shared.clients.files import parse, read_payload
+from batch_layer.shared.clients.files import read_payload
 from batch_layer.shared.errors import BatchLayerError, InputError
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import Dataset, Unavailable
@@ -137,6 +140,27 @@ def resample_all(workspace: Workspace, *, full: bool, on_progress: Progress | No
     return report
 
 
+def rebuild(workspace: Workspace, *, on_progress: Progress | None = None) -> Report:
+    """Build the database anew from the archive, then resample."""
+    with recorded(workspace, "rebuild") as report:
+        report.loads = audit.rebuild(workspace.loader(workspace.extended_sessions()), on_progress)
+        report.resampled = resample(workspace.database, workspace.sessions)
+    return report
+
+
+def verify(
+    workspace: Workspace, *, sample: int | None, seed: int, on_progress: Progress | None = None
+) -> list[Finding]:
+    """Return every difference between archive, daily bars and bars; see the command ``verify``."""
+    loader = workspace.loader(workspace.sessions)
+    found = list(audit.check_archive(loader, sample, seed))
+    for symbol, where, problem in check_bars(
+        workspace.database, workspace.sessions, sample, seed, on_progress
+    ):
+        found.append(Finding("bar", symbol, where, problem))
+    return found
+
+
 @contextmanager
 def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> Iterator[Report]:
     """Record a run of a command: when it began and how it ended. A killed one stays without an end."""
@@ -169,7 +193,7 @@ def resampled_as_json(summary: ResampleSummary) -> dict[str, Any]:
 
 def _import(loader: Loader, path: Path, dataset: Dataset, provider: str) -> LoadSummary:
     now = dt.datetime.now(dt.UTC)
-    return loader.load(read_payload(path, provider=provider, dataset=dataset, now=now), parse)
+    return loader.load(read_payload(path, provider=provider, dataset=dataset, now=now))
 
 
 def _load_as_json(load: LoadSummary) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,16 @@ _REFUSED = (
     "session",
     "reason",
     "content",
+)
+
+_HISTORY = pa.schema(
+    [
+        ("known_from", pa.timestamp("us", "UTC")),
+        ("known_to", pa.timestamp("us", "UTC")),
+        *((name, pa.float64()) for name in ("open", "high", "low", "close", "volume", "vwap")),
+        ("trades", pa.int64()),
+        *((name, pa.string()) for name in ("provider", "name", "archive_key", "ended_by")),
+    ]
 )
 
 
@@ -106,3 +117,24 @@ def gaps(workspace: Workspace, symbols: Sequence[str]) -> pa.Table:
         labels.extend([names[instrument_id]] * len(absent))
         lacking.extend(workspace.sessions.dates_of(absent).tolist())
     return pa.table({"symbol": pa.array(labels, pa.string()), "session": pa.array(lacking, pa.date32())})
+
+
+def history(workspace: Workspace, symbol: str, session: dt.date | None) -> pa.Table:
+    """Return every state that the daily bars of a symbol were known in, by session and instant.
+
+    Columns: session (date32), known_from, known_to (timestamp, UTC; null for what is known now), open, high,
+    low, close (float64, as traded), volume (float64, shares), vwap, trades, provider, name (of the payload),
+    archive_key, ended_by (the payload that superseded it).
+
+    Raises:
+        UnknownSymbol: no instrument with bars carries or carried the symbol.
+        NotASession: the exchange held no session on that date.
+    """
+    ordinal = workspace.sessions.ordinal(session) if session else None
+    with workspace.database.transaction(snapshot=True, read_only=True) as connection:
+        names = catalog_store.symbols_by_instrument(connection)
+        ids = instruments_asked_for(connection, [symbol], names)
+        states = catalog_store.history(connection, int(ids[0]), ordinal)
+    dates = workspace.sessions.dates_of(np.array([state.pop("ordinal") for state in states], dtype=np.int32))
+    table = pa.Table.from_pylist(states, schema=_HISTORY)
+    return table.add_column(0, "session", pa.array(dates, pa.date32()))

@@ -15,6 +15,7 @@ from batch_layer.database.sessions_store import extend_sessions, read_sessions
 from batch_layer.fetching.ingest import Ingest
 from batch_layer.fetching.load import Loader
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
+from batch_layer.shared.clients.parsing import parse
 from batch_layer.shared.clients.sample import SampleProvider
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.payloads import Provider
@@ -52,10 +53,14 @@ class Workspace:
         """Extend the calendar to the end of next year and return it."""
         return extend_sessions(self.database, self.now)
 
+    @property
+    def archive(self) -> DirectoryArchive:
+        """The archive of what providers answered."""
+        return DirectoryArchive(self.settings.archive)
+
     def loader(self, sessions: Sessions, *, rehearsal: bool = False) -> Loader:
         """Return what loads payloads into this workspace; a rehearsal stores nothing."""
-        archive = None if rehearsal else DirectoryArchive(self.settings.archive)
-        return Loader(self.database, archive, sessions, self.now)
+        return Loader(self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal)
 
     def ingest(self, provider: str) -> Ingest:
         """Return the nightly fetch from a provider, the calendar extended.

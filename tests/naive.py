@@ -87,9 +87,9 @@ def fold(daily, n, splits, complete, last_loaded, anchors=None):
         for window in sorted(windows):
             last = anchor + window * n + n - 1
             basis = min(last, last_loaded[instrument])
-            rows = []
-            for row in windows[window]:
-                rows.append(scaled(row, *factors(splits, instrument, row["ordinal"], basis)))
+            rows = [
+                scaled(row, *factors(splits, instrument, row["ordinal"], basis)) for row in windows[window]
+            ]
             bars.append(
                 {
                     "instrument_id": instrument,

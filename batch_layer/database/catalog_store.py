@@ -84,6 +84,37 @@ def refused_rows(connection: Connection) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
+def history(connection: Connection, instrument_id: int, ordinal: int | None = None) -> list[dict[str, Any]]:
+    """Return every state that the daily bars of an instrument (of one session if given) were known in.
+
+    By session and the instant from which it was known: ordinal, open, high, low, close, volume, vwap,
+    trades, known_from, known_to (None for what is known now), provider, name (of the payload),
+    archive_key, ended_by (the payload that superseded it; None for what is known now).
+    """
+    cursor = connection.execute(
+        "WITH states AS (SELECT daily_bars.*, NULL::int4 AS superseded_by FROM daily_bars "
+        "  UNION ALL SELECT * FROM daily_bar_revisions) "
+        "SELECT ordinal, open, high, low, close, volume, vwap, trades, came.loaded_at AS known_from, "
+        "gone.loaded_at AS known_to, provider, came.name, came.archive_key, gone.name AS ended_by "
+        "FROM states JOIN loads AS came USING (load_id) "
+        "JOIN providers ON providers.provider_id = came.provider_id "
+        "LEFT JOIN loads AS gone ON gone.load_id = superseded_by "
+        "WHERE instrument_id = %(id)s AND (%(ordinal)s::int4 IS NULL OR ordinal = %(ordinal)s) "
+        "ORDER BY ordinal, came.load_id",
+        {"id": instrument_id, "ordinal": ordinal},
+    )
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def loads_of_bars(connection: Connection) -> list[tuple[int, str, int]]:
+    """Return, for every load of daily bars, its id, its place in the archive, and the rows it stored."""
+    rows = connection.execute(
+        "SELECT load_id, archive_key, inserted + changed FROM loads WHERE dataset = 'daily_bars' ORDER BY 1"
+    )
+    return [(int(str(load_id)), str(key), int(str(stored))) for load_id, key, stored in rows]
+
+
 def start_run(connection: Connection, command: str) -> int:
     """Record that a run began; return its id."""
     row = connection.execute("INSERT INTO runs (command) VALUES (%s) RETURNING run_id", (command,)).fetchone()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from psycopg import sql
 
 from batch_layer.database.binary_copy import Column, copy_out
 from batch_layer.database.connection import Connection
@@ -49,18 +50,30 @@ def take_changes(connection: Connection, partitions: Sequence[int]) -> Spans:
 
     The records are gone when the transaction commits, and there again if it does not.
     """
-    columns = copy_out(
-        connection,
-        "WITH taken AS (DELETE FROM changes WHERE partition = ANY(%(partitions)s) RETURNING *) "
-        "SELECT instrument_id, first_ordinal, last_ordinal FROM taken WHERE instrument_id IS NOT NULL "
-        "UNION ALL "
-        "SELECT supplied.instrument_id, first_ordinal, last_ordinal FROM taken "
-        "JOIN instrument_providers AS supplied ON supplied.provider_id = taken.provider_id "
-        "AND supplied.instrument_id %% %(count)s = taken.partition",
-        _SPAN_COLUMNS,
-        {"partitions": list(partitions), "count": PARTITIONS},
+    query = sql.SQL(
+        "WITH taken AS (DELETE FROM changes WHERE partition = ANY(%(partitions)s) RETURNING *) {}"
     )
-    return Spans(**columns).merged()
+    return _spans(connection, query.format(_SPANS_OF_TAKEN), partitions)
+
+
+def peek_changes(connection: Connection) -> Spans:
+    """Return the spans of all records, by instrument, merged; they stay."""
+    query = sql.SQL("WITH taken AS (SELECT * FROM changes WHERE partition = ANY(%(partitions)s)) {}")
+    return _spans(connection, query.format(_SPANS_OF_TAKEN), range(PARTITIONS))
+
+
+def _spans(connection: Connection, query: sql.Composed, partitions: Sequence[int]) -> Spans:
+    parameters = {"partitions": list(partitions), "count": PARTITIONS}
+    return Spans(**copy_out(connection, query, _SPAN_COLUMNS, parameters)).merged()
+
+
+_SPANS_OF_TAKEN = sql.SQL(
+    "SELECT instrument_id, first_ordinal, last_ordinal FROM taken WHERE instrument_id IS NOT NULL "
+    "UNION ALL "
+    "SELECT supplied.instrument_id, first_ordinal, last_ordinal FROM taken "
+    "JOIN instrument_providers AS supplied ON supplied.provider_id = taken.provider_id "
+    "AND supplied.instrument_id %% %(count)s = taken.partition"
+)
 
 
 def everything(connection: Connection, partitions: Sequence[int]) -> Spans:

@@ -67,6 +67,21 @@ class KeyedTable(Generic[Rows]):
         load_id = columns.pop(_LOAD.name)
         return self.model(**columns), load_id
 
+    def of_load(self, connection: Connection, load_id: int) -> Rows:
+        """Return the rows, current or superseded, that came with a load; by key."""
+        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns)
+        query = sql.SQL(
+            "SELECT {columns} FROM (SELECT {names} FROM {table} WHERE load_id = %(load_id)s UNION ALL "
+            "SELECT {names} FROM {revisions} WHERE load_id = %(load_id)s) AS {table} ORDER BY {keys}"
+        ).format(
+            columns=select_list(self.columns, self.name),
+            names=names,
+            table=sql.Identifier(self.name),
+            revisions=sql.Identifier(self.revisions),
+            keys=sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns[:2]),
+        )
+        return self.model(**copy_out(connection, query, self.columns, {"load_id": load_id}))
+
     def insert(self, connection: Connection, rows: Rows, load_id: int) -> None:
         """Store rows none of whose keys is stored."""
         if len(rows):

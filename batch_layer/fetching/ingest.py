@@ -103,7 +103,7 @@ class Ingest:
             if isinstance(answer, Unavailable):
                 fetched.unavailable.append(answer)
                 continue
-            summary = self.loader.load(answer, self.provider.parse)
+            summary = self.loader.load(answer)
             fetched.loads.append(summary)
             if on_load is not None:
                 on_load(summary)

@@ -30,21 +30,21 @@ class Loader:
 
     Attributes:
         database: where to.
-        archive: where the payloads' bytes are kept first; None keeps nothing and stores nothing: a
-            rehearsal, whose summaries say what a load would do.
+        archive: where the payloads' bytes are kept first.
         sessions: the calendar.
+        parse: reads a payload of any provider; pure.
         now: what time it is, an aware datetime.
-        replaying: whether the payloads come from the archive: then each counts as loaded when it was
-            fetched, and none is archived again.
+        is_rehearsal: whether nothing is kept or stored, and the summaries say what a load would do.
     """
 
     database: Database
-    archive: Archive | None
+    archive: Archive
     sessions: Sessions
+    parse: Callable[[Payload], Parsed]
     now: dt.datetime
-    replaying: bool = False
+    is_rehearsal: bool = False
 
-    def load(self, payload: Payload, parse: Callable[[Payload], Parsed]) -> LoadSummary:
+    def load(self, payload: Payload) -> LoadSummary:
         """Load a payload; loading the same one again changes nothing.
 
         Raises:
@@ -52,14 +52,26 @@ class Loader:
             ArchiveError: it cannot be kept; nothing was loaded.
             TransientError, DatabaseError: the database is away or refuses; nothing was loaded.
         """
+        key = "" if self.is_rehearsal else self.archive.keep(payload)
+        return self._load(payload, key)
+
+    def replay(self, key: str) -> LoadSummary:
+        """Load what the archive has under a key, as known from the instant when it was fetched.
+
+        Raises:
+            ArchiveError: the archive has nothing there, or its bytes are damaged.
+            InputError, TransientError, DatabaseError: as for `load`.
+        """
+        payload = self.archive.read(key)
+        return self._load(payload, key, known_from=payload.fetched_at)
+
+    def _load(self, payload: Payload, key: str, known_from: dt.datetime | None = None) -> LoadSummary:
         clock = _Clock()
-        key = self.archive.keep(payload) if self.archive is not None else ""
-        clock.lap("archive")
-        parsed = parse(payload)
+        parsed = self.parse(payload)
         clock.lap("parse")
-        verdict = self._judge(payload, parsed)
+        verdict = self.judge(payload, parsed)
         clock.lap("judge")
-        with self.database.transaction(rehearsal=self.archive is None) as connection:
+        with self.database.transaction(rehearsal=self.is_rehearsal) as connection:
             load_store.lock_loads(connection)
             storing = Storing(
                 connection=connection,
@@ -69,7 +81,7 @@ class Loader:
                 provider_id=instruments_store.provider_id_of(connection, payload.provider),
                 archive=self.archive,
                 archive_key=key,
-                replaying=self.replaying,
+                known_from=known_from,
                 sessions=self.sessions,
                 summary=_summary(payload, parsed, verdict),
             )
@@ -82,7 +94,8 @@ class Loader:
         clock.lap("store")
         return replace(summary, seconds=clock.laps)
 
-    def _judge(self, payload: Payload, parsed: Parsed) -> quality.Verdict:
+    def judge(self, payload: Payload, parsed: Parsed) -> quality.Verdict:
+        """Return which rows of a payload pass, and why the others do not."""
         rows = parsed.rows
         if isinstance(rows, BarRows):
             bounds = None

@@ -51,18 +51,23 @@ def _identified(storing: Storing, rows: BarRows) -> tuple[DailyBars, Int32s]:
     """Return the rows that passed as daily bars by key, and the instruments that were made for them."""
     passed = rows.take(storing.verdict.passed)
     ids, made = storing.identify(passed.symbol, passed.session)
+    return bars_of(passed, ids, storing.verdict.ordinal[storing.verdict.passed]), made
+
+
+def bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> DailyBars:
+    """Return rows of a payload as daily bars of the instruments and sessions given, by key."""
     bars = DailyBars(
-        ids,
-        storing.verdict.ordinal[storing.verdict.passed],
-        passed.open,
-        passed.high,
-        passed.low,
-        passed.close,
-        passed.volume,
-        passed.vwap,
-        passed.trades,
+        instrument_id,
+        ordinal,
+        rows.open,
+        rows.high,
+        rows.low,
+        rows.close,
+        rows.volume,
+        rows.vwap,
+        rows.trades,
     )
-    return bars.take(np.argsort(keys_of(bars), kind="stable")), made
+    return bars.take(np.argsort(keys_of(bars), kind="stable"))
 
 
 def _claimed(storing: Storing, ordinal: Int32s) -> Int32s:

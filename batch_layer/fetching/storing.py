@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,9 +33,9 @@ class Storing:
     parsed: Parsed
     verdict: Verdict
     provider_id: int
-    archive: Archive | None
+    archive: Archive
     archive_key: str
-    replaying: bool
+    known_from: dt.datetime | None
     sessions: Sessions
     summary: LoadSummary
 
@@ -89,7 +90,7 @@ class Storing:
     def record(self, summary: LoadSummary) -> int:
         """Record the load and its refused rows; return the load's id."""
         key = self.archive_key
-        if summary.altered and self.archive is not None and load_store.is_archived(self.connection, key):
+        if key and summary.altered and load_store.is_archived(self.connection, key):
             key = self.archive.keep(self.payload, again=True)
         load_id = load_store.record_load(
             self.connection,
@@ -97,7 +98,7 @@ class Storing:
             self.provider_id,
             key,
             summary,
-            loaded_at=self.payload.fetched_at if self.replaying else None,
+            loaded_at=self.known_from,
         )
         load_store.record_refused(self.connection, load_id, self._refused_rows())
         return load_id

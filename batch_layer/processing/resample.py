@@ -93,14 +93,21 @@ def _batches(partitions: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 
 def _resample(connection: Connection, changed: Spans, sessions: Sessions, summary: ResampleSummary) -> None:
-    windows = {n: windows_touched(changed, n) for n in INTERVALS}
+    for n, bars in recomputed(connection, changed, sessions).items():
+        windows = windows_touched(changed, n)
+        _store(connection, n, windows, bars.take(windows.contain(bars.instrument_id, bars.window)), summary)
+
+
+def recomputed(connection: Connection, changed: Spans, sessions: Sessions) -> dict[int, Bars]:
+    """Return the bars of every interval that hold a session of the spans, as the daily bars say.
+
+    There are more beside them: bars at the edges, which are not whole.
+    """
     daily = DAILY_BARS.read(connection, ordinals_needed(changed, INTERVALS))
     ids = np.unique(changed.instrument_id)
     splits = SPLITS.read(connection, always(ids)).on(sessions)
-    folded = fold_all(daily, INTERVALS, splits=splits, coverage=load_store.read_coverage(connection, ids))
-    for n, bars in folded.items():
-        inside = windows[n].contain(bars.instrument_id, bars.window)
-        _store(connection, n, windows[n], bars.take(inside), summary)
+    coverage = load_store.read_coverage(connection, ids)
+    return fold_all(daily, INTERVALS, splits=splits, coverage=coverage)
 
 
 def _store(connection: Connection, n: int, windows: Spans, wanted: Bars, summary: ResampleSummary) -> None:

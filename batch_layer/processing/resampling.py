@@ -88,6 +88,8 @@ def fold_all(
     Arguments, errors and the bars of each interval are those of ``fold``.
     """
     job = _Job(daily, tuple(dict.fromkeys(intervals)), anchor, splits, coverage)
+    if not job.intervals:
+        return {}
     portions = job.portions()
     groups = _each(threads, job.group, portions)
     bars = {n: unfilled(sum(len(portion[n].first) for portion in groups)) for n in job.intervals}

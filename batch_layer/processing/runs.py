@@ -52,14 +52,15 @@ class Reducer:
     """
 
     def __init__(self, rows: int, groupings: Sequence[Groups]) -> None:
-        longest = max((int(groups.count.max(initial=1)) for groups in groupings), default=1)
+        """``rows`` is the length of the columns; there is at least one grouping."""
+        longest = max(int(groups.count.max(initial=1)) for groups in groupings)
         usual = [_usual_runs(min(groups.usual, longest), rows) for groups in groupings]
         self._order = sorted(range(len(groupings)), key=lambda place: -len(usual[place]))
         self._ends = np.cumsum([len(groupings[place].first) for place in self._order], dtype=np.intp)
         self._table = np.empty((longest.bit_length(), rows))
         self._usual = [
             np.concatenate([groupings[place].first + usual[place][nth] for place in front])
-            for nth in range(max(map(len, usual), default=0))
+            for nth in range(max(map(len, usual)))
             if (front := [place for place in self._order if len(usual[place]) > nth])
         ]
         self.first = self.join([groups.first for groups in groupings])

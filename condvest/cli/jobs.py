@@ -171,7 +171,50 @@ def resample(cli: Cli, full: bool, as_json: bool) -> None:
         _say_resampled(report)
 
 
-COMMANDS = (demo, run, backfill, import_, resample)
+@click.command()
+@click.option(
+    "--from-archive", is_flag=True, required=True, help="From what providers answered, as archived."
+)
+@json_option
+@pass_cli
+def rebuild(cli: Cli, from_archive: bool, as_json: bool) -> None:  # noqa: ARG001  # it says what from, and there is one
+    """Build an empty database anew from the archive.
+
+    Daily bars, revisions, refused rows and bars come out as they were; what was known when is told by the
+    instants of the fetches.
+    """
+    with cli.workspace() as workspace, output.progress("rebuilding") as bars:
+        report = jobs.rebuild(workspace, on_progress=_advancing(bars))
+    _finish(report, as_json=as_json)
+
+
+@click.command()
+@click.option("--sample", type=click.IntRange(min=1), help="So many loads and instruments, chosen at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Which choice.")
+@click.option("--repair", is_flag=True, help="Recompute the bars that differ.")
+@json_option
+@pass_cli
+def verify(cli: Cli, sample: int | None, seed: int, repair: bool, as_json: bool) -> None:
+    """Hold archive, daily bars and bars against each other, and name each difference.
+
+    Exits with 1 if there is one that is not mended.
+    """
+    with cli.workspace(may_create=False) as workspace:
+        with output.progress("verifying") as bars:
+            found = jobs.verify(workspace, sample=sample, seed=seed, on_progress=_advancing(bars))
+        if repair and any(one.what == "bar" for one in found):
+            jobs.resample_all(workspace, full=True)
+            found = jobs.verify(workspace, sample=sample, seed=seed)
+    if as_json:
+        output.write_json({"findings": [vars(one) for one in found]})
+    else:
+        for one in found:
+            click.echo(" ".join(filter(None, (one.what, one.symbol, one.where, one.problem))))
+        output.message(f"{len(found):,} differences" if found else "archive, daily bars and bars agree")
+    sys.exit(1 if found else 0)
+
+
+COMMANDS = (demo, run, backfill, import_, resample, rebuild, verify)
 
 
 def _finish(report: jobs.Report, *, as_json: bool, dry_run: bool = False) -> None:

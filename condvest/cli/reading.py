@@ -156,7 +156,20 @@ def gaps(cli: Cli, symbols: tuple[str, ...], shape: str, path: Path | None) -> N
     _show(found, shape, path)
 
 
-COMMANDS = (bars, status, refused, gaps)
+@click.command()
+@click.argument("symbol")
+@click.option("--session", type=SESSION, help="Of this session only.")
+@_format
+@_output
+@pass_cli
+def history(cli: Cli, symbol: str, session: dt.date | None, shape: str, path: Path | None) -> None:
+    """Show how the daily bars of a symbol came to be what they are: values, instants, payloads."""
+    with cli.workspace(may_create=False) as workspace:
+        found = reports.history(workspace, symbol, session)
+    _show(found, shape, path, hidden=("vwap", "trades", "provider", "archive_key", "ended_by", "open"))
+
+
+COMMANDS = (bars, status, refused, gaps, history)
 
 
 def show_bars(table: pa.Table, title: str = "") -> None:

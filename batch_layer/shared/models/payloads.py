@@ -171,11 +171,3 @@ class Provider(Protocol):
     def corporate_actions(self, since: dt.date | None = None) -> Iterable[Payload]:
         """Yield the answers that hold splits and dividends, those from an ex-date on (inclusive) or all."""
         ...
-
-    def parse(self, payload: Payload) -> Parsed:
-        """Read a payload of this provider; pure.
-
-        Raises:
-            InputError: the bytes are not what the payload should hold.
-        """
-        ...

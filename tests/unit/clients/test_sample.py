@@ -8,6 +8,7 @@ from collections import defaultdict
 
 import pytest
 
+from batch_layer.shared.clients.parsing import parse
 from batch_layer.shared.clients.sample import SampleProvider
 from batch_layer.shared.errors import InputError
 
@@ -66,7 +67,7 @@ def test_a_missing_package_is_told_by_name(provider, monkeypatch):
 
 
 def test_every_row_is_read_as_it_stands(provider, prices, raw):
-    parsed = provider.parse(prices)
+    parsed = parse(prices)
     assert parsed.faults == {}
     rows = parsed.rows
     flat = [row for company in raw.values() for row in company]
@@ -82,7 +83,7 @@ def test_every_row_is_read_as_it_stands(provider, prices, raw):
 
 def actions(provider):
     """Splits (new shares for one old) and dividends by symbol and ex-date."""
-    splits, dividends = (provider.parse(payload) for payload in provider.corporate_actions())
+    splits, dividends = (parse(payload) for payload in provider.corporate_actions())
     assert splits.faults == dividends.faults == {}
     s, d = splits.rows, dividends.rows
     return (

@@ -82,19 +82,18 @@ def test_unknown_vwap_with_volume_and_unknown_trades_make_theirs_unknown():
 @pytest.mark.parametrize(
     ("ex_ordinal", "last_loaded", "rescaled"),
     [
-        (0, 9, []),  # before every daily bar
+        (0, 9, []),  # on the first daily bar
         (1, 9, [0]),
-        (2, 9, [0, 1]),  # the window's last session
-        (3, 9, [3]),  # the next window's first: session 4 comes before 6 no more than it must
+        (2, 9, [0, 1]),  # on the first window's last session
+        (3, 9, []),  # on the second window's first session
         (4, 9, [3]),
-        (5, 9, [3, 4]),  # after the last daily bar, within its window
-        (5, 4, []),  # not loaded yet: the open window's basis is session 4
+        (5, 9, [3, 4]),  # after the last daily bar, on its window's last session
+        (5, 4, []),  # the same, not loaded yet: the open window's basis is session 4
         (6, 9, []),  # after the last window's end
     ],
 )
 def test_which_daily_bars_a_split_rescales(ex_ordinal, last_loaded, rescaled):
     """A 2-for-1 split rescales the daily bars before it in its own window, those alone, once loaded."""
-    rescaled = [ordinal for ordinal in rescaled if ordinal < ex_ordinal]
     given = daily(*[(1, ordinal, 8.0, 8.0, 8.0, 8.0, 1.0, 8.0, 1) for ordinal in (0, 1, 2, 3, 4)])
     bars = fold(
         given,

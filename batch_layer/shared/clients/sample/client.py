@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from batch_layer.shared.clients import files
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Cost, Dataset, Parsed, Payload
+from batch_layer.shared.models.payloads import Cost, Dataset, Payload
 
 FIRST_SESSION = dt.date(2000, 3, 1)
 LAST_SESSION = dt.date(2013, 3, 1)
@@ -79,14 +78,6 @@ class SampleProvider:
             )
             for dataset in datasets
         )
-
-    def parse(self, payload: Payload) -> Parsed:
-        """Read an answer: its layout is that of an imported file (``Ticker``, ``Date``, ``Open`` ...).
-
-        Raises:
-            InputError: the bytes are not what the payload should hold.
-        """
-        return files.parse(payload)
 
     def _payload(self, dataset: Dataset, content: bytes, media: str, name: str) -> Payload:
         return Payload(

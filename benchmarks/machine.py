@@ -1,0 +1,52 @@
+"""What the benchmarks run on, and how much memory a piece of work takes."""
+
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("numpy", "pandas", "polars", "duckdb", "pyarrow")
+
+
+def describe():
+    """Return the machine's description, short enough for a line."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages / 2**30, 1),
+        "load": round(os.getloadavg()[0], 2),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
+
+
+def _cpu():
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def peak_memory(work):
+    """Call ``work``; return what it returned and the MiB by which memory grew meanwhile at most.
+
+    None MiB where the system does not tell (it does on Linux).
+    """
+    if sys.platform != "linux":
+        return work(), None
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # sets the peak to what is held now
+    before = _status("VmRSS")
+    result = work()
+    return result, round((_status("VmHWM") - before) / 1024)
+
+
+def _status(name):
+    """Return a figure of the kernel's on this process, in KiB."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise LookupError(f"/proc/self/status has no {name}")

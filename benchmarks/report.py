@@ -1,0 +1,101 @@
+"""Options in, figures out."""
+
+import gc
+import statistics
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much to measure.
+
+    Attributes:
+        rows: daily bars.
+        repeats: how often each contender is measured.
+        seed: of the synthetic market.
+    """
+
+    rows: int
+    repeats: int
+    seed: int = 20_240_102
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured of one contender.
+
+    Attributes:
+        name: the contender.
+        rows: rows of input.
+        seconds: median.
+        fastest, slowest: seconds.
+        ratio: its median over Condvest's, measured in turns with it.
+        peak_mib: by how much memory grew at most, None where unknown.
+    """
+
+    name: str
+    rows: int
+    seconds: float
+    fastest: float
+    slowest: float
+    ratio: float
+    peak_mib: int | None
+
+
+def in_turns(contenders, repeats):
+    """Measure each contender once a round, so that a slow minute of the machine hits all of them.
+
+    ``contenders`` maps names to functions without arguments. Returns names to lists of seconds.
+    """
+    seconds = {name: [] for name in contenders}
+    for _ in range(repeats):
+        for name, work in contenders.items():
+            gc.collect()
+            start = time.perf_counter()
+            result = work()
+            seconds[name].append(time.perf_counter() - start)
+            del result
+    return seconds
+
+
+def figures(seconds, peaks, rows, ours):
+    """Return the figures of all contenders; ``ours`` is the name that ratios refer to."""
+    own = statistics.median(seconds[ours])
+    for name, measured in seconds.items():
+        median = statistics.median(measured)
+        yield Figure(
+            name=name,
+            rows=rows,
+            seconds=round(median, 6),
+            fastest=round(min(measured), 6),
+            slowest=round(max(measured), 6),
+            ratio=round(median / own, 3),
+            peak_mib=peaks.get(name),
+        )
+
+
+def show(machine, measured):
+    """Print the machine and a table of pairs (suite, figure) to stderr."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.width = 120
+    console.print(", ".join(f"{name} {value}" for name, value in machine.items()))
+    table = Table("suite", "contender")
+    for column in ("rows", "median s", "fastest", "slowest", "times Condvest's", "peak MiB"):
+        table.add_column(column, justify="right")
+    for suite, figure in measured:
+        table.add_row(
+            suite,
+            figure.name,
+            f"{figure.rows:,}",
+            f"{figure.seconds:.4f}",
+            f"{figure.fastest:.4f}",
+            f"{figure.slowest:.4f}",
+            f"{figure.ratio:.2f}",
+            "-" if figure.peak_mib is None else f"{figure.peak_mib:,}",
+        )
+    console.print(table)
