@@ -17,6 +17,7 @@ from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
 from condvest.workspace import Workspace
 from tests.integration.servers import embedded_server, given_server, tcp_server
+from tests.integration.world import World
 
 TEST_URL = "CONDVEST_TEST_DATABASE_URL"
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
@@ -108,6 +109,22 @@ def any_database(any_url):
 def workspace(url, database, tmp_path):
     """The same database with an archive of its own, at NOW."""
     return Workspace(Settings(home=tmp_path, database_url=url), database, NOW)
+
+
+@pytest.fixture
+def world(workspace, sessions):
+    """The same as a small market; see `World`."""
+    one = World(workspace, sessions)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def any_world(any_url, any_database, tmp_path, sessions):
+    """As ``world``, on each kind of server."""
+    one = World(Workspace(Settings(home=tmp_path, database_url=any_url), any_database, NOW), sessions)
+    yield one
+    one.close()
 
 
 @pytest.fixture(scope="session")

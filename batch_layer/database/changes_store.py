@@ -77,14 +77,14 @@ _SPANS_OF_TAKEN = sql.SQL(
 
 
 def everything(connection: Connection, partitions: Sequence[int]) -> Spans:
-    """Return, for each instrument of the partitions that has daily bars, the span of all of them."""
+    """Return, for each instrument of the partitions, the span of the whole calendar.
+
+    Not only of its daily bars, for a bar that is stored where none are is to be found too.
+    """
     columns = copy_out(
         connection,
-        "SELECT instrument_id, bars.first, bars.last FROM instruments CROSS JOIN LATERAL "
-        "(SELECT min(ordinal) AS first, max(ordinal) AS last FROM daily_bars "
-        "WHERE daily_bars.instrument_id = instruments.instrument_id) AS bars "
-        "WHERE instrument_id %% %(count)s = ANY(%(partitions)s) AND bars.first IS NOT NULL "
-        "ORDER BY instrument_id",
+        "SELECT instrument_id, (SELECT min(ordinal) FROM sessions), (SELECT max(ordinal) FROM sessions) "
+        "FROM instruments WHERE instrument_id %% %(count)s = ANY(%(partitions)s) ORDER BY instrument_id",
         _SPAN_COLUMNS,
         {"partitions": list(partitions), "count": PARTITIONS},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,8 @@ from psycopg import sql
 
 from batch_layer.database import changes_store
 from batch_layer.database.connection import Connection
-from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import always
+from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.models.symbols import SymbolSpan
 
 
@@ -57,8 +56,13 @@ def make_instruments(connection: Connection, count: int) -> list[int]:
     return sorted(int(str(row[0])) for row in rows)
 
 
-def write_spans(connection: Connection, wanted: dict[int, Sequence[SymbolSpan]], sessions: Sessions) -> Moved:
+def write_spans(
+    connection: Connection, wanted: Mapping[int, Sequence[SymbolSpan]], sessions: Sessions
+) -> Moved:
     """Give instruments the symbols that they carried, taking them from others, with the bars and actions.
+
+    Bars that an instrument has under a symbol and time that are no longer its own, and that nobody else
+    claims, go to a new instrument: they are somebody's.
 
     Args:
         connection: in a transaction.
@@ -69,26 +73,58 @@ def write_spans(connection: Connection, wanted: dict[int, Sequence[SymbolSpan]],
         what changed. Whatever bars are touched is recorded for the resampler.
     """
     known = read_spans(connection)
-    new = {one: spans for one, spans in wanted.items() if list(spans) != known.get(one)}
+    new = {one: list(spans) for one, spans in wanted.items() if list(spans) != known.get(one)}
+    moves = _taken(new, known)
+    orphans = (
+        [
+            (part, loser)
+            for loser in new
+            for part in _left(known.get(loser, ()), [span for spans in wanted.values() for span in spans])
+            if _has_bars(connection, part, loser, sessions)
+        ]
+        if any(known.get(one) for one in new)
+        else []
+    )
+    made = make_instruments(connection, len(orphans))
+    for (part, loser), instrument_id in zip(orphans, made, strict=True):
+        new[instrument_id] = [part]
+        moves.append(_Move(part, instrument_id, loser))
+    for move in moves:
+        if move.loser not in wanted:
+            held = new.get(move.loser, known[move.loser])
+            new[move.loser] = [part for span in held for part in span.without(move.span)]
+    _replace(connection, new)
+    return Moved(made=len(made), changed=len(new), bars=_move(connection, moves, sessions))
+
+
+@dataclass(frozen=True)
+class _Move:
+    span: SymbolSpan
+    taker: int
+    loser: int
+
+
+def _taken(new: Mapping[int, Sequence[SymbolSpan]], known: Mapping[int, Sequence[SymbolSpan]]) -> list[_Move]:
     owners: dict[str, list[tuple[SymbolSpan, int]]] = defaultdict(list)
-    for instrument_id, held in known.items():
-        for span in held:
+    for instrument_id, spans in known.items():
+        for span in spans:
             owners[span.symbol].append((span, instrument_id))
-    taken = [
-        (span, taker, loser)
+    return [
+        _Move(span.shared_with(held), taker, loser)
         for taker, spans in new.items()
         for span in spans
         for held, loser in owners[span.symbol]
         if loser != taker and held.overlaps(span)
     ]
-    result = {one: list(spans) for one, spans in new.items()}
-    for span, _, loser in taken:
-        if loser not in wanted:
-            left = result.get(loser, known[loser])
-            result[loser] = [part for held in left for part in held.without(span)]
-    _replace(connection, result)
-    bars = sum(_move(connection, span, taker, loser, sessions) for span, taker, loser in taken)
-    return Moved(made=0, changed=len(result), bars=bars)
+
+
+def _left(spans: Sequence[SymbolSpan], claimed: Sequence[SymbolSpan]) -> list[SymbolSpan]:
+    left = list(spans)
+    names = {span.symbol for span in spans}
+    for claim in claimed:
+        if claim.symbol in names:
+            left = [part for span in left for part in span.without(claim)]
+    return left
 
 
 def _replace(connection: Connection, spans: dict[int, list[SymbolSpan]]) -> None:
@@ -103,41 +139,64 @@ def _replace(connection: Connection, spans: dict[int, list[SymbolSpan]]) -> None
                 copy.write_row((span.symbol, first, last, instrument_id))
 
 
-def _move(connection: Connection, span: SymbolSpan, taker: int, loser: int, sessions: Sessions) -> int:
-    """Move what the loser has within the span to the taker; what the taker has already stays as it is."""
-    first, end = sessions.ordinals_on_or_after(
-        np.array(
-            [span.first, span.last if span.last == dt.date.max else span.last + dt.timedelta(1)],
-            "datetime64[D]",
-        )
-    ).tolist()
+def _has_bars(connection: Connection, span: SymbolSpan, instrument_id: int, sessions: Sessions) -> bool:
+    first, last = _ordinals(span, sessions)
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM daily_bars WHERE instrument_id = %s AND ordinal BETWEEN %s AND %s)",
+        (instrument_id, first, last),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _move(connection: Connection, moves: Sequence[_Move], sessions: Sessions) -> int:
+    """Move what the losers have within the spans to the takers; return how many daily bars.
+
+    By way of an id of its own for each move, for one may take at a time what another loses there.
+    """
+    moved = 0
+    for place, move in enumerate(moves):
+        _reown(connection, move.span, move.loser, -1 - place, sessions)
+    for place, move in enumerate(moves):
+        bars = _reown(connection, move.span, -1 - place, move.taker, sessions)
+        moved += bars
+        if bars:
+            connection.execute(
+                "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
+                "SELECT %s, provider_id, first_load_id FROM instrument_providers WHERE instrument_id = %s "
+                "ON CONFLICT DO NOTHING",
+                (move.taker, move.loser),
+            )
+    if moves:
+        touched = np.unique(np.array([(move.taker, move.loser) for move in moves], dtype=np.int32))
+        everything = Spans.within(touched, sessions.first_ordinal, sessions.last_ordinal)
+        changes_store.record_instruments(connection, everything)
+    return moved
+
+
+def _reown(connection: Connection, span: SymbolSpan, old: int, new: int, sessions: Sessions) -> int:
+    first, last = _ordinals(span, sessions)
     moved = 0
     for table, key, low, high in (
-        ("daily_bars", "ordinal", first, end - 1),
-        ("daily_bar_revisions", "ordinal", first, end - 1),
+        ("daily_bars", "ordinal", first, last),
+        ("daily_bar_revisions", "ordinal", first, last),
         ("splits", "ex_date", span.first, span.last),
         ("split_revisions", "ex_date", span.first, span.last),
         ("dividends", "ex_date", span.first, span.last),
         ("dividend_revisions", "ex_date", span.first, span.last),
     ):
         query = sql.SQL(
-            "UPDATE {table} SET instrument_id = %(taker)s WHERE instrument_id = %(loser)s "
-            "AND {key} BETWEEN %(low)s AND %(high)s AND NOT EXISTS (SELECT FROM {table} AS own "
-            "WHERE own.instrument_id = %(taker)s AND own.{key} = {table}.{key})"
+            "UPDATE {table} SET instrument_id = %s WHERE instrument_id = %s AND {key} BETWEEN %s AND %s"
         ).format(table=sql.Identifier(table), key=sql.Identifier(key))
-        bounds = {"taker": taker, "loser": loser, "low": low, "high": high}
-        done = connection.execute(query, bounds).rowcount
+        done = connection.execute(query, (new, old, low, high)).rowcount
         moved += done if table == "daily_bars" else 0
-    if moved:
-        connection.execute(
-            "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
-            "SELECT %s, provider_id, first_load_id FROM instrument_providers WHERE instrument_id = %s "
-            "ON CONFLICT DO NOTHING",
-            (taker, loser),
-        )
-    touched: Int32s = np.array(sorted((taker, loser)), dtype=np.int32)
-    changes_store.record_instruments(connection, always(touched))
     return moved
+
+
+def _ordinals(span: SymbolSpan, sessions: Sessions) -> tuple[int, int]:
+    """Return the ordinals of the first and last session within a span, inclusive."""
+    end = span.last if span.last == dt.date.max else span.last + dt.timedelta(1)
+    first, after = sessions.ordinals_on_or_after(np.array([span.first, end], "datetime64[D]")).tolist()
+    return first, after - 1
 
 
 def _date(value: object, unbounded: dt.date) -> dt.date:

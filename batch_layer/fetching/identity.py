@@ -62,13 +62,44 @@ def entities_of(
             figi = listings[rows[last]].figi
             span = SymbolSpan(symbol, first, last)
             history = (renames or {}).get(figi, ()) if figi else ()
-            found.append(Entity(figi, _renamed(span, history), rows[last]))
+            found.append(Entity(figi, renamed(span, history), rows[last]))
             first = last + _DAY if last < FOREVER else FOREVER
-    return _disjoint(sorted(found, key=lambda entity: (entity.spans[0].first, entity.spans[0].symbol)))
+    merged = _merged_by_figi(found)
+    return _disjoint(sorted(merged, key=lambda entity: (entity.spans[0].first, entity.spans[0].symbol)))
 
 
-def _renamed(span: SymbolSpan, history: Sequence[tuple[dt.date, str]]) -> tuple[SymbolSpan, ...]:
-    """Return the spans of an entity that took the symbols of ``history`` on the way to that of ``span``."""
+def _merged_by_figi(entities: Iterable[Entity]) -> list[Entity]:
+    """Make one entity of those with one FIGI: it carried one symbol until it took the next."""
+    nameless = []
+    by_figi: dict[str, list[Entity]] = defaultdict(list)
+    for entity in entities:
+        if entity.figi:
+            by_figi[entity.figi].append(entity)
+        else:
+            nameless.append(entity)
+    return nameless + [_in_turn(group) for group in by_figi.values()]
+
+
+def _in_turn(group: list[Entity]) -> Entity:
+    # A known rename has exact dates for every symbol; the listings of the former ones add nothing.
+    ordered = sorted(group, key=lambda entity: (entity.spans[-1].last, len(entity.spans)))
+    newest = ordered[-1]
+    if len(newest.spans) > 1 or len(ordered) == 1:
+        return newest
+    spans: list[SymbolSpan] = []
+    for entity in ordered:
+        for span in entity.spans:
+            first = max(span.first, spans[-1].last + _DAY) if spans else span.first
+            if first <= span.last:
+                spans.append(replace(span, first=first))
+    return replace(newest, spans=tuple(spans))
+
+
+def renamed(span: SymbolSpan, history: Sequence[tuple[dt.date, str]]) -> tuple[SymbolSpan, ...]:
+    """Return the spans of an instrument that took the symbols of ``history``, the last of them ``span``'s.
+
+    Just ``span`` if the history does not lead to its symbol. ``history`` is (first date, symbol), any order.
+    """
     taken = sorted(set(history))
     if len(taken) < 2 or taken[-1][1] != span.symbol:  # noqa: PLR2004  # one event is the listing itself
         return (span,)

@@ -17,10 +17,18 @@ from batch_layer.database.connection import Database
 from batch_layer.fetching import quality
 from batch_layer.fetching.store_actions import store_dividends, store_splits
 from batch_layer.fetching.store_bars import store_bars
+from batch_layer.fetching.store_listings import store_listings, store_symbols
 from batch_layer.fetching.storing import Storing
 from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import BarRows, Parsed, Payload, SplitRows
+from batch_layer.shared.models.payloads import (
+    BarRows,
+    DividendRows,
+    InstrumentRows,
+    Parsed,
+    Payload,
+    SplitRows,
+)
 from batch_layer.shared.models.sessions import Sessions
 
 
@@ -89,8 +97,12 @@ class Loader:
                 summary = store_bars(storing, parsed.rows)
             elif isinstance(parsed.rows, SplitRows):
                 summary = store_splits(storing, parsed.rows)
-            else:
+            elif isinstance(parsed.rows, DividendRows):
                 summary = store_dividends(storing, parsed.rows)
+            elif isinstance(parsed.rows, InstrumentRows):
+                summary = store_listings(storing, parsed.rows)
+            else:
+                summary = store_symbols(storing, parsed.rows)
         clock.lap("store")
         return replace(summary, seconds=clock.laps)
 
@@ -106,12 +118,13 @@ class Loader:
             return quality.judge_bars(rows, parsed.faults, self.sessions, last_closed, bounds)
         if isinstance(rows, SplitRows):
             return quality.judge_splits(rows, parsed.faults, self.sessions)
-        return quality.judge_dividends(rows, parsed.faults, self.sessions)
+        if isinstance(rows, DividendRows):
+            return quality.judge_dividends(rows, parsed.faults, self.sessions)
+        return quality.judge_listings(rows, parsed.faults)
 
 
 def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> LoadSummary:
     rows = parsed.rows
-    dates = rows.session if isinstance(rows, BarRows) else rows.ex_date
     return LoadSummary(
         name=payload.name,
         provider=payload.provider,
@@ -119,7 +132,7 @@ def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> Load
         rows=len(rows),
         duplicates=verdict.duplicates,
         refused=verdict.refused(),
-        sessions=len(np.unique(dates[verdict.passed])),
+        sessions=len(np.unique(rows.dates()[verdict.passed])),
     )
 
 

@@ -19,7 +19,7 @@ from batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
 from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.models.bars import Bools, Int32s
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import BarRows, Parsed, Payload
+from batch_layer.shared.models.payloads import Parsed, Payload
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 
@@ -105,7 +105,7 @@ class Storing:
 
     def _refused_rows(self) -> list[RefusedRow]:
         rows = self.parsed.rows
-        dates = rows.session if isinstance(rows, BarRows) else rows.ex_date
+        dates = rows.dates()
         return [
             RefusedRow(
                 line=int(rows.line[row]),

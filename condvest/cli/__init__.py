@@ -77,7 +77,8 @@ def main() -> None:
         message(f"error: {error}")
         sys.exit(WRONG_USAGE)
     except BatchLayerError as error:
-        message(f"error: {error}" + ("" if isinstance(error, PermanentError) else " (try again)"))
+        hint = "" if isinstance(error, PermanentError) or "again" in str(error) else " (try again)"
+        message(f"error: {error}{hint}")
         sys.exit(FAILED)
     except BrokenPipeError:
         # The reader of standard output has gone (condvest bars | head); nothing is left to say.

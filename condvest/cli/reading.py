@@ -76,7 +76,7 @@ _output = click.option(
     type=click.Choice(get_args(Adjust)),
     default="splits",
     show_default=True,
-    help="Split basis of the prices.",
+    help="What prices are adjusted for.",
 )
 @click.option(
     "--anchor",

@@ -120,7 +120,7 @@ CREATE TABLE daily_bar_revisions (
 );
 
 CREATE TABLE splits (
-    instrument_id int4 NOT NULL REFERENCES instruments,
+    instrument_id int4 NOT NULL,
     ex_date       date NOT NULL,
     split_from    float8 NOT NULL CHECK (0 < split_from AND split_from < 'infinity'),
     split_to      float8 NOT NULL CHECK (0 < split_to AND split_to < 'infinity'),
@@ -129,7 +129,7 @@ CREATE TABLE splits (
 );
 
 CREATE TABLE dividends (
-    instrument_id int4 NOT NULL REFERENCES instruments,
+    instrument_id int4 NOT NULL,
     ex_date       date NOT NULL,
     cash_amount   float8 NOT NULL CHECK (0 < cash_amount AND cash_amount < 'infinity'),
     load_id       int4 NOT NULL REFERENCES loads,

@@ -1,8 +1,8 @@
 -- Today's schema, whole. The road to it is in ../migrations; a test proves that both end in the same place.
 -- Every table and column, with its unit, is described in docs/data-dictionary.md.
 --
--- daily_bars, its revisions and bars carry no foreign keys: a load writes millions of rows, all of them
--- made from ids that it has just read or made in the same transaction.
+-- daily_bars, splits, dividends, their revisions and bars carry no foreign keys: a load writes millions of
+-- rows, all of them made from ids that it has just read or made in the same transaction.
 
 CREATE TABLE schema_migrations (
     version    int4 PRIMARY KEY,
@@ -131,7 +131,7 @@ CREATE TABLE daily_bar_revisions (
 );
 
 CREATE TABLE splits (
-    instrument_id int4 NOT NULL REFERENCES instruments,
+    instrument_id int4 NOT NULL,
     ex_date       date NOT NULL,
     split_from    float8 NOT NULL CHECK (0 < split_from AND split_from < 'infinity'),
     split_to      float8 NOT NULL CHECK (0 < split_to AND split_to < 'infinity'),
@@ -140,7 +140,7 @@ CREATE TABLE splits (
 );
 
 CREATE TABLE dividends (
-    instrument_id int4 NOT NULL REFERENCES instruments,
+    instrument_id int4 NOT NULL,
     ex_date       date NOT NULL,
     cash_amount   float8 NOT NULL CHECK (0 < cash_amount AND cash_amount < 'infinity'),
     load_id       int4 NOT NULL REFERENCES loads,

@@ -5,6 +5,7 @@ A row passes, is refused under one code of ``RULES``, or is a further copy of a 
 
 from batch_layer.fetching.quality.actions import judge_dividends, judge_splits
 from batch_layer.fetching.quality.bars import judge_bars
+from batch_layer.fetching.quality.listings import judge_listings
 from batch_layer.fetching.quality.market import case_twins, looks_partial
 from batch_layer.fetching.quality.rules import CODES, PASSED, RULES, Verdict
 
@@ -16,6 +17,7 @@ __all__ = [
     "case_twins",
     "judge_bars",
     "judge_dividends",
+    "judge_listings",
     "judge_splits",
     "looks_partial",
 ]

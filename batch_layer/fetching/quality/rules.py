@@ -110,6 +110,10 @@ class Refusals:
     def refuse_names(self, date_name: str) -> None:
         """Refuse rows without a date or with a symbol that can be none."""
         self.refuse("missing_value", np.isnat(self._date), lambda _: f"{date_name}: missing")
+        self.refuse_symbols()
+
+    def refuse_symbols(self) -> None:
+        """Refuse rows with a symbol that can be none."""
         fits = map(_SYMBOL.fullmatch, self._symbol.tolist())
         bad = np.fromiter((not fit for fit in fits), dtype=np.bool_, count=len(self._symbol))
         self.refuse("bad_symbol", bad, lambda row: _what_is_bad(self._symbol[row]))

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from batch_layer.shared.models.bars import Columns, Floats, Int64s
 
-Dataset = Literal["daily_bars", "splits", "dividends"]
+Dataset = Literal["daily_bars", "splits", "dividends", "instruments", "symbols"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,10 @@ class BarRows(Columns):
     vwap: Floats
     trades: Int64s
 
+    def dates(self) -> npt.NDArray[np.datetime64]:
+        """Return the sessions (datetime64[D], NaT where unknown)."""
+        return self.session
+
 
 @dataclass(frozen=True, eq=False)
 class SplitRows(Columns):
@@ -87,6 +91,10 @@ class SplitRows(Columns):
     split_from: Floats
     split_to: Floats
 
+    def dates(self) -> npt.NDArray[np.datetime64]:
+        """Return the ex-dates (datetime64[D], NaT where unknown)."""
+        return self.ex_date
+
 
 @dataclass(frozen=True, eq=False)
 class DividendRows(Columns):
@@ -96,6 +104,76 @@ class DividendRows(Columns):
     symbol: npt.NDArray[np.object_]
     ex_date: npt.NDArray[np.datetime64]
     cash_amount: Floats
+
+    def dates(self) -> npt.NDArray[np.datetime64]:
+        """Return the ex-dates (datetime64[D], NaT where unknown)."""
+        return self.ex_date
+
+
+@dataclass(frozen=True, eq=False)
+class InstrumentRows(Columns):
+    """Listings as a provider's reference gives them. Text is "" where unknown, a number NaN, a date NaT.
+
+    Attributes:
+        line: as in BarRows.
+        symbol: object array of str.
+        name, type, exchange, currency, cik: object arrays of str: the issuer's or fund's name, the kind of
+            security as the provider codes it (CS, ETF ...), the primary exchange's MIC, the ISO currency
+            in upper case, the SEC's key.
+        composite_figi, share_class_figi: object arrays of str.
+        active: bool, whether it is listed now.
+        list_date, delisted_date: datetime64[D].
+        sic_code, sic_description: object arrays of str.
+        market_cap: float64, quote currency.
+        shares_outstanding, weighted_shares_outstanding: float64, shares.
+    """
+
+    line: Int64s
+    symbol: npt.NDArray[np.object_]
+    name: npt.NDArray[np.object_]
+    type: npt.NDArray[np.object_]
+    exchange: npt.NDArray[np.object_]
+    currency: npt.NDArray[np.object_]
+    cik: npt.NDArray[np.object_]
+    composite_figi: npt.NDArray[np.object_]
+    share_class_figi: npt.NDArray[np.object_]
+    active: npt.NDArray[np.bool_]
+    list_date: npt.NDArray[np.datetime64]
+    delisted_date: npt.NDArray[np.datetime64]
+    sic_code: npt.NDArray[np.object_]
+    sic_description: npt.NDArray[np.object_]
+    market_cap: Floats
+    shares_outstanding: Floats
+    weighted_shares_outstanding: Floats
+
+    def dates(self) -> npt.NDArray[np.datetime64]:
+        """Return the dates of delisting (datetime64[D], NaT where unknown)."""
+        return self.delisted_date
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolRows(Columns):
+    """Symbols that instruments took, as a provider's record of renames gives them.
+
+    Attributes:
+        line: as in BarRows.
+        symbol: object array of str, the symbol taken.
+        date: datetime64[D], the first date on which it was carried.
+        figi: object array of str, the composite FIGI of the instrument; "" if it has none.
+    """
+
+    line: Int64s
+    symbol: npt.NDArray[np.object_]
+    date: npt.NDArray[np.datetime64]
+    figi: npt.NDArray[np.object_]
+
+    def dates(self) -> npt.NDArray[np.datetime64]:
+        """Return the dates from which the symbols were carried (datetime64[D], NaT where unknown)."""
+        return self.date
+
+
+Rows = BarRows | SplitRows | DividendRows | InstrumentRows | SymbolRows
+"""Rows of any data set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +188,7 @@ class Parsed:
         source: the same rows as they were given, all columns as text, for the record of refused rows.
     """
 
-    rows: BarRows | SplitRows | DividendRows
+    rows: Rows
     faults: Mapping[int, str]
     source: pa.Table
 

@@ -23,6 +23,10 @@ class SymbolSpan:
         """Return whether both carry one symbol on one date."""
         return self.symbol == other.symbol and self.first <= other.last and other.first <= self.last
 
+    def shared_with(self, other: SymbolSpan) -> SymbolSpan:
+        """Return the dates on which both carry the symbol; they must overlap."""
+        return replace(self, first=max(self.first, other.first), last=min(self.last, other.last))
+
     def without(self, other: SymbolSpan) -> list[SymbolSpan]:
         """Return what is left of this span when ``other`` is taken out: none, one or two spans."""
         if not self.overlaps(other):

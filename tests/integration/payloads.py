@@ -1,0 +1,73 @@
+"""Payloads made for the tests: rows as dictionaries, turned into the CSV that a user or a vendor would send."""
+
+import csv
+import datetime as dt
+import io
+import random
+
+from batch_layer.shared.models.payloads import Payload
+
+FETCHED = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
+BARS = ("symbol", "session", "open", "high", "low", "close", "volume", "vwap", "trades")
+SPLITS = ("symbol", "ex_date", "split_from", "split_to")
+DIVIDENDS = ("symbol", "ex_date", "cash_amount")
+
+
+def bar(symbol, session, version=0, **values):
+    """Return a plausible daily bar, always the same for the same arguments; ``values`` replace its own."""
+    random_ = random.Random(f"{symbol} {session} {version}")
+    low, inner, other, high = sorted(round(random_.uniform(5, 200), 2) for _ in range(4))
+    first, last = random_.choice([(inner, other), (other, inner)])
+    row = {
+        "symbol": symbol,
+        "session": session,
+        "open": first,
+        "high": high,
+        "low": low,
+        "close": last,
+        "volume": random_.choice([0, random_.randrange(10**7), random_.randrange(10**7) + 1 / 3]),
+        "vwap": random_.choice([None, inner, inner]),
+        "trades": random_.choice([None, random_.randrange(10**5), random_.randrange(10**5)]),
+    }
+    return {**row, **values}
+
+
+def split(symbol, ex_date, split_from=1, split_to=2):
+    return {"symbol": symbol, "ex_date": ex_date, "split_from": split_from, "split_to": split_to}
+
+
+def csv_of(columns, rows):
+    """Return rows as CSV; floats are written so that they come back as they were, None as nothing."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def payload(dataset, content, *, provider="file", asked=None, name="test.csv", fetched_at=FETCHED):
+    """Return a payload; ``asked``, the first and last session, makes it a vendor's whole-market answer."""
+    first, last = asked or (None, None)
+    return Payload(
+        provider=provider,
+        dataset=dataset,
+        content=content,
+        media="csv",
+        first_session=first,
+        last_session=last,
+        fetched_at=fetched_at,
+        is_whole=asked is not None,
+        name=name,
+    )
+
+
+def bars_payload(rows, **how):
+    return payload("daily_bars", csv_of(BARS, rows), **how)
+
+
+def splits_payload(rows, **how):
+    return payload("splits", csv_of(SPLITS, rows), **how)
+
+
+def dividends_payload(rows, **how):
+    return payload("dividends", csv_of(DIVIDENDS, rows), **how)

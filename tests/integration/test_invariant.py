@@ -1,0 +1,244 @@
+"""After any history the stored bars are those that a full recomputation from the daily bars gives.
+
+Histories are drawn: files and whole-market answers of several providers, corrections, withdrawals, sessions
+cut short, refused rows, splits that come, change and go, and shards resampled at any time in between.
+"""
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from batch_layer.database.connection import Database
+from batch_layer.shared.settings import INTERVALS, Settings
+from condvest.workspace import Workspace
+from tests.conftest import NOW
+from tests.integration.payloads import bar, split
+from tests.integration.world import World
+
+FIRST, LAST = -14, 45
+"""Around 1962-01-02, so that windows on both sides of ordinal 0 occur."""
+
+SYMBOLS = ("A", "B", "b", "C.D")
+RATIOS = ((1, 2), (2, 3), (10, 1), (7, 3), (1, 1))
+
+ordinals = st.integers(FIRST, LAST)
+symbols = st.sampled_from(SYMBOLS)
+versions = st.integers(0, 2)
+
+
+def imports():
+    """A file: any bars of any sessions."""
+    keys = st.dictionaries(st.tuples(symbols, ordinals), versions, min_size=1, max_size=12)
+    return st.tuples(st.just("import"), st.sampled_from(["file", "mine", "massive"]), keys)
+
+
+def answers():
+    """A vendor's answer for a run of sessions: most bars, some missing, some not fit to load."""
+    return st.tuples(
+        st.just("answer"),
+        st.sampled_from(["sample", "massive"]),
+        ordinals,
+        st.integers(0, 20),
+        versions,
+        st.sampled_from([1.0, 0.9, 0.3, 0.0]),
+        st.integers(0, 2**16),
+    )
+
+
+def splits():
+    """Splits, of a file or all that a vendor knows; an ex-date need not be a session."""
+    keys = st.tuples(symbols, st.integers(FIRST, LAST + 5), st.sampled_from([0, 1]))
+    some = st.dictionaries(keys, st.sampled_from(RATIOS), min_size=1, max_size=4)
+    others = st.dictionaries(keys, st.sampled_from(RATIOS), max_size=4)
+    return st.one_of(
+        st.tuples(st.just("splits"), st.sampled_from(["file", "massive"]), st.just(value=False), some),
+        st.tuples(st.just("splits"), st.sampled_from(["sample", "massive"]), st.just(value=True), others),
+    )
+
+
+def shards():
+    return st.tuples(st.just("resample"), st.integers(1, 4), st.integers(0, 3), st.booleans())
+
+
+histories = st.lists(st.one_of(imports(), answers(), splits(), shards()), min_size=1, max_size=14)
+
+
+@pytest.fixture(scope="module")
+def lasting(server, sessions, tmp_path_factory):
+    """One database for all examples of this module; each empties it first."""
+    url = server.database()
+    home = tmp_path_factory.mktemp("home")
+    with Database(url) as database:
+        world = World(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
+        yield world
+        world.close()
+    server.drop(url)
+
+
+def follow(world, history):
+    for kind, *what in history:
+        if kind == "import":
+            provider, keys = what
+            rows = [bar(symbol, world.date(at), version) for (symbol, at), version in keys.items()]
+            world.bars(rows, provider=provider)
+        elif kind == "answer":
+            provider, first, length, version, share, seed = what
+            last = min(first + length, LAST)
+            world.bars(market(world, first, last, version, share, seed), provider=provider, whole=(first, last))
+        elif kind == "splits":
+            provider, whole, ratios = what
+            rows = {
+                (symbol, ex_date(world, at, later)): ratio for (symbol, at, later), ratio in ratios.items()
+            }
+            world.splits([split(*key, *ratio) for key, ratio in rows.items()], provider=provider, whole=whole)
+        else:
+            step, start, full = what
+            world.resample(partitions=range(start % step, 64, step), full=full)
+
+
+def market(world, first, last, version, share, seed):
+    chance = random.Random(seed)
+    rows = []
+    for ordinal in range(first, last + 1):
+        present = share if chance.random() < 0.9 else 0
+        for symbol in SYMBOLS:
+            if chance.random() < present:
+                broken = {"high": 1.0} if chance.random() < 0.1 else {}
+                rows.append(bar(symbol, world.date(ordinal), version, **broken))
+    return rows
+
+
+def ex_date(world, ordinal, later):
+    date = world.date(ordinal)
+    return date.replace(day=date.day + 1) if later and date.day < 28 else date
+
+
+@settings(
+    max_examples=120,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(history=histories)
+def test_stored_bars_equal_a_full_recomputation(lasting, history):
+    """However bars came to be, they are what the tables say; a full resampling then finds no difference."""
+    lasting.empty()
+    follow(lasting, history)
+    lasting.resample()
+    assert lasting.differences() == []
+    assert lasting.resample(full=True).altered == 0
+    assert lasting.number("SELECT count(*) FROM changes") == 0
+
+
+@pytest.fixture
+def filled(world):
+    """Two instruments over 100 sessions of a vendor's, resampled."""
+    rows = [bar(symbol, world.date(at)) for symbol in ("A", "B") for at in range(100)]
+    world.bars(rows, provider="massive", whole=(0, 99))
+    world.resample()
+    return world
+
+
+def windows(world, symbol):
+    query = 'SELECT "interval", "window", bars::text FROM bars WHERE instrument_id = %s'
+    return {row[:2]: row[2] for row in world.ask(query, world.instrument(symbol))}
+
+
+def test_a_corrected_bar_touches_one_window_of_each_interval(filled):
+    """Session 50 lies in window 50 // n; those six are recomputed, and nothing else is even looked at."""
+    before = {symbol: windows(filled, symbol) for symbol in ("A", "B")}
+    filled.bars([bar("A", filled.date(50), high=777.0)], provider="massive")
+    done = filled.resample()
+    after = {symbol: windows(filled, symbol) for symbol in ("A", "B")}
+    assert done.windows == dict.fromkeys(INTERVALS, 1)
+    assert (done.inserted, done.changed, done.removed, done.unchanged) == (0, 6, 0, 0)
+    assert after["B"] == before["B"]
+    assert {key for key, text in after["A"].items() if text != before["A"][key]} == {
+        (3, 16),
+        (5, 10),
+        (8, 6),
+        (13, 3),
+        (21, 2),
+        (34, 1),
+    }
+    assert filled.differences() == []
+
+
+def test_a_new_session_touches_one_window_of_each_interval(filled):
+    """Of each of the two instruments; session 100 opens window 100 // 5 and closes none."""
+    filled.bars([bar(symbol, filled.date(100)) for symbol in ("A", "B")], provider="massive", whole=(100, 100))
+    done = filled.resample()
+    assert done.windows == dict.fromkeys(INTERVALS, 2)
+    assert done.altered == 12
+    assert filled.differences() == []
+
+
+def test_a_split_after_a_windows_end_does_not_change_its_bar(filled):
+    """Of the 13-session bars only window 3 (sessions 39 to 51) holds ex-date 45; the closed ones stay."""
+    before = windows(filled, "A")
+    filled.splits([split("A", filled.date(45))])
+    done = filled.resample()
+    after = windows(filled, "A")
+    changed = {key for key in after if after[key] != before[key]}
+    # 45 is the first session of its windows of 3 and of 5, whose bars therefore need no rescaling.
+    assert changed == {(8, 5), (13, 3), (21, 2), (34, 1)}
+    assert (done.changed, done.unchanged) == (4, 2)
+    assert filled.differences() == []
+
+
+def test_a_split_in_a_window_rescales_what_lies_before_it(world):
+    """By hand: 100 and 104 before a 2-for-1 split become 50 and 52; 10 and 20 shares become 20 and 40."""
+    prices = {"open": 100, "high": 104, "low": 98, "close": 100, "vwap": 101, "trades": 1}
+    halved = {"open": 51, "high": 53, "low": 50, "close": 52.5, "vwap": 52, "trades": 2}
+    world.bars(
+        [
+            bar("A", world.date(0), volume=10, **prices),
+            bar("A", world.date(1), volume=20, **prices),
+            bar("A", world.date(2), volume=60, **halved),
+        ]
+    )
+    world.splits([split("A", world.date(2), 1, 2)])
+    world.resample()
+    row = 'SELECT open, high, low, close, volume, vwap, trades, sessions, is_complete FROM bars WHERE "interval" = 3'
+    # vwap: (50.5 * 20 + 50.5 * 40 + 52 * 60) / 120 = 6150 / 120
+    assert world.ask(row) == [(50.0, 53.0, 49.0, 52.5, 120.0, 51.25, 4, 3, True)]
+
+
+def test_withdrawing_an_instruments_last_bar_removes_its_windows(filled):
+    """The vendor takes back all of B; no bar of it stays behind."""
+    done = filled.bars([bar("A", filled.date(at)) for at in range(100)], provider="massive", whole=(0, 99))
+    filled.resample()
+    assert done.withdrawn == 100
+    assert windows(filled, "B") == {}
+    assert filled.differences() == []
+
+
+def test_a_second_provider_completes_what_the_first_left_open(world):
+    """The import holds sessions 0 to 12 of A only; that it knows session 12 completes window 0 of 13."""
+    world.bars([bar("A", world.date(at)) for at in range(12)], provider="massive", whole=(0, 11))
+    world.resample()
+    complete = 'SELECT is_complete FROM bars WHERE "interval" = 13 AND instrument_id = %s'
+    assert world.ask(complete, world.instrument("A")) == [(False,)]
+    world.bars([bar("Z", world.date(12))])
+    world.resample()
+    assert world.ask(complete, world.instrument("A")) == [(False,)], "file does not supply A"
+    world.bars([bar("A", world.date(3))])
+    world.resample()
+    assert world.ask(complete, world.instrument("A")) == [(True,)]
+    assert world.differences() == []
+
+
+def test_a_full_resampling_mends_bars_that_something_else_wrote(filled):
+    """A bar that was altered, one that was deleted, and one that belongs to nothing at all."""
+    before = windows(filled, "A")
+    filled.looking.execute('UPDATE bars SET close = close + 1 WHERE "interval" = 5 AND "window" = 4')
+    filled.looking.execute('DELETE FROM bars WHERE "interval" = 8 AND "window" = 3')
+    filled.looking.execute(
+        'INSERT INTO bars SELECT "interval", instrument_id, "window" + 500, open, high, low, close, volume, vwap, '
+        'trades, sessions, is_complete FROM bars WHERE "interval" = 13 AND "window" = 3'
+    )
+    assert filled.resample().altered == 0
+    done = filled.resample(full=True)
+    assert (done.changed, done.inserted, done.removed) == (2, 2, 2)
+    assert windows(filled, "A") == before
+    assert filled.differences() == []
