@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database import catalog_store
+from batch_layer.database import catalog_store, load_store, metadata_store
 from batch_layer.database.keyed_store import DAILY_BARS
 from batch_layer.processing.reading import instruments_asked_for
+from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
 from condvest.workspace import Workspace
 
@@ -26,6 +27,35 @@ _REFUSED = (
     "session",
     "reason",
     "content",
+)
+
+METADATA_FIELDS = {
+    "name": pa.string(),
+    "type": pa.string(),
+    "exchange": pa.string(),
+    "currency": pa.string(),
+    "cik": pa.string(),
+    "figi": pa.string(),
+    "share_class_figi": pa.string(),
+    "list_date": pa.date32(),
+    "delisted_date": pa.date32(),
+    "sic_code": pa.string(),
+    "sic_description": pa.string(),
+    "market_cap": pa.float64(),
+    "shares_outstanding": pa.float64(),
+    "weighted_shares_outstanding": pa.float64(),
+}
+"""What may be known about an instrument, and its type."""
+
+_INSTRUMENTS = pa.schema(
+    [
+        ("instrument_id", pa.int32()),
+        ("symbol", pa.string()),
+        ("active", pa.bool_()),
+        ("first_session", pa.date32()),
+        ("last_session", pa.date32()),
+        *METADATA_FIELDS.items(),
+    ]
 )
 
 _HISTORY = pa.schema(
@@ -138,3 +168,47 @@ def history(workspace: Workspace, symbol: str, session: dt.date | None) -> pa.Ta
     dates = workspace.sessions.dates_of(np.array([state.pop("ordinal") for state in states], dtype=np.int32))
     table = pa.Table.from_pylist(states, schema=_HISTORY)
     return table.add_column(0, "session", pa.array(dates, pa.date32()))
+
+
+def instruments(
+    workspace: Workspace, *, active: bool | None = None, as_of: dt.datetime | None = None
+) -> pa.Table:
+    """Return the instruments by symbol: one row each, with what is known about it.
+
+    Columns: instrument_id (int32), symbol (that it carries now, or carried last), active (bool, null where
+    no reference says), first_session and last_session of its daily bars (date32, null if it has none), and
+    the fields of METADATA_FIELDS as text, market_cap and shares as float64, dates as date32.
+
+    Args:
+        workspace: the open workspace.
+        active: only listed ones if True, only delisted ones if False.
+        as_of: an aware datetime: what was known then; now if None.
+    """
+    with workspace.database.transaction(snapshot=True, read_only=True) as connection:
+        known_by = load_store.EVERY_LOAD if as_of is None else load_store.last_load_by(connection, as_of)
+        fields = metadata_store.read_fields(connection, known_by)
+        names = catalog_store.all_symbols(connection)
+        spans = catalog_store.spans_of_bars(connection, np.array(sorted(names), dtype=np.int32))
+    bars = dict(zip(spans.instrument_id.tolist(), zip(*_bounds(workspace, spans), strict=True), strict=True))
+    rows = []
+    for instrument_id in sorted(names, key=lambda one: (names[one], one)):
+        told = fields.get(instrument_id, {})
+        is_active = {"true": True, "false": False}.get(told.get("active", ""))
+        if active is not None and is_active is not active:
+            continue
+        first, last = bars.get(instrument_id, (None, None))
+        row = {"instrument_id": instrument_id, "symbol": names[instrument_id], "active": is_active}
+        rows.append(row | {"first_session": first, "last_session": last} | _typed(told))
+    return pa.Table.from_pylist(rows, schema=_INSTRUMENTS)
+
+
+def _bounds(workspace: Workspace, spans: Spans) -> tuple[list[dt.date], list[dt.date]]:
+    dates_of = workspace.sessions.dates_of
+    return dates_of(spans.first).tolist(), dates_of(spans.last).tolist()
+
+
+def _typed(told: Mapping[str, str]) -> dict[str, Any]:
+    readers = {pa.float64(): float, pa.date32(): dt.date.fromisoformat, pa.string(): str}
+    return {
+        name: readers[kind](told[name]) if name in told else None for name, kind in METADATA_FIELDS.items()
+    }

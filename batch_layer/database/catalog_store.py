@@ -23,6 +23,15 @@ def symbols_by_instrument(connection: Connection) -> dict[int, str]:
     return {int(str(instrument_id)): str(symbol) for instrument_id, symbol in rows}
 
 
+def all_symbols(connection: Connection) -> dict[int, str]:
+    """Return the symbol that each instrument carries now, or carried last, with bars or without."""
+    rows = connection.execute(
+        "SELECT DISTINCT ON (instrument_id) instrument_id, symbol FROM symbols "
+        "ORDER BY instrument_id, valid_to DESC, valid_from DESC"
+    )
+    return {int(str(instrument_id)): str(symbol) for instrument_id, symbol in rows}
+
+
 def instruments_named(connection: Connection, symbol: str) -> list[int]:
     """Return the instruments that carry or carried a symbol, the latest first."""
     rows = connection.execute(

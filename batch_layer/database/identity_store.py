@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +94,9 @@ def write_spans(
             held = new.get(move.loser, known[move.loser])
             new[move.loser] = [part for span in held for part in span.without(move.span)]
     _replace(connection, new)
-    return Moved(made=len(made), changed=len(new), bars=_move(connection, moves, sessions))
+    bars = _move(connection, moves, sessions)
+    _forget_empty(connection, {move.loser for move in moves} - set(wanted))
+    return Moved(made=len(made), changed=len(new), bars=bars)
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,19 @@ def _move(connection: Connection, moves: Sequence[_Move], sessions: Sessions) ->
         everything = Spans.within(touched, sessions.first_ordinal, sessions.last_ordinal)
         changes_store.record_instruments(connection, everything)
     return moved
+
+
+def _forget_empty(connection: Connection, losers: Collection[int]) -> None:
+    """Let instruments that lost every bar carry no symbol any more, unless a reference knows them."""
+    rows = connection.execute(
+        "SELECT instrument_id FROM instruments WHERE instrument_id = ANY(%s) "
+        "AND NOT EXISTS (SELECT FROM daily_bars AS own WHERE own.instrument_id = instruments.instrument_id) "
+        "AND NOT EXISTS (SELECT FROM metadata AS own WHERE own.instrument_id = instruments.instrument_id)",
+        (list(losers),),
+    )
+    empty = [int(str(row[0])) for row in rows]
+    connection.execute("DELETE FROM symbols WHERE instrument_id = ANY(%s)", (empty,))
+    connection.execute("DELETE FROM instrument_providers WHERE instrument_id = ANY(%s)", (empty,))
 
 
 def _reown(connection: Connection, span: SymbolSpan, old: int, new: int, sessions: Sessions) -> int:
