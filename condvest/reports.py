@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -208,7 +208,11 @@ def _bounds(workspace: Workspace, spans: Spans) -> tuple[list[dt.date], list[dt.
 
 
 def _typed(told: Mapping[str, str]) -> dict[str, Any]:
-    readers = {pa.float64(): float, pa.date32(): dt.date.fromisoformat, pa.string(): str}
+    readers: dict[pa.DataType, Callable[[str], Any]] = {
+        pa.float64(): float,
+        pa.date32(): dt.date.fromisoformat,
+        pa.string(): str,
+    }
     return {
         name: readers[kind](told[name]) if name in told else None for name, kind in METADATA_FIELDS.items()
     }

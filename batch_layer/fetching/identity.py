@@ -129,6 +129,29 @@ def _disjoint(entities: Iterable[Entity]) -> list[Entity]:
     return kept
 
 
+def updated(held: Sequence[SymbolSpan], entity: Entity, last_bar: dt.date | None) -> tuple[SymbolSpan, ...]:
+    """Return the symbols of an instrument, now that a reference says what ``entity`` carries.
+
+    A reference knows no dates of renames. Those that the instrument has learned from elsewhere stay; and one
+    that it carries a new symbol is taken to have changed after its last bar.
+
+    Args:
+        held: what it carried so far, ascending by date; may be empty.
+        entity: what the reference says of it.
+        last_bar: the session of its last daily bar, None if it has none.
+    """
+    wanted = entity.spans
+    symbols = [span.symbol for span in held]
+    if not held or (len(wanted) > 1 and [span.symbol for span in wanted] != symbols):
+        return wanted
+    if wanted[-1].symbol == symbols[-1]:
+        return wanted if len(held) == 1 else (*held[:-1], replace(held[-1], last=wanted[-1].last))
+    if last_bar is None:
+        return wanted
+    before = replace(held[-1], last=last_bar)
+    return (*held[:-1], before, SymbolSpan(wanted[-1].symbol, last_bar + _DAY, wanted[-1].last))
+
+
 def assigned(
     entities: Sequence[Entity],
     known: Mapping[int, Sequence[SymbolSpan]],

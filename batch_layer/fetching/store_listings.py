@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from batch_layer.database import identity_store, metadata_store
-from batch_layer.fetching.identity import Entity, Listing, assigned, entities_of, renamed
+from batch_layer.database import catalog_store, identity_store, metadata_store
+from batch_layer.fetching.identity import Entity, Listing, assigned, entities_of, renamed, updated
 from batch_layer.fetching.storing import Storing
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import InstrumentRows, SymbolRows
@@ -71,21 +71,20 @@ def _identified(storing: Storing, entities: Sequence[Entity]) -> tuple[list[int]
     found = assigned(entities, known, figis)
     made = iter(identity_store.make_instruments(storing.connection, found.count(None)))
     ids = [next(made) if one is None else one for one in found]
-    wanted: dict[int, Sequence[SymbolSpan]] = {}
-    for instrument_id, entity in zip(ids, entities, strict=True):
-        held = known.get(instrument_id, [])
-        if len(held) > 1 and _tells_no_more(entity.spans, held):
-            wanted[instrument_id] = [*held[:-1], replace(held[-1], last=entity.spans[-1].last)]
-        else:
-            wanted[instrument_id] = entity.spans
+    last_bars = _last_bars(storing, ids)
+    wanted: dict[int, Sequence[SymbolSpan]] = {
+        instrument_id: updated(known.get(instrument_id, ()), entity, last_bars.get(instrument_id))
+        for instrument_id, entity in zip(ids, entities, strict=True)
+    }
     moved = identity_store.write_spans(storing.connection, wanted, storing.sessions)
     return ids, replace(moved, made=found.count(None))
 
 
-def _tells_no_more(spans: Sequence[SymbolSpan], held: Sequence[SymbolSpan]) -> bool:
-    """Return whether a listing's symbols are those held already, of which renames told the exact dates."""
-    symbols = [span.symbol for span in held]
-    return [span.symbol for span in spans] in (symbols, symbols[-1:])
+def _last_bars(storing: Storing, ids: Sequence[int]) -> dict[int, dt.date]:
+    """Return the session of the last daily bar of each instrument that has any."""
+    spans = catalog_store.spans_of_bars(storing.connection, np.array(sorted(ids), dtype=np.int32))
+    last: list[dt.date] = storing.sessions.dates_of(spans.last).tolist()
+    return dict(zip(spans.instrument_id.tolist(), last, strict=True))
 
 
 def _fields(rows: InstrumentRows, entity: Entity) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@
         ├── UsageError                  a command or function was asked for what it cannot mean
         ├── InputError                  a file or payload cannot be read as what it should be
         ├── VendorRefused               a vendor will not serve this: key, plan, or its own rules
+        │   └── NotReadyYet             a vendor does not serve this session's data before a later hour
         ├── ArchiveError                the archive cannot keep or give back a payload
         ├── CalendarChanged             the calendar library no longer agrees with stored sessions
         ├── NotASession                 a date is no session of the exchange
@@ -63,6 +64,10 @@ class InputError(PermanentError):
 
 class VendorRefused(PermanentError):
     """A vendor will not serve this: key, plan, or its own rules."""
+
+
+class NotReadyYet(VendorRefused):
+    """A vendor does not serve this session's data before a later hour; it will be asked for again."""
 
 
 class ArchiveError(PermanentError):

@@ -82,8 +82,18 @@ def main() -> None:
         sys.exit(FAILED)
     except BrokenPipeError:
         # The reader of standard output has gone (condvest bars | head); nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(FAILED)
+    except OSError as error:
+        # Files and servers have errors of their own; this is standard output that takes no more.
+        _drop_output()
+        message(f"error: cannot write the output: {error}")
+        sys.exit(FAILED)
+
+
+def _drop_output() -> None:
+    """Let nothing that is still in a buffer fail once more at the very end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signature of a handler

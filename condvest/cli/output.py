@@ -36,7 +36,7 @@ def message(text: str) -> None:
 
 def write_json(value: Mapping[str, Any]) -> None:
     """Write one JSON object to standard output."""
-    print(json.dumps(value, default=str))  # noqa: T201  # data are the command line's own
+    click.echo(json.dumps(value, default=str))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:

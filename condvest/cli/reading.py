@@ -170,18 +170,20 @@ def history(cli: Cli, symbol: str, session: dt.date | None, shape: str, path: Pa
 
 
 @click.command()
-@click.option("--active", "listed", flag_value=True, type=bool, help="Only those listed now.")
-@click.option("--delisted", "listed", flag_value=False, type=bool, help="Only those delisted.")
+@click.option("--active", "listed", flag_value="active", help="Only those listed now.")
+@click.option("--delisted", "listed", flag_value="delisted", help="Only those delisted.")
 @click.option("--as-of", type=INSTANT, help="As it was known then: a date (its end, UTC) or an ISO instant.")
 @_format
 @_output
 @pass_cli
 def instruments(
-    cli: Cli, listed: bool | None, as_of: dt.datetime | None, shape: str, path: Path | None
+    cli: Cli, listed: str | None, as_of: dt.datetime | None, shape: str, path: Path | None
 ) -> None:
     """List the instruments with what is known about each; delisted ones stay for good."""
     with cli.workspace(may_create=False) as workspace:
-        found = reports.instruments(workspace, active=listed, as_of=as_of)
+        found = reports.instruments(
+            workspace, active=None if listed is None else listed == "active", as_of=as_of
+        )
     shown = ("symbol", "name", "type", "exchange", "active", "first_session", "last_session")
     _show(found, shape, path, hidden=tuple(name for name in found.column_names if name not in shown))
 

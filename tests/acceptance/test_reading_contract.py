@@ -9,9 +9,7 @@ import polars
 import pyarrow.parquet
 import pytest
 
-HEADER = (
-    "symbol,interval,window,first_session,last_session,open,high,low,close,volume,vwap,trades,sessions,is_complete"
-)
+HEADER = "symbol,interval,window,first_session,last_session,open,high,low,close,volume,vwap,trades,sessions,is_complete"
 PRICES = ("open", "high", "low", "close")
 
 
@@ -53,11 +51,8 @@ def test_csv_floats_round_trip(sample, tmp_path):
 
 def test_known_vwap_and_trades_are_given(fresh, prices):
     path = prices(
-        "A,2024-05-30,10,12,9,11,1000,10.123456789012345,7", header=prices.__doc__ or "", name="x.csv"
-    )
-    path.write_text(
-        "symbol,session,open,high,low,close,volume,vwap,trades\n"
-        "A,2024-05-30,10,12,9,11,1000,10.123456789012345,7\n"
+        "A,2024-05-30,10,12,9,11,1000,10.123456789012345,7",
+        header="symbol,session,open,high,low,close,volume,vwap,trades",
     )
     fresh.done("import", path)
     (row,) = rows(fresh.done("bars", "A", "--interval", 1, "--format", "csv"))
@@ -171,7 +166,9 @@ def test_a_reader_that_goes_away_makes_no_traceback(sample, arguments):
     assert ran.stdout.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["bars", "--format", "csv"], ["bars"], ["status"], ["status", "--json"]])
+@pytest.mark.parametrize(
+    "arguments", [["bars", "--format", "csv"], ["bars"], ["status"], ["status", "--json"]]
+)
 def test_a_full_disk_behind_standard_output_is_a_failure(sample, arguments):
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device, not a file
         ran = sample(*arguments, capture_output=False, stdout=full, stderr=subprocess.PIPE)
@@ -199,9 +196,7 @@ def test_status_has_the_documented_keys(sample):
 
 def test_gaps_are_the_sessions_that_are_lacking_between(fresh, prices):
     """2024-05-27 was Memorial Day, so only the 24th and the 28th are lacking."""
-    fresh.done(
-        "import", prices("A,2024-05-23,1,1,1,1,1", "A,2024-05-29,1,1,1,1,1", "B,2024-05-28,1,1,1,1,1")
-    )
+    fresh.done("import", prices("A,2024-05-23,1,1,1,1,1", "A,2024-05-29,1,1,1,1,1", "B,2024-05-28,1,1,1,1,1"))
     assert fresh.done("gaps", "--format", "csv") == "symbol,session\nA,2024-05-24\nA,2024-05-28\n"
     assert fresh.done("gaps", "B", "--format", "csv") == "symbol,session\n"
 

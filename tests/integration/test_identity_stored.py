@@ -164,6 +164,15 @@ def test_a_delisted_symbol_used_again_makes_a_second_instrument_without_any_figi
     assert vendor.closes("X") == {BAR_DATES[4]: 50.0}
 
 
+def test_a_rename_seen_in_the_reference_alone_keeps_one_series(vendor):
+    """The FIGI of FB is seen under META before META's first session is loaded."""
+    vendor.listings(("FB", "F1", None))
+    vendor.bars(*FACEBOOK)
+    vendor.listings(("META", "F1", None))
+    vendor.bars(*META)
+    assert vendor.closes("META") == SERIES
+
+
 def test_the_same_reference_again_changes_nothing(vendor, database):
     vendor.bars(*FACEBOOK, *META)
     listings = (("META", "F1", None), ("X", "", D(2015, 6, 30)), ("X", "F3", None), ("KIMpL", "", None))

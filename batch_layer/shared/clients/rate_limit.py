@@ -120,7 +120,7 @@ class RateLimit:
             fcntl.flock(handle, fcntl.LOCK_EX)
             state = _State.read(os.pread(handle, 1 << 20, 0), self.rate, self._clock())
             yield state
-            content = state.bytes()
+            content = state.packed()
             os.pwrite(handle, content, 0)
             os.ftruncate(handle, len(content))
         finally:
@@ -163,6 +163,6 @@ class _State:
         """Count a call."""
         self.times = sorted([*self.times, now])[-self.rate.calls :]
 
-    def bytes(self) -> bytes:
+    def packed(self) -> bytes:
         """Return the state as the file holds it."""
         return struct.pack(f"<{1 + len(self.times)}d", self.blocked_until, *self.times)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from batch_layer.fetching.identity import Entity, Listing, assigned, entities_of, renamed
+from batch_layer.fetching.identity import Entity, Listing, assigned, entities_of, renamed, updated
 from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
 
 D = dt.date
@@ -77,3 +77,21 @@ def test_taking_a_span_out_of_another_leaves_what_lies_beside_it():
     ]
     assert middle.without(whole) == []
     assert whole.without(SymbolSpan("Y")) == [whole]
+
+
+def test_a_new_symbol_in_the_reference_is_taken_after_the_last_bar():
+    entity = Entity("F1", (SymbolSpan("META"),), 0)
+    assert updated([SymbolSpan("FB")], entity, D(2022, 6, 8)) == (
+        SymbolSpan("FB", EVER, D(2022, 6, 8)),
+        SymbolSpan("META", D(2022, 6, 9), FOREVER),
+    )
+
+
+def test_a_reference_that_knows_the_last_symbol_only_leaves_the_dates_of_renames():
+    held = [SymbolSpan("FB", EVER, D(2022, 6, 8)), SymbolSpan("META", D(2022, 6, 9), FOREVER)]
+    assert updated(held, Entity("F1", (SymbolSpan("META"),), 0), D(2024, 1, 2)) == tuple(held)
+
+
+def test_a_delisting_ends_the_last_symbol():
+    entity = Entity("", (SymbolSpan("X", EVER, D(2015, 6, 30)),), 0)
+    assert updated([SymbolSpan("X")], entity, D(2015, 6, 30)) == entity.spans

@@ -1,0 +1,230 @@
+"""Columns of JSON values as arrays, and what is wrong with a value; pure.
+
+A column is a list with one value a row, as JSON gives it; None stands for a key that is absent or null.
+All columns of a payload share one `Faults`, so that several faults of a row end in one text. The types of
+a column are looked at once; only a column that is not plain is read value by value.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
+
+Values = list[Any]
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SHOWN_LENGTH = 40
+_LARGEST_COUNT = 2**63 - 1
+
+
+class Faults(dict[int, str]):
+    """What could not be read, by the row's position."""
+
+    def note(self, row: int, what: str) -> None:
+        """Add to a row's faults."""
+        self[row] = f"{self[row]}; {what}" if row in self else what
+
+    def note_missing(self, values: Values, label: str) -> None:
+        """Add ``<label>: missing`` to each row without a value."""
+        for row, value in enumerate(values):
+            if value is None:
+                self.note(row, f"{label}: missing")
+
+
+def objects(rows: Sequence[Any], faults: Faults) -> list[dict[str, Any]]:
+    """Return the rows as objects, an empty one for each that is none, which is a fault."""
+    if set(map(type, rows)) <= {dict}:
+        return list(rows)
+    for row, value in enumerate(rows):
+        if not isinstance(value, dict):
+            faults.note(row, f"row: {shown(value)} is not an object")
+    return [value if isinstance(value, dict) else {} for value in rows]
+
+
+def numbers(values: Values, label: str, faults: Faults, *, required: bool = False) -> Floats:
+    """Return numbers as float64, NaN where missing or unreadable. Text is no number, nor is true."""
+    types = set(map(type, values))
+    if required and type(None) in types:
+        faults.note_missing(values, label)
+    if types <= {int, float, type(None)}:
+        try:
+            return np.array(values, dtype=np.float64)  # None becomes NaN
+        except OverflowError:
+            pass  # an integer beyond float64: looked for below
+    return np.array([_number(value, row, label, faults) for row, value in enumerate(values)], np.float64)
+
+
+def counts(values: Values, label: str, faults: Faults) -> Int64s:
+    """Return whole numbers of 0 or more as int64, UNKNOWN_TRADES where missing or unreadable."""
+    if set(map(type, values)) <= {int, type(None)}:
+        given = [value for value in values if value is not None]
+        if not given or (min(given) >= 0 and max(given) <= _LARGEST_COUNT):
+            return np.array([UNKNOWN_TRADES if v is None else v for v in values], dtype=np.int64)
+    return np.array([_count(value, row, label, faults) for row, value in enumerate(values)], np.int64)
+
+
+def texts(
+    values: Values, label: str, faults: Faults, *, required: bool = False
+) -> npt.NDArray[np.object_]:
+    """Return text without white space around it, ``""`` where missing or unreadable."""
+    types = set(map(type, values))
+    if required and type(None) in types:
+        faults.note_missing(values, label)
+    plain = values if types <= {str} else [_text(v, row, label, faults) for row, v in enumerate(values)]
+    stripped = [text.strip() for text in plain]
+    if not _is_unicode("".join(stripped)):
+        stripped = [_unicode(text, row, label, faults) for row, text in enumerate(stripped)]
+    if required and "" in stripped:
+        for row, (text, value) in enumerate(zip(stripped, values, strict=True)):
+            if not text and isinstance(value, str):
+                faults.note(row, f"{label}: missing")
+    column = np.empty(len(stripped), dtype=object)
+    column[:] = stripped
+    return column
+
+
+def dates(
+    values: Values, label: str, faults: Faults, *, required: bool = False
+) -> npt.NDArray[np.datetime64]:
+    """Return dates (``YYYY-MM-DD``) as datetime64[D], NaT where missing or unreadable."""
+    return _read_dates(values, label, faults, _date, required=required)
+
+
+def utc_dates(values: Values, label: str, faults: Faults) -> npt.NDArray[np.datetime64]:
+    """Return the dates of ISO instants, as written: ``2024-03-05T00:00:00Z`` is 2024-03-05."""
+    return _read_dates(values, label, faults, _date_of_instant, required=False)
+
+
+def flags(values: Values, label: str, faults: Faults, *, missing: Callable[[int], bool]) -> Bools:
+    """Return booleans; where one is missing or unreadable, what ``missing`` says of the row."""
+    flags = []
+    for row, value in enumerate(values):
+        if value is not None and not isinstance(value, bool):
+            faults.note(row, f"{label}: {shown(value)} is neither true nor false")
+        flags.append(value if isinstance(value, bool) else missing(row))
+    return np.array(flags, dtype=np.bool_)
+
+
+def source_column(values: Values) -> pa.Array:
+    """Return values as text, missing ones as null, for the record of refused rows."""
+    types = set(map(type, values))
+    try:
+        if types <= {str, type(None)} or types <= {int, type(None)}:
+            return pa.array(values).cast(pa.string())
+        if types <= {int, float, type(None)}:
+            return pa.array(np.array(values, np.float64), from_pandas=True).cast(pa.string())
+    except (UnicodeEncodeError, OverflowError, pa.ArrowException):
+        pass  # a lone surrogate, an integer beyond int64: written value by value
+    return pa.array([None if value is None else _as_text(value) for value in values], pa.string())
+
+
+def source_of(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return all keys of the rows as columns of text; nested values as JSON."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return pa.table({_unpaired(key): source_column([row.get(key) for row in rows]) for key in keys})
+
+
+def shown(value: object) -> str:
+    """Return a value as it stands in a message."""
+    return repr(value)[:_SHOWN_LENGTH]
+
+
+def _number(value: object, row: int, label: str, faults: Faults) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            pass  # said below
+    faults.note(row, f"{label}: {shown(value)} is not a number")
+    return math.nan
+
+
+def _count(value: object, row: int, label: str, faults: Faults) -> int:
+    if value is None:
+        return UNKNOWN_TRADES
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST_COUNT:
+        whole = int(value)
+        if whole == value:
+            return whole
+    faults.note(row, f"{label}: {shown(value)} is not a whole number of 0 or more")
+    return UNKNOWN_TRADES
+
+
+def _text(value: object, row: int, label: str, faults: Faults) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    faults.note(row, f"{label}: {shown(value)} is not text")
+    return ""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unicode(text: str, row: int, label: str, faults: Faults) -> str:
+    if _is_unicode(text):
+        return text
+    faults.note(row, f"{label}: holds half a surrogate pair")
+    return _unpaired(text)
+
+
+def _unpaired(text: str) -> str:
+    """Return text with each lone surrogate as U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _as_text(value: object) -> str:
+    return _unpaired(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _read_dates(
+    values: Values, label: str, faults: Faults, read: Callable[[str], dt.date], *, required: bool
+) -> npt.NDArray[np.datetime64]:
+    known: dict[str, dt.date | None] = {}
+    column: list[dt.date | None] = []
+    for row, value in enumerate(values):
+        if isinstance(value, str):
+            if value not in known:
+                known[value] = _date_or_none(value, read)
+            column.append(known[value])
+        else:
+            column.append(None)
+        if value is None:
+            if required:
+                faults.note(row, f"{label}: missing")
+        elif column[-1] is None:
+            faults.note(row, f"{label}: {shown(value)} is not a date")
+    return np.array(column, dtype="datetime64[D]")
+
+
+def _date_or_none(text: str, read: Callable[[str], dt.date]) -> dt.date | None:
+    try:
+        return read(text)
+    except ValueError:
+        return None
+
+
+def _date(text: str) -> dt.date:
+    if not _DATE.fullmatch(text):
+        raise ValueError(text)
+    return dt.date.fromisoformat(text)
+
+
+def _date_of_instant(text: str) -> dt.date:
+    return dt.datetime.fromisoformat(text).date()
