@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ import pyarrow as pa
 
 from batch_layer.database import catalog_store, load_store, metadata_store
 from batch_layer.database.keyed_store import DAILY_BARS
+from batch_layer.fetching.quality.series import FLAGS
+from batch_layer.fetching.screening import screen
 from batch_layer.processing.reading import instruments_asked_for
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
@@ -215,4 +218,44 @@ def _typed(told: Mapping[str, str]) -> dict[str, Any]:
     }
     return {
         name: readers[kind](told[name]) if name in told else None for name, kind in METADATA_FIELDS.items()
+    }
+
+
+def quality(
+    workspace: Workspace, symbols: Sequence[str], on_progress: Callable[[int, int], None] | None = None
+) -> pa.Table:
+    """Return the flags of the daily bars of the symbols (all if none are given), by symbol and session.
+
+    Columns: symbol, session (date32), severity (error or warning), flag (a key of FLAGS), value (float64,
+    what was measured), reason (what it means, and what to do).
+
+    Raises:
+        UnknownSymbol: no instrument with bars carries or carried a symbol.
+    """
+    sessions = workspace.sessions
+    with workspace.database.transaction(read_only=True) as connection:
+        names = catalog_store.symbols_by_instrument(connection)
+        ids = instruments_asked_for(connection, list(symbols) or None, names)
+    found = screen(workspace.database, sessions, ids, on_progress)
+    flags = found.flag.tolist()
+    table = pa.table(
+        {
+            "symbol": pa.array([names[one] for one in found.instrument_id.tolist()], pa.string()),
+            "session": pa.array(sessions.dates_of(found.ordinal), pa.date32()),
+            "severity": pa.array([FLAGS[flag][0] for flag in flags], pa.string()),
+            "flag": pa.array(flags, pa.string()),
+            "value": pa.array(found.value, pa.float64()),
+            "reason": pa.array([FLAGS[flag][1] for flag in flags], pa.string()),
+        }
+    )
+    return table.sort_by([("symbol", "ascending"), ("session", "ascending"), ("flag", "ascending")])
+
+
+def quality_as_json(found: pa.Table) -> dict[str, Any]:
+    """Return flags as plain values: how many by flag and by session, and each of them."""
+    rows = found.to_pylist()
+    return {
+        "flags": dict(sorted(Counter(row["flag"] for row in rows).items())),
+        "sessions": dict(sorted(Counter(row["session"].isoformat() for row in rows).items())),
+        "found": [row | {"session": row["session"].isoformat()} for row in rows],
     }

@@ -102,12 +102,15 @@ class Database:
 
     def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            connection: Connection = psycopg.connect(
-                self.url,
-                application_name="condvest",
-                connect_timeout=10,
-                options="-c timezone=UTC -c extra_float_digits=1",
-            )
+            try:
+                connection: Connection = psycopg.connect(
+                    self.url,
+                    application_name="condvest",
+                    connect_timeout=10,
+                    options="-c timezone=UTC -c extra_float_digits=1",
+                )
+            except psycopg.ProgrammingError as error:
+                raise SettingsError(f"the database URL cannot be read: {error}") from error
             version = connection.info.server_version // 10000
             if version < OLDEST_SERVER:
                 connection.close()
@@ -140,6 +143,4 @@ def _ours(error: psycopg.Error) -> Exception:
         return DatabaseUnavailable(
             f"the database is away: {text}; nothing of the current step was stored, run it again"
         )
-    if isinstance(error, psycopg.ProgrammingError) and not state:
-        return SettingsError(f"the database URL cannot be read: {text}")
     return DatabaseError(f"the database refused ({state or 'no SQLSTATE'}): {text}")

@@ -54,7 +54,7 @@ class Reducer:
     def __init__(self, rows: int, groupings: Sequence[Groups]) -> None:
         """``rows`` is the length of the columns; there is at least one grouping."""
         longest = max(int(groups.count.max(initial=1)) for groups in groupings)
-        usual = [_usual_runs(min(groups.usual, longest), rows) for groups in groupings]
+        usual = [_usual_runs(groups.usual, rows) for groups in groupings]
         self._order = sorted(range(len(groupings)), key=lambda place: -len(usual[place]))
         self._ends = np.cumsum([len(groupings[place].first) for place in self._order], dtype=np.intp)
         self._table = np.empty((longest.bit_length(), rows))
@@ -85,7 +85,7 @@ class Reducer:
             combine: an associative ufunc of two arguments.
         """
         table = self._combined(column, combine).reshape(-1)
-        # Clipped, since near the end a group taken for a usual one may reach past the table.
+        # Clipped, since a group taken for a usual one may reach past the table.
         result = table.take(self._usual[0], mode="clip")
         for places in self._usual[1:]:
             some = result[: len(places)]

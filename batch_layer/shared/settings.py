@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -14,10 +15,17 @@ from batch_layer.shared.errors import SettingsError
 INTERVALS = (3, 5, 8, 13, 21, 34)
 """The Fibonacci intervals that are stored, in sessions."""
 
+MassivePlan = Literal["basic", "paid"]
+"""``basic``: 5 calls a minute, two years back, nothing before the end of the day. ``paid``: any other plan."""
+
+MASSIVE_BASE_URL = "https://api.massive.com"
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things lie. Every setting has a default; none is secret.
+    """Where things lie. Every setting has a default.
 
     Attributes:
         home: directory of the embedded database and of the archive (``CONDVEST_HOME``; default: the
@@ -27,12 +35,21 @@ class Settings:
             (``CONDVEST_POSTGRES_BIN``).
         ask_again: how many of the newest sessions the nightly job asks for again, since vendors correct
             (``CONDVEST_ASK_AGAIN``).
+        massive_api_key: the key of Massive, secret, so never shown; None if there is none
+            (``MASSIVE_API_KEY``, else ``POLYGON_API_KEY``).
+        massive_plan: what the key may ask for (``CONDVEST_MASSIVE_PLAN``: ``basic`` or ``paid``).
+        massive_base_url: where Massive's REST service is (``CONDVEST_MASSIVE_BASE_URL``;
+            ``https://api.polygon.io`` works as well).
     """
 
     home: Path
     database_url: str | None = None
     postgres_bin: Path | None = None
     ask_again: int = 3
+    yahoo_base_url: str | None = None
+    massive_api_key: str | None = field(default=None, repr=False)
+    massive_plan: MassivePlan = "basic"
+    massive_base_url: str = MASSIVE_BASE_URL
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -48,6 +65,14 @@ class Settings:
             database_url=checked_database_url(environ.get("CONDVEST_DATABASE_URL") or None),
             postgres_bin=Path(bin_dir).expanduser().absolute() if bin_dir else None,
             ask_again=_count("CONDVEST_ASK_AGAIN", environ.get("CONDVEST_ASK_AGAIN") or "3"),
+            yahoo_base_url=_web_address(
+                "CONDVEST_YAHOO_BASE_URL", environ.get("CONDVEST_YAHOO_BASE_URL") or None
+            ),
+            massive_api_key=_massive_key(environ),
+            massive_plan=_massive_plan(environ.get("CONDVEST_MASSIVE_PLAN") or "basic"),
+            massive_base_url=_vendor_url(
+                "CONDVEST_MASSIVE_BASE_URL", environ.get("CONDVEST_MASSIVE_BASE_URL") or MASSIVE_BASE_URL
+            ),
         )
 
     @property
@@ -71,7 +96,57 @@ def checked_database_url(url: str | None) -> str | None:
     return url
 
 
+def _web_address(name: str, url: str | None) -> str | None:
+    try:
+        is_one = url is None or (urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).hostname))
+    except ValueError:  # a host in brackets that is none
+        is_one = False
+    if not is_one:
+        raise SettingsError(
+            f"{name} must be a web address such as http://127.0.0.1:8080; unset it for the vendor"
+        )
+    return url
+
+
 def _count(name: str, text: str) -> int:
     if not text.isdecimal():
         raise SettingsError(f"{name} must be a whole number from 0, not {text!r}")
     return int(text)
+
+
+def _massive_key(environ: Mapping[str, str]) -> str | None:
+    for name in ("MASSIVE_API_KEY", "POLYGON_API_KEY"):
+        key = environ.get(name, "").strip()  # a line break at its end is how keys come out of files
+        if not key:
+            continue
+        if not all("!" <= character <= "~" for character in key):
+            raise SettingsError(f"{name} holds a character that no API key has; copy the key again")
+        return key
+    return None
+
+
+def _massive_plan(text: str) -> MassivePlan:
+    for plan in get_args(MassivePlan):
+        if text == plan:
+            return plan  # type: ignore[no-any-return]  # get_args does not say of what type they are
+    raise SettingsError(
+        f"CONDVEST_MASSIVE_PLAN must be basic or paid, not {text!r} (paid is every plan but the free one)"
+    )
+
+
+def _vendor_url(name: str, text: str) -> str:
+    """Return the base URL of a vendor without a slash at its end; the message never holds its user part."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError(f"{name} is no URL ({error})") from error
+    if parts.scheme not in ("https", "http") or not host:
+        raise SettingsError(f"{name} must be a URL like {MASSIVE_BASE_URL}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError(f"{name} must be a plain URL, without a user, a query or a fragment")
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise SettingsError(
+            f"{name} must begin with https://: over http:// to {host} anybody on the way could read the key"
+        )
+    return text.rstrip("/")

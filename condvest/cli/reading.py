@@ -188,7 +188,28 @@ def instruments(
     _show(found, shape, path, hidden=tuple(name for name in found.column_names if name not in shown))
 
 
-COMMANDS = (bars, status, refused, gaps, history, instruments)
+@click.command()
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
+@json_option
+@_format
+@_output
+@pass_cli
+def quality(cli: Cli, symbols: tuple[str, ...], as_json: bool, shape: str, path: Path | None) -> None:
+    """Flag what looks wrong in the series of daily bars; nothing is altered.
+
+    Splits that the prices deny or lack, moves that nothing explains, prices that repeat, volume out of scale.
+    """
+    with cli.workspace(may_create=False) as workspace, output.progress("screening") as progress:
+        found = reports.quality(
+            workspace, symbols, on_progress=lambda done, total: output.advance(progress, done, total)
+        )
+    if as_json:
+        output.write_json(reports.quality_as_json(found))
+    else:
+        _show(found, shape, path, hidden=("reason",))
+
+
+COMMANDS = (bars, status, refused, gaps, history, instruments, quality)
 
 
 def show_bars(table: pa.Table, title: str = "") -> None:

@@ -57,6 +57,16 @@ def test_splits_of_one_ex_date_take_effect_in_the_order_given():
         assert factors([1], [0], [10], given_splits)[0] == [expected]
 
 
+def test_many_splits_keep_their_order_within_an_ex_date():
+    """Forty splits on each of two dates, given in turns, are multiplied date by date in their given order."""
+    old = [1.0 + place / 7 for place in range(80)]
+    rows = [(1, 20 - place % 2, old[place], 3) for place in range(80)]
+    expected = 1.0
+    for place in [*range(1, 80, 2), *range(0, 80, 2)]:
+        expected = expected * (old[place] / 3)
+    assert factors([1], [0], [20], splits_of(rows))[0] == [expected]
+
+
 def test_negative_ordinals_and_extreme_bounds():
     """Sessions before ordinal 0 compare as numbers do, and the ends of int32 are no special case."""
     split = splits_of([(1, -5, 1, 2)])

@@ -6,22 +6,19 @@ in keys that are not needed, and in the name of a dividend's kind.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 
 from batch_layer.shared.clients.massive import columns
-from batch_layer.shared.clients.massive.answers import read_page
 from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.models.bars import Columns
+from batch_layer.shared.clients.massive.pages import Objects, column, read_pages
+from batch_layer.shared.models.bars import Int64s
 from batch_layer.shared.models.payloads import DividendRows, Parsed, SplitRows
 
-AnyRows = TypeVar("AnyRows", bound=Columns)
-
 _CURRENCY = "USD"
+_KINDS = ("distribution_type", "dividend_type")
 _AMOUNT_DECIMALS = 9
 
 
@@ -33,54 +30,84 @@ def read_splits(pages: Iterable[bytes]) -> Parsed:
     Raises:
         InputError: a page is none.
     """
-    parts, faults, sources = [], Faults(), []
-    for first, rows in _numbered(pages, faults):
-        own = Faults()
-        part = SplitRows(
-            line=np.arange(first + 1, first + 1 + len(rows), dtype=np.int64),
-            symbol=columns.texts(_of(rows, "ticker"), "symbol", own, required=True),
-            ex_date=columns.dates(_of(rows, "execution_date"), "ex_date", own, required=True),
-            split_from=columns.numbers(_of(rows, "split_from"), "split_from", own, required=True),
-            split_to=columns.numbers(_of(rows, "split_to"), "split_to", own, required=True),
-        )
-        _add(part, own, rows, parts, faults, sources, first)
-    return Parsed(rows=SplitRows.concat(parts), faults=faults, source=_table(sources))
+    return read_pages(pages, _splits)
 
 
 def read_dividends(pages: Iterable[bytes]) -> Parsed:
     """Read the cash dividends (DividendRows) of a list's pages.
 
     Dividends of different kinds (a regular and a special one) that an instrument pays on one ex-date
-    become one row with the sum, at the place of the first. An amount in another currency than US dollars is
-    a fault of its row: it cannot be set against the prices. ``line`` counts from 1 across the pages.
+    become one row with the sum, in the place of the first of them. An amount in another currency than US
+    dollars is a fault of its row: it cannot be set against the prices. ``line`` counts from 1 across the
+    pages.
 
     Raises:
         InputError: a page is none.
     """
-    parts, faults, sources, kinds = [], Faults(), [], []
-    for first, rows in _numbered(pages, faults):
-        own = Faults()
-        part = DividendRows(
-            line=np.arange(first + 1, first + 1 + len(rows), dtype=np.int64),
-            symbol=columns.texts(_of(rows, "ticker"), "symbol", own, required=True),
-            ex_date=columns.dates(_of(rows, "ex_dividend_date"), "ex_date", own, required=True),
-            cash_amount=columns.numbers(_of(rows, "cash_amount"), "cash_amount", own, required=True),
-        )
-        for row, currency in enumerate(_of(rows, "currency")):
-            if currency is not None and currency != _CURRENCY:
-                own.note(row, f"currency: {columns.shown(currency)} is not {_CURRENCY}")
-        kinds += [str(row.get("distribution_type") or row.get("dividend_type")) for row in rows]
-        _add(part, own, rows, parts, faults, sources, first)
-    return _summed(Parsed(rows=DividendRows.concat(parts), faults=faults, source=_table(sources)), kinds)
+    return _summed(read_pages(pages, _dividends))
 
 
-def _numbered(pages: Iterable[bytes], faults: Faults) -> Iterable[tuple[int, list[dict[str, Any]]]]:
-    """Yield each page's rows with the number of rows before them; there is at least one page."""
-    count = 0
-    for page in pages or (b'{"status":"OK","results":[]}',):
-        own = Faults()
-        rows = columns.objects(read_page(page)[0], own)
-        for row, what in own.items():
-            faults.note(row + count, what)
-        yield count, rows
-        count += len(rows)
+def _splits(rows: Objects, line: Int64s, faults: Faults) -> SplitRows:
+    return SplitRows(
+        line=line,
+        symbol=columns.texts(column(rows, "ticker"), "symbol", faults, required=True),
+        ex_date=columns.dates(column(rows, "execution_date"), "ex_date", faults, required=True),
+        split_from=columns.numbers(column(rows, "split_from"), "split_from", faults, required=True),
+        split_to=columns.numbers(column(rows, "split_to"), "split_to", faults, required=True),
+    )
+
+
+def _dividends(rows: Objects, line: Int64s, faults: Faults) -> DividendRows:
+    for row, currency in enumerate(column(rows, "currency")):
+        if currency is not None and currency != _CURRENCY:
+            faults.note(row, f"currency: {columns.shown(currency)} is not {_CURRENCY}")
+    return DividendRows(
+        line=line,
+        symbol=columns.texts(column(rows, "ticker"), "symbol", faults, required=True),
+        ex_date=columns.dates(column(rows, "ex_dividend_date"), "ex_date", faults, required=True),
+        cash_amount=columns.numbers(column(rows, "cash_amount"), "cash_amount", faults, required=True),
+    )
+
+
+def _summed(parsed: Parsed) -> Parsed:
+    """Make one row of the dividends of different kinds on one ex-date.
+
+    Rows of one kind are left as they are: the same amount is a copy, another one a contradiction, and it
+    is not for the parser to say which is right. So is a group in which a row could not be read.
+    """
+    rows = parsed.rows
+    assert isinstance(rows, DividendRows)  # noqa: S101  # for the type checker
+    kept = np.ones(len(rows), dtype=np.bool_)
+    amounts = rows.cash_amount.copy()
+    kinds = _kinds(parsed)
+    for group in _groups(rows):
+        pairs = {(kinds[row], amounts[row]) for row in group}
+        is_readable = not any(row in parsed.faults for row in group)
+        if is_readable and 1 < len(pairs) == len({kind for kind, _ in pairs}):
+            amounts[group[0]] = round(sum(amount for _, amount in pairs), _AMOUNT_DECIMALS)
+            kept[group[1:]] = False
+    if kept.all():
+        return parsed
+    place = np.cumsum(kept) - 1
+    return Parsed(
+        rows=replace(rows, cash_amount=amounts).take(kept),
+        faults={int(place[row]): what for row, what in parsed.faults.items()},
+        source=parsed.source.filter(kept),
+    )
+
+
+def _groups(rows: DividendRows) -> list[list[int]]:
+    """Return the positions of the rows that share symbol and ex-date with another, group by group."""
+    places: dict[tuple[str, int], list[int]] = {}
+    keys = zip(rows.symbol.tolist(), rows.ex_date.astype(np.int64).tolist(), strict=True)
+    for row, key in enumerate(keys):
+        places.setdefault(key, []).append(row)
+    return [group for group in places.values() if len(group) > 1]
+
+
+def _kinds(parsed: Parsed) -> list[str | None]:
+    for name in _KINDS:
+        if name in parsed.source.column_names:
+            kinds: list[str | None] = parsed.source[name].to_pylist()
+            return kinds
+    return [None] * len(parsed.rows)

@@ -73,9 +73,7 @@ def counts(values: Values, label: str, faults: Faults) -> Int64s:
     return np.array([_count(value, row, label, faults) for row, value in enumerate(values)], np.int64)
 
 
-def texts(
-    values: Values, label: str, faults: Faults, *, required: bool = False
-) -> npt.NDArray[np.object_]:
+def texts(values: Values, label: str, faults: Faults, *, required: bool = False) -> npt.NDArray[np.object_]:
     """Return text without white space around it, ``""`` where missing or unreadable."""
     types = set(map(type, values))
     if required and type(None) in types:

@@ -19,7 +19,7 @@ def join(texts: Iterable[bytes]) -> bytes:
     return b"".join(piece for text in texts for piece in (_SEPARATOR, text, _END))
 
 
-def divide(content: bytes, *, name: str) -> list[bytes]:
+def divide(content: bytes) -> list[bytes]:
     """Return the texts of a sequence, in order.
 
     Raises:
@@ -29,7 +29,7 @@ def divide(content: bytes, *, name: str) -> list[bytes]:
     if not content:
         return []
     if not content.startswith(_SEPARATOR):
-        raise InputError(f"{name}: is no JSON text sequence: it begins with {content[:20]!r}, not 0x1E")
+        raise InputError(f"no JSON text sequence: it begins with {content[:20]!r}, not 0x1E")
     if not content.endswith(_END):
-        raise InputError(f"{name}: the JSON text sequence is cut off: no line feed at its end")
+        raise InputError("a JSON text sequence that is cut off: no line feed at its end")
     return [text.removesuffix(_END) for text in content[1:].split(_SEPARATOR)]

@@ -1,0 +1,125 @@
+"""Ask Yahoo for one symbol's chart until it is there, refused, or not to be had."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batch_layer.shared.clients.yahoo.answer import Answer, RateLimited
+from batch_layer.shared.clients.yahoo.chart import EXCHANGE_ZONE, ForeignExchange, read_chart, refusal_in
+from batch_layer.shared.clients.yahoo.symbols import house_symbol, yahoo_symbol
+from batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
+
+if TYPE_CHECKING:
+    from batch_layer.shared.clients.yahoo.wire import Wire
+
+WAITS = (2.0, 10.0, 60.0)
+"""Seconds before the second, third and fourth request for a symbol; there is no fifth."""
+
+LONGEST_WAIT = 300.0
+"""A longer Retry-After than the wait that is due is obeyed, up to so many seconds."""
+
+MAX_BYTES = 200 << 20
+"""No chart comes near 200 MiB (60 years are some 2 MB)."""
+
+_REFUSED = frozenset({400, 401, 403, 404, 422})
+_SHOWN_LENGTH = 80
+
+
+class YahooClient:
+    """Asks for charts of daily bars with their splits and dividends.
+
+    Args:
+        base_url: asked instead of Yahoo's hosts; None for Yahoo itself.
+        cache_dir: where yfinance keeps its cookies.
+        sleep: waits for seconds.
+    """
+
+    def __init__(self, base_url: str | None, cache_dir: Path, sleep: Callable[[float], None]) -> None:
+        self._base_url, self._cache_dir, self._sleep = base_url, cache_dir, sleep
+        self._opened: Wire | None = None
+
+    def chart(self, symbol: str, first: dt.date, last: dt.date) -> bytes:
+        """Return the body of the chart of a symbol, dates inclusive; it holds a row at least.
+
+        Raises:
+            VendorRefused: Yahoo does not know the symbol, has no row of it since ``first``, or will not say.
+            VendorUnavailable: four requests have failed. Each message begins with the symbol.
+        """
+        for wait in (*WAITS, None):
+            try:
+                return self._ask(symbol, first, last)
+            except VendorUnavailable as error:
+                if wait is None:
+                    tries = len(WAITS) + 1
+                    raise VendorUnavailable(f"{symbol}: {error}; asked {tries} times") from error
+                asked = error.retry_after if isinstance(error, RateLimited) else 0.0
+                self._sleep(max(wait, min(asked, LONGEST_WAIT)))
+        raise AssertionError  # the last wait is None, and raises
+
+    def _ask(self, symbol: str, first: dt.date, last: dt.date) -> bytes:
+        params: dict[str, str | int] = {
+            "period1": _midnight(first),
+            "period2": _midnight(last + dt.timedelta(1)),  # exclusive
+            "interval": "1d",
+            "includePrePost": "false",
+            "events": "div,splits",
+        }
+        spelt = yahoo_symbol(symbol)
+        answer = self._wire.chart(spelt, params)
+        _check_status(symbol, spelt, first, answer)
+        try:
+            chart = read_chart(answer.content, name="Yahoo's answer")
+        except ForeignExchange as error:
+            raise VendorRefused(f"{symbol}: {error}") from error
+        except InputError as error:
+            raise VendorUnavailable(str(error)) from error
+        if chart.symbol != house_symbol(spelt):
+            raise VendorUnavailable(f"Yahoo answered for {chart.symbol}")
+        if not chart.stamps:
+            raise _without_rows(symbol, first)
+        return answer.content
+
+    @property
+    def _wire(self) -> Wire:
+        if self._opened is None:
+            from batch_layer.shared.clients.yahoo.wire import Wire  # noqa: PLC0415  # imports yfinance
+
+            self._opened = Wire(self._base_url, self._cache_dir)
+        return self._opened
+
+
+def _check_status(symbol: str, spelt: str, first: dt.date, answer: Answer) -> None:
+    """Raise what an answer other than a chart means."""
+    if len(answer.content) > MAX_BYTES:
+        raise VendorRefused(
+            f"{symbol}: Yahoo's answer has {len(answer.content):,} bytes, more than the {MAX_BYTES:,} taken"
+        )
+    refusal = refusal_in(answer.content)
+    if refusal is not None and answer.status in _REFUSED | {200}:
+        if refusal.description.startswith("Data doesn't exist"):
+            raise _without_rows(symbol, first)
+        if refusal.code == "Not Found":
+            raise VendorRefused(
+                f"{symbol}: Yahoo has no symbol {spelt} ({refusal.description}); check its spelling, or "
+                "leave it out if it is delisted"
+            )
+        raise VendorRefused(
+            f"{symbol}: Yahoo refuses ({answer.status} {refusal.code}: {refusal.description})"
+        )
+    if answer.status != 200:  # noqa: PLR2004
+        text = answer.content[:_SHOWN_LENGTH].decode("utf-8", "replace")
+        raise VendorUnavailable(f"Yahoo answered {answer.status}: {text!r}")
+
+
+def _without_rows(symbol: str, first: dt.date) -> VendorRefused:
+    return VendorRefused(
+        f"{symbol}: Yahoo knows the symbol but has no bar of it since {first}; leave it out if it is delisted"
+    )
+
+
+def _midnight(date: dt.date) -> int:
+    """Return the seconds since the epoch at which a date begins at the exchange."""
+    return int(dt.datetime.combine(date, dt.time(), EXCHANGE_ZONE).timestamp())

@@ -1,0 +1,205 @@
+"""Read a chart answer of Yahoo into rows as traded; pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from batch_layer.shared.clients.yahoo.basis import Ratios, rounding, shares_since, shortest_decimals
+from batch_layer.shared.clients.yahoo.chart import EXCHANGE_ZONE, QUOTES, Chart, date_at, read_chart
+from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Floats, Int64s
+from batch_layer.shared.models.payloads import BarRows, DividendRows, Parsed, Payload, SplitRows
+
+FINAL_AFTER = dt.timedelta(hours=1)
+"""So long after the close a session's bar is final even if no trade at the close is told (Yahoo's quotes come
+15 minutes late, and a rarely traded share has no trade at the close at all)."""
+
+_SHOWN_LENGTH = 40
+
+
+def parse(payload: Payload) -> Parsed:
+    """Return the daily bars, splits or dividends of a chart answer, each as traded on its date.
+
+    Daily bars are those from ``payload.first_session`` through ``last_session`` (inclusive, None for open):
+    the answer holds more, since every split through the instant of the answer is needed. Sessions are the
+    exchange's dates. Prices and dividends are brought back to as traded by ``basis.py``, volumes to whole
+    shares. ``line`` counts the rows of the answer from 1.
+
+    A value that is null is a fault of its row, and a row of nulls has all of them: it is no bar, and it is
+    reported. So is the bar of a session that was not over when the answer was given.
+
+    Raises:
+        InputError: the bytes are no chart answer, or hold a split that cannot be read, so that no price of
+            before can be either.
+    """
+    chart = read_chart(payload.content, name=payload.name)
+    if payload.dataset == "splits":
+        return _splits(chart)
+    if payload.dataset not in ("daily_bars", "dividends"):
+        raise InputError(f"{payload.name}: a chart answer holds no {payload.dataset}")
+    ratios = _ratios(chart, payload)
+    return _dividends(chart, ratios) if payload.dataset == "dividends" else _bars(chart, ratios, payload)
+
+
+def _bars(chart: Chart, ratios: Ratios, payload: Payload) -> Parsed:
+    wanted = np.ones(len(chart.stamps), dtype=bool)
+    if payload.first_session:
+        wanted &= chart.sessions >= np.datetime64(payload.first_session)
+    if payload.last_session:
+        wanted &= chart.sessions <= np.datetime64(payload.last_session)
+    place = np.flatnonzero(wanted)
+    given = {name: [chart.quotes[name][row] for row in place.tolist()] for name in QUOTES}
+    faults = _Faults()
+    told = {name: _numbers(values, name, faults) for name, values in given.items()}
+    session = chart.sessions[place]
+    shares = shares_since(session, ratios)
+    # The largest price's rounding for all four, so that none comes to lie above the high or below the low.
+    within = rounding(np.fmax.reduce([told[name] for name in QUOTES[:4]]), shares)
+    prices = {name: shortest_decimals(told[name] * shares, within) for name in QUOTES[:4]}
+    _note_unfinished(chart, session, payload.fetched_at, faults)
+    rows = BarRows(
+        line=place.astype(np.int64) + 1,
+        symbol=_repeated(chart.symbol, len(place)),
+        session=session,
+        **prices,
+        volume=np.round(told["volume"] / shares),
+        vwap=np.full(len(place), np.nan),
+        trades=np.full(len(place), UNKNOWN_TRADES, dtype=np.int64),
+    )
+    stamps = [chart.stamps[row] for row in place.tolist()]
+    return Parsed(rows, faults.by_row, _source(chart.symbol, {"timestamp": stamps, **given}))
+
+
+def _note_unfinished(
+    chart: Chart, session: npt.NDArray[np.datetime64], fetched_at: dt.datetime, faults: _Faults
+) -> None:
+    """Fault the bar of the newest session where nothing shows that the session was over."""
+    ends, quoted = chart.session_ends, chart.quoted_at
+    if ends is None or (quoted is not None and quoted >= ends) or fetched_at >= ends + FINAL_AFTER:
+        return
+    last = "at an untold instant" if quoted is None else f"at {_clock(quoted)}"
+    for row in np.flatnonzero(session >= np.datetime64(ends.astimezone(EXCHANGE_ZONE).date())).tolist():
+        faults.add(row, f"session: not final: priced {last}, before its end at {_clock(ends)} in New York")
+
+
+def _clock(instant: dt.datetime) -> str:
+    return f"{instant.astimezone(EXCHANGE_ZONE):%H:%M}"
+
+
+def _splits(chart: Chart) -> Parsed:
+    faults = _Faults()
+    rows = SplitRows(
+        line=_lines(chart.splits),
+        symbol=_repeated(chart.symbol, len(chart.splits)),
+        ex_date=_dates(chart.splits),
+        split_from=_numbers(_members(chart.splits, "denominator"), "denominator", faults),
+        split_to=_numbers(_members(chart.splits, "numerator"), "numerator", faults),
+    )
+    return Parsed(rows, faults.by_row, _event_source(chart.symbol, chart.splits, "numerator", "denominator"))
+
+
+def _dividends(chart: Chart, ratios: Ratios) -> Parsed:
+    faults = _Faults()
+    ex_date = _dates(chart.dividends)
+    told = _numbers(_members(chart.dividends, "amount"), "amount", faults)
+    shares = shares_since(ex_date, ratios)
+    rows = DividendRows(
+        line=_lines(chart.dividends),
+        symbol=_repeated(chart.symbol, len(chart.dividends)),
+        ex_date=ex_date,
+        cash_amount=shortest_decimals(told * shares, rounding(told, shares)),
+    )
+    return Parsed(rows, faults.by_row, _event_source(chart.symbol, chart.dividends, "amount"))
+
+
+def _ratios(chart: Chart, payload: Payload) -> dict[np.datetime64, float]:
+    """Return the splits that are in the answer's prices; one told twice on a date counts once."""
+    today = payload.fetched_at.astimezone(EXCHANGE_ZONE).date()
+    ratios: dict[np.datetime64, float] = {}
+    for split in chart.splits:
+        ex_date = date_at(split["date"])
+        if ex_date > today:
+            continue
+        new, old = _number(split.get("numerator")), _number(split.get("denominator"))
+        if new is None or old is None or not (0 < new < math.inf and 0 < old < math.inf):
+            raise InputError(
+                f"{payload.name}: the split of {ex_date} cannot be read ({split}), and without it no price "
+                "before it can be brought back to as traded"
+            )
+        if ratios.setdefault(np.datetime64(ex_date), new / old) != new / old:
+            raise InputError(
+                f"{payload.name}: two splits of {ex_date} disagree, so that no price before it can be "
+                "brought back to as traded"
+            )
+    return ratios
+
+
+class _Faults:
+    """Collects what is wrong with rows."""
+
+    def __init__(self) -> None:
+        self.by_row: dict[int, str] = {}
+
+    def add(self, row: int, what: str) -> None:
+        self.by_row[row] = f"{self.by_row[row]}; {what}" if row in self.by_row else what
+
+
+def _numbers(values: Sequence[Any], name: str, faults: _Faults) -> Floats:
+    """Return JSON values as float64, NaN where null or no number, which is a fault."""
+    read = np.full(len(values), np.nan)
+    for row, value in enumerate(values):
+        number = _number(value)
+        if number is not None:
+            read[row] = number
+        elif value is None:
+            faults.add(row, f"{name}: missing")
+        else:
+            faults.add(row, f"{name}: {str(value)[:_SHOWN_LENGTH]!r} is not a number")
+    return read
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _dates(events: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.datetime64]:
+    return np.array([date_at(event["date"]) for event in events], dtype="datetime64[D]")
+
+
+def _members(events: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
+    return [event.get(name) for event in events]
+
+
+def _lines(events: Sequence[Any]) -> Int64s:
+    return np.arange(1, len(events) + 1, dtype=np.int64)
+
+
+def _repeated(symbol: str, count: int) -> npt.NDArray[np.object_]:
+    return np.full(count, symbol, dtype=object)
+
+
+def _event_source(symbol: str, events: Sequence[Mapping[str, Any]], *names: str) -> pa.Table:
+    return _source(symbol, {name: _members(events, name) for name in ("date", *names)})
+
+
+def _source(symbol: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """Return values as they came, as text, under their names at Yahoo."""
+    count = len(next(iter(columns.values())))
+    texts = {name: [None if one is None else str(one) for one in values] for name, values in columns.items()}
+    return pa.table({"symbol": [symbol] * count, **texts}, schema=_text_schema("symbol", *columns))
+
+
+def _text_schema(*names: str) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])

@@ -1,0 +1,89 @@
+"""Flags of whole series, on series made by hand."""
+
+import numpy as np
+import pytest
+
+from batch_layer.fetching.quality.series import FLAGS, STALE_SESSIONS, flagged
+from batch_layer.shared.models.bars import DailyBars
+from batch_layer.shared.models.corporate_actions import Splits
+
+# A quiet series: closes swing by 1 % around 100, volumes by 10 % around 1,000.
+QUIET = [100.0 + (place % 3 - 1) for place in range(40)]
+USUAL = [1000.0 + 100 * (place % 3 - 1) for place in range(40)]
+
+
+def series(closes, volumes=None, instrument_id=1):
+    close = np.array(closes, dtype=float)
+    count = len(close)
+    return DailyBars(
+        np.full(count, instrument_id, dtype=np.int32),
+        np.arange(count, dtype=np.int32),
+        close,
+        close + 0.5,
+        close - 0.5,
+        close,
+        np.array(USUAL[:count] if volumes is None else volumes, dtype=float),
+        np.full(count, np.nan),
+        np.full(count, -1),
+    )
+
+
+def splits(*events):
+    columns = list(zip(*events, strict=True)) or [(), (), (), ()]
+    kinds = (np.int32, np.int32, float, float)
+    return Splits(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+def found(daily, known=()):
+    flags = flagged(daily, splits(*known))
+    return list(zip(flags.instrument_id.tolist(), flags.ordinal.tolist(), flags.flag.tolist(), strict=True))
+
+
+def test_a_quiet_series_has_no_flag():
+    assert found(series(QUIET)) == []
+
+
+def test_a_split_that_the_prices_follow_has_no_flag():
+    closes = QUIET[:30] + [price / 2 for price in QUIET[30:]]
+    volumes = USUAL[:30] + [volume * 2 for volume in USUAL[30:]]
+    assert found(series(closes, volumes), [(1, 30, 1, 2)]) == []
+
+
+def test_a_split_that_the_prices_deny_is_flagged_on_its_ex_date():
+    assert found(series(QUIET), [(1, 30, 1, 2)]) == [(1, 30, "split_denied")]
+
+
+def test_a_halved_price_with_usual_turnover_lacks_a_split():
+    closes = QUIET[:30] + [price / 2 for price in QUIET[30:]]
+    volumes = USUAL[:30] + [volume * 2 for volume in USUAL[30:]]
+    assert found(series(closes, volumes)) == [(1, 30, "split_missing")]
+
+
+def test_a_halved_price_in_a_rush_of_trading_is_news():
+    closes = QUIET[:30] + [price / 2 for price in QUIET[30:]]
+    volumes = [*USUAL[:30], 20000.0, *USUAL[31:]]
+    assert found(series(closes, volumes)) == [(1, 30, "outlier_move")]
+
+
+@pytest.mark.parametrize("scale", [100.0, 0.01])
+def test_volume_in_another_unit_is_flagged(scale):
+    volumes = USUAL[:30] + [volume * scale for volume in USUAL[30:31]] + USUAL[31:]
+    assert found(series(QUIET, volumes)) == [(1, 30, "volume_scale")]
+
+
+def test_a_price_carried_forward_is_flagged_once_when_it_has_stood_long_enough():
+    closes = QUIET[:20] + [QUIET[19]] * 15 + QUIET[35:]
+    assert found(series(closes)) == [(1, 19 + STALE_SESSIONS - 1, "stale_price")]
+
+
+def test_the_first_bar_of_an_instrument_is_not_compared_with_the_last_of_another():
+    both = DailyBars.concat([series(QUIET), series([price / 50 for price in QUIET], instrument_id=2)])
+    assert found(both) == []
+
+
+def test_every_flag_has_a_severity_and_says_what_to_do():
+    assert all(severity in {"error", "warning"} and text for severity, text in FLAGS.values())
+
+
+def test_nothing_in_nothing_out():
+    assert found(series([])) == []

@@ -1,0 +1,63 @@
+"""Dividends as ratios of prices, worked by hand."""
+
+import datetime as dt
+
+import numpy as np
+
+from batch_layer.processing.total_return import dividend_ratios
+from batch_layer.shared.models.bars import DailyBars
+from batch_layer.shared.models.corporate_actions import DividendEvents
+from batch_layer.shared.models.sessions import calendar_of
+from batch_layer.shared.utils.calendar import exchange_sessions
+
+SESSIONS = calendar_of(*exchange_sessions(1962, 1962))
+
+
+def daily(*rows):
+    """Bars from (instrument, ordinal, close)."""
+    ids, ordinals, closes = zip(*rows, strict=True)
+    close = np.array(closes, dtype=float)
+    blank = np.full(len(rows), np.nan)
+    return DailyBars(
+        np.array(ids, dtype=np.int32), np.array(ordinals, dtype=np.int32),
+        close, close, close, close, blank, blank, np.full(len(rows), -1),
+    )  # fmt: skip
+
+
+def ratios(bars, *dividends):
+    ids, dates, amounts = zip(*dividends, strict=True)
+    events = DividendEvents(
+        np.array(ids, dtype=np.int32), np.array(dates, dtype="datetime64[D]"), np.array(amounts, dtype=float)
+    )
+    found = dividend_ratios(events, bars, SESSIONS)
+    return list(
+        zip(
+            found.instrument_id.tolist(),
+            found.ex_ordinal.tolist(),
+            found.split_from.tolist(),
+            found.split_to.tolist(),
+            strict=True,
+        )
+    )
+
+
+BARS = daily((1, 0, 100.0), (1, 1, 98.0), (1, 3, 99.0), (2, 0, 50.0))
+
+
+def test_a_dividend_is_reinvested_at_the_close_of_its_ex_date():
+    """1962-01-03 has the ordinal 1; prices before it are multiplied by 98 / (98 + 2)."""
+    assert ratios(BARS, (1, dt.date(1962, 1, 3), 2.0)) == [(1, 1, 98.0, 100.0)]
+
+
+def test_without_a_bar_on_the_ex_date_the_next_one_counts():
+    """1962-01-04 has the ordinal 2, on which the instrument has no bar."""
+    assert ratios(BARS, (1, dt.date(1962, 1, 4), 1.0)) == [(1, 3, 99.0, 100.0)]
+
+
+def test_an_ex_date_that_is_no_session_belongs_to_the_next():
+    """1962-01-06 is a Saturday; the Monday has the ordinal 4, after the last bar."""
+    assert ratios(BARS, (1, dt.date(1962, 1, 6), 1.0)) == []
+
+
+def test_a_dividend_before_the_first_bar_or_after_the_last_counts_for_nothing():
+    assert ratios(BARS, (1, dt.date(1962, 1, 2), 1.0), (2, dt.date(1962, 1, 3), 1.0)) == []
