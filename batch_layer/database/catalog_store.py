@@ -124,6 +124,16 @@ def loads_of_bars(connection: Connection) -> list[tuple[int, str, int]]:
     return [(int(str(load_id)), str(key), int(str(stored))) for load_id, key, stored in rows]
 
 
+def archive_keys_of(connection: Connection, provider: str) -> list[str]:
+    """Return where the archive has what a provider answered for daily bars, in the order of the loads."""
+    rows = connection.execute(
+        "SELECT archive_key FROM loads JOIN providers USING (provider_id) "
+        "WHERE provider = %s AND dataset = 'daily_bars' ORDER BY load_id",
+        (provider,),
+    )
+    return [str(row[0]) for row in rows]
+
+
 def start_run(connection: Connection, command: str) -> int:
     """Record that a run began; return its id."""
     row = connection.execute("INSERT INTO runs (command) VALUES (%s) RETURNING run_id", (command,)).fetchone()

@@ -114,6 +114,15 @@ def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s
     return np.array(sorted(int(str(row[0])) for row in rows), dtype=np.int32)
 
 
+def symbols_of(connection: Connection, instrument_id: Int32s) -> list[str]:
+    """Return every symbol that the instruments carry or carried, ascending."""
+    rows = connection.execute(
+        "SELECT DISTINCT symbol FROM symbols WHERE instrument_id = ANY(%s) ORDER BY 1",
+        (instrument_id.tolist(),),
+    )
+    return [str(row[0]) for row in rows]
+
+
 def known_symbols(connection: Connection) -> list[str]:
     """Return every symbol that an instrument carries or carried, ascending."""
     return [str(row[0]) for row in connection.execute("SELECT DISTINCT symbol FROM symbols ORDER BY 1")]

@@ -23,7 +23,6 @@ from batch_layer.shared.models.spans import Spans
 
 def store_bars(storing: Storing, rows: BarRows) -> LoadSummary:
     """Store daily bars; see `Loader.load`."""
-    twins = _case_twins(storing, rows)
     wanted, made = _identified(storing, rows)
     claimed = _claimed(storing, wanted.ordinal)
     held = load_store.read_ledger(storing.connection, storing.provider_id)
@@ -32,7 +31,9 @@ def store_bars(storing: Storing, rows: BarRows) -> LoadSummary:
     if storing.payload.is_whole:
         complete = complete_sessions(claimed, passed, held)
     done = _reconcile(storing, rows, wanted, claimed[complete])
-    summary = replace(storing.counted(done, twins), partial=_dates(storing, claimed[~complete]))
+    summary = replace(
+        storing.counted(done, _case_twins(storing, made)), partial=_dates(storing, claimed[~complete])
+    )
     if storing.is_news(summary):
         load_id = storing.record(summary)
         DAILY_BARS.supersede(storing.connection, done.old, done.old_load_id, done.new, load_id)
@@ -40,10 +41,8 @@ def store_bars(storing: Storing, rows: BarRows) -> LoadSummary:
         entries = _entries(storing, claimed, complete, passed, done)
         entered = keep_complete(entries, held)
         load_store.write_ledger(storing.connection, storing.provider_id, load_id, entered)
-        added = instruments_store.add_supplied(
-            storing.connection, storing.provider_id, wanted.instrument_id, load_id
-        )
-        _record_changes(storing, np.setdiff1d(added, made), done, sessions_affected(entered, held))
+        another = _newly_supplied(storing, wanted, made, held, load_id)
+        _record_changes(storing, done, sessions_affected(entered, held), another)
     return summary
 
 
@@ -119,11 +118,8 @@ def _entries(
     )
 
 
-def _record_changes(storing: Storing, added: Int32s, done: Reconciled[DailyBars], affected: Int32s) -> None:
-    """Record what the resampler has to look at: whole sessions first, single bars where those do not reach.
-
-    ``added`` are instruments that existed before and that the provider supplies for the first time.
-    """
+def _record_changes(storing: Storing, done: Reconciled[DailyBars], affected: Int32s, another: Spans) -> None:
+    """Record what the resampler has to look at: whole sessions, and single bars where those do not reach."""
     if len(affected):
         changes_store.record_sessions(
             storing.connection, storing.provider_id, changes_store.spans_of_ordinals(affected)
@@ -131,19 +127,43 @@ def _record_changes(storing: Storing, added: Int32s, done: Reconciled[DailyBars]
     ids = np.concatenate([done.insert.instrument_id, done.old.instrument_id])
     ordinals = np.concatenate([done.insert.ordinal, done.old.ordinal])
     single = ~np.isin(ordinals, affected)
-    # A provider new to an instrument may complete any of its windows.
-    another = Spans.within(added, storing.sessions.first_ordinal, storing.sessions.last_ordinal)
     spans = Spans.concat([Spans.of_points(ids[single], ordinals[single]), another]).merged()
     changes_store.record_instruments(storing.connection, spans)
 
 
-def _case_twins(storing: Storing, rows: BarRows) -> tuple[str, ...]:
+def _newly_supplied(
+    storing: Storing, wanted: DailyBars, made: Int32s, held: LedgerRows, load_id: int
+) -> Spans:
+    """Note whom the provider supplies; return where that alone may change bars of instruments of others.
+
+    What the provider had loaded before completes sessions for them now, and may reach further than what was
+    loaded for them.
+    """
+    coverage = load_store.read_coverage(storing.connection, np.unique(wanted.instrument_id))
+    added = instruments_store.add_supplied(
+        storing.connection, storing.provider_id, wanted.instrument_id, load_id
+    )
+    others = np.setdiff1d(added, made)
+    if not len(others):
+        return Spans(others, others, others)
+    reached = coverage.last_loaded(others)
+    runs = changes_store.spans_of_ordinals(held.ordinal)
+    spans = [Spans.within(others, first, last) for first, last in zip(runs.first, runs.last, strict=True)]
+    last = np.max(np.concatenate([held.ordinal, wanted.ordinal]))
+    short = reached < last
+    beyond = np.full(int(short.sum()), last, dtype=np.int32)
+    return Spans.concat([Spans(others[short], reached[short] + np.int32(1), beyond), *spans])
+
+
+def _case_twins(storing: Storing, made: Int32s) -> tuple[str, ...]:
+    if not len(made):
+        return ()
     known = instruments_store.known_symbols(storing.connection)
-    twins = quality.case_twins(set(rows.symbol[storing.verdict.passed].tolist()).difference(known), known)
+    new = instruments_store.symbols_of(storing.connection, made)
     return tuple(
         f"{symbol} differs by case only from {', '.join(others)}; tickers are case-sensitive, so each is an "
         "instrument of its own"
-        for symbol, others in twins.items()
+        for symbol, others in quality.case_twins(new, known).items()
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from batch_layer.database import catalog_store
 from batch_layer.processing.reading import Adjust, Anchor, Question, read
+from batch_layer.shared.errors import UsageError
 from condvest import reports
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
@@ -209,7 +210,28 @@ def quality(cli: Cli, symbols: tuple[str, ...], as_json: bool, shape: str, path:
         _show(found, shape, path, hidden=("reason",))
 
 
-COMMANDS = (bars, status, refused, gaps, history, instruments, quality)
+@click.command()
+@click.option("--providers", required=True, metavar="A,B", help="The two to compare.")
+@click.option(
+    "--tolerance", type=float, default=1e-6, show_default=True, help="Relative; more is a difference."
+)
+@_format
+@_output
+@pass_cli
+def compare(cli: Cli, providers: str, tolerance: float, shape: str, path: Path | None) -> None:
+    """Set two providers side by side: every value in which their daily bars differ.
+
+    What they answered counts, from the archive, whichever of them the stored bars are from.
+    """
+    left, _, right = providers.partition(",")
+    if not left or not right or left == right or "," in right:
+        raise UsageError(f"--providers {providers!r}: name two, as in sample,file")
+    with cli.workspace(may_create=False) as workspace:
+        found = reports.comparison(workspace, left, right, tolerance)
+    _show(found, shape, path)
+
+
+COMMANDS = (bars, status, refused, gaps, history, instruments, quality, compare)
 
 
 def show_bars(table: pa.Table, title: str = "") -> None:
