@@ -13,11 +13,12 @@ from typing import Any
 from batch_layer.database import catalog_store
 from batch_layer.fetching import audit
 from batch_layer.fetching.audit import Finding
+from batch_layer.fetching.ingest import Fetched, Ingest, OnLoad
 from batch_layer.fetching.load import Loader
 from batch_layer.processing.audit import check_bars
 from batch_layer.processing.resample import ResampleSummary, resample
 from batch_layer.shared.clients.files import read_payload
-from batch_layer.shared.errors import BatchLayerError, InputError
+from batch_layer.shared.errors import BatchLayerError, InputError, VendorRefused, VendorUnavailable
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import Dataset, Unavailable
 from condvest.workspace import Workspace
@@ -34,7 +35,7 @@ class Report:
     Attributes:
         loads: what each load did, in order.
         resampled: what resampling did; None if the job does not resample.
-        failed: files that could not be loaded, with the reason.
+        failed: files, or a provider, that could not be loaded in full, with the reason.
         unavailable: sessions that the provider does not have yet.
     """
 
@@ -78,36 +79,62 @@ class Report:
 
 
 def run(
-    workspace: Workspace, provider: str, *, on_wait: Callable[[], None], on_progress: Progress | None = None
+    workspace: Workspace,
+    provider: str,
+    symbols: Sequence[str] = (),
+    *,
+    on_wait: Callable[[], None],
+    on_load: OnLoad | None = None,
+    on_progress: Progress | None = None,
 ) -> Report:
     """Do the nightly job: extend the calendar, fetch what is missing, load, resample.
 
-    Two at once do the work once: the second waits for the first and finds nothing left.
+    Two at once do the work once: the second waits for the first and finds nothing left. A symbol that the
+    provider is asked about for the first time gets its whole history.
     """
     with workspace.database.locked("condvest run") as at_once:
         if not at_once:
             on_wait()
         with recorded(workspace, f"run --provider {provider}") as report:
-            fetched = workspace.ingest(provider).nightly(ask_again=workspace.settings.ask_again)
-            report.loads, report.unavailable = fetched.loads, fetched.unavailable
+            known = set(workspace.supplied_symbols(provider))
+            new = [symbol for symbol in symbols if symbol not in known]
+            old = [symbol for symbol in symbols if symbol in known]
+            fetched = Fetched(report.loads, report.unavailable)
+            with _vendor_failures(report, provider):
+                if new:
+                    with workspace.ingest(provider, new) as ingest:
+                        ingest.backfill(ingest.covered(), fetched, on_load=on_load)
+                if old or not new:
+                    with workspace.ingest(provider, old) as ingest:
+                        ingest.nightly(fetched, ask_again=workspace.settings.ask_again, on_load=on_load)
             report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
     return report
 
 
 def backfill(
     workspace: Workspace,
-    provider: str,
+    ingest: Ingest,
     sessions: Sequence[dt.date],
     *,
-    on_load: Callable[[LoadSummary], None],
+    on_load: OnLoad | None = None,
     on_progress: Progress | None = None,
 ) -> Report:
     """Fetch and load the sessions in the order given, then resample."""
+    provider = ingest.provider.name
     with recorded(workspace, f"backfill --provider {provider}") as report:
-        fetched = workspace.ingest(provider).backfill(sessions, on_load=on_load)
-        report.loads, report.unavailable = fetched.loads, fetched.unavailable
+        with _vendor_failures(report, provider):
+            ingest.backfill(sessions, Fetched(report.loads, report.unavailable), on_load=on_load)
         report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
     return report
+
+
+@contextmanager
+def _vendor_failures(report: Report, provider: str) -> Iterator[None]:
+    """Note a failure of the vendor as the job's, so that what came before it is resampled."""
+    try:
+        yield
+    except (VendorRefused, VendorUnavailable) as error:
+        report.failed[provider] = str(error)
 
 
 def import_files(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
+from batch_layer.database import catalog_store, instruments_store
 from batch_layer.database.connection import Database
 from batch_layer.database.embedded import EmbeddedServer
 from batch_layer.database.migrate import check_schema, is_empty, migrate
@@ -15,17 +16,17 @@ from batch_layer.database.sessions_store import extend_sessions, read_sessions
 from batch_layer.fetching.ingest import Ingest
 from batch_layer.fetching.load import Loader
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
+from batch_layer.shared.clients.massive import MassiveProvider
 from batch_layer.shared.clients.parsing import parse
 from batch_layer.shared.clients.sample import SampleProvider
+from batch_layer.shared.clients.yahoo import YahooProvider
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.payloads import Provider
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import Settings
 
-PROVIDERS: dict[str, Callable[[], Provider]] = {"sample": SampleProvider}
-"""The providers that can be asked, by name."""
-
-DEFAULT_PROVIDER = "sample"
+PROVIDERS = ("massive", "sample", "yahoo")
+"""The providers that can be asked."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,44 @@ class Workspace:
         """Return what loads payloads into this workspace; a rehearsal stores nothing."""
         return Loader(self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal)
 
-    def ingest(self, provider: str) -> Ingest:
-        """Return the nightly fetch from a provider, the calendar extended.
+    @contextmanager
+    def ingest(self, provider: str, symbols: Sequence[str] = ()) -> Iterator[Ingest]:
+        """Open a provider and give what fetches from it, the calendar extended.
+
+        Args:
+            provider: one of PROVIDERS.
+            symbols: for Yahoo, whom to ask about; those it was asked about before if none are given.
 
         Raises:
-            UsageError: there is no such provider to ask.
+            UsageError: there is no such provider to ask, or nothing to ask it about.
+            SettingsError: it needs a key, and there is none.
         """
-        if provider not in PROVIDERS:
-            raise UsageError(f"no provider {provider!r} to ask; there are: {', '.join(PROVIDERS)}")
-        return Ingest(PROVIDERS[provider](), self.loader(self.extended_sessions()))
+        with ExitStack() as stack:
+            loader = self.loader(self.extended_sessions())
+            yield Ingest(self._provider(provider, symbols, stack), loader)
+
+    def supplied_symbols(self, provider: str) -> list[str]:
+        """Return the symbols whose bars a provider has supplied."""
+        with self.database.transaction() as connection:
+            provider_id = instruments_store.provider_id_of(connection, provider)
+            ids = instruments_store.supplied_by(connection, provider_id)
+            names = catalog_store.symbols_by_instrument(connection)
+        return sorted(names[one] for one in ids.tolist())
+
+    def _provider(self, provider: str, symbols: Sequence[str], stack: ExitStack) -> Provider:
+        if provider == "yahoo":
+            asked = symbols or self.supplied_symbols("yahoo")
+            if not asked:
+                raise UsageError("Yahoo is asked by symbol: give --symbols AAPL,MSFT or --symbols-file FILE")
+            cache = self.settings.home / "yahoo"
+            return YahooProvider(asked, base_url=self.settings.yahoo_base_url, cache_dir=cache)
+        if symbols:
+            raise UsageError(f"{provider} gives whole sessions: symbols are for yahoo alone")
+        if provider == "massive":
+            return stack.enter_context(MassiveProvider.from_settings(self.settings))
+        if provider == "sample":
+            return SampleProvider()
+        raise UsageError(f"no provider {provider!r} to ask; there are: {', '.join(PROVIDERS)}")
 
 
 @contextmanager

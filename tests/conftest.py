@@ -78,9 +78,8 @@ def any_server(request, kind):
 @pytest.fixture
 def url(server):
     """URL of a database of today's schema, with the calendar and nothing else in it."""
-    made = server.database()
-    yield made
-    server.drop(made)
+    with server.lent() as made:
+        yield made
 
 
 @pytest.fixture
@@ -93,9 +92,8 @@ def database(url):
 @pytest.fixture
 def any_url(any_server):
     """As ``url``, on each kind of server."""
-    made = any_server.database()
-    yield made
-    any_server.drop(made)
+    with any_server.lent() as made:
+        yield made
 
 
 @pytest.fixture
@@ -125,6 +123,18 @@ def any_world(any_url, any_database, tmp_path, sessions):
     one = World(Workspace(Settings(home=tmp_path, database_url=any_url), any_database, NOW), sessions)
     yield one
     one.close()
+
+
+@pytest.fixture(scope="session")
+def sample(server, sessions, tmp_path_factory):
+    """The sample, fetched, loaded and resampled; to be read only."""
+    home = tmp_path_factory.mktemp("sample")
+    with server.lent() as url, Database(url) as database:
+        one = World(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
+        one.workspace.ingest("sample").nightly(ask_again=0)
+        one.resample()
+        yield one
+        one.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import LiteralString
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,12 +28,18 @@ def rank_of(provider: str) -> int:
 
 def provider_id_of(connection: Connection, provider: str) -> int:
     """Return the id of a provider, made if new."""
-    connection.execute(
-        "INSERT INTO providers (provider, rank) SELECT %s, %s "
-        "WHERE NOT EXISTS (SELECT FROM providers WHERE provider = %s) ON CONFLICT DO NOTHING",
-        (provider, rank_of(provider), provider),
-    )
-    row = connection.execute("SELECT provider_id FROM providers WHERE provider = %s", (provider,)).fetchone()
+    query: LiteralString = "SELECT provider_id FROM providers WHERE provider = %s"
+    row = connection.execute(query, (provider,)).fetchone()
+    if row is None:
+        # The lowest id that is free, not a sequence's next: what is rolled back must use up none of the few.
+        connection.execute("LOCK TABLE providers IN SHARE ROW EXCLUSIVE MODE")
+        connection.execute(
+            "INSERT INTO providers (provider_id, provider, rank) OVERRIDING SYSTEM VALUE "
+            "SELECT coalesce(max(provider_id) + 1, 0), %(provider)s, %(rank)s FROM providers "
+            "HAVING bool_or(provider = %(provider)s) IS NOT TRUE",
+            {"provider": provider, "rank": rank_of(provider)},
+        )
+        row = connection.execute(query, (provider,)).fetchone()
     return int(str(row[0])) if row else -1
 
 
@@ -44,7 +52,8 @@ def instruments_of(
         "SELECT symbol, greatest(valid_from, date '0001-01-01')::text, "
         "least(valid_to, date '9999-12-31')::text, instrument_id "
         "FROM symbols WHERE symbol = ANY(%s) ORDER BY symbol, valid_from",
-        (distinct.tolist(),),
+        # What nobody can carry need not be sought, and PostgreSQL takes no NUL.
+        ([symbol for symbol in distinct.tolist() if symbol.isprintable()],),
     ).fetchall()
     found = np.full(len(symbols), NO_INSTRUMENT, dtype=np.int32)
     if not rows:

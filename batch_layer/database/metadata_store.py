@@ -9,11 +9,34 @@ from batch_layer.database.connection import Connection
 FIGI = "figi"
 """The field by which an instrument is recognised: its composite FIGI."""
 
+SYMBOL_DATE = "symbol_date"
+"""The field that says from which date on it carries its symbol; there once its renames are known."""
+
 
 def instruments_by_figi(connection: Connection) -> dict[str, int]:
     """Return the instrument known by each composite FIGI."""
     rows = connection.execute("SELECT value, instrument_id FROM metadata WHERE field = %s", (FIGI,))
     return {str(value): int(str(instrument_id)) for value, instrument_id in rows}
+
+
+def figis_without_history(connection: Connection, provider_id: int) -> list[str]:
+    """Return the FIGIs of instruments that may have had another symbol before, and were not asked about.
+
+    Those are listed ones whose first daily bar is later than the first session that the provider loaded. In
+    an order that changes from session to session, so that asking for the first few asks for all in time.
+    """
+    rows = connection.execute(
+        "WITH loaded AS (SELECT min(ordinal) AS first, max(ordinal) AS last FROM ledger "
+        "WHERE provider_id = %s) "
+        "SELECT figi.value FROM metadata AS figi JOIN metadata AS active USING (instrument_id), loaded "
+        "WHERE figi.field = %s AND active.field = 'active' AND active.value = 'true' "
+        "AND NOT EXISTS (SELECT FROM metadata AS own WHERE own.instrument_id = figi.instrument_id "
+        "AND own.field = %s) "
+        "AND (SELECT min(ordinal) FROM daily_bars WHERE daily_bars.instrument_id = figi.instrument_id) "
+        "> loaded.first ORDER BY md5(figi.value || loaded.last)",
+        (provider_id, FIGI, SYMBOL_DATE),
+    )
+    return [str(row[0]) for row in rows]
 
 
 def stage_fields(connection: Connection, fields: Iterable[tuple[int, str, str]]) -> tuple[int, int, int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.database import instruments_store, load_store
+from batch_layer.database import instruments_store, load_store, metadata_store
 from batch_layer.fetching.ledger import missing_sessions
 from batch_layer.fetching.load import Loader
 from batch_layer.shared.errors import NotASession, UsageError
@@ -51,21 +51,26 @@ class Ingest:
         """Return the closed sessions that the provider can be asked for and the ledger does not hold.
 
         Partial ones count as not held. Ascending; ``start`` and ``end`` are inclusive bounds, as is what
-        the provider covers.
+        the provider covers. Without ``start`` nothing before the first session that is held counts as
+        missing: to reach further back is for a backfill.
         """
+        held = self._held()
         sessions, (first, last) = self.loader.sessions, self._bounds(start, end)
-        return sessions.dates_of(missing_sessions(self._held(), first, last)).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+        if start is None and self.provider.corrects and len(held):
+            first = max(first, int(held.ordinal[0]))
+        return sessions.dates_of(missing_sessions(held, first, last)).tolist()  # type: ignore[no-any-return]  # NumPy's stub
 
-    def newest(self, count: int) -> list[dt.date]:
-        """Return the newest ``count`` closed sessions that the provider covers, ascending."""
+    def covered(self) -> list[dt.date]:
+        """Return every closed session that the provider covers, ascending."""
         first, last = self._bounds(None, None)
-        ordinals = np.arange(max(first, last - count + 1), last + 1, dtype=np.int32)
+        ordinals = np.arange(first, last + 1, dtype=np.int32)
         return self.loader.sessions.dates_of(ordinals).tolist()  # type: ignore[no-any-return]  # NumPy's stub
 
-    def nightly(self, *, ask_again: int, on_load: OnLoad | None = None) -> Fetched:
+    def nightly(self, fetched: Fetched, *, ask_again: int, on_load: OnLoad | None = None) -> None:
         """Load who is listed, every missing session, the newest again, and the corporate actions.
 
         Args:
+            fetched: takes what comes, as it comes; so it is there if an error ends the night.
             ask_again: how many of the newest sessions are asked for although they are there, since vendors
                 correct them; of a provider that does not correct, none.
             on_load: called after each load.
@@ -73,24 +78,30 @@ class Ingest:
         Raises:
             BatchLayerError: of the provider, the archive or the database; what was loaded before stays.
         """
-        again = self.newest(ask_again) if self.provider.corrects else []
+        again = self.covered()[-ask_again:] if self.provider.corrects and ask_again else []
         wanted = sorted({*self.missing(), *again})
-        fetched = Fetched()
-        self._load(self.provider.reference(), fetched, on_load)
-        self._load(self.provider.fetch(wanted), fetched, on_load)
-        self._load(self.provider.corporate_actions(self._actions_since()), fetched, on_load)
-        return fetched
+        self._fetch(wanted, self._actions_since(), fetched, on_load)
 
-    def backfill(self, sessions: Iterable[dt.date], *, on_load: OnLoad | None = None) -> Fetched:
+    def backfill(
+        self, sessions: Sequence[dt.date], fetched: Fetched, *, on_load: OnLoad | None = None
+    ) -> None:
         """Load sessions in the order given, then every corporate action known.
 
         Each session is stored as it comes: interrupted, the next backfill goes on where this one was.
         """
-        fetched = Fetched()
+        self._fetch(sessions, None, fetched, on_load)
+
+    def _fetch(
+        self,
+        sessions: Sequence[dt.date],
+        actions_since: dt.date | None,
+        fetched: Fetched,
+        on_load: OnLoad | None,
+    ) -> None:
         self._load(self.provider.reference(), fetched, on_load)
-        self._load(self.provider.fetch(list(sessions)), fetched, on_load)
-        self._load(self.provider.corporate_actions(None), fetched, on_load)
-        return fetched
+        self._load(self.provider.fetch(sessions), fetched, on_load)
+        self._load(self.provider.renames(self._without_history()), fetched, on_load)
+        self._load(self.provider.corporate_actions(actions_since), fetched, on_load)
 
     def cost(self, sessions: int) -> Cost:
         """Return what asking for so many sessions costs."""
@@ -107,6 +118,11 @@ class Ingest:
             fetched.loads.append(summary)
             if on_load is not None:
                 on_load(summary)
+
+    def _without_history(self) -> list[str]:
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments_store.provider_id_of(connection, self.provider.name)
+            return metadata_store.figis_without_history(connection, provider_id)
 
     def _held(self) -> LedgerRows:
         with self.loader.database.transaction() as connection:

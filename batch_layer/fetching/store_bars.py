@@ -34,15 +34,16 @@ def store_bars(storing: Storing, rows: BarRows) -> LoadSummary:
     summary = replace(
         storing.counted(done, _case_twins(storing, made)), partial=_dates(storing, claimed[~complete])
     )
-    if storing.is_news(summary):
+    entered = keep_complete(_entries(storing, claimed, complete, passed, done), held)
+    affected = sessions_affected(entered, held)
+    # Two sessions may have the same bytes (none at all), and one may be complete by what came in between.
+    if storing.is_news(summary) or len(affected):
         load_id = storing.record(summary)
         DAILY_BARS.supersede(storing.connection, done.old, done.old_load_id, done.new, load_id)
         DAILY_BARS.insert(storing.connection, done.insert, load_id)
-        entries = _entries(storing, claimed, complete, passed, done)
-        entered = keep_complete(entries, held)
         load_store.write_ledger(storing.connection, storing.provider_id, load_id, entered)
         another = _newly_supplied(storing, wanted, made, held, load_id)
-        _record_changes(storing, done, sessions_affected(entered, held), another)
+        _record_changes(storing, done, affected, another)
     return summary
 
 

@@ -62,7 +62,12 @@ def store_symbols(storing: Storing, rows: SymbolRows) -> LoadSummary:
         if figi in figis and known.get(figis[figi]):
             wanted[figis[figi]] = renamed(known[figis[figi]][-1], history)
     moved = identity_store.write_spans(storing.connection, wanted, storing.sessions)
-    return _store(storing, [], moved, 0)
+    fields = [
+        (figis[figi], metadata_store.SYMBOL_DATE, max(history)[0].isoformat())
+        for figi, history in taken.items()
+        if figi in figis
+    ]
+    return _store(storing, fields, moved, 0)
 
 
 def _identified(storing: Storing, entities: Sequence[Entity]) -> tuple[list[int], identity_store.Moved]:
@@ -72,9 +77,11 @@ def _identified(storing: Storing, entities: Sequence[Entity]) -> tuple[list[int]
     made = iter(identity_store.make_instruments(storing.connection, found.count(None)))
     ids = [next(made) if one is None else one for one in found]
     last_bars = _last_bars(storing, ids)
+    # Some listings by themselves say nothing about who else carried a symbol.
     wanted: dict[int, Sequence[SymbolSpan]] = {
         instrument_id: updated(known.get(instrument_id, ()), entity, last_bars.get(instrument_id))
         for instrument_id, entity in zip(ids, entities, strict=True)
+        if storing.payload.is_whole or instrument_id not in known
     }
     moved = identity_store.write_spans(storing.connection, wanted, storing.sessions)
     return ids, replace(moved, made=found.count(None))

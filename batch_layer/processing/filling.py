@@ -41,8 +41,8 @@ def count_bars(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s)
 def unfilled(count: int) -> Bars:
     """Return ``count`` bars whose columns have their dtypes, but no values yet.
 
-    The columns share one allocation: the system gives a large one in large pages, which saves half the time
-    of writing to new memory.
+    The columns share one allocation: the system backs a large one with large pages, which are written to for
+    the first time some four times faster than small ones.
     """
     memory = np.empty(count * sum(dtype.itemsize for dtype in _DTYPES.values()), dtype=np.uint8)
     columns, start = {}, 0

@@ -16,7 +16,7 @@ INTERVALS = (3, 5, 8, 13, 21, 34)
 """The Fibonacci intervals that are stored, in sessions."""
 
 MassivePlan = Literal["basic", "paid"]
-"""``basic``: 5 calls a minute, two years back, nothing before the end of the day. ``paid``: any other plan."""
+"""``basic``: 5 calls a minute, two years back, nothing before the end of the day. ``paid``: any other."""
 
 MASSIVE_BASE_URL = "https://api.massive.com"
 
@@ -35,6 +35,7 @@ class Settings:
             (``CONDVEST_POSTGRES_BIN``).
         ask_again: how many of the newest sessions the nightly job asks for again, since vendors correct
             (``CONDVEST_ASK_AGAIN``).
+        provider: whom the jobs ask if no provider is named (``CONDVEST_PROVIDER``).
         massive_api_key: the key of Massive, secret, so never shown; None if there is none
             (``MASSIVE_API_KEY``, else ``POLYGON_API_KEY``).
         massive_plan: what the key may ask for (``CONDVEST_MASSIVE_PLAN``: ``basic`` or ``paid``).
@@ -46,6 +47,7 @@ class Settings:
     database_url: str | None = None
     postgres_bin: Path | None = None
     ask_again: int = 3
+    provider: str = "sample"
     yahoo_base_url: str | None = None
     massive_api_key: str | None = field(default=None, repr=False)
     massive_plan: MassivePlan = "basic"
@@ -60,14 +62,14 @@ class Settings:
         """
         home = environ.get("CONDVEST_HOME") or platformdirs.user_data_dir("condvest", appauthor=False)
         bin_dir = environ.get("CONDVEST_POSTGRES_BIN")
+        yahoo = environ.get("CONDVEST_YAHOO_BASE_URL")
         return cls(
             home=Path(home).expanduser().absolute(),
             database_url=checked_database_url(environ.get("CONDVEST_DATABASE_URL") or None),
             postgres_bin=Path(bin_dir).expanduser().absolute() if bin_dir else None,
+            provider=environ.get("CONDVEST_PROVIDER") or "sample",
             ask_again=_count("CONDVEST_ASK_AGAIN", environ.get("CONDVEST_ASK_AGAIN") or "3"),
-            yahoo_base_url=_web_address(
-                "CONDVEST_YAHOO_BASE_URL", environ.get("CONDVEST_YAHOO_BASE_URL") or None
-            ),
+            yahoo_base_url=_vendor_url("CONDVEST_YAHOO_BASE_URL", yahoo) if yahoo else None,
             massive_api_key=_massive_key(environ),
             massive_plan=_massive_plan(environ.get("CONDVEST_MASSIVE_PLAN") or "basic"),
             massive_base_url=_vendor_url(
@@ -92,18 +94,6 @@ def checked_database_url(url: str | None) -> str | None:
         raise SettingsError(
             "CONDVEST_DATABASE_URL must begin with postgresql:// "
             "(for example postgresql://user@host:5432/condvest); unset it for the embedded server"
-        )
-    return url
-
-
-def _web_address(name: str, url: str | None) -> str | None:
-    try:
-        is_one = url is None or (urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).hostname))
-    except ValueError:  # a host in brackets that is none
-        is_one = False
-    if not is_one:
-        raise SettingsError(
-            f"{name} must be a web address such as http://127.0.0.1:8080; unset it for the vendor"
         )
     return url
 
@@ -139,8 +129,9 @@ def _vendor_url(name: str, text: str) -> str:
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SettingsError(f"{name} is no URL ({error})") from error
+    except ValueError:
+        # The reason is left out, for it may repeat a part that is secret.
+        raise SettingsError(f"{name} is no URL; it must be one like {MASSIVE_BASE_URL}") from None
     if parts.scheme not in ("https", "http") or not host:
         raise SettingsError(f"{name} must be a URL like {MASSIVE_BASE_URL}")
     if parts.username or parts.password or parts.query or parts.fragment:

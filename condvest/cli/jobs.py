@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from batch_layer.processing.reading import Question, read
+from batch_layer.shared.clients.yahoo import read_symbols
 from batch_layer.shared.models.payloads import Cost, Dataset
 from condvest import jobs
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.reading import SESSION, show_bars, show_status
-from condvest.workspace import DEFAULT_PROVIDER, PROVIDERS
+from condvest.workspace import PROVIDERS
 
 _FILE = click.Path(path_type=Path)
 
@@ -29,13 +31,19 @@ What to try next:
   {python} -c 'import condvest; print(condvest.bars("IBM", interval=34))'"""
 
 
-_provider = click.option(
-    "--provider",
-    type=click.Choice(sorted(PROVIDERS)),
-    default=DEFAULT_PROVIDER,
-    show_default=True,
-    help="Whom to ask.",
-)
+def _asked(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say whom to ask about what."""
+    for option in (
+        click.option("--symbols-file", type=_FILE, help="The same from a file: one a line, # for comments."),
+        click.option("--symbols", metavar="A,B,...", help="For yahoo: whom to ask about; else those before."),
+        click.option(
+            "--provider",
+            type=click.Choice(PROVIDERS),
+            help="Whom to ask; CONDVEST_PROVIDER, or the sample, if left out.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command(short_help="Do the whole job on real prices of five companies.")
@@ -59,16 +67,27 @@ def demo(cli: Cli) -> None:
 
 
 @click.command(short_help="Do the nightly job: fetch what is missing, load, resample.")
-@_provider
+@_asked
 @json_option
 @pass_cli
-def run(cli: Cli, provider: str, as_json: bool) -> None:
+def run(
+    cli: Cli, provider: str | None, symbols: str | None, symbols_file: Path | None, as_json: bool
+) -> None:
     """Do the nightly job: extend the calendar, fetch what is missing, load, resample.
 
     It may be run at any time and any number of times; with nothing new it changes nothing.
     """
+    asked = _symbols(symbols, symbols_file)
+    provider = provider or cli.settings.provider
     with cli.workspace() as workspace, output.progress(provider) as bars:
-        report = jobs.run(workspace, provider, on_wait=_say_waiting, on_progress=_advancing(bars))
+        report = jobs.run(
+            workspace,
+            provider,
+            asked,
+            on_wait=_say_waiting,
+            on_load=lambda load: output.note(bars, load.name),
+            on_progress=_advancing(bars),
+        )
     _finish(report, as_json=as_json)
 
 
@@ -77,7 +96,7 @@ def run(cli: Cli, provider: str, as_json: bool) -> None:
 @click.option(
     "--end", type=SESSION, help="Last session wanted, inclusive; the newest closed one if left out."
 )
-@_provider
+@_asked
 @click.option(
     "--order",
     type=click.Choice(("newest", "oldest")),
@@ -89,28 +108,34 @@ def run(cli: Cli, provider: str, as_json: bool) -> None:
 @json_option
 @pass_cli
 def backfill(
-    cli: Cli, start: dt.date, end: dt.date | None, provider: str, order: str, dry_run: bool, as_json: bool
+    cli: Cli,
+    start: dt.date,
+    end: dt.date | None,
+    provider: str | None,
+    symbols: str | None,
+    symbols_file: Path | None,
+    order: str,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Fetch the sessions of the past that the database lacks.
 
     Each is stored as it comes: stop it when you like, and run it again to go on.
     """
-    with cli.workspace() as workspace:
-        ingest = workspace.ingest(provider)
+    asked = _symbols(symbols, symbols_file)
+    provider = provider or cli.settings.provider
+    with cli.workspace() as workspace, workspace.ingest(provider, asked) as ingest:
         sessions = ingest.missing(start, end)
         cost = ingest.cost(len(sessions))
-        told = {"sessions": len(sessions), **vars(cost)}
-        if dry_run:
-            if as_json:
-                output.write_json(told | {"dry_run": True})
-            else:
-                output.message(_say_cost(len(sessions), cost))
-            return
         if not as_json:
             output.message(_say_cost(len(sessions), cost))
+        elif dry_run:
+            output.write_json({"sessions": len(sessions), **vars(cost), "dry_run": True})
+        if dry_run:
+            return
         ordered = sessions[::-1] if order == "newest" else sessions
         with output.countdown(provider, len(sessions), cost.seconds) as bar:
-            report = jobs.backfill(workspace, provider, ordered, on_load=bar.loaded)
+            report = jobs.backfill(workspace, ingest, ordered, on_load=bar.loaded)
     _finish(report, as_json=as_json)
 
 
@@ -188,7 +213,7 @@ def rebuild(cli: Cli, from_archive: bool, as_json: bool) -> None:  # noqa: ARG00
     _finish(report, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Hold archive, daily bars and bars against each other.")
 @click.option("--sample", type=click.IntRange(min=1), help="So many loads and instruments, chosen at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which choice.")
 @click.option("--repair", is_flag=True, help="Recompute the bars that differ.")
@@ -295,6 +320,11 @@ def _say_waiting() -> None:
 
 def _advancing(bars: Any) -> jobs.Progress:  # noqa: ANN401  # rich's Progress
     return lambda done, total: output.advance(bars, done, total)
+
+
+def _symbols(text: str | None, path: Path | None) -> tuple[str, ...]:
+    given = tuple(symbol for symbol in (text or "").replace(",", " ").split() if symbol)
+    return given + (read_symbols(path) if path else ())
 
 
 def _say_cost(sessions: int, cost: Cost) -> str:

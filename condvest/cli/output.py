@@ -103,6 +103,11 @@ def progress(label: str) -> Iterator[Progress]:
         yield bars
 
 
+def note(bars: Progress, text: str) -> None:
+    """Show what the first bar of `progress` is at."""
+    bars.update(TaskID(0), description=text[-60:])
+
+
 class Countdown:
     """A progress bar of sessions with an honest time of arrival.
 

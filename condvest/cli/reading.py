@@ -67,7 +67,7 @@ _output = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Print bars of n sessions.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @click.option("--interval", type=int, default=13, show_default=True, help="Sessions a bar; 1 for daily bars.")
 @click.option("--start", type=SESSION, help="First last_session wanted, inclusive.")
@@ -157,7 +157,7 @@ def gaps(cli: Cli, symbols: tuple[str, ...], shape: str, path: Path | None) -> N
     _show(found, shape, path)
 
 
-@click.command()
+@click.command(short_help="Show how the daily bars of a symbol came to be.")
 @click.argument("symbol")
 @click.option("--session", type=SESSION, help="Of this session only.")
 @_format
@@ -170,7 +170,7 @@ def history(cli: Cli, symbol: str, session: dt.date | None, shape: str, path: Pa
     _show(found, shape, path, hidden=("vwap", "trades", "provider", "archive_key", "ended_by", "open"))
 
 
-@click.command()
+@click.command(short_help="List the instruments with what is known about each.")
 @click.option("--active", "listed", flag_value="active", help="Only those listed now.")
 @click.option("--delisted", "listed", flag_value="delisted", help="Only those delisted.")
 @click.option("--as-of", type=INSTANT, help="As it was known then: a date (its end, UTC) or an ISO instant.")
@@ -189,7 +189,7 @@ def instruments(
     _show(found, shape, path, hidden=tuple(name for name in found.column_names if name not in shown))
 
 
-@click.command()
+@click.command(short_help="Flag what looks wrong in the series of daily bars.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @json_option
 @_format
@@ -210,7 +210,7 @@ def quality(cli: Cli, symbols: tuple[str, ...], as_json: bool, shape: str, path:
         _show(found, shape, path, hidden=("reason",))
 
 
-@click.command()
+@click.command(short_help="Show where the daily bars of two providers differ.")
 @click.option("--providers", required=True, metavar="A,B", help="The two to compare.")
 @click.option(
     "--tolerance", type=float, default=1e-6, show_default=True, help="Relative; more is a difference."

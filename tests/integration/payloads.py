@@ -4,6 +4,10 @@ import csv
 import datetime as dt
 import io
 import random
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from batch_layer.shared.models.payloads import Payload
 
@@ -63,6 +67,14 @@ def payload(dataset, content, *, provider="file", asked=None, name="test.csv", f
 
 def bars_payload(rows, **how):
     return payload("daily_bars", csv_of(BARS, rows), **how)
+
+
+def parquet_payload(rows, **how):
+    """Return daily bars as Parquet, in which a text may hold anything."""
+    columns = {name: [row[name] for row in rows] for name in BARS}
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return replace(payload("daily_bars", file.getvalue(), **how), media="parquet")
 
 
 def splits_payload(rows, **how):

@@ -29,6 +29,12 @@ _STOP_EMBEDDED = (
     "EmbeddedServer(Path(sys.argv[1])).down(now=True)"
 )
 _FIRST_ICU = 15
+_TABLES = (
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+    "AND tablename NOT IN ('sessions', 'schema_migrations')"
+)
+# What a test has put beside the schema, to make something fail.
+_FOREIGN = "SELECT EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'public'::regnamespace)"
 
 
 @dataclass
@@ -46,6 +52,7 @@ class Server:
     now: object
     _numbers: itertools.count = field(default_factory=itertools.count)
     _template: str | None = None
+    _idle: list = field(default_factory=list)
 
     def url_of(self, name):
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
@@ -64,12 +71,28 @@ class Server:
             self._template = urlsplit(url).path[1:]
         return self._create("CREATE DATABASE {name} TEMPLATE {template}")
 
+    @contextmanager
+    def lent(self):
+        """Yield the URL of such a database that nobody else uses meanwhile; it is emptied, not dropped."""
+        url = self._idle.pop() if self._idle else self.database()
+        yield url
+        with psycopg.connect(url, autocommit=True) as connection:
+            tables = [row[0] for row in connection.execute(_TABLES)]
+            ((changed,),) = connection.execute(_FOREIGN).fetchall()
+            if not changed:
+                connection.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
+                self._idle.append(url)
+        if changed:
+            self.drop(url)
+
     def drop(self, url):
         name = sql.Identifier(urlsplit(url).path[1:])
         self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
     def close(self):
         """Leave nothing behind on a server that is not ours."""
+        for url in self._idle:
+            self.drop(url)
         if self._template is not None:
             self.drop(self.url_of(self._template))
 

@@ -71,13 +71,11 @@ histories = st.lists(st.one_of(changes, changes, shards(), st.just(("check",))),
 @pytest.fixture(scope="module")
 def lasting(server, sessions, tmp_path_factory):
     """One database for all examples of this module; each empties it first."""
-    url = server.database()
     home = tmp_path_factory.mktemp("home")
-    with Database(url) as database:
+    with server.lent() as url, Database(url) as database:
         world = World(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
         yield world
         world.close()
-    server.drop(url)
 
 
 def follow(world, history):
@@ -212,6 +210,35 @@ def test_a_split_in_a_window_rescales_what_lies_before_it(world):
     row = 'SELECT open, high, low, close, volume, vwap, trades, sessions, is_complete FROM bars WHERE "interval" = 3'
     # vwap: (50.5 * 20 + 50.5 * 40 + 52 * 60) / 120 = 6150 / 120
     assert world.ask(row) == [(50.0, 53.0, 49.0, 52.5, 120.0, 51.25, 4, 3, True)]
+
+
+def test_a_split_on_a_session_that_is_passed_over_takes_effect(world):
+    """Session 2 is never loaded, but with 4 it lies behind: the open window 0 of 3 ends on its basis now."""
+    first = bar("A", world.date(0))
+    world.bars([first])
+    world.splits([split("A", world.date(2), 1, 4)])
+    world.resample()
+    close = 'SELECT close FROM bars WHERE "interval" = 3 AND "window" = 0'
+    assert world.ask(close) == [(first["close"],)]
+    world.bars([bar("A", world.date(4))])
+    world.resample()
+    assert world.ask(close) == [(first["close"] / 4,)]
+    assert world.differences() == []
+
+
+def test_a_split_takes_effect_when_another_provider_reaches_beyond_it(world):
+    """As above, but what lies behind session 2 was loaded by one that did not supply A until now."""
+    first = bar("A", world.date(0))
+    world.bars([first], provider="mine")
+    world.splits([split("A", world.date(2), 1, 4)])
+    world.bars([bar("B", world.date(at)) for at in (4, 20)], provider="yours")
+    world.resample()
+    close = 'SELECT close FROM bars WHERE "interval" = 3 AND "window" = 0'
+    assert world.ask(close) == [(first["close"],)]
+    world.bars([bar("A", world.date(20))], provider="yours")
+    world.resample()
+    assert world.ask(close) == [(first["close"] / 4,)]
+    assert world.differences() == []
 
 
 def test_withdrawing_an_instruments_last_bar_removes_its_windows(filled):

@@ -1,10 +1,12 @@
 """A small market in a database, to be loaded, changed and looked at."""
 
+import datetime as dt
 from dataclasses import replace
 
 import psycopg
 
 from batch_layer.processing.resample import resample
+from batch_layer.shared.clients.archive import key_of
 from tests.integration import naive_database
 from tests.integration.payloads import bars_payload, dividends_payload, splits_payload
 
@@ -15,13 +17,34 @@ _ROW = {
 }
 
 
+class MemoryArchive:
+    """An archive that need not wait for the disk."""
+
+    def __init__(self):
+        self.payloads = {}
+
+    def keep(self, payload, *, again=False):
+        key = key_of(payload)
+        folder = key.rpartition("/")[0]
+        newest = max((one for one in self.payloads if one.startswith(f"{folder}/")), default=None)
+        if newest is not None and not again and self.payloads[newest].content == payload.content:
+            return newest
+        self.payloads[key] = payload
+        return key
+
+
 class World:
-    """One workspace and its calendar. Sessions are named by their ordinals here."""
+    """One workspace and its calendar. Sessions are named by their ordinals here.
+
+    Each payload is fetched a second later than the one before it.
+    """
 
     def __init__(self, workspace, sessions):
         self.workspace = workspace
         self.sessions = sessions
         self.url = workspace.settings.database_url
+        self.archive = MemoryArchive()
+        self._clock = dt.timedelta(0)
         self._looking = None
 
     def date(self, ordinal):
@@ -29,7 +52,10 @@ class World:
 
     def load(self, payload, *, rehearsal=False):
         loader = self.workspace.loader(self.sessions, rehearsal=rehearsal)
-        return replace(loader, parse=_accepting_nothing(loader.parse)).load(payload)
+        self._clock += dt.timedelta(seconds=1)
+        return replace(loader, archive=self.archive, parse=_accepting_nothing(loader.parse)).load(
+            replace(payload, fetched_at=payload.fetched_at + self._clock)
+        )
 
     def bars(self, rows, *, whole=None, **how):
         """Load daily bars; ``whole``, first and last ordinal, makes them a vendor's whole-market answer."""
@@ -92,6 +118,7 @@ class World:
 
     def empty(self):
         """Forget everything but the calendar."""
+        self.archive.payloads.clear()
         names = ", ".join(name for name in self.tables() if name not in ("sessions", "schema_migrations"))
         self.looking.execute(f"TRUNCATE {names} RESTART IDENTITY")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from batch_layer.shared.clients import files
+from batch_layer.shared.clients import files, massive, yahoo
 from batch_layer.shared.models.payloads import Parsed, Payload
 
-_OF_PROVIDER: dict[str, Callable[[Payload], Parsed]] = {}
+_OF_PROVIDER: dict[str, Callable[[Payload], Parsed]] = {"massive": massive.parse, "yahoo": yahoo.parse}
 """Who reads a provider's JSON; CSV and Parquet are read alike, whoever they come from."""
 
 

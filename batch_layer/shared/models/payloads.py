@@ -242,6 +242,13 @@ class Provider(Protocol):
         """Yield the answers that say which instruments are and were listed; none if it has no such."""
         ...
 
+    def renames(self, figis: Sequence[str]) -> Iterable[Payload]:
+        """Yield the answers that say which symbols the instruments of these FIGIs took.
+
+        As many of them, the first, as it can well ask for in a night.
+        """
+        ...
+
     def fetch(self, sessions: Sequence[dt.date]) -> Iterable[Payload | Unavailable]:
         """Yield the answers that hold the daily bars of ``sessions``, in their order, as they come."""
         ...

@@ -13,7 +13,7 @@ import numpy as np
 
 from batch_layer.shared.clients.massive import columns
 from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.clients.massive.pages import Objects, column, read_pages
+from batch_layer.shared.clients.massive.pages import Objects, read_pages
 from batch_layer.shared.models.bars import Int64s
 from batch_layer.shared.models.payloads import DividendRows, Parsed, SplitRows
 
@@ -50,22 +50,26 @@ def read_dividends(pages: Iterable[bytes]) -> Parsed:
 def _splits(rows: Objects, line: Int64s, faults: Faults) -> SplitRows:
     return SplitRows(
         line=line,
-        symbol=columns.texts(column(rows, "ticker"), "symbol", faults, required=True),
-        ex_date=columns.dates(column(rows, "execution_date"), "ex_date", faults, required=True),
-        split_from=columns.numbers(column(rows, "split_from"), "split_from", faults, required=True),
-        split_to=columns.numbers(column(rows, "split_to"), "split_to", faults, required=True),
+        symbol=columns.texts(columns.values_of(rows, "ticker"), "symbol", faults, required=True),
+        ex_date=columns.dates(columns.values_of(rows, "execution_date"), "ex_date", faults, required=True),
+        split_from=columns.numbers(
+            columns.values_of(rows, "split_from"), "split_from", faults, required=True
+        ),
+        split_to=columns.numbers(columns.values_of(rows, "split_to"), "split_to", faults, required=True),
     )
 
 
 def _dividends(rows: Objects, line: Int64s, faults: Faults) -> DividendRows:
-    for row, currency in enumerate(column(rows, "currency")):
+    for row, currency in enumerate(columns.values_of(rows, "currency")):
         if currency is not None and currency != _CURRENCY:
             faults.note(row, f"currency: {columns.shown(currency)} is not {_CURRENCY}")
     return DividendRows(
         line=line,
-        symbol=columns.texts(column(rows, "ticker"), "symbol", faults, required=True),
-        ex_date=columns.dates(column(rows, "ex_dividend_date"), "ex_date", faults, required=True),
-        cash_amount=columns.numbers(column(rows, "cash_amount"), "cash_amount", faults, required=True),
+        symbol=columns.texts(columns.values_of(rows, "ticker"), "symbol", faults, required=True),
+        ex_date=columns.dates(columns.values_of(rows, "ex_dividend_date"), "ex_date", faults, required=True),
+        cash_amount=columns.numbers(
+            columns.values_of(rows, "cash_amount"), "cash_amount", faults, required=True
+        ),
     )
 
 

@@ -64,8 +64,8 @@ def check_status(answer: Answer, what: str, now: dt.datetime, *, symbol: str | N
         raise VendorUnavailable(f"{status}: {said}")
     if status == 401:  # noqa: PLR2004  # Unauthorized
         raise VendorRefused(
-            f"Massive does not accept the API key (401: {said}); set MASSIVE_API_KEY (or POLYGON_API_KEY) to a "
-            "key of your Massive dashboard"
+            f"Massive does not accept the API key (401: {said}); set MASSIVE_API_KEY (or POLYGON_API_KEY) "
+            "to a key of your Massive dashboard"
         )
     if status == 403:  # noqa: PLR2004  # Forbidden
         raise _forbidden(said, what)

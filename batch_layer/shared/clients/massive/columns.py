@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,14 @@ def objects(rows: Sequence[Any], faults: Faults) -> list[dict[str, Any]]:
         if not isinstance(value, dict):
             faults.note(row, f"row: {shown(value)} is not an object")
     return [value if isinstance(value, dict) else {} for value in rows]
+
+
+def values_of(rows: Sequence[dict[str, Any]], key: str) -> Values:
+    """Return one value a row, None where the key is absent."""
+    try:
+        return list(map(itemgetter(key), rows))  # twice as fast, and most keys are always there
+    except KeyError:
+        return [row.get(key) for row in rows]
 
 
 def numbers(values: Values, label: str, faults: Faults, *, required: bool = False) -> Floats:
@@ -129,7 +138,7 @@ def source_column(values: Values) -> pa.Array:
 def source_of(rows: list[dict[str, Any]]) -> pa.Table:
     """Return all keys of the rows as columns of text; nested values as JSON."""
     keys = dict.fromkeys(key for row in rows for key in row)
-    return pa.table({_unpaired(key): source_column([row.get(key) for row in rows]) for key in keys})
+    return pa.table({_unpaired(key): source_column(values_of(rows, key)) for key in keys})
 
 
 def shown(value: object) -> str:

@@ -56,7 +56,7 @@ def read_grouped(body: bytes, session: dt.date) -> Parsed:
         raise InputError(f"results that are no list: {columns.shown(results)}")
     faults = Faults()
     rows = columns.objects(results, faults)
-    given = {name: [row.get(key) for row in rows] for name, key in _KEYS.items()}
+    given = {name: columns.values_of(rows, key) for name, key in _KEYS.items()}
     _check_sessions(given["time"], session, faults)
     values: dict[str, Any] = {
         "line": np.arange(1, len(rows) + 1, dtype=np.int64),
@@ -72,10 +72,11 @@ def read_grouped(body: bytes, session: dt.date) -> Parsed:
 
 def _check_sessions(stamps: Values, session: dt.date, faults: Faults) -> None:
     """Note the rows of other dates, or refuse the answer if it is another session's."""
-    date_of = {stamp: _date_of(stamp) for stamp in set(map(_key, stamps))}
+    keys = stamps if set(map(type, stamps)) <= {int} else list(map(_key, stamps))
+    date_of = {stamp: _date_of(stamp) for stamp in set(keys)}
     if set(date_of.values()) <= {session}:
         return
-    dates = [date_of[_key(stamp)] for stamp in stamps]
+    dates = [date_of[key] for key in keys]
     told = Counter(date for date in dates if date is not None).most_common(1)
     if told and told[0][0] != session:
         raise InputError(

@@ -65,8 +65,3 @@ def read_pages(
         return Parsed(read([], np.zeros(0, np.int64), Faults()), {}, pa.table({}))
     whole = type(parts[0]).concat(parts)
     return Parsed(whole, faults, pa.concat_tables(sources, promote_options="default"))
-
-
-def column(rows: Objects, key: str) -> columns.Values:
-    """Return one value a row, None where it is absent."""
-    return [row.get(key) for row in rows]

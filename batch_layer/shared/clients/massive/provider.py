@@ -26,6 +26,9 @@ RATES: dict[MassivePlan, Rate] = {"basic": Rate(calls=5, seconds=61.0), "paid": 
 """What the plans allow is 5 calls a minute, and below 100 a second. The extra second covers calls that
 take longer on their way than later ones; the vendor counts them where they arrive."""
 
+RENAMES_A_NIGHT: dict[MassivePlan, int] = {"basic": 5, "paid": 1000}
+"""How many instruments' renames are asked for at once: a minute of the basic plan, some of another."""
+
 MEGABYTES_A_SESSION = 0.5
 """A grouped answer of 12,500 rows, packed."""
 
@@ -141,10 +144,13 @@ class MassiveProvider:
             yield self._listed("dividends", self.client.dividends(start, before), "/stocks/v1/dividends")
 
     def reference(self) -> Iterator[Payload]:
-        """Yield the listed tickers and the delisted ones, each list one payload of ``instruments``."""
-        for active in (True, False):
-            content = self.client.tickers(active=active)
-            yield self._listed("instruments", content, f"/v3/reference/tickers?active={str(active).lower()}")
+        """Yield the listed tickers and then the delisted ones, as one payload of ``instruments``.
+
+        One, because only together they say who carried a symbol when.
+        """
+        # Of two RFC 7464 sequences, one after the other is one.
+        content = self.client.tickers(active=True) + self.client.tickers(active=False)
+        yield self._listed("instruments", content, "/v3/reference/tickers", is_whole=True)
 
     def details(self, symbols: Iterable[str], date: dt.date | None = None) -> Payload:
         """Return the details of the symbols on a date, one call each, as one payload of ``instruments``.
@@ -159,20 +165,21 @@ class MassiveProvider:
                 continue  # the answer is that there is nothing to tell
         return self._listed("instruments", json_seq.join(bodies), "/v3/reference/tickers/{ticker}")
 
-    def renames(self, identifiers: Iterable[str]) -> Payload:
-        """Return the symbols that instruments took, one call for each symbol or FIGI, as one payload.
+    def renames(self, figis: Sequence[str]) -> Iterator[Payload]:
+        """Yield the symbols that instruments took, one call for each FIGI (or symbol), as one payload.
 
-        An identifier that nobody has is left out.
+        As many as RENAMES_A_NIGHT allows, the first; one that nobody has is left out.
         """
         bodies = []
-        for identifier in identifiers:
+        for figi in figis[: RENAMES_A_NIGHT[self._plan]]:
             try:
-                bodies.append(self.client.ticker_events(identifier).content)
+                bodies.append(self.client.ticker_events(figi).content)
             except UnknownSymbol:
                 continue  # the answer is that there is nothing to tell
-        return self._listed("symbols", json_seq.join(bodies), "/vX/reference/tickers/{id}/events")
+        if bodies:
+            yield self._listed("symbols", json_seq.join(bodies), "/vX/reference/tickers/{id}/events")
 
-    def _listed(self, dataset: Dataset, content: bytes, name: str) -> Payload:
+    def _listed(self, dataset: Dataset, content: bytes, name: str, *, is_whole: bool = False) -> Payload:
         return Payload(
             provider=self.name,
             dataset=dataset,
@@ -181,7 +188,7 @@ class MassiveProvider:
             first_session=None,
             last_session=None,
             fetched_at=self._now(),
-            is_whole=False,
+            is_whole=is_whole,
             name=name,
         )
 

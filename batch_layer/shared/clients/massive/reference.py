@@ -11,7 +11,7 @@ import numpy.typing as npt
 from batch_layer.shared.clients.massive import columns
 from batch_layer.shared.clients.massive.answers import read_results
 from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.clients.massive.pages import Objects, column, read_pages
+from batch_layer.shared.clients.massive.pages import Objects, read_pages
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.bars import Int64s
 from batch_layer.shared.models.payloads import InstrumentRows, Parsed, SymbolRows
@@ -66,19 +66,24 @@ def _tickers(body: bytes) -> list[Any]:
 
 
 def _instruments(rows: Objects, line: Int64s, faults: Faults) -> InstrumentRows:
-    delisted = columns.utc_dates(column(rows, "delisted_utc"), "delisted_date", faults)
+    delisted = columns.utc_dates(columns.values_of(rows, "delisted_utc"), "delisted_date", faults)
     values: dict[str, Any] = {
-        name: columns.texts(column(rows, key), name, faults) for name, key in _TEXTS.items()
+        name: columns.texts(columns.values_of(rows, key), name, faults) for name, key in _TEXTS.items()
     }
-    values |= {name: columns.numbers(column(rows, key), name, faults) for name, key in _NUMBERS.items()}
+    values |= {
+        name: columns.numbers(columns.values_of(rows, key), name, faults) for name, key in _NUMBERS.items()
+    }
     return InstrumentRows(
         line=line,
-        symbol=columns.texts(column(rows, "ticker"), "symbol", faults, required=True),
-        currency=_upper(columns.texts(column(rows, "currency_name"), "currency", faults)),
+        symbol=columns.texts(columns.values_of(rows, "ticker"), "symbol", faults, required=True),
+        currency=_upper(columns.texts(columns.values_of(rows, "currency_name"), "currency", faults)),
         active=columns.flags(
-            column(rows, "active"), "active", faults, missing=lambda row: bool(np.isnat(delisted[row]))
+            columns.values_of(rows, "active"),
+            "active",
+            faults,
+            missing=lambda row: bool(np.isnat(delisted[row])),
         ),
-        list_date=columns.dates(column(rows, "list_date"), "list_date", faults),
+        list_date=columns.dates(columns.values_of(rows, "list_date"), "list_date", faults),
         delisted_date=delisted,
         **values,
     )
@@ -105,9 +110,9 @@ def _changes(body: bytes) -> list[Any]:
 def _symbols(rows: Objects, line: Int64s, faults: Faults) -> SymbolRows:
     return SymbolRows(
         line=line,
-        symbol=columns.texts(column(rows, "ticker"), "symbol", faults, required=True),
-        date=columns.dates(column(rows, "date"), "date", faults, required=True),
-        figi=columns.texts(column(rows, "composite_figi"), "figi", faults),
+        symbol=columns.texts(columns.values_of(rows, "ticker"), "symbol", faults, required=True),
+        date=columns.dates(columns.values_of(rows, "date"), "date", faults, required=True),
+        figi=columns.texts(columns.values_of(rows, "composite_figi"), "figi", faults),
     )
 
 

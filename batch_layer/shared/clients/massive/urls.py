@@ -75,7 +75,10 @@ class Urls:
 
     def redirected(self, url: str, location: str) -> str | None:
         """Return where a redirect from ``url`` leads, None if that is another host, port or scheme."""
-        target = urljoin(url, location)
+        try:
+            target = urljoin(url, location)
+        except ValueError:  # no URL at all
+            return None
         return target if self.are_of(target) else None
 
     def are_of(self, url: str) -> bool:

@@ -51,6 +51,10 @@ class SampleProvider:
         """Return no answer: the sample says nothing about its companies but their bars and actions."""
         return ()
 
+    def renames(self, figis: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # no company of the sample has a FIGI
+        """Return no answer: the sample knows no renames."""
+        return ()
+
     def fetch(self, sessions: Sequence[dt.date]) -> Sequence[Payload]:
         """Return the one answer that holds all sessions of the sample; none if none of them is asked for.
 

@@ -29,12 +29,17 @@ class ForeignExchange(InputError):
     """The chart is of an exchange in another time zone than New York's, with sessions of its own."""
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """Yahoo's own words for not answering, for example code "Not Found"."""
+class RefusedChart(InputError):
+    """The body holds Yahoo's own words for giving no chart.
 
-    code: str
-    description: str
+    Attributes:
+        code: for example "Not Found".
+        description: for example "No data found, symbol may be delisted".
+    """
+
+    def __init__(self, name: str, code: str, description: str) -> None:
+        super().__init__(f"{name}: holds no chart but {code}: {description}")
+        self.code, self.description = code, description
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,19 +74,6 @@ def date_at(stamp: int) -> dt.date:
     return (_EPOCH + dt.timedelta(seconds=stamp)).astimezone(EXCHANGE_ZONE).date()
 
 
-def refusal_in(content: bytes) -> Refusal | None:
-    """Return Yahoo's own refusal if the body holds one, None if it is anything else."""
-    try:
-        answer = json.loads(content)
-    except ValueError:
-        return None
-    for family in ("chart", "finance"):
-        error = _get(_get(answer, family), "error")
-        if isinstance(error, dict):
-            return Refusal(str(error.get("code", "")), str(error.get("description", "")))
-    return None
-
-
 def read_chart(content: bytes, *, name: str) -> Chart:
     """Read the body of a chart answer for daily bars.
 
@@ -89,6 +81,7 @@ def read_chart(content: bytes, *, name: str) -> Chart:
 
     Raises:
         InputError: it is no such body; the message begins with ``name``.
+        RefusedChart: it holds Yahoo's refusal.
         ForeignExchange: it is, but its exchange is not in America/New_York.
     """
     try:
@@ -96,8 +89,10 @@ def read_chart(content: bytes, *, name: str) -> Chart:
     except (ValueError, RecursionError) as error:
         shown = content[:_SHOWN_LENGTH].decode("utf-8", "replace")
         raise InputError(f"{name}: is not JSON ({error}): {shown!r}") from error
-    if refusal := refusal_in(content):
-        raise InputError(f"{name}: holds no rows but {refusal.code}: {refusal.description}")
+    for family in ("chart", "finance"):
+        told = _get(_get(answer, family), "error")
+        if isinstance(told, dict):
+            raise RefusedChart(name, str(told.get("code")), str(told.get("description")))
     results = _get(_get(answer, "chart"), "result")
     if not (isinstance(results, list) and len(results) == 1):
         raise InputError(f"{name}: is JSON but no chart of one symbol: {str(answer)[:_SHOWN_LENGTH]}")

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch_layer.shared.clients.yahoo.answer import Answer, RateLimited
-from batch_layer.shared.clients.yahoo.chart import EXCHANGE_ZONE, ForeignExchange, read_chart, refusal_in
+from batch_layer.shared.clients.yahoo.chart import (
+    EXCHANGE_ZONE,
+    Chart,
+    ForeignExchange,
+    RefusedChart,
+    read_chart,
+)
 from batch_layer.shared.clients.yahoo.symbols import house_symbol, yahoo_symbol
 from batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
 
@@ -24,7 +30,8 @@ LONGEST_WAIT = 300.0
 MAX_BYTES = 200 << 20
 """No chart comes near 200 MiB (60 years are some 2 MB)."""
 
-_REFUSED = frozenset({400, 401, 403, 404, 422})
+_OK = 200
+_REFUSED = (400, 401, 403, 404, 422)
 _SHOWN_LENGTH = 80
 
 
@@ -48,16 +55,16 @@ class YahooClient:
             VendorRefused: Yahoo does not know the symbol, has no row of it since ``first``, or will not say.
             VendorUnavailable: four requests have failed. Each message begins with the symbol.
         """
-        for wait in (*WAITS, None):
+        for wait in WAITS:
             try:
                 return self._ask(symbol, first, last)
             except VendorUnavailable as error:
-                if wait is None:
-                    tries = len(WAITS) + 1
-                    raise VendorUnavailable(f"{symbol}: {error}; asked {tries} times") from error
                 asked = error.retry_after if isinstance(error, RateLimited) else 0.0
                 self._sleep(max(wait, min(asked, LONGEST_WAIT)))
-        raise AssertionError  # the last wait is None, and raises
+        try:
+            return self._ask(symbol, first, last)
+        except VendorUnavailable as error:
+            raise VendorUnavailable(f"{symbol}: {error}; asked {len(WAITS) + 1} times") from error
 
     def _ask(self, symbol: str, first: dt.date, last: dt.date) -> bytes:
         params: dict[str, str | int] = {
@@ -69,13 +76,11 @@ class YahooClient:
         }
         spelt = yahoo_symbol(symbol)
         answer = self._wire.chart(spelt, params)
-        _check_status(symbol, spelt, first, answer)
-        try:
-            chart = read_chart(answer.content, name="Yahoo's answer")
-        except ForeignExchange as error:
-            raise VendorRefused(f"{symbol}: {error}") from error
-        except InputError as error:
-            raise VendorUnavailable(str(error)) from error
+        if (size := len(answer.content)) > MAX_BYTES:
+            raise VendorRefused(
+                f"{symbol}: Yahoo's answer has {size:,} bytes; {MAX_BYTES:,} are the most taken"
+            )
+        chart = _chart_in(answer, symbol, first)
         if chart.symbol != house_symbol(spelt):
             raise VendorUnavailable(f"Yahoo answered for {chart.symbol}")
         if not chart.stamps:
@@ -91,27 +96,33 @@ class YahooClient:
         return self._opened
 
 
-def _check_status(symbol: str, spelt: str, first: dt.date, answer: Answer) -> None:
-    """Raise what an answer other than a chart means."""
-    if len(answer.content) > MAX_BYTES:
-        raise VendorRefused(
-            f"{symbol}: Yahoo's answer has {len(answer.content):,} bytes, more than the {MAX_BYTES:,} taken"
-        )
-    refusal = refusal_in(answer.content)
-    if refusal is not None and answer.status in _REFUSED | {200}:
-        if refusal.description.startswith("Data doesn't exist"):
-            raise _without_rows(symbol, first)
-        if refusal.code == "Not Found":
-            raise VendorRefused(
-                f"{symbol}: Yahoo has no symbol {spelt} ({refusal.description}); check its spelling, or "
-                "leave it out if it is delisted"
-            )
-        raise VendorRefused(
-            f"{symbol}: Yahoo refuses ({answer.status} {refusal.code}: {refusal.description})"
-        )
-    if answer.status != 200:  # noqa: PLR2004
+def _chart_in(answer: Answer, symbol: str, first: dt.date) -> Chart:
+    """Return the chart in an answer, or raise what the answer means."""
+    if answer.status not in (_OK, *_REFUSED):
         text = answer.content[:_SHOWN_LENGTH].decode("utf-8", "replace")
         raise VendorUnavailable(f"Yahoo answered {answer.status}: {text!r}")
+    try:
+        chart = read_chart(answer.content, name=f"Yahoo's answer ({answer.status})")
+    except RefusedChart as error:
+        raise _refusal(error, answer.status, symbol, first) from error
+    except ForeignExchange as error:
+        raise VendorRefused(f"{symbol}: {error}") from error
+    except InputError as error:
+        raise VendorUnavailable(str(error)) from error
+    if answer.status != _OK:
+        raise VendorUnavailable(f"Yahoo answered {answer.status} with a chart")
+    return chart
+
+
+def _refusal(error: RefusedChart, status: int, symbol: str, first: dt.date) -> VendorRefused:
+    if error.description.startswith("Data doesn't exist"):
+        return _without_rows(symbol, first)
+    if error.code == "Not Found":
+        return VendorRefused(
+            f"{symbol}: Yahoo has no symbol {yahoo_symbol(symbol)} ({error.description}); "
+            "check its spelling, or leave it out if it is delisted"
+        )
+    return VendorRefused(f"{symbol}: Yahoo refuses ({status} {error.code}: {error.description})")
 
 
 def _without_rows(symbol: str, first: dt.date) -> VendorRefused:

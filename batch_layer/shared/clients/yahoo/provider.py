@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,7 +13,7 @@ from batch_layer.shared.clients.yahoo.chart import EXCHANGE_ZONE, read_chart
 from batch_layer.shared.clients.yahoo.client import YahooClient
 from batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol
 from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
-from batch_layer.shared.models.payloads import Cost, Dataset, Payload
+from batch_layer.shared.models.payloads import Cost, Payload
 
 FIRST_SESSION = dt.date(1962, 1, 2)
 """Yahoo's oldest bars."""
@@ -27,7 +28,7 @@ PAUSE = 2.5
 GIVE_UP_AFTER = 3
 """When so many symbols in a row were not to be had, Yahoo is limiting or away, and the rest is not asked."""
 
-_ROW_MEGABYTES = 6e-5
+_ROW_MEGABYTES = 3e-5
 
 Failure = VendorRefused | VendorUnavailable
 
@@ -108,6 +109,10 @@ class YahooProvider:
         """Return no answer: a chart says nothing about its company."""
         return ()
 
+    def renames(self, figis: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # Yahoo has no FIGIs
+        """Return no answer: Yahoo files a whole history under today's symbol."""
+        return ()
+
     def fetch(self, sessions: Sequence[dt.date]) -> Iterator[Payload]:
         """Yield the chart of each symbol, as it comes, as daily bars from the first session to the last.
 
@@ -136,9 +141,9 @@ class YahooProvider:
         for answer in self._answers:
             chart = read_chart(answer.content, name=answer.name)
             if chart.splits:
-                yield self._as(answer, "splits")
+                yield replace(answer, dataset="splits")
             if chart.dividends:
-                yield self._as(answer, "dividends")
+                yield replace(answer, dataset="dividends")
         self._raise_failures()
 
     def _ask_all(self, first: dt.date, last: dt.date) -> Iterator[Payload]:
@@ -173,20 +178,6 @@ class YahooProvider:
             fetched_at=self._clock(),
             is_whole=False,
             name=f"yahoo/chart/{symbol}",
-        )
-
-    @staticmethod
-    def _as(answer: Payload, dataset: Dataset) -> Payload:
-        return Payload(
-            provider=answer.provider,
-            dataset=dataset,
-            content=answer.content,
-            media=answer.media,
-            first_session=answer.first_session,
-            last_session=answer.last_session,
-            fetched_at=answer.fetched_at,
-            is_whole=answer.is_whole,
-            name=answer.name,
         )
 
     def _today(self) -> dt.date:

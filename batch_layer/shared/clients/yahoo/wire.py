@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import yfinance
 from curl_cffi.requests import Response, Session
@@ -73,7 +73,7 @@ class Wire:
             RateLimited: Yahoo answered 429.
             VendorUnavailable: there was no answer, a broken one, or one from elsewhere.
         """
-        url = CHART_URL + symbol
+        url = CHART_URL + quote(symbol, safe="")
         try:
             with _muted():
                 response = YfData(session=self._session).get(url, params=dict(params), timeout=TIMEOUT)

@@ -1,0 +1,109 @@
+# The whole batch layer: who calls whom is in docs/aws/deployment.md, each module's README says what it makes.
+provider "aws" {
+  region              = var.aws_region
+  allowed_account_ids = var.aws_account_id == "" ? null : [var.aws_account_id]
+
+  default_tags {
+    tags = {
+      project     = var.project
+      environment = var.environment
+      layer       = "batch"
+      owner       = var.owner
+      cost_centre = var.cost_centre
+    }
+  }
+}
+
+locals {
+  name_prefix = "${var.project}-${var.environment}"
+
+  # Database users, made by `condvest db migrate`; each role logs in as its own.
+  loader_user = "condvest_loader"
+  jobs_user   = "condvest_jobs"
+}
+
+module "shared" {
+  source = "./modules/shared"
+
+  name_prefix  = local.name_prefix
+  network      = var.network
+  protected    = var.protected
+  alert_emails = var.alert_emails
+}
+
+module "database" {
+  source = "./modules/database"
+
+  name_prefix       = local.name_prefix
+  subnet_ids        = module.shared.private_subnet_ids
+  security_group_id = module.shared.security_group_ids["database"]
+  monitor_role_arn  = module.shared.roles["monitor"].arn
+  alert_topic_arn   = module.shared.alert_topic_arn
+  protected         = var.protected
+  instance          = var.database
+  backup_days       = var.database.backup_days
+
+  clients = {
+    loader = { role = module.shared.roles["loader"].name, user = local.loader_user }
+    jobs   = { role = module.shared.roles["jobs"].name, user = local.jobs_user }
+  }
+}
+
+module "fetching" {
+  source = "./modules/fetching"
+
+  name_prefix          = local.name_prefix
+  roles                = module.shared.roles
+  package              = var.function_package
+  layer_package        = var.layer_package
+  lambda_layer_arns    = var.lambda_layer_arns
+  runtime              = var.runtime
+  schedules_enabled    = var.schedules_enabled
+  reserved_concurrency = var.reserved_concurrency
+  alert_topic_arn      = module.shared.alert_topic_arn
+
+  archive = {
+    bucket = module.shared.archive_bucket
+    prefix = module.shared.archive_prefix
+    uri    = module.shared.archive_uri
+  }
+  vendor = {
+    provider   = var.vendor.provider
+    plan       = var.vendor.plan
+    secret_arn = module.shared.vendor_secret_arn
+  }
+  loader = {
+    subnet_ids        = module.shared.private_subnet_ids
+    security_group_id = module.shared.security_group_ids["loader"]
+    database_url      = module.database.urls[local.loader_user]
+  }
+}
+
+module "processing" {
+  source = "./modules/processing"
+
+  name_prefix     = local.name_prefix
+  roles           = module.shared.roles
+  container_image = var.container_image
+  architecture    = var.runtime.architecture
+  capacity        = var.capacity
+  protected       = var.protected
+  archive_uri     = module.shared.archive_uri
+  alert_topic_arn = module.shared.alert_topic_arn
+  trigger         = { function_arn = module.fetching.loader_arn }
+
+  network = {
+    subnet_ids        = module.shared.public_subnet_ids
+    security_group_id = module.shared.security_group_ids["jobs"]
+  }
+  database = {
+    jobs_url         = module.database.urls[local.jobs_user]
+    admin_url        = module.database.urls[module.database.admin_user]
+    admin_secret_arn = module.database.admin_secret_arn
+  }
+  vendor = {
+    provider   = var.vendor.provider
+    plan       = var.vendor.plan
+    secret_arn = module.shared.vendor_secret_arn
+  }
+}

@@ -1,0 +1,101 @@
+# What tells that the data stop coming. The runbook has one section for each.
+locals {
+  runbook = "Runbook: docs/aws/runbook.md"
+}
+
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  for_each = local.functions
+
+  alarm_name          = "${local.names[each.key]}-errors"
+  alarm_description   = "The function failed three times within an hour: an event is used up. ${local.runbook}"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 3
+  treat_missing_data  = "notBreaching"
+  dimensions          = { FunctionName = aws_lambda_function.this[each.key].function_name }
+  alarm_actions       = [var.alert_topic_arn]
+  ok_actions          = [var.alert_topic_arn]
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "throttles" {
+  for_each = local.functions
+
+  alarm_name          = "${local.names[each.key]}-throttles"
+  alarm_description   = "Calls were turned away for three hours: the reserved concurrency or the account's quota is too small. ${local.runbook}"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Throttles"
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  dimensions          = { FunctionName = aws_lambda_function.this[each.key].function_name }
+  alarm_actions       = [var.alert_topic_arn]
+  ok_actions          = [var.alert_topic_arn]
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  for_each = local.functions
+
+  alarm_name          = "${local.names[each.key]}-dead-letters"
+  alarm_description   = "An event failed for good and waits to be replayed. ${local.runbook}"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  dimensions          = { QueueName = aws_sqs_queue.dead_letters[each.key].name }
+  alarm_actions       = [var.alert_topic_arn]
+  ok_actions          = [var.alert_topic_arn]
+  tags                = local.tags
+}
+
+# The loader measures how many hours ago the oldest session closed that is still not complete.
+resource "aws_cloudwatch_metric_alarm" "staleness" {
+  count = var.loader == null ? 0 : 1
+
+  alarm_name          = "${var.name_prefix}-staleness"
+  alarm_description   = "A session that closed more than 20 hours ago is not complete. ${local.runbook}"
+  namespace           = local.metrics_namespace
+  metric_name         = "StalenessHours"
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 20
+  treat_missing_data  = "ignore" # nothing was loaded in that hour: the state stays
+  dimensions          = { service = "archive_loader" }
+  alarm_actions       = [var.alert_topic_arn]
+  ok_actions          = [var.alert_topic_arn]
+  tags                = local.tags
+}
+
+# And if the loader no longer runs at all, nothing measures: a weekend with a holiday is three days without a load.
+resource "aws_cloudwatch_metric_alarm" "silence" {
+  count = var.loader == null || !var.schedules_enabled ? 0 : 1
+
+  alarm_name          = "${var.name_prefix}-silence"
+  alarm_description   = "Nothing was loaded for four days. ${local.runbook}"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Invocations"
+  statistic           = "Sum"
+  period              = 86400
+  evaluation_periods  = 4
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching"
+  dimensions          = { FunctionName = aws_lambda_function.this["archive_loader"].function_name }
+  alarm_actions       = [var.alert_topic_arn]
+  ok_actions          = [var.alert_topic_arn]
+  tags                = local.tags
+}

@@ -1,0 +1,123 @@
+# The job definitions: one image, one command each. Exit codes of condvest: 0 done, 1 failed, 2 wrong usage, 3 done in
+# part (the ledger knows what is left and the next run takes it up), 75 passing failure, 143 stopped by SIGTERM.
+locals {
+  # 3 is a success for Batch. The shell stays process 1, so it hands SIGTERM on and waits: a reclaimed task has its
+  # grace time. The first wait ends with the trap, the second gets the code of the command itself.
+  run = <<-SHELL
+    condvest "$@" &
+    child=$!
+    trap 'kill -TERM "$child" 2>/dev/null' TERM INT
+    code=0
+    wait "$child" || code=$?
+    while kill -0 "$child" 2>/dev/null; do code=0; wait "$child" || code=$?; done
+    if [ "$code" -eq 3 ]; then exit 0; fi
+    exit "$code"
+  SHELL
+
+  environment = {
+    CONDVEST_ARCHIVE             = var.archive_uri
+    CONDVEST_PROVIDER            = var.vendor.provider
+    CONDVEST_MASSIVE_PLAN        = var.vendor.plan
+    CONDVEST_MASSIVE_SECRET      = var.vendor.secret_arn
+    POWERTOOLS_METRICS_NAMESPACE = "Condvest/${var.name_prefix}"
+  }
+
+  jobs = {
+    migrate = {
+      arguments   = ["db", "migrate"]
+      role        = null # needs PostgreSQL and nothing of AWS
+      environment = { CONDVEST_DATABASE_URL = var.database.admin_url, CONDVEST_DATABASE_IAM = "false" }
+      # libpq takes the password from PGPASSWORD. The definition names the secret; Fargate fills it in.
+      secrets = { PGPASSWORD = "${var.database.admin_secret_arn}:password::" }
+    }
+    resample = {
+      arguments   = ["resample"]
+      role        = var.roles["jobs"].arn
+      environment = { CONDVEST_DATABASE_URL = var.database.jobs_url, CONDVEST_DATABASE_IAM = "true" }
+      secrets     = {}
+    }
+    backfill = {
+      arguments   = ["backfill"]
+      role        = var.roles["jobs"].arn
+      environment = { CONDVEST_DATABASE_URL = var.database.jobs_url, CONDVEST_DATABASE_IAM = "true" }
+      secrets     = {}
+    }
+  }
+
+  # Evaluated in this order; Batch takes five at most. What no line matches would be retried, so the last one exits.
+  retries = [
+    { action = "RETRY", on_status_reason = "Host EC2*" },                       # the host was reclaimed
+    { action = "RETRY", on_status_reason = "Your Spot Task was interrupted*" }, # the same, on Fargate Spot
+    { action = "RETRY", on_exit_code = "75" },                                  # connection lost, vendor away
+    { action = "RETRY", on_exit_code = "143" },                                 # stopped by SIGTERM
+    { action = "EXIT", on_reason = "*" },
+  ]
+}
+
+resource "aws_batch_job_definition" "this" {
+  for_each = var.container_image == null ? {} : local.jobs
+
+  name                       = "${var.name_prefix}-${each.key}"
+  type                       = "container"
+  platform_capabilities      = ["FARGATE"]
+  propagate_tags             = true
+  deregister_on_new_revision = false # a running array keeps its revision
+  tags                       = local.tags
+
+  retry_strategy {
+    attempts = 5
+
+    dynamic "evaluate_on_exit" {
+      for_each = local.retries
+
+      content {
+        action           = evaluate_on_exit.value.action
+        on_status_reason = try(evaluate_on_exit.value.on_status_reason, null)
+        on_exit_code     = try(evaluate_on_exit.value.on_exit_code, null)
+        on_reason        = try(evaluate_on_exit.value.on_reason, null)
+      }
+    }
+  }
+
+  timeout {
+    attempt_duration_seconds = var.job_sizes[each.key].timeout
+  }
+
+  container_properties = jsonencode({
+    image                  = var.container_image
+    command                = concat(["sh", "-c", local.run, "condvest"], each.value.arguments)
+    executionRoleArn       = var.roles["execution"].arn
+    jobRoleArn             = each.value.role
+    readonlyRootFilesystem = true
+
+    resourceRequirements = [
+      { type = "VCPU", value = tostring(var.job_sizes[each.key].vcpu) },
+      { type = "MEMORY", value = tostring(var.job_sizes[each.key].memory) },
+    ]
+
+    environment = [
+      for name, value in merge(local.environment, each.value.environment, { POWERTOOLS_SERVICE_NAME = each.key }) :
+      { name = name, value = value }
+    ]
+    secrets = [for name, arn in each.value.secrets : { name = name, valueFrom = arn }]
+
+    # A public address instead of a NAT gateway; the security group takes no connection.
+    networkConfiguration         = { assignPublicIp = "ENABLED" }
+    fargatePlatformConfiguration = { platformVersion = "LATEST" }
+    runtimePlatform = {
+      operatingSystemFamily = "LINUX"
+      cpuArchitecture       = var.architecture == "arm64" ? "ARM64" : "X86_64"
+    }
+
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.this.name
+        awslogs-region        = data.aws_region.current.region
+        awslogs-stream-prefix = each.key
+      }
+    }
+  })
+
+  depends_on = [aws_iam_role_policy.execution]
+}

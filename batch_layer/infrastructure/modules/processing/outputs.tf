@@ -1,0 +1,34 @@
+output "repository_url" {
+  description = "Where the image is pushed."
+  value       = aws_ecr_repository.this.repository_url
+}
+
+output "job_queue" {
+  description = "Name of the queue of the jobs."
+  value       = aws_batch_job_queue.this.name
+}
+
+output "job_definitions" {
+  description = "Name and revision of each job definition: migrate, resample, backfill; empty before the first image."
+  value       = { for key, job in aws_batch_job_definition.this : key => "${job.name}:${job.revision}" }
+}
+
+output "shards" {
+  description = "Size of the array of a resampling."
+  value       = var.shards
+}
+
+output "container_image" {
+  description = "The image in use, by digest."
+  value       = var.container_image
+}
+
+output "log_group" {
+  description = "Log group of the jobs."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "failed_log_group" {
+  description = "Log group with one line a failed job."
+  value       = aws_cloudwatch_log_group.failed.name
+}

@@ -1,0 +1,132 @@
+# Two buckets: the vendor's answers as they came, and the bars that are published. Both are versioned, encrypted,
+# private and reached by TLS only.
+locals {
+  buckets = {
+    archive   = "The vendor's own bytes; the database can be rebuilt from them"
+    published = "Versioned Parquet data sets for reading without PostgreSQL"
+  }
+}
+
+resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV_AWS_18:Access logs would cost more than the objects; CloudTrail records changes to the bucket
+  #checkov:skip=CKV_AWS_144:A second region is not worth its price: the vendor serves history again
+  #checkov:skip=CKV_AWS_145:Encrypted with S3's own key; a customer key adds 1 USD a month and a fee per request
+  #checkov:skip=CKV2_AWS_62:The archive's events go to EventBridge; the published bars start nothing
+  for_each = local.buckets
+
+  bucket        = "${var.name_prefix}-${each.key}-${local.account_id}"
+  force_destroy = !var.protected
+  tags          = merge(local.tags, { purpose = each.key })
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = local.buckets
+
+  bucket                  = aws_s3_bucket.this[each.key].id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+
+  rule {
+    id     = "leftovers"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+
+    # An archived answer is never overwritten, so old versions are only what was deleted by mistake.
+    noncurrent_version_expiration {
+      noncurrent_days = 90
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.key == "archive" ? [1] : []
+
+    content {
+      id     = "cool-down"
+      status = "Enabled"
+
+      filter {
+        prefix = "${local.archive_prefix}/"
+      }
+
+      # Read again only by a rebuild; half the price, and the retrieval of ten years costs cents.
+      transition {
+        days          = 90
+        storage_class = "STANDARD_IA"
+      }
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+  policy = data.aws_iam_policy_document.bucket[each.key].json
+
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+data "aws_iam_policy_document" "bucket" {
+  for_each = local.buckets
+
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.this[each.key].arn, "${aws_s3_bucket.this[each.key].arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+# A new object in the archive starts the loader, by a rule of the fetching module.
+resource "aws_s3_bucket_notification" "archive" {
+  bucket      = aws_s3_bucket.this["archive"].id
+  eventbridge = true
+}

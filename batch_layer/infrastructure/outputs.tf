@@ -1,0 +1,94 @@
+output "name_prefix" {
+  description = "Prefix of every name of this environment."
+  value       = local.name_prefix
+}
+
+output "archive_uri" {
+  description = "Where the vendor's answers lie."
+  value       = module.shared.archive_uri
+}
+
+output "published_bucket" {
+  description = "Bucket of the published bars."
+  value       = module.shared.published_bucket
+}
+
+output "vendor_secret_name" {
+  description = "Secret that waits for the vendor's key: aws secretsmanager put-secret-value --secret-id NAME --secret-string KEY"
+  value       = module.shared.vendor_secret_name
+}
+
+output "alert_topic_arn" {
+  description = "Topic of every alarm."
+  value       = module.shared.alert_topic_arn
+}
+
+output "database_identifier" {
+  description = "The database instance."
+  value       = module.database.identifier
+}
+
+output "database_host" {
+  description = "Host of the database; it answers inside the network only."
+  value       = module.database.host
+}
+
+output "database_protected" {
+  description = "Whether the database refuses deletion."
+  value       = module.database.protected
+}
+
+output "functions" {
+  description = "Name and ARN of each function."
+  value       = module.fetching.functions
+}
+
+output "layer_arns" {
+  description = "Layers in use."
+  value       = module.fetching.layer_arns
+}
+
+output "dead_letter_queues" {
+  description = "URL of each function's dead-letter queue."
+  value       = module.fetching.dead_letter_queues
+}
+
+output "schedules" {
+  description = "When the fetchers run, in New York time."
+  value       = module.fetching.schedules
+}
+
+output "repository_url" {
+  description = "Where the jobs' image is pushed."
+  value       = module.processing.repository_url
+}
+
+output "container_image" {
+  description = "The jobs' image in use."
+  value       = module.processing.container_image
+}
+
+output "job_queue" {
+  description = "Queue of the jobs."
+  value       = module.processing.job_queue
+}
+
+output "job_definitions" {
+  description = "Job definitions: migrate, resample, backfill."
+  value       = module.processing.job_definitions
+}
+
+output "shards" {
+  description = "Size of the array of a resampling."
+  value       = module.processing.shards
+}
+
+output "log_groups" {
+  description = "Log groups of functions and jobs."
+  value       = merge(module.fetching.log_groups, { jobs = module.processing.log_group, failed_jobs = module.processing.failed_log_group })
+}
+
+output "dashboard" {
+  description = "Where the dashboard is."
+  value       = "https://${var.aws_region}.console.aws.amazon.com/cloudwatch/home?region=${var.aws_region}#dashboards/dashboard/${local.name_prefix}"
+}

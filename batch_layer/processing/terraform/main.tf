@@ -1,0 +1,70 @@
+# For testing only: the jobs with an archive and a database of their own, alone, under its own names and state.
+provider "aws" {
+  region              = var.aws_region
+  allowed_account_ids = var.aws_account_id == "" ? null : [var.aws_account_id]
+
+  default_tags {
+    tags = {
+      project     = var.project
+      environment = var.environment
+      layer       = "batch"
+      owner       = "component-test"
+      cost_centre = "component-test"
+    }
+  }
+}
+
+locals {
+  name_prefix = "${var.project}-${var.environment}-processing"
+  jobs_user   = "condvest_jobs"
+}
+
+module "shared" {
+  source = "../../infrastructure/modules/shared"
+
+  name_prefix = local.name_prefix
+  protected   = false
+}
+
+module "database" {
+  source = "../../infrastructure/modules/database"
+
+  name_prefix       = local.name_prefix
+  subnet_ids        = module.shared.private_subnet_ids
+  security_group_id = module.shared.security_group_ids["database"]
+  monitor_role_arn  = module.shared.roles["monitor"].arn
+  alert_topic_arn   = module.shared.alert_topic_arn
+  protected         = false
+  backup_days       = 1
+
+  clients = {
+    jobs = { role = module.shared.roles["jobs"].name, user = local.jobs_user }
+  }
+}
+
+module "processing" {
+  source = "../../infrastructure/modules/processing"
+
+  name_prefix     = local.name_prefix
+  roles           = module.shared.roles
+  container_image = var.container_image
+  architecture    = var.runtime.architecture
+  protected       = false
+  archive_uri     = module.shared.archive_uri
+  alert_topic_arn = module.shared.alert_topic_arn
+
+  network = {
+    subnet_ids        = module.shared.public_subnet_ids
+    security_group_id = module.shared.security_group_ids["jobs"]
+  }
+  database = {
+    jobs_url         = module.database.urls[local.jobs_user]
+    admin_url        = module.database.urls[module.database.admin_user]
+    admin_secret_arn = module.database.admin_secret_arn
+  }
+  vendor = {
+    provider   = var.vendor.provider
+    plan       = var.vendor.plan
+    secret_arn = module.shared.vendor_secret_arn
+  }
+}

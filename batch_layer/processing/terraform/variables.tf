@@ -1,0 +1,57 @@
+variable "environment" {
+  description = "Beside which deployment the component is tested: dev, staging or prod. It is part of every name."
+  type        = string
+  default     = "dev"
+
+  validation {
+    condition     = contains(["dev", "staging", "prod"], var.environment)
+    error_message = "environment must be dev, staging or prod."
+  }
+}
+
+variable "project" {
+  description = "First part of every name."
+  type        = string
+  default     = "condvest"
+}
+
+variable "aws_region" {
+  description = "Region of everything."
+  type        = string
+  default     = "ca-west-1"
+}
+
+variable "aws_account_id" {
+  description = "The account it belongs to; any other is refused. Empty: whatever account the credentials are of."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([0-9]{12})?$", var.aws_account_id))
+    error_message = "aws_account_id must have 12 digits."
+  }
+}
+
+variable "vendor" {
+  description = "Who delivers the data (massive or yahoo), and the plan subscribed to."
+  type = object({
+    provider = optional(string, "massive")
+    plan     = optional(string, "basic")
+  })
+  default = {}
+}
+
+variable "runtime" {
+  description = "Lambda runtime, and the architecture of functions and jobs, that the artefacts are built for."
+  type = object({
+    name         = optional(string, "python3.13")
+    architecture = optional(string, "x86_64")
+  })
+  default = {}
+}
+
+variable "container_image" {
+  description = "The jobs' image by digest. deploy.sh fills this in; null before the first push."
+  type        = string
+  default     = null
+}
