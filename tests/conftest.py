@@ -15,6 +15,7 @@ from batch_layer.database.connection import Database
 from batch_layer.shared.models.sessions import calendar_of
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
+from condvest import jobs
 from condvest.workspace import Workspace
 from tests.integration.servers import embedded_server, given_server, tcp_server
 from tests.integration.world import World
@@ -131,8 +132,7 @@ def sample(server, sessions, tmp_path_factory):
     home = tmp_path_factory.mktemp("sample")
     with server.lent() as url, Database(url) as database:
         one = World(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
-        one.workspace.ingest("sample").nightly(ask_again=0)
-        one.resample()
+        jobs.run(one.workspace, "sample", on_wait=pytest.fail)
         yield one
         one.close()
 

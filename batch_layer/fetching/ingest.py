@@ -85,11 +85,11 @@ class Ingest:
     def backfill(
         self, sessions: Sequence[dt.date], fetched: Fetched, *, on_load: OnLoad | None = None
     ) -> None:
-        """Load sessions in the order given, then every corporate action known.
+        """Load sessions in the order given, then the corporate actions since the first of them.
 
         Each session is stored as it comes: interrupted, the next backfill goes on where this one was.
         """
-        self._fetch(sessions, None, fetched, on_load)
+        self._fetch(sessions, min(sessions, default=None), fetched, on_load)
 
     def _fetch(
         self,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import shutil
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ import click
 
 from batch_layer.processing.reading import Question, read
 from batch_layer.shared.clients.yahoo import read_symbols
+from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import Cost, Dataset
 from condvest import jobs
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.reading import SESSION, show_bars, show_status
 from condvest.workspace import PROVIDERS
+
+_MOST_NAMED = 5
 
 _FILE = click.Path(path_type=Path)
 
@@ -261,38 +266,54 @@ def _say_loads(report: jobs.Report, *, dry_run: bool = False) -> None:
         load.dataset != "daily_bars" for load in report.loads
     ):
         output.message("nothing to fetch: every session is there")
-    for load in report.loads:
-        counts = ", ".join(
-            f"{count:,} {word}"
-            for count, word in (
-                (load.inserted, f"{would}inserted"),
-                (load.changed, f"{would}changed"),
-                (load.unchanged, "unchanged"),
-            )
-        )
-        extras = [
-            f"{count:,} {word}"
-            for word, count in (
-                ("withdrawn", load.withdrawn),
-                ("outranked", load.outranked),
-                ("repeated", load.duplicates),
-                ("refused", sum(load.refused.values())),
-            )
-            if count
-        ]
-        what = load.dataset.replace("_", " ")
-        came = "" if load.altered else " (nothing new)"
-        output.message(f"{load.name}: {load.rows:,} {what}: {', '.join([counts, *extras])}{came}")
-        for notice in load.notices:
-            output.message(f"  note: {notice}")
-        if load.partial:
-            days = ", ".join(map(str, load.partial[:5]))
-            output.message(
-                f"  partial, will be asked for again: {days}" + (" ..." if load.partial[5:] else "")
-            )
-        if load.refused:
-            codes = ", ".join(f"{code} {count:,}" for code, count in load.refused.items())
-            output.message(f"  refused: {codes} (see: condvest refused)")
+    for loads in _told_together(report.loads):
+        _say_counts(loads, would)
+        _say_troubles(loads)
+
+
+def _told_together(loads: Sequence[LoadSummary]) -> list[list[LoadSummary]]:
+    """Group loads of one data set that follow each other, where there are too many to name each."""
+    runs = [list(run) for _, run in itertools.groupby(loads, key=lambda load: load.dataset)]
+    return [part for run in runs for part in ([run] if len(run) > _MOST_NAMED else [[load] for load in run])]
+
+
+def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
+    always = [
+        (f"{would}inserted", sum(load.inserted for load in loads)),
+        (f"{would}changed", sum(load.changed for load in loads)),
+        ("unchanged", sum(load.unchanged for load in loads)),
+    ]
+    seldom = [
+        ("withdrawn", sum(load.withdrawn for load in loads)),
+        ("outranked", sum(load.outranked for load in loads)),
+        ("repeated", sum(load.duplicates for load in loads)),
+        ("refused", sum(sum(load.refused.values()) for load in loads)),
+    ]
+    counts = [*always, *((word, count) for word, count in seldom if count)]
+    name = loads[0].name if len(loads) == 1 else f"{len(loads):,} answers of {loads[0].provider}"
+    rows, what = sum(load.rows for load in loads), loads[0].dataset.replace("_", " ")
+    told = ", ".join(f"{count:,} {word}" for word, count in counts)
+    came = "" if any(load.altered for load in loads) else " (nothing new)"
+    output.message(f"{name}: {rows:,} {what}: {told}{came}")
+
+
+def _say_troubles(loads: Sequence[LoadSummary]) -> None:
+    notices = [notice for load in loads for notice in load.notices]
+    for notice in notices[:_MOST_NAMED]:
+        output.message(f"  note: {notice}")
+    if notices[_MOST_NAMED:]:
+        output.message(f"  and {len(notices) - _MOST_NAMED:,} more notes; --json gives all")
+    partial = [day for load in loads for day in load.partial]
+    if partial:
+        days = ", ".join(map(str, partial[:_MOST_NAMED]))
+        more = f" and {len(partial) - _MOST_NAMED:,} more" if partial[_MOST_NAMED:] else ""
+        output.message(f"  partial, will be asked for again: {days}{more}")
+    refused: Counter[str] = Counter()
+    for load in loads:
+        refused.update(load.refused)
+    if refused:
+        codes = ", ".join(f"{code} {count:,}" for code, count in refused.items())
+        output.message(f"  refused: {codes} (see: condvest refused)")
 
 
 def _say_resampled(report: jobs.Report) -> None:

@@ -10,12 +10,12 @@ import gzip
 from collections import defaultdict
 from importlib import resources
 
-import exchange_calendars
 import pytest
 
 from batch_layer.processing.reading import Question, read
 from batch_layer.shared.settings import INTERVALS
 from tests import naive
+from tests.integration.exchange import independent_calendar
 
 FILE = "_data/stocks.csv.gz"
 SPLITS = {
@@ -44,7 +44,7 @@ def published():
 @pytest.fixture(scope="module")
 def numbered():
     """Date to ordinal and ordinal to date: 0 is 1962-01-02."""
-    calendar = exchange_calendars.get_calendar("XNYS", start="1962-01-02", end="2013-12-31")
+    calendar = independent_calendar("1962-01-02", "2013-12-31")
     dates = [stamp.date() for stamp in calendar.sessions]
     return dict(zip(dates, range(len(dates)), strict=True)), dates
 
@@ -157,14 +157,19 @@ def test_adjusted_closes_are_the_published_ones_but_for_one_constant(sample, pub
         assert abs(bar["close"] * constant - float(text)) <= 2 * allowed, bar
 
 
-def test_three_windows_around_splits_by_hand(sample):
-    """From the published file, with a pocket calculator.
+# Open, high, low, close and volume, computed by hand from the rows of the published file: what lies before the
+# split has its prices halved and its volume doubled.
+BY_HAND = {
+    # 2000-06-19 to 21: 90.56 / 2; the 21st's high; 89.81 / 2; 2 * (3,517,900 + 4,476,700) + 4,375,000
+    ("AAPL", 3251): (45.28, 56.94, 44.905, 55.63, 20_364_200),
+    # 2005-02-24 to 28: 88.48 / 2; the 28th's high; 87.73 / 2; 2 * (27,125,500 + 16,348,400) + 11,635,900
+    ("AAPL", 3643): (44.24, 45.14, 43.865, 44.86, 98_583_700),
+    # 2003-02-14 to 19: 47.25 / 2; the 18th's high; 46.77 / 2; 2 * 45,223,200 + 28,707,750 + 46,902,700
+    ("MSFT", 3473): (23.625, 24.99, 23.385, 24.53, 166_056_850),
+}
 
-    AAPL, 5 sessions 2000-06-15 to 06-21 (window 1934, ordinals 9670 to 9674): see the asserts.
-    """
-    bars = {
-        (bar["first_session"], bar["last_session"]): bar
-        for bar in read_bars(sample, "AAPL", 3) + read_bars(sample, "MSFT", 3)
-        if bar["first_session"] < dt.date(2003, 2, 18) <= bar["last_session"]
-    }
-    assert len(bars) == 2
+
+@pytest.mark.parametrize(("symbol", "window"), BY_HAND)
+def test_windows_that_hold_a_split_by_hand(sample, symbol, window):
+    (bar,) = [bar for bar in read_bars(sample, symbol, 3) if bar["window"] == window]
+    assert tuple(bar[name] for name in ("open", "high", "low", "close", "volume")) == BY_HAND[symbol, window]

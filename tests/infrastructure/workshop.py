@@ -1,0 +1,134 @@
+"""Where the tools of these tests are, and how real Terraform is made to run without registry and AWS.
+
+A missing tool fails where continuous integration runs (CI is set) and skips elsewhere, saying how to get it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCH_LAYER = ROOT / "batch_layer"
+INFRASTRUCTURE = BATCH_LAYER / "infrastructure"
+STAND_IN = Path(__file__).resolve().parent / "stand_in"
+TOOLS = Path(os.environ.get("CONDVEST_AWS_TOOLS") or ROOT / "build" / "aws-tools")
+SCHEMA = json.loads((STAND_IN / "schema.json").read_text())
+
+ROOTS = {
+    "all": INFRASTRUCTURE,
+    "database": BATCH_LAYER / "database" / "terraform",
+    "fetching": BATCH_LAYER / "fetching" / "terraform",
+    "processing": BATCH_LAYER / "processing" / "terraform",
+}
+MODULES = {name: INFRASTRUCTURE / "modules" / name for name in ("shared", "database", "fetching", "processing")}
+
+
+def found(program, how):
+    """Return the path of a program, or fail (in CI) or skip, saying how to get it."""
+    path = shutil.which(program)
+    if path is None:
+        missing(f"{program} is not installed: {how}")
+    return path
+
+
+def from_venv(venv, program):
+    """Return a program of one of the tool environments."""
+    path = TOOLS / venv / "bin" / program
+    if not path.exists():
+        missing(f"{path} is missing: run tests/infrastructure/install_tools.sh")
+    return path
+
+
+def missing(message):
+    """Fail in CI, skip elsewhere."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def environment(**more):
+    """Return the environment without anything of AWS, Terraform or continuous integration, and with ``more``."""
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "CONDVEST_"))
+    }
+    clean.pop("CI", None)
+    return clean | more
+
+
+def lay_mirror(folder):
+    """Write a provider mirror with the stand-in, and return the Terraform settings that use it."""
+    version = SCHEMA["provider_version"]
+    place = folder / f"mirror/registry.terraform.io/hashicorp/aws/{version}/linux_amd64"
+    place.mkdir(parents=True)
+    program = place / f"terraform-provider-aws_v{version}"
+    program.write_text(
+        f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -B "{STAND_IN / "provider.py"}" "$@"\n'
+    )
+    program.chmod(0o755)
+    settings = folder / "terraformrc"
+    settings.write_text(
+        "disable_checkpoint = true\n"
+        "provider_installation {\n"
+        f'  filesystem_mirror {{\n    path = "{folder / "mirror"}"\n    include = ["registry.terraform.io/*/*"]\n  }}\n'
+        "}\n"
+    )
+    return settings
+
+
+class Terraform:
+    """Real Terraform in a copy of the batch layer's configuration, with the stand-in as its provider."""
+
+    def __init__(self, folder):
+        self.program = found("terraform", "https://developer.hashicorp.com/terraform/install")
+        self.folder = folder
+        self.layer = folder / "batch_layer"
+        shutil.copytree(
+            BATCH_LAYER,
+            self.layer,
+            ignore=lambda _folder, names: [name for name in names if _not_terraform(Path(_folder) / name)],
+        )
+        self.environment = environment(
+            TF_CLI_CONFIG_FILE=str(lay_mirror(folder)), TF_IN_AUTOMATION="1", CHECKPOINT_DISABLE="1"
+        )
+
+    def path(self, source):
+        """Return the copy's place of a folder of the batch layer."""
+        return self.layer / Path(source).relative_to(BATCH_LAYER)
+
+    def run(self, folder, *arguments, ok=True):
+        """Run Terraform in a folder of the copy; return what it printed, and fail if its code is not as expected."""
+        done = subprocess.run(
+            [self.program, f"-chdir={folder}", *arguments, "-no-color"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) is ok, output
+        return output if not ok else done.stdout
+
+    def init(self, folder):
+        """Initialise a folder without its backend."""
+        self.run(folder, "init", "-backend=false", "-input=false")
+
+    def plan(self, folder, variables, *files):
+        """Plan with a local state and return ``terraform show -json`` of the plan."""
+        (folder / "override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        self.run(folder, "init", "-input=false", "-reconfigure")
+        (folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
+        files = [f"-var-file={file}" for file in files]
+        self.run(folder, "plan", "-input=false", "-out=test.tfplan", *files)
+        return json.loads(self.run(folder, "show", "-json", "test.tfplan"))
+
+
+def _not_terraform(path):
+    if path.is_dir():
+        return path.name in {".terraform", "__pycache__"} or path.name.startswith(".")
+    return not path.name.endswith((".tf", ".tfvars", ".tftest.hcl"))
