@@ -143,9 +143,13 @@ def import_files(
     provider: str,
     *,
     dry_run: bool = False,
-    on_file: Callable[[int, int], None] | None = None,
+    on_file: Progress | None = None,
+    on_progress: Progress | None = None,
 ) -> Report:
-    """Load files, each in a transaction of its own; a file that cannot be read stops none of the others."""
+    """Load files, each in a transaction of its own, then resample.
+
+    A file that cannot be read stops none of the others. A dry run stores nothing and resamples nothing.
+    """
     loader = workspace.loader(workspace.extended_sessions(), rehearsal=dry_run)
     with recorded(workspace, "import", rehearsal=dry_run) as report:
         for done, (path, dataset) in enumerate(files, start=1):
@@ -155,6 +159,8 @@ def import_files(
                 report.failed[str(path)] = str(error)
             if on_file is not None:
                 on_file(done, len(files))
+        if not dry_run:
+            report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
     return report
 
 

@@ -45,9 +45,9 @@ def pytest_configure():
 
 
 def pytest_generate_tests(metafunc):
-    if "kind" in metafunc.fixturenames:
+    if "server_kind" in metafunc.fixturenames:
         kinds = ["given"] if _given_url(metafunc.config) else ["embedded", "tcp"]
-        metafunc.parametrize("kind", kinds, scope="session")
+        metafunc.parametrize("server_kind", kinds, scope="session")
 
 
 def _given_url(config):
@@ -71,9 +71,9 @@ def other_server(request):
 
 
 @pytest.fixture(scope="session")
-def any_server(request, kind):
+def any_server(request, server_kind):
     """Each kind of server in turn."""
-    return request.getfixturevalue("other_server" if kind == "tcp" else "server")
+    return request.getfixturevalue("other_server" if server_kind == "tcp" else "server")
 
 
 @pytest.fixture

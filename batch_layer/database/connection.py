@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -22,6 +23,16 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 OLDEST_SERVER = 14
 """The oldest major version of PostgreSQL that the SQL here runs on."""
+
+_REFUSALS = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "not permitted to log in",
+    "permission denied for database",
+    "does not exist",
+)
+"""What is said of a connection that is refused for good."""
 
 
 class Database:
@@ -70,7 +81,8 @@ class Database:
             connection.isolation_level = (
                 psycopg.IsolationLevel.REPEATABLE_READ if snapshot else psycopg.IsolationLevel.READ_COMMITTED
             )
-            connection.read_only = read_only
+            # None, not False: a database that takes no writes by default is not to be talked into them.
+            connection.read_only = read_only or None
             with connection.transaction(force_rollback=rehearsal):
                 yield connection
 
@@ -103,14 +115,15 @@ class Database:
     def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
             try:
+                given = psycopg.conninfo.conninfo_to_dict(self.url).get("options") or ""
                 connection: Connection = psycopg.connect(
                     self.url,
                     application_name="condvest",
                     connect_timeout=10,
-                    options="-c timezone=UTC -c extra_float_digits=1",
+                    options=f"{given} -c timezone=UTC -c extra_float_digits=1".strip(),
                 )
             except psycopg.ProgrammingError as error:
-                raise SettingsError(f"the database URL cannot be read: {error}") from error
+                raise SettingsError(f"the database URL cannot be read: {_without_url(error)}") from error
             version = connection.info.server_version // 10000
             if version < OLDEST_SERVER:
                 connection.close()
@@ -130,6 +143,11 @@ def translated() -> Iterator[None]:
         raise _ours(error) from error
 
 
+def _without_url(error: psycopg.Error) -> str:
+    """Return what the driver says, cut before it quotes the URL or a part of it: there is the password."""
+    return re.split(r'"[^"]*(?:://|%)', str(error), maxsplit=1)[0].strip().rstrip(":")
+
+
 def _ours(error: psycopg.Error) -> Exception:
     state = error.sqlstate or ""
     text = str(error).strip() or type(error).__name__
@@ -137,7 +155,8 @@ def _ours(error: psycopg.Error) -> Exception:
         return DatabaseReadOnly(f"the database takes no writes: {text}; connect to the primary server")
     if state == "53100":
         return DatabaseFull(f"the database has no room on its disk: {text}; free some and run again")
-    if state in ("28P01", "28000", "3D000"):
+    # The driver gives no SQLSTATE for a connection that did not come about.
+    if state in ("28P01", "28000", "3D000") or (not state and any(phrase in text for phrase in _REFUSALS)):
         return DatabaseError(f"the database refused the connection: {text}; check CONDVEST_DATABASE_URL")
     if state[:2] in ("08", "57", "53", "40") or (not state and isinstance(error, psycopg.OperationalError)):
         return DatabaseUnavailable(

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import shutil
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
+from rich.progress import Progress
 
 from batch_layer.processing.reading import Question, read
 from batch_layer.shared.clients.yahoo import read_symbols
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import Cost, Dataset
+from batch_layer.shared.models.payloads import Dataset
 from condvest import jobs
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.reading import SESSION, show_bars, show_status
+from condvest.cli.telling import cost_of, say_loads, say_resampled
 from condvest.workspace import PROVIDERS
-
-_MOST_NAMED = 5
 
 _FILE = click.Path(path_type=Path)
 
@@ -58,8 +54,8 @@ def demo(cli: Cli) -> None:
     with cli.workspace() as workspace:
         with output.progress("sample") as bars:
             report = jobs.run(workspace, "sample", on_wait=_say_waiting, on_progress=_advancing(bars))
-        _say_loads(report)
-        _say_resampled(report)
+        say_loads(report)
+        say_resampled(report)
         question = Question(symbols=["AAPL"], interval=13, end=dt.date(2005, 6, 30))
         table = read(workspace.database, workspace.sessions, question)
         show_bars(
@@ -133,7 +129,7 @@ def backfill(
         sessions = ingest.missing(start, end)
         cost = ingest.cost(len(sessions))
         if not as_json:
-            output.message(_say_cost(len(sessions), cost))
+            output.message(cost_of(len(sessions), cost))
         elif dry_run:
             output.write_json({"sessions": len(sessions), **vars(cost), "dry_run": True})
         if dry_run:
@@ -175,15 +171,15 @@ def import_(
         *((path, "splits") for path in splits),
         *((path, "dividends") for path in dividends),
     ]
-    with cli.workspace() as workspace:
-        with output.progress("files") as bars:
-            report = jobs.import_files(
-                workspace, datasets, provider, dry_run=dry_run, on_file=_advancing(bars)
-            )
-        if not dry_run:
-            with output.progress("resampling") as bars:
-                resampled = jobs.resample_all(workspace, full=False, on_progress=_advancing(bars))
-            report.resampled = resampled.resampled
+    with cli.workspace() as workspace, output.progress("files") as bars:
+        report = jobs.import_files(
+            workspace,
+            datasets,
+            provider,
+            dry_run=dry_run,
+            on_file=_advancing(bars),
+            on_progress=_advancing(bars, "resampling"),
+        )
     _finish(report, as_json=as_json, dry_run=dry_run)
 
 
@@ -198,7 +194,7 @@ def resample(cli: Cli, full: bool, as_json: bool) -> None:
     if as_json and report.resampled is not None:
         output.write_json(jobs.resampled_as_json(report.resampled))
     else:
-        _say_resampled(report)
+        say_resampled(report)
 
 
 @click.command()
@@ -251,82 +247,13 @@ def _finish(report: jobs.Report, *, as_json: bool, dry_run: bool = False) -> Non
     if as_json:
         output.write_json(report.as_json() | ({"dry_run": True} if dry_run else {}))
     else:
-        _say_loads(report, dry_run=dry_run)
-        _say_resampled(report)
+        say_loads(report, dry_run=dry_run)
+        say_resampled(report)
     for one in report.unavailable:
         output.message(f"{one.session}: {one.reason}")
     for path, reason in report.failed.items():
         output.message(f"error: {reason}" if path in reason else f"error: {path}: {reason}")
     sys.exit(report.exit_code)
-
-
-def _say_loads(report: jobs.Report, *, dry_run: bool = False) -> None:
-    would = "would be " if dry_run else ""
-    if not (report.failed or report.unavailable) and all(
-        load.dataset != "daily_bars" for load in report.loads
-    ):
-        output.message("nothing to fetch: every session is there")
-    for loads in _told_together(report.loads):
-        _say_counts(loads, would)
-        _say_troubles(loads)
-
-
-def _told_together(loads: Sequence[LoadSummary]) -> list[list[LoadSummary]]:
-    """Group loads of one data set that follow each other, where there are too many to name each."""
-    runs = [list(run) for _, run in itertools.groupby(loads, key=lambda load: load.dataset)]
-    return [part for run in runs for part in ([run] if len(run) > _MOST_NAMED else [[load] for load in run])]
-
-
-def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
-    always = [
-        (f"{would}inserted", sum(load.inserted for load in loads)),
-        (f"{would}changed", sum(load.changed for load in loads)),
-        ("unchanged", sum(load.unchanged for load in loads)),
-    ]
-    seldom = [
-        ("withdrawn", sum(load.withdrawn for load in loads)),
-        ("outranked", sum(load.outranked for load in loads)),
-        ("repeated", sum(load.duplicates for load in loads)),
-        ("refused", sum(sum(load.refused.values()) for load in loads)),
-    ]
-    counts = [*always, *((word, count) for word, count in seldom if count)]
-    name = loads[0].name if len(loads) == 1 else f"{len(loads):,} answers of {loads[0].provider}"
-    rows, what = sum(load.rows for load in loads), loads[0].dataset.replace("_", " ")
-    told = ", ".join(f"{count:,} {word}" for word, count in counts)
-    came = "" if any(load.altered for load in loads) else " (nothing new)"
-    output.message(f"{name}: {rows:,} {what}: {told}{came}")
-
-
-def _say_troubles(loads: Sequence[LoadSummary]) -> None:
-    notices = [notice for load in loads for notice in load.notices]
-    for notice in notices[:_MOST_NAMED]:
-        output.message(f"  note: {notice}")
-    if notices[_MOST_NAMED:]:
-        output.message(f"  and {len(notices) - _MOST_NAMED:,} more notes; --json gives all")
-    partial = [day for load in loads for day in load.partial]
-    if partial:
-        days = ", ".join(map(str, partial[:_MOST_NAMED]))
-        more = f" and {len(partial) - _MOST_NAMED:,} more" if partial[_MOST_NAMED:] else ""
-        output.message(f"  partial, will be asked for again: {days}{more}")
-    refused: Counter[str] = Counter()
-    for load in loads:
-        refused.update(load.refused)
-    if refused:
-        codes = ", ".join(f"{code} {count:,}" for code, count in refused.items())
-        output.message(f"  refused: {codes} (see: condvest refused)")
-
-
-def _say_resampled(report: jobs.Report) -> None:
-    done = report.resampled
-    if done is None:
-        return
-    windows = sum(done.windows.values())
-    output.message(
-        f"resampled {windows:,} windows: {done.inserted:,} bars inserted, {done.changed:,} changed, "
-        f"{done.removed:,} removed, {done.unchanged:,} unchanged"
-        if windows
-        else "resampled nothing: no bar is touched by a change"
-    )
 
 
 def _program(name: str) -> str:
@@ -339,17 +266,15 @@ def _say_waiting() -> None:
     output.message("another condvest run was at work; waited for it to end")
 
 
-def _advancing(bars: Any) -> jobs.Progress:  # noqa: ANN401  # rich's Progress
-    return lambda done, total: output.advance(bars, done, total)
+def _advancing(bars: Progress, label: str | None = None) -> jobs.Progress:
+    def advance(done: int, total: int) -> None:
+        if label is not None:
+            output.note(bars, label)
+        output.advance(bars, done, total)
+
+    return advance
 
 
 def _symbols(text: str | None, path: Path | None) -> tuple[str, ...]:
-    given = tuple(symbol for symbol in (text or "").replace(",", " ").split() if symbol)
+    given = tuple((text or "").replace(",", " ").split())
     return given + (read_symbols(path) if path else ())
-
-
-def _say_cost(sessions: int, cost: Cost) -> str:
-    return (
-        f"{sessions:,} sessions to fetch: {cost.calls:,} calls, at least {cost.seconds / 60:,.0f} minutes, "
-        f"about {cost.megabytes:,.0f} MB"
-    )

@@ -167,6 +167,7 @@ def test_every_link_leads_somewhere(page):
 def test_every_example_works_and_prints_what_is_shown(page, server, tmp_path):
     """The blocks of a page in order, in a fresh home; see documents.py for what stands for what."""
     fresh_home = type(server)(tmp_path / "home")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     try:
         for command, shown, printed in run_all(page, fresh_home, tmp_path):
             if shown is not None:

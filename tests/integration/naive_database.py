@@ -43,10 +43,10 @@ def recomputed(connection, interval):
             "GROUP BY 1"
         ).fetchall()
     )
-    return _folded(daily, interval, splits, complete, last_loaded)
+    return folded(daily, interval, splits, complete, last_loaded)
 
 
-def _folded(daily, interval, splits, complete, last_loaded):
+def folded(daily, interval, splits, complete, last_loaded):
     """Fold from an anchor near the bars: the model counts windows one by one."""
     if not daily:
         return []

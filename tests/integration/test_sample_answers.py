@@ -160,16 +160,19 @@ def test_adjusted_closes_are_the_published_ones_but_for_one_constant(sample, pub
 # Open, high, low, close and volume, computed by hand from the rows of the published file: what lies before the
 # split has its prices halved and its volume doubled.
 BY_HAND = {
-    # 2000-06-19 to 21: 90.56 / 2; the 21st's high; 89.81 / 2; 2 * (3,517,900 + 4,476,700) + 4,375,000
-    ("AAPL", 3251): (45.28, 56.94, 44.905, 55.63, 20_364_200),
-    # 2005-02-24 to 28: 88.48 / 2; the 28th's high; 87.73 / 2; 2 * (27,125,500 + 16,348,400) + 11,635,900
-    ("AAPL", 3643): (44.24, 45.14, 43.865, 44.86, 98_583_700),
-    # 2003-02-14 to 19: 47.25 / 2; the 18th's high; 46.77 / 2; 2 * 45,223,200 + 28,707,750 + 46,902,700
-    ("MSFT", 3473): (23.625, 24.99, 23.385, 24.53, 166_056_850),
+    # Two of five sessions before: 90.56 / 2; 2000-06-22's high; 89.81 / 2; and
+    # 2 * (3,517,900 + 4,476,700) + 4,375,000 + 8,352,000 + 3,660,100
+    ("AAPL", dt.date(2000, 6, 19)): (45.28, 57.63, 44.905, 51.69, 32_376_300),
+    # Three before: 86.69 / 2; 2005-02-28's high; 85.55 / 2; and
+    # 2 * (24,021,100 + 27,125,500 + 16,348,400) + 11,635,900 + 16,721,000
+    ("AAPL", dt.date(2005, 2, 23)): (43.345, 45.14, 42.775, 44.5, 163_346_900),
+    # Two before: 46.41 / 2; 2003-02-18's high; 46.13 / 2; and
+    # 2 * (36,779,100 + 45,223,200) + 28,707,750 + 46,902,700 + 50,897,200
+    ("MSFT", dt.date(2003, 2, 13)): (23.205, 24.99, 23.065, 24.14, 290_512_250),
 }
 
 
-@pytest.mark.parametrize(("symbol", "window"), BY_HAND)
-def test_windows_that_hold_a_split_by_hand(sample, symbol, window):
-    (bar,) = [bar for bar in read_bars(sample, symbol, 3) if bar["window"] == window]
-    assert tuple(bar[name] for name in ("open", "high", "low", "close", "volume")) == BY_HAND[symbol, window]
+@pytest.mark.parametrize(("symbol", "first"), BY_HAND)
+def test_windows_that_hold_a_split_by_hand(sample, symbol, first):
+    (bar,) = [bar for bar in read_bars(sample, symbol, 5) if bar["first_session"] == first]
+    assert tuple(bar[name] for name in ("open", "high", "low", "close", "volume")) == BY_HAND[symbol, first]

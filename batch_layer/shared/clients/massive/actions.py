@@ -16,6 +16,7 @@ from batch_layer.shared.clients.massive.columns import Faults
 from batch_layer.shared.clients.massive.pages import Objects, read_pages
 from batch_layer.shared.models.bars import Int64s
 from batch_layer.shared.models.payloads import DividendRows, Parsed, SplitRows
+from batch_layer.shared.models.source import GivenRows
 
 _CURRENCY = "USD"
 _KINDS = ("distribution_type", "dividend_type")
@@ -96,7 +97,7 @@ def _summed(parsed: Parsed) -> Parsed:
     return Parsed(
         rows=replace(rows, cash_amount=amounts).take(kept),
         faults={int(place[row]): what for row, what in parsed.faults.items()},
-        source=parsed.source.filter(kept),
+        source=_given(parsed).filter(kept.tolist()),
     )
 
 
@@ -110,8 +111,13 @@ def _groups(rows: DividendRows) -> list[list[int]]:
 
 
 def _kinds(parsed: Parsed) -> list[str | None]:
+    given = _given(parsed)
     for name in _KINDS:
-        if name in parsed.source.column_names:
-            kinds: list[str | None] = parsed.source[name].to_pylist()
-            return kinds
+        if name in given.column_names:
+            return given[name].to_pylist()
     return [None] * len(parsed.rows)
+
+
+def _given(parsed: Parsed) -> GivenRows:
+    assert isinstance(parsed.source, GivenRows)  # noqa: S101  # for the type checker
+    return parsed.source

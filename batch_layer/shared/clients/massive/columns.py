@@ -8,7 +8,6 @@ a column are looked at once; only a column that is not plain is read value by va
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -17,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
+from batch_layer.shared.models.source import GivenRows, unpaired
 
 Values = list[Any]
 
@@ -122,23 +121,10 @@ def flags(values: Values, label: str, faults: Faults, *, missing: Callable[[int]
     return np.array(flags, dtype=np.bool_)
 
 
-def source_column(values: Values) -> pa.Array:
-    """Return values as text, missing ones as null, for the record of refused rows."""
-    types = set(map(type, values))
-    try:
-        if types <= {str, type(None)} or types <= {int, type(None)}:
-            return pa.array(values).cast(pa.string())
-        if types <= {int, float, type(None)}:
-            return pa.array(np.array(values, np.float64), from_pandas=True).cast(pa.string())
-    except (UnicodeEncodeError, OverflowError, pa.ArrowException):
-        pass  # a lone surrogate, an integer beyond int64: written value by value
-    return pa.array([None if value is None else _as_text(value) for value in values], pa.string())
-
-
-def source_of(rows: list[dict[str, Any]]) -> pa.Table:
-    """Return all keys of the rows as columns of text; nested values as JSON."""
+def source_of(rows: list[dict[str, Any]]) -> GivenRows:
+    """Return the values of all keys of the rows, as they came."""
     keys = dict.fromkeys(key for row in rows for key in row)
-    return pa.table({_unpaired(key): source_column(values_of(rows, key)) for key in keys})
+    return GivenRows({unpaired(key): values_of(rows, key) for key in keys}, len(rows))
 
 
 def shown(value: object) -> str:
@@ -188,16 +174,7 @@ def _unicode(text: str, row: int, label: str, faults: Faults) -> str:
     if _is_unicode(text):
         return text
     faults.note(row, f"{label}: holds half a surrogate pair")
-    return _unpaired(text)
-
-
-def _unpaired(text: str) -> str:
-    """Return text with each lone surrogate as U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _as_text(value: object) -> str:
-    return _unpaired(value) if isinstance(value, str) else json.dumps(value)
+    return unpaired(text)
 
 
 def _read_dates(

@@ -8,13 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pyarrow as pa
 
 from batch_layer.shared.clients.massive import columns
 from batch_layer.shared.clients.massive.answers import read_results
 from batch_layer.shared.clients.massive.columns import Faults, Values
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.payloads import BarRows, Parsed
+from batch_layer.shared.models.source import GivenRows
 
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 
@@ -66,8 +66,8 @@ def read_grouped(body: bytes, session: dt.date) -> Parsed:
         "vwap": columns.numbers(given["vwap"], "vwap", faults),
         "trades": columns.counts(given["trades"], "trades", faults),
     }
-    source = {key: columns.source_column(given[name]) for name, key in _KEYS.items()}
-    return Parsed(rows=BarRows(**values), faults=faults, source=pa.table(source))
+    source = GivenRows({key: given[name] for name, key in _KEYS.items()}, len(rows))
+    return Parsed(rows=BarRows(**values), faults=faults, source=source)
 
 
 def _check_sessions(stamps: Values, session: dt.date, faults: Faults) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
 
 from batch_layer.shared.clients.massive import columns
 from batch_layer.shared.clients.massive.answers import read_page
@@ -20,6 +19,7 @@ from batch_layer.shared.models.payloads import (
     SplitRows,
     SymbolRows,
 )
+from batch_layer.shared.models.source import GivenRows
 
 Objects = list[dict[str, Any]]
 SomeRows = TypeVar("SomeRows", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows)
@@ -52,7 +52,7 @@ def read_pages(
     """
     parts: list[SomeRows] = []
     faults: dict[int, str] = {}
-    sources: list[pa.Table] = []
+    sources: list[GivenRows] = []
     count = 0
     for body in bodies:
         own = Faults()
@@ -62,6 +62,6 @@ def read_pages(
         faults |= {count + row: what for row, what in own.items()}
         count += len(rows)
     if not parts:
-        return Parsed(read([], np.zeros(0, np.int64), Faults()), {}, pa.table({}))
+        return Parsed(read([], np.zeros(0, np.int64), Faults()), {}, GivenRows({}, 0))
     whole = type(parts[0]).concat(parts)
-    return Parsed(whole, faults, pa.concat_tables(sources, promote_options="default"))
+    return Parsed(whole, faults, GivenRows.concat(sources))
