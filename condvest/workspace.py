@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from batch_layer.database import catalog_store, instruments_store
 from batch_layer.database.connection import Database
@@ -15,6 +16,8 @@ from batch_layer.database.migrate import check_schema, is_empty, migrate
 from batch_layer.database.sessions_store import extend_sessions, read_sessions
 from batch_layer.fetching.ingest import Ingest
 from batch_layer.fetching.load import Loader
+from batch_layer.shared.clients import aws
+from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
 from batch_layer.shared.clients.massive import MassiveProvider
 from batch_layer.shared.clients.parsing import parse
@@ -55,9 +58,15 @@ class Workspace:
         return extend_sessions(self.database, self.now)
 
     @property
-    def archive(self) -> DirectoryArchive:
+    def archive(self) -> Archive:
         """The archive of what providers answered."""
-        return DirectoryArchive(self.settings.archive)
+        place = self.settings.archive
+        if isinstance(place, Path):
+            return DirectoryArchive(place)
+        # Imported here: only who keeps the archive in S3 waits for boto3.
+        from batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
+
+        return S3Archive.of(place, aws.client("s3"))
 
     def loader(self, sessions: Sessions, *, rehearsal: bool = False) -> Loader:
         """Return what loads payloads into this workspace; a rehearsal stores nothing."""
@@ -97,7 +106,7 @@ class Workspace:
         if symbols:
             raise UsageError(f"{provider} gives whole sessions: symbols are for yahoo alone")
         if provider == "massive":
-            return stack.enter_context(MassiveProvider.from_settings(self.settings))
+            return stack.enter_context(MassiveProvider.from_settings(aws.with_secrets(self.settings)))
         if provider == "sample":
             return SampleProvider()
         raise UsageError(f"no provider {provider!r} to ask; there are: {', '.join(PROVIDERS)}")
@@ -120,7 +129,7 @@ def open_workspace(
         url = settings.database_url or stack.enter_context(
             EmbeddedServer(settings.home, binaries=settings.postgres_bin).lease()
         )
-        database = stack.enter_context(Database(url))
+        database = stack.enter_context(Database(url, aws.database_login(settings)))
         if settings.database_url is None or (may_create and is_empty(database)):
             migrate(database)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import LiteralString, Self
@@ -41,9 +41,16 @@ class Database:
     Every error of the driver leaves here as one of ours, with the driver's as its cause.
     """
 
-    def __init__(self, url: str) -> None:
-        """Take a ``postgresql://`` URL; nothing is opened yet."""
+    def __init__(self, url: str, login: Callable[[], Mapping[str, str]] | None = None) -> None:
+        """Take a ``postgresql://`` URL; nothing is opened yet.
+
+        Args:
+            url: where the database is.
+            login: gives parameters beside the URL's, asked anew for each connection: a password that
+                expires, and how the server has to identify itself.
+        """
         self.url = url
+        self._login = login
         self._connection: Connection | None = None
 
     def __enter__(self) -> Self:
@@ -116,8 +123,9 @@ class Database:
         if self._connection is None or self._connection.closed:
             try:
                 given = psycopg.conninfo.conninfo_to_dict(self.url).get("options") or ""
+                more = self._login() if self._login is not None else {}
                 connection: Connection = psycopg.connect(
-                    self.url,
+                    psycopg.conninfo.make_conninfo(self.url, **more) if more else self.url,
                     application_name="condvest",
                     connect_timeout=10,
                     options=f"{given} -c timezone=UTC -c extra_float_digits=1".strip(),

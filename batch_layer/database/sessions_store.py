@@ -52,9 +52,13 @@ def extend_sessions(database: Database, now: dt.datetime) -> Sessions:
     Raises:
         CalendarChanged: the library disagrees about a session that may not change.
     """
-    fresh = calendar_of(*exchange_sessions(FIRST_YEAR, now.astimezone(dt.UTC).year + 1))
     with database.locked("condvest sessions"), database.transaction() as connection:
         stored = read_sessions(connection)
+        last_year = now.astimezone(dt.UTC).year + 1
+        if stored is not None:
+            # A clock that went back takes nothing back.
+            last_year = max(last_year, stored.session(stored.last_ordinal).year)
+        fresh = calendar_of(*exchange_sessions(FIRST_YEAR, last_year))
         if stored is None:
             _insert(connection, fresh)
             return fresh

@@ -5,7 +5,9 @@
     BatchLayerError
     ├── TransientError                  the same call may succeed later
     │   ├── DatabaseUnavailable         no server answers, or the connection was lost
-    │   └── VendorUnavailable           a vendor answered with a passing failure, or not at all
+    │   ├── VendorUnavailable           a vendor answered with a passing failure, or not at all
+    │   ├── ArchiveUnavailable          the archive's service does not answer now
+    │   └── OutOfTime                   a function's time ended before its work
     └── PermanentError                  the same call will fail again until somebody acts
         ├── SettingsError               a setting has a value it cannot have
         ├── UsageError                  a command or function was asked for what it cannot mean
@@ -48,6 +50,14 @@ class DatabaseUnavailable(TransientError):
 
 class VendorUnavailable(TransientError):
     """A vendor answered with a passing failure, or not at all."""
+
+
+class ArchiveUnavailable(TransientError):
+    """The archive's service does not answer now."""
+
+
+class OutOfTime(TransientError):
+    """A function's time ended before its work; what was done stays, and the next call goes on."""
 
 
 class SettingsError(PermanentError):

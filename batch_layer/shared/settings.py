@@ -20,6 +20,7 @@ MassivePlan = Literal["basic", "paid"]
 
 MASSIVE_BASE_URL = "https://api.massive.com"
 
+_S3 = "s3://"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -41,6 +42,14 @@ class Settings:
         massive_plan: what the key may ask for (``CONDVEST_MASSIVE_PLAN``: ``basic`` or ``paid``).
         massive_base_url: where Massive's REST service is (``CONDVEST_MASSIVE_BASE_URL``;
             ``https://api.polygon.io`` works as well).
+        massive_secret: name or ARN of the secret of AWS Secrets Manager that holds the key, asked for if
+            no key is given; None if there is none (``CONDVEST_MASSIVE_SECRET``).
+        archive_at: where the archive is: ``s3://bucket/prefix`` or a directory; None for ``archive`` below
+            ``home`` (``CONDVEST_ARCHIVE``).
+        database_iam: whether to log in to the database by IAM, over TLS (``CONDVEST_DATABASE_IAM``:
+            ``true`` or ``false``).
+        database_ca: file of the authorities that may vouch for the server then, or None for the one that is
+            shipped to AWS (``CONDVEST_DATABASE_CA``).
     """
 
     home: Path
@@ -52,6 +61,10 @@ class Settings:
     massive_api_key: str | None = field(default=None, repr=False)
     massive_plan: MassivePlan = "basic"
     massive_base_url: str = MASSIVE_BASE_URL
+    massive_secret: str | None = None
+    archive_at: str | None = None
+    database_iam: bool = False
+    database_ca: Path | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -63,6 +76,7 @@ class Settings:
         home = environ.get("CONDVEST_HOME") or platformdirs.user_data_dir("condvest", appauthor=False)
         bin_dir = environ.get("CONDVEST_POSTGRES_BIN")
         yahoo = environ.get("CONDVEST_YAHOO_BASE_URL")
+        authorities = environ.get("CONDVEST_DATABASE_CA")
         return cls(
             home=Path(home).expanduser().absolute(),
             database_url=checked_database_url(environ.get("CONDVEST_DATABASE_URL") or None),
@@ -75,12 +89,20 @@ class Settings:
             massive_base_url=_vendor_url(
                 "CONDVEST_MASSIVE_BASE_URL", environ.get("CONDVEST_MASSIVE_BASE_URL") or MASSIVE_BASE_URL
             ),
+            massive_secret=environ.get("CONDVEST_MASSIVE_SECRET") or None,
+            archive_at=_archive(environ.get("CONDVEST_ARCHIVE") or None),
+            database_iam=_flag("CONDVEST_DATABASE_IAM", environ.get("CONDVEST_DATABASE_IAM") or "false"),
+            database_ca=Path(authorities).expanduser().absolute() if authorities else None,
         )
 
     @property
-    def archive(self) -> Path:
-        """Directory of the archive of vendors' answers."""
-        return self.home / "archive"
+    def archive(self) -> Path | str:
+        """Where the archive of vendors' answers is: a directory, or ``s3://bucket/prefix``."""
+        if self.archive_at is None:
+            return self.home / "archive"
+        if self.archive_at.startswith(_S3):
+            return self.archive_at
+        return Path(self.archive_at).expanduser().absolute()
 
 
 def checked_database_url(url: str | None) -> str | None:
@@ -96,6 +118,18 @@ def checked_database_url(url: str | None) -> str | None:
             "(for example postgresql://user@host:5432/condvest); unset it for the embedded server"
         )
     return url
+
+
+def _archive(place: str | None) -> str | None:
+    if place and "://" in place and not place.startswith(_S3):
+        raise SettingsError(f"CONDVEST_ARCHIVE must be s3://bucket/prefix or a directory, not {place!r}")
+    return place
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise SettingsError(f"{name} must be true or false, not {text!r}")
+    return text.lower() == "true"
 
 
 def _count(name: str, text: str) -> int:

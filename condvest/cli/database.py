@@ -11,6 +11,7 @@ import click
 from batch_layer.database.connection import Database
 from batch_layer.database.embedded import EmbeddedServer
 from batch_layer.database.migrate import migrate as apply_migrations
+from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import UsageError
 from condvest import checks
 from condvest.cli import output
@@ -52,7 +53,7 @@ def url(cli: Cli) -> None:
 def migrate(cli: Cli, as_json: bool) -> None:
     """Bring the schema to this version."""
     if cli.settings.database_url is not None:
-        with Database(cli.settings.database_url) as database:
+        with Database(cli.settings.database_url, aws.database_login(cli.settings)) as database:
             applied = apply_migrations(database)
     else:
         with _embedded(cli).lease() as address, Database(address) as database:

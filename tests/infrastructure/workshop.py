@@ -5,6 +5,7 @@ A missing tool fails where continuous integration runs (CI is set) and skips els
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -26,7 +27,9 @@ ROOTS = {
     "fetching": BATCH_LAYER / "fetching" / "terraform",
     "processing": BATCH_LAYER / "processing" / "terraform",
 }
-MODULES = {name: INFRASTRUCTURE / "modules" / name for name in ("shared", "database", "fetching", "processing")}
+MODULES = {
+    name: INFRASTRUCTURE / "modules" / name for name in ("shared", "database", "fetching", "processing")
+}
 
 
 def found(program, how):
@@ -81,6 +84,16 @@ def lay_mirror(folder):
     return settings
 
 
+def stand_in_artefacts(folder):
+    """Write a file in place of package and layer; return the variables that name it and an image."""
+    path = folder / "package.zip"
+    path.write_bytes(b"stands for a package")
+    built = {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    registry = "123456789012.dkr.ecr.ca-west-1.amazonaws.com"
+    image = f"{registry}/condvest/jobs@sha256:{'0123456789abcdef' * 4}"
+    return {"function_package": built, "layer_package": built, "container_image": image}
+
+
 class Terraform:
     """Real Terraform in a copy of the batch layer's configuration, with the stand-in as its provider."""
 
@@ -131,4 +144,4 @@ class Terraform:
 def _not_terraform(path):
     if path.is_dir():
         return path.name in {".terraform", "__pycache__"} or path.name.startswith(".")
-    return not path.name.endswith((".tf", ".tfvars", ".tftest.hcl"))
+    return not path.name.endswith((".tf", ".tfvars", ".tftest.hcl", "package.txt"))

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from batch_layer.shared.clients import files, massive, yahoo
 from batch_layer.shared.models.payloads import Parsed, Payload
-
-_OF_PROVIDER: dict[str, Callable[[Payload], Parsed]] = {"massive": massive.parse, "yahoo": yahoo.parse}
-"""Who reads a provider's JSON; CSV and Parquet are read alike, whoever they come from."""
 
 
 def parse(payload: Payload) -> Parsed:
     """Return the rows of a payload; pure.
 
+    A provider's own JSON is read by its client; CSV and Parquet are read alike, whoever they come from.
+
     Raises:
         InputError: the bytes are not what the payload should hold.
     """
-    if payload.media.startswith("json") and payload.provider in _OF_PROVIDER:
-        return _OF_PROVIDER[payload.provider](payload)
+    # Each reader is imported when it is needed: a function on AWS that loads Massive's answers starts
+    # without Arrow and curl, and is shipped without Arrow.
+    if payload.media.startswith("json") and payload.provider == "massive":
+        from batch_layer.shared.clients import massive  # noqa: PLC0415
+
+        return massive.parse(payload)
+    if payload.media.startswith("json") and payload.provider == "yahoo":
+        from batch_layer.shared.clients import yahoo  # noqa: PLC0415
+
+        return yahoo.parse(payload)
+    from batch_layer.shared.clients import files  # noqa: PLC0415
+
     return files.parse(payload)

@@ -11,9 +11,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from batch_layer.shared.models.bars import Columns, Floats, Int64s
+from batch_layer.shared.models.source import Source
 
 Dataset = Literal["daily_bars", "splits", "dividends", "instruments", "symbols"]
 
@@ -190,7 +190,7 @@ class Parsed:
 
     rows: Rows
     faults: Mapping[int, str]
-    source: pa.Table
+    source: Source
 
 
 @dataclass(frozen=True)

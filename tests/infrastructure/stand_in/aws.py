@@ -114,7 +114,9 @@ def policy(config):
         if block.get("principals"):
             everyone = all(one["type"] == "*" for one in block["principals"])
             statement["Principal"] = (
-                "*" if everyone else {one["type"]: _one_or_many(one["identifiers"]) for one in block["principals"]}
+                "*"
+                if everyone
+                else {one["type"]: _one_or_many(one["identifiers"]) for one in block["principals"]}
             )
         for one in block.get("condition") or []:
             tests = statement.setdefault("Condition", {}).setdefault(one["test"], {})

@@ -102,9 +102,7 @@ class StandIn(rpc.ProviderServicer):
 
     def ValidateResourceConfig(self, request, _context):  # noqa: N802 -- the protocol's names
         found = values.read_only(self.resources[request.type_name]["block"], unpacked(request.config))
-        return pb.ValidateResourceConfig.Response(
-            diagnostics=[one for text in found for one in _error(text)]
-        )
+        return pb.ValidateResourceConfig.Response(diagnostics=[one for text in found for one in _error(text)])
 
     def ValidateDataResourceConfig(self, request, _context):  # noqa: N802 -- the protocol's names
         found = values.read_only(self.data_sources[request.type_name]["block"], unpacked(request.config))

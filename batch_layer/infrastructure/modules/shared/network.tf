@@ -46,6 +46,11 @@ resource "aws_subnet" "private" {
   cidr_block        = cidrsubnet(var.vpc_cidr, 2, count.index)
   availability_zone = local.zones[count.index]
   tags              = merge(local.tags, { Name = "${var.name_prefix}-private-${local.zones[count.index]}" })
+
+  # A new zone of the region must not move what is there.
+  lifecycle {
+    ignore_changes = [availability_zone, tags["Name"]]
+  }
 }
 
 # Addresses are given per job (assign_public_ip), never by the subnet.
@@ -57,6 +62,11 @@ resource "aws_subnet" "public" {
   availability_zone       = local.zones[count.index]
   map_public_ip_on_launch = false
   tags                    = merge(local.tags, { Name = "${var.name_prefix}-public-${local.zones[count.index]}" })
+
+  # A new zone of the region must not move what is there.
+  lifecycle {
+    ignore_changes = [availability_zone, tags["Name"]]
+  }
 }
 
 resource "aws_route_table" "private" {

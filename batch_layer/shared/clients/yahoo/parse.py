@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from batch_layer.shared.clients.yahoo.basis import Ratios, rounding, shares_since, shortest_decimals
 from batch_layer.shared.clients.yahoo.chart import EXCHANGE_ZONE, QUOTES, Chart, date_at, read_chart
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Floats, Int64s
 from batch_layer.shared.models.payloads import BarRows, DividendRows, Parsed, Payload, SplitRows
+from batch_layer.shared.models.source import GivenRows
 
 FINAL_AFTER = dt.timedelta(hours=1)
 """So long after the close a session's bar is final even if no trade at the close is told (Yahoo's quotes come
@@ -190,16 +190,11 @@ def _repeated(symbol: str, count: int) -> npt.NDArray[np.object_]:
     return np.full(count, symbol, dtype=object)
 
 
-def _event_source(symbol: str, events: Sequence[Mapping[str, Any]], *names: str) -> pa.Table:
+def _event_source(symbol: str, events: Sequence[Mapping[str, Any]], *names: str) -> GivenRows:
     return _source(symbol, {name: _members(events, name) for name in ("date", *names)})
 
 
-def _source(symbol: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
-    """Return values as they came, as text, under their names at Yahoo."""
+def _source(symbol: str, columns: Mapping[str, Sequence[Any]]) -> GivenRows:
+    """Return values as they came, under their names at Yahoo."""
     count = len(next(iter(columns.values())))
-    texts = {name: [None if one is None else str(one) for one in values] for name, values in columns.items()}
-    return pa.table({"symbol": [symbol] * count, **texts}, schema=_text_schema("symbol", *columns))
-
-
-def _text_schema(*names: str) -> pa.Schema:
-    return pa.schema([(name, pa.string()) for name in names])
+    return GivenRows({"symbol": [symbol] * count, **columns}, count)

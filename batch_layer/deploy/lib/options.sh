@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the other parts use what is set here
+# The command line and the settings. Sets ENVIRONMENT, COMMAND, TARGET, DRY_RUN, ASSUME_YES and where things lie.
+
+usage() {
+  cat <<'TEXT'
+usage: deploy.sh ENVIRONMENT COMMAND [TARGET] [--yes] [--dry-run] [--since MINUTES]
+
+environments: dev, staging, prod
+
+  all                     build, deploy, migrate and check the entire batch layer
+  fetching                deploy that component alone, for testing,
+  processing                under its own names and its own state
+  database
+  layer                   build and publish the Lambda layer
+  build                   build all artefacts, deploy nothing
+  init [TARGET]           initialise Terraform
+  plan [TARGET]           build, and show what a deployment would change
+  destroy [TARGET]        take everything down
+  validate                check the Terraform without AWS
+  status [TARGET]         how the database, functions, jobs and alarms are
+  outputs [TARGET]        names and addresses of what was deployed
+  logs [TARGET]           the newest log lines of functions and jobs
+  bootstrap               create the bucket of the Terraform states (once per account)
+
+TARGET is all (the default), fetching, processing or database.
+--yes or CI=true answers every question with yes; --dry-run says what would be done and does nothing.
+
+Settings: CONDVEST_STATE_BUCKET (condvest-terraform-state), CONDVEST_STATE_REGION (ca-west-1),
+CONDVEST_AWS_ACCOUNT_ID (instead of aws_account_id in environments/ENVIRONMENT.tfvars).
+TEXT
+}
+
+# A wrong call ends with 2, as condvest's own commands do.
+wrong_usage() { die "$1" "deploy.sh --help lists environments and commands" 2; }
+
+parse_options() {
+  ENVIRONMENT="" COMMAND="" TARGET="" DRY_RUN=false ASSUME_YES=false SINCE_MINUTES=60
+  [ "${CI:-}" != true ] || ASSUME_YES=true
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      -h | --help) usage && exit 0 ;;
+      --yes) ASSUME_YES=true ;;
+      --dry-run) DRY_RUN=true ;;
+      --since)
+        shift
+        SINCE_MINUTES="${1:-}"
+        case "$SINCE_MINUTES" in '' | *[!0-9]*) wrong_usage "--since takes a number of minutes" ;; esac
+        ;;
+      -*) wrong_usage "unknown option $1" ;;
+      *) take_word "$1" ;;
+    esac
+    shift
+  done
+  [ -n "$ENVIRONMENT" ] || wrong_usage "no environment was given"
+  [ -n "$COMMAND" ] || wrong_usage "no command was given"
+  : "${TARGET:=all}"
+}
+
+take_word() {
+  if [ -z "$ENVIRONMENT" ]; then
+    case "$1" in
+      dev | staging | prod) ENVIRONMENT="$1" ;;
+      *) wrong_usage "unknown environment $1: dev, staging or prod" ;;
+    esac
+  elif [ -z "$COMMAND" ]; then
+    case "$1" in
+      all | fetching | processing | database) COMMAND=deploy TARGET="$1" ;;
+      layer | build | init | plan | destroy | validate | status | outputs | logs | bootstrap) COMMAND="$1" ;;
+      *) wrong_usage "unknown command or component $1" ;;
+    esac
+  elif [ -z "$TARGET" ]; then
+    case "$1" in
+      all | fetching | processing | database) TARGET="$1" ;;
+      *) wrong_usage "unknown target $1: all, fetching, processing or database" ;;
+    esac
+  else
+    wrong_usage "one word too many: $1"
+  fi
+}
+
+# The value of NAME = "value" in a variables file; nothing where it is not set.
+variable_in() {
+  sed -n "s/^[[:space:]]*$2[[:space:]]*=[[:space:]]*\"\\([^\"]*\\)\".*/\\1/p" "$1" | head -n 1
+}
+
+# Whether a word is in a list of words.
+is_one_of() {
+  case " $2 " in *" $1 "*) return 0 ;; *) return 1 ;; esac
+}
+
+use_settings() {
+  INFRASTRUCTURE="$HERE/infrastructure"
+  VARIABLES="$INFRASTRUCTURE/environments/$ENVIRONMENT.tfvars"
+  BUILD="$(dirname "$HERE")/build"
+  WORK="$BUILD/deploy/$ENVIRONMENT/$TARGET"
+  PROJECT="$(variable_in "$INFRASTRUCTURE/terraform.tfvars" project)"
+  REGION="$(variable_in "$VARIABLES" aws_region)"
+  : "${REGION:=$(variable_in "$INFRASTRUCTURE/terraform.tfvars" aws_region)}"
+  EXPECTED_ACCOUNT="${CONDVEST_AWS_ACCOUNT_ID:-$(variable_in "$VARIABLES" aws_account_id)}"
+  STATE_BUCKET="${CONDVEST_STATE_BUCKET:-condvest-terraform-state}"
+  STATE_REGION="${CONDVEST_STATE_REGION:-ca-west-1}"
+  ACCOUNT=unknown
+  if [ "$TARGET" = all ]; then
+    TERRAFORM_ROOT="$INFRASTRUCTURE"
+    NAME_PREFIX="$PROJECT-$ENVIRONMENT"
+  else
+    TERRAFORM_ROOT="$HERE/$TARGET/terraform"
+    NAME_PREFIX="$PROJECT-$ENVIRONMENT-$TARGET"
+  fi
+  # AWS's tools read either name; no pager may wait for a key.
+  export AWS_REGION="$REGION" AWS_DEFAULT_REGION="$REGION" AWS_PAGER=""
+}

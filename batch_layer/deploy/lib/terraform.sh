@@ -1,0 +1,150 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2153 # set by options.sh
+# Terraform: initialised for one state, planned into a file, and that very plan applied.
+
+terraform_here() {
+  TF_DATA_DIR="$WORK/terraform" TF_IN_AUTOMATION=1 TF_INPUT=0 terraform -chdir="$TERRAFORM_ROOT" "$@"
+}
+
+init_terraform() {
+  step "Initialising Terraform"
+  would "use the state s3://$STATE_BUCKET/$(state_key)" && return
+  local lock=""
+  if at_least "$TERRAFORM_VERSION" 1.10.0; then
+    lock=-backend-config=use_lockfile=true
+  else
+    warn "terraform $TERRAFORM_VERSION cannot lock the state in S3 (1.10 can): see that nobody else deploys now"
+  fi
+  # skip_region_validation: an older Terraform does not know the newer regions.
+  mkdir -p "$WORK"
+  terraform_here init -reconfigure \
+    "-backend-config=bucket=$STATE_BUCKET" "-backend-config=key=$(state_key)" \
+    "-backend-config=region=$STATE_REGION" -backend-config=skip_region_validation=true \
+    ${lock:+"$lock"} >"$WORK/init.txt" 2>&1 || {
+    cat "$WORK/init.txt" >&2
+    die "terraform init failed (above)" "mend it and run the same command again"
+  }
+}
+
+# What Terraform is told beside the variables files. A component root has few variables and no file of its own.
+pass_variables() {
+  export TF_VAR_environment="$ENVIRONMENT" TF_VAR_project="$PROJECT" TF_VAR_aws_region="$REGION"
+  export TF_VAR_aws_account_id="$EXPECTED_ACCOUNT"
+  if needs_functions; then
+    TF_VAR_function_package="$(package_of "$PACKAGES_MANIFEST")" || exit 1
+    TF_VAR_layer_package="$(package_of "$LAYER_MANIFEST")" || exit 1
+    export TF_VAR_function_package TF_VAR_layer_package
+    if [ -n "$LAYER_ARN" ]; then
+      export TF_VAR_lambda_layer_arns="[\"$LAYER_ARN\"]"
+    fi
+  fi
+  if needs_image && [ -n "$CONTAINER_IMAGE" ]; then
+    export TF_VAR_container_image="$CONTAINER_IMAGE"
+  fi
+}
+
+# Path and hash of a manifest, as a Terraform value; a stand-in where nothing was built, which only destroy accepts.
+package_of() {
+  local path sha256
+  if [ -f "$BUILD/$1" ]; then
+    path="$(manifest "$1" path)"
+    sha256="$(manifest "$1" sha256)"
+    case "$path" in /*) ;; *) path="$(dirname "$BUILD")/$path" ;; esac
+  else
+    [ "$COMMAND" = destroy ] || die "$BUILD/$1 is missing" "run: deploy.sh $ENVIRONMENT build"
+    path="$TERRAFORM_ROOT/versions.tf"
+    sha256="$(sha256_of "$path")"
+  fi
+  printf '{"path":"%s","sha256":"%s"}\n' "$path" "$sha256"
+}
+
+sha256_of() {
+  python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$1"
+}
+
+# Runs Terraform, shows and keeps its words, and says what to do about the failures that are known.
+terraform_told() {
+  local file="$WORK/terraform.txt" code=0
+  pass_variables
+  if [ "$TARGET" = all ]; then
+    set -- "$@" "-var-file=$VARIABLES"
+    # The account may come from the environment instead of the file.
+    [ -z "$EXPECTED_ACCOUNT" ] || set -- "$@" "-var=aws_account_id=$EXPECTED_ACCOUNT"
+  fi
+  terraform_here "$@" 2>&1 | tee "$file" >&2 || code="${PIPESTATUS[0]}"
+  [ "$code" -ne 1 ] || explain_failure "$file"
+  return "$code"
+}
+
+explain_failure() {
+  if grep -q "Error acquiring the state lock" "$1"; then
+    die "somebody else is deploying, or a deployment was cut off: the state is locked (who and when: above)" \
+      "wait; if nobody is there: terraform -chdir=$TERRAFORM_ROOT force-unlock ID, with TF_DATA_DIR=$WORK/terraform"
+  fi
+  die "terraform failed (above); what was done until then is in the state" \
+    "mend it and run the same command again: it goes on where it stopped"
+}
+
+# Leaves the plan in WORK. Succeeds whether or not there is something to change; CHANGES tells.
+plan_changes() {
+  step "Planning"
+  would "run terraform plan in $TERRAFORM_ROOT" && return
+  local code=0
+  terraform_told plan -lock-timeout=60s -detailed-exitcode "-out=$WORK/plan" "$@" || code=$?
+  case "$code" in
+    0) CHANGES=false ;;
+    2) CHANGES=true ;;
+    *) exit "$code" ;;
+  esac
+}
+
+apply_plan() {
+  local code=0
+  terraform_here apply -lock-timeout=60s "$WORK/plan" 2>&1 | tee "$WORK/terraform.txt" >&2 || code="${PIPESTATUS[0]}"
+  rm -f "$WORK/plan"
+  [ "$code" -eq 0 ] || explain_failure "$WORK/terraform.txt"
+}
+
+apply_changes() {
+  plan_changes
+  would "apply the plan" && return
+  if [ "$CHANGES" = false ]; then
+    say "nothing to change"
+    return
+  fi
+  confirm "apply the plan above to $ENVIRONMENT"
+  step "Applying"
+  apply_plan
+}
+
+# One resource ahead of the others: the repository, before its first image.
+apply_only() {
+  plan_changes "-target=$1"
+  [ "$CHANGES" = false ] || apply_plan
+}
+
+destroy_everything() {
+  step "Destroying"
+  would "destroy everything in s3://$STATE_BUCKET/$(state_key)" && return
+  plan_changes -destroy
+  if [ "$CHANGES" = false ]; then
+    say "there is nothing to destroy"
+    return
+  fi
+  apply_plan
+  say "everything of $NAME_PREFIX is gone; its state stays in s3://$STATE_BUCKET/$(state_key)"
+}
+
+validate_configuration() {
+  step "Validating"
+  local root
+  for root in "$INFRASTRUCTURE" "$HERE/database/terraform" "$HERE/fetching/terraform" "$HERE/processing/terraform"; do
+    would "check $root" && continue
+    terraform fmt -check -recursive "$root" >&2 \
+      || die "terraform fmt would change the files above" "run: terraform fmt -recursive batch_layer"
+    TERRAFORM_ROOT="$root"
+    WORK="$BUILD/deploy/validate/$(basename "$(dirname "$root")")"
+    terraform_here init -backend=false >/dev/null || die "terraform init failed in $root (above)" "is the registry reached?"
+    terraform_here validate >&2 || die "$root is not valid (above)" ""
+  done
+}

@@ -1,0 +1,86 @@
+# Planned against a mocked provider: no credentials, nothing is created. Run: terraform test
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_region" {
+    defaults = { region = "ca-west-1" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["ca-west-1a", "ca-west-1b", "ca-west-1c"] }
+  }
+}
+
+variables {
+  name_prefix       = "condvest-test"
+  subnet_ids        = ["subnet-1", "subnet-2"]
+  security_group_id = "sg-1"
+  monitor_role_arn  = "arn:aws:iam::123456789012:role/condvest-test-monitor"
+  alert_topic_arn   = "arn:aws:sns:ca-west-1:123456789012:condvest-test-alerts"
+}
+
+run "keeps_data_by_default" {
+  command = plan
+
+  assert {
+    condition     = aws_db_instance.this.deletion_protection && !aws_db_instance.this.skip_final_snapshot
+    error_message = "protection must be the default"
+  }
+
+  assert {
+    condition     = !aws_db_instance.this.publicly_accessible && aws_db_instance.this.storage_encrypted
+    error_message = "the database must be private and encrypted"
+  }
+}
+
+run "lets_go_when_told" {
+  command = plan
+
+  variables {
+    protected = false
+  }
+
+  assert {
+    condition     = !aws_db_instance.this.deletion_protection && aws_db_instance.this.final_snapshot_identifier == null
+    error_message = "an unprotected database must be deletable without a snapshot"
+  }
+}
+
+run "watches_credits_of_burstable_classes_only" {
+  command = plan
+
+  variables {
+    instance = { class = "db.m7g.large" }
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "credits")
+    error_message = "a class without credits must have no alarm on them"
+  }
+}
+
+run "refuses_no_backups" {
+  command = plan
+
+  variables {
+    backup_days = 0
+  }
+
+  expect_failures = [var.backup_days]
+}
+
+run "refuses_too_small_a_volume" {
+  command = plan
+
+  variables {
+    instance = { storage_gib = 10 }
+  }
+
+  expect_failures = [var.instance]
+}

@@ -1,0 +1,134 @@
+# Planned against a mocked provider: no credentials, nothing is created. Run: terraform test
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_region" {
+    defaults = { region = "ca-west-1" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["ca-west-1a", "ca-west-1b", "ca-west-1c"] }
+  }
+}
+
+variables {
+  name_prefix     = "condvest-test"
+  container_image = "123456789012.dkr.ecr.ca-west-1.amazonaws.com/condvest-test/jobs@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  archive_uri     = "s3://condvest-test-archive-123456789012/archive"
+  alert_topic_arn = "arn:aws:sns:ca-west-1:123456789012:condvest-test-alerts"
+  trigger         = { function_arn = "arn:aws:lambda:ca-west-1:123456789012:function:condvest-test-archive-loader" }
+
+  roles = {
+    jobs      = { name = "condvest-test-jobs", arn = "arn:aws:iam::123456789012:role/condvest-test-jobs" }
+    execution = { name = "condvest-test-execution", arn = "arn:aws:iam::123456789012:role/condvest-test-execution" }
+    events    = { name = "condvest-test-events", arn = "arn:aws:iam::123456789012:role/condvest-test-events" }
+  }
+  network = {
+    subnet_ids        = ["subnet-1"]
+    security_group_id = "sg-1"
+  }
+  database = {
+    jobs_url         = "postgresql://condvest_jobs@db:5432/condvest?sslmode=verify-full"
+    admin_url        = "postgresql://condvest_admin@db:5432/condvest?sslmode=verify-full"
+    admin_secret_arn = "arn:aws:secretsmanager:ca-west-1:123456789012:secret:rds-1"
+  }
+  vendor = {
+    provider   = "massive"
+    plan       = "basic"
+    secret_arn = "arn:aws:secretsmanager:ca-west-1:123456789012:secret:key-1"
+  }
+}
+
+run "runs_on_spot" {
+  command = plan
+
+  assert {
+    condition     = aws_batch_compute_environment.this.compute_resources[0].type == "FARGATE_SPOT"
+    error_message = "Spot must be the default"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_target.loaded[0].batch_target[0].array_size == 8
+    error_message = "a load must start an array of eight"
+  }
+}
+
+run "falls_back_to_on_demand" {
+  command = plan
+
+  variables {
+    capacity = "FARGATE"
+  }
+
+  assert {
+    condition     = aws_batch_compute_environment.this.compute_resources[0].type == "FARGATE"
+    error_message = "the fallback must be selectable"
+  }
+}
+
+run "has_a_repository_before_the_first_image" {
+  command = plan
+
+  variables {
+    container_image = null
+  }
+
+  assert {
+    condition     = length(aws_batch_job_definition.this) == 0 && length(aws_cloudwatch_event_rule.loaded) == 0
+    error_message = "without an image there must be no job and nothing that starts one"
+  }
+}
+
+run "refuses_a_tag" {
+  command = plan
+
+  variables {
+    container_image = "123456789012.dkr.ecr.ca-west-1.amazonaws.com/condvest-test/jobs:latest"
+  }
+
+  expect_failures = [var.container_image]
+}
+
+run "refuses_a_pair_that_fargate_lacks" {
+  command = plan
+
+  variables {
+    job_sizes = {
+      migrate  = { vcpu = 0.25, memory = 4096, timeout = 1800 }
+      resample = { vcpu = 0.5, memory = 2048, timeout = 3600 }
+      backfill = { vcpu = 1, memory = 4096, timeout = 43200 }
+    }
+  }
+
+  expect_failures = [var.job_sizes]
+}
+
+run "refuses_shards_that_do_not_divide" {
+  command = plan
+
+  variables {
+    shards = 12
+  }
+
+  expect_failures = [var.shards]
+}
+
+run "refuses_a_password" {
+  command = plan
+
+  variables {
+    database = {
+      jobs_url         = "postgresql://condvest_jobs:secret@db:5432/condvest"
+      admin_url        = "postgresql://condvest_admin@db:5432/condvest"
+      admin_secret_arn = "arn:aws:secretsmanager:ca-west-1:123456789012:secret:rds-1"
+    }
+  }
+
+  expect_failures = [var.database]
+}

@@ -1,0 +1,89 @@
+# Planned against a mocked provider: no credentials, nothing is created. Run: terraform test
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_region" {
+    defaults = { region = "ca-west-1" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["ca-west-1a", "ca-west-1b", "ca-west-1c"] }
+  }
+}
+
+variables {
+  name_prefix = "condvest-test"
+}
+
+run "creates_a_network_without_nat" {
+  command = plan
+
+  assert {
+    condition     = length(aws_subnet.private) == 2 && length(aws_subnet.public) == 2
+    error_message = "two zones must have a private and a public subnet each"
+  }
+
+  assert {
+    condition     = alltrue([for subnet in aws_subnet.public : !subnet.map_public_ip_on_launch])
+    error_message = "a subnet must not give public addresses by itself"
+  }
+
+  assert {
+    condition     = aws_vpc_endpoint.s3[0].vpc_endpoint_type == "Gateway"
+    error_message = "the S3 endpoint must be the free gateway"
+  }
+}
+
+run "uses_a_given_network" {
+  command = plan
+
+  variables {
+    network = {
+      vpc_id             = "vpc-1"
+      private_subnet_ids = ["subnet-1", "subnet-2"]
+      public_subnet_ids  = ["subnet-3"]
+      route_table_ids    = []
+    }
+  }
+
+  assert {
+    condition     = length(aws_vpc.this) == 0 && length(aws_vpc_endpoint.s3) == 0
+    error_message = "a given network with an endpoint of its own must be left as it is"
+  }
+
+  assert {
+    condition     = output.public_subnet_ids == tolist(["subnet-3"])
+    error_message = "the given subnets must be used"
+  }
+}
+
+run "refuses_a_long_prefix" {
+  command = plan
+
+  variables {
+    name_prefix = "condvest-with-a-name-far-too-long"
+  }
+
+  expect_failures = [var.name_prefix]
+}
+
+run "refuses_one_private_subnet" {
+  command = plan
+
+  variables {
+    network = {
+      vpc_id             = "vpc-1"
+      private_subnet_ids = ["subnet-1"]
+      public_subnet_ids  = ["subnet-3"]
+      route_table_ids    = []
+    }
+  }
+
+  expect_failures = [var.network]
+}

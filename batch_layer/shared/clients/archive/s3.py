@@ -1,0 +1,171 @@
+"""The archive in a bucket of Amazon S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+)
+from botocore.exceptions import (
+    ConnectionError as UnreachableError,
+)
+
+from batch_layer.shared.clients.archive import describe, key_of, restore
+from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError
+from batch_layer.shared.models.payloads import Payload
+
+_DESCRIBED = ".json"
+_EXISTS = ("PreconditionFailed", "412")
+_PASSING = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "InternalError",
+        "RequestTimeout",
+        "RequestTimeTooSkewed",
+        "ServiceUnavailable",
+        "SlowDown",
+        "ThrottlingException",
+        "Throttling",
+    }
+)
+_FIRST_SERVER_FAULT = 500
+
+
+class S3Archive:
+    """An `Archive` below a prefix of one bucket.
+
+    An object appears when it is whole. The description is written after the bytes, so what is described is
+    there; and both are written on the condition that nothing is there yet (If-None-Match), so that nobody
+    ever overwrites anything, whoever comes first.
+    """
+
+    def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:  # noqa: ANN401  # boto3 has no types
+        """Take a boto3 client of S3; nothing is asked yet."""
+        self._client = client
+        self.bucket = bucket
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    @classmethod
+    def of(cls, uri: str, client: Any) -> S3Archive:  # noqa: ANN401  # boto3 has no types
+        """Return the archive at ``s3://bucket/prefix``.
+
+        Raises:
+            SettingsError: it is no such URI.
+        """
+        parts = urlsplit(uri)
+        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+            raise SettingsError(f"CONDVEST_ARCHIVE must be like s3://bucket/prefix, not {uri!r}")
+        return cls(client, parts.netloc, parts.path)
+
+    def keep(self, payload: Payload, *, again: bool = False) -> str:
+        """Keep a payload and return its key; see `Archive.keep`.
+
+        Raises:
+            ArchiveUnavailable: S3 does not answer, or asks to be left alone for a while.
+            ArchiveError: S3 refuses; the message names the bucket.
+        """
+        key = key_of(payload)
+        newest = max(self.keys_below(f"{key.rpartition('/')[0]}/"), default=None)
+        if newest is not None and not again and f"-{payload.digest[:16]}." in newest:
+            return newest
+        with self._translated(f"keep {payload.name} in"):
+            self._put(key, payload.content)
+            self._put(f"{key}{_DESCRIBED}", describe(payload))
+        return key
+
+    def read(self, key: str) -> Payload:
+        """Return the payload kept under ``key``.
+
+        Raises:
+            ArchiveError: there is none, or its bytes are no longer what was kept.
+            ArchiveUnavailable: S3 does not answer.
+        """
+        with self._translated(f"read {key} in"):
+            content = self._get(key)
+            description = self._get(f"{key}{_DESCRIBED}")
+        return restore(key, content, description)
+
+    def keys(self) -> Iterator[str]:
+        """Yield all keys, in the order of the instants at which the payloads were fetched."""
+        yield from sorted(self.keys_below(""), key=lambda key: (key.rpartition("/")[2], key))
+
+    def keys_below(self, folder: str) -> Iterator[str]:
+        """Yield the keys that begin with ``folder``, in alphabetical order.
+
+        Raises:
+            ArchiveError, ArchiveUnavailable: as for `read`.
+        """
+        pages = self._client.get_paginator("list_objects_v2")
+        with self._translated("list"):
+            for page in pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}{folder}"):
+                for found in page.get("Contents", ()):
+                    key = found["Key"].removeprefix(self.prefix)
+                    if key.endswith(_DESCRIBED) and key.count("/") == 3:  # noqa: PLR2004  # as in `key_of`
+                        yield key.removesuffix(_DESCRIBED)
+
+    def key_of_object(self, name: str) -> str | None:
+        """Return the key that is complete with the object of that name; None if it completes none.
+
+        A payload is complete when its description is there.
+
+        Raises:
+            ArchiveError: the object lies outside the archive.
+        """
+        if not name.startswith(self.prefix):
+            raise ArchiveError(f"{name} does not lie in the archive s3://{self.bucket}/{self.prefix}")
+        key = name.removeprefix(self.prefix)
+        return key.removesuffix(_DESCRIBED) if key.endswith(_DESCRIBED) else None
+
+    def _get(self, key: str) -> bytes:
+        body = self._client.get_object(Bucket=self.bucket, Key=f"{self.prefix}{key}")["Body"]
+        with body:
+            content: bytes = body.read()
+        return content
+
+    def _put(self, key: str, content: bytes) -> None:
+        try:
+            self._client.put_object(
+                Bucket=self.bucket, Key=f"{self.prefix}{key}", Body=content, IfNoneMatch="*"
+            )
+        except ClientError as error:
+            # There already: the same instant and digest, so the same bytes.
+            if error.response["Error"]["Code"] not in _EXISTS:
+                raise
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        place = f"cannot {doing} the archive s3://{self.bucket}/{self.prefix}"
+        try:
+            yield
+        except (UnreachableError, HTTPClientError) as error:
+            raise ArchiveUnavailable(f"{place}: {error}; try again") from error
+        except NoCredentialsError as error:
+            raise ArchiveError(f"{place}: no AWS credentials; try: aws configure") from error
+        except ClientError as error:
+            raise _refusal(place, error) from error
+        except BotoCoreError as error:
+            raise ArchiveError(f"{place}: {error}") from error
+
+
+def _refusal(place: str, error: ClientError) -> Exception:
+    code = error.response["Error"]["Code"]
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    reason = _REASONS.get(code) or error.response["Error"].get("Message") or code
+    if code in _PASSING or status >= _FIRST_SERVER_FAULT:
+        return ArchiveUnavailable(f"{place}: {reason}; try again")
+    return ArchiveError(f"{place}: {reason} ({code})")
+
+
+_REASONS: dict[str, str] = {
+    "NoSuchKey": "there is nothing under that key",
+    "NoSuchBucket": "there is no such bucket; check CONDVEST_ARCHIVE",
+    "AccessDenied": "access denied; check the role's policy",
+    "ExpiredToken": "the credentials have expired; get new ones",
+}

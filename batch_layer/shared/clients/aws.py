@@ -1,0 +1,130 @@
+"""What Condvest asks AWS for: clients, secrets, and passwords of the database that are signed here.
+
+boto3 is imported when first needed: who does not use AWS does not wait for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from batch_layer.shared.errors import SettingsError, VendorUnavailable
+from batch_layer.shared.settings import Settings
+
+SHIPPED_CA = Path(__file__).parents[2] / "rds-bundle.pem"
+"""Where the packages for AWS hold the authorities of RDS."""
+
+_KEY_NAMES = ("MASSIVE_API_KEY", "POLYGON_API_KEY", "api_key", "key")
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401  # boto3 has no types
+    """Return the client of a service; one for each service and process.
+
+    Attempts and waits are bounded, so that a function ends by its own error and not by its time limit.
+
+    Raises:
+        SettingsError: AWS is not configured: no region.
+    """
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import NoRegionError  # noqa: PLC0415
+
+    config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+    try:
+        return boto3.client(service, config=config)
+    except NoRegionError as error:
+        raise SettingsError("no AWS region is set; set AWS_REGION") from error
+
+
+def with_secrets(settings: Settings) -> Settings:
+    """Return the settings with the vendor's key from Secrets Manager, if they name a secret and hold no key.
+
+    Raises:
+        SettingsError: the secret is not there, may not be read, or holds no key; the message has its name.
+        VendorUnavailable: Secrets Manager does not answer.
+    """
+    if settings.massive_secret is None or settings.massive_api_key is not None:
+        return settings
+    environ = {"MASSIVE_API_KEY": _secret_key(settings.massive_secret)}
+    return replace(settings, massive_api_key=Settings.from_env(environ).massive_api_key)
+
+
+def forget_secrets() -> None:
+    """Ask for the secrets again when next needed: a vendor has refused what was known."""
+    _secret_key.cache_clear()
+
+
+@cache
+def _secret_key(name: str) -> str:
+    """Return the key that a secret holds, as plain text or as JSON; asked for once a process."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        text = client("secretsmanager").get_secret_value(SecretId=name)["SecretString"].strip()
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # noqa: PLR2004  # server's own fault
+            raise VendorUnavailable(f"Secrets Manager gives no {name} now ({code}); try again") from error
+        raise SettingsError(f"cannot read the secret {name}: {code}; check its name and the role") from error
+    except (BotoCoreError, KeyError) as error:
+        if isinstance(error, KeyError):
+            raise SettingsError(f"the secret {name} holds no text; put the API key in") from error
+        raise VendorUnavailable(f"Secrets Manager gives no {name} now: {error}; try again") from error
+    key = _key_in(text)
+    if not key:
+        raise SettingsError(f"the secret {name} holds no API key; put it in as plain text")
+    return key
+
+
+def _key_in(text: str) -> str:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(told, dict):
+        return next((str(told[name]) for name in _KEY_NAMES if told.get(name)), "")
+    return text
+
+
+def database_login(settings: Settings) -> Callable[[], Mapping[str, str]] | None:
+    """Return what gives the parameters of each connection to the database, None if the URL is enough.
+
+    The password is a token that is good for 15 minutes, and only to connect: so each connection gets its
+    own. It is signed here, with the role's credentials; nothing is asked over the network. It goes to no
+    server but the one whose certificate bears the URL's host name.
+
+    Raises:
+        SettingsError: CONDVEST_DATABASE_IAM is set, and the URL names no host or user, or has a password,
+            or there is no file of authorities.
+    """
+    if not settings.database_iam:
+        return None
+    parts = urlsplit(settings.database_url or "")
+    if not parts.hostname or not parts.username or parts.password:
+        raise SettingsError(
+            "CONDVEST_DATABASE_IAM needs a CONDVEST_DATABASE_URL with host and user and without a password"
+        )
+    authorities = settings.database_ca or SHIPPED_CA
+    if not authorities.is_file():
+        raise SettingsError(
+            f"there is no file {authorities} of the authorities that vouch for the database's server; set "
+            "CONDVEST_DATABASE_CA to the bundle of RDS (truststore.pki.rds.amazonaws.com)"
+        )
+    host, port, user = parts.hostname, parts.port or 5432, unquote(parts.username)
+
+    def parameters() -> Mapping[str, str]:
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+        try:
+            token: str = client("rds").generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
+        except BotoCoreError as error:
+            raise SettingsError(f"cannot sign in to the database as {user}: {error}") from error
+        return {"password": token, "sslmode": "verify-full", "sslrootcert": str(authorities)}
+
+    return parameters

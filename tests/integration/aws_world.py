@@ -1,0 +1,77 @@
+"""AWS on this machine: an emulator of its own process, and the variables that lead boto3 to it."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import boto3
+
+from batch_layer.shared.clients import aws
+
+BUCKET = "condvest-archive"
+PREFIX = "archive"
+ARCHIVE = f"s3://{BUCKET}/{PREFIX}"
+
+# Emulated in a process of its own: what it imports and warns of is not ours.
+_SERVE = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def emulated_aws():
+    """Yield the endpoint's URL. The emulator ends with this process, however that ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SERVE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | credentials(),
+    )
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait()
+
+
+def credentials():
+    return {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def fresh_bucket(endpoint):
+    """Empty the emulator and make the archive's bucket."""
+    import urllib.request
+
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    return s3
+
+
+@contextmanager
+def configured(monkeypatch, endpoint):
+    """Let boto3 find the emulator, and nothing of the machine's own configuration."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in (credentials() | {"AWS_ENDPOINT_URL": endpoint}).items():
+        monkeypatch.setenv(name, value)
+    aws.client.cache_clear()
+    aws.forget_secrets()
+    yield
+    aws.client.cache_clear()
+    aws.forget_secrets()
