@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from psycopg import sql
 
+from batch_layer.database.arrays import numbers
 from batch_layer.database.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.connection import Connection
 from batch_layer.database.keyed_store import PRICE_COLUMNS
@@ -40,7 +41,7 @@ def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
         'AND {table}."window" BETWEEN span.first AND span.last OFFSET 0) AS {table} '
         'ORDER BY span.place, {table}."window"'
     ).format(columns=select_list(BAR_COLUMNS, table), table=sql.Identifier(table))
-    parameters = {name: values.tolist() for name, values in vars(spans).items()}
+    parameters = {name: numbers(values) for name, values in vars(spans).items()}
     return Bars(**copy_out(connection, query, BAR_COLUMNS, parameters))
 
 
@@ -58,7 +59,7 @@ def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
                 "DELETE FROM {table} USING unnest(%s::int4[], %s::int4[]) AS old (instrument_id, number) "
                 'WHERE {table}.instrument_id = old.instrument_id AND {table}."window" = old.number'
             ).format(table=sql.Identifier(_table(interval))),
-            (bars.instrument_id.tolist(), bars.window.tolist()),
+            (numbers(bars.instrument_id), numbers(bars.window)),
         )
 
 

@@ -15,7 +15,10 @@ from typing import Any, LiteralString
 
 import numpy as np
 import numpy.typing as npt
+import psycopg
 from psycopg import sql
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 
 from batch_layer.database.connection import Connection
 
@@ -89,15 +92,32 @@ def copy_out(
     """
     body = query if isinstance(query, sql.Composable) else sql.SQL(query)
     wire = _wire_type(columns, [False] * len(columns))
-    received = bytearray()
-    with connection.cursor().copy(
-        sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(body), parameters
-    ) as copy:
-        for block in copy:
-            received += block
+    copy = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(body)
+    text = psycopg.ClientCursor(connection).mogrify(copy, parameters)
+    received = _received(connection.pgconn, text.encode())
     whole = (len(received) - len(_HEADER) - len(_TRAILER)) // wire.itemsize
     rows = np.frombuffer(received, dtype=wire, offset=len(_HEADER), count=whole)
     return {column.name: _from_wire(column, rows[column.name]) for column in columns}
+
+
+def _received(link: PGconn, query: bytes) -> bytearray:
+    """Return all that a COPY sends.
+
+    By the driver's own wrapper of libpq: the server sends a message for every row, and the driver's cursor
+    takes three times as long over each.
+    """
+    received = bytearray()
+    result = link.exec_(query)
+    if result.status == ExecStatus.COPY_OUT:
+        size, block = link.get_copy_data(0)
+        while size > 0:
+            received += block
+            size, block = link.get_copy_data(0)
+        while (ended := link.get_result()) is not None:
+            result = ended
+    if result.status != ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(result, encoding="utf-8")
+    return received
 
 
 def select_list(columns: Sequence[Column], table: str) -> sql.Composed:

@@ -7,6 +7,7 @@ from typing import Any, LiteralString
 
 import numpy as np
 
+from batch_layer.database.arrays import numbers
 from batch_layer.database.binary_copy import Column, copy_out
 from batch_layer.database.connection import Connection
 from batch_layer.shared.models.bars import Int32s
@@ -51,7 +52,7 @@ def spans_of_bars(connection: Connection, instrument_id: Int32s) -> Spans:
         "WHERE daily_bars.instrument_id = instrument_id.instrument_id) AS bars "
         "WHERE bars.first IS NOT NULL ORDER BY instrument_id",
         (Column("instrument_id", "int4"), Column("first", "int4"), Column("last", "int4")),
-        {"ids": np.unique(instrument_id).tolist()},
+        {"ids": numbers(np.unique(instrument_id))},
     )
     return Spans(**columns)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from psycopg import sql
 
+from batch_layer.database.arrays import numbers
 from batch_layer.database.binary_copy import Column, copy_out
 from batch_layer.database.connection import Connection
 from batch_layer.shared.models.spans import Spans
@@ -28,7 +29,7 @@ def record_instruments(connection: Connection, spans: Spans) -> None:
         "INSERT INTO changes (partition, instrument_id, first_ordinal, last_ordinal) "
         "SELECT instrument_id %% %s, instrument_id, first, last "
         "FROM unnest(%s::int4[], %s::int4[], %s::int4[]) AS span (instrument_id, first, last)",
-        (PARTITIONS, spans.instrument_id.tolist(), spans.first.tolist(), spans.last.tolist()),
+        (PARTITIONS, numbers(spans.instrument_id), numbers(spans.first), numbers(spans.last)),
     )
 
 
@@ -41,7 +42,7 @@ def record_sessions(connection: Connection, provider_id: int, spans: Spans) -> N
         "INSERT INTO changes (partition, provider_id, first_ordinal, last_ordinal) "
         "SELECT partition, %s, first, last FROM generate_series(0, %s - 1) AS partition, "
         "unnest(%s::int4[], %s::int4[]) AS span (first, last)",
-        (provider_id, PARTITIONS, spans.first.tolist(), spans.last.tolist()),
+        (provider_id, PARTITIONS, numbers(spans.first), numbers(spans.last)),
     )
 
 

@@ -7,6 +7,8 @@ from typing import LiteralString
 import numpy as np
 import numpy.typing as npt
 
+from batch_layer.database.arrays import numbers, texts
+from batch_layer.database.binary_copy import Column, copy_out
 from batch_layer.database.connection import Connection
 from batch_layer.shared.models.bars import Int32s
 
@@ -17,6 +19,12 @@ PROVIDER_RANKS = {"sample": 0, "yahoo": 10, "massive": 20}
 NO_INSTRUMENT = 0
 """Stands where a symbol belongs to no instrument."""
 
+_SPAN_COLUMNS = (
+    Column("place", "int4"),
+    Column("first", "int4"),
+    Column("last", "int4"),
+    Column("instrument_id", "int4"),
+)
 _DATE_ONE = np.datetime64("0001-01-01", "D")
 _MOST_DAYS = 4_000_000  # more than the days from year 1 to year 9999
 
@@ -48,33 +56,25 @@ def instruments_of(
 ) -> Int32s:
     """Return, a row, the instrument that carried the symbol on that date; NO_INSTRUMENT where none did."""
     distinct, code = np.unique(symbols.astype(str), return_inverse=True)
-    rows = connection.execute(
-        "SELECT symbol, greatest(valid_from, date '0001-01-01')::text, "
-        "least(valid_to, date '9999-12-31')::text, instrument_id "
-        "FROM symbols WHERE symbol = ANY(%s) ORDER BY symbol, valid_from",
+    spans = copy_out(
+        connection,
+        "SELECT (place - 1)::int4, greatest(valid_from, date '0001-01-01') - date '0001-01-01', "
+        "least(valid_to, date '9999-12-31') - date '0001-01-01', instrument_id "
+        "FROM unnest(%(symbols)s::text[]) WITH ORDINALITY AS given (symbol, place) "
+        "JOIN symbols USING (symbol) ORDER BY place, valid_from",
+        _SPAN_COLUMNS,
         # What nobody can carry need not be sought, and PostgreSQL takes no NUL.
-        ([symbol for symbol in distinct.tolist() if symbol.isprintable()],),
-    ).fetchall()
+        {"symbols": texts(symbol if symbol.isprintable() else "" for symbol in distinct.tolist())},
+    )
     found = np.full(len(symbols), NO_INSTRUMENT, dtype=np.int32)
-    if not rows:
-        return found
-    spans = np.searchsorted(distinct, np.array([str(row[0]) for row in rows]))
-    start = np.array([str(row[1]) for row in rows], dtype="datetime64[D]")
-    end = np.array([str(row[2]) for row in rows], dtype="datetime64[D]")
-    ids = np.array([int(str(row[3])) for row in rows], dtype=np.int32)
-    # The last span of the symbol that starts on or before the date, if it is still running then.
-    order = np.lexsort((start, spans))
-    spans, start, end, ids = spans[order], start[order], end[order], ids[order]
-    keys = _span_keys(spans, start)
-    place = np.searchsorted(keys, _span_keys(code, sessions), side="right") - 1
-    held = (place >= 0) & (spans[place] == code) & (sessions <= end[place])
-    found[held] = ids[place[held]]
+    if len(spans["place"]):
+        # The last span of the symbol that starts on or before the date, if it is still running then.
+        days: npt.NDArray[np.int64] = (sessions.astype("datetime64[D]") - _DATE_ONE).astype(np.int64)
+        keys = spans["place"].astype(np.int64) * _MOST_DAYS + spans["first"]
+        last = np.searchsorted(keys, code * _MOST_DAYS + days, side="right") - 1
+        held = (last >= 0) & (spans["place"][last] == code) & (days <= spans["last"][last])
+        found[held] = spans["instrument_id"][last[held]]
     return found
-
-
-def _span_keys(code: npt.NDArray[np.integer], date: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    days: npt.NDArray[np.int64] = (date.astype("datetime64[D]") - _DATE_ONE).astype(np.int64)
-    return code.astype(np.int64) * _MOST_DAYS + days
 
 
 def create_instruments(
@@ -100,17 +100,20 @@ def create_instruments(
         "  SELECT instrument_id FROM new) "
         "INSERT INTO symbols (symbol, valid_from, valid_to, instrument_id) "
         "SELECT symbol, valid_from, valid_to, instrument_id FROM new",
-        (symbols.tolist(), dates.astype("datetime64[D]").tolist()),
+        (texts(symbols.tolist()), numbers(dates.astype("datetime64[D]"))),
     )
 
 
 def supplied_by(connection: Connection, provider_id: int) -> Int32s:
     """Return the instruments that a provider has supplied, ascending."""
-    rows = connection.execute(
-        "SELECT instrument_id FROM instrument_providers WHERE provider_id = %s ORDER BY instrument_id",
-        (provider_id,),
+    columns = copy_out(
+        connection,
+        "SELECT instrument_id FROM instrument_providers WHERE provider_id = %(provider_id)s "
+        "ORDER BY instrument_id",
+        (Column("instrument_id", "int4"),),
+        {"provider_id": provider_id},
     )
-    return np.array([row[0] for row in rows], dtype=np.int32)
+    return columns["instrument_id"]
 
 
 def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s, load_id: int) -> Int32s:
@@ -118,7 +121,7 @@ def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s
     rows = connection.execute(
         "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
         "SELECT unnest(%s::int4[]), %s, %s ON CONFLICT DO NOTHING RETURNING instrument_id",
-        (np.unique(instrument_id).tolist(), provider_id, load_id),
+        (numbers(np.unique(instrument_id)), provider_id, load_id),
     )
     return np.array(sorted(int(str(row[0])) for row in rows), dtype=np.int32)
 
@@ -126,8 +129,8 @@ def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s
 def symbols_of(connection: Connection, instrument_id: Int32s) -> list[str]:
     """Return every symbol that the instruments carry or carried, ascending."""
     rows = connection.execute(
-        "SELECT DISTINCT symbol FROM symbols WHERE instrument_id = ANY(%s) ORDER BY 1",
-        (instrument_id.tolist(),),
+        "SELECT DISTINCT symbol FROM symbols WHERE instrument_id = ANY(%s::int4[]) ORDER BY 1",
+        (numbers(instrument_id),),
     )
     return [str(row[0]) for row in rows]
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from psycopg import sql
 
+from batch_layer.database.arrays import numbers
 from batch_layer.database.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.connection import Connection
 from batch_layer.database.load_store import EVERY_LOAD
@@ -113,7 +114,7 @@ class KeyedTable(Generic[Rows]):
                 key=sql.Identifier(self.columns[1].name),
                 kind=sql.SQL(self.columns[1].kind),
             ),
-            (instrument_id.tolist(), key.tolist()),
+            (numbers(instrument_id), numbers(key)),
         )
         self.insert(connection, new, load_id)
 
@@ -147,7 +148,7 @@ class KeyedTable(Generic[Rows]):
             table=sql.Identifier(self.name),
             key=sql.Identifier(self.columns[1].name),
         )
-        parameters = {name: values.tolist() for name, values in vars(spans).items()} | {"known_by": known_by}
+        parameters = {name: numbers(values) for name, values in vars(spans).items()} | {"known_by": known_by}
         return copy_out(connection, query, columns, parameters)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from batch_layer.database.arrays import numbers
 from batch_layer.database.binary_copy import Column, copy_out
 from batch_layer.database.connection import Connection
 from batch_layer.shared.models.bars import Int16s, Int32s
@@ -54,6 +55,19 @@ def is_archived(connection: Connection, archive_key: str) -> bool:
         "SELECT EXISTS (SELECT FROM loads WHERE archive_key = %s)", (archive_key,)
     ).fetchone()
     return row is not None and bool(row[0])
+
+
+def archived_after(connection: Connection, archive_key: str) -> list[str]:
+    """Return the keys of the same provider, data set and sessions, fetched later, whose loads are recorded.
+
+    In the order in which they were fetched.
+    """
+    rows = connection.execute(
+        "SELECT DISTINCT archive_key FROM loads WHERE starts_with(archive_key, %s) "
+        'AND archive_key COLLATE "C" > %s ORDER BY 1',
+        (f"{archive_key.rpartition('/')[0]}/", archive_key),
+    )
+    return sorted(str(key) for (key,) in rows)
 
 
 def record_load(
@@ -130,7 +144,7 @@ def write_ledger(connection: Connection, provider_id: int, load_id: int, entries
         "passed = excluded.passed, inserted = excluded.inserted, changed = excluded.changed, "
         "withdrawn = excluded.withdrawn, refused = excluded.refused",
         {"provider": provider_id, "load": load_id}
-        | {field.name: getattr(entries, field.name).tolist() for field in fields(LedgerRows)},
+        | {field.name: numbers(getattr(entries, field.name)) for field in fields(LedgerRows)},
     )
 
 
@@ -139,8 +153,8 @@ def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int
     distinct, inverse = np.unique(load_id, return_inverse=True)
     rows = connection.execute(
         "SELECT load_id, provider_id, rank FROM loads JOIN providers USING (provider_id) "
-        "WHERE load_id = ANY(%s) ORDER BY load_id",
-        (distinct.tolist(),),
+        "WHERE load_id = ANY(%s::int4[]) ORDER BY load_id",
+        (numbers(distinct),),
     ).fetchall()
     table = np.array([row[1:] for row in rows], dtype=np.int16).reshape(-1, 2)
     return table[inverse, 0], table[inverse, 1]
@@ -156,10 +170,10 @@ def read_coverage(
     supplied = copy_out(
         connection,
         "SELECT instrument_id, bit_or(1::int8 << provider_id) FROM instrument_providers "
-        "WHERE (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s)) AND first_load_id <= %(known_by)s "
-        "GROUP BY 1 ORDER BY 1",
+        "WHERE (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s::int4[])) "
+        "AND first_load_id <= %(known_by)s GROUP BY 1 ORDER BY 1",
         (Column("instrument_id", "int4"), Column("providers", "int8")),
-        {"ids": None if instrument_id is None else instrument_id.tolist(), "known_by": known_by},
+        {"ids": None if instrument_id is None else numbers(instrument_id), "known_by": known_by},
     )
     held = copy_out(
         connection,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 
 from batch_layer.database.connection import Connection
@@ -9,8 +10,12 @@ from batch_layer.database.connection import Connection
 FIGI = "figi"
 """The field by which an instrument is recognised: its composite FIGI."""
 
-SYMBOL_DATE = "symbol_date"
-"""The field that says from which date on it carries its symbol; there once its renames are known."""
+HISTORY = "symbols"
+"""The field that says from which date on it carried which symbol, by a record of renames: "2012-05-18 FB,
+2022-06-09 META"; there once the provider was asked for that."""
+
+ACTIVE = "active"
+DELISTED = "delisted_date"
 
 
 def instruments_by_figi(connection: Connection) -> dict[str, int]:
@@ -19,22 +24,68 @@ def instruments_by_figi(connection: Connection) -> dict[str, int]:
     return {str(value): int(str(instrument_id)) for value, instrument_id in rows}
 
 
-def figis_without_history(connection: Connection, provider_id: int) -> list[str]:
-    """Return the FIGIs of instruments that may have had another symbol before, and were not asked about.
+def listed_instruments(connection: Connection) -> dict[int, dt.date | None]:
+    """Return the instruments that a reference knows, with the date on which they were delisted if they were."""
+    rows = connection.execute(
+        "SELECT instrument_id, CASE active.value WHEN 'false' THEN gone.value::date END "
+        "FROM metadata AS active LEFT JOIN metadata AS gone USING (instrument_id) "
+        "WHERE active.field = %s AND gone.field = %s UNION ALL "
+        "SELECT instrument_id, NULL FROM metadata AS active WHERE field = %s AND NOT EXISTS "
+        "(SELECT FROM metadata AS own WHERE own.instrument_id = active.instrument_id AND own.field = %s)",
+        (ACTIVE, DELISTED, ACTIVE, DELISTED),
+    )
+    return {int(str(row[0])): row[1] if isinstance(row[1], dt.date) else None for row in rows}
 
-    Those are listed ones whose first daily bar is later than the first session that the provider loaded. In
-    an order that changes from session to session, so that asking for the first few asks for all in time.
+
+def histories(connection: Connection) -> dict[int, list[tuple[dt.date, str]]]:
+    """Return (first date, symbol), ascending, of every symbol that instruments took, where that is known."""
+    rows = connection.execute("SELECT instrument_id, value FROM metadata WHERE field = %s", (HISTORY,))
+    return {
+        int(str(instrument_id)): [
+            (dt.date.fromisoformat(date), symbol)
+            for date, symbol in (part.split(" ") for part in str(value).split(", "))
+        ]
+        for instrument_id, value in rows
+    }
+
+
+def history_text(history: Iterable[tuple[dt.date, str]]) -> str:
+    """Return a history as the field HISTORY holds it."""
+    return ", ".join(f"{date} {symbol}" for date, symbol in history)
+
+
+def without_history(connection: Connection, provider_id: int, since: int | None = None) -> list[str]:
+    """Return the instruments that may have had another symbol before, and of whose present one it is not known.
+
+    Each by its FIGI, or by its symbol if it has none; so one that has neither FIGI nor listing is left out.
+    They are those whose first daily bar is later than the first session that the provider loaded, and those
+    that a reference showed under more than one symbol. In an order that changes from session to session, so
+    that asking for the first few asks for all in time.
+
+    Args:
+        connection: in a transaction.
+        provider_id: the provider.
+        since: only those whose bars, or whose present symbol, begin at this ordinal or later; all if None.
     """
     rows = connection.execute(
         "WITH loaded AS (SELECT min(ordinal) AS first, max(ordinal) AS last FROM ledger "
-        "WHERE provider_id = %s) "
-        "SELECT figi.value FROM metadata AS figi JOIN metadata AS active USING (instrument_id), loaded "
-        "WHERE figi.field = %s AND active.field = 'active' AND active.value = 'true' "
-        "AND NOT EXISTS (SELECT FROM metadata AS own WHERE own.instrument_id = figi.instrument_id "
-        "AND own.field = %s) "
-        "AND (SELECT min(ordinal) FROM daily_bars WHERE daily_bars.instrument_id = figi.instrument_id) "
-        "> loaded.first ORDER BY md5(figi.value || loaded.last)",
-        (provider_id, FIGI, SYMBOL_DATE),
+        "WHERE provider_id = %(provider)s), "
+        "named AS (SELECT DISTINCT ON (instrument_id) instrument_id, symbol, valid_from, "
+        "count(*) OVER (PARTITION BY instrument_id) AS names FROM symbols "
+        "ORDER BY instrument_id, valid_from DESC) "
+        "SELECT coalesce(figi.value, symbol) FROM loaded, named "
+        "JOIN metadata AS active ON active.instrument_id = named.instrument_id AND active.field = 'active' "
+        "LEFT JOIN metadata AS figi ON figi.instrument_id = named.instrument_id AND figi.field = %(figi)s "
+        "LEFT JOIN metadata AS past ON past.instrument_id = named.instrument_id AND past.field = %(history)s "
+        "CROSS JOIN LATERAL (SELECT min(ordinal) AS first FROM daily_bars "
+        "WHERE daily_bars.instrument_id = named.instrument_id) AS bars "
+        "WHERE (figi.value IS NOT NULL OR active.value = 'true') "
+        "AND right(past.value, length(symbol) + 1) IS DISTINCT FROM ' ' || symbol "
+        "AND (names > 1 OR bars.first > loaded.first) "
+        "AND (%(since)s::int4 IS NULL OR bars.first >= %(since)s "
+        "OR valid_from >= (SELECT session FROM sessions WHERE ordinal = %(since)s)) "
+        "ORDER BY md5(coalesce(figi.value, symbol) || loaded.last)",
+        {"provider": provider_id, "figi": FIGI, "history": HISTORY, "since": since},
     )
     return [str(row[0]) for row in rows]
 
