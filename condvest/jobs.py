@@ -128,6 +128,19 @@ def backfill(
     return report
 
 
+def metadata(
+    workspace: Workspace, provider: str, symbols: Sequence[str], *, on_load: OnLoad | None = None
+) -> Report:
+    """Fetch and load who is and was listed, and all that the provider tells about the symbols."""
+    with recorded(workspace, f"metadata --provider {provider}") as report:
+        fetched = Fetched(report.loads, report.unavailable)
+        with _vendor_failures(report, provider), workspace.ingest(provider) as ingest:
+            ingest.metadata(symbols, fetched, on_load=on_load)
+        # What is learned about symbols may have moved bars from one instrument to another.
+        report.resampled = resample(workspace.database, workspace.sessions)
+    return report
+
+
 @contextmanager
 def _vendor_failures(report: Report, provider: str) -> Iterator[None]:
     """Note a failure of the vendor as the job's, so that what came before it is resampled."""

@@ -3,16 +3,31 @@
 A symbol is a name that an instrument carries from one date to another. A rename keeps one instrument; a
 symbol used again by another company makes a second one. What tells them apart is the FIGI where there is
 one (thousands have none), else the symbol and the date at which its carrier was delisted.
+
+Of a name the end is known, as a rule (its carrier was delisted, or took another), and the beginning only
+from a record of renames. So the carriers of one symbol follow each other by their ends: each began when
+the one before it had ended.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
+
+Key = TypeVar("Key", bound=Hashable)
+History = Sequence[tuple[dt.date, str]]
+"""(first date, symbol) of every symbol that an instrument took, ascending."""
+
+GRACE = dt.timedelta(days=5)
+"""A delisted instrument keeps its symbol so long, unless another takes it: dates of delisting are vague."""
+
+ALIAS = dt.timedelta(days=7)
+"""A former symbol may be listed as delisted so long before the rename: on the last session before it."""
 
 _DAY = dt.timedelta(days=1)
 
@@ -27,129 +42,179 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class Entity:
-    """One instrument as a vendor knows it.
+class Name:
+    """A symbol and when it was carried, as far as that is known.
 
     Attributes:
-        figi: its FIGI, "" if it has none.
-        spans: the symbols it carried, ascending by date, none overlapping another entity's.
+        symbol: the symbol.
+        until: the last date, inclusive; FOREVER while it is carried.
+        since: the first date; None if that is unknown: after whoever carried the symbol before.
+        is_exact: whether ``since`` is from a record of renames, and no guess.
+    """
+
+    symbol: str
+    until: dt.date = FOREVER
+    since: dt.date | None = None
+    is_exact: bool = False
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One instrument as a vendor's reference knows it.
+
+    Attributes:
+        figi: its FIGI, "" if it has none, or shares it.
+        names: the symbols it carried, one after the other.
         row: position of the listing that it comes from.
     """
 
     figi: str
-    spans: tuple[SymbolSpan, ...]
+    names: tuple[Name, ...]
     row: int
 
 
-def entities_of(
-    listings: Sequence[Listing], renames: Mapping[str, Sequence[tuple[dt.date, str]]] | None = None
-) -> list[Entity]:
-    """Return the entities of a vendor's reference, one a listing, those of the earliest symbols first.
+def entities_of(listings: Sequence[Listing], aliases: Iterable[SymbolSpan] = ()) -> list[Entity]:
+    """Return the entities of a vendor's reference, those whose symbols end first first.
 
-    The listings of one symbol divide its time among them: each carried it until it was delisted.
-
-    Args:
-        listings: the reference; of listings that repeat another's symbol and delisting date the last counts.
-        renames: for each FIGI whose history is known, (date, symbol) of every symbol it took, any order.
-    """
-    by_symbol: dict[str, dict[dt.date, int]] = defaultdict(dict)
-    for row, listing in enumerate(listings):
-        by_symbol[listing.symbol][listing.delisted or FOREVER] = row
-    found = []
-    for symbol, rows in by_symbol.items():
-        first = EVER
-        for last in sorted(rows):
-            figi = listings[rows[last]].figi
-            span = SymbolSpan(symbol, first, last)
-            history = (renames or {}).get(figi, ()) if figi else ()
-            found.append(Entity(figi, renamed(span, history), rows[last]))
-            first = last + _DAY if last < FOREVER else FOREVER
-    merged = _merged_by_figi(found)
-    return _disjoint(sorted(merged, key=lambda entity: (entity.spans[0].first, entity.spans[0].symbol)))
-
-
-def _merged_by_figi(entities: Iterable[Entity]) -> list[Entity]:
-    """Make one entity of those with one FIGI: it carried one symbol until it took the next."""
-    nameless = []
-    by_figi: dict[str, list[Entity]] = defaultdict(list)
-    for entity in entities:
-        if entity.figi:
-            by_figi[entity.figi].append(entity)
-        else:
-            nameless.append(entity)
-    return nameless + [_in_turn(group) for group in by_figi.values()]
-
-
-def _in_turn(group: list[Entity]) -> Entity:
-    # A known rename has exact dates for every symbol; the listings of the former ones add nothing.
-    ordered = sorted(group, key=lambda entity: (entity.spans[-1].last, len(entity.spans)))
-    newest = ordered[-1]
-    if len(newest.spans) > 1 or len(ordered) == 1:
-        return newest
-    spans: list[SymbolSpan] = []
-    for entity in ordered:
-        for span in entity.spans:
-            first = max(span.first, spans[-1].last + _DAY) if spans else span.first
-            if first <= span.last:
-                spans.append(replace(span, first=first))
-    return replace(newest, spans=tuple(spans))
-
-
-def renamed(span: SymbolSpan, history: Sequence[tuple[dt.date, str]]) -> tuple[SymbolSpan, ...]:
-    """Return the spans of an instrument that took the symbols of ``history``, the last of them ``span``'s.
-
-    Just ``span`` if the history does not lead to its symbol. ``history`` is (first date, symbol), any order.
-    """
-    taken = sorted(set(history))
-    if len(taken) < 2 or taken[-1][1] != span.symbol:  # noqa: PLR2004  # one event is the listing itself
-        return (span,)
-    spans = [
-        SymbolSpan(symbol, EVER if place == 0 else date, taken[place + 1][0] - _DAY)
-        for place, (date, symbol) in enumerate(taken[:-1])
-    ]
-    return (*spans, SymbolSpan(span.symbol, taken[-1][0], span.last))
-
-
-def _disjoint(entities: Iterable[Entity]) -> list[Entity]:
-    """Take from each entity what a rename says of another: a listing's dates are not as exact."""
-    ordered = list(entities)
-    exact = [(entity, span) for entity in ordered if len(entity.spans) > 1 for span in entity.spans]
-    by_symbol: dict[str, list[tuple[Entity, SymbolSpan]]] = defaultdict(list)
-    for entity, span in exact:
-        by_symbol[span.symbol].append((entity, span))
-    kept = []
-    for entity in ordered:
-        spans = list(entity.spans)
-        if len(spans) == 1:
-            for other, taken in by_symbol.get(spans[0].symbol, ()):
-                if other is not entity:
-                    spans = [part for span in spans for part in span.without(taken)]
-        if spans:
-            kept.append(replace(entity, spans=tuple(sorted(spans, key=lambda span: span.first))))
-    return kept
-
-
-def updated(held: Sequence[SymbolSpan], entity: Entity, last_bar: dt.date | None) -> tuple[SymbolSpan, ...]:
-    """Return the symbols of an instrument, now that a reference says what ``entity`` carries.
-
-    A reference knows no dates of renames. Those that the instrument has learned from elsewhere stay; and one
-    that it carries a new symbol is taken to have changed after its last bar.
+    Listings of one FIGI are one entity, that took the symbols one after the other; but not if two of them
+    end on one date, for then the FIGI tells nothing. Of listings that repeat another's symbol and end the
+    last counts.
 
     Args:
-        held: what it carried so far, ascending by date; may be empty.
-        entity: what the reference says of it.
+        listings: the reference.
+        aliases: symbols that known instruments carried before they took others; a listing without FIGI that
+            was delisted at the end of one, up to ALIAS before it, is not an entity.
+    """
+    ends: dict[str, list[dt.date]] = defaultdict(list)
+    for span in aliases:
+        ends[span.symbol].append(span.last)
+    rows = {(listing.symbol, listing.delisted or FOREVER): row for row, listing in enumerate(listings)}
+    groups: dict[object, list[tuple[dt.date, str, int]]] = defaultdict(list)
+    for (symbol, until), row in rows.items():
+        figi = listings[row].figi
+        if figi or not any(until <= end <= until + ALIAS for end in ends.get(symbol, ()) if end < FOREVER):
+            groups[figi or row].append((until, symbol, row))
+    entities = []
+    for group in groups.values():
+        entities += _entities(sorted(group), listings)
+    return sorted(entities, key=lambda entity: (entity.names[0].until, entity.names[0].symbol))
+
+
+def _entities(group: Sequence[tuple[dt.date, str, int]], listings: Sequence[Listing]) -> list[Entity]:
+    """Return the entities of listings of one FIGI, by end: one, or one each if two end on one date."""
+    if len({until for until, _, _ in group}) < len(group):
+        return [Entity("", (Name(symbol, until),), row) for until, symbol, row in group]
+    names = [Name(group[0][1], group[0][0])]
+    for until, symbol, _ in group[1:]:
+        names.append(Name(symbol, until, names[-1].until + _DAY))
+    return [Entity(listings[group[-1][2]].figi, tuple(names), group[-1][2])]
+
+
+def names_held(spans: Sequence[SymbolSpan], history: History, delisted: dt.date | None) -> tuple[Name, ...]:
+    """Return the names of a known instrument: by its history if that leads to its symbol, else as held.
+
+    Args:
+        spans: the symbols it is held to have carried, ascending by date.
+        history: what a record of renames says; may be empty.
+        delisted: when it was delisted, None if it is listed, or nobody knows.
+    """
+    if not spans:
+        return ()
+    until = min(delisted or FOREVER, spans[-1].last)
+    if history and history[-1][1] == spans[-1].symbol:
+        ends = [*(date - _DAY for date, _ in history[1:]), until]
+        return _in_order(
+            Name(symbol, end, date, is_exact=True) for (date, symbol), end in zip(history, ends, strict=True)
+        )
+    first = Name(spans[0].symbol, spans[0].last)
+    later = [Name(span.symbol, span.last, span.first) for span in spans[1:]]
+    names = [first, *later]
+    return _in_order([*names[:-1], replace(names[-1], until=until)])
+
+
+def names_now(listed: Sequence[Name], held: Sequence[Name], last_bar: dt.date | None) -> tuple[Name, ...]:
+    """Return the names of an instrument, now that a reference says which it carries or carried.
+
+    A reference knows no more of a rename than that there was one, and at times when the former symbol ended.
+    What was held of earlier ones stays. The end of the symbol held last is the one that is listed, else the
+    last bar's session.
+
+    Args:
+        listed: what the reference says, as in `Entity`.
+        held: what was held, see `names_held`; may be empty.
         last_bar: the session of its last daily bar, None if it has none.
     """
-    wanted = entity.spans
-    symbols = [span.symbol for span in held]
-    if not held or (len(wanted) > 1 and [span.symbol for span in wanted] != symbols):
-        return wanted
-    if wanted[-1].symbol == symbols[-1]:
-        return wanted if len(held) == 1 else (*held[:-1], replace(held[-1], last=wanted[-1].last))
-    if last_bar is None:
-        return wanted
-    before = replace(held[-1], last=last_bar)
-    return (*held[:-1], before, SymbolSpan(wanted[-1].symbol, last_bar + _DAY, wanted[-1].last))
+    if not held:
+        return tuple(listed)
+    if listed[-1].symbol == held[-1].symbol:
+        if {name.symbol for name in listed} <= {name.symbol for name in held}:
+            return (*held[:-1], replace(held[-1], until=listed[-1].until))
+        return tuple(listed)
+    former = [place for place, name in enumerate(listed[:-1]) if name.symbol == held[-1].symbol]
+    if former:
+        ended, later = listed[former[-1]].until, listed[former[-1] + 1 :]
+    elif last_bar is not None:
+        ended, later = last_bar, [replace(listed[-1], since=last_bar + _DAY)]
+    else:
+        return tuple(listed)
+    return _in_order([*held[:-1], replace(held[-1], until=ended), *later])
+
+
+def _in_order(names: Iterable[Name]) -> tuple[Name, ...]:
+    """Leave out names that end before they begin, and join those of one symbol."""
+    kept: list[Name] = []
+    for name in names:
+        if name.since is not None and name.since > name.until:
+            continue
+        if kept and kept[-1].symbol == name.symbol:
+            kept[-1] = replace(kept[-1], until=name.until)
+        else:
+            kept.append(name)
+    return tuple(kept)
+
+
+def settled(names: Mapping[Key, Sequence[Name]]) -> dict[Key, tuple[SymbolSpan, ...]]:
+    """Return when each instrument carried its symbols, no two of them the same symbol at once.
+
+    The carriers of a symbol follow each other by their ends. One whose beginning is exact ends the one
+    before it; any other begins after that at the earliest. The first name of an instrument reaches back to
+    the end of the carrier before, its last one GRACE beyond a delisting if nobody takes it.
+    """
+    claims: dict[str, list[tuple[Name, Key, bool, bool]]] = defaultdict(list)
+    for key, held in names.items():
+        for place, name in enumerate(held):
+            claims[name.symbol].append((name, key, place == 0, place == len(held) - 1))
+    spans: dict[Key, list[SymbolSpan]] = {key: [] for key in names}
+    for of_symbol in claims.values():
+        for key, span in _shared_out(of_symbol):
+            spans[key].append(span)
+    return {key: tuple(sorted(held, key=lambda span: span.first)) for key, held in spans.items()}
+
+
+def _shared_out(claims: list[tuple[Name, Key, bool, bool]]) -> list[tuple[Key, SymbolSpan]]:
+    """Return the spans of one symbol, from claims (name, whose, whether it is the first, the last name)."""
+    found: list[tuple[Key, SymbolSpan, bool]] = []
+    for name, key, is_first, is_last in sorted(claims, key=lambda c: (c[0].until, c[0].since or EVER)):
+        if name.is_exact and name.since is not None:
+            while found and found[-1][1].last >= name.since:
+                before = found.pop()
+                if before[1].first < name.since:
+                    found.append((before[0], replace(before[1], last=name.since - _DAY), False))
+        if found and found[-1][1].last == FOREVER:
+            continue
+        free = found[-1][1].last + _DAY if found else EVER
+        first = free if is_first else max(name.since or EVER, free)
+        if first <= name.until:
+            found.append((key, SymbolSpan(name.symbol, first, name.until), is_last))
+    return [
+        (key, replace(span, last=min(span.last + GRACE, after)) if is_last and span.last < after else span)
+        for (key, span, is_last), after in zip(found, _begun_before(found), strict=True)
+    ]
+
+
+def _begun_before(found: Sequence[tuple[Key, SymbolSpan, bool]]) -> list[dt.date]:
+    """Return, for each span, the date before the next one, the last of all for the last."""
+    return [*(span.first - _DAY for _, span, _ in found[1:]), FOREVER - GRACE][: len(found)]
 
 
 def assigned(
@@ -159,34 +224,35 @@ def assigned(
 ) -> list[int | None]:
     """Return, for each entity, the instrument that it is; None for one that has to be made.
 
-    By its FIGI where an instrument is known by that; else the instrument that carries its earliest symbol
-    at that time and that no other entity has claimed.
+    By its FIGI where an instrument is known by that; else the instrument that carries one of its symbols
+    now, or carried it last, the longest within the entity's time, and that no other entity has claimed.
 
     Args:
         entities: in the order of `entities_of`.
-        known: the symbols of each instrument.
+        known: the symbols of each instrument, ascending by date.
         figis: the instrument known by each FIGI.
     """
     claimed = {figis[entity.figi] for entity in entities if entity.figi in figis}
     carriers: dict[str, list[tuple[SymbolSpan, int]]] = defaultdict(list)
     for instrument_id, spans in known.items():
-        for span in spans:
-            carriers[span.symbol].append((span, instrument_id))
-    named = {instrument_id: figi for figi, instrument_id in figis.items()}
+        carriers[spans[-1].symbol].append((spans[-1], instrument_id))
+    times = settled({place: entity.names for place, entity in enumerate(entities)})
     found: list[int | None] = []
-    for entity in entities:
+    for place, entity in enumerate(entities):
         instrument = figis.get(entity.figi) if entity.figi else None
         if instrument is None:
-            instrument = next(
-                (
-                    one
-                    for wanted in entity.spans
-                    for span, one in carriers.get(wanted.symbol, ())
-                    if span.overlaps(wanted) and one not in claimed and not (entity.figi and one in named)
-                ),
-                None,
-            )
+            shared = [
+                (_length(wanted.shared_with(span)), -one)
+                for wanted in times[place]
+                for span, one in carriers.get(wanted.symbol, ())
+                if one not in claimed and span.overlaps(wanted)
+            ]
+            instrument = -max(shared)[1] if shared else None
             if instrument is not None:
                 claimed.add(instrument)
         found.append(instrument)
     return found
+
+
+def _length(span: SymbolSpan) -> int:
+    return (span.last - span.first).days

@@ -21,6 +21,9 @@ OnLoad = Callable[[LoadSummary], None]
 ACTIONS_OVERLAP = dt.timedelta(days=30)
 """Splits and dividends are asked for again from this long before the newest session, for late corrections."""
 
+RENAMES_OVERLAP = dt.timedelta(days=14)
+"""A night asks for the renames of instruments that are new, or have a new symbol, since so long before."""
+
 
 @dataclass
 class Fetched:
@@ -78,9 +81,14 @@ class Ingest:
         Raises:
             BatchLayerError: of the provider, the archive or the database; what was loaded before stays.
         """
-        again = self.covered()[-ask_again:] if self.provider.corrects and ask_again else []
-        wanted = sorted({*self.missing(), *again})
-        self._fetch(wanted, self._actions_since(), fetched, on_load)
+        wanted = sorted({*self.missing(), *self._to_ask_again(ask_again)})
+        renames_since = min(wanted) - RENAMES_OVERLAP if wanted else None
+        self._fetch(wanted, self._actions_since(), renames_since, fetched, on_load)
+
+    def metadata(self, symbols: Sequence[str], fetched: Fetched, *, on_load: OnLoad | None = None) -> None:
+        """Load who is and was listed, and all that the provider tells about the symbols."""
+        self._load(self.provider.reference(), fetched, on_load)
+        self._load(self.provider.details(symbols), fetched, on_load)
 
     def backfill(
         self, sessions: Sequence[dt.date], fetched: Fetched, *, on_load: OnLoad | None = None
@@ -89,19 +97,28 @@ class Ingest:
 
         Each session is stored as it comes: interrupted, the next backfill goes on where this one was.
         """
-        self._fetch(sessions, min(sessions, default=None), fetched, on_load)
+        self._fetch(sessions, min(sessions, default=None), None, fetched, on_load)
 
     def _fetch(
         self,
         sessions: Sequence[dt.date],
         actions_since: dt.date | None,
+        renames_since: dt.date | None,
         fetched: Fetched,
         on_load: OnLoad | None,
     ) -> None:
         self._load(self.provider.reference(), fetched, on_load)
         self._load(self.provider.fetch(sessions), fetched, on_load)
-        self._load(self.provider.renames(self._without_history()), fetched, on_load)
+        self._load_renames(renames_since, fetched, on_load)
         self._load(self.provider.corporate_actions(actions_since), fetched, on_load)
+
+    def _to_ask_again(self, count: int) -> list[dt.date]:
+        """Return the newest sessions but for those before the first that is held, which nobody asked for."""
+        held = self._held()
+        if not (count and self.provider.corrects and len(held)):
+            return []
+        first = self.loader.sessions.session(int(held.ordinal[0]))
+        return [session for session in self.covered()[-count:] if session >= first]
 
     def cost(self, sessions: int) -> Cost:
         """Return what asking for so many sessions costs."""
@@ -119,10 +136,24 @@ class Ingest:
             if on_load is not None:
                 on_load(summary)
 
-    def _without_history(self) -> list[str]:
+    def _load_renames(self, since: dt.date | None, fetched: Fetched, on_load: OnLoad | None) -> None:
+        """Ask for the renames of whom they are not known, and then of those that the answers bring to light.
+
+        What one instrument carried before may have hidden that another took it up.
+        """
+        seen: set[str] = set()
+        while unasked := [one for one in self._without_history(since) if one not in seen]:
+            self._load(self.provider.renames(unasked), fetched, on_load)
+            seen.update(unasked)
+
+    def _without_history(self, since: dt.date | None) -> list[str]:
+        first = None
+        if since is not None:
+            asked = np.array([since], dtype="datetime64[D]")
+            first = int(self.loader.sessions.ordinals_on_or_after(asked)[0])
         with self.loader.database.transaction() as connection:
             provider_id = instruments_store.provider_id_of(connection, self.provider.name)
-            return metadata_store.figis_without_history(connection, provider_id)
+            return metadata_store.without_history(connection, provider_id, first)
 
     def _held(self) -> LedgerRows:
         with self.loader.database.transaction() as connection:

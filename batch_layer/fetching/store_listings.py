@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from batch_layer.database import catalog_store, identity_store, metadata_store
-from batch_layer.fetching.identity import Entity, Listing, assigned, entities_of, renamed, updated
+from batch_layer.fetching.identity import (
+    Entity,
+    History,
+    Listing,
+    Name,
+    assigned,
+    entities_of,
+    names_held,
+    names_now,
+    settled,
+)
 from batch_layer.fetching.storing import Storing
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import InstrumentRows, SymbolRows
@@ -39,8 +49,7 @@ def store_listings(storing: Storing, rows: InstrumentRows) -> LoadSummary:
             strict=True,
         )
     ]
-    entities = entities_of(listings)
-    ids, moved = _identified(storing, entities)
+    entities, ids, moved = _identified(storing, listings)
     fields = [
         (instrument_id, field, value)
         for instrument_id, entity in zip(ids, entities, strict=True)
@@ -50,41 +59,76 @@ def store_listings(storing: Storing, rows: InstrumentRows) -> LoadSummary:
 
 
 def store_symbols(storing: Storing, rows: SymbolRows) -> LoadSummary:
-    """Store the symbols that instruments took one after the other: a rename keeps one series."""
+    """Store the symbols that instruments took one after the other: a rename keeps one series.
+
+    A history that does not lead to the symbol that its instrument carries now is left for another time:
+    the reference and the record of renames do not agree yet.
+    """
     passed = rows.take(storing.verdict.passed)
-    taken: dict[str, list[tuple[dt.date, str]]] = defaultdict(list)
-    for figi, date, symbol in zip(passed.figi, passed.date.tolist(), passed.symbol, strict=True):
-        taken[str(figi)].append((date, str(symbol)))
+    taken: dict[tuple[str, str], set[tuple[dt.date, str]]] = defaultdict(set)
+    for figi, current, date, symbol in zip(
+        passed.figi, passed.current, passed.date.tolist(), passed.symbol, strict=True
+    ):
+        taken[str(figi), str(current)].add((date, str(symbol)))
     figis = metadata_store.instruments_by_figi(storing.connection)
     known = identity_store.read_spans(storing.connection)
-    wanted: dict[int, Sequence[SymbolSpan]] = {}
-    for figi, history in taken.items():
-        if figi in figis and known.get(figis[figi]):
-            wanted[figis[figi]] = renamed(known[figis[figi]][-1], history)
-    moved = identity_store.write_spans(storing.connection, wanted, storing.sessions)
-    fields = [
-        (figis[figi], metadata_store.SYMBOL_DATE, max(history)[0].isoformat())
-        for figi, history in taken.items()
-        if figi in figis
-    ]
+    listed = metadata_store.listed_instruments(storing.connection)
+    named = set(figis.values())
+    carriers = {spans[-1].symbol: one for one, spans in known.items() if one in listed and one not in named}
+    histories = metadata_store.histories(storing.connection)
+    fields = []
+    for (figi, current), history in taken.items():
+        instrument_id = figis.get(figi) if figi else carriers.get(current)
+        if instrument_id is None or not known.get(instrument_id):
+            continue
+        if current == known[instrument_id][-1].symbol:
+            histories[instrument_id] = sorted(history)
+            text = metadata_store.history_text(sorted(history))
+            fields.append((instrument_id, metadata_store.HISTORY, text))
+    moved = _settle(storing, _names_held(known, histories, listed))
     return _store(storing, fields, moved, 0)
 
 
-def _identified(storing: Storing, entities: Sequence[Entity]) -> tuple[list[int], identity_store.Moved]:
+def _identified(
+    storing: Storing, listings: Sequence[Listing]
+) -> tuple[list[Entity], list[int], identity_store.Moved]:
     known = identity_store.read_spans(storing.connection)
     figis = metadata_store.instruments_by_figi(storing.connection)
+    entities = entities_of(listings, [span for spans in known.values() for span in spans[:-1]])
     found = assigned(entities, known, figis)
     made = iter(identity_store.make_instruments(storing.connection, found.count(None)))
     ids = [next(made) if one is None else one for one in found]
     last_bars = _last_bars(storing, ids)
-    # Some listings by themselves say nothing about who else carried a symbol.
-    wanted: dict[int, Sequence[SymbolSpan]] = {
-        instrument_id: updated(known.get(instrument_id, ()), entity, last_bars.get(instrument_id))
+    histories = metadata_store.histories(storing.connection)
+    listed = metadata_store.listed_instruments(storing.connection)
+    held = _names_held(known, histories, dict.fromkeys(known))
+    names = {
+        instrument_id: names_now(entity.names, held.get(instrument_id, ()), last_bars.get(instrument_id))
         for instrument_id, entity in zip(ids, entities, strict=True)
         if storing.payload.is_whole or instrument_id not in known
     }
-    moved = identity_store.write_spans(storing.connection, wanted, storing.sessions)
-    return ids, replace(moved, made=found.count(None))
+    if not storing.payload.is_whole:  # some listings by themselves say nothing about who else was listed
+        names |= _names_held(known, histories, listed)
+    moved = _settle(storing, names)
+    return entities, ids, replace(moved, made=found.count(None))
+
+
+def _names_held(
+    known: Mapping[int, Sequence[SymbolSpan]],
+    histories: Mapping[int, History],
+    delisted: Mapping[int, dt.date | None],
+) -> dict[int, tuple[Name, ...]]:
+    """Return the names of the instruments of ``delisted``, as far as they carry or carried any."""
+    return {
+        one: names_held(known[one], histories.get(one, ()), date)
+        for one, date in delisted.items()
+        if known.get(one)
+    }
+
+
+def _settle(storing: Storing, names: Mapping[int, Sequence[Name]]) -> identity_store.Moved:
+    wanted = {one: spans for one, spans in settled(names).items() if spans}
+    return identity_store.write_spans(storing.connection, wanted, storing.sessions)
 
 
 def _last_bars(storing: Storing, ids: Sequence[int]) -> dict[int, dt.date]:

@@ -240,7 +240,25 @@ def verify(cli: Cli, sample: int | None, seed: int, repair: bool, as_json: bool)
     sys.exit(1 if found else 0)
 
 
-COMMANDS = (demo, run, backfill, import_, resample, rebuild, verify)
+@click.command(short_help="Fetch who is and was listed, and what is known about each.")
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
+@click.option("--provider", type=click.Choice(PROVIDERS), default="massive", show_default=True)
+@json_option
+@pass_cli
+def metadata(cli: Cli, symbols: tuple[str, ...], provider: str, as_json: bool) -> None:
+    """Fetch who is and was listed, with names, exchanges, FIGIs and dates; delisted ones stay for good.
+
+    For the SYMBOLs given also what takes a call each: industry, market value, shares. Every change of a value
+    is kept with its dates; read them with: condvest instruments.
+    """
+    with cli.workspace() as workspace, output.progress(provider) as bars:
+        report = jobs.metadata(
+            workspace, provider, symbols, on_load=lambda load: output.note(bars, load.name)
+        )
+    _finish(report, as_json=as_json)
+
+
+COMMANDS = (demo, run, backfill, import_, resample, rebuild, verify, metadata)
 
 
 def _finish(report: jobs.Report, *, as_json: bool, dry_run: bool = False) -> None:

@@ -351,7 +351,8 @@ def test_renames_and_details_of_many_leave_out_whom_nobody_knows(client, market)
     dates = {one["old"]: one["date"] for one in truth.renames(market, NOW)}
     assert renames.symbol.tolist() == ["META", "FB", "KIM"]
     assert str(renames.date[0]) == dates["FB"]
-    details = parse(provider.details(["AAPL", "NOBODY", "BRK.B"])).rows
+    (payload,) = provider.details(["AAPL", "NOBODY", "BRK.B"])
+    details = parse(payload).rows
     assert details.symbol.tolist() == ["AAPL", "BRK.B"]
 
 

@@ -160,12 +160,14 @@ class SymbolRows(Columns):
         symbol: object array of str, the symbol taken.
         date: datetime64[D], the first date on which it was carried.
         figi: object array of str, the composite FIGI of the instrument; "" if it has none.
+        current: object array of str, the symbol that the instrument took last, by the same answer.
     """
 
     line: Int64s
     symbol: npt.NDArray[np.object_]
     date: npt.NDArray[np.datetime64]
     figi: npt.NDArray[np.object_]
+    current: npt.NDArray[np.object_]
 
     def dates(self) -> npt.NDArray[np.datetime64]:
         """Return the dates from which the symbols were carried (datetime64[D], NaT where unknown)."""
@@ -240,6 +242,10 @@ class Provider(Protocol):
 
     def reference(self) -> Iterable[Payload]:
         """Yield the answers that say which instruments are and were listed; none if it has no such."""
+        ...
+
+    def details(self, symbols: Sequence[str]) -> Iterable[Payload]:
+        """Yield the answers that tell more about the instruments of these symbols; none if it cannot."""
         ...
 
     def renames(self, figis: Sequence[str]) -> Iterable[Payload]:

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 from batch_layer.shared.errors import ArchiveError
 from batch_layer.shared.models.payloads import Payload
+
+DESCRIBED = ".json"
+"""What the name of a payload's description has behind the payload's own."""
+
+_KEY = re.compile(r"[^/]+/[^/]+/[^/]+/[^/]+-[0-9a-f]{16}\.[^/]+")
 
 
 class Archive(Protocol):
@@ -50,6 +56,15 @@ def key_of(payload: Payload) -> str:
             sessions += f"..{payload.last_session.isoformat()}"
     instant = payload.fetched_at.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     return f"{payload.provider}/{payload.dataset}/{sessions}/{instant}-{payload.digest[:16]}.{payload.media}"
+
+
+def key_described_by(name: str) -> str | None:
+    """Return the key that a name in the archive describes; None if it is no description.
+
+    ``...-0f3a.csv.json`` describes ``...-0f3a.csv``; but ``...-0f3a.json`` is a payload of JSON.
+    """
+    key = name.removesuffix(DESCRIBED)
+    return key if key != name and _KEY.fullmatch(key) else None
 
 
 def describe(payload: Payload) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from batch_layer.shared.clients.archive import describe, key_of, restore
+from batch_layer.shared.clients.archive import DESCRIBED, describe, key_described_by, key_of, restore
 from batch_layer.shared.errors import ArchiveError
 from batch_layer.shared.models.payloads import Payload
 
@@ -62,9 +62,9 @@ class DirectoryArchive:
 
     def keys(self) -> Iterator[str]:
         """Yield all keys, in the order of the instants at which the payloads were fetched."""
-        described = (path.with_suffix("") for path in self._root.glob("*/*/*/*.json"))
-        ordered = sorted(described, key=lambda path: (path.name, path))
-        yield from (path.relative_to(self._root).as_posix() for path in ordered)
+        names = (path.relative_to(self._root).as_posix() for path in self._root.glob(f"*/*/*/*{DESCRIBED}"))
+        keys = (key for key in map(key_described_by, names) if key is not None)
+        yield from sorted(keys, key=lambda key: (key.rpartition("/")[2], key))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,11 +18,10 @@ from botocore.exceptions import (
     ConnectionError as UnreachableError,
 )
 
-from batch_layer.shared.clients.archive import describe, key_of, restore
+from batch_layer.shared.clients.archive import DESCRIBED, describe, key_described_by, key_of, restore
 from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError
 from batch_layer.shared.models.payloads import Payload
 
-_DESCRIBED = ".json"
 _EXISTS = ("PreconditionFailed", "412")
 _PASSING = frozenset(
     {
@@ -46,14 +46,33 @@ class S3Archive:
     ever overwrites anything, whoever comes first.
     """
 
-    def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:  # noqa: ANN401  # boto3 has no types
-        """Take a boto3 client of S3; nothing is asked yet."""
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401  # boto3 has no types
+        bucket: str,
+        prefix: str = "",
+        labels: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Take a boto3 client of S3; nothing is asked yet.
+
+        Args:
+            client: of S3.
+            bucket: its name.
+            prefix: what the names of all objects begin with.
+            labels: kept with each payload beside what it says itself; ASCII.
+        """
         self._client = client
+        self._labels = dict(labels)
         self.bucket = bucket
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     @classmethod
-    def of(cls, uri: str, client: Any) -> S3Archive:  # noqa: ANN401  # boto3 has no types
+    def of(
+        cls,
+        uri: str,
+        client: Any,  # noqa: ANN401  # boto3 has no types
+        labels: Mapping[str, str] = MappingProxyType({}),
+    ) -> S3Archive:
         """Return the archive at ``s3://bucket/prefix``.
 
         Raises:
@@ -62,7 +81,7 @@ class S3Archive:
         parts = urlsplit(uri)
         if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
             raise SettingsError(f"CONDVEST_ARCHIVE must be like s3://bucket/prefix, not {uri!r}")
-        return cls(client, parts.netloc, parts.path)
+        return cls(client, parts.netloc, parts.path, labels)
 
     def keep(self, payload: Payload, *, again: bool = False) -> str:
         """Keep a payload and return its key; see `Archive.keep`.
@@ -77,7 +96,7 @@ class S3Archive:
             return newest
         with self._translated(f"keep {payload.name} in"):
             self._put(key, payload.content)
-            self._put(f"{key}{_DESCRIBED}", describe(payload))
+            self._put(f"{key}{DESCRIBED}", describe(payload))
         return key
 
     def read(self, key: str) -> Payload:
@@ -89,8 +108,18 @@ class S3Archive:
         """
         with self._translated(f"read {key} in"):
             content = self._get(key)
-            description = self._get(f"{key}{_DESCRIBED}")
+            description = self._get(f"{key}{DESCRIBED}")
         return restore(key, content, description)
+
+    def labels(self, key: str) -> dict[str, str]:
+        """Return what a payload was labelled with when it was kept.
+
+        Raises:
+            ArchiveError, ArchiveUnavailable: as for `read`.
+        """
+        with self._translated(f"read {key} in"):
+            found = self._client.head_object(Bucket=self.bucket, Key=f"{self.prefix}{key}{DESCRIBED}")
+        return dict(found.get("Metadata", {}))
 
     def keys(self) -> Iterator[str]:
         """Yield all keys, in the order of the instants at which the payloads were fetched."""
@@ -106,9 +135,9 @@ class S3Archive:
         with self._translated("list"):
             for page in pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}{folder}"):
                 for found in page.get("Contents", ()):
-                    key = found["Key"].removeprefix(self.prefix)
-                    if key.endswith(_DESCRIBED) and key.count("/") == 3:  # noqa: PLR2004  # as in `key_of`
-                        yield key.removesuffix(_DESCRIBED)
+                    key = key_described_by(found["Key"].removeprefix(self.prefix))
+                    if key is not None:
+                        yield key
 
     def key_of_object(self, name: str) -> str | None:
         """Return the key that is complete with the object of that name; None if it completes none.
@@ -116,12 +145,11 @@ class S3Archive:
         A payload is complete when its description is there.
 
         Raises:
-            ArchiveError: the object lies outside the archive.
+            ArchiveError: the object lies outside the archive's prefix.
         """
         if not name.startswith(self.prefix):
             raise ArchiveError(f"{name} does not lie in the archive s3://{self.bucket}/{self.prefix}")
-        key = name.removeprefix(self.prefix)
-        return key.removesuffix(_DESCRIBED) if key.endswith(_DESCRIBED) else None
+        return key_described_by(name.removeprefix(self.prefix))
 
     def _get(self, key: str) -> bytes:
         body = self._client.get_object(Bucket=self.bucket, Key=f"{self.prefix}{key}")["Body"]
@@ -132,7 +160,11 @@ class S3Archive:
     def _put(self, key: str, content: bytes) -> None:
         try:
             self._client.put_object(
-                Bucket=self.bucket, Key=f"{self.prefix}{key}", Body=content, IfNoneMatch="*"
+                Bucket=self.bucket,
+                Key=f"{self.prefix}{key}",
+                Body=content,
+                IfNoneMatch="*",
+                Metadata=self._labels,
             )
         except ClientError as error:
             # There already: the same instant and digest, so the same bytes.
@@ -165,6 +197,7 @@ def _refusal(place: str, error: ClientError) -> Exception:
 
 _REASONS: dict[str, str] = {
     "NoSuchKey": "there is nothing under that key",
+    "404": "there is nothing under that key",
     "NoSuchBucket": "there is no such bucket; check CONDVEST_ARCHIVE",
     "AccessDenied": "access denied; check the role's policy",
     "ExpiredToken": "the credentials have expired; get new ones",

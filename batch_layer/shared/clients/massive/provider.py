@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 from batch_layer.shared.clients.massive import json_seq
@@ -152,18 +152,19 @@ class MassiveProvider:
         content = self.client.tickers(active=True) + self.client.tickers(active=False)
         yield self._listed("instruments", content, "/v3/reference/tickers", is_whole=True)
 
-    def details(self, symbols: Iterable[str], date: dt.date | None = None) -> Payload:
-        """Return the details of the symbols on a date, one call each, as one payload of ``instruments``.
+    def details(self, symbols: Sequence[str]) -> Iterator[Payload]:
+        """Yield the details of the symbols, one call each, as one payload of ``instruments``.
 
-        A symbol that nobody carries then is left out.
+        A symbol that nobody carries is left out.
         """
         bodies = []
         for symbol in symbols:
             try:
-                bodies.append(self.client.ticker_details(symbol, date).content)
+                bodies.append(self.client.ticker_details(symbol).content)
             except UnknownSymbol:
                 continue  # the answer is that there is nothing to tell
-        return self._listed("instruments", json_seq.join(bodies), "/v3/reference/tickers/{ticker}")
+        if bodies:
+            yield self._listed("instruments", json_seq.join(bodies), "/v3/reference/tickers/{ticker}")
 
     def renames(self, figis: Sequence[str]) -> Iterator[Payload]:
         """Yield the symbols that instruments took, one call for each FIGI (or symbol), as one payload.

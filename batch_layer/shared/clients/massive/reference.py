@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -90,21 +91,24 @@ def _instruments(rows: Objects, line: Int64s, faults: Faults) -> InstrumentRows:
 
 
 def _changes(body: bytes) -> list[Any]:
-    """Return a ticker's changes, each with the FIGI of the answer."""
+    """Return a ticker's changes, each with the FIGI of the answer and the ticker that was taken last."""
     results = read_results(body)["results"]
     events = results.get("events", []) if isinstance(results, dict) else None
     if not isinstance(events, list):
         raise InputError(f"results that hold no ticker's events: {columns.shown(results)}")
     figi = results.get("composite_figi")
-    changes: list[Any] = []
+    changes: list[dict[str, Any]] = []
+    junk: list[Any] = []
     for event in events:
         if not isinstance(event, dict):
-            changes.append(event)
+            junk.append(event)
         elif event.get("type", "ticker_change") == "ticker_change":
             change = event.get("ticker_change")
             ticker = change.get("ticker") if isinstance(change, dict) else None
             changes.append({"ticker": ticker, "date": event.get("date"), "composite_figi": figi})
-    return changes
+    dated = [one for one in changes if isinstance(one.get("date"), str) and isinstance(one["ticker"], str)]
+    newest = max(dated, key=itemgetter("date"), default={"ticker": None})["ticker"]
+    return [*junk, *(one | {"current": newest} for one in changes)]
 
 
 def _symbols(rows: Objects, line: Int64s, faults: Faults) -> SymbolRows:
@@ -113,6 +117,7 @@ def _symbols(rows: Objects, line: Int64s, faults: Faults) -> SymbolRows:
         symbol=columns.texts(columns.values_of(rows, "ticker"), "symbol", faults, required=True),
         date=columns.dates(columns.values_of(rows, "date"), "date", faults, required=True),
         figi=columns.texts(columns.values_of(rows, "composite_figi"), "figi", faults),
+        current=columns.texts(columns.values_of(rows, "current"), "current", faults),
     )
 
 

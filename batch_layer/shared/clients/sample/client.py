@@ -51,6 +51,10 @@ class SampleProvider:
         """Return no answer: the sample says nothing about its companies but their bars and actions."""
         return ()
 
+    def details(self, symbols: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # it has none
+        """Return no answer: there is nothing more to tell about a company."""
+        return ()
+
     def renames(self, figis: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # no company of the sample has a FIGI
         """Return no answer: the sample knows no renames."""
         return ()

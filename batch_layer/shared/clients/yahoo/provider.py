@@ -109,6 +109,10 @@ class YahooProvider:
         """Return no answer: a chart says nothing about its company."""
         return ()
 
+    def details(self, symbols: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # a chart has none
+        """Return no answer: there is nothing more to tell about a company."""
+        return ()
+
     def renames(self, figis: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # Yahoo has no FIGIs
         """Return no answer: Yahoo files a whole history under today's symbol."""
         return ()

@@ -1,0 +1,101 @@
+"""The function that loads what comes into the archive: archive to PostgreSQL. It runs inside the VPC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batch_layer.fetching.lambda_functions.deadline import LambdaContext
+from batch_layer.fetching.lambda_functions.events import (
+    KeysEvent,
+    LoadEvent,
+    QueueEvent,
+    load_event,
+    message_event,
+)
+from batch_layer.fetching.lambda_functions.loading import (
+    Loaded,
+    changes_waiting,
+    load_key,
+    measure_staleness,
+    open_loader,
+)
+from batch_layer.fetching.lambda_functions.observing import Call, logged, observed
+from batch_layer.fetching.lambda_functions.wiring import LABEL, archive_of, now, read_settings
+from batch_layer.fetching.load import Loader
+from batch_layer.shared.clients.archive.s3 import S3Archive
+from batch_layer.shared.errors import ArchiveError, BatchLayerError, OutOfTime
+
+
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
+    """Load what the event names.
+
+    Returns:
+        ``changed``: how many records of change wait for the jobs, so that 0 means there is nothing to
+        start; ``keys``: what became of each key; ``inserted``, ``altered``, ``withdrawn``, ``refused``: rows;
+        ``partial``: sessions that look cut short; ``left``: keys that there was no time for;
+        ``correlation_id``. For a batch of a queue also ``batchItemFailures``: the messages that are to come
+        again.
+
+    Raises:
+        BatchLayerError: of the event, the archive or the database; nothing of what failed was stored. Of a
+            batch no single message raises: it is in the answer.
+    """
+    with observed("archive_loader", context) as call:
+        asked = load_event(event)
+        settings = read_settings()
+        archive = archive_of(settings, call)
+        if not isinstance(asked, QueueEvent) and not _keys(asked, archive):
+            # The bytes of a payload, which its description follows: what is to be done is done then.
+            return logged(call, "not complete yet", {"changed": 0, "keys": {}})
+        with open_loader(settings, archive, now()) as loader:
+            loaded = Loaded()
+            answer: dict[str, Any] = {}
+            if isinstance(asked, QueueEvent):
+                answer["batchItemFailures"] = _load_batch(call, loader, archive, asked, loaded)
+            else:
+                answer["left"] = _load(call, loader, archive, asked, loaded)
+            measure_staleness(call, loader, settings.provider)
+            answer |= {"changed": changes_waiting(loader), "keys": loaded.keys, **loaded.counts}
+        return logged(call, "loaded", answer | {"partial": sorted(loaded.partial)})
+
+
+def _keys(asked: LoadEvent, archive: S3Archive) -> tuple[str, ...]:
+    if isinstance(asked, KeysEvent):
+        return asked.keys
+    if asked.detail.bucket.name != archive.bucket:
+        raise ArchiveError(f"the event is of the bucket {asked.detail.bucket.name}, not of {archive.bucket}")
+    key = archive.key_of_object(asked.detail.object.key)
+    return () if key is None else (key,)
+
+
+def _load(call: Call, loader: Loader, archive: S3Archive, asked: LoadEvent, loaded: Loaded) -> list[str]:
+    """Load the keys of one event; return those that there was no time for."""
+    keys = _keys(asked, archive)
+    for place, key in enumerate(keys):
+        if not call.deadline.has_time():
+            if place == 0:
+                raise OutOfTime(f"no time was left to load {key}")
+            call.log.warning("out of time: keys are left", left=keys[place:])
+            return list(keys[place:])
+        given = asked.correlation_id if isinstance(asked, KeysEvent) else None
+        began = given or archive.labels(key).get(LABEL)
+        if began:
+            call.correlate(began)
+        load_key(call, loader, key, loaded)
+    return []
+
+
+def _load_batch(
+    call: Call, loader: Loader, archive: S3Archive, batch: QueueEvent, loaded: Loaded
+) -> list[dict[str, str]]:
+    """Load the messages of a batch; return those that failed, as Lambda wants to be told."""
+    failures = []
+    for message in batch.records:
+        try:
+            event = message_event(message)
+            if _load(call, loader, archive, event, loaded):
+                raise OutOfTime(f"message {message.message_id} was loaded in part")  # it comes again
+        except BatchLayerError as error:
+            call.log.exception("message failed", message_id=message.message_id, reason=str(error))
+            failures.append({"itemIdentifier": message.message_id})
+    return failures

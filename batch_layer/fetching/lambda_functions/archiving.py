@@ -1,0 +1,60 @@
+"""Ask a vendor and archive what it answers, as long as there is time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from batch_layer.fetching.lambda_functions.observing import Call
+from batch_layer.shared.clients.archive import Archive
+from batch_layer.shared.models.payloads import Payload, Unavailable
+
+
+@dataclass
+class Archived:
+    """What came of asking, as it came.
+
+    Attributes:
+        keys: of what the archive holds now; the key of an earlier answer if the same bytes came again.
+        unavailable: sessions that the vendor does not have yet, with its reason.
+        left: sessions that there was no time for, ascending.
+    """
+
+    keys: list[str] = field(default_factory=list)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+
+    def answer(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"archived": self.keys, "unavailable": self.unavailable, "left": self.left}
+
+
+def archive_all(
+    call: Call, archive: Archive, answers: Iterable[Payload | Unavailable], archived: Archived
+) -> None:
+    """Archive each answer as it comes; the next one is not asked for if there is no time for it.
+
+    Raises:
+        BatchLayerError: of the vendor or the archive; what came before is kept, and logged.
+    """
+    for answer in answers:
+        if isinstance(answer, Unavailable):
+            archived.unavailable[answer.session.isoformat()] = answer.reason
+        else:
+            key = archive.keep(answer)
+            archived.keys.append(key)
+            call.log.info("archived", key=key, origin=answer.name, bytes=len(answer.content))
+            call.measure(SessionsArchived=int(answer.dataset == "daily_bars"))
+        if not call.deadline.has_time():
+            return
+
+
+def note_left(call: Call, archived: Archived, sessions: Iterable[dt.date]) -> None:
+    """Note which of the sessions asked for did not come; they are asked for again by the next schedule."""
+    came = {key.split("/")[2] for key in archived.keys} | set(archived.unavailable)
+    archived.left = sorted({session.isoformat() for session in sessions} - came)
+    call.measure(SessionsLeft=len(archived.left))
+    if archived.left:
+        call.log.warning("out of time: sessions are left", left=archived.left)

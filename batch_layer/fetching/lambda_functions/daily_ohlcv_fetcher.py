@@ -1,0 +1,65 @@
+"""The function that fetches daily bars: vendor to archive. It runs outside the VPC and knows no database."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from batch_layer.fetching.lambda_functions import vendors
+from batch_layer.fetching.lambda_functions.archiving import Archived, archive_all, note_left
+from batch_layer.fetching.lambda_functions.deadline import LambdaContext
+from batch_layer.fetching.lambda_functions.events import (
+    FetchEvent,
+    RangeEvent,
+    ScheduleEvent,
+    SessionsEvent,
+    fetch_event,
+)
+from batch_layer.fetching.lambda_functions.observing import logged, observed
+from batch_layer.fetching.lambda_functions.wiring import Closed, archive_of, now, read_settings
+from batch_layer.shared.clients.archive.s3 import S3Archive
+from batch_layer.shared.settings import Settings
+
+LOOK_BACK = 10
+"""A schedule also fetches what the archive lacks of so many of the newest sessions: nights that failed."""
+
+
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
+    """Fetch the sessions that the event asks for, newest first, and archive the answers.
+
+    Returns:
+        ``archived``: keys of the archive; ``unavailable``: sessions that the vendor does not have yet, with
+        its reason; ``left``: sessions that there was no time for; ``correlation_id``.
+
+    Raises:
+        BatchLayerError: of the event, the settings, the vendor or the archive. What was archived stays.
+    """
+    with observed("daily_ohlcv_fetcher", context) as call:
+        asked = fetch_event(event)
+        if asked.correlation_id:
+            call.correlate(asked.correlation_id)
+        settings = read_settings()
+        archive = archive_of(settings, call)
+        sessions = _sessions(asked, settings, archive)
+        archived = Archived()
+        symbols = () if isinstance(asked, ScheduleEvent) else asked.symbols
+        with vendors.provider(settings, call, symbols) as provider:
+            archive_all(call, archive, provider.fetch(sessions), archived)
+        note_left(call, archived, sessions if settings.provider == "massive" else ())
+        return logged(call, "fetched", archived.answer())
+
+
+def _sessions(asked: FetchEvent, settings: Settings, archive: S3Archive) -> list[dt.date]:
+    """Return the sessions to fetch, newest first: those count most if the time does not suffice."""
+    instant = now()
+    if isinstance(asked, SessionsEvent):
+        return Closed.by(instant, min(asked.sessions)).checked(asked.sessions)[::-1]
+    if isinstance(asked, RangeEvent):
+        return Closed.by(instant, asked.start).between(asked.start, asked.end)[::-1]
+    recent = Closed.by(instant, instant.date() - dt.timedelta(days=60)).dates[::-1][:LOOK_BACK]
+    again = recent[: max(settings.ask_again, 1)]
+    return [session for session in recent if session in again or not _is_held(archive, settings, session)]
+
+
+def _is_held(archive: S3Archive, settings: Settings, session: dt.date) -> bool:
+    return any(archive.keys_below(f"{settings.provider}/daily_bars/{session}/"))

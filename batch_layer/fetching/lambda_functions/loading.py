@@ -1,0 +1,144 @@
+"""Load what the archive holds, one key after the other, however the events come.
+
+Events come twice, out of order, and two at once. So a key that is loaded is passed over, one at a time is
+loaded at all, and of a whole answer only the newest counts: an older one that comes late is passed over. An
+answer that is not whole (the corrections of some weeks) is loaded though it comes late, and those that were
+fetched after it once more behind it, so that the newest has the last word.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from batch_layer.database import changes_store, instruments_store, load_store
+from batch_layer.database.connection import Database
+from batch_layer.database.migrate import check_schema
+from batch_layer.database.sessions_store import extend_sessions, read_sessions
+from batch_layer.fetching.lambda_functions.observing import Call
+from batch_layer.fetching.ledger import missing_sessions
+from batch_layer.fetching.load import Loader
+from batch_layer.shared.clients import aws
+from batch_layer.shared.clients.archive.s3 import S3Archive
+from batch_layer.shared.clients.parsing import parse
+from batch_layer.shared.errors import SettingsError
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.settings import Settings
+
+AHEAD = np.timedelta64(30, "D")
+"""The calendar is extended when it reaches no further than this; on other days pandas stays unloaded."""
+
+
+@dataclass
+class Loaded:
+    """What loading did.
+
+    Attributes:
+        keys: what became of each key: ``loaded``, ``loaded already`` or ``passed over`` (a newer answer of
+            the same sessions is loaded).
+        counts: rows ``inserted``, ``altered``, ``withdrawn``, ``refused``, over all loads.
+        partial: sessions that look cut short.
+    """
+
+    keys: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    partial: set[str] = field(default_factory=set)
+
+    def add(self, summary: LoadSummary) -> None:
+        """Count what a load did."""
+        self.counts["inserted"] += summary.inserted
+        self.counts["altered"] += summary.changed
+        self.counts["withdrawn"] += summary.withdrawn
+        self.counts["refused"] += sum(summary.refused.values())
+        self.partial |= {session.isoformat() for session in summary.partial}
+
+
+@contextmanager
+def open_loader(settings: Settings, archive: S3Archive, now: dt.datetime) -> Iterator[Loader]:
+    """Open the database, for one call: a connection that waits for the next one would be dead by then.
+
+    Raises:
+        SettingsError: no database is named.
+        SchemaTooOld, SchemaTooNew, MigrationEdited: its schema is not the one of this version.
+        DatabaseUnavailable, DatabaseError: it cannot be opened.
+    """
+    if settings.database_url is None:
+        raise SettingsError("CONDVEST_DATABASE_URL is not set: a function has no database of its own")
+    with Database(settings.database_url, aws.database_login(settings)) as database:
+        check_schema(database)
+        yield Loader(database, archive, _sessions(database, now), parse, now)
+
+
+def load_key(call: Call, loader: Loader, key: str, loaded: Loaded) -> None:
+    """Load what the archive has under a key; see the module.
+
+    Raises:
+        ArchiveError, ArchiveUnavailable: it is missing or damaged, or S3 does not answer.
+        InputError, TransientError, DatabaseError: as for `Loader.load`; nothing was stored.
+    """
+    with loader.database.locked("condvest archive loader"):
+        with loader.database.transaction(read_only=True) as connection:
+            is_loaded = load_store.is_archived(connection, key)
+            later = load_store.archived_after(connection, key)
+        if is_loaded:
+            loaded.keys[key] = "loaded already"
+        elif later and loader.archive.read(key).is_whole:
+            loaded.keys[key] = "passed over"
+        else:
+            for each in (key, *later):
+                summary = loader.replay(each)
+                loaded.add(summary)
+                _tell(call, each, summary)
+            loaded.keys[key] = "loaded"
+    call.log.info(loaded.keys[key], key=key)
+
+
+def changes_waiting(loader: Loader) -> int:
+    """Return how many records of change wait for the jobs that resample."""
+    with loader.database.transaction(read_only=True) as connection:
+        return sum(changes_store.waiting(connection).values())
+
+
+def measure_staleness(call: Call, loader: Loader, provider: str) -> None:
+    """Measure how many sessions are not complete, and how many hours ago the oldest of them closed.
+
+    From the first session that is held on; 0 hours if none is missing.
+    """
+    with loader.database.transaction(read_only=True) as connection:
+        held = load_store.read_ledger(connection, instruments_store.provider_id_of(connection, provider))
+    if not len(held):
+        return
+    sessions = loader.sessions
+    missing = missing_sessions(held, int(held.ordinal[0]), sessions.last_closed(loader.now))
+    hours = 0.0
+    if len(missing):
+        closed_at = sessions.closes_at[int(missing[0]) - sessions.first_ordinal].item()
+        hours = (loader.now - closed_at.replace(tzinfo=dt.UTC)) / dt.timedelta(hours=1)
+    call.measure(SessionsMissing=len(missing), StalenessHours=hours)
+
+
+def _sessions(database: Database, now: dt.datetime) -> Sessions:
+    with database.transaction(read_only=True) as connection:
+        stored = read_sessions(connection)
+    if stored is not None and stored.date[-1] > np.datetime64(now.date(), "D") + AHEAD:
+        return stored
+    return extend_sessions(database, now)
+
+
+def _tell(call: Call, key: str, summary: LoadSummary) -> None:
+    call.measure(
+        RowsLoaded=summary.inserted,
+        RowsChanged=summary.changed + summary.withdrawn,
+        RowsRefused=sum(summary.refused.values()),
+    )
+    for notice in summary.notices:
+        call.log.warning("notice", key=key, notice=notice)
+    if summary.needs_attention:
+        partial = [session.isoformat() for session in summary.partial]
+        call.log.warning("needs attention", key=key, refused=dict(summary.refused), partial=partial)
