@@ -242,7 +242,9 @@ def verify(cli: Cli, sample: int | None, seed: int, repair: bool, as_json: bool)
 
 @click.command(short_help="Fetch who is and was listed, and what is known about each.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
-@click.option("--provider", type=click.Choice(PROVIDERS), default="massive", show_default=True)
+@click.option(
+    "--provider", type=click.Choice(PROVIDERS), default="massive", show_default=True, help="Whom to ask."
+)
 @json_option
 @pass_cli
 def metadata(cli: Cli, symbols: tuple[str, ...], provider: str, as_json: bool) -> None:
