@@ -223,7 +223,8 @@ class _Reader:
             symbols.cast(pa.string()),
             np.full(len(bars), self._question.interval, dtype=np.int16),
             bars.window,
-            self._sessions.dates_of(first),
+            # The very first windows may begin before the calendar does.
+            self._sessions.dates_of(np.maximum(first, self._sessions.first_ordinal)),
             self._sessions.dates_of(last),
             *(getattr(bars, name) for name in ("open", "high", "low", "close", "volume")),
             pa.array(bars.vwap, mask=np.isnan(bars.vwap)),

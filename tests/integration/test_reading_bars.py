@@ -3,11 +3,12 @@
 import datetime as dt
 import math
 
-import polars
+import polars as pl
 import pyarrow as pa
 import pytest
 
 import condvest
+from batch_layer.processing.reading import Question, read
 from batch_layer.shared.errors import SchemaTooOld, UnknownSymbol, UsageError
 from batch_layer.shared.settings import INTERVALS, Settings
 from tests.integration.naive_database import folded, rows_of
@@ -76,7 +77,7 @@ class TestTable:
 
     def test_pandas_and_polars_take_it(self, bars):
         table = bars("AAPL", 13)
-        frame, polar = table.to_pandas(), polars.from_arrow(table)
+        frame, polar = table.to_pandas(), pl.from_arrow(table)
         assert list(frame.columns) == polar.columns == list(COLUMNS)
         assert frame["close"].tolist() == polar["close"].to_list() == table["close"].to_pylist()
         assert polar["last_session"].to_list() == table["last_session"].to_pylist()
@@ -121,7 +122,9 @@ class TestBounds:
         assert bars("MSFT", interval, dt.date(1800, 1, 1), dt.date(2300, 1, 1)).equals(everything)
         some = bars("MSFT", interval, "2005-01-01", "2005-12-25")
         inside = [
-            last for (last,) in of(everything, "last_session") if dt.date(2005, 1, 1) <= last <= dt.date(2005, 12, 25)
+            last
+            for (last,) in of(everything, "last_session")
+            if dt.date(2005, 1, 1) <= last <= dt.date(2005, 12, 25)
         ]
         assert [last for (last,) in of(some, "last_session")] == inside
 
@@ -231,9 +234,9 @@ class TestAdjusting:
 
 class TestRefusals:
     def test_an_unknown_symbol_is_named_with_those_near_it(self, bars):
-        with pytest.raises(UnknownSymbol, match="AAPLE.*near it are AAPL"):
+        with pytest.raises(UnknownSymbol, match=r"AAPLE.*near it are AAPL"):
             bars("AAPLE")
-        with pytest.raises(UnknownSymbol, match="aapl.*AAPL"):
+        with pytest.raises(UnknownSymbol, match=r"aapl.*AAPL"):
             bars(["IBM", "aapl"])
 
     def test_a_symbol_like_no_other_is_named_alone(self, bars):
@@ -266,3 +269,13 @@ class TestRefusals:
 def test_settings_come_from_the_environment_if_none_are_given(sample, monkeypatch):
     monkeypatch.setenv("CONDVEST_DATABASE_URL", sample.url)
     assert len(condvest.bars("FB", 34)) == 5
+
+
+def test_the_first_window_of_the_calendar_can_be_read(world, sessions):
+    """Its first sessions lie before the calendar, which begins on 1953-01-02; its last is known."""
+    days = [dt.date(1953, 1, 2), dt.date(1953, 1, 5)]
+    world.bars([bar("OLD", day) for day in days])
+    world.resample()
+    question = Question(["OLD"], 34, include_open=True)
+    (first,) = read(world.workspace.database, sessions, question)["first_session"].to_pylist()
+    assert first == days[0]
