@@ -16,6 +16,7 @@ from batch_layer.fetching.audit import Finding
 from batch_layer.fetching.ingest import Fetched, Ingest, OnLoad
 from batch_layer.fetching.load import Loader
 from batch_layer.processing.audit import check_bars
+from batch_layer.processing.batch_jobs.shards import Shard
 from batch_layer.processing.resample import ResampleSummary, resample
 from batch_layer.shared.clients.files import read_payload
 from batch_layer.shared.errors import BatchLayerError, InputError, VendorRefused, VendorUnavailable
@@ -37,12 +38,14 @@ class Report:
         resampled: what resampling did; None if the job does not resample.
         failed: files, or a provider, that could not be loaded in full, with the reason.
         unavailable: sessions that the provider does not have yet.
+        may_pass: whether what failed may succeed if the job is run again.
     """
 
     loads: list[LoadSummary] = field(default_factory=list)
     resampled: ResampleSummary | None = None
     failed: dict[str, str] = field(default_factory=dict)
     unavailable: list[Unavailable] = field(default_factory=list)
+    may_pass: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -148,6 +151,7 @@ def _vendor_failures(report: Report, provider: str) -> Iterator[None]:
         yield
     except (VendorRefused, VendorUnavailable) as error:
         report.failed[provider] = str(error)
+        report.may_pass = isinstance(error, VendorUnavailable)
 
 
 def import_files(
@@ -177,11 +181,19 @@ def import_files(
     return report
 
 
-def resample_all(workspace: Workspace, *, full: bool, on_progress: Progress | None = None) -> Report:
-    """Bring the bars to what the daily bars say; all of them if ``full``."""
-    with recorded(workspace, "resample --full" if full else "resample") as report:
+def resample_all(
+    workspace: Workspace, *, full: bool, shard: Shard | None = None, on_progress: Progress | None = None
+) -> Report:
+    """Bring the bars to what the daily bars say; all if ``full``, those of a shard if one is given."""
+    command = "resample --full" if full else "resample"
+    share = shard or Shard(0, 1)
+    with recorded(workspace, command if shard is None else f"{command} --shard {shard}") as report:
         report.resampled = resample(
-            workspace.database, workspace.sessions, full=full, on_progress=on_progress
+            workspace.database,
+            workspace.sessions,
+            full=full,
+            partitions=share.partitions,
+            on_progress=on_progress,
         )
     return report
 

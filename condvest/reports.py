@@ -16,6 +16,7 @@ from batch_layer.fetching.comparison import answered, compared
 from batch_layer.fetching.quality.series import FLAGS
 from batch_layer.fetching.screening import screen
 from batch_layer.processing.reading import instruments_asked_for
+from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
@@ -187,13 +188,23 @@ def instruments(
     Args:
         workspace: the open workspace.
         active: only listed ones if True, only delisted ones if False.
-        as_of: an aware datetime: what was known then; now if None.
+        as_of: an aware datetime: what was known then, and of whom anything was; now if None. The symbol is
+            today's all the same.
+
+    Raises:
+        UsageError: ``as_of`` has no time zone.
     """
+    if as_of is not None and as_of.tzinfo is None:
+        raise UsageError(f"as_of {as_of} needs a time zone: an instant, not a local time")
     with workspace.database.transaction(snapshot=True, read_only=True) as connection:
         known_by = load_store.EVERY_LOAD if as_of is None else load_store.last_load_by(connection, as_of)
         fields = metadata_store.read_fields(connection, known_by)
         names = catalog_store.all_symbols(connection)
-        spans = catalog_store.spans_of_bars(connection, np.array(sorted(names), dtype=np.int32))
+        ids = np.array(sorted(names), dtype=np.int32)
+        spans = catalog_store.spans_of_bars(connection, ids, known_by)
+    if as_of is not None:
+        known = fields.keys() | set(spans.instrument_id.tolist())
+        names = {one: symbol for one, symbol in names.items() if one in known}
     bars = dict(zip(spans.instrument_id.tolist(), zip(*_bounds(workspace, spans), strict=True), strict=True))
     rows = []
     for instrument_id in sorted(names, key=lambda one: (names[one], one)):

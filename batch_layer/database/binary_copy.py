@@ -9,6 +9,7 @@ Format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FO
 
 from __future__ import annotations
 
+import select
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -17,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 from psycopg import sql
-from psycopg.pq import ExecStatus
-from psycopg.pq.abc import PGconn
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 from batch_layer.database.connection import Connection
 
@@ -94,30 +95,65 @@ def copy_out(
     wire = _wire_type(columns, [False] * len(columns))
     copy = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(body)
     text = psycopg.ClientCursor(connection).mogrify(copy, parameters)
-    received = _received(connection.pgconn, text.encode())
+    received = _received(connection, text.encode())
     whole = (len(received) - len(_HEADER) - len(_TRAILER)) // wire.itemsize
     rows = np.frombuffer(received, dtype=wire, offset=len(_HEADER), count=whole)
     return {column.name: _from_wire(column, rows[column.name]) for column in columns}
 
 
-def _received(link: PGconn, query: bytes) -> bytearray:
+def _received(connection: Connection, query: bytes) -> bytearray:
     """Return all that a COPY sends.
 
     By the driver's own wrapper of libpq: the server sends a message for every row, and the driver's cursor
-    takes three times as long over each.
+    takes three times as long over each. It is waited for in ``poll``, which a signal interrupts: so Ctrl-C,
+    SIGTERM and the deadline of a function on AWS stop a query that takes long, and one that waits for a lock.
     """
+    link = connection.pgconn
+    try:
+        link.send_query(query)
+        while link.flush():
+            _wait(link, select.POLLIN | select.POLLOUT)
+        return _copied(link)
+    except BaseException:
+        if link.transaction_status == TransactionStatus.ACTIVE:
+            connection.cancel_safe(timeout=5.0)
+            connection.close()  # what it was sending is of no use; the next transaction opens another
+        raise
+
+
+def _copied(link: PGconn) -> bytearray:
     received = bytearray()
-    result = link.exec_(query)
-    if result.status == ExecStatus.COPY_OUT:
-        size, block = link.get_copy_data(0)
-        while size > 0:
-            received += block
-            size, block = link.get_copy_data(0)
-        while (ended := link.get_result()) is not None:
-            result = ended
-    if result.status != ExecStatus.COMMAND_OK:
-        raise psycopg.errors.error_from_result(result, encoding="utf-8")
-    return received
+    result = _result(link)
+    if result is not None and result.status == ExecStatus.COPY_OUT:
+        size, block = link.get_copy_data(1)
+        while size >= 0:
+            if size:
+                received += block
+            else:
+                _wait(link)
+            size, block = link.get_copy_data(1)
+        result = _result(link)
+    while result is not None and result.status == ExecStatus.COMMAND_OK:
+        result = _result(link)
+    if result is None:
+        return received
+    if result.error_field(DiagnosticField.SQLSTATE) is None:
+        raise psycopg.OperationalError(link.get_error_message())
+    raise psycopg.errors.error_from_result(result, encoding="utf-8")
+
+
+def _result(link: PGconn) -> PGresult | None:
+    while link.is_busy():
+        _wait(link)
+    return link.get_result()
+
+
+def _wait(link: PGconn, events: int = select.POLLIN) -> None:
+    """Wait until the server sends something (or takes something), and take in what it sent."""
+    ready = select.poll()
+    ready.register(link.socket, events)
+    if any(event != select.POLLOUT for _, event in ready.poll()):
+        link.consume_input()
 
 
 def select_list(columns: Sequence[Column], table: str) -> sql.Composed:

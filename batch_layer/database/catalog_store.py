@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import numpy as np
+from psycopg import sql
 
+from batch_layer.database import load_store
 from batch_layer.database.arrays import numbers
 from batch_layer.database.binary_copy import Column, copy_out
 from batch_layer.database.connection import Connection
@@ -42,17 +45,31 @@ def instruments_named(connection: Connection, symbol: str) -> list[int]:
     return [int(str(row[0])) for row in rows]
 
 
-def spans_of_bars(connection: Connection, instrument_id: Int32s) -> Spans:
-    """Return the ordinals of the first and last daily bar of each instrument that has any, ascending."""
+def spans_of_bars(
+    connection: Connection, instrument_id: Int32s, known_by: int = load_store.EVERY_LOAD
+) -> Spans:
+    """Return the ordinals of the first and last daily bar of each instrument that has any, ascending.
+
+    With ``known_by`` of the bars that were known when that load had been stored.
+    """
+    # The key's index ends a search for the first or the last of today's bars at once; those of the past
+    # have to be looked through.
+    bars = sql.SQL("SELECT min(ordinal) AS first, max(ordinal) AS last FROM daily_bars WHERE {own}")
+    if known_by != load_store.EVERY_LOAD:
+        bars = sql.SQL(
+            "SELECT min(ordinal) AS first, max(ordinal) AS last FROM ("
+            "SELECT ordinal FROM daily_bars WHERE {own} AND load_id <= %(known_by)s UNION ALL "
+            "SELECT ordinal FROM daily_bar_revisions WHERE {own} "
+            "AND load_id <= %(known_by)s AND %(known_by)s < superseded_by) AS known"
+        )
     columns = copy_out(
         connection,
-        "SELECT instrument_id, bars.first, bars.last "
-        "FROM unnest(%(ids)s::int4[]) AS instrument_id CROSS JOIN LATERAL "
-        "(SELECT min(ordinal) AS first, max(ordinal) AS last FROM daily_bars "
-        "WHERE daily_bars.instrument_id = instrument_id.instrument_id) AS bars "
-        "WHERE bars.first IS NOT NULL ORDER BY instrument_id",
+        sql.SQL(
+            "SELECT asked.id, bars.first, bars.last FROM unnest(%(ids)s::int4[]) AS asked (id) "
+            "CROSS JOIN LATERAL ({bars}) AS bars WHERE bars.first IS NOT NULL ORDER BY asked.id"
+        ).format(bars=bars.format(own=sql.SQL("instrument_id = asked.id"))),
         (Column("instrument_id", "int4"), Column("first", "int4"), Column("last", "int4")),
-        {"ids": numbers(np.unique(instrument_id))},
+        {"ids": numbers(np.unique(instrument_id)), "known_by": known_by},
     )
     return Spans(**columns)
 
@@ -117,12 +134,19 @@ def history(connection: Connection, instrument_id: int, ordinal: int | None = No
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def loads_of_bars(connection: Connection) -> list[tuple[int, str, int]]:
-    """Return, for every load of daily bars, its id, its place in the archive, and the rows it stored."""
-    rows = connection.execute(
-        "SELECT load_id, archive_key, inserted + changed FROM loads WHERE dataset = 'daily_bars' ORDER BY 1"
-    )
-    return [(int(str(load_id)), str(key), int(str(stored))) for load_id, key, stored in rows]
+@dataclass(frozen=True)
+class ArchivedLoad:
+    """A load, where the archive has what it loaded, and how many rows it stored."""
+
+    load_id: int
+    archive_key: str
+    stored: int
+
+
+def archived_loads(connection: Connection) -> list[ArchivedLoad]:
+    """Return every load, in their order."""
+    rows = connection.execute("SELECT load_id, archive_key, inserted + changed FROM loads ORDER BY 1")
+    return [ArchivedLoad(int(str(load_id)), str(key), int(str(stored))) for load_id, key, stored in rows]
 
 
 def archive_keys_of(connection: Connection, provider: str) -> list[str]:

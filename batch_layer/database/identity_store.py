@@ -176,15 +176,17 @@ def _move(connection: Connection, moves: Sequence[_Move], sessions: Sessions) ->
 
 
 def _forget_empty(connection: Connection, losers: Collection[int]) -> None:
-    """Let instruments that lost every bar carry no symbol any more, unless a reference knows them."""
+    """Let nobody supply instruments that lost every bar any more, nor unlisted ones carry a symbol."""
     rows = connection.execute(
-        "SELECT instrument_id FROM instruments WHERE instrument_id = ANY(%s) "
-        "AND NOT EXISTS (SELECT FROM daily_bars AS own WHERE own.instrument_id = instruments.instrument_id) "
-        "AND NOT EXISTS (SELECT FROM metadata AS own WHERE own.instrument_id = instruments.instrument_id)",
+        "SELECT instrument_id, EXISTS (SELECT FROM metadata AS own "
+        "WHERE own.instrument_id = instruments.instrument_id) "
+        "FROM instruments WHERE instrument_id = ANY(%s) "
+        "AND NOT EXISTS (SELECT FROM daily_bars AS own WHERE own.instrument_id = instruments.instrument_id)",
         (list(losers),),
-    )
-    empty = [int(str(row[0])) for row in rows]
-    connection.execute("DELETE FROM symbols WHERE instrument_id = ANY(%s)", (empty,))
+    ).fetchall()
+    empty = [int(str(instrument_id)) for instrument_id, _ in rows]
+    unlisted = [int(str(instrument_id)) for instrument_id, is_listed in rows if not is_listed]
+    connection.execute("DELETE FROM symbols WHERE instrument_id = ANY(%s)", (unlisted,))
     connection.execute("DELETE FROM instrument_providers WHERE instrument_id = ANY(%s)", (empty,))
 
 

@@ -7,6 +7,7 @@ ids, and so keeps the instants between which it was known.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -82,6 +83,31 @@ class KeyedTable(Generic[Rows]):
             keys=sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns[:2]),
         )
         return self.model(**copy_out(connection, query, self.columns, {"load_id": load_id}))
+
+    def of_no_load(self, connection: Connection, dataset: str) -> list[tuple[int, int]]:
+        """Return the loads that rows, current or superseded, name and that are none of the data set.
+
+        With the number of the rows of each.
+        """
+        rows = connection.execute(
+            sql.SQL(
+                "SELECT load_id, count(*) FROM (SELECT load_id FROM {table} UNION ALL "
+                "SELECT load_id FROM {revisions}) AS held WHERE NOT EXISTS (SELECT FROM loads "
+                "WHERE loads.load_id = held.load_id AND dataset = %s) GROUP BY 1 ORDER BY 1"
+            ).format(table=sql.Identifier(self.name), revisions=sql.Identifier(self.revisions)),
+            (dataset,),
+        )
+        return [(int(str(load_id)), int(str(count))) for load_id, count in rows]
+
+    def instruments_within(self, connection: Connection, first: dt.date, last: dt.date) -> Int32s:
+        """Return the instruments (ascending) that have rows with ex-dates from first to last, inclusive."""
+        rows = connection.execute(
+            sql.SQL(
+                "SELECT DISTINCT instrument_id FROM {table} WHERE {key} BETWEEN %s AND %s ORDER BY 1"
+            ).format(table=sql.Identifier(self.name), key=sql.Identifier(self.columns[1].name)),
+            (first, last),
+        )
+        return np.array([row[0] for row in rows], dtype=np.int32)
 
     def insert(self, connection: Connection, rows: Rows, load_id: int) -> None:
         """Store rows none of whose keys is stored."""

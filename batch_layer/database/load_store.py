@@ -49,6 +49,16 @@ def is_recorded(connection: Connection, payload: Payload) -> bool:
     return row is not None and bool(row[0])
 
 
+def is_repeated(connection: Connection, payload: Payload, summary: LoadSummary) -> bool:
+    """Return whether the last load from the same place had as many rows, with as many of them refused."""
+    row = connection.execute(
+        "SELECT rows, refused FROM loads JOIN providers USING (provider_id) "
+        "WHERE provider = %s AND dataset = %s AND name = %s ORDER BY load_id DESC LIMIT 1",
+        (payload.provider, payload.dataset, payload.name),
+    ).fetchone()
+    return row == (summary.rows, sum(summary.refused.values()))
+
+
 def is_archived(connection: Connection, archive_key: str) -> bool:
     """Return whether a load is recorded that took its payload from this place in the archive."""
     row = connection.execute(

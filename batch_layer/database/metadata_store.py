@@ -25,7 +25,7 @@ def instruments_by_figi(connection: Connection) -> dict[str, int]:
 
 
 def listed_instruments(connection: Connection) -> dict[int, dt.date | None]:
-    """Return the instruments that a reference knows, with the date on which they were delisted if they were."""
+    """Return the instruments that a reference knows, with the dates of those that were delisted."""
     rows = connection.execute(
         "SELECT instrument_id, CASE active.value WHEN 'false' THEN gone.value::date END "
         "FROM metadata AS active LEFT JOIN metadata AS gone USING (instrument_id) "
@@ -55,7 +55,7 @@ def history_text(history: Iterable[tuple[dt.date, str]]) -> str:
 
 
 def without_history(connection: Connection, provider_id: int, since: int | None = None) -> list[str]:
-    """Return the instruments that may have had another symbol before, and of whose present one it is not known.
+    """Return the instruments that may have had another symbol before the present one, if that is not known.
 
     Each by its FIGI, or by its symbol if it has none; so one that has neither FIGI nor listing is left out.
     They are those whose first daily bar is later than the first session that the provider loaded, and those

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from batch_layer.database import catalog_store, instruments_store
-from batch_layer.database.keyed_store import DAILY_BARS
+from batch_layer.database.catalog_store import ArchivedLoad
+from batch_layer.database.keyed_store import DAILY_BARS, DIVIDENDS, SPLITS, KeyedTable
 from batch_layer.fetching.load import Loader
 from batch_layer.fetching.store_bars import bars_of
 from batch_layer.shared.errors import BatchLayerError, InputError, UsageError
+from batch_layer.shared.models.bars import Columns, Int32s
+from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
 from batch_layer.shared.models.difference import difference
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import BarRows
+from batch_layer.shared.models.payloads import BarRows, DividendRows, Rows, SplitRows
+from batch_layer.shared.models.spans import Spans
+
+_TABLES: Mapping[str, KeyedTable[Any]] = {"daily_bars": DAILY_BARS, "splits": SPLITS, "dividends": DIVIDENDS}
+_WHAT = {"daily_bars": "daily_bar", "splits": "split", "dividends": "dividend"}
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,9 @@ class Finding:
     """A difference between what is stored and what should be.
 
     Attributes:
-        what: ``archive`` (a payload is missing or damaged), ``daily_bar`` or ``bar``.
-        symbol, where: which bar: its symbol, and its session or interval and window; "" for a payload.
+        what: ``archive`` (a payload is missing or damaged), ``daily_bar``, ``split``, ``dividend``, ``bar``.
+        symbol, where: which one: its symbol, and its session, ex-date, or interval and window; "" for
+            a payload.
         problem: what is wrong, in one sentence.
     """
 
@@ -44,7 +53,7 @@ def rebuild(loader: Loader, on_progress: Callable[[int, int], None] | None = Non
         ArchiveError: a payload of the archive is damaged.
     """
     with loader.database.transaction(read_only=True) as connection:
-        if catalog_store.counts(connection)["daily_bars"] or catalog_store.loads_of_bars(connection):
+        if catalog_store.archived_loads(connection):
             raise UsageError(
                 "the database holds loads already; rebuild into an empty one (another CONDVEST_DATABASE_URL)"
             )
@@ -63,7 +72,11 @@ def rebuild(loader: Loader, on_progress: Callable[[int, int], None] | None = Non
 
 
 def check_archive(loader: Loader, sample: int | None, seed: int) -> Iterator[Finding]:
-    """Yield what differs between stored daily bars and the payloads they came from.
+    """Yield what differs between what is stored and the payloads it came from, each difference once.
+
+    That is, of daily bars, splits and dividends, current and superseded: one that no row of its payload
+    gives, one that its payload gives otherwise, one that a payload gave and that is not there, one that
+    comes from no load. And every payload that the archive has no more, or damaged.
 
     Args:
         loader: of the database and its archive; stores nothing.
@@ -71,46 +84,90 @@ def check_archive(loader: Loader, sample: int | None, seed: int) -> Iterator[Fin
         seed: makes the choice repeatable.
     """
     with loader.database.transaction(read_only=True) as connection:
-        loads = catalog_store.loads_of_bars(connection)
-    for load_id, key, stored in _chosen(loads, sample, seed):
+        loads = catalog_store.archived_loads(connection)
+        for dataset, table in _TABLES.items():
+            for load_id, rows in table.of_no_load(connection, dataset):
+                yield Finding(
+                    _WHAT[dataset], "", "", f"{rows:,} rows come from load {load_id}, which gave none of them"
+                )
+    named = set()
+    for load in _chosen(loads, sample, seed):
         try:
-            yield from _check_load(loader, load_id, key, stored)
+            # One that is lost is missed by every load that gave it.
+            for finding in _check_load(loader, load):
+                if finding not in named:
+                    named.add(finding)
+                    yield finding
         except BatchLayerError as error:
-            yield Finding("archive", "", "", f"load {load_id}: {error}")
+            yield Finding("archive", "", "", f"load {load.load_id}: {error}")
 
 
-def _chosen(
-    loads: Sequence[tuple[int, str, int]], sample: int | None, seed: int
-) -> Sequence[tuple[int, str, int]]:
+def _chosen(loads: Sequence[ArchivedLoad], sample: int | None, seed: int) -> Sequence[ArchivedLoad]:
     if sample is None or sample >= len(loads):
         return loads
-    return sorted(random.Random(seed).sample(loads, sample))  # noqa: S311  # a sample, not a secret
+    places = random.Random(seed).sample(range(len(loads)), sample)  # noqa: S311  # a sample, not a secret
+    return [loads[place] for place in sorted(places)]
 
 
-def _check_load(loader: Loader, load_id: int, key: str, stored: int) -> Iterator[Finding]:
-    payload = loader.archive.read(key)
+def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
+    payload = loader.archive.read(load.archive_key)
     parsed = loader.parse(payload)
-    if not isinstance(parsed.rows, BarRows):
+    table = _TABLES.get(payload.dataset)
+    if table is None:
         return
     verdict = loader.judge(payload, parsed)
     rows = parsed.rows.take(verdict.passed)
     with loader.database.transaction(snapshot=True, read_only=True) as connection:
-        ids = instruments_store.instruments_of(connection, rows.symbol, rows.session)
-        names = catalog_store.symbols_by_instrument(connection)
-        held = DAILY_BARS.of_load(connection, load_id)
-    found = difference(held, bars_of(rows, ids, verdict.ordinal[verdict.passed]))
-    wrong = [(held.take(found.gone), "is in no row of its payload")]
-    place = found.replaced[found.changed]
-    wrong.append((held.take(place), "differs from its payload"))
-    for bars, problem in wrong:
-        for instrument_id, ordinal in zip(bars.instrument_id.tolist(), bars.ordinal.tolist(), strict=True):
-            session = loader.sessions.session(ordinal).isoformat()
-            yield Finding(
-                "daily_bar", names.get(instrument_id, str(instrument_id)), session, f"{problem} {key}"
-            )
-    if len(held) != stored:
-        lost = f"load {load_id} stored {stored:,} daily bars, {len(held):,} of them are there"
-        yield Finding("daily_bar", "", "", lost)
-    unheld = np.count_nonzero(ids == instruments_store.NO_INSTRUMENT)
-    if unheld:
-        yield Finding("daily_bar", "", "", f"{unheld:,} rows of {key} belong to no instrument any more")
+        ids = instruments_store.instruments_of(connection, rows.symbol, rows.dates())
+        names = catalog_store.all_symbols(connection)
+        held = table.of_load(connection, load.load_id)
+        given = _as_stored(rows, ids, verdict.ordinal[verdict.passed])
+        ids, number = _keys(given)
+        # Whatever a load gives is known when it has been stored, whichever load it came with.
+        then = table.read(connection, Spans.of_points(ids, number), known_by=load.load_id)
+
+    def findings(wrong: Columns, problem: str) -> Iterator[Finding]:
+        for instrument_id, key in zip(*(column.tolist() for column in _keys(wrong)), strict=True):
+            date = np.datetime64(key, "D")
+            if table is DAILY_BARS:
+                date = loader.sessions.dates_of(np.array([key]))[0]
+            symbol = names.get(instrument_id, str(instrument_id))
+            yield Finding(_WHAT[payload.dataset], symbol, str(date), problem)
+
+    found = difference(held, given)
+    is_known = ids != instruments_store.NO_INSTRUMENT
+    lost = given.take(difference(then, given).inserted & is_known)
+    yield from findings(held.take(found.gone), f"is in no row of its payload {load.archive_key}")
+    yield from findings(
+        held.take(found.replaced[found.changed]), f"differs from its payload {load.archive_key}"
+    )
+    yield from findings(lost, "is not there, though a payload gave it")
+    if not is_known.all():
+        count = np.count_nonzero(~is_known)
+        yield Finding(
+            _WHAT[payload.dataset], "", "", f"{count:,} rows of {load.archive_key} are of no instrument now"
+        )
+    if len(held) not in (load.stored, load.stored - len(lost)):
+        yield Finding(
+            _WHAT[payload.dataset],
+            "",
+            "",
+            f"load {load.load_id} ({load.archive_key}) stored {load.stored:,} rows, {len(held):,} are there",
+        )
+
+
+def _as_stored(rows: Rows, instrument_id: Int32s, ordinal: Int32s) -> Columns:
+    """Return rows of a payload as they are stored; those of nobody belong to NO_INSTRUMENT."""
+    if isinstance(rows, BarRows):
+        return bars_of(rows, instrument_id, ordinal)
+    if isinstance(rows, SplitRows):
+        return SplitEvents(instrument_id, rows.ex_date, rows.split_from, rows.split_to)
+    if isinstance(rows, DividendRows):
+        return DividendEvents(instrument_id, rows.ex_date, rows.cash_amount)
+    raise TypeError(type(rows).__name__)
+
+
+def _keys(rows: Columns) -> tuple[Int32s, Int32s]:
+    """Return the instruments and the numbers (ordinals, or days since 1970-01-01) that are the rows' keys."""
+    instrument_id, number = (getattr(rows, field.name) for field in fields(rows)[:2])
+    return instrument_id, number.astype(np.int32)

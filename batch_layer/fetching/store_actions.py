@@ -10,8 +10,9 @@ from batch_layer.database import changes_store, instruments_store
 from batch_layer.database.keyed_store import DIVIDENDS, SPLITS, KeyedTable
 from batch_layer.fetching.reconcile import Reconciled
 from batch_layer.fetching.storing import Storing
-from batch_layer.shared.models.bars import Bools, Int32s
+from batch_layer.shared.models.bars import Bools
 from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
+from batch_layer.shared.models.difference import keys_of, pack
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import DividendRows, SplitRows
 from batch_layer.shared.models.spans import Spans, always
@@ -19,42 +20,78 @@ from batch_layer.shared.models.spans import Spans, always
 E = TypeVar("E", bound=Events)
 
 
+MOST_WITHDRAWN = 0.1
+"""Vendors withdraw an action now and then; where more than a tenth would go, the list was cut short."""
+
+FEW = 5
+"""So many may go whatever the share."""
+
+
 def store_splits(storing: Storing, rows: SplitRows) -> LoadSummary:
-    """Store splits, and record which windows they may rescale."""
+    """Store splits, and record which windows they may rescale.
+
+    Those that a list of all of its ex-dates no longer has are withdrawn: a split whose ex-date was
+    corrected must not count twice.
+    """
     passed = rows.take(storing.verdict.passed)
     ids, _ = storing.identify(passed.symbol, passed.ex_date)
-    done = _reconcile(storing, SPLITS, SplitEvents(ids, passed.ex_date, passed.split_from, passed.split_to))
+    events = SplitEvents(ids, passed.ex_date, passed.split_from, passed.split_to)
+    done, notices = _reconcile(storing, SPLITS, events, rows)
     touched = SplitEvents.concat([done.insert, done.old]).on(storing.sessions)
     last = np.int32(storing.sessions.last_ordinal)
     spans = Spans.of_points(touched.instrument_id, np.minimum(touched.ex_ordinal, last))
-    return _store(storing, SPLITS, done, spans)
+    return _store(storing, SPLITS, done, spans, notices)
 
 
 def store_dividends(storing: Storing, rows: DividendRows) -> LoadSummary:
-    """Store dividends; no stored bar depends on them."""
+    """Store dividends; no stored bar depends on them. They are withdrawn as splits are."""
     passed = rows.take(storing.verdict.passed)
     ids, _ = storing.identify(passed.symbol, passed.ex_date)
-    done = _reconcile(storing, DIVIDENDS, DividendEvents(ids, passed.ex_date, passed.cash_amount))
-    return _store(storing, DIVIDENDS, done, Spans(ids[:0], ids[:0], ids[:0]))
+    done, notices = _reconcile(
+        storing, DIVIDENDS, DividendEvents(ids, passed.ex_date, passed.cash_amount), rows
+    )
+    return _store(storing, DIVIDENDS, done, Spans(ids[:0], ids[:0], ids[:0]), notices)
 
 
-def _reconcile(storing: Storing, table: KeyedTable[E], events: E) -> Reconciled[E]:
-    concerned: Int32s = np.unique(events.instrument_id)
-    if storing.payload.is_whole:
-        supplied = instruments_store.supplied_by(storing.connection, storing.provider_id)
-        concerned = np.union1d(concerned, supplied).astype(np.int32)
-    return storing.reconcile(table, always(concerned), events, _all if storing.payload.is_whole else None)
+def _reconcile(
+    storing: Storing, table: KeyedTable[E], events: E, rows: SplitRows | DividendRows
+) -> tuple[Reconciled[E], tuple[str, ...]]:
+    """Compare with what is stored; withdraw what a list of all has in no shape, unless it is much."""
+    spans = always(np.unique(events.instrument_id))
+    payload = storing.payload
+    if not (payload.is_whole and payload.first_session and payload.last_session):
+        return storing.reconcile(table, spans, events, None), ()
+    bounds = (payload.first_session, payload.last_session)
+    there = table.instruments_within(storing.connection, *bounds)
+    spans = always(np.union1d(spans.instrument_id, there).astype(np.int32))
+    refused = ~storing.verdict.passed & ~np.isnat(rows.ex_date)
+    named = instruments_store.instruments_of(storing.connection, rows.symbol[refused], rows.ex_date[refused])
+    spoken_for = pack(named, rows.ex_date[refused])
+    first, last = (np.datetime64(bound, "D") for bound in bounds)
+    seen = []
+
+    def withdrawable(stored: Events) -> Bools:
+        within = (stored.ex_date >= first) & (stored.ex_date <= last)
+        seen.append(int(within.sum()))
+        return within & ~np.isin(keys_of(stored), spoken_for)
+
+    done = storing.reconcile(table, spans, events, withdrawable)
+    if done.withdrawn <= max(FEW, MOST_WITHDRAWN * sum(seen)):
+        return done, ()
+    notice = (
+        f"the list lacks {done.withdrawn:,} of {sum(seen):,} {payload.dataset} that are stored, which are "
+        "too many to have been withdrawn: they stay"
+    )
+    return storing.reconcile(table, spans, events, None), (notice,)
 
 
-def _store(storing: Storing, table: KeyedTable[E], done: Reconciled[E], touched: Spans) -> LoadSummary:
-    summary = storing.counted(done)
+def _store(
+    storing: Storing, table: KeyedTable[E], done: Reconciled[E], touched: Spans, notices: tuple[str, ...]
+) -> LoadSummary:
+    summary = storing.counted(done, notices)
     if storing.is_news(summary):
         load_id = storing.record(summary)
         table.supersede(storing.connection, done.old, done.old_load_id, done.new, load_id)
         table.insert(storing.connection, done.insert, load_id)
         changes_store.record_instruments(storing.connection, touched)
     return summary
-
-
-def _all(stored: Events) -> Bools:
-    return np.ones(len(stored), dtype=bool)

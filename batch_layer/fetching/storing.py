@@ -16,7 +16,7 @@ from batch_layer.database.keyed_store import KeyedTable
 from batch_layer.database.load_store import RefusedRow
 from batch_layer.fetching.quality import CODES, Verdict
 from batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
-from batch_layer.shared.clients.archive import Archive
+from batch_layer.shared.clients.archive import Archive, key_of
 from batch_layer.shared.models.bars import Bools, Int32s
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import Parsed, Payload
@@ -84,13 +84,24 @@ class Storing:
         )
 
     def is_news(self, summary: LoadSummary) -> bool:
-        """Return whether there is anything to record: rows to store, or bytes not seen before."""
-        return summary.altered > 0 or not load_store.is_recorded(self.connection, self.payload)
+        """Return whether there is anything to record: rows to store, or bytes not seen before.
+
+        A service's answer never has the same bytes twice, for it holds the number of its request. So one
+        that alters nothing, and of which as many rows came, passed and were refused as of the one before,
+        is no news.
+        """
+        if summary.altered:
+            return True
+        if self.payload.media.startswith("json"):
+            return not load_store.is_repeated(self.connection, self.payload, summary)
+        return not load_store.is_recorded(self.connection, self.payload)
 
     def record(self, summary: LoadSummary) -> int:
         """Record the load and its refused rows; return the load's id."""
         key = self.archive_key
-        if key and summary.altered and load_store.is_archived(self.connection, key):
+        # The archive has it from before, but other loads may have come between, and a rebuild goes by the
+        # instants of the fetches.
+        if key and key != key_of(self.payload):
             key = self.archive.keep(self.payload, again=True)
         load_id = load_store.record_load(
             self.connection,

@@ -34,19 +34,19 @@ def check_bars(
         seed: makes the choice repeatable.
         on_progress: called with how many partitions are done, of how many.
     """
-    for partition in range(changes_store.PARTITIONS):
+    with database.transaction(read_only=True) as connection:
+        ids = changes_store.everything(connection, range(changes_store.PARTITIONS)).instrument_id.tolist()
+    if sample is not None and sample < len(ids):
+        ids = random.Random(seed).sample(ids, sample)  # noqa: S311  # a sample, not a secret
+    partitions = sorted({one % changes_store.PARTITIONS for one in ids})
+    for done, partition in enumerate(partitions, start=1):
         with database.transaction(snapshot=True, read_only=True) as connection:
             spans = changes_store.everything(connection, [partition])
-            if sample is not None:
-                share = -(-sample // changes_store.PARTITIONS)
-                rows = random.Random(seed + partition).sample(  # noqa: S311  # a sample, not a secret
-                    range(len(spans)), min(share, len(spans))
-                )
-                spans = spans.take(np.array(sorted(rows), dtype=np.intp))
+            spans = spans.take(np.isin(spans.instrument_id, ids))
             if len(spans):
                 yield from _check(connection, sessions, spans)
         if on_progress is not None:
-            on_progress(partition + 1, changes_store.PARTITIONS)
+            on_progress(done, len(partitions))
 
 
 def _check(connection: Connection, sessions: Sessions, spans: Spans) -> Iterator[tuple[str, str, str]]:
@@ -61,9 +61,20 @@ def _check(connection: Connection, sessions: Sessions, spans: Spans) -> Iterator
             (stored.take(found.gone), "has no daily bars"),
         ):
             for instrument_id, window in zip(bars.instrument_id.tolist(), bars.window.tolist(), strict=True):
-                ids = np.full(n, instrument_id, dtype=np.int32)
-                held = np.arange(window * n, window * n + n, dtype=np.int32)
-                if not waiting.contain(ids, held).any():
-                    first, last = sessions.session(window * n), sessions.session(window * n + n - 1)
-                    where = f"interval {n}, window {window} ({first} to {last})"
+                if not _is_waiting(waiting, instrument_id, sessions, range(window * n, window * n + n)):
+                    where = f"interval {n}, window {window}{_dates(sessions, window * n, n)}"
                     yield names.get(instrument_id, str(instrument_id)), where, problem
+
+
+def _is_waiting(waiting: Spans, instrument_id: int, sessions: Sessions, ordinals: range) -> bool:
+    """Return whether a record waits that touches a window; nothing does beyond the calendar."""
+    last = sessions.last_ordinal
+    held = np.array([one for one in ordinals if sessions.first_ordinal <= one <= last], dtype=np.int32)
+    return bool(waiting.contain(np.full(len(held), instrument_id, dtype=np.int32), held).any())
+
+
+def _dates(sessions: Sessions, ordinal: int, n: int) -> str:
+    """Return the first and last session of a window in words; none where it lies beyond the calendar."""
+    if ordinal < sessions.first_ordinal or ordinal + n - 1 > sessions.last_ordinal:
+        return ""
+    return f" ({sessions.session(ordinal)} to {sessions.session(ordinal + n - 1)})"

@@ -141,7 +141,7 @@ class _Reader:
         splits = SPLITS.read(self._connection, always(ids), self._known_by).on(self._sessions)
         anchors = np.zeros(len(ids), dtype=np.int32)
         if question.anchor == "listing":
-            listed = catalog_store.spans_of_bars(self._connection, ids)
+            listed = catalog_store.spans_of_bars(self._connection, ids, self._known_by)
             ids, anchors = listed.instrument_id, listed.first
         if question.adjust == "total":
             bars = self._total(ids, anchors, splits, coverage)

@@ -12,8 +12,9 @@ from types import FrameType
 
 import click
 
-from batch_layer.shared.errors import BatchLayerError, PermanentError, UsageError
-from condvest.cli import database, jobs, reading
+from batch_layer.processing.batch_jobs import exits
+from batch_layer.shared.errors import BatchLayerError, PermanentError, TransientError, UsageError
+from condvest.cli import database, jobs, reading, replay
 from condvest.cli.context import Cli
 from condvest.cli.output import message
 
@@ -55,7 +56,7 @@ def condvest(context: click.Context, database_url: str | None, home: str | None)
     context.obj = Cli.of(os.environ, database_url=database_url, home=home)
 
 
-for command in (*jobs.COMMANDS, *reading.COMMANDS, *database.COMMANDS):
+for command in (*jobs.COMMANDS, *reading.COMMANDS, *database.COMMANDS, replay.replay):
     condvest.add_command(command)
 
 
@@ -71,16 +72,17 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stopped:
         message("stopped; what was finished is stored, run the command again to go on")
-        sys.exit(FAILED)
+        by_sigterm = isinstance(stopped.__cause__ or stopped, _Terminated)  # click makes an Abort of it
+        sys.exit(exits.stopped_code(os.environ, by_sigterm=by_sigterm))
     except UsageError as error:
         message(f"error: {error}")
         sys.exit(WRONG_USAGE)
     except BatchLayerError as error:
         hint = "" if isinstance(error, PermanentError) or "again" in str(error) else " (try again)"
         message(f"error: {error}{hint}")
-        sys.exit(FAILED)
+        sys.exit(exits.failure_code(os.environ, may_pass=isinstance(error, TransientError)))
     except BrokenPipeError:
         # The reader of standard output has gone (condvest bars | head); nothing is left to say.
         _drop_output()
@@ -92,10 +94,14 @@ def main() -> None:
         sys.exit(FAILED)
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
 def _drop_output() -> None:
     """Let nothing that is still in a buffer fail once more at the very end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signature of a handler
-    raise KeyboardInterrupt
+    raise _Terminated

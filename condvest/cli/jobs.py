@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from pathlib import Path
 import click
 from rich.progress import Progress
 
+from batch_layer.processing.batch_jobs import exits
+from batch_layer.processing.batch_jobs.shards import Shard
 from batch_layer.processing.reading import Question, read
 from batch_layer.shared.clients.yahoo import read_symbols
 from batch_layer.shared.models.payloads import Dataset
@@ -185,12 +188,21 @@ def import_(
 
 @click.command(short_help="Recompute the bars that recorded changes touch.")
 @click.option("--full", is_flag=True, help="Recompute every bar, not only what changed.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Of the Ith of N shares of the instruments, from 0/N; as an AWS Batch array tells, if left out.",
+)
 @json_option
 @pass_cli
-def resample(cli: Cli, full: bool, as_json: bool) -> None:
-    """Recompute the bars that recorded changes touch; with --full all of them."""
+def resample(cli: Cli, full: bool, shard: str | None, as_json: bool) -> None:
+    """Recompute the bars that recorded changes touch; with --full all of them.
+
+    Shards share nothing: run all of them, at once or one after the other, on any machines.
+    """
+    share = Shard.parse(shard) if shard else Shard.of_environment(os.environ)
     with cli.workspace() as workspace, output.progress("resampling") as bars:
-        report = jobs.resample_all(workspace, full=full, on_progress=_advancing(bars))
+        report = jobs.resample_all(workspace, full=full, shard=share, on_progress=_advancing(bars))
     if as_json and report.resampled is not None:
         output.write_json(jobs.resampled_as_json(report.resampled))
     else:
@@ -273,6 +285,8 @@ def _finish(report: jobs.Report, *, as_json: bool, dry_run: bool = False) -> Non
         output.message(f"{one.session}: {one.reason}")
     for path, reason in report.failed.items():
         output.message(f"error: {reason}" if path in reason else f"error: {path}: {reason}")
+    if report.failed:
+        sys.exit(exits.failure_code(os.environ, may_pass=report.may_pass))
     sys.exit(report.exit_code)
 
 

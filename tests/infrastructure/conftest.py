@@ -1,27 +1,13 @@
 """Tests of the AWS side: Terraform, deploy.sh, and what they need.
 
-Quick ones run with everything else. Those marked ``aws`` start Terraform, checkov or an emulator and take minutes: they
-run when asked for, by ``pytest -m aws``.
+Those marked ``aws`` start Terraform, checkov or an emulator. What they need beside Terraform is installed by
+install_tools.sh, which the first of them runs.
 """
 
 from __future__ import annotations
 
 import pytest
 import workshop
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "aws: starts Terraform, checkov or an AWS emulator; takes minutes")
-
-
-def pytest_collection_modifyitems(config, items):
-    """Leave the slow tests out unless a marker expression was given."""
-    if config.option.markexpr:
-        return
-    slow = [item for item in items if item.get_closest_marker("aws")]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not item.get_closest_marker("aws")]
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from workshop import BATCH_LAYER, INFRASTRUCTURE, MODULES, ROOTS, SCHEMA
+from workshop import BATCH_LAYER, FILES, INFRASTRUCTURE, MODULES, ROOTS, SCHEMA
 
 FOLDERS = {**{f"root {name}": path for name, path in ROOTS.items()}, **MODULES}
-FILES = sorted(BATCH_LAYER.rglob("*.tf"))
 
 # In formatted files a top-level block begins in the first column and ends with a brace there.
 BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.DOTALL | re.MULTILINE)
@@ -93,7 +92,7 @@ def test_a_file_stays_readable(path):
 
 
 def test_nothing_costs_money_while_it_sleeps():
-    """No NAT gateway, no interface endpoint, no address kept, no key that is paid by the month, no access key."""
+    """No NAT gateway, interface endpoint or kept address; no key paid by the month, no access key."""
     text = "\n".join(path.read_text() for path in FILES)
     for kind in ("aws_nat_gateway", "aws_eip", "aws_kms_key", "aws_iam_access_key", "aws_iam_user", "aws_lb"):
         assert f'"{kind}"' not in text
@@ -124,7 +123,7 @@ def test_an_environment_names_itself_and_nothing_unknown(name):
 
 
 def test_every_type_in_use_is_in_the_schema():
-    """The committed schema is of provider 6 and covers what the files use: else run stand_in/derive_schema.py."""
+    """The committed schema covers what the files use; if not, run stand_in/derive_schema.py."""
     assert SCHEMA["provider_version"].startswith("6.")
     used = {"resource": set(), "data": set()}
     for path in FILES:

@@ -1,4 +1,4 @@
-"""deploy.sh with stand-ins for terraform, aws, docker and the builders: what it calls, in which order, and how it ends."""
+"""deploy.sh with stand-ins for terraform, aws, docker and the builders: what it calls, and how it ends."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import pty
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 from workshop import BATCH_LAYER, environment, found
 
-# Writes its call to the log, then does what the first rule says whose pattern is in the call: {code, out, err}.
-STUB = """#!/usr/bin/env python3
+# Writes its call to the log, then does as the first rule says whose pattern is in it: {code, out, err}.
+STUB = f"""#!{sys.executable} -IS
 import json, os, sys
 call = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
 box = os.environ["STUBS"]
 with open(os.path.join(box, "calls.txt"), "a") as log:
-    log.write(call + "\\n")
+    log.write(call + os.linesep)
 for rule in json.load(open(os.path.join(box, "rules.json"))):
     if rule["pattern"] in call:
         sys.stderr.write(rule.get("err", ""))
@@ -71,8 +72,9 @@ class Desk:
             )
         for program in ("terraform", "aws", "docker"):
             self.install(program, STUB)
-        for program in ("bash", "python3", "sed", "awk", "head", "tail", "tee", "cat", "grep", "mkdir", "rm"):
+        for program in ("bash", "sed", "awk", "head", "tail", "tee", "cat", "grep", "mkdir", "rm"):
             (self.bin / program).symlink_to(found(program, "part of every system"))
+        (self.bin / "python3").symlink_to(sys.executable)
         for program in ("dirname", "basename", "date", "find", "sleep", "env", "sh"):
             (self.bin / program).symlink_to(found(program, "part of every system"))
         for script, manifest in BUILDERS.items():
@@ -177,7 +179,7 @@ def test_all_runs_every_step_in_order(desk):
 
 
 def test_a_component_touches_its_own_root_and_state_only(desk):
-    """`dev fetching` builds no image, runs in its own root, under its own key, and passes no variables file."""
+    """`dev fetching` builds no image and runs in its own root, under its own key, with no variables file."""
     done = desk.deploy("dev", "fetching")
     assert done.returncode == 0, done.stderr
     assert desk.steps() == ["build layer", "build packages", "init", "plan", "apply"]

@@ -5,11 +5,13 @@ A missing tool fails where continuous integration runs (CI is set) and skips els
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,7 @@ ROOTS = {
     "fetching": BATCH_LAYER / "fetching" / "terraform",
     "processing": BATCH_LAYER / "processing" / "terraform",
 }
+FILES = sorted(BATCH_LAYER.rglob("*.tf"))
 MODULES = {
     name: INFRASTRUCTURE / "modules" / name for name in ("shared", "database", "fetching", "processing")
 }
@@ -35,17 +38,35 @@ MODULES = {
 def found(program, how):
     """Return the path of a program, or fail (in CI) or skip, saying how to get it."""
     path = shutil.which(program)
+    if path is None and program == "shellcheck":
+        install_tools()
+        path = shutil.which(program)
     if path is None:
         missing(f"{program} is not installed: {how}")
     return path
 
 
 def from_venv(venv, program):
-    """Return a program of one of the tool environments."""
-    path = TOOLS / venv / "bin" / program
-    if not path.exists():
-        missing(f"{path} is missing: run tests/infrastructure/install_tools.sh")
-    return path
+    """Return a program of one of the tool environments, which the first call installs."""
+    install_tools()
+    return TOOLS / venv / "bin" / program
+
+
+def install_tools():
+    """Run install_tools.sh, one test process at a time; it does nothing where all is up to date."""
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    with (TOOLS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        script = Path(__file__).with_name("install_tools.sh")
+        done = subprocess.run(
+            [str(script)],
+            env={**os.environ, "PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        missing(f"{script} failed: {done.stderr[-2000:]}")
 
 
 def missing(message):
@@ -56,7 +77,7 @@ def missing(message):
 
 
 def environment(**more):
-    """Return the environment without anything of AWS, Terraform or continuous integration, and with ``more``."""
+    """Return the environment without anything of AWS, Terraform or CI, and with ``more``."""
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "CONDVEST_"))
     }
@@ -77,8 +98,8 @@ def lay_mirror(folder):
     settings = folder / "terraformrc"
     settings.write_text(
         "disable_checkpoint = true\n"
-        "provider_installation {\n"
-        f'  filesystem_mirror {{\n    path = "{folder / "mirror"}"\n    include = ["registry.terraform.io/*/*"]\n  }}\n'
+        "provider_installation {\n  filesystem_mirror {\n"
+        f'    path    = "{folder / "mirror"}"\n    include = ["registry.terraform.io/*/*"]\n  }}\n'
         "}\n"
     )
     return settings
@@ -115,7 +136,7 @@ class Terraform:
         return self.layer / Path(source).relative_to(BATCH_LAYER)
 
     def run(self, folder, *arguments, ok=True):
-        """Run Terraform in a folder of the copy; return what it printed, and fail if its code is not as expected."""
+        """Run Terraform in a folder of the copy; return what it printed. Fails on another end than ``ok``."""
         done = subprocess.run(
             [self.program, f"-chdir={folder}", *arguments, "-no-color"],
             env=self.environment,

@@ -6,6 +6,7 @@ import sys
 from contextlib import contextmanager
 
 import boto3
+import httpx
 
 from batch_layer.shared.clients import aws
 
@@ -55,9 +56,7 @@ def credentials():
 
 def fresh_bucket(endpoint):
     """Empty the emulator and make the archive's bucket."""
-    import urllib.request
-
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+    httpx.post(f"{endpoint}/moto-api/reset").raise_for_status()
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     return s3

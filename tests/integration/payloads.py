@@ -1,4 +1,4 @@
-"""Payloads made for the tests: rows as dictionaries, turned into the CSV that a user or a vendor would send."""
+"""Payloads made for the tests: rows as dictionaries, turned into the file that a user or vendor sends."""
 
 import csv
 import datetime as dt

@@ -116,13 +116,13 @@ def given_server(url, now):
 
 @contextmanager
 def embedded_server(now):
-    with _guarded(lambda home: [sys.executable, "-c", _STOP_EMBEDDED, str(home)]) as home:
-        with EmbeddedServer(home).lease() as url:
-            with psycopg.connect(url, autocommit=True) as connection:
-                # Nothing here outlives a crash of the machine.
-                connection.execute("ALTER SYSTEM SET fsync = off")
-                connection.execute("SELECT pg_reload_conf()")
-            yield Server("embedded", url, now)
+    stopping = (sys.executable, "-c", _STOP_EMBEDDED)
+    with _guarded(lambda home: [*stopping, str(home)]) as home, EmbeddedServer(home).lease() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            # Nothing here outlives a crash of the machine.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield Server("embedded", url, now)
 
 
 @contextmanager
@@ -133,7 +133,9 @@ def tcp_server(now):
     """
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     binaries = installed[0] if installed else find_binaries()
-    with _guarded(lambda root: [str(binaries / "pg_ctl"), "-D", str(root / "data"), "-m", "immediate", "stop"]) as root:
+    with _guarded(
+        lambda root: [str(binaries / "pg_ctl"), "-D", str(root / "data"), "-m", "immediate", "stop"]
+    ) as root:
         account = account_for(binaries, root)
         account.own(root)
         secret = root / "password"

@@ -1,7 +1,6 @@
 """The archive in S3 does as the one in a directory does: both run the same tests."""
 
 import datetime as dt
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import boto3
@@ -116,14 +115,13 @@ def test_bytes_damaged_in_the_bucket_are_found_out(s3):
 
 
 def test_more_keys_than_one_answer_lists(s3):
-    archive = S3Archive(s3, BUCKET, "archive/")
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: _described(s3, number), range(1001)))
-    assert sum(1 for _ in archive.keys()) == 1001
-
-
-def _described(s3, number):
-    s3.put_object(Bucket=BUCKET, Key=f"archive/file/daily_bars/all/{number:05}.csv.json", Body=b"{}")
+    s3.meta.events.register(
+        "before-parameter-build.s3.ListObjectsV2", lambda params, **_: params.update(MaxKeys=3)
+    )
+    archive = S3Archive.of(ARCHIVE, s3)
+    times = [FETCHED + dt.timedelta(minutes=minute) for minute in range(5)]
+    kept = [archive.keep(payload(str(when).encode(), when)) for when in times]
+    assert list(archive.keys()) == kept
 
 
 def test_a_foreign_object_under_the_prefix_is_no_key(s3):
@@ -134,10 +132,18 @@ def test_a_foreign_object_under_the_prefix_is_no_key(s3):
 
 def test_objects_are_told_from_what_they_complete(s3):
     archive = S3Archive.of(ARCHIVE, s3)
-    assert archive.key_of_object("archive/a/b/c/d.csv.json") == "a/b/c/d.csv"
-    assert archive.key_of_object("archive/a/b/c/d.csv") is None
+    for media in ("csv", "csv.gz", "json", "json-seq"):
+        key = f"a/b/c/20240603T120000.000000Z-0123456789abcdef.{media}"
+        assert archive.key_of_object(f"archive/{key}.json") == key
+        assert archive.key_of_object(f"archive/{key}") is None
     with pytest.raises(ArchiveError, match="does not lie in the archive"):
         archive.key_of_object("elsewhere/a/b/c/d.csv.json")
+
+
+def test_a_payload_of_json_is_not_taken_for_a_description(archive):
+    key = archive.keep(replace(payload(b"{}"), media="json"))
+    assert list(archive.keys()) == [key]
+    assert archive.keep(replace(payload(b"{}", LATER), media="json")) == key
 
 
 def test_a_bucket_that_is_not_there_is_named(s3):
@@ -145,7 +151,8 @@ def test_a_bucket_that_is_not_there_is_named(s3):
         S3Archive.of("s3://no-such-bucket/x", s3).keep(payload())
 
 
-def test_an_endpoint_that_does_not_answer_may_answer_later(s3):
+@pytest.mark.usefixtures("s3")
+def test_an_endpoint_that_does_not_answer_may_answer_later():
     nobody = boto3.client(
         "s3", endpoint_url="http://127.0.0.1:9", config=Config(retries={"total_max_attempts": 1})
     )

@@ -42,7 +42,9 @@ def floats():
 
 def integers(kind):
     limits = np.iinfo(kind)
-    return st.one_of(st.sampled_from([limits.min, limits.max, 0, UNKNOWN]), st.integers(limits.min, limits.max))
+    return st.one_of(
+        st.sampled_from([limits.min, limits.max, 0, UNKNOWN]), st.integers(limits.min, limits.max)
+    )
 
 
 @st.composite
@@ -139,8 +141,10 @@ def test_postgresql_means_the_same_by_it(connection):
         "day": np.array(["1962-01-02"], "datetime64[D]"),
     }
     copy_in(connection, "copied", COLUMNS, data)
-    query = "SELECT small::text, medium::text, large::text, maybe_large::text, real::text, maybe_real::text, " \
+    query = (
+        "SELECT small::text, medium::text, large::text, maybe_large::text, real::text, maybe_real::text, "
         "truth::text, to_char(day, 'DD Mon YYYY'), filled_in FROM copied"
+    )
     assert connection.execute(query).fetchone() == (
         "-32768",
         "2147483647",
@@ -159,7 +163,10 @@ def test_a_nan_that_is_a_value_is_no_null(connection):
     data = {column.name: np.zeros(1, dtype=KINDS[column.kind]) for column in COLUMNS}
     data["real"] = np.array([np.nan])
     copy_in(connection, "copied", COLUMNS, data)
-    assert connection.execute("SELECT real = 'NaN', maybe_real IS NULL FROM copied").fetchone() == (True, False)
+    assert connection.execute("SELECT real = 'NaN', maybe_real IS NULL FROM copied").fetchone() == (
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize("rows", [0, 1, 6, 7, 8, 20])

@@ -32,13 +32,19 @@ class TestNoConnection:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))  # bound and never listening: refused
             url = f"postgresql://keeper:{SECRET}@127.0.0.1:{probe.getsockname()[1]}/bars"
-            with pytest.raises(DatabaseUnavailable, match="(?s)away.*run it again") as refused, Database(url) as database:
+            with (
+                pytest.raises(DatabaseUnavailable, match=r"(?s)away.*run it again") as refused,
+                Database(url) as database,
+            ):
                 answer(database)
         assert SECRET not in str(refused.value)
         assert isinstance(refused.value.__cause__, psycopg.OperationalError)
 
     def test_there_is_no_such_socket(self, tmp_path):
-        with pytest.raises(DatabaseUnavailable, match="away"), Database(f"postgresql:///bars?host={tmp_path}") as one:
+        with (
+            pytest.raises(DatabaseUnavailable, match="away"),
+            Database(f"postgresql:///bars?host={tmp_path}") as one,
+        ):
             answer(one)
 
     def test_a_stranger_is_refused_for_good(self, any_url):
@@ -46,7 +52,7 @@ class TestNoConnection:
         place = urlsplit(any_url)
         host = place.netloc.rpartition("@")[2]
         url = place._replace(netloc=f"stranger:{SECRET}@{host}").geturl()
-        with pytest.raises(DatabaseError, match="refused the connection.*CONDVEST_DATABASE_URL") as refused:
+        with pytest.raises(DatabaseError, match=r"refused the connection.*CONDVEST_DATABASE_URL") as refused:
             answer(Database(url))
         assert "stranger" in str(refused.value)
         assert SECRET not in str(refused.value)
@@ -54,7 +60,11 @@ class TestNoConnection:
     def test_a_wrong_password_is_refused_for_good(self, other_server):
         """Where a password is asked for at all."""
         place = urlsplit(other_server.url)
-        netloc = place.netloc.replace(f":{place.password}@", f":{SECRET}@") if place.password else "stranger@nowhere"
+        netloc = (
+            place.netloc.replace(f":{place.password}@", f":{SECRET}@")
+            if place.password
+            else "stranger@nowhere"
+        )
         with pytest.raises((DatabaseError, DatabaseUnavailable)) as refused:
             answer(Database(place._replace(netloc=netloc).geturl()))
         assert SECRET not in str(refused.value)
@@ -62,7 +72,7 @@ class TestNoConnection:
         assert isinstance(refused.value, DatabaseError) == bool(place.password)
 
     def test_a_database_that_is_not_there_is_named(self, any_server):
-        with pytest.raises(DatabaseError, match="condvest_no_such.*CONDVEST_DATABASE_URL") as refused:
+        with pytest.raises(DatabaseError, match=r"condvest_no_such.*CONDVEST_DATABASE_URL") as refused:
             answer(Database(any_server.url_of("condvest_no_such")))
         assert not isinstance(refused.value, TransientError)
 
@@ -71,7 +81,7 @@ class TestNoConnection:
         [
             f"postgresql://keeper:{SECRET}%zz@host/bars",
             f"postgresql://keeper:{SECRET}@[::1/bars",
-            f"postgresql://keeper:{SECRET}\"x@[::1/bars",
+            f'postgresql://keeper:{SECRET}"x@[::1/bars',
             f"postgresql://keeper:{SECRET}@host/bars?no_such_option=1",
         ],
     )
@@ -133,7 +143,7 @@ def test_each_sqlstate_becomes_the_error_that_says_what_to_do(database, state, k
 
 class TestReadOnly:
     @pytest.fixture
-    def closed(self, any_server, any_world):
+    def closed(self, any_world):
         """A database that takes no writes any more, with one bar in it; the connection is new."""
         any_world.bars([bar("A", any_world.date(0))])
         name = urlsplit(any_world.url).path[1:]
@@ -145,7 +155,7 @@ class TestReadOnly:
 
     def test_a_load_is_refused_by_name_and_reading_goes_on(self, closed):
         before = closed.dump()
-        with pytest.raises(DatabaseReadOnly, match="takes no writes.*primary"):
+        with pytest.raises(DatabaseReadOnly, match=r"takes no writes.*primary"):
             closed.bars([bar("B", closed.date(0))])
         with closed.workspace.database.transaction(read_only=True) as connection:
             assert read_sessions(connection) is not None

@@ -94,6 +94,7 @@ class Vendor:
                 np.array(symbols, dtype=object),
                 np.array(dates, dtype="datetime64[D]"),
                 np.array([figi] * count, dtype=object),
+                np.array([max(taken, key=lambda one: one[1])[0]] * count, dtype=object),
             ),
         )
 

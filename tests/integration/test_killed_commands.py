@@ -29,7 +29,9 @@ _GATE = (
     f"$$BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NULL; END$$; "
     "CREATE TRIGGER gate AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION gate()"
 )
-_WAITING = f"SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT granted)"
+_WAITING = (
+    f"SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT granted)"
+)
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def start(*arguments):
 @contextlib.contextmanager
 def held_in_the_midst(url, table, *command):
     """Start a command and yield it when it has stored rows of ``table`` and can go no further."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with contextlib.closing(psycopg.connect(url, autocommit=True)) as connection:
         connection.execute(_GATE.format(table=table))
         connection.execute("SELECT pg_advisory_lock(%s)", (GATE,))
         process = start(*command)
@@ -64,14 +66,14 @@ def held_in_the_midst(url, table, *command):
 
 
 def open_gate(url):
-    """Let everybody through, and wait for what was started to end."""
+    """Let everybody through, once what was started has ended: until then the trigger is in use."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP FUNCTION gate CASCADE")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("table", ["ledger", "bars_13"])
-def test_an_import_that_is_stopped_leaves_no_half_and_can_be_done_again(url, file, tmp_path, table, sent):
+def test_a_stopped_import_leaves_no_half_and_can_be_done_again(url, file, tmp_path, table, sent):
     """Stopped while it loads nothing is stored; while it resamples, the load is and the bars are not."""
     command = ("--home", tmp_path, "--database-url", url, "import", file, "--json")
     with held_in_the_midst(url, table, *command) as process:
@@ -93,7 +95,7 @@ def test_an_import_that_is_stopped_leaves_no_half_and_can_be_done_again(url, fil
         assert connection.execute("SELECT count(*) FROM bars").fetchone()[0] > 0
 
 
-def test_a_server_that_is_killed_under_a_command_is_recovered_by_the_next(file, tmp_path):
+def test_a_server_that_is_killed_under_a_command_is_recovered_by_the_next(file):
     """The embedded one, with kill -9: the command says that it is away; the next starts it again."""
     home = short_directory()
     try:
@@ -103,16 +105,12 @@ def test_a_server_that_is_killed_under_a_command_is_recovered_by_the_next(file, 
             with Database(url) as database:
                 migrate(database)
             pid = server.status().pid
-            with (
-                pytest.raises(psycopg.OperationalError),
-                held_in_the_midst(url, "ledger", *command) as process,
-            ):
+            with held_in_the_midst(url, "ledger", *command) as process:
                 kill_server(home, pid, processes_of(url))
                 _, said = process.communicate(timeout=60)
                 assert process.returncode == 1
                 assert "the database is away" in said
                 assert "Traceback" not in said
-                psycopg.connect(url)
         with server.lease() as url:
             open_gate(url)
             again = start(*command)

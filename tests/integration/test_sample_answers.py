@@ -157,19 +157,18 @@ def test_adjusted_closes_are_the_published_ones_but_for_one_constant(sample, pub
         assert abs(bar["close"] * constant - float(text)) <= 2 * allowed, bar
 
 
-# Open, high, low, close and volume, computed by hand from the rows of the published file: what lies before the
-# split has its prices halved and its volume doubled.
 BY_HAND = {
-    # Two of five sessions before: 90.56 / 2; 2000-06-22's high; 89.81 / 2; and
-    # 2 * (3,517,900 + 4,476,700) + 4,375,000 + 8,352,000 + 3,660,100
+    # Two of five sessions lie before: 90.56 halved; the high of 2000-06-22; 89.81 halved; twice the volumes
+    # 3,517,900 and 4,476,700, and once 4,375,000 and 8,352,000 and 3,660,100.
     ("AAPL", dt.date(2000, 6, 19)): (45.28, 57.63, 44.905, 51.69, 32_376_300),
-    # Three before: 86.69 / 2; 2005-02-28's high; 85.55 / 2; and
-    # 2 * (24,021,100 + 27,125,500 + 16,348,400) + 11,635,900 + 16,721,000
+    # Three before: 86.69 halved; the high of 2005-02-28; 85.55 halved; twice 24,021,100 and 27,125,500 and
+    # 16,348,400, and once 11,635,900 and 16,721,000.
     ("AAPL", dt.date(2005, 2, 23)): (43.345, 45.14, 42.775, 44.5, 163_346_900),
-    # Two before: 46.41 / 2; 2003-02-18's high; 46.13 / 2; and
-    # 2 * (36,779,100 + 45,223,200) + 28,707,750 + 46,902,700 + 50,897,200
+    # Two before: 46.41 halved; the high of 2003-02-18; 46.13 halved; twice 36,779,100 and 45,223,200, and
+    # once 28,707,750 and 46,902,700 and 50,897,200.
     ("MSFT", dt.date(2003, 2, 13)): (23.205, 24.99, 23.065, 24.14, 290_512_250),
 }
+"""Open, high, low, close and volume of windows that hold a split, computed by hand from the file."""
 
 
 @pytest.mark.parametrize(("symbol", "first"), BY_HAND)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from batch_layer.database.connection import Database
+from batch_layer.database.sessions_store import read_sessions
 from batch_layer.shared.clients.massive import Exchange, MassiveClient, MassiveProvider
 from batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from batch_layer.shared.settings import Settings
@@ -49,9 +50,16 @@ def serving(market, **knobs):
 
 @dataclass(frozen=True)
 class AtMassive(Workspace):
-    """A workspace at an instant, whose Massive is the emulator at that instant; it waits for nothing."""
+    """A workspace at an instant, whose Massive is the emulator at that instant; it waits for nothing.
+
+    The calendar is the one that is stored: making it anew takes longer than a night.
+    """
 
     emulator: MassiveEmulator = field(kw_only=True)
+
+    def extended_sessions(self):
+        with self.database.transaction(read_only=True) as connection:
+            return read_sessions(connection)
 
     def _provider(self, provider, symbols, stack):
         if provider != "massive":
@@ -74,11 +82,14 @@ class Desk:
     database: Database
     home: object
     emulator: MassiveEmulator
+    ask_again: int = 3
 
     def at(self, now):
         """Return the workspace at an instant, to which the vendor's clock is set."""
         self.emulator.knobs.update({"now": now})
-        settings = Settings(home=self.home, massive_api_key=KEY, massive_plan="paid")
+        settings = Settings(
+            home=self.home, ask_again=self.ask_again, massive_api_key=KEY, massive_plan="paid"
+        )
         return AtMassive(settings, self.database, now, emulator=self.emulator)
 
     def night(self, now):
@@ -98,7 +109,9 @@ class Desk:
     def dump(self, *, without=("runs",)):
         """Return all that the database holds, as text."""
         with self.database.transaction(read_only=True) as connection:
-            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+            )
             return {
                 name: connection.execute(f"SELECT t::text FROM {name} t ORDER BY 1").fetchall()
                 for (name,) in tables.fetchall()
@@ -127,10 +140,14 @@ class Held:
         ):
             self.bars[instrument][session] = tuple(values)
         self.splits = defaultdict(dict)
-        for instrument, *split in desk.rows("SELECT instrument_id, ex_date, split_from, split_to FROM splits"):
+        for instrument, *split in desk.rows(
+            "SELECT instrument_id, ex_date, split_from, split_to FROM splits"
+        ):
             self.splits[instrument][split[0]] = tuple(split[1:])
         self.dividends = defaultdict(dict)
-        for instrument, ex_date, amount in desk.rows("SELECT instrument_id, ex_date, cash_amount FROM dividends"):
+        for instrument, ex_date, amount in desk.rows(
+            "SELECT instrument_id, ex_date, cash_amount FROM dividends"
+        ):
             self.dividends[instrument][ex_date] = amount
         self.metadata = defaultdict(dict)
         for instrument, name, value in desk.rows("SELECT instrument_id, field, value FROM metadata"):
@@ -155,8 +172,9 @@ def disagreements(desk, market, now, start=START, *, unknowable=frozenset()):
     expected = _expected(market, now, start)
     for record in listed:
         bars = expected.bars[record["instrument"]]
-        parts = [{session: bar for session, bar in bars.items()}]
-        if record["instrument"] in unknowable:
+        parts = [bars]
+        whole = {held.carrier(symbol, session) for session, (symbol, _) in bars.items()}
+        if record["instrument"] in unknowable and len(whole) > 1:
             parts = [_within(bars, name) for name in record["names"]]
         for part in filter(None, parts):
             ids = {held.carrier(symbol, session) for session, (symbol, _) in part.items()}
@@ -183,7 +201,9 @@ def disagreements(desk, market, now, start=START, *, unknowable=frozenset()):
                     if mine != told:
                         found.append(f"{who}: the {what} {mine} are stored, not {told}")
     found += [
-        f"instrument {one} has {len(bars)} bars of nobody" for one, bars in held.bars.items() if one not in owner
+        f"instrument {one} has {len(bars)} bars of nobody"
+        for one, bars in held.bars.items()
+        if one not in owner
     ]
     return found
 
@@ -232,7 +252,9 @@ def _metadata(record, who, held, market):
         "currency": "USD",
     }
     return [
-        f"{who}: {name} is {held.get(name)}, not {value}" for name, value in told.items() if held.get(name) != value
+        f"{who}: {name} is {held.get(name)}, not {value}"
+        for name, value in told.items()
+        if held.get(name) != value
     ]
 
 

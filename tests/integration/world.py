@@ -107,11 +107,17 @@ class World:
         return naive_database.differences(self.looking)
 
     def tables(self):
-        return [row[0] for row in self.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
+        return [
+            row[0]
+            for row in self.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        ]
 
     def dump(self, *, sequences=True):
         """Return everything that the database holds, as text."""
-        held = {name: [row[0] for row in self.ask(f"SELECT t::text FROM {name} t ORDER BY 1")] for name in self.tables()}
+        held = {
+            name: [row[0] for row in self.ask(f"SELECT t::text FROM {name} t ORDER BY 1")]
+            for name in self.tables()
+        }
         if sequences:
             held["sequences"] = self.ask("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1")
         return held

@@ -84,7 +84,7 @@ def test_the_migrations_add_up_to_the_schema(any_server):
     any_server.drop(by_steps)
     any_server.drop(at_once)
     assert road == today
-    assert {"table bars p LIST (\"interval\")", "table daily_bars r "} <= set(today)
+    assert {'table bars p LIST ("interval")', "table daily_bars r "} <= set(today)
 
 
 def test_the_files_are_numbered_from_one_without_gaps():
@@ -183,7 +183,10 @@ class TestOpening:
         check_schema(empty)
 
     def test_not_by_a_reader(self, settings, empty):
-        with pytest.raises(SchemaTooOld, match="condvest db migrate"), open_workspace(settings, may_create=False):
+        with (
+            pytest.raises(SchemaTooOld, match="condvest db migrate"),
+            open_workspace(settings, may_create=False),
+        ):
             pass
         assert is_empty(empty)
 

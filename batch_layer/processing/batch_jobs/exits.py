@@ -1,7 +1,7 @@
 """With which code a job on AWS Batch ends, so that Batch knows what to run again.
 
-People get 1 for every failure; on Batch, what may pass by itself ends with 75 (EX_TEMPFAIL of sysexits.h), and
-what SIGTERM stopped with 143 (128 + 15, as a shell says it): the job definition runs these again, and no
+People get 1 for every failure; on Batch, what may pass by itself ends with 75 (EX_TEMPFAIL of sysexits.h),
+and what SIGTERM stopped with 143 (128 + 15, as a shell says it): the job definition runs these again, and no
 other.
 """
 

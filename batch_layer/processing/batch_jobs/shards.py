@@ -68,7 +68,7 @@ class Shard:
     def _checked(cls, index: int, count: int) -> Self:
         if count not in _DIVISORS:
             raise UsageError(
-                f"shards divide {PARTITIONS} partitions: N must be one of {_DIVISORS}, not {count}"
+                f"shards divide {PARTITIONS} partitions: N is one of {_DIVISORS}, not {count}"
             )
         if index >= count:
             raise UsageError(f"there is no shard {index} of {count}: they are counted from 0")

@@ -27,8 +27,8 @@ class Payload:
         dataset: what the bytes hold.
         content: the bytes as they came (a ``.gz`` file stays compressed).
         media: how to read them: ``csv``, ``csv.gz``, ``parquet``, ``json``.
-        first_session, last_session: the sessions asked for, inclusive; None when the bytes alone say
-            (an imported file).
+        first_session, last_session: the sessions (or ex-dates) asked for, inclusive; None when the bytes
+            alone say (an imported file).
         fetched_at: when they came, an aware UTC datetime.
         is_whole: True if the answer claims every instrument of its sessions (a vendor's grouped
             answer): then a row that is gone is a withdrawal and a low count makes the session partial.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+import emulator
 import values
 
 ACCOUNT = "123456789012"
@@ -57,23 +58,29 @@ def identity(kind):
 def applied(kind, prior, plan):
     """Return the state after creating, changing or (plan is None) destroying."""
     if plan is None:
+        if emulator.is_there():
+            emulator.applied(kind, prior, None)
         return None
     new = dict(plan)
     name = _name(kind, new)
+    if values.is_unknown(new.get("name")):
+        new["name"] = name
+    if emulator.is_there():
+        new |= emulator.applied(kind, prior, new)
     if values.is_unknown(new.get("arn")):
         tail = _ARNS.get(kind, kind.split("_")[1] + ":{region}:{account}:{name}")
         new["arn"] = "arn:aws:" + tail.format(region=_state["region"], account=ACCOUNT, name=name)
     if values.is_unknown(new.get("id")):
         new["id"] = prior["id"] if prior else name
-    for attribute, value in _computed(kind, name, new).items():
+    for attribute, value in _computed(kind, name).items():
         if values.is_unknown(new.get(attribute)):
             new[attribute] = value
     return new
 
 
-def read(_kind, state):
-    """Return the state as it is found: nothing changes by itself here."""
-    return state
+def read(kind, state):
+    """Return the state as it is found: without an emulator nothing changes by itself."""
+    return emulator.read(kind, state) if emulator.is_there() else state
 
 
 def looked_up(kind, config):
@@ -140,7 +147,7 @@ def _name(kind, new):
     return f"{kind.removeprefix('aws_').replace('_', '-')}-{mark}"
 
 
-def _computed(kind, name, new):
+def _computed(kind, name):
     region = _state["region"]
     return {
         "aws_batch_compute_environment": {"name": name},

@@ -3,10 +3,10 @@
     pip download --no-deps cdktn-provider-aws
     python tests/infrastructure/stand_in/derive_schema.py cdktn_provider_aws-*.whl
 
-The wheel carries the TypeScript that was generated from the provider's own schema, in the source maps of its JavaScript.
-Each attribute there has a comment ``// name - computed: .., optional: .., required: ..`` and each block a function that
-says how it nests. Only the types that our Terraform uses are taken, so the JSON beside this file stays small. Needs
-neither node nor an import of the package.
+The wheel carries the TypeScript that was generated from the provider's own schema, in the source maps of
+its JavaScript. Each attribute there has a comment ``// name - computed: .., optional: .., required: ..``
+and each block a function that says how it nests. Only the types that our Terraform uses are taken, so the
+JSON beside this file stays small. Needs neither node nor an import of the package.
 """
 
 from __future__ import annotations

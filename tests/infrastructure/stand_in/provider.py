@@ -1,8 +1,9 @@
 """A stand-in for the Terraform provider ``hashicorp/aws``, for machines that reach no Terraform registry.
 
-It speaks Terraform's plugin protocol 6 with the generated messages of PyPI's ``tf`` and follows ``schema.json``, so real
-Terraform checks every argument, block, type and required field against the real provider's schema. It creates nothing:
-``aws.py`` says what AWS would answer. Started by Terraform through the mirror that ``workshop.py`` lays out.
+It speaks Terraform's plugin protocol 6 with the generated messages of PyPI's ``tf`` and follows
+``schema.json``, so real Terraform checks every argument, block, type and required field against the real
+provider's schema. It creates nothing: ``aws.py`` says what AWS would answer. Terraform starts it through
+the mirror that ``workshop.py`` lays out.
 """
 
 from __future__ import annotations

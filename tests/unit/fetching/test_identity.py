@@ -2,24 +2,41 @@
 
 import datetime as dt
 
-from batch_layer.fetching.identity import Entity, Listing, assigned, entities_of, renamed, updated
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_layer.fetching.identity import (
+    Entity,
+    Listing,
+    Name,
+    assigned,
+    entities_of,
+    names_held,
+    names_now,
+    settled,
+)
 from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
 
 D = dt.date
+FB = Name("FB", D(2022, 6, 8), D(2012, 5, 18), is_exact=True)
+META = Name("META", FOREVER, D(2022, 6, 9), is_exact=True)
+HISTORY = [(D(2012, 5, 18), "FB"), (D(2022, 6, 9), "META")]
 
 
-def spans_by_figi(listings, renames=None):
-    return {entity.figi: entity.spans for entity in entities_of(listings, renames)}
+def spans_by_figi(*listings):
+    entities = entities_of(listings)
+    spans = settled({place: entity.names for place, entity in enumerate(entities)})
+    return {entity.figi: spans[place] for place, entity in enumerate(entities)}
 
 
 def test_an_active_listing_carries_its_symbol_for_ever():
-    (entity,) = entities_of([Listing("IBM", "F1")])
-    assert entity == Entity("F1", (SymbolSpan("IBM", EVER, FOREVER),), 0)
+    assert entities_of([Listing("IBM", "F1")]) == [Entity("F1", (Name("IBM"),), 0)]
+    assert spans_by_figi(Listing("IBM", "F1")) == {"F1": (SymbolSpan("IBM", EVER, FOREVER),)}
 
 
 def test_a_reused_symbol_is_divided_at_the_delisting():
-    found = spans_by_figi([Listing("X", "F2"), Listing("X", "F1", D(2015, 6, 30))])
-    assert found == {
+    assert spans_by_figi(Listing("X", "F2"), Listing("X", "F1", D(2015, 6, 30))) == {
         "F1": (SymbolSpan("X", EVER, D(2015, 6, 30)),),
         "F2": (SymbolSpan("X", D(2015, 7, 1), FOREVER),),
     }
@@ -27,31 +44,108 @@ def test_a_reused_symbol_is_divided_at_the_delisting():
 
 def test_three_companies_under_one_symbol_have_their_time_in_turn():
     listings = [Listing("X", "", D(2010, 1, 4)), Listing("X"), Listing("X", "", D(2005, 3, 1))]
-    assert [entity.spans[0] for entity in entities_of(listings)] == [
-        SymbolSpan("X", EVER, D(2005, 3, 1)),
-        SymbolSpan("X", D(2005, 3, 2), D(2010, 1, 4)),
-        SymbolSpan("X", D(2010, 1, 5), FOREVER),
-    ]
+    entities = entities_of(listings)
+    spans = settled({entity.row: entity.names for entity in entities})
+    assert spans == {
+        2: (SymbolSpan("X", EVER, D(2005, 3, 1)),),
+        0: (SymbolSpan("X", D(2005, 3, 2), D(2010, 1, 4)),),
+        1: (SymbolSpan("X", D(2010, 1, 5), FOREVER),),
+    }
 
 
 def test_one_figi_under_two_symbols_is_one_entity():
-    found = spans_by_figi([Listing("META", "F1"), Listing("FB", "F1", D(2022, 6, 8))])
-    assert found == {
+    assert spans_by_figi(Listing("META", "F1"), Listing("FB", "F1", D(2022, 6, 8))) == {
         "F1": (SymbolSpan("FB", EVER, D(2022, 6, 8)), SymbolSpan("META", D(2022, 6, 9), FOREVER))
     }
 
 
-def test_a_rename_takes_its_time_from_the_listing_of_another():
-    listings = [Listing("META", "F1"), Listing("FB", "F9")]
-    renames = {"F1": [(D(2022, 6, 9), "META"), (D(2012, 5, 18), "FB")]}
-    found = spans_by_figi(listings, renames)
-    assert found["F1"] == (SymbolSpan("FB", EVER, D(2022, 6, 8)), SymbolSpan("META", D(2022, 6, 9), FOREVER))
-    assert found["F9"] == (SymbolSpan("FB", D(2022, 6, 9), FOREVER),)
+def test_a_figi_that_two_listed_symbols_share_tells_nothing():
+    """A vendor gave a company's shares and its warrants one FIGI."""
+    entities = entities_of([Listing("ABC", "F1"), Listing("ABC.WS", "F1")])
+    assert [(entity.figi, entity.names) for entity in entities] == [
+        ("", (Name("ABC"),)),
+        ("", (Name("ABC.WS"),)),
+    ]
 
 
-def test_a_history_that_leads_elsewhere_renames_nothing():
-    span = SymbolSpan("ABC")
-    assert renamed(span, [(D(2010, 1, 4), "XYZ"), (D(2000, 1, 3), "OLD")]) == (span,)
+def test_a_delisted_company_keeps_its_symbol_for_some_days_unless_another_takes_it():
+    delisted = Name("X", D(2015, 6, 30))
+    assert settled({1: [delisted]}) == {1: (SymbolSpan("X", EVER, D(2015, 7, 5)),)}
+    taken = Name("X", FOREVER, D(2015, 7, 2), is_exact=True)
+    assert settled({1: [delisted], 2: [Name("Y", D(2015, 7, 1)), taken]})[1] == (
+        SymbolSpan("X", EVER, D(2015, 7, 1)),
+    )
+
+
+def test_an_exact_rename_ends_whoever_carried_the_symbol_before():
+    assert settled({1: [FB, META], 2: [Name("META", D(2022, 7, 1))]}) == {
+        1: (SymbolSpan("FB", EVER, D(2022, 6, 8)), SymbolSpan("META", D(2022, 6, 9), FOREVER)),
+        2: (SymbolSpan("META", EVER, D(2022, 6, 8)),),
+    }
+
+
+def test_the_symbol_that_a_rename_left_is_free_for_the_next():
+    assert settled({1: [FB, META], 2: [Name("FB")]})[2] == (SymbolSpan("FB", D(2022, 6, 9), FOREVER),)
+
+
+def test_a_guessed_beginning_gives_way_to_the_end_of_the_one_before():
+    """SWAP did not trade for a week before its rename; the guess of its successor is a week too early."""
+    left = [Name("SWAP", D(2024, 3, 8)), Name("SWAQ", FOREVER, D(2024, 3, 9))]
+    taken = [Name("SWPB", D(2024, 3, 1)), Name("SWAP", FOREVER, D(2024, 3, 2))]
+    spans = settled({1: left, 2: taken})
+    assert spans[1][0] == SymbolSpan("SWAP", EVER, D(2024, 3, 8))
+    assert spans[2][1] == SymbolSpan("SWAP", D(2024, 3, 9), FOREVER)
+
+
+def test_a_former_symbol_listed_as_delisted_without_figi_is_no_company():
+    """Its last session was a Friday, the rename on the Monday after."""
+    held = [SymbolSpan("FB", EVER, D(2022, 6, 12))]
+    assert entities_of([Listing("FB", "", D(2022, 6, 10))], held) == []
+    assert (
+        len(entities_of([Listing("FB", "F2", D(2022, 6, 10)), Listing("FB", "", D(2019, 1, 2))], held)) == 2
+    )
+
+
+def test_a_history_is_exact_and_one_that_leads_elsewhere_is_not_used():
+    held = [SymbolSpan("FB", EVER, D(2022, 6, 7)), SymbolSpan("META", D(2022, 6, 8), FOREVER)]
+    assert names_held(held, HISTORY, None) == (FB, META)
+    assert names_held(held, [(D(2001, 1, 2), "XYZ")], None) == (
+        Name("FB", D(2022, 6, 7)),
+        Name("META", FOREVER, D(2022, 6, 8)),
+    )
+    assert names_held([], HISTORY, None) == ()
+
+
+def test_a_new_symbol_in_the_reference_is_taken_after_the_last_bar():
+    assert names_now([Name("META")], [Name("FB")], D(2022, 6, 8)) == (
+        Name("FB", D(2022, 6, 8)),
+        Name("META", FOREVER, D(2022, 6, 9)),
+    )
+
+
+def test_a_new_symbol_is_taken_when_the_listing_of_the_former_one_ended():
+    listed = [Name("FB", D(2022, 6, 3)), Name("META", FOREVER, D(2022, 6, 4))]
+    assert names_now(listed, [Name("FB")], D(2022, 6, 1)) == tuple(listed)
+
+
+def test_a_reference_that_knows_the_last_symbol_only_leaves_the_dates_of_renames():
+    assert names_now([Name("META")], [FB, META], D(2024, 1, 2)) == (FB, META)
+
+
+def test_two_renames_between_two_references_are_both_kept():
+    listed = [Name("ELV", D(2024, 4, 1)), Name("ELVH", FOREVER, D(2024, 4, 2))]
+    held = [Name("ANTM", D(2024, 1, 31)), Name("ELV", FOREVER, D(2024, 2, 1))]
+    assert [name.symbol for name in names_now(listed, held, None)] == ["ANTM", "ELV", "ELVH"]
+
+
+def test_a_rename_that_was_taken_back_before_a_bar_leaves_no_trace():
+    """META had been seen, and had no bar when the reference said FB again."""
+    held = [Name("FB", D(2022, 6, 8)), Name("META", FOREVER, D(2022, 6, 9))]
+    assert names_now([Name("FB")], held, D(2022, 6, 8)) == (Name("FB", FOREVER),)
+
+
+def test_a_delisting_ends_the_last_symbol():
+    assert names_now([Name("X", D(2015, 6, 30))], [Name("X")], None) == (Name("X", D(2015, 6, 30)),)
 
 
 def test_instruments_are_recognised_by_figi_before_symbol():
@@ -68,6 +162,23 @@ def test_without_figi_the_carrier_of_the_symbol_is_the_entity_and_the_second_is_
     assert assigned(entities, {7: [SymbolSpan("X")]}, {}) == [7, None]
 
 
+def test_without_figi_each_company_of_a_reused_symbol_is_found_again():
+    known = {7: [SymbolSpan("X", EVER, D(2015, 7, 1))], 8: [SymbolSpan("X", D(2015, 7, 2), FOREVER)]}
+    entities = entities_of([Listing("X"), Listing("X", "", D(2015, 6, 30))])
+    assert assigned(entities, known, {}) == [7, 8]
+
+
+def test_a_company_that_left_the_symbol_behind_is_not_its_carrier():
+    known = {3: [SymbolSpan("X", EVER, D(2020, 1, 1)), SymbolSpan("Y", D(2020, 1, 2), FOREVER)]}
+    assert assigned(entities_of([Listing("X")]), known, {}) == [None]
+
+
+@pytest.mark.parametrize("other", [SymbolSpan("Y"), SymbolSpan("X", D(2001, 1, 1), D(2001, 2, 1))])
+def test_taking_out_what_does_not_overlap_leaves_a_span_whole(other):
+    whole = SymbolSpan("X", D(2000, 1, 1), D(2000, 12, 31))
+    assert whole.without(other) == [whole]
+
+
 def test_taking_a_span_out_of_another_leaves_what_lies_beside_it():
     whole = SymbolSpan("X", D(2000, 1, 1), D(2000, 12, 31))
     middle = SymbolSpan("X", D(2000, 3, 1), D(2000, 3, 31))
@@ -76,22 +187,39 @@ def test_taking_a_span_out_of_another_leaves_what_lies_beside_it():
         SymbolSpan("X", D(2000, 4, 1), D(2000, 12, 31)),
     ]
     assert middle.without(whole) == []
-    assert whole.without(SymbolSpan("Y")) == [whole]
 
 
-def test_a_new_symbol_in_the_reference_is_taken_after_the_last_bar():
-    entity = Entity("F1", (SymbolSpan("META"),), 0)
-    assert updated([SymbolSpan("FB")], entity, D(2022, 6, 8)) == (
-        SymbolSpan("FB", EVER, D(2022, 6, 8)),
-        SymbolSpan("META", D(2022, 6, 9), FOREVER),
+DATES = st.dates(D(2020, 1, 1), D(2020, 2, 10))
+NAMES = st.builds(
+    Name,
+    st.sampled_from("XYZ"),
+    st.one_of(DATES, st.just(FOREVER)),
+    st.one_of(st.none(), DATES),
+    st.booleans(),
+)
+
+
+@given(st.dictionaries(st.integers(0, 5), st.lists(NAMES, min_size=1, max_size=3)))
+def test_nobody_ever_carries_a_symbol_that_another_carries(names):
+    spans = sorted(
+        (span.symbol, span.first, span.last) for of_one in settled(names).values() for span in of_one
     )
+    assert all(first <= last for _, first, last in spans)
+    for (symbol, _, last), (following, first, _) in zip(spans, spans[1:], strict=False):
+        assert symbol != following or last < first
 
 
-def test_a_reference_that_knows_the_last_symbol_only_leaves_the_dates_of_renames():
-    held = [SymbolSpan("FB", EVER, D(2022, 6, 8)), SymbolSpan("META", D(2022, 6, 9), FOREVER)]
-    assert updated(held, Entity("F1", (SymbolSpan("META"),), 0), D(2024, 1, 2)) == tuple(held)
-
-
-def test_a_delisting_ends_the_last_symbol():
-    entity = Entity("", (SymbolSpan("X", EVER, D(2015, 6, 30)),), 0)
-    assert updated([SymbolSpan("X")], entity, D(2015, 6, 30)) == entity.spans
+@given(
+    st.lists(st.builds(Listing, st.sampled_from("XYZ"), st.sampled_from(["", "F1", "F2"]), st.none() | DATES))
+)
+def test_a_reference_read_again_is_settled_as_before(listings):
+    """What it says of instruments that are known by it already is what is known."""
+    entities = entities_of(listings)
+    first = settled({place: entity.names for place, entity in enumerate(entities)})
+    again = settled(
+        {
+            place: names_now(entity.names, names_held(first[place], [], None), None)
+            for place, entity in enumerate(entities)
+        }
+    )
+    assert again == first

@@ -21,6 +21,11 @@ variable "vendor" {
     condition     = contains(["massive", "yahoo"], var.vendor.provider)
     error_message = "vendor.provider must be massive or yahoo."
   }
+
+  validation {
+    condition     = contains(["basic", "paid"], var.vendor.plan)
+    error_message = "vendor.plan must be basic or paid (paid is every plan but the free one)."
+  }
 }
 
 variable "package" {

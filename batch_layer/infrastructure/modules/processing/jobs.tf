@@ -15,6 +15,7 @@ locals {
   SHELL
 
   environment = {
+    AWS_REGION                   = data.aws_region.current.region
     CONDVEST_ARCHIVE             = var.archive_uri
     CONDVEST_PROVIDER            = var.vendor.provider
     CONDVEST_MASSIVE_PLAN        = var.vendor.plan
@@ -83,41 +84,42 @@ resource "aws_batch_job_definition" "this" {
     attempt_duration_seconds = var.job_sizes[each.key].timeout
   }
 
-  container_properties = jsonencode({
-    image                  = var.container_image
-    command                = concat(["sh", "-c", local.run, "condvest"], each.value.arguments)
-    executionRoleArn       = var.roles["execution"].arn
-    jobRoleArn             = each.value.role
-    readonlyRootFilesystem = true
+  container_properties = jsonencode(merge(
+    { for name, value in { jobRoleArn = each.value.role } : name => value if value != null },
+    {
+      image                  = var.container_image
+      command                = concat(["sh", "-c", local.run, "condvest"], each.value.arguments)
+      executionRoleArn       = var.roles["execution"].arn
+      readonlyRootFilesystem = true
 
-    resourceRequirements = [
-      { type = "VCPU", value = tostring(var.job_sizes[each.key].vcpu) },
-      { type = "MEMORY", value = tostring(var.job_sizes[each.key].memory) },
-    ]
+      resourceRequirements = [
+        { type = "VCPU", value = tostring(var.job_sizes[each.key].vcpu) },
+        { type = "MEMORY", value = tostring(var.job_sizes[each.key].memory) },
+      ]
 
-    environment = [
-      for name, value in merge(local.environment, each.value.environment, { POWERTOOLS_SERVICE_NAME = each.key }) :
-      { name = name, value = value }
-    ]
-    secrets = [for name, arn in each.value.secrets : { name = name, valueFrom = arn }]
+      environment = [
+        for name, value in merge(local.environment, each.value.environment, { POWERTOOLS_SERVICE_NAME = each.key }) :
+        { name = name, value = value }
+      ]
+      secrets = [for name, arn in each.value.secrets : { name = name, valueFrom = arn }]
 
-    # A public address instead of a NAT gateway; the security group takes no connection.
-    networkConfiguration         = { assignPublicIp = "ENABLED" }
-    fargatePlatformConfiguration = { platformVersion = "LATEST" }
-    runtimePlatform = {
-      operatingSystemFamily = "LINUX"
-      cpuArchitecture       = var.architecture == "arm64" ? "ARM64" : "X86_64"
-    }
-
-    logConfiguration = {
-      logDriver = "awslogs"
-      options = {
-        awslogs-group         = aws_cloudwatch_log_group.this.name
-        awslogs-region        = data.aws_region.current.region
-        awslogs-stream-prefix = each.key
+      # A public address instead of a NAT gateway; the security group takes no connection.
+      networkConfiguration         = { assignPublicIp = "ENABLED" }
+      fargatePlatformConfiguration = { platformVersion = "LATEST" }
+      runtimePlatform = {
+        operatingSystemFamily = "LINUX"
+        cpuArchitecture       = var.architecture == "arm64" ? "ARM64" : "X86_64"
       }
-    }
-  })
+
+      logConfiguration = {
+        logDriver = "awslogs"
+        options = {
+          awslogs-group         = aws_cloudwatch_log_group.this.name
+          awslogs-region        = data.aws_region.current.region
+          awslogs-stream-prefix = each.key
+        }
+      }
+  }))
 
   depends_on = [aws_iam_role_policy.execution]
 }

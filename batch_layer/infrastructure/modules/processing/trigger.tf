@@ -36,6 +36,14 @@ resource "aws_cloudwatch_event_target" "loaded" {
     job_attempts   = 5
   }
 
+  # The jobs' logs bear the correlation id of the fetch that made them necessary.
+  input_transformer {
+    input_paths    = { correlation_id = "$.detail.responsePayload.correlation_id" }
+    input_template = <<-JSON
+      {"ContainerOverrides": {"Environment": [{"Name": "CONDVEST_CORRELATION_ID", "Value": "<correlation_id>"}]}}
+    JSON
+  }
+
   retry_policy {
     maximum_event_age_in_seconds = 21600
     maximum_retry_attempts       = 10

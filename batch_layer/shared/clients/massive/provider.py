@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Self
 
 from batch_layer.shared.clients.massive import json_seq
@@ -139,9 +140,9 @@ class MassiveProvider:
         for the present year and the one before, which are together.
         """
         first = since or self._first()
-        yield self._listed("splits", self.client.splits(first), "/stocks/v1/splits")
+        yield self._actions("splits", self.client.splits(first), first, None)
         for start, before in _years(first, self._today().year - 1):
-            yield self._listed("dividends", self.client.dividends(start, before), "/stocks/v1/dividends")
+            yield self._actions("dividends", self.client.dividends(start, before), start, before)
 
     def reference(self) -> Iterator[Payload]:
         """Yield the listed tickers and then the delisted ones, as one payload of ``instruments``.
@@ -179,6 +180,12 @@ class MassiveProvider:
                 continue  # the answer is that there is nothing to tell
         if bodies:
             yield self._listed("symbols", json_seq.join(bodies), "/vX/reference/tickers/{id}/events")
+
+    def _actions(self, dataset: Dataset, content: bytes, since: dt.date, before: dt.date | None) -> Payload:
+        """Return a list of all actions with ex-dates in [since, before)."""
+        last = before - dt.timedelta(days=1) if before else dt.date.max
+        payload = self._listed(dataset, content, f"/stocks/v1/{dataset}", is_whole=True)
+        return replace(payload, first_session=since, last_session=last)
 
     def _listed(self, dataset: Dataset, content: bytes, name: str, *, is_whole: bool = False) -> Payload:
         return Payload(

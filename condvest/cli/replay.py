@@ -1,0 +1,43 @@
+"""The command that sends events of AWS again which have failed for good: replay."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from batch_layer.shared.clients import aws
+from batch_layer.shared.clients.dead_letters import DeadLetter
+from batch_layer.shared.clients.dead_letters import replay as replay_letters
+from condvest.cli import output
+from condvest.cli.context import json_option
+
+
+@click.command(short_help="Send failed events of AWS to their functions again.")
+@click.argument("queue", metavar="QUEUE_URL")
+@click.option("--dry-run", is_flag=True, help="Show the events; send none and delete none.")
+@json_option
+def replay(queue: str, dry_run: bool, as_json: bool) -> None:
+    """Send the events of a dead-letter queue of SQS to their functions again.
+
+    A message is deleted when its function has taken the event, and comes back if that fails again. One that
+    cannot be read stays, and the command exits with 1.
+    """
+    sent: list[dict[str, object]] = []
+    stay: list[str] = []
+    letters = replay_letters(aws.client("sqs"), aws.client("lambda"), queue, dry_run=dry_run)
+    for letter in letters:
+        if not isinstance(letter, DeadLetter):
+            stay.append(str(letter))
+            output.message(f"error: {letter}")
+            continue
+        sent.append({"function": letter.function, "reason": letter.reason, "event": letter.event})
+        if not as_json:
+            name = letter.function.rpartition(":function:")[2]
+            output.message(f"{name}: {json.dumps(letter.event)[:200]} (failed before: {letter.reason[:200]})")
+    if as_json:
+        output.write_json({"events": sent, "unreadable": stay, "dry_run": dry_run})
+    else:
+        output.message(f"{len(sent):,} events {'would be sent' if dry_run else 'sent'} again")
+    sys.exit(1 if stay else 0)

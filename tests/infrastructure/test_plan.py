@@ -1,0 +1,457 @@
+"""Rung 3: what would be created, from plans of the real configuration: security, schedules, retries."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from workshop import ROOT, ROOTS
+
+pytestmark = pytest.mark.aws
+
+# What AWS takes for a Fargate task: memory in MiB by vCPU (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/
+# fargate-tasks-services.html).
+FARGATE = {
+    "0.25": {512, 1024, 2048},
+    "0.5": set(range(1024, 4097, 1024)),
+    "1": set(range(2048, 8193, 1024)),
+    "2": set(range(4096, 16385, 1024)),
+    "4": set(range(8192, 30721, 1024)),
+}
+RETENTIONS = {
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+}
+
+
+class Plan:
+    """A plan, as resources by type and address."""
+
+    def __init__(self, shown):
+        self.resources = {}
+        for change in shown["resource_changes"]:
+            if change["mode"] == "managed":
+                self.resources.setdefault(change["type"], {})[change["address"]] = change["change"]["after"]
+
+    def of(self, kind):
+        return self.resources.get(kind, {})
+
+    def one(self, kind):
+        (only,) = self.of(kind).values()
+        return only
+
+    def named(self, kind, address):
+        return self.of(kind)[address]
+
+
+@pytest.fixture(scope="module")
+def plans(terraform, artefacts):
+    """The plan of each environment."""
+    folder = terraform.path(ROOTS["all"])
+    return {
+        name: Plan(terraform.plan(folder, artefacts, f"environments/{name}.tfvars"))
+        for name in ("dev", "staging", "prod")
+    }
+
+
+@pytest.fixture(scope="module")
+def settled(terraform, artefacts):
+    """The resources of dev after an apply, as rendered; and what a second plan wants then."""
+    folder = terraform.path(ROOTS["all"])
+    terraform.plan(folder, artefacts, "environments/dev.tfvars")
+    terraform.run(folder, "apply", "-input=false", "test.tfplan")
+    state = json.loads(terraform.run(folder, "show", "-json"))
+    again = terraform.run(folder, "plan", "-input=false", "-var-file=environments/dev.tfvars")
+    for path in folder.glob("terraform.tfstate*"):
+        path.unlink()
+    resources, queue = {}, [state["values"]["root_module"]]
+    while queue:
+        module = queue.pop()
+        queue += module.get("child_modules", [])
+        for one in module.get("resources", []):
+            resources[one["address"]] = one["values"]
+    return {"resources": resources, "second plan": again}
+
+
+def policies(settled):
+    """Every policy of a role: its role, its name, its statements."""
+    for address, values in settled["resources"].items():
+        if ".aws_iam_role_policy." in address:
+            document = json.loads(values["policy"])
+            yield values["role"], values["name"], document["Statement"]
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def test_a_second_plan_wants_nothing(settled):
+    assert "No changes. Your infrastructure matches the configuration." in settled["second plan"]
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+def test_nothing_sleeps_at_a_price(plans, name):
+    kinds = set(plans[name].resources)
+    assert kinds.isdisjoint({"aws_nat_gateway", "aws_eip", "aws_kms_key", "aws_lb", "aws_iam_access_key"})
+    endpoints = [one["vpc_endpoint_type"] for one in plans[name].of("aws_vpc_endpoint").values()]
+    assert endpoints == ["Gateway"]
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+def test_the_database_is_private_encrypted_and_backed_up(plans, name):
+    database = plans[name].one("aws_db_instance")
+    assert database["publicly_accessible"] is False
+    assert database["storage_encrypted"] is True
+    assert database["iam_database_authentication_enabled"] is True
+    assert database["manage_master_user_password"] is True
+    assert database.get("password") is None
+    assert database["backup_retention_period"] >= 1
+    assert database["max_allocated_storage"] > database["allocated_storage"]
+    assert database["storage_type"] == "gp3"
+    parameters = {one["name"]: one["value"] for one in plans[name].one("aws_db_parameter_group")["parameter"]}
+    assert parameters["rds.force_ssl"] == "1"
+    assert parameters["shared_preload_libraries"] == "pg_stat_statements"
+
+
+def test_prod_keeps_its_data_and_dev_lets_go(plans):
+    prod, dev = plans["prod"].one("aws_db_instance"), plans["dev"].one("aws_db_instance")
+    assert (prod["deletion_protection"], prod["skip_final_snapshot"]) == (True, False)
+    assert prod["final_snapshot_identifier"] == "condvest-prod-db-final"
+    assert (dev["deletion_protection"], dev["skip_final_snapshot"]) == (False, True)
+    assert {one["force_destroy"] for one in plans["prod"].of("aws_s3_bucket").values()} == {False}
+    assert {one["force_destroy"] for one in plans["dev"].of("aws_s3_bucket").values()} == {True}
+
+
+def test_instances_are_what_the_cost_page_counts(plans):
+    sizes = {name: plan.one("aws_db_instance")["instance_class"] for name, plan in plans.items()}
+    assert sizes == {"dev": "db.t4g.micro", "staging": "db.t4g.small", "prod": "db.t4g.small"}
+    assert {plan.one("aws_db_instance")["multi_az"] for plan in plans.values()} == {False}
+    assert {plan.one("aws_db_instance")["allocated_storage"] for plan in plans.values()} == {20}
+
+
+def test_only_the_loader_and_the_jobs_reach_the_database(plans):
+    rules = plans["prod"].of("aws_vpc_security_group_ingress_rule")
+    assert {re.search(r'\["(\w+)"\]', address)[1] for address in rules} == {"loader", "jobs"}
+    for rule in rules.values():
+        assert (rule["from_port"], rule["to_port"], rule["ip_protocol"]) == (5432, 5432, "tcp")
+        assert rule.get("cidr_ipv4") is None
+        assert rule.get("cidr_ipv6") is None
+
+
+def test_what_leaves_is_narrow(plans):
+    """Only the jobs may leave for the internet, and over HTTPS alone."""
+    rules = plans["prod"].of("aws_vpc_security_group_egress_rule")
+    assert {rule["from_port"] for rule in rules.values()} == {443, 5432}
+    everywhere = [address for address, rule in rules.items() if rule.get("cidr_ipv4") == "0.0.0.0/0"]
+    assert everywhere == ["module.shared.aws_vpc_security_group_egress_rule.jobs_to_https"]
+
+
+def test_buckets_are_private_versioned_and_tls_only(plans, settled):
+    for setting in plans["prod"].of("aws_s3_bucket_public_access_block").values():
+        assert [setting[key] for key in (
+            "block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"
+        )] == [True] * 4  # fmt: skip
+    versioning = plans["prod"].of("aws_s3_bucket_versioning")
+    assert [one["versioning_configuration"][0]["status"] for one in versioning.values()] == ["Enabled"] * 2
+    for key in ("archive", "published"):
+        policy = json.loads(
+            settled["resources"][f'module.shared.aws_s3_bucket_policy.this["{key}"]']["policy"]
+        )
+        (statement,) = policy["Statement"]
+        assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_a_star_stands_only_where_no_name_can(settled):
+    """Registry login and network interfaces take no resource; every other permission names one."""
+    starred = set()
+    for _, _, statements in policies(settled):
+        for statement in statements:
+            assert "*" not in as_list(statement["Action"])
+            if "*" in as_list(statement["Resource"]) and statement["Effect"] == "Allow":
+                starred.add(statement["Sid"])
+    assert starred == {"LogInToRegistry", "LambdaMakesInterfaces"}
+
+
+def test_each_role_may_do_just_this(settled):
+    allowed = {}
+    for role, _, statements in policies(settled):
+        for statement in statements:
+            if statement["Effect"] == "Allow":
+                allowed.setdefault(role.removeprefix("condvest-dev-"), set()).update(
+                    as_list(statement["Action"])
+                )
+    logs = {"logs:CreateLogStream", "logs:PutLogEvents"}
+    archive = {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "secretsmanager:GetSecretValue"}
+    assert allowed == {
+        "fetcher": logs | archive | {"sqs:SendMessage"},
+        "loader": logs | {
+            "s3:GetObject", "s3:ListBucket", "sqs:SendMessage", "events:PutEvents", "rds-db:connect",
+            "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+            "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+        },
+        "jobs": archive | {"s3:DeleteObject", "rds-db:connect"},
+        "execution": logs | {
+            "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
+            "ecr:GetDownloadUrlForLayer", "secretsmanager:GetSecretValue",
+        },
+        "scheduler": {"lambda:InvokeFunction", "sqs:SendMessage"},
+        "events": {"batch:SubmitJob"},
+    }  # fmt: skip
+
+
+def test_the_jobs_cannot_read_the_administrators_password(settled):
+    """The execution role alone may, which hands it to the migration; the vendor's key is another secret."""
+    readers = {}
+    for role, _, statements in policies(settled):
+        for statement in statements:
+            if "secretsmanager:GetSecretValue" in as_list(statement["Action"]):
+                readers[role] = statement["Resource"]
+    assert set(readers) == {"condvest-dev-fetcher", "condvest-dev-jobs", "condvest-dev-execution"}
+    assert "rds!db" in readers["condvest-dev-execution"]
+    assert "massive-api-key" in readers["condvest-dev-fetcher"]
+    assert "massive-api-key" in readers["condvest-dev-jobs"]
+
+
+def test_the_security_page_shows_each_policy_as_rendered(settled):
+    """Under the role's heading, by the policy's name."""
+    page = (ROOT / "docs" / "aws" / "security.md").read_text()
+    shown = {}
+    for section in page.split("\n### ")[1:]:
+        for name, block in re.findall(r"`(\w+)`\n\n```json\n(.*?)```", section, re.DOTALL):
+            shown[section.split(":")[0], name] = json.loads(block)
+    rendered = {
+        (role.removeprefix("condvest-dev-"), name): policy for role, name, policy in policies(settled)
+    }
+    assert shown == rendered
+
+
+def test_each_client_logs_in_as_its_own_user(settled):
+    users = {}
+    for role, name, statements in policies(settled):
+        if name == "database":
+            (statement,) = statements
+            users[role] = statement["Resource"]
+    resource = "arn:aws:rds-db:ca-west-1:123456789012:dbuser:db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    assert users == {
+        "condvest-dev-loader": f"{resource}/condvest_loader",
+        "condvest-dev-jobs": f"{resource}/condvest_jobs",
+    }
+
+
+def test_no_variable_of_a_function_or_job_holds_a_password(settled):
+    functions = [
+        one for address, one in settled["resources"].items() if ".aws_lambda_function.this[" in address
+    ]
+    jobs = [
+        one for address, one in settled["resources"].items() if ".aws_batch_job_definition.this[" in address
+    ]
+    texts = [json.dumps(one["environment"][0]["variables"]) for one in functions]
+    texts += [json.dumps(json.loads(one["container_properties"])["environment"]) for one in jobs]
+    assert len(texts) == 6
+    for text in texts:
+        assert not re.search(r"//[^@/\"]*:[^@/\"]*@|PASSWORD|API_KEY", text)
+
+
+def test_the_functions_are_what_was_agreed(settled):
+    functions = {
+        re.search(r'\["(\w+)"\]', address)[1]: one
+        for address, one in settled["resources"].items()
+        if ".aws_lambda_function.this[" in address
+    }
+    assert set(functions) == {"daily_ohlcv_fetcher", "daily_meta_fetcher", "archive_loader"}
+    for name, function in functions.items():
+        assert function["handler"] == f"batch_layer.fetching.lambda_functions.{name}.handler"
+        assert function["runtime"] == "python3.13"
+        assert function["architectures"] == ["x86_64"]
+        assert 128 <= function["memory_size"] <= 10240
+        assert function["timeout"] <= 900
+    inside = {name: len(function["vpc_config"]) for name, function in functions.items()}
+    assert inside == {"daily_ohlcv_fetcher": 0, "daily_meta_fetcher": 0, "archive_loader": 1}
+    loader = functions["archive_loader"]["environment"][0]["variables"]
+    assert loader["CONDVEST_DATABASE_URL"] == (
+        "postgresql://condvest_loader@condvest-dev-db.abcdefghijkl.ca-west-1.rds.amazonaws.com:5432/condvest"
+        "?sslmode=verify-full"
+    )
+    assert loader["CONDVEST_DATABASE_IAM"] == "true"
+    assert loader["CONDVEST_ARCHIVE"] == "s3://condvest-dev-archive-123456789012/archive"
+
+
+def test_schedules_follow_the_exchange(plans):
+    """After the close and before the next open, in New York time, whatever daylight saving does."""
+    schedules = {one["name"]: one for one in plans["prod"].of("aws_scheduler_schedule").values()}
+    assert {name: one["schedule_expression"] for name, one in schedules.items()} == {
+        "condvest-prod-metadata": "cron(0 19 ? * MON-FRI *)",
+        "condvest-prod-evening": "cron(30 20 ? * MON-FRI *)",
+        "condvest-prod-morning": "cron(0 6 ? * TUE-SAT *)",
+    }
+    assert {one["schedule_expression_timezone"] for one in schedules.values()} == {"America/New_York"}
+    assert {one["state"] for one in schedules.values()} == {"ENABLED"}
+    assert {one["state"] for one in plans["staging"].of("aws_scheduler_schedule").values()} == {"DISABLED"}
+
+
+def test_an_archived_object_starts_the_loader(settled):
+    pattern = json.loads(
+        settled["resources"]["module.fetching.aws_cloudwatch_event_rule.archived[0]"]["event_pattern"]
+    )
+    assert pattern == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": ["condvest-dev-archive-123456789012"]},
+            "object": {"key": [{"prefix": "archive/"}]},
+        },
+    }
+    config = settled["resources"][
+        'module.fetching.aws_lambda_function_event_invoke_config.this["archive_loader"]'
+    ]
+    destinations = config["destination_config"][0]
+    assert destinations["on_success"][0]["destination"].endswith(":event-bus/default")
+    assert destinations["on_failure"][0]["destination"].endswith("archive-loader-dead-letters")
+
+
+def test_a_load_that_changed_something_starts_the_array(settled):
+    rule = settled["resources"]["module.processing.aws_cloudwatch_event_rule.loaded[0]"]
+    detail = json.loads(rule["event_pattern"])["detail"]
+    loader = "arn:aws:lambda:ca-west-1:123456789012:function:condvest-dev-archive-loader:"
+    assert detail["requestContext"] == {"functionArn": [{"prefix": loader}]}
+    assert detail["responsePayload"] == {"changed": [{"numeric": [">", 0]}]}
+    target = settled["resources"]["module.processing.aws_cloudwatch_event_target.loaded[0]"]["batch_target"][
+        0
+    ]
+    assert target["array_size"] == 8
+    assert target["job_definition"].split("/")[1] == "condvest-dev-resample:1"
+
+
+def test_jobs_run_on_spot_in_public_subnets_with_sizes_that_exist(plans, settled):
+    compute = plans["dev"].one("aws_batch_compute_environment")["compute_resources"][0]
+    assert compute["type"] == "FARGATE_SPOT"
+    jobs = {
+        one["name"]: json.loads(one["container_properties"])
+        for address, one in settled["resources"].items()
+        if ".aws_batch_job_definition.this[" in address
+    }
+    assert set(jobs) == {f"condvest-dev-{name}" for name in ("migrate", "resample", "backfill")}
+    for job in jobs.values():
+        needs = {one["type"]: one["value"] for one in job["resourceRequirements"]}
+        assert int(needs["MEMORY"]) in FARGATE[needs["VCPU"]]
+        assert job["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
+        assert job["readonlyRootFilesystem"] is True
+        assert "@sha256:" in job["image"]
+    commands = {name.removeprefix("condvest-dev-"): job["command"][4:] for name, job in jobs.items()}
+    assert commands == {"migrate": ["db", "migrate"], "resample": ["resample"], "backfill": ["backfill"]}
+
+
+def test_only_what_passes_is_retried(settled):
+    for name in ("migrate", "resample", "backfill"):
+        job = settled["resources"][f'module.processing.aws_batch_job_definition.this["{name}"]']
+        strategy = job["retry_strategy"][0]
+        rules = [
+            (one["action"], one["on_exit_code"] or one["on_status_reason"] or one["on_reason"])
+            for one in strategy["evaluate_on_exit"]
+        ]
+        assert rules == [
+            ("RETRY", "Host EC2*"),
+            ("RETRY", "Your Spot Task was interrupted*"),
+            ("RETRY", "75"),
+            ("RETRY", "143"),
+            ("EXIT", "*"),
+        ]
+        assert strategy["attempts"] == 5
+        assert job["timeout"][0]["attempt_duration_seconds"] >= 60
+
+
+def test_every_alarm_reaches_somebody_and_is_in_the_runbook(settled):
+    alarms = {
+        one["alarm_name"]: one for address, one in settled["resources"].items() if "metric_alarm" in address
+    }
+    assert len(alarms) == 17
+    for name, alarm in alarms.items():
+        assert alarm["alarm_actions"] == ["arn:aws:sns:ca-west-1:123456789012:condvest-dev-alerts"], name
+        assert alarm["period"] * alarm["evaluation_periods"] <= 604800
+
+
+def test_logs_end_some_day(plans):
+    days = [one["retention_in_days"] for one in plans["prod"].of("aws_cloudwatch_log_group").values()]
+    assert len(days) == 7
+    assert set(days) <= RETENTIONS
+
+
+def test_everything_is_tagged(terraform, artefacts):
+    """Default tags say whose it is; each module says which component."""
+    folder = terraform.path(ROOTS["all"])
+    shown = terraform.plan(folder, artefacts, "environments/prod.tfvars")
+    provider = shown["configuration"]["provider_config"]["aws"]["expressions"]["default_tags"][0]["tags"]
+    assert {"var.project", "var.environment", "var.owner", "var.cost_centre"} <= set(provider["references"])
+    untagged = {
+        change["type"]
+        for change in shown["resource_changes"]
+        if "tags" in (change["change"]["after"] or {})
+        and not (change["change"]["after"]["tags"] or {}).get("component")
+    }
+    assert untagged <= {"aws_budgets_budget", "aws_cloudwatch_dashboard"}
+
+
+@pytest.mark.parametrize("name", ["database", "fetching", "processing"])
+def test_a_component_stands_alone_under_its_own_names(terraform, artefacts, name):
+    shown = terraform.plan(terraform.path(ROOTS[name]), {"environment": "dev", **artefacts})
+    plan = Plan(shown)
+    assert plan.one("aws_db_instance")["identifier"] == f"condvest-dev-{name}-db"
+    assert plan.one("aws_db_instance")["deletion_protection"] is False
+    assert "aws_cloudwatch_dashboard" not in plan.resources
+    for role in plan.of("aws_iam_role").values():
+        assert role["name"].startswith(f"condvest-dev-{name}-")
+
+
+BAD = [
+    ({"environment": "qa"}, "environment must be dev, staging or prod"),
+    ({"project": "a-name-that-is-too-long-for-aws"}, "project must have 3 to 20 characters"),
+    ({"aws_account_id": "12345"}, "aws_account_id must have 12 digits"),
+    ({"aws_account_id": "999999999999"}, "AWS account ID not allowed"),
+    ({"monthly_budget_usd": 0}, "monthly_budget_usd must be at least 1"),
+    ({"capacity": "EC2"}, "capacity must be FARGATE_SPOT or FARGATE"),
+    ({"reserved_concurrency": 50}, "reserved_concurrency must be -1 or from 1 to 10"),
+    ({"runtime": {"name": "python3.9"}}, "runtime.name must be python3.11"),
+    ({"vendor": {"provider": "polygon"}}, "vendor.provider must be massive or yahoo"),
+    ({"database": {"backup_days": 40}}, "backup_days must be from 1 to 35"),
+    ({"database": {"class": "t4g.micro"}}, "instance.class must be a class of RDS"),
+]
+
+
+@pytest.mark.parametrize(("bad", "message"), BAD, ids=[f"{next(iter(bad))}" for bad, _ in BAD])
+def test_a_value_out_of_range_is_refused_with_the_range(terraform, artefacts, bad, message):
+    folder = terraform.path(ROOTS["all"])
+    (folder / "override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    terraform.run(folder, "init", "-input=false", "-reconfigure")
+    (folder / "test.auto.tfvars.json").write_text(json.dumps(artefacts))
+    (folder / "bad.tfvars.json").write_text(json.dumps(bad))
+    output = terraform.run(
+        folder,
+        "plan",
+        "-input=false",
+        "-var-file=environments/dev.tfvars",
+        "-var-file=bad.tfvars.json",
+        ok=False,
+    )
+    assert message in " ".join(output.replace("│", " ").split())

@@ -1,0 +1,420 @@
+"""The functions as they are called on AWS: vendor, S3, Secrets Manager emulated; PostgreSQL real."""
+
+import datetime as dt
+import json
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+import pytest
+
+from batch_layer.database.connection import Database
+from batch_layer.fetching.lambda_functions import (
+    archive_loader,
+    daily_meta_fetcher,
+    daily_ohlcv_fetcher,
+)
+from batch_layer.processing.resample import resample
+from batch_layer.shared.clients import aws
+from batch_layer.shared.clients.archive.s3 import S3Archive
+from batch_layer.shared.errors import (
+    ArchiveError,
+    ArchiveUnavailable,
+    DatabaseUnavailable,
+    InputError,
+    NotASession,
+    OutOfTime,
+    SchemaTooOld,
+    SettingsError,
+    VendorRefused,
+    VendorUnavailable,
+)
+from tests.emulators.market import Market
+from tests.emulators.massive import KEY, MassiveEmulator
+from tests.integration.aws_world import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
+from tests.integration.naive_database import differences
+
+NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
+SESSIONS = [dt.date(2024, 5, day) for day in (31, 30, 29, 28, 24, 23, 22, 21, 20, 17)]
+"""The ten newest that have closed by then, newest first; 05-27 was Memorial Day."""
+
+EVENTS = Path(__file__).parents[1] / "events"
+SECRET = "condvest-dev/massive"  # noqa: S105  # its name
+
+
+class Context:
+    """What Lambda tells of a call of ``seconds``."""
+
+    def __init__(self, seconds=300.0, request_id="a-request"):
+        self.aws_request_id = request_id
+        self._until = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self):
+        return int((self._until - time.monotonic()) * 1000)
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    with emulated_aws() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def market():
+    return Market(
+        seed=7, instruments=60, first_session=dt.date(2024, 4, 1), last_session=dt.date(2024, 5, 31)
+    )
+
+
+@pytest.fixture
+def vendor(market):
+    with MassiveEmulator(market, now=NOW, delay=0.01) as running:
+        yield running
+
+
+@pytest.fixture
+def s3(endpoint, monkeypatch):
+    with configured(monkeypatch, endpoint):
+        made = fresh_bucket(endpoint)
+        boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps({"api_key": KEY}))
+        yield made
+
+
+@pytest.fixture
+def lambdas(s3, vendor, url, monkeypatch, tmp_path):
+    """The environment of the functions, as Terraform sets it."""
+    for name, value in {
+        "CONDVEST_ARCHIVE": ARCHIVE,
+        "CONDVEST_PROVIDER": "massive",
+        "CONDVEST_MASSIVE_SECRET": SECRET,
+        "CONDVEST_MASSIVE_PLAN": "paid",
+        "CONDVEST_MASSIVE_BASE_URL": vendor.url,
+        "CONDVEST_DATABASE_URL": url,
+        "CONDVEST_HOME": str(tmp_path),
+        "POWERTOOLS_METRICS_NAMESPACE": "Condvest/test",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for module in (daily_ohlcv_fetcher, daily_meta_fetcher, archive_loader):
+        monkeypatch.setattr(module, "now", lambda: NOW)
+    yield Lambdas(s3, monkeypatch)
+    for name in ("daily_ohlcv_fetcher", "daily_meta_fetcher", "archive_loader"):
+        logging.root.manager.loggerDict.pop(name, None)  # it writes to this test's standard output
+
+
+class Lambdas:
+    """Calls the functions, and delivers S3's events as EventBridge does."""
+
+    def __init__(self, s3, monkeypatch):
+        self.s3 = s3
+        self.archive = S3Archive.of(ARCHIVE, s3)
+        self.setenv = monkeypatch.setenv
+        self._template = json.loads((EVENTS / "s3_object_created.json").read_text())
+
+    def fetch(self, event=None, **how):
+        schedule = json.loads((EVENTS / "schedule.json").read_text())
+        return daily_ohlcv_fetcher.handler(schedule if event is None else event, Context(**how))
+
+    def fetch_meta(self, event):
+        return daily_meta_fetcher.handler(event, Context())
+
+    def load(self, event, **how):
+        return archive_loader.handler(event, Context(**how))
+
+    def event_of(self, name):
+        detail = self._template["detail"]
+        return self._template | {"detail": detail | {"object": detail["object"] | {"key": name}}}
+
+    def events(self):
+        """Return the events of all objects, in the order in which they were written."""
+        names = [f"archive/{key}" for key in self.archive.keys()]  # noqa: SIM118  # no mapping
+        return [self.event_of(name) for key in names for name in (key, f"{key}.json")]
+
+    def load_all(self):
+        return [self.load(event) for event in self.events()]
+
+
+def lines(capsys):
+    """Return what was written to CloudWatch since the last look: log lines and metrics."""
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [one for one in told if "_aws" not in one], [one for one in told if "_aws" in one]
+
+
+def bars(url):
+    with Database(url) as database, database.transaction(read_only=True) as connection:
+        return connection.execute(
+            "SELECT session, symbol, open, close, volume FROM daily_bars JOIN sessions USING (ordinal) "
+            "JOIN symbols ON symbols.instrument_id = daily_bars.instrument_id AND valid_from <= session "
+            "AND session <= valid_to ORDER BY 1, 2"
+        ).fetchall()
+
+
+def test_the_schedule_archives_the_newest_sessions_and_the_next_one_nothing_new(lambdas, vendor):
+    answer = lambdas.fetch()
+    assert [key.split("/")[2] for key in answer["archived"]] == [one.isoformat() for one in SESSIONS]
+    assert (answer["unavailable"], answer["left"]) == ({}, [])
+    assert answer["correlation_id"] == "ohlcv_after_close/2024-06-03T21:15:00Z"
+    again = lambdas.fetch()
+    assert again["archived"] == answer["archived"][:3]
+    assert sorted(lambdas.archive.keys()) == sorted(answer["archived"])
+    assert vendor.calls == {"grouped": 13}
+
+
+def test_from_the_vendor_to_the_database_and_every_event_says_what_changed(
+    lambdas, url, market, database, sessions
+):
+    lambdas.fetch()
+    lambdas.fetch_meta({"start": "2024-04-01", "end": "2024-05-31"})
+    answers = lambdas.load_all()
+    assert [one["changed"] for one in answers[::2]] == [0] * (len(answers) // 2)
+    assert answers[1]["changed"] > 0
+    truth = {
+        (session, symbol, open_, close)
+        for session in SESSIONS
+        for symbol, open_, close in truth_of(market, session)
+    }
+    stored = bars(url)
+    assert {(session, symbol, open_, close) for session, symbol, open_, close, _ in stored} == truth
+    resample(database, sessions)
+    with database.transaction() as connection:
+        assert differences(connection) == []
+
+
+def truth_of(market, session):
+    rows = market.bars(session, NOW, otc=False, source="rest")
+    return zip(rows.symbol.tolist(), rows.open.tolist(), rows.close.tolist(), strict=True)
+
+
+def test_an_event_that_comes_again_changes_nothing(lambdas, url):
+    lambdas.fetch({"sessions": ["2024-05-31", "2024-05-30"]})
+    lambdas.load_all()
+    before = bars(url)
+    assert {word for one in lambdas.load_all() for word in one["keys"].values()} == {"loaded already"}
+    assert bars(url) == before != []
+
+
+def test_of_a_session_the_newest_answer_counts_in_whatever_order_the_events_come(lambdas, vendor, url):
+    lambdas.fetch({"sessions": ["2024-05-31"]})
+    vendor.knobs.now = NOW + dt.timedelta(days=2)
+    vendor.knobs.extra_rows = {"2024-05-31": [extra("LATE", 7.0)]}
+    lambdas.fetch({"sessions": ["2024-05-31"]})
+    older, newer = list(lambdas.archive.keys())
+    lambdas.load({"keys": [newer]})
+    late = lambdas.load({"keys": [older]})
+    assert late["keys"] == {older: "passed over"}
+    assert [row[1:4] for row in bars(url) if row[1] == "LATE"] == [("LATE", 7.0, 7.0)]
+
+
+def extra(symbol, price):
+    return {
+        "T": symbol,
+        "o": price,
+        "h": price,
+        "l": price,
+        "c": price,
+        "v": 1.0,
+        "n": 1,
+        "vw": price,
+        "t": 1717185600000,
+    }
+
+
+def test_two_at_once_load_a_session_once(lambdas, url):
+    (key,) = lambdas.fetch({"sessions": ["2024-05-31"]})["archived"]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambdas.load, [{"keys": [key]}] * 2))
+    assert sorted(answer["keys"][key] for answer in answers) == ["loaded", "loaded already"]
+    assert len(bars(url)) == len(set(bars(url))) > 0
+
+
+def test_logs_and_metrics_bear_the_correlation_id_from_fetch_to_load(lambdas, capsys):
+    capsys.readouterr()
+    (key,) = lambdas.fetch({"sessions": ["2024-05-31"], "correlation_id": "by hand 7"})["archived"]
+    log, metrics = lines(capsys)
+    assert {one["correlation_id"] for one in log if one["message"] != "started"} == {"by hand 7"}
+    assert KEY not in json.dumps(log)
+    assert metrics[0]["VendorCalls"] == [1.0]
+    assert metrics[0]["SessionsArchived"] == [1.0]
+    answer = lambdas.load(lambdas.event_of(f"archive/{key}.json"))
+    assert answer["correlation_id"] == "by hand 7"
+    log, (told,) = lines(capsys)
+    assert {one["correlation_id"] for one in log} == {"by hand 7"}
+    directive = told["_aws"]["CloudWatchMetrics"][0]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Condvest/test", [["service"]])
+    assert told["service"] == "archive_loader"
+    assert told["RowsLoaded"] == [float(answer["inserted"])]
+    assert (told["SessionsMissing"], told["StalenessHours"]) == ([0.0], [0.0])
+
+
+def test_staleness_is_the_age_of_the_oldest_session_that_is_missing(lambdas, capsys):
+    """05-30 is missing; it closed at 20:00 UTC, 88 hours before the Monday's noon."""
+    for session in ("2024-05-29", "2024-05-31"):
+        (key,) = lambdas.fetch({"sessions": [session]})["archived"]
+        capsys.readouterr()
+        lambdas.load({"keys": [key]})
+    _, (told,) = lines(capsys)
+    assert (told["SessionsMissing"], told["StalenessHours"]) == ([1.0], [88.0])
+
+
+@pytest.mark.parametrize("event", [{}, None, [], {"session": "2024-05-31"}, {"keys": []}])
+def test_what_is_no_event_raises_and_touches_nothing(lambdas, vendor, event):
+    with pytest.raises(InputError, match="take"):
+        lambdas.fetch(event if event is not None else [None])
+    with pytest.raises(InputError, match="take"):
+        lambdas.load(event)
+    assert vendor.calls == {}
+
+
+@pytest.mark.parametrize("session", ["2024-06-03", "2024-05-27", "2030-01-02"])
+def test_what_is_no_closed_session_is_not_asked_for(lambdas, vendor, session):
+    with pytest.raises(NotASession, match=session):
+        lambdas.fetch({"sessions": [session, "2024-05-31"]})
+    assert vendor.calls == {}
+
+
+def test_an_event_of_another_bucket_or_prefix_is_refused(lambdas):
+    event = lambdas.event_of("archive/a/b/c/d.json")
+    event["detail"] = event["detail"] | {"bucket": {"name": "foreign"}}
+    with pytest.raises(ArchiveError, match="the bucket foreign"):
+        lambdas.load(event)
+    with pytest.raises(ArchiveError, match="does not lie in the archive"):
+        lambdas.load(lambdas.event_of("elsewhere/a.json"))
+
+
+def test_an_object_that_is_gone_or_cut_off_raises_and_stores_nothing(lambdas, url):
+    first, second = lambdas.fetch({"sessions": ["2024-05-31", "2024-05-30"]})["archived"]
+    lambdas.s3.delete_object(Bucket=BUCKET, Key=f"archive/{first}")
+    with pytest.raises(ArchiveError, match="nothing under that key"):
+        lambdas.load(lambdas.event_of(f"archive/{first}.json"))
+    whole = lambdas.s3.get_object(Bucket=BUCKET, Key=f"archive/{second}")["Body"].read()
+    lambdas.s3.put_object(Bucket=BUCKET, Key=f"archive/{second}", Body=whole[:-100])
+    with pytest.raises(ArchiveError, match="was kept"):
+        lambdas.load(lambdas.event_of(f"archive/{second}.json"))
+    lambdas.s3.put_object(Bucket=BUCKET, Key=f"archive/{second}.json", Body=b'{"provider": "massive"}')
+    with pytest.raises(ArchiveError, match="description"):
+        lambdas.load(lambdas.event_of(f"archive/{second}.json"))
+    assert bars(url) == []
+
+
+def test_a_bad_message_of_a_batch_comes_again_and_the_good_ones_do_not(lambdas, url):
+    good, gone = lambdas.fetch({"sessions": ["2024-05-31", "2024-05-30"]})["archived"]
+    lambdas.s3.delete_object(Bucket=BUCKET, Key=f"archive/{gone}")
+    batch = json.loads((EVENTS / "sqs_batch.json").read_text())
+    (template,) = batch["Records"]
+    bodies = {"1": json.dumps({"keys": [gone]}), "2": json.dumps({"keys": [good]}), "3": "no JSON"}
+    batch["Records"] = [template | {"messageId": name, "body": body} for name, body in bodies.items()]
+    answer = lambdas.load(batch)
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "1"}, {"itemIdentifier": "3"}]
+    assert answer["keys"] == {good: "loaded"}
+    assert {row[0] for row in bars(url)} == {SESSIONS[0]}
+
+
+def test_out_of_time_the_fetcher_says_what_is_left_and_the_next_one_goes_on(lambdas, vendor, monkeypatch):
+    """Time for two sessions: after the second nothing more is asked for."""
+    asked = iter([True, False])
+    monkeypatch.setattr(
+        "batch_layer.fetching.lambda_functions.deadline.Deadline.has_time", lambda _: next(asked)
+    )
+    answer = lambdas.fetch({"sessions": ["2024-05-31", "2024-05-30", "2024-05-29"]})
+    assert [key.split("/")[2] for key in answer["archived"]] == ["2024-05-31", "2024-05-30"]
+    assert answer["left"] == ["2024-05-29"]
+    assert vendor.calls == {"grouped": 2}
+
+
+def test_a_vendor_that_never_answers_is_broken_off_in_time(lambdas, vendor):
+    """Lambda would kill the function after 1 s and lose its log: it ends before, and raises."""
+    vendor.knobs.faults = 1.0
+    vendor.knobs.fault_names = ("UNAVAILABLE_HTML",)
+    began = time.monotonic()
+    with pytest.raises((OutOfTime, VendorUnavailable)):
+        lambdas.fetch({"sessions": ["2024-05-31"]}, seconds=1.5)
+    assert time.monotonic() - began < 1.5
+    assert list(lambdas.archive.keys()) == []
+
+
+def test_a_refused_key_raises_and_is_asked_for_anew(lambdas):
+    secrets = boto3.client("secretsmanager")
+    secrets.put_secret_value(SecretId=SECRET, SecretString="an-old-key")
+    with pytest.raises(VendorRefused):
+        lambdas.fetch({"sessions": ["2024-05-31"]})
+    secrets.put_secret_value(SecretId=SECRET, SecretString=KEY)
+    assert len(lambdas.fetch({"sessions": ["2024-05-31"]})["archived"]) == 1
+    secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+    assert len(lambdas.fetch({"sessions": ["2024-05-30"]})["archived"]) == 1  # asked for once a container
+    aws.forget_secrets()
+    with pytest.raises(SettingsError, match=f"the secret {SECRET}: ResourceNotFoundException"):
+        lambdas.fetch({"sessions": ["2024-05-29"]})
+
+
+@pytest.mark.parametrize("text", [" ", "{}", '{"other": "x"}', '{"api_key": ""}'])
+def test_a_secret_without_a_key_is_named(lambdas, text):
+    boto3.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=text)
+    with pytest.raises(SettingsError, match=SECRET):
+        lambdas.fetch({"sessions": ["2024-05-31"]})
+
+
+def test_a_session_that_is_not_ready_is_no_failure(lambdas, vendor):
+    vendor.knobs.plan = "basic"
+    vendor.knobs.now = dt.datetime(2024, 5, 31, 22, tzinfo=dt.UTC)
+    answer = lambdas.fetch({"sessions": ["2024-05-31"]})
+    assert answer["archived"] == []
+    assert list(answer["unavailable"]) == ["2024-05-31"]
+
+
+def test_every_passing_fault_of_the_vendor_ends_in_the_right_bytes(lambdas, vendor, url, market):
+    vendor.knobs.faults = 0.5
+    vendor.knobs.fault_names = ("TRUNCATED_TEXT", "RESULTS_MISSING", "OTHER_SESSION")
+    lambdas.fetch({"sessions": ["2024-05-31"]})
+    lambdas.load_all()
+    assert {row[1:4] for row in bars(url)} == set(truth_of(market, SESSIONS[0]))
+
+
+def test_a_database_at_another_schema_is_left_alone(lambdas, server):
+    (key,) = lambdas.fetch({"sessions": ["2024-05-31"]})["archived"]
+    empty = server.empty_database()
+    try:
+        lambdas.setenv("CONDVEST_DATABASE_URL", empty)
+        with pytest.raises(SchemaTooOld, match="condvest db migrate"):
+            lambdas.load({"keys": [key]})
+    finally:
+        server.drop(empty)
+
+
+def test_a_database_that_is_asleep_is_a_passing_failure(lambdas):
+    (key,) = lambdas.fetch({"sessions": ["2024-05-31"]})["archived"]
+    lambdas.setenv("CONDVEST_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+    with pytest.raises(DatabaseUnavailable):
+        lambdas.load({"keys": [key]})
+
+
+def test_a_lock_that_is_held_elsewhere_does_not_outlast_the_time(lambdas, url):
+    """Somebody holds the loader's lock and does not let go: the call ends by its own error, in time."""
+    (key,) = lambdas.fetch({"sessions": ["2024-05-31"]})["archived"]
+    with Database(url) as other, other.locked("condvest archive loader"):
+        began = time.monotonic()
+        with pytest.raises(OutOfTime):
+            lambdas.load({"keys": [key]}, seconds=3)
+        assert time.monotonic() - began < 3
+    assert lambdas.load({"keys": [key]})["keys"] == {key: "loaded"}
+
+
+def test_s3_that_does_not_answer_is_a_passing_failure(lambdas, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    aws.client.cache_clear()
+    with pytest.raises(ArchiveUnavailable, match="try again"):
+        lambdas.load({"keys": ["massive/daily_bars/2024-05-31/x.json"]})
+
+
+def test_settings_that_are_missing_are_named(lambdas):
+    lambdas.setenv("CONDVEST_ARCHIVE", "")
+    with pytest.raises(SettingsError, match="CONDVEST_ARCHIVE"):
+        lambdas.fetch()
+    lambdas.setenv("CONDVEST_ARCHIVE", ARCHIVE)
+    lambdas.setenv("CONDVEST_DATABASE_URL", "")
+    with pytest.raises(SettingsError, match="CONDVEST_DATABASE_URL"):
+        lambdas.load({"keys": ["a/b/c/d.json"]})
+    lambdas.setenv("CONDVEST_PROVIDER", "sample")
+    with pytest.raises(Exception, match="massive or yahoo"):
+        lambdas.fetch({"sessions": ["2024-05-31"]})

@@ -1,0 +1,116 @@
+"""A connection that is cut before or after any message of a load or of a resampling.
+
+Nothing is half done ever; and done once more, all is as it should be, whether the first time had counted or
+not.
+"""
+
+import pytest
+
+from batch_layer.database import binary_copy
+from batch_layer.shared.settings import Settings
+from condvest.workspace import Workspace
+from tests.conftest import NOW
+from tests.integration.fragile import Fragile, received
+from tests.integration.happenings import LongWorld, happen, json_payload
+from tests.integration.payloads import bar, split
+
+TABLES = (
+    "daily_bars", "daily_bar_revisions", "splits", "split_revisions", "dividends", "dividend_revisions",
+    "metadata", "metadata_revisions", "symbols", "instrument_providers", "ledger", "loads", "refused_rows",
+    "changes", "bars",
+)  # fmt: skip
+
+
+@pytest.fixture
+def fragile(url, sessions, tmp_path, monkeypatch):
+    """Two instruments over 40 sessions of a vendor's, resampled, on a connection that can be cut."""
+    monkeypatch.setattr(binary_copy, "_received", received)
+    with Fragile(url) as database:
+        world = LongWorld(Workspace(Settings(home=tmp_path, database_url=url), database, NOW), sessions)
+        rows = [bar(symbol, world.date(at)) for symbol in ("A", "B") for at in range(40)]
+        world.bars(rows, provider="massive", whole=(0, 39))
+        world.resample()
+        yield world
+        world.close()
+
+
+def held(world):
+    """Return a digest of each table."""
+    digest = "SELECT '{0}', md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM {0} AS t"
+    return dict(world.ask(" UNION ALL ".join(digest.format(name) for name in TABLES)))
+
+
+def new_session(world, version):
+    """The next session: one bar of each, one refused, one of an instrument that is new."""
+    at = 40 + version
+    rows = [bar(symbol, world.date(at)) for symbol in ("A", "B", f"N{version}")]
+    world.bars([*rows, bar("C", world.date(at), high=0.01)], provider="massive", whole=(at, at))
+
+
+def correction(world, version):
+    """A whole session again: A is corrected, B as it was, a third one new, that of the last time withdrawn."""
+    rows = [bar("A", world.date(20), version), bar("B", world.date(20)), bar(f"W{version}", world.date(20))]
+    world.bars(rows, provider="massive", whole=(20, 20))
+
+
+def some_splits(world, version):
+    world.splits([split("A", world.date(15), 1, 2 + version), split("B", world.date(version % 39))])
+
+
+def some_dividends(world, version):
+    world.dividends([{"symbol": "A", "ex_date": world.date(15), "cash_amount": 1 + version}])
+
+
+def rename(world, version):
+    """B is renamed, by its FIGI: its bars stay, the new symbol is its own."""
+    row = {"ticker": "B", "name": f"B {version}", "active": True, "composite_figi": "F1"}
+    world.load(json_payload("instruments", [row]))
+    happen(world, ("renames", "F1", [(0, "B"), (version + 1, "A"), (version + 2, "B")]))
+
+
+# To the server it is the same whether the client dies after one message or before the next.
+BOTH = pytest.mark.parametrize("after", [True, pytest.param(False, marks=pytest.mark.long)], ids=str)
+
+
+@BOTH
+@pytest.mark.parametrize("load", [new_session, correction, some_splits, some_dividends, rename])
+def test_a_load_that_is_cut_off_anywhere_is_nothing_or_all(fragile, load, after):
+    """At each message in turn, until there are no more."""
+    world, counted, cuts = fragile, 0, 0
+    while True:
+        before = held(world)
+        with world.workspace.database.cut(cuts, after=after) as cut:
+            load(world, cuts)
+        if not cut:
+            break
+        then = held(world)
+        load(world, cuts)
+        if load is not rename:  # which is two loads, of which the first may have counted
+            assert (then == before) or (then == held(world))
+        counted += then != before
+        world.resample()
+        assert world.differences() == []
+        cuts += 1
+    assert cuts > 15
+    assert 0 < counted < cuts / 2 or not after
+
+
+@BOTH
+def test_a_resampling_that_is_cut_off_anywhere_is_nothing_or_all(fragile, after):
+    """Either the bars are as before and the records there, or the bars are new and the records gone."""
+    world, counted, cuts = fragile, 0, 0
+    while True:
+        some_splits(world, cuts)
+        before = held(world)
+        with world.workspace.database.cut(cuts, after=after) as cut:
+            world.resample()
+        if not cut:
+            break
+        then = held(world)
+        world.resample()
+        assert world.differences() == []
+        assert then in (before, held(world))
+        counted += then != before
+        cuts += 1
+    assert cuts > 15
+    assert 0 < counted < cuts / 2

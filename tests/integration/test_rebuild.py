@@ -1,0 +1,165 @@
+"""A database that is built anew from the archive is the one that it was, row for row."""
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from batch_layer.database.connection import Database
+from batch_layer.fetching.audit import check_archive
+from batch_layer.processing.audit import check_bars
+from batch_layer.shared.settings import Settings
+from condvest.workspace import Workspace
+from tests.conftest import NOW
+from tests.integration.happenings import LongWorld, happen, loads
+from tests.integration.in_process import Program
+from tests.integration.payloads import BARS, bar, bars_payload, csv_of
+
+histories = st.lists(loads, min_size=1, max_size=10)
+
+WITHOUT_INSTANTS = {
+    "loads": "(SELECT load_id, provider, dataset, name, archive_key, digest, fetched_at, rows, inserted, "
+    "changed, unchanged, withdrawn, outranked, duplicates, refused FROM loads JOIN providers "
+    "USING (provider_id))",
+    "instruments": "(SELECT instrument_id FROM instruments)",
+}
+"""What the clock of a rebuild does not repeat: when a load was stored, when an instrument was made."""
+
+
+@pytest.fixture(scope="module")
+def lasting(server, sessions, tmp_path_factory):
+    """One database for all examples of this module; each empties it first."""
+    home = tmp_path_factory.mktemp("home")
+    with server.lent() as url, Database(url) as database:
+        world = LongWorld(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
+        yield world
+        world.close()
+
+
+def held(world):
+    """Return everything that the database holds, but for what `WITHOUT_INSTANTS` leaves out."""
+    return {
+        name: world.ask(f"SELECT t::text FROM {WITHOUT_INSTANTS.get(name, name)} AS t ORDER BY 1")
+        for name in world.tables()
+        if name not in ("runs", "changes")
+    }
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(history=histories)
+def test_a_rebuilt_database_is_the_same_row_for_row(lasting, history):
+    """Every table, the bars too; and what was known when is told by the instants of the fetches."""
+    lasting.empty()
+    for what in history:
+        happen(lasting, what)
+    lasting.resample()
+    before = held(lasting)
+    assert list(check_archive(lasting.loader(), None, 0)) == []
+    assert list(check_bars(lasting.workspace.database, lasting.sessions, None, 0)) == []
+    if not lasting.archive.payloads:
+        return
+    lasting.rebuild()
+    assert lasting.ask("SELECT load_id FROM loads WHERE loaded_at <> fetched_at") == []
+    lasting.resample()
+    assert held(lasting) == before
+
+
+@pytest.fixture
+def long_world(workspace, sessions):
+    """As ``lasting``, for one test alone."""
+    world = LongWorld(workspace, sessions)
+    yield world
+    world.close()
+
+
+def rebuilt(world):
+    """Return what is held before and after a rebuild, the bars included."""
+    world.resample()
+    before = held(world)
+    world.rebuild()
+    world.resample()
+    return before, held(world)
+
+
+def test_a_b_a_ends_with_a(long_world):
+    """The archive keeps A twice, though it has the same bytes."""
+    a, b = ([bar("A", long_world.date(3), version)] for version in (0, 1))
+    for rows in (a, b, a):
+        long_world.bars(rows)
+    before, after = rebuilt(long_world)
+    assert after == before
+    assert long_world.ask("SELECT close, load_id FROM daily_bars") == [(a[0]["close"], 3)]
+
+
+def test_a_file_of_one_provider_comes_again_after_another_providers(long_world):
+    """The newest payload of its own has the same bytes, but what it says is news once more."""
+    a, b = ([bar("A", long_world.date(3), version)] for version in (0, 1))
+    for provider, rows in (("file", a), ("mine", b), ("file", a)):
+        long_world.bars(rows, provider=provider)
+    before, after = rebuilt(long_world)
+    assert after == before
+    assert long_world.ask("SELECT close, load_id FROM daily_bars") == [(a[0]["close"], 3)]
+
+
+def test_a_payload_that_was_archived_and_not_loaded_counts_when_it_is_loaded(long_world):
+    """The database went away between the two; before the file came again, another was loaded."""
+    a, b = ([bar("A", long_world.date(3), version)] for version in (0, 1))
+    long_world.archive.keep(bars_payload(a))
+    long_world.bars(b, provider="mine")
+    long_world.bars(a)
+    long_world.resample()
+    names = ("daily_bars", "bars", "symbols")
+    query = "SELECT instrument_id, ordinal, open, high, low, close FROM daily_bars"
+    before = long_world.ask(query), {name: held(long_world)[name] for name in names[1:]}
+    long_world.rebuild()
+    long_world.resample()
+    assert (long_world.ask(query), {name: held(long_world)[name] for name in names[1:]}) == before
+
+
+def test_a_session_that_the_same_bytes_complete_later_is_complete_again(long_world):
+    """10 rows after five sessions of 30 look cut short; after fifteen of 10 before those they do not."""
+    many, few = [f"S{number}" for number in range(30)], [f"S{number}" for number in range(10)]
+
+    def answer(ordinals, symbols):
+        rows = [bar(symbol, long_world.date(at)) for at in ordinals for symbol in symbols]
+        return long_world.bars(rows, provider="massive", whole=(ordinals[0], ordinals[-1]))
+
+    answer(range(5), many)
+    assert answer(range(5, 6), few).partial == (long_world.date(5),)
+    answer(range(-15, 0), few)
+    done = answer(range(5, 6), few)
+    assert (done.altered, done.partial) == (0, ())
+    assert long_world.ledger("massive")[5] == "complete"
+    before, after = rebuilt(long_world)
+    assert after == before
+
+
+def test_what_could_not_be_read_is_passed_over_again_and_said(url, tmp_path, sessions):
+    """By the command: a file without prices, one with a refused row, and a correction."""
+    condvest = Program(url, tmp_path)
+    files = {"bad.csv": b"no,prices\n1,2\n"}
+    for name, version, broken in (("one.csv", 0, {"high": 0.01}), ("two.csv", 1, {})):
+        rows = [bar("A", sessions.session(at), version) for at in range(30)]
+        files[name] = csv_of(BARS, [*rows, bar("B", sessions.session(2), **broken)])
+    for name, content in files.items():
+        tmp_path.joinpath(name).write_bytes(content)
+    condvest.done("import", *(tmp_path / name for name in files), code=1)
+    shown = ("bars", "--interval", "5", "--include-open", "--format", "csv")
+    before = condvest.done(*shown).out
+    again = condvest("rebuild", "--from-archive")
+    assert again.code == 2
+    assert "the database holds loads already" in again.err
+    assert "another CONDVEST_DATABASE_URL" in again.err
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "TRUNCATE loads, daily_bars, daily_bar_revisions, bars, symbols RESTART IDENTITY CASCADE"
+        )
+    report = condvest.done("rebuild", "--from-archive", "--json", code=3).json
+    assert (report["inserted"], report["changed"], report["refused"]) == (31, 30, {"high_below_low": 1})
+    assert condvest.done(*shown).out == before
+    assert before.count("\n") == 1 + 6 + 1
+
+
+def test_an_archive_without_payloads_is_named(url, tmp_path):
+    ran = Program(url, tmp_path)("rebuild", "--from-archive")
+    assert (ran.code, ran.err) == (2, "error: the archive is empty: there is nothing to rebuild from\n")

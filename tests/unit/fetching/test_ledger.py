@@ -1,0 +1,92 @@
+"""Which sessions a load enters in the ledger, and what follows from it."""
+
+import numpy as np
+import pytest
+
+from batch_layer.fetching.ledger import complete_sessions, keep_complete, missing_sessions, sessions_affected
+from batch_layer.shared.models.loads import LedgerRows
+
+
+def int32(*values):
+    return np.array(values, dtype=np.int32)
+
+
+def ledger(complete, passed=100):
+    """Return rows of the ledger: ordinal to whether it is complete, ``passed`` rows each."""
+    ordinals = int32(*complete)
+    counts = np.full(len(ordinals), passed, dtype=np.int32)
+    return LedgerRows(
+        ordinals, np.array(list(complete.values()), dtype=bool), counts, counts, *[counts * 0] * 4
+    )
+
+
+NOTHING = ledger({})
+
+
+class TestComplete:
+    """A session is cut short below four fifths of the median of those before; with 100 each, below 80."""
+
+    def test_it_is_judged_by_the_sessions_before_it(self):
+        held = ledger(dict.fromkeys(range(10), True))
+        assert complete_sessions(int32(10, 11, 12), int32(100, 79, 80), held).tolist() == [True, False, True]
+
+    def test_those_of_the_same_answer_count_too(self):
+        """The first five have nothing to be compared with, and then the sixth has them."""
+        passed = int32(100, 100, 100, 100, 100, 50)
+        assert complete_sessions(np.arange(6, dtype=np.int32), passed, NOTHING).tolist() == [True] * 5 + [
+            False
+        ]
+
+    def test_what_is_cut_short_is_no_measure_for_the_next(self):
+        held = ledger(dict.fromkeys(range(5), True))
+        passed = int32(*[50] * 30)
+        assert not complete_sessions(np.arange(5, 35, dtype=np.int32), passed, held).any()
+
+    def test_later_and_partial_sessions_are_no_measure(self):
+        """Only five sessions say something, and of those before session 4 there are but four."""
+        held = ledger({0: True, 1: True, 2: True, 3: True, 4: False, 5: True, 6: True})
+        assert complete_sessions(int32(4), int32(1), held).tolist() == [True]
+
+    def test_no_rows_are_never_complete(self):
+        assert complete_sessions(int32(0), int32(0), NOTHING).tolist() == [False]
+        assert len(complete_sessions(int32(), int32(), NOTHING)) == 0
+
+    def test_a_market_that_shrinks_slowly_is_complete(self):
+        passed = int32(*(round(1000 * 0.99**step) for step in range(60)))
+        assert complete_sessions(np.arange(60, dtype=np.int32), passed, NOTHING).all()
+
+
+def test_a_complete_session_never_becomes_partial_again():
+    held = ledger({0: True, 1: False})
+    entries = ledger({0: False, 1: False, 2: False})
+    assert keep_complete(entries, held).ordinal.tolist() == [1, 2]
+    assert keep_complete(ledger({0: True, 1: True}), held).ordinal.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("held", "entries", "affected"),
+    [
+        ({}, {5: True, 7: False}, [5, 7]),
+        ({5: True}, {5: True}, []),
+        ({5: False}, {5: True}, [5]),
+        ({5: False}, {5: False}, []),
+        ({5: True}, {6: False}, [6]),
+        # 6 and 7 come to lie behind the last loaded session, which ends the basis of open windows.
+        ({5: True}, {8: True}, [6, 7, 8]),
+        ({5: True, 9: True}, {7: True}, [7]),
+        ({5: True}, {}, []),
+        ({}, {}, []),
+    ],
+)
+def test_affected_are_new_completed_and_passed_over_sessions(held, entries, affected):
+    found = sessions_affected(ledger(entries), ledger(held))
+    assert found.tolist() == affected
+    assert found.dtype == np.int32
+
+
+def test_missing_is_what_is_not_held_as_complete():
+    held = ledger({3: True, 4: False, 6: True, 9: True})
+    assert missing_sessions(held, 2, 8).tolist() == [2, 4, 5, 7, 8]
+    assert missing_sessions(held, 3, 3).tolist() == []
+    assert missing_sessions(held, 4, 3).tolist() == []
+    assert missing_sessions(NOTHING, -1, 1).tolist() == [-1, 0, 1]
