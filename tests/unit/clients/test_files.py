@@ -131,8 +131,8 @@ def test_lines_count_blank_lines_between_rows_and_before_the_header():
 
 
 def test_gzip_is_known_by_its_first_bytes_also_in_several_members():
-    packed = gzip.compress(f"{HEADER}\nA,2024-01-02,1,1,1,1,1\n".encode())
-    more = gzip.compress(b"B,2024-01-02,2,2,2,2,2\n")
+    packed = gzip.compress(f"{HEADER}\nA,2024-01-02,1,1,1,1,1\n".encode(), mtime=0)
+    more = gzip.compress(b"B,2024-01-02,2,2,2,2,2\n", mtime=0)
     assert parsed(packed + more).rows.symbol.tolist() == ["A", "B"]
 
 
@@ -286,7 +286,7 @@ def test_a_file_with_ten_thousand_columns_is_read_if_the_needed_ones_are_there()
 
 
 def test_the_payload_of_a_file_keeps_its_bytes(tmp_path):
-    content = gzip.compress(f"{HEADER}\nA,2024-01-02,1,1,1,1,1\n".encode())
+    content = gzip.compress(f"{HEADER}\nA,2024-01-02,1,1,1,1,1\n".encode(), mtime=0)
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     read = read_payload(path, provider="mine", dataset="daily_bars", now=NOW)
