@@ -38,6 +38,9 @@ demo: $(RUNTIME) ## the whole job on the sample: real prices of five companies, 
 test: lint ## lint, types, contracts and all tests
 	$(BIN)/python -m pytest -n auto
 
+test-long: $(TOOLS) ## random histories, crashes and kills by the ten thousand; takes an hour or so
+	$(BIN)/python -m pytest -n auto -m long
+
 lint: $(TOOLS) ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -49,6 +49,14 @@ def is_recorded(connection: Connection, payload: Payload) -> bool:
     return row is not None and bool(row[0])
 
 
+def is_any_loaded(connection: Connection, provider_id: int, dataset: str) -> bool:
+    """Return whether a load of the data set from the provider is recorded."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM loads WHERE provider_id = %s AND dataset = %s)", (provider_id, dataset)
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def is_repeated(connection: Connection, payload: Payload, summary: LoadSummary) -> bool:
     """Return whether the last load from the same place had as many rows, with as many of them refused."""
     row = connection.execute(

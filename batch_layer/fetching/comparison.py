@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.database import catalog_store, instruments_store
+from batch_layer.database import catalog_store, instruments_store, load_store
+from batch_layer.fetching.ledger import complete_sessions
 from batch_layer.fetching.load import Loader
 from batch_layer.fetching.store_bars import bars_of
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
 from batch_layer.shared.models.difference import keys_of
-from batch_layer.shared.models.payloads import BarRows
+from batch_layer.shared.models.loads import LedgerRows
+from batch_layer.shared.models.payloads import BarRows, Payload
+from batch_layer.shared.models.sessions import Sessions
 
 COMPARED = ("open", "high", "low", "close", "volume")
 """What two daily bars are compared by."""
@@ -68,30 +72,52 @@ def answered(
 ) -> DailyBars:
     """Return every daily bar that a provider's archived answers give, the later answer's where two do.
 
+    What a later answer for the whole market no longer has is withdrawn, unless that answer looks cut short.
+
     Raises:
         UsageError: nothing of the provider was ever loaded.
         ArchiveError: an answer is missing or damaged.
     """
     with loader.database.transaction(read_only=True) as connection:
         keys = catalog_store.archive_keys_of(connection, provider)
-    if not keys:
-        raise UsageError(f"no daily bars of {provider!r} were ever loaded")
-    parts = []
-    for done, key in enumerate(keys, start=1):
+        if not keys:
+            raise UsageError(f"no daily bars of {provider!r} were ever loaded")
+        held = load_store.read_ledger(connection, instruments_store.provider_id_of(connection, provider))
+    # From the last answer to the first: a bar counts where no later answer has spoken for it.
+    parts, settled = [], np.zeros(0, dtype=np.int32)
+    for done, key in enumerate(reversed(keys), start=1):
         payload = loader.archive.read(key)
-        parsed = loader.parse(payload)
-        if isinstance(parsed.rows, BarRows):
-            verdict = loader.judge(payload, parsed)
-            rows = parsed.rows.take(verdict.passed)
-            with loader.database.transaction(read_only=True) as connection:
-                ids = instruments_store.instruments_of(connection, rows.symbol, rows.session)
-            parts.append(bars_of(rows, ids, verdict.ordinal[verdict.passed]))
+        bars = _bars(loader, payload)
+        parts.append(bars.take(~np.isin(bars.ordinal, settled)))
+        settled = np.union1d(settled, _settled(loader.sessions, payload, bars, held)).astype(np.int32)
         if on_progress is not None:
             on_progress(done, len(keys))
     bars = DailyBars.concat(parts)
-    # The last of equal keys: np.unique gives the first, so it is asked of the rows in reverse.
-    _, last = np.unique(keys_of(bars)[::-1], return_index=True)
-    return bars.take(len(bars) - 1 - last)
+    _, first = np.unique(keys_of(bars), return_index=True)
+    return bars.take(first)
+
+
+def _bars(loader: Loader, payload: Payload) -> DailyBars:
+    """Return the daily bars of an answer that pass every rule and belong to an instrument."""
+    parsed = loader.parse(payload)
+    assert isinstance(parsed.rows, BarRows)  # noqa: S101  # for the type checker
+    verdict = loader.judge(payload, parsed)
+    rows = parsed.rows.take(verdict.passed)
+    with loader.database.transaction(read_only=True) as connection:
+        ids = instruments_store.instruments_of(connection, rows.symbol, rows.session)
+    bars = bars_of(rows, ids, verdict.ordinal[verdict.passed])
+    return bars.take(bars.instrument_id != instruments_store.NO_INSTRUMENT)
+
+
+def _settled(sessions: Sessions, payload: Payload, bars: DailyBars, held: LedgerRows) -> Int32s:
+    """Return the ordinals of which an answer has all the bars that there are."""
+    if not payload.is_whole or payload.first_session is None or payload.last_session is None:
+        return bars.ordinal[:0]
+    bounds = np.array([payload.first_session, payload.last_session + dt.timedelta(1)], "datetime64[D]")
+    first, end = sessions.ordinals_on_or_after(bounds).tolist()
+    asked = np.arange(first, end, dtype=np.int32)
+    counts = np.bincount(bars.ordinal - np.int32(first), minlength=len(asked)).astype(np.int32)
+    return asked[complete_sessions(asked, counts, held)]
 
 
 def _rows(bars: DailyBars, field: str, left: Floats, right: Floats) -> Compared:

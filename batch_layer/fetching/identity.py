@@ -107,7 +107,7 @@ def _entities(group: Sequence[tuple[dt.date, str, int]], listings: Sequence[List
     names = [Name(group[0][1], group[0][0])]
     for until, symbol, _ in group[1:]:
         names.append(Name(symbol, until, names[-1].until + _DAY))
-    return [Entity(listings[group[-1][2]].figi, tuple(names), group[-1][2])]
+    return [Entity(listings[group[-1][2]].figi, _in_order(names), group[-1][2])]
 
 
 def names_held(spans: Sequence[SymbolSpan], history: History, delisted: dt.date | None) -> tuple[Name, ...]:

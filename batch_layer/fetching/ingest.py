@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from batch_layer.database import instruments_store, load_store, metadata_store
-from batch_layer.fetching.ledger import missing_sessions
+from batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
 from batch_layer.fetching.load import Loader
 from batch_layer.shared.errors import NotASession, UsageError
 from batch_layer.shared.models.bars import Int32s
@@ -93,11 +93,12 @@ class Ingest:
     def backfill(
         self, sessions: Sequence[dt.date], fetched: Fetched, *, on_load: OnLoad | None = None
     ) -> None:
-        """Load sessions in the order given, then the corporate actions since the first of them.
+        """Load sessions in the order given, then the corporate actions since the first that is held.
 
         Each session is stored as it comes: interrupted, the next backfill goes on where this one was.
         """
-        self._fetch(sessions, min(sessions, default=None), None, fetched, on_load)
+        first = min([*sessions, *self._first_held()], default=None)
+        self._fetch(sessions, first, None, fetched, on_load)
 
     def _fetch(
         self,
@@ -109,6 +110,9 @@ class Ingest:
     ) -> None:
         self._load(self.provider.reference(), fetched, on_load)
         self._load(self.provider.fetch(sessions), fetched, on_load)
+        if sessions and self.provider.corrects:
+            in_doubt = [one for one in self._in_doubt() if min(sessions) <= one <= max(sessions)]
+            self._load(self.provider.fetch(in_doubt), fetched, on_load)
         self._load_renames(renames_since, fetched, on_load)
         self._load(self.provider.corporate_actions(actions_since), fetched, on_load)
 
@@ -136,6 +140,11 @@ class Ingest:
             if on_load is not None:
                 on_load(summary)
 
+    def _in_doubt(self) -> list[dt.date]:
+        """Return the sessions that were taken for complete when there was too little to compare them with."""
+        ordinals = sessions_in_doubt(self._held())
+        return self.loader.sessions.dates_of(ordinals).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+
     def _load_renames(self, since: dt.date | None, fetched: Fetched, on_load: OnLoad | None) -> None:
         """Ask for the renames of whom they are not known, and then of those that the answers bring to light.
 
@@ -160,11 +169,19 @@ class Ingest:
             provider_id = instruments_store.provider_id_of(connection, self.provider.name)
             return load_store.read_ledger(connection, provider_id)
 
+    def _first_held(self) -> list[dt.date]:
+        """Return the first session that the ledger holds, alone; nothing if it holds none."""
+        return self.loader.sessions.dates_of(self._held().ordinal[:1]).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+
     def _actions_since(self) -> dt.date | None:
         """Return from which ex-date on actions are asked for: all of them at first, the late ones after."""
         held = self._held()
-        if not len(held):
-            return None
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments_store.provider_id_of(connection, self.provider.name)
+            # A backfill that was stopped may have left bars without them.
+            is_first = not load_store.is_any_loaded(connection, provider_id, "dividends")
+        if is_first or not len(held):
+            return min(self._first_held(), default=None)
         return self.loader.sessions.session(int(held.ordinal[-1])) - ACTIONS_OVERLAP
 
     def _bounds(self, start: dt.date | None, end: dt.date | None) -> tuple[int, int]:

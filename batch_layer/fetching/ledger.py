@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+
 import numpy as np
 
 from batch_layer.fetching.quality import looks_partial
@@ -9,23 +11,50 @@ from batch_layer.fetching.quality.market import RECENT_SESSIONS
 from batch_layer.shared.models.bars import Bools, Int32s
 from batch_layer.shared.models.loads import LedgerRows
 
+FAR = 252
+"""Sessions more than about a year apart are not compared: the market grows."""
+
 
 def complete_sessions(ordinal: Int32s, passed: Int32s, held: LedgerRows) -> Bools:
     """Return, for each session of a vendor's whole-market answer, whether it is there in full.
+
+    It is compared with the complete sessions nearest to it, on either side: a backfill may go back in time.
 
     Args:
         ordinal: int32, ascending: the sessions asked for.
         passed: int32 a session, rows that passed.
         held: what the ledger holds of the provider before the load.
     """
-    before = held.take(held.complete & (held.ordinal < ordinal[0])) if len(ordinal) else held
-    recent = before.passed[-RECENT_SESSIONS:].tolist()
+    others = held.take(held.complete & ~np.isin(held.ordinal, ordinal))
+    known = list(zip(others.ordinal.tolist(), others.passed.tolist(), strict=True))
     complete = np.zeros(len(ordinal), dtype=bool)
-    for place, count in enumerate(passed.tolist()):
-        complete[place] = count > 0 and not looks_partial(count, recent)
+    for place, (session, count) in enumerate(zip(ordinal.tolist(), passed.tolist(), strict=True)):
+        complete[place] = count > 0 and not looks_partial(count, _nearest(session, known))
         if complete[place]:
-            recent.append(count)
+            bisect.insort(known, (session, count))
     return complete
+
+
+def sessions_in_doubt(held: LedgerRows) -> Int32s:
+    """Return the complete sessions (ascending) that look cut short beside those that were loaded later.
+
+    The first few of a provider had nothing to be compared with.
+    """
+    complete = held.take(held.complete)
+    known = list(zip(complete.ordinal.tolist(), complete.passed.tolist(), strict=True))
+    in_doubt = [looks_partial(count, _nearest(session, known)) for session, count in known]
+    doubted: Int32s = complete.ordinal[np.array(in_doubt, dtype=bool)]
+    return doubted
+
+
+def _nearest(session: int, known: list[tuple[int, int]]) -> list[int]:
+    """Return the counts of the other sessions nearest to one, from pairs (session, count), ascending."""
+    at = bisect.bisect_left(known, (session,))
+    around = known[max(0, at - RECENT_SESSIONS) : at + RECENT_SESSIONS + 1]
+    distances = sorted(
+        (abs(other - session), other, count) for other, count in around if 0 < abs(other - session) <= FAR
+    )
+    return [count for _, _, count in distances[:RECENT_SESSIONS]]
 
 
 def keep_complete(entries: LedgerRows, held: LedgerRows) -> LedgerRows:

@@ -108,7 +108,7 @@ def _identified(
         if storing.payload.is_whole or instrument_id not in known
     }
     if not storing.payload.is_whole:  # some listings by themselves say nothing about who else was listed
-        names |= _names_held(known, histories, listed)
+        names = _names_held(known, histories, dict.fromkeys(ids) | listed) | names
     moved = _settle(storing, names)
     return entities, ids, replace(moved, made=found.count(None))
 

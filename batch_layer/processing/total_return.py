@@ -30,9 +30,10 @@ def dividend_ratios(dividends: DividendEvents, daily: DailyBars, sessions: Sessi
         sessions: the calendar.
 
     Returns:
-        one row a dividend: its ``ex_ordinal`` is that of the instrument's first daily bar on or after the
-        ex-date, ``split_from`` that bar's close, ``split_to`` the close and the dividend. A dividend with no
-        daily bar on or after its ex-date, or none before it, counts for nothing and is left out.
+        one row a daily bar that a dividend falls on, the instrument's first one on or after the ex-date: its
+        ``ex_ordinal`` is the bar's ordinal, ``split_from`` its close, ``split_to`` the close and all the
+        dividends that fall on it. A dividend with no daily bar on or after its ex-date, or none before it,
+        counts for nothing and is left out.
     """
     ex_ordinal = sessions.ordinals_on_or_after(dividends.ex_date)
     place = np.searchsorted(keys_of(daily), pack(dividends.instrument_id, ex_ordinal))
@@ -41,8 +42,7 @@ def dividend_ratios(dividends: DividendEvents, daily: DailyBars, sessions: Sessi
     found[inside] = (daily.instrument_id[place[inside]] == dividends.instrument_id[inside]) & (
         daily.instrument_id[place[inside] - 1] == dividends.instrument_id[inside]
     )
-    place = place[found]
+    place, row = np.unique(place[found], return_inverse=True)
     close = daily.close[place]
-    return Splits(
-        dividends.instrument_id[found], daily.ordinal[place], close, close + dividends.cash_amount[found]
-    )
+    cash = np.bincount(row, weights=dividends.cash_amount[found], minlength=len(place))
+    return Splits(daily.instrument_id[place], daily.ordinal[place], close, close + cash)

@@ -10,6 +10,7 @@ import click
 
 from batch_layer.database.connection import Database
 from batch_layer.database.embedded import EmbeddedServer
+from batch_layer.database.logins import grant_logins
 from batch_layer.database.migrate import migrate as apply_migrations
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import UsageError
@@ -47,23 +48,26 @@ def url(cli: Cli) -> None:
     click.echo(cli.settings.database_url or _keep_up(cli))
 
 
-@db.command()
+@db.command(short_help="Bring the schema to this version.")
 @json_option
 @pass_cli
 def migrate(cli: Cli, as_json: bool) -> None:
-    """Bring the schema to this version."""
+    """Bring the schema to this version; on RDS, make the users of the functions and jobs."""
     if cli.settings.database_url is not None:
         with Database(cli.settings.database_url, aws.database_login(cli.settings)) as database:
             applied = apply_migrations(database)
+            users = grant_logins(database)
     else:
         with _embedded(cli).lease() as address, Database(address) as database:
-            applied = apply_migrations(database)
+            applied, users = apply_migrations(database), []
     if as_json:
-        output.write_json({"applied": applied})
+        output.write_json({"applied": applied, "users": users})
     else:
         output.message(
             f"applied {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date"
         )
+        if users:
+            output.message(f"by IAM may log in: {', '.join(users)}")
 
 
 @db.command(context_settings={"ignore_unknown_options": True})

@@ -209,6 +209,19 @@ def test_no_two_deployments_share_a_state(desk, words, key):
     assert "-backend-config=use_lockfile=true" in inits[0]
 
 
+def test_the_architecture_of_the_settings_is_built(desk):
+    """What Terraform is told, the builders are told; a commented line is no setting."""
+    desk.deploy("dev", "build", "fetching")
+    assert [call for call in desk.calls() if "--arch" in call] == [
+        "build_layer.sh --arch x86_64",
+        "build_packages.sh --arch x86_64",
+    ]
+    variables = desk.layer / "infrastructure" / "environments" / "dev.tfvars"
+    variables.write_text(variables.read_text() + 'runtime = {\n  architecture = "arm64"\n}\n')
+    desk.deploy("dev", "build", "fetching")
+    assert "build_layer.sh --arch arm64" in desk.calls()
+
+
 def test_a_published_layer_is_used_again(desk):
     desk.deploy("dev", "all")
     assert "publish layer" not in desk.steps()

@@ -1,7 +1,7 @@
 """Rung 6: the unmodified deploy.sh, real Terraform and the real AWS command line against an AWS emulator.
 
-Stand-ins are the builders, Docker, and the provider, which creates in the emulator what deploy.sh asks about. The
-state lies in the emulator's S3, with its lock file.
+Stand-ins are the builders, Docker, and the provider, which creates in the emulator what deploy.sh asks about.
+The state lies in the emulator's S3, with its lock file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 path.with_suffix(".json").write_text(json.dumps({"path": str(path), "sha256": sha256}))
 if publish:
     layer = ["--layer-name", "condvest-batch-dependencies", "--description", "sha256:" + sha256]
-    subprocess.run(["aws", "lambda", "publish-layer-version", *layer, "--zip-file", f"fileb://{path}"], check=True)
+    publish = ["aws", "lambda", "publish-layer-version", "--zip-file", f"fileb://{path}"]
+    subprocess.run([*publish, *layer], check=True)
 """
 
 
@@ -74,7 +75,7 @@ def endpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def machine(endpoint, tmp_path_factory):
-    """A machine on which deploy.sh finds the real terraform and aws, and stand-ins for Docker and the builders."""
+    """A machine with the real terraform and aws, and stand-ins for Docker and the builders."""
     folder = tmp_path_factory.mktemp("machine")
     desk = Desk(folder)
     for program in ("terraform", "aws"):
@@ -202,16 +203,14 @@ def test_a_state_that_somebody_holds_is_not_touched(machine, tmp_path):
     )
     body = tmp_path / "lock.json"
     body.write_text(lock)
-    machine.aws(
-        "s3api", "put-object", "--bucket", "held-states", "--key", "batch-layer/staging/terraform.tfstate.tflock",
-        "--body", str(body),
-    )  # fmt: skip
+    place = ["--bucket", "held-states", "--key", "batch-layer/staging/terraform.tfstate.tflock"]
+    machine.aws("s3api", "put-object", *place, "--body", str(body))
     done = machine.deploy(
         "staging",
         "destroy",
         "--yes",
         CONDVEST_STATE_BUCKET="held-states",
-        TF_CLI_ARGS_plan="-lock-timeout=0s",
+        CONDVEST_LOCK_SECONDS="0",
     )
     assert done.returncode == 1
     assert "her@desk" in done.stderr

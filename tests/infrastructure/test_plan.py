@@ -360,7 +360,11 @@ def test_jobs_run_on_spot_in_public_subnets_with_sizes_that_exist(plans, settled
         assert job["readonlyRootFilesystem"] is True
         assert "@sha256:" in job["image"]
     commands = {name.removeprefix("condvest-dev-"): job["command"][4:] for name, job in jobs.items()}
-    assert commands == {"migrate": ["db", "migrate"], "resample": ["resample"], "backfill": ["backfill"]}
+    assert commands == {
+        "migrate": ["db", "migrate"],
+        "resample": ["resample"],
+        "backfill": ["backfill", "--start", "Ref::start"],
+    }
 
 
 def test_only_what_passes_is_retried(settled):

@@ -1,6 +1,7 @@
 """What a database says at a moment, by plain SQL, and what a reader should get of it, by the naive model."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests import naive
 from tests.integration.naive_database import PRICES, folded, rows_of
@@ -102,20 +103,18 @@ class State:
         return naive.scaled(row, price * cash, volume)
 
     def _ratios(self, instrument, rows):
-        """Return each dividend as close to close and dividend, of the first bar on or after the ex-date."""
+        """Return, for each bar with dividends since the bar before, its close, and its close with them."""
         ratios = []
-        for dividend in self.dividends:
-            later = [row for row in rows if row["ordinal"] >= dividend["ex_ordinal"]]
-            if dividend["instrument_id"] == instrument and later and later[0] is not rows[0]:
-                close = later[0]["close"]
-                ratios.append(
-                    {
-                        "instrument_id": instrument,
-                        "ex_ordinal": later[0]["ordinal"],
-                        "split_from": close,
-                        "split_to": close + dividend["cash_amount"],
-                    }
-                )
+        for before, row in pairwise(rows):
+            cash = 0.0
+            for dividend in self.dividends:
+                is_its = dividend["instrument_id"] == instrument
+                if is_its and before["ordinal"] < dividend["ex_ordinal"] <= row["ordinal"]:
+                    cash = cash + dividend["cash_amount"]
+            if cash:
+                close = row["close"]
+                at = {"instrument_id": instrument, "ex_ordinal": row["ordinal"]}
+                ratios.append({**at, "split_from": close, "split_to": close + cash})
         return ratios
 
 

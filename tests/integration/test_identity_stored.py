@@ -33,7 +33,15 @@ class Vendor:
         self._rows[content] = rows
         fetched_at = dt.datetime(2024, 1, 2, tzinfo=dt.UTC) + dt.timedelta(hours=self._count)
         payload = Payload(
-            "massive", dataset, content, "json", None, None, fetched_at, False, f"answer {self._count}"
+            "massive",
+            dataset,
+            content,
+            "json",
+            None,
+            None,
+            fetched_at,
+            dataset == "instruments",
+            f"answer {self._count}",
         )
         return self._loader.load(payload)
 

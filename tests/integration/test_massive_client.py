@@ -292,7 +292,7 @@ def test_splits_and_dividends_equal_the_truth(emulator, client, market):
     assert sorted(zip(rows.symbol, rows.ex_date.astype(str), rows.cash_amount, strict=True)) == sorted(
         (one["symbol"], one["ex_date"], one["cash_amount"]) for one in truth.dividends(market, NOW)
     )
-    assert (splits.media, splits.is_whole, splits.first_session) == ("json-seq", False, None)
+    assert (splits.media, splits.is_whole, splits.first_session) == ("json-seq", True, dt.date(2023, 6, 1))
     assert emulator.calls == {"splits": 1, "dividends": 1}
 
 

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from batch_layer.database.sessions_store import extend_sessions
-from batch_layer.fetching.ingest import Ingest
+from batch_layer.fetching.ingest import Fetched, Ingest
 from batch_layer.fetching.load import Loader
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
 from batch_layer.shared.clients.yahoo import YahooProvider, parse
@@ -41,6 +41,18 @@ def ingest_of(database, emulator, tmp_path):
     return make
 
 
+def night(ingest, ask_again=3):
+    fetched = Fetched()
+    ingest.nightly(fetched, ask_again=ask_again)
+    return fetched
+
+
+def backfill(ingest, sessions):
+    fetched = Fetched()
+    ingest.backfill(sessions, fetched)
+    return fetched
+
+
 def bars(database, symbol):
     query = (
         "SELECT session, open, high, low, close, volume FROM daily_bars JOIN sessions USING (ordinal) "
@@ -60,7 +72,7 @@ def real(symbol, first):
 def test_a_night_stores_the_good_symbols_and_fails_by_the_bad_ones_name(database, ingest_of):
     ingest = ingest_of("AAPL", "NOPE", "IBM")
     with pytest.raises(VendorRefused, match="1 of 3 symbols failed at Yahoo: NOPE: Yahoo has no symbol NOPE"):
-        ingest.nightly(ask_again=3)
+        night(ingest)
     assert bars(database, "AAPL") == real("AAPL", D(2013, 2, 1))
     assert bars(database, "IBM") == real("IBM", D(2013, 2, 1))
     assert len(bars(database, "IBM")) == 20
@@ -68,10 +80,10 @@ def test_a_night_stores_the_good_symbols_and_fails_by_the_bad_ones_name(database
 
 
 def test_the_next_night_asks_once_a_symbol_and_changes_nothing(database, ingest_of, emulator):
-    ingest_of("AAPL", "IBM").nightly(ask_again=3)
+    night(ingest_of("AAPL", "IBM"))
     stored = bars(database, "AAPL")
     emulator.log.clear()
-    fetched = ingest_of("AAPL", "IBM").nightly(ask_again=3)
+    fetched = night(ingest_of("AAPL", "IBM"))
     assert emulator.calls["chart"] == 2
     assert [(load.rows, load.inserted, load.changed, load.refused) for load in fetched.loads] == [
         (3, 0, 0, {}),
@@ -82,26 +94,26 @@ def test_the_next_night_asks_once_a_symbol_and_changes_nothing(database, ingest_
 
 def test_a_row_of_nulls_is_refused_by_name_and_filled_when_it_comes(database, ingest_of, emulator):
     emulator.knobs.update({"nulls": {"AAPL": ["2013-02-28"]}})
-    fetched = ingest_of("AAPL").nightly(ask_again=3)
+    fetched = night(ingest_of("AAPL"))
     assert [load.refused for load in fetched.loads] == [{"missing_value": 1}]
     assert fetched.loads[0].needs_attention
     ingest = ingest_of("AAPL")
     assert ingest.missing() == [D(2013, 2, 28)]
     emulator.knobs.update({"nulls": {}})
-    ingest.nightly(ask_again=0)
+    night(ingest, ask_again=0)
     assert bars(database, "AAPL") == real("AAPL", D(2013, 2, 1))
 
 
 def test_a_holiday_asked_for_loads_nothing_and_harms_nothing(database, ingest_of):
     """2013-02-18 was Presidents' Day."""
-    fetched = ingest_of("AAPL").backfill([D(2013, 2, 18)])
+    fetched = backfill(ingest_of("AAPL"), [D(2013, 2, 18)])
     assert [(load.rows, load.inserted) for load in fetched.loads] == [(0, 0)]
     assert bars(database, "AAPL") == []
 
 
 def test_splits_and_dividends_are_stored_from_the_same_answers(database, ingest_of, emulator):
     """A backfill of 2005 alone, asked for in 2013: AAPL's split of 2005-02-28 is in the answer."""
-    ingest_of("AAPL").backfill([D(2005, 2, 25), D(2005, 2, 28)])
+    backfill(ingest_of("AAPL"), [D(2005, 2, 25), D(2005, 2, 28)])
     assert emulator.calls["chart"] == 1
     with database.transaction(read_only=True) as connection:
         splits = connection.execute("SELECT ex_date, split_from, split_to FROM splits").fetchall()

@@ -194,7 +194,7 @@ def disagreements(desk, market, now, start=START, *, unknowable=frozenset()):
                 if ours.get(session) != theirs.get(session)
             ]
             if record["instrument"] not in unknowable:
-                found += _metadata(record, who, held.metadata[instrument], market)
+                found += _metadata(record, who, held.metadata[instrument])
                 for what in ("splits", "dividends"):
                     mine = getattr(held, what)[instrument]
                     told = getattr(expected, what)[record["instrument"]]
@@ -241,7 +241,7 @@ def _within(bars, name):
     return {session: bar for session, bar in bars.items() if name["from"] <= session.isoformat() <= last}
 
 
-def _metadata(record, who, held, market):
+def _metadata(record, who, held):
     told = {
         "active": "false" if record["delisted_date"] else "true",
         "delisted_date": record["delisted_date"],

@@ -24,13 +24,13 @@ build_artefacts() {
 build_layer() {
   step "Building the layer"
   would "run fetching/deployment_packages/build_layer.sh" && return
-  builder fetching/deployment_packages/build_layer.sh
+  builder fetching/deployment_packages/build_layer.sh --arch "$ARCHITECTURE"
 }
 
 build_packages() {
   step "Building the function package"
   would "run fetching/deployment_packages/build_packages.sh" && return
-  builder fetching/deployment_packages/build_packages.sh
+  builder fetching/deployment_packages/build_packages.sh --arch "$ARCHITECTURE"
 }
 
 build_image() {
@@ -71,7 +71,7 @@ publish_layer() {
   would "run fetching/deployment_packages/build_layer.sh --publish unless these bytes are published" && return
   find_published_layer
   [ -z "$LAYER_ARN" ] || return 0
-  builder fetching/deployment_packages/build_layer.sh --publish
+  builder fetching/deployment_packages/build_layer.sh --publish "$(dirname "$BUILD/$LAYER_MANIFEST")"
   find_published_layer
   [ -n "$LAYER_ARN" ] || die "the layer was published, and AWS does not list it" "run the same command again"
 }

@@ -90,7 +90,7 @@ plan_changes() {
   step "Planning"
   would "run terraform plan in $TERRAFORM_ROOT" && return
   local code=0
-  terraform_told plan -lock-timeout=60s -detailed-exitcode "-out=$WORK/plan" "$@" || code=$?
+  terraform_told plan "-lock-timeout=${CONDVEST_LOCK_SECONDS:-60}s" -detailed-exitcode "-out=$WORK/plan" "$@" || code=$?
   case "$code" in
     0) CHANGES=false ;;
     2) CHANGES=true ;;
@@ -100,7 +100,7 @@ plan_changes() {
 
 apply_plan() {
   local code=0
-  terraform_here apply -lock-timeout=60s "$WORK/plan" 2>&1 | tee "$WORK/terraform.txt" >&2 || code="${PIPESTATUS[0]}"
+  terraform_here apply "-lock-timeout=${CONDVEST_LOCK_SECONDS:-60}s" "$WORK/plan" 2>&1 | tee "$WORK/terraform.txt" >&2 || code="${PIPESTATUS[0]}"
   rm -f "$WORK/plan"
   [ "$code" -eq 0 ] || explain_failure "$WORK/terraform.txt"
 }

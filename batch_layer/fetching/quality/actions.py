@@ -23,13 +23,13 @@ def judge_splits(rows: SplitRows, faults: Mapping[int, str], sessions: Sessions)
     refusals = _refusals(rows, faults, columns, "ratio_not_positive")
     with np.errstate(divide="ignore", invalid="ignore"):  # such rows are refused, and not compared
         ratio = rows.split_to / rows.split_from
-    return _verdict(rows, refusals, sessions, ratio)
+    return _verdict(rows, refusals, sessions, ratio, "; if both took effect, give one row with the product")
 
 
 def judge_dividends(rows: DividendRows, faults: Mapping[int, str], sessions: Sessions) -> Verdict:
     """Decide which cash dividends may be loaded; one amount a symbol and ex-date, the sum of all paid."""
     refusals = _refusals(rows, faults, {"cash_amount": rows.cash_amount}, "amount_not_positive")
-    return _verdict(rows, refusals, sessions, rows.cash_amount)
+    return _verdict(rows, refusals, sessions, rows.cash_amount, "; if both were paid, give one with the sum")
 
 
 def _refusals(
@@ -46,7 +46,7 @@ def _refusals(
 
 
 def _verdict(
-    rows: SplitRows | DividendRows, refusals: Refusals, sessions: Sessions, values: Floats
+    rows: SplitRows | DividendRows, refusals: Refusals, sessions: Sessions, values: Floats, hint: str
 ) -> Verdict:
     first, last = sessions.date[0], sessions.date[-1]
     refusals.refuse(
@@ -56,4 +56,4 @@ def _verdict(
         "after_calendar", rows.ex_date > last, lambda _: f"after the calendar's last session, {last}"
     )
     ordinal = ordinals_or_none(sessions.ordinals_on_or_after(rows.ex_date), rows.ex_date)
-    return refusals.verdict(ordinal, values)
+    return refusals.verdict(ordinal, values, hint=hint)

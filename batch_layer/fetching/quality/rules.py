@@ -118,11 +118,11 @@ class Refusals:
         bad = np.fromiter((not fit for fit in fits), dtype=np.bool_, count=len(self._symbol))
         self.refuse("bad_symbol", bad, lambda row: _what_is_bad(self._symbol[row]))
 
-    def verdict(self, ordinal: Int32s, *values: Floats | Int64s) -> Verdict:
+    def verdict(self, ordinal: Int32s, *values: Floats | Int64s, hint: str = "") -> Verdict:
         """Close the case: compare the rows of one symbol and date that no rule has refused so far.
 
         Those with equal ``values`` are copies, of which the first passes; otherwise all are refused. A row
-        that is bad by itself contradicts nobody.
+        that is bad by itself contradicts nobody. ``hint`` says what else several rows may have meant.
         """
         rows = np.flatnonzero(self.code == 0)
         order = rows[np.lexsort((self._date[rows], _numbered(self._symbol[rows])))]
@@ -140,7 +140,9 @@ class Refusals:
             in_conflict = np.bincount(group, weights=differs)[group] > 0
             conflicting = np.zeros(len(passed), dtype=np.bool_)
             conflicting[order[in_conflict]] = True
-            self.refuse("conflicting_duplicate", conflicting, lambda _: "given more than once, differently")
+            self.refuse(
+                "conflicting_duplicate", conflicting, lambda _: f"given more than once, differently{hint}"
+            )
             duplicates = int((~is_first & ~in_conflict).sum())
             passed[order[~is_first | in_conflict]] = False
         return Verdict(passed, self.code, self.reasons, duplicates, ordinal)

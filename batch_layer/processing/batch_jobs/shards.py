@@ -67,9 +67,7 @@ class Shard:
     @classmethod
     def _checked(cls, index: int, count: int) -> Self:
         if count not in _DIVISORS:
-            raise UsageError(
-                f"shards divide {PARTITIONS} partitions: N is one of {_DIVISORS}, not {count}"
-            )
+            raise UsageError(f"shards divide {PARTITIONS} partitions: N is one of {_DIVISORS}, not {count}")
         if index >= count:
             raise UsageError(f"there is no shard {index} of {count}: they are counted from 0")
         return cls(index, count)

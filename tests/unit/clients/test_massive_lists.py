@@ -1,6 +1,7 @@
 """Splits, dividends, tickers, details, events, market status: read from stored answers."""
 
 import datetime as dt
+import json
 import math
 from pathlib import Path
 
@@ -40,6 +41,23 @@ def test_splits_of_the_current_list():
         3: "ex_date: '2024-02-30' is not a date; split_from: '1' is not a number; split_to: missing"
     }
     assert read.source.slice(2, 1).to_pylist()[0]["adjustment_type"] == "stock_dividend"
+
+
+def test_splits_of_two_kinds_on_one_date_are_one_product_and_other_repeats_stay():
+    """A 2-for-1 split and a 5 % stock dividend make 2.1 of 1; two of one kind may be copies or not."""
+    row = {"ticker": "A", "execution_date": "2024-03-04", "split_from": 1, "split_to": 2}
+    told = [
+        row | {"adjustment_type": "forward_split"},
+        row | {"adjustment_type": "stock_dividend", "split_from": 20, "split_to": 21},
+        row | {"adjustment_type": "forward_split", "ticker": "B"},
+        row | {"adjustment_type": "forward_split", "ticker": "B", "split_to": 3},
+        row | {"ticker": "C"},
+        row | {"ticker": "C", "adjustment_type": "stock_dividend", "split_to": 3},
+    ]
+    content = json.dumps({"status": "OK", "results": told}).encode()
+    read = parse(Payload("massive", "splits", content, "json", None, None, NOW, is_whole=False, name="/l"))
+    found = zip(read.rows.symbol, read.rows.split_from.tolist(), read.rows.split_to.tolist(), strict=True)
+    assert list(found) == [("A", 20, 42), ("B", 1, 2), ("B", 1, 3), ("C", 1, 2), ("C", 1, 3)]
 
 
 def test_pages_follow_each_other_and_both_shapes_are_read():
@@ -117,6 +135,7 @@ def test_events_are_the_symbols_an_instrument_took():
     assert read.rows.symbol.tolist() == ["META", "FB", "", ""]
     assert iso(read.rows.date) == ["2022-06-09", "2012-05-18", None, None]
     assert read.rows.figi.tolist()[:2] == ["BBG000MM2P62"] * 2
+    assert read.rows.current.tolist()[:2] == ["META"] * 2
     assert set(read.faults) == {2, 3}
     assert read.faults[2] == "symbol: missing; date: '2011' is not a date"
 

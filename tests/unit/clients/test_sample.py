@@ -66,7 +66,7 @@ def test_a_missing_package_is_told_by_name(provider, monkeypatch):
         provider.fetch([dt.date(2000, 3, 1)])
 
 
-def test_every_row_is_read_as_it_stands(provider, prices, raw):
+def test_every_row_is_read_as_it_stands(prices, raw):
     parsed = parse(prices)
     assert parsed.faults == {}
     rows = parsed.rows

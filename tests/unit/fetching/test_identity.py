@@ -1,6 +1,7 @@
 """Who carried which symbol when, worked out by hand."""
 
 import datetime as dt
+import itertools
 
 import pytest
 from hypothesis import given
@@ -205,7 +206,7 @@ def test_nobody_ever_carries_a_symbol_that_another_carries(names):
         (span.symbol, span.first, span.last) for of_one in settled(names).values() for span in of_one
     )
     assert all(first <= last for _, first, last in spans)
-    for (symbol, _, last), (following, first, _) in zip(spans, spans[1:], strict=False):
+    for (symbol, _, last), (following, first, _) in itertools.pairwise(spans):
         assert symbol != following or last < first
 
 

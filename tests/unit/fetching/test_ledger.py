@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from batch_layer.fetching.ledger import complete_sessions, keep_complete, missing_sessions, sessions_affected
+from batch_layer.fetching.ledger import (
+    complete_sessions,
+    keep_complete,
+    missing_sessions,
+    sessions_affected,
+    sessions_in_doubt,
+)
 from batch_layer.shared.models.loads import LedgerRows
 
 
@@ -24,9 +30,9 @@ NOTHING = ledger({})
 
 
 class TestComplete:
-    """A session is cut short below four fifths of the median of those before; with 100 each, below 80."""
+    """A session is cut short below four fifths of the median of those around it; with 100 each, below 80."""
 
-    def test_it_is_judged_by_the_sessions_before_it(self):
+    def test_it_is_judged_by_the_sessions_around_it(self):
         held = ledger(dict.fromkeys(range(10), True))
         assert complete_sessions(int32(10, 11, 12), int32(100, 79, 80), held).tolist() == [True, False, True]
 
@@ -42,10 +48,15 @@ class TestComplete:
         passed = int32(*[50] * 30)
         assert not complete_sessions(np.arange(5, 35, dtype=np.int32), passed, held).any()
 
-    def test_later_and_partial_sessions_are_no_measure(self):
-        """Only five sessions say something, and of those before session 4 there are but four."""
-        held = ledger({0: True, 1: True, 2: True, 3: True, 4: False, 5: True, 6: True})
+    def test_partial_and_far_sessions_are_no_measure(self):
+        """Only five sessions say something, and of those within a year of session 4 there are but four."""
+        held = ledger({0: True, 1: True, 2: True, 3: True, 4: False, 257: True, 258: True})
         assert complete_sessions(int32(4), int32(1), held).tolist() == [True]
+
+    def test_later_sessions_are_a_measure_for_whoever_goes_back_in_time(self):
+        held = ledger(dict.fromkeys(range(10, 15), True))
+        assert complete_sessions(int32(9), int32(79), held).tolist() == [False]
+        assert complete_sessions(int32(9), int32(80), held).tolist() == [True]
 
     def test_no_rows_are_never_complete(self):
         assert complete_sessions(int32(0), int32(0), NOTHING).tolist() == [False]
@@ -54,6 +65,14 @@ class TestComplete:
     def test_a_market_that_shrinks_slowly_is_complete(self):
         passed = int32(*(round(1000 * 0.99**step) for step in range(60)))
         assert complete_sessions(np.arange(60, dtype=np.int32), passed, NOTHING).all()
+
+
+def test_the_first_sessions_are_in_doubt_when_later_ones_show_that_they_were_cut_short():
+    held = ledger(dict.fromkeys(range(8), True))
+    assert sessions_in_doubt(held).tolist() == []
+    held.passed[2] = 79
+    assert sessions_in_doubt(held).tolist() == [2]
+    assert sessions_in_doubt(held.take(slice(5))).tolist() == [], "four others say nothing"
 
 
 def test_a_complete_session_never_becomes_partial_again():

@@ -61,3 +61,9 @@ def test_an_ex_date_that_is_no_session_belongs_to_the_next():
 
 def test_a_dividend_before_the_first_bar_or_after_the_last_counts_for_nothing():
     assert ratios(BARS, (1, dt.date(1962, 1, 2), 1.0), (2, dt.date(1962, 1, 3), 1.0)) == []
+
+
+def test_several_that_fall_on_one_bar_are_one_sum():
+    """1962-01-04 has no bar; what is paid then and on 1962-01-05 comes with that session's return."""
+    paid = ((1, dt.date(1962, 1, 5), 0.5), (1, dt.date(1962, 1, 4), 1.0), (1, dt.date(1962, 1, 3), 2.0))
+    assert ratios(BARS, *paid) == [(1, 1, 98.0, 100.0), (1, 3, 99.0, 100.5)]

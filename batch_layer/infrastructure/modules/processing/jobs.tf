@@ -38,7 +38,7 @@ locals {
       secrets     = {}
     }
     backfill = {
-      arguments   = ["backfill"]
+      arguments   = ["backfill", "--start", "Ref::start"] # submit-job --parameters start=2015-01-01
       role        = var.roles["jobs"].arn
       environment = { CONDVEST_DATABASE_URL = var.database.jobs_url, CONDVEST_DATABASE_IAM = "true" }
       secrets     = {}

@@ -6,7 +6,8 @@ in keys that are not needed, and in the name of a dividend's kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -19,19 +20,21 @@ from batch_layer.shared.models.payloads import DividendRows, Parsed, SplitRows
 from batch_layer.shared.models.source import GivenRows
 
 _CURRENCY = "USD"
-_KINDS = ("distribution_type", "dividend_type")
+_KINDS = ("distribution_type", "dividend_type", "adjustment_type")
 _AMOUNT_DECIMALS = 9
 
 
 def read_splits(pages: Iterable[bytes]) -> Parsed:
     """Read the splits (SplitRows) of a list's pages; stock dividends are splits, too.
 
-    ``line`` counts the rows from 1 across the pages.
+    Splits of different kinds (a split and a stock dividend) that take effect on one ex-date become one row
+    with the product of their ratios, in the place of the first of them. ``line`` counts from 1 across the
+    pages.
 
     Raises:
         InputError: a page is none.
     """
-    return read_pages(pages, _splits)
+    return _joined(read_pages(pages, _splits), ("split_from", "split_to"), math.prod)
 
 
 def read_dividends(pages: Iterable[bytes]) -> Parsed:
@@ -45,7 +48,11 @@ def read_dividends(pages: Iterable[bytes]) -> Parsed:
     Raises:
         InputError: a page is none.
     """
-    return _summed(read_pages(pages, _dividends))
+
+    def total(amounts: Iterable[float]) -> float:
+        return round(sum(amounts), _AMOUNT_DECIMALS)
+
+    return _joined(read_pages(pages, _dividends), ("cash_amount",), total)
 
 
 def _splits(rows: Objects, line: Int64s, faults: Faults) -> SplitRows:
@@ -74,34 +81,36 @@ def _dividends(rows: Objects, line: Int64s, faults: Faults) -> DividendRows:
     )
 
 
-def _summed(parsed: Parsed) -> Parsed:
-    """Make one row of the dividends of different kinds on one ex-date.
+def _joined(parsed: Parsed, names: tuple[str, ...], join: Callable[[Iterable[float]], float]) -> Parsed:
+    """Make one row of the actions of different kinds on one ex-date, the values of ``names`` joined.
 
-    Rows of one kind are left as they are: the same amount is a copy, another one a contradiction, and it
-    is not for the parser to say which is right. So is a group in which a row could not be read.
+    Rows of one kind are left as they are: the same values are a copy, others a contradiction, and it
+    is not for the parser to say which is right. So is a group in which a row could not be read or has no
+    kind.
     """
     rows = parsed.rows
-    assert isinstance(rows, DividendRows)  # noqa: S101  # for the type checker
+    assert isinstance(rows, SplitRows | DividendRows)  # noqa: S101  # for the type checker
     kept = np.ones(len(rows), dtype=np.bool_)
-    amounts = rows.cash_amount.copy()
+    joined = {name: getattr(rows, name).copy() for name in names}
     kinds = _kinds(parsed)
     for group in _groups(rows):
-        pairs = {(kinds[row], amounts[row]) for row in group}
-        is_readable = not any(row in parsed.faults for row in group)
-        if is_readable and 1 < len(pairs) == len({kind for kind, _ in pairs}):
-            amounts[group[0]] = round(sum(amount for _, amount in pairs), _AMOUNT_DECIMALS)
+        pairs = {(kinds[row], *(joined[name][row] for name in names)) for row in group}
+        is_readable = not any(row in parsed.faults or kinds[row] is None for row in group)
+        if is_readable and 1 < len(pairs) == len({kind for kind, *_ in pairs}):
+            for column, name in enumerate(names, start=1):
+                joined[name][group[0]] = join(pair[column] for pair in sorted(pairs))
             kept[group[1:]] = False
     if kept.all():
         return parsed
     place = np.cumsum(kept) - 1
     return Parsed(
-        rows=replace(rows, cash_amount=amounts).take(kept),
+        rows=replace(rows, **joined).take(kept),
         faults={int(place[row]): what for row, what in parsed.faults.items()},
         source=_given(parsed).filter(kept.tolist()),
     )
 
 
-def _groups(rows: DividendRows) -> list[list[int]]:
+def _groups(rows: SplitRows | DividendRows) -> list[list[int]]:
     """Return the positions of the rows that share symbol and ex-date with another, group by group."""
     places: dict[tuple[str, int], list[int]] = {}
     keys = zip(rows.symbol.tolist(), rows.ex_date.astype(np.int64).tolist(), strict=True)

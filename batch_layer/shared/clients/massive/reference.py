@@ -97,18 +97,21 @@ def _changes(body: bytes) -> list[Any]:
     if not isinstance(events, list):
         raise InputError(f"results that hold no ticker's events: {columns.shown(results)}")
     figi = results.get("composite_figi")
-    changes: list[dict[str, Any]] = []
-    junk: list[Any] = []
+    changes: list[Any] = []
     for event in events:
         if not isinstance(event, dict):
-            junk.append(event)
+            changes.append(event)
         elif event.get("type", "ticker_change") == "ticker_change":
             change = event.get("ticker_change")
             ticker = change.get("ticker") if isinstance(change, dict) else None
             changes.append({"ticker": ticker, "date": event.get("date"), "composite_figi": figi})
-    dated = [one for one in changes if isinstance(one.get("date"), str) and isinstance(one["ticker"], str)]
-    newest = max(dated, key=itemgetter("date"), default={"ticker": None})["ticker"]
-    return [*junk, *(one | {"current": newest} for one in changes)]
+    told = [one for one in changes if isinstance(one, dict)]
+    dated = [one for one in told if isinstance(one["date"], str) and isinstance(one["ticker"], str)]
+    if dated:
+        current = max(dated, key=itemgetter("date"))["ticker"]
+        for one in told:
+            one["current"] = current
+    return changes
 
 
 def _symbols(rows: Objects, line: Int64s, faults: Faults) -> SymbolRows:

@@ -1,0 +1,251 @@
+"""Make what is shipped: python packing.py layer|function|image [--arch A] [--python V] [--out DIR].
+
+The same inputs give the same bytes: versions and hashes come from requirements.txt, files are sorted and
+bear one date, byte code is compiled by one process in one order. What is built is described by a manifest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+REQUIREMENTS = {
+    "layer": HERE.parent / "requirements.txt",
+    "function": HERE.parent / "requirements.txt",
+    "image": ROOT / "batch_layer/processing/requirements.txt",
+}
+RDS_BUNDLE = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+DATE = (1980, 1, 1, 0, 0, 0)
+
+PLATFORMS = {
+    "x86_64": [
+        "manylinux_2_28_x86_64",
+        "manylinux_2_27_x86_64",
+        "manylinux2014_x86_64",
+        "manylinux_2_17_x86_64",
+    ],
+    "arm64": [
+        "manylinux_2_28_aarch64",
+        "manylinux_2_27_aarch64",
+        "manylinux2014_aarch64",
+        "manylinux_2_17_aarch64",
+    ],
+}
+STRIP = {"x86_64": ("strip", "x86_64-linux-gnu-strip"), "arm64": ("aarch64-linux-gnu-strip", "llvm-strip")}
+
+PLACES = {"layer": "/opt/python", "function": "/var/task", "image": "/app"}
+"""Where the parts lie on AWS; tracebacks name it."""
+
+LIMITS = {"layer": 45, "function": 8, "image": 100}
+"""Megabytes (10^6 bytes) zipped; the build fails past them."""
+UNPACKED = {"layer": 130, "function": 30, "image": 225}
+"""Megabytes unpacked. Layer and function have 160 together; the image has 350 with its base of 125."""
+NAMES = {"layer": ("layer.zip", "layer.json"), "function": ("functions.zip", "packages.json"),
+         "image": ("app.zip", "app.json")}  # fmt: skip
+
+UNUSED = json.loads((HERE / "unused.json").read_text())
+"""What no code path imports, as regular expressions on the path; tests run what is left."""
+
+_LOADING = ("batch_layer/__init__.py", "batch_layer/database", "batch_layer/fetching", "batch_layer/shared")
+OURS = {"function": _LOADING, "image": (*_LOADING, "batch_layer/processing", "condvest")}
+NOT_OURS = re.compile(
+    r"/(terraform|deployment_packages|container_images|schemas|__pycache__)(/|$)|requirements\.txt$"
+)
+
+
+def main() -> None:
+    """Build what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=tuple(LIMITS))
+    parser.add_argument("--arch", choices=PLATFORMS, default="x86_64")
+    parser.add_argument("--python", default="3.13", help="of the Lambda runtime")
+    parser.add_argument("--out", type=Path, default=ROOT / "batch_layer/build/lambda")
+    options = parser.parse_args()
+    interpreter = _interpreter(options.python)
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch)
+        site = tree / "python" if options.part == "layer" else tree
+        _install(interpreter, options.part, site, options.arch)
+        if options.part in OURS:
+            _copy_ours(options.part, site)
+        _prune(site, UNUSED[options.part])
+        _strip(site, options.arch)
+        _compile(interpreter, site, options.part)
+        options.out.mkdir(parents=True, exist_ok=True)
+        target = options.out / NAMES[options.part][0]
+        sizes = _zip(tree, target)
+    _check(options.part, target, sizes)
+    _describe(options, target, sum(sizes.values()))
+
+
+def _interpreter(version: str) -> str:
+    """Return a Python of the runtime's version: byte code of another one would not be read."""
+    pyenv = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))
+    for found in (
+        os.environ.get("CONDVEST_LAMBDA_PYTHON"),
+        shutil.which(f"python{version}"),
+        *map(str, pyenv),
+    ):
+        if not found:
+            continue
+        told = subprocess.run(
+            [found, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if told.stdout.strip() == version:
+            return found
+    sys.exit(f"no Python {version} is installed, which the runtime has; name one: CONDVEST_LAMBDA_PYTHON=...")
+
+
+def _install(interpreter: str, part: str, site: Path, arch: str) -> None:
+    text = REQUIREMENTS[part].read_text()
+    parts = dict(re.findall(r"^# -- (\w+) --\n(.*?)(?=^# -- |\Z)", text, re.MULTILINE | re.DOTALL))
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(parts[part])
+        file.flush()
+        platforms = [word for name in PLATFORMS[arch] for word in ("--platform", name)]
+        subprocess.run(
+            [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+             "--no-compile", "--only-binary=:all:", "--require-hashes", "--implementation", "cp",
+             "--target", str(site), *platforms, "-r", file.name],
+            check=True,
+        )  # fmt: skip
+
+
+def _copy_ours(part: str, site: Path) -> None:
+    for name in OURS[part]:
+        source = ROOT / name
+        for path in [source] if source.is_file() else sorted(source.rglob("*")):
+            inner = path.relative_to(ROOT)
+            if path.is_file() and not NOT_OURS.search(inner.as_posix()):
+                (site / inner).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, site / inner)
+    shutil.copyfile(_rds_bundle(), site / "batch_layer/rds-bundle.pem")
+
+
+def _rds_bundle() -> Path:
+    """Return the authorities that vouch for servers of RDS: a file named, or AWS's own, fetched once."""
+    named = os.environ.get("CONDVEST_RDS_BUNDLE")
+    if named:
+        return Path(named)
+    kept = ROOT / "batch_layer/build/rds-bundle.pem"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with urllib.request.urlopen(RDS_BUNDLE, timeout=30) as answer:
+                content = answer.read()
+        except OSError as error:
+            sys.exit(f"cannot fetch {RDS_BUNDLE}: {error}; or name a copy: CONDVEST_RDS_BUNDLE=FILE")
+        if not content.startswith(b"-----BEGIN CERTIFICATE-----"):
+            sys.exit(f"{RDS_BUNDLE} gave no certificates")
+        kept.write_bytes(content)
+    return kept
+
+
+def _prune(site: Path, unused: list[str]) -> None:
+    rule = re.compile("|".join(f"(?:{one})" for one in unused))
+    for path in sorted(site.rglob("*"), reverse=True):
+        inner = path.relative_to(site).as_posix()
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif rule.search(inner):
+            path.unlink()
+        elif path.name == "METADATA":
+            # Name and version are asked for; the rest is the project's whole README.
+            head = re.findall(r"^(?:Metadata-Version|Name|Version): .*$", path.read_text(), re.MULTILINE)[:3]
+            path.write_text("\n".join(head) + "\n")
+
+
+def _strip(site: Path, arch: str) -> None:
+    """Take the debug symbols out of libraries; nothing at run time reads them."""
+    tool = next(filter(None, map(shutil.which, STRIP[arch])), None)
+    if tool is None:
+        print(f"no {' or '.join(STRIP[arch])} is installed: debug symbols stay in", file=sys.stderr)
+        return
+    for path in sorted(site.rglob("*.so*")):
+        # The libraries of curl_cffi and the like carry an aligned layout that strip keeps with -S alone.
+        subprocess.run([tool, "--strip-unneeded", str(path)], check=True)
+
+
+def _compile(interpreter: str, site: Path, part: str) -> None:
+    """Compile all modules, since a function cannot keep byte code; of others' the source is left out then.
+
+    Unchecked: the byte code holds no time, and is taken without a look at the source.
+    """
+    if part != "function":
+        _compileall(interpreter, site, site, part)
+        return
+    _compileall(interpreter, site, site / "batch_layer", part)
+    for path in sorted(path for path in site.iterdir() if path.name != "batch_layer"):
+        _compileall(interpreter, site, path, part, "-b")
+        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            if source.suffix == ".py" and source.with_suffix(".pyc").exists():
+                source.unlink()
+
+
+def _compileall(interpreter: str, site: Path, path: Path, part: str, *options: str) -> None:
+    subprocess.run(
+        [interpreter, "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash",
+         "-s", str(site), "-p", PLACES[part], *options, str(path)],
+        check=True, env=os.environ | {"PYTHONHASHSEED": "0"}, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def _zip(tree: Path, target: Path) -> Counter[str]:
+    """Write the tree; return the unpacked size of each part (folder or file on top)."""
+    sizes: Counter[str] = Counter()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in sorted(path for path in tree.rglob("*") if path.is_file()):
+            inner = path.relative_to(tree)
+            info = zipfile.ZipInfo(inner.as_posix(), DATE)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (0o755 if ".so" in path.name else 0o644) << 16
+            archive.writestr(info, path.read_bytes())
+            top = inner.parts[1] if inner.parts[0] == "python" else inner.parts[0]
+            sizes[top] += path.stat().st_size
+    return sizes
+
+
+def _check(part: str, target: Path, sizes: Counter[str]) -> None:
+    zipped, unpacked = target.stat().st_size / 1e6, sum(sizes.values()) / 1e6
+    print(f"{target.name}: {zipped:.1f} MB zipped, {unpacked:.1f} MB unpacked", file=sys.stderr)
+    if zipped <= LIMITS[part] and unpacked <= UNPACKED[part]:
+        return
+    for name, size in sizes.most_common(10):
+        print(f"  {size / 1e6:7.1f} MB  {name}", file=sys.stderr)
+    target.rename(target.with_suffix(".too-large"))
+    sys.exit(
+        f"the {part} may have {LIMITS[part]} MB zipped and {UNPACKED[part]} MB unpacked: nothing was built"
+    )
+
+
+def _describe(options: argparse.Namespace, target: Path, unpacked: int) -> None:
+    content = target.read_bytes()
+    manifest = {
+        "path": str(target.resolve()),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "bytes_unpacked": unpacked,
+        "architecture": options.arch,
+        "runtime": f"python{options.python}",
+    }
+    (options.out / NAMES[options.part][1]).write_text(json.dumps(manifest, indent=2) + "\n")
+    print(target)
+
+
+if __name__ == "__main__":
+    main()

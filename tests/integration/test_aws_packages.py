@@ -1,0 +1,190 @@
+"""What is shipped to Lambda, built and run: the very bytes, by AWS's own runtime client."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.emulators.market import Market
+from tests.emulators.massive import KEY, MassiveEmulator
+from tests.integration.aws_world import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
+from tests.integration.lambda_runtime import running
+from tests.integration.test_aws_functions import NOW, SECRET, SESSIONS, bars
+
+pytestmark = pytest.mark.aws
+
+ROOT = Path(__file__).parents[2]
+BUILDERS = ROOT / "batch_layer/fetching/deployment_packages"
+HANDLERS = "batch_layer.fetching.lambda_functions"
+RUNTIME = ("awslambdaric", "boto3")
+"""What the runtime brings, beside the interpreter."""
+
+
+def build(script, out, *options, authorities):
+    environ = os.environ | {"CONDVEST_RDS_BUNDLE": str(authorities), "PYTHON": sys.executable}
+    done = subprocess.run(
+        [BUILDERS / script, "--out", out, *options], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def authorities(tmp_path_factory):
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    path.write_text("-----BEGIN CERTIFICATE-----\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory, authorities):
+    return build("build_packages.sh", tmp_path_factory.mktemp("function"), authorities=authorities)
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory, authorities):
+    return build("build_layer.sh", tmp_path_factory.mktemp("layer"), authorities=authorities)
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory):
+    """An interpreter of the runtime's version with what the runtime brings, and nothing else."""
+    found = [shutil.which("python3.13"), *sorted((Path.home() / ".pyenv/versions").glob("3.13.*/bin/python"))]
+    base = next(str(path) for path in found if path and _version(path) == "3.13")
+    venv = tmp_path_factory.mktemp("runtime")
+    subprocess.run([base, "-m", "venv", venv], check=True)
+    subprocess.run([venv / "bin/pip", "install", "--quiet", *RUNTIME], check=True, capture_output=True)
+    return venv / "bin/python"
+
+
+def _version(python):
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def test_both_are_within_the_limits(package, layer):
+    """Lambda takes 250 MB unpacked; the project's own limits are 45 + 8 MB zipped and 160 MB unpacked."""
+    assert layer.stat().st_size <= 45e6
+    assert package.stat().st_size <= 8e6
+    unpacked = 0
+    for path in (layer, package):
+        with zipfile.ZipFile(path) as archive:
+            unpacked += sum(info.file_size for info in archive.infolist())
+    assert unpacked <= 160e6
+
+
+def test_built_again_elsewhere_the_bytes_are_the_same(package, layer, tmp_path, authorities):
+    for script, first in (("build_packages.sh", package), ("build_layer.sh", layer)):
+        again = build(script, tmp_path / "another place" / script, authorities=authorities)
+        assert again.read_bytes() == first.read_bytes()
+
+
+def test_the_manifests_say_what_was_built(package, layer):
+    for path, name in ((package, "packages.json"), (layer, "layer.json")):
+        manifest = json.loads((path.parent / name).read_text())
+        assert manifest["path"] == str(path)
+        assert manifest["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert (manifest["architecture"], manifest["runtime"]) == ("x86_64", "python3.13")
+
+
+def test_past_a_limit_nothing_is_built_and_the_largest_parts_are_named(tmp_path, authorities):
+    """A function package that carries 9 MB which cannot be packed."""
+    checkout = tmp_path / "checkout"
+    shutil.copytree(
+        ROOT / "batch_layer", checkout / "batch_layer", ignore=shutil.ignore_patterns("build", "__pycache__")
+    )
+    (checkout / "batch_layer/fetching/noise.bin").write_bytes(os.urandom(9_000_000))
+    done = subprocess.run(
+        [checkout / "batch_layer/fetching/deployment_packages/build_packages.sh", "--out", tmp_path / "out"],
+        env=os.environ | {"CONDVEST_RDS_BUNDLE": str(authorities), "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "nothing was built" in done.stderr
+    told = [line.split() for line in done.stderr.splitlines() if line.startswith("  ") and " MB " in line]
+    assert len(told) == 10
+    assert [float(size) for size, *_ in told] == sorted((float(size) for size, *_ in told), reverse=True)
+    assert {"psycopg_binary.libs", "batch_layer"} <= {name for *_, name in told[:3]}
+    assert not (tmp_path / "out/functions.zip").exists()
+
+
+def test_the_package_holds_our_code_and_no_secret_place_of_this_machine(package):
+    with zipfile.ZipFile(package) as archive:
+        names = archive.namelist()
+        assert "batch_layer/rds-bundle.pem" in names
+        assert f"{HANDLERS.replace('.', '/')}/archive_loader.py" in names
+        for name in names:
+            assert str(ROOT).encode() not in archive.read(name), name
+
+
+@pytest.mark.parametrize("handler", ["archive_loader", "daily_ohlcv_fetcher", "daily_meta_fetcher"])
+def test_a_cold_import_stays_within_its_budget(package, layer, python, tmp_path, handler):
+    """0.7 s of work of the processor, whatever else the machine does; neither pandas nor Arrow is loaded."""
+    for archive, place in ((package, "task"), (layer, "opt")):
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(tmp_path / place)
+    code = (
+        f"import sys, time, {HANDLERS}.{handler}; "
+        "print(time.process_time(), *{'pandas', 'pyarrow', 'yfinance'} & set(sys.modules))"
+    )
+    path = os.pathsep.join([str(tmp_path / "task"), str(tmp_path / "opt/python")])
+    done = subprocess.run(
+        [python, "-B", "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    seconds, *loaded = done.stdout.split()
+    assert float(seconds) < 0.7
+    assert loaded == []
+
+
+@pytest.fixture(scope="module")
+def market():
+    """A whole market: a session has more than 12,500 rows."""
+    return Market(seed=3, instruments=12_900, first_session=SESSIONS[2], last_session=SESSIONS[0])
+
+
+def test_the_shipped_fetcher_and_loader_handle_a_whole_session(
+    package, layer, python, market, url, tmp_path, monkeypatch
+):
+    with emulated_aws() as endpoint, configured(monkeypatch, endpoint):
+        fresh_bucket(endpoint)
+        boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=KEY)
+        with MassiveEmulator(market, now=NOW, delay=0.01) as vendor:
+            environ = credentials() | {
+                "AWS_ENDPOINT_URL": endpoint,
+                "CONDVEST_ARCHIVE": ARCHIVE,
+                "CONDVEST_PROVIDER": "massive",
+                "CONDVEST_MASSIVE_SECRET": SECRET,
+                "CONDVEST_MASSIVE_PLAN": "paid",
+                "CONDVEST_MASSIVE_BASE_URL": vendor.url,
+                "CONDVEST_DATABASE_URL": url,
+                "POWERTOOLS_METRICS_NAMESPACE": "Condvest/test",
+            }
+            fetcher = f"{HANDLERS}.daily_ohlcv_fetcher.handler"
+            with running(package, layer, fetcher, python, tmp_path, environ) as function:
+                kind, answer = function.call({"sessions": [SESSIONS[0].isoformat()], "correlation_id": "a"})
+                assert (kind, answer.get("left")) == ("answer", []), answer
+                assert function.peak_megabytes() < 512
+                assert function.call({"sessions": ["no date"]})[0] == "error"
+                function.call({"start": SESSIONS[2].isoformat(), "end": SESSIONS[2].isoformat()})
+            loader = f"{HANDLERS}.archive_loader.handler"
+            with running(package, layer, loader, python, tmp_path, environ) as function:
+                kind, loaded = function.call({"keys": answer["archived"], "correlation_id": "b"})
+                assert kind == "answer", loaded
+                assert loaded["changed"] > 0
+                assert loaded["inserted"] == len(bars_of(url)) > 12_500
+                assert function.peak_megabytes() < 512
+                error = function.call({"keys": ["massive/daily_bars/2024-05-31/gone.json"]})
+                assert (error[0], error[1]["errorType"]) == ("error", "ArchiveError")
+
+
+def bars_of(url):
+    return {row[:2] for row in bars(url)}

@@ -1,0 +1,86 @@
+"""The password of the database that is signed here, and the terms on which it is sent."""
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+
+from batch_layer.database.connection import Database
+from batch_layer.shared.clients import aws
+from batch_layer.shared.errors import SettingsError
+from batch_layer.shared.settings import Settings
+
+URL = "postgresql://condvest_loader@db.example.rds.amazonaws.com:5433/condvest?sslmode=prefer"
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "AKIATESTING",
+        "AWS_SECRET_ACCESS_KEY": "not-to-be-seen",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    aws.client.cache_clear()
+    authorities = tmp_path / "ca.pem"
+    authorities.write_text("-----BEGIN CERTIFICATE-----\n")
+    yield Settings(home=tmp_path, database_url=URL, database_iam=True, database_ca=authorities)
+    aws.client.cache_clear()
+
+
+def test_the_token_is_for_this_host_port_and_user_and_lasts_a_quarter_of_an_hour(settings):
+    parameters = aws.database_login(settings)()
+    token = urlsplit(f"https://{parameters['password']}")
+    asked = parse_qs(token.query)
+    assert token.netloc == "db.example.rds.amazonaws.com:5433"
+    assert (asked["Action"], asked["DBUser"]) == (["connect"], ["condvest_loader"])
+    assert asked["X-Amz-Expires"] == ["900"]
+    assert asked["X-Amz-Credential"][0].startswith("AKIATESTING/")
+    assert "not-to-be-seen" not in parameters["password"]
+
+
+def test_it_goes_only_to_a_server_that_has_proved_its_name_whatever_the_url_says(settings, monkeypatch):
+    """The driver is handed the stricter terms; the URL alone would do without a proof."""
+    given = []
+
+    def connect(conninfo, **_):
+        given.append(psycopg.conninfo.conninfo_to_dict(conninfo))
+        raise psycopg.OperationalError("enough")
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    database = Database(URL, aws.database_login(settings))
+    for _ in range(2):
+        with pytest.raises(Exception, match="enough"), database.transaction():
+            pass
+    assert [one["sslmode"] for one in given] == ["verify-full"] * 2
+    assert {one["sslrootcert"] for one in given} == {str(settings.database_ca)}
+    assert all(one["password"].startswith("db.example.rds.amazonaws.com") for one in given)
+
+
+def test_without_iam_the_url_is_enough(settings):
+    assert aws.database_login(replace(settings, database_iam=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"database_url": None}, "CONDVEST_DATABASE_URL with host and user"),
+        ({"database_url": "postgresql://u:p@h/d"}, "without a password"),
+        ({"database_url": "postgresql://h/d"}, "host and user"),
+        ({"database_ca": Path("/nowhere/ca.pem")}, "no file /nowhere/ca.pem"),
+    ],
+)
+def test_what_is_missing_is_named(settings, change, said):
+    with pytest.raises(SettingsError, match=said):
+        aws.database_login(replace(settings, **change))
+
+
+def test_a_password_is_never_shown_by_the_error(settings):
+    secret = base64.b64encode(b"a password").decode()
+    with pytest.raises(SettingsError) as refused:
+        aws.database_login(replace(settings, database_url=f"postgresql://u:{secret}@h/d"))
+    assert secret not in str(refused.value)

@@ -1,0 +1,23 @@
+"""What is shipped has the versions of the lock files."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+EXPORT = ROOT / "batch_layer/fetching/deployment_packages/requirements.py"
+
+
+def test_the_requirements_of_what_is_shipped_are_those_of_the_lock_files():
+    done = subprocess.run([sys.executable, EXPORT, "--check"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), f"run: python {EXPORT.relative_to(ROOT)}"
+
+
+def test_every_version_shipped_is_in_a_lock_file():
+    """A second look, with no help of the export: name and version, and one of its hashes."""
+    locks = (ROOT / "requirements.lock").read_text() + (ROOT / "requirements-dev.lock").read_text()
+    for name in ("fetching", "processing"):
+        lines = (ROOT / f"batch_layer/{name}/requirements.txt").read_text().splitlines()
+        named = [line.removesuffix(" \\").strip() for line in lines if line and not line.startswith("#")]
+        assert len(named) > 50
+        assert [line for line in named if line not in locks] == []
