@@ -25,6 +25,8 @@ def settings(tmp_path, monkeypatch):
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
+    # boto3's default session remembers the credentials of whoever used it first.
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     aws.client.cache_clear()
     authorities = tmp_path / "ca.pem"
     authorities.write_text("-----BEGIN CERTIFICATE-----\n")
