@@ -80,7 +80,7 @@ def write_spans(
             (part, loser)
             for loser in new
             for part in _left(known.get(loser, ()), [span for spans in wanted.values() for span in spans])
-            if _has_bars(connection, part, loser, sessions)
+            if _has_any(connection, part, loser, sessions)
         ]
         if any(known.get(one) for one in new)
         else []
@@ -141,11 +141,16 @@ def _replace(connection: Connection, spans: dict[int, list[SymbolSpan]]) -> None
                 copy.write_row((span.symbol, first, last, instrument_id))
 
 
-def _has_bars(connection: Connection, span: SymbolSpan, instrument_id: int, sessions: Sessions) -> bool:
+def _has_any(connection: Connection, span: SymbolSpan, instrument_id: int, sessions: Sessions) -> bool:
     first, last = _ordinals(span, sessions)
     row = connection.execute(
-        "SELECT EXISTS (SELECT FROM daily_bars WHERE instrument_id = %s AND ordinal BETWEEN %s AND %s)",
-        (instrument_id, first, last),
+        "SELECT EXISTS (SELECT FROM daily_bars WHERE instrument_id = %(id)s "
+        "AND ordinal BETWEEN %(first)s AND %(last)s) "
+        "OR EXISTS (SELECT FROM splits WHERE instrument_id = %(id)s "
+        "AND ex_date BETWEEN %(from)s AND %(to)s) "
+        "OR EXISTS (SELECT FROM dividends WHERE instrument_id = %(id)s "
+        "AND ex_date BETWEEN %(from)s AND %(to)s)",
+        {"id": instrument_id, "first": first, "last": last, "from": span.first, "to": span.last},
     ).fetchone()
     return row is not None and bool(row[0])
 
