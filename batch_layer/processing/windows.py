@@ -44,25 +44,6 @@ def last_ordinals(windows: Int32s, n: int, anchor: int | Int32s = 0) -> Int32s:
     return ordinals
 
 
-def touched(first_ordinal: int, last_ordinal: int, n: int, anchor: int = 0) -> tuple[int, int]:
-    """Return the first and the last window, both inclusive, that a run of sessions lies in.
-
-    Args:
-        first_ordinal: the run's first session.
-        last_ordinal: the run's last session, which is part of it.
-        n: sessions in a window.
-        anchor: ordinal of the first session of window 0.
-
-    Raises:
-        UsageError: the run ends before it begins, or n is below 1 or above LONGEST_INTERVAL.
-    """
-    if last_ordinal < first_ordinal:
-        raise UsageError(
-            f"a run of sessions cannot end (ordinal {last_ordinal}) before it begins ({first_ordinal})"
-        )
-    return (first_ordinal - anchor) // _checked(n), (last_ordinal - anchor) // n
-
-
 def _checked(n: int) -> int:
     if not 1 <= n <= LONGEST_INTERVAL:
         raise UsageError(f"an interval has 1 to {LONGEST_INTERVAL} sessions, not {n}")

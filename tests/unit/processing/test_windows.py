@@ -5,14 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch_layer.processing.resample import windows_touched
 from batch_layer.processing.windows import (
     LONGEST_INTERVAL,
     first_ordinals,
     last_ordinals,
-    touched,
     windows_of,
 )
 from batch_layer.shared.errors import UsageError
+from batch_layer.shared.models.spans import Spans
 from tests import naive
 
 ordinals = st.integers(-20_000, 20_000)
@@ -76,18 +77,12 @@ def test_a_window_holds_its_sessions_and_no_other(ordinal, n, anchor):
 def test_touched_windows_are_those_of_the_sessions(first, more, n):
     """The windows that a run of sessions touches are the least and greatest of its sessions'."""
     windows = [naive.window_of(ordinal, n) for ordinal in range(first, first + more + 1)]
-    assert touched(first, first + more, n) == (min(windows), max(windows))
-
-
-def test_touched_counts_from_the_anchor():
-    """Sessions 9 to 12 lie in windows -1 and 0 of three sessions counted from 11."""
-    assert touched(9, 12, 3, anchor=11) == (-1, 0)
-
-
-def test_a_run_that_ends_before_it_begins_is_refused():
-    """A run's bounds the wrong way round are named in the error."""
-    with pytest.raises(UsageError, match=r"cannot end \(ordinal 4\) before it begins \(5\)"):
-        touched(5, 4, 3)
+    found = windows_touched(Spans(int32(7), int32(first), int32(first + more)), n)
+    assert [column.tolist() for column in (found.instrument_id, found.first, found.last)] == [
+        [7],
+        [min(windows)],
+        [max(windows)],
+    ]
 
 
 @pytest.mark.parametrize("n", [0, -3, LONGEST_INTERVAL + 1])
@@ -97,7 +92,7 @@ def test_an_impossible_interval_is_refused(n):
         lambda: windows_of(int32(1), n),
         lambda: first_ordinals(int32(1), n),
         lambda: last_ordinals(int32(1), n),
-        lambda: touched(1, 2, n),
+        lambda: windows_touched(Spans(int32(7), int32(1), int32(2)), n),
     ):
         with pytest.raises(UsageError, match=f"not {n}$"):
             call()
