@@ -7,7 +7,7 @@ TOOLS   := $(VENV)/.tools
 PIP     := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long lint format bench lock clean
+.PHONY: help install demo test test-long test-aws lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +38,11 @@ demo: $(RUNTIME) ## the whole job on the sample: real prices of five companies, 
 test: lint ## lint, types, contracts and all tests
 	$(BIN)/python -m pytest -n auto
 
-test-long: $(TOOLS) ## random histories, crashes and kills by the ten thousand; takes an hour or so
+test-long: $(TOOLS) ## random histories by the ten thousand steps, a hundred kills; takes about 20 minutes
 	$(BIN)/python -m pytest -n auto -m long
+
+test-aws: $(TOOLS) ## the AWS side: Terraform, checkov, artefacts, an emulator; installs its own tools but Terraform
+	$(BIN)/python -m pytest -m aws
 
 lint: $(TOOLS) ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

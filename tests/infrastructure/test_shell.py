@@ -89,13 +89,13 @@ def start(tmp_path):
 def test_batch_is_told_the_exit_code(start, code, told):
     """3, done in part, is a success for Batch; every other code passes."""
     with start(f"exit {code}", "resample") as job:
-        job.communicate()
+        job.communicate(timeout=120)
     assert job.returncode == told
 
 
 def test_arguments_pass_unchanged(start):
     with start('for one in "$@"; do echo "[$one]"; done', "db", "a  b", "*") as job:
-        out, _ = job.communicate()
+        out, _ = job.communicate(timeout=120)
     assert out == "[db]\n[a  b]\n[*]\n"
 
 
@@ -104,7 +104,7 @@ def test_a_reclaimed_task_stops_cleanly(start):
     with start("trap 'echo stopping; exit 75' TERM; echo ready; while :; do sleep 0.05; done") as job:
         assert job.stdout.readline() == "ready\n"
         job.send_signal(signal.SIGTERM)
-        out, _ = job.communicate()
+        out, _ = job.communicate(timeout=120)
     assert out == "stopping\n"
     assert job.returncode == 75
 
@@ -114,5 +114,5 @@ def test_a_task_that_dies_of_the_signal_is_retried(start):
     with start("echo ready; exec sleep 60") as job:
         assert job.stdout.readline() == "ready\n"
         job.send_signal(signal.SIGTERM)
-        job.communicate()
+        job.communicate(timeout=120)
     assert job.returncode == 143

@@ -24,19 +24,19 @@ build_artefacts() {
 build_layer() {
   step "Building the layer"
   would "run fetching/deployment_packages/build_layer.sh" && return
-  builder fetching/deployment_packages/build_layer.sh --arch "$ARCHITECTURE"
+  builder fetching/deployment_packages/build_layer.sh --arch "$ARCHITECTURE" --out "$BUILD/lambda"
 }
 
 build_packages() {
   step "Building the function package"
   would "run fetching/deployment_packages/build_packages.sh" && return
-  builder fetching/deployment_packages/build_packages.sh --arch "$ARCHITECTURE"
+  builder fetching/deployment_packages/build_packages.sh --arch "$ARCHITECTURE" --out "$BUILD/lambda"
 }
 
 build_image() {
   step "Building the image of the jobs"
   would "run processing/container_images/build_container.sh" && return
-  builder processing/container_images/build_container.sh
+  builder processing/container_images/build_container.sh --arch "$ARCHITECTURE"
 }
 
 # Runs a builder; its words go to standard error, its last line is kept in BUILT.
@@ -71,7 +71,7 @@ publish_layer() {
   would "run fetching/deployment_packages/build_layer.sh --publish unless these bytes are published" && return
   find_published_layer
   [ -z "$LAYER_ARN" ] || return 0
-  builder fetching/deployment_packages/build_layer.sh --publish "$(dirname "$BUILD/$LAYER_MANIFEST")"
+  builder fetching/deployment_packages/build_layer.sh --publish "$BUILD/lambda"
   find_published_layer
   [ -n "$LAYER_ARN" ] || die "the layer was published, and AWS does not list it" "run the same command again"
 }
@@ -100,7 +100,7 @@ push_image() {
   fi
   local repository
   repository="$(repository_url)" || die "the repository $NAME_PREFIX/jobs is missing" "run the same command again"
-  builder processing/container_images/build_container.sh --push "$repository"
+  builder processing/container_images/build_container.sh --arch "$ARCHITECTURE" --push "$repository"
   case "$BUILT" in
     *@sha256:*) CONTAINER_IMAGE="$BUILT" ;;
     sha256:*) CONTAINER_IMAGE="$repository@$BUILT" ;;

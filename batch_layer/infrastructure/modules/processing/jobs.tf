@@ -2,11 +2,14 @@
 # part (the ledger knows what is left and the next run takes it up), 75 passing failure, 143 stopped by SIGTERM.
 locals {
   # 3 is a success for Batch. The shell stays process 1, so it hands SIGTERM on and waits: a reclaimed task has its
-  # grace time. The first wait ends with the trap, the second gets the code of the command itself.
+  # grace time. The trap is set first, or a signal during the start would be lost. The first wait ends with the trap,
+  # the second gets the code of the command itself.
   run = <<-SHELL
+    child= stopped=
+    trap 'stopped=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT
     condvest "$@" &
     child=$!
-    trap 'kill -TERM "$child" 2>/dev/null' TERM INT
+    [ -z "$stopped" ] || kill -TERM "$child" 2>/dev/null
     code=0
     wait "$child" || code=$?
     while kill -0 "$child" 2>/dev/null; do code=0; wait "$child" || code=$?; done
