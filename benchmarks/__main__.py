@@ -13,7 +13,11 @@ from dataclasses import asdict
 from benchmarks.machine import describe
 from benchmarks.report import Options, show
 
-SUITES = {"core": "the six intervals folded from daily bars in memory"}
+SUITES = {
+    "core": "the six intervals folded from daily bars in memory",
+    "wire": "12,500 rows of a session, from bytes on the wire to rows ready to load",
+    "backfill": "sessions of 12,500 instruments from the emulated vendor, and the share of each step",
+}
 """Module of this package to what it measures; each has ``run(options)``, which yields figures."""
 
 

@@ -20,6 +20,7 @@ from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
 from batch_layer.shared.clients.massive import MassiveProvider
+from batch_layer.shared.clients.massive.flat_files import FlatFilesProvider
 from batch_layer.shared.clients.parsing import parse
 from batch_layer.shared.clients.sample import SampleProvider
 from batch_layer.shared.clients.yahoo import YahooProvider
@@ -73,12 +74,15 @@ class Workspace:
         return Loader(self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal)
 
     @contextmanager
-    def ingest(self, provider: str, symbols: Sequence[str] = ()) -> Iterator[Ingest]:
+    def ingest(
+        self, provider: str, symbols: Sequence[str] = (), *, from_files: bool = False
+    ) -> Iterator[Ingest]:
         """Open a provider and give what fetches from it, the calendar extended.
 
         Args:
             provider: one of PROVIDERS.
             symbols: for Yahoo, whom to ask about; those it was asked about before if none are given.
+            from_files: whether to take the daily bars from the files that the provider publishes.
 
         Raises:
             UsageError: there is no such provider to ask, or nothing to ask it about.
@@ -86,7 +90,10 @@ class Workspace:
         """
         with ExitStack() as stack:
             loader = self.loader(self.extended_sessions())
-            yield Ingest(self._provider(provider, symbols, stack), loader)
+            if from_files:
+                yield Ingest(self._files_of(provider, symbols, stack), loader)
+            else:
+                yield Ingest(self._provider(provider, symbols, stack), loader)
 
     def supplied_symbols(self, provider: str) -> list[str]:
         """Return the symbols whose bars a provider has supplied."""
@@ -95,6 +102,11 @@ class Workspace:
             ids = instruments_store.supplied_by(connection, provider_id)
             names = catalog_store.symbols_by_instrument(connection)
         return sorted(names[one] for one in ids.tolist())
+
+    def _files_of(self, provider: str, symbols: Sequence[str], stack: ExitStack) -> Provider:
+        if provider != "massive" or symbols:
+            raise UsageError("--from-files is for --provider massive, whose files hold whole sessions")
+        return stack.enter_context(FlatFilesProvider.from_settings(aws.with_secrets(self.settings)))
 
     def _provider(self, provider: str, symbols: Sequence[str], stack: ExitStack) -> Provider:
         if provider == "yahoo":

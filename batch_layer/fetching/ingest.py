@@ -8,13 +8,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.database import instruments_store, load_store, metadata_store
+from batch_layer.database import instruments_store, load_store, metadata_store, published_store
 from batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
 from batch_layer.fetching.load import Loader
 from batch_layer.shared.errors import NotASession, UsageError
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.loads import LedgerRows, LoadSummary
-from batch_layer.shared.models.payloads import Cost, Payload, Provider, Unavailable
+from batch_layer.shared.models.payloads import (
+    Cost,
+    Payload,
+    Provider,
+    PublishedPayload,
+    Publisher,
+    Unavailable,
+)
 
 OnLoad = Callable[[LoadSummary], None]
 
@@ -62,6 +69,26 @@ class Ingest:
         if start is None and self.provider.corrects and len(held):
             first = max(first, int(held.ordinal[0]))
         return sessions.dates_of(missing_sessions(held, first, last)).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+
+    def republished(self, start: dt.date | None = None, end: dt.date | None = None) -> list[dt.date]:
+        """Return the sessions, ascending, whose files were loaded and have been published anew since.
+
+        Also those whose load was stopped before it was known that it had ended. None of a provider that
+        publishes no files. ``start`` and ``end`` are inclusive bounds.
+        """
+        if not isinstance(self.provider, Publisher):
+            return []
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments_store.provider_id_of(connection, self.provider.name)
+            loaded = published_store.read_etags(connection, provider_id)
+        if not loaded:
+            return []
+        first, last = self._bounds(start, end)
+        sessions = self.loader.sessions
+        there = (
+            self.provider.published(sessions.session(first), sessions.session(last)) if first <= last else {}
+        )
+        return sorted(session for session, (name, etag) in there.items() if loaded.get(name, etag) != etag)
 
     def covered(self) -> list[dt.date]:
         """Return every closed session that the provider covers, ascending."""
@@ -135,10 +162,19 @@ class Ingest:
             if isinstance(answer, Unavailable):
                 fetched.unavailable.append(answer)
                 continue
+            if isinstance(answer, PublishedPayload):
+                self._keep_etag(answer, published_store.UNDER_WAY)
             summary = self.loader.load(answer)
+            if isinstance(answer, PublishedPayload):
+                self._keep_etag(answer, answer.etag)
             fetched.loads.append(summary)
             if on_load is not None:
                 on_load(summary)
+
+    def _keep_etag(self, file: PublishedPayload, etag: str) -> None:
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments_store.provider_id_of(connection, file.provider)
+            published_store.keep_etag(connection, provider_id, file.name, etag, file.fetched_at)
 
     def _in_doubt(self) -> list[dt.date]:
         """Return the sessions that were taken for complete when there was too little to compare them with."""

@@ -19,6 +19,7 @@ MassivePlan = Literal["basic", "paid"]
 """``basic``: 5 calls a minute, two years back, nothing before the end of the day. ``paid``: any other."""
 
 MASSIVE_BASE_URL = "https://api.massive.com"
+FLATFILES_ENDPOINT = "https://files.massive.com"
 
 _S3 = "s3://"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -42,6 +43,10 @@ class Settings:
         massive_plan: what the key may ask for (``CONDVEST_MASSIVE_PLAN``: ``basic`` or ``paid``).
         massive_base_url: where Massive's REST service is (``CONDVEST_MASSIVE_BASE_URL``;
             ``https://api.polygon.io`` works as well).
+        flatfiles_endpoint: where Massive's flat files are (``CONDVEST_FLATFILES_ENDPOINT``).
+        flatfiles_bucket: the bucket there (``CONDVEST_FLATFILES_BUCKET``).
+        flatfiles_key_id, flatfiles_secret: the keys of the files, secret, so never shown; None if there are
+            none (``CONDVEST_FLATFILES_KEY_ID``, ``CONDVEST_FLATFILES_SECRET``).
         massive_secret: name or ARN of the secret of AWS Secrets Manager that holds the key, asked for if
             no key is given; None if there is none (``CONDVEST_MASSIVE_SECRET``).
         archive_at: where the archive is: ``s3://bucket/prefix`` or a directory; None for ``archive`` below
@@ -62,6 +67,10 @@ class Settings:
     massive_plan: MassivePlan = "basic"
     massive_base_url: str = MASSIVE_BASE_URL
     massive_secret: str | None = None
+    flatfiles_endpoint: str = FLATFILES_ENDPOINT
+    flatfiles_bucket: str = "flatfiles"
+    flatfiles_key_id: str | None = field(default=None, repr=False)
+    flatfiles_secret: str | None = field(default=None, repr=False)
     archive_at: str | None = None
     database_iam: bool = False
     database_ca: Path | None = None
@@ -90,6 +99,13 @@ class Settings:
                 "CONDVEST_MASSIVE_BASE_URL", environ.get("CONDVEST_MASSIVE_BASE_URL") or MASSIVE_BASE_URL
             ),
             massive_secret=environ.get("CONDVEST_MASSIVE_SECRET") or None,
+            flatfiles_endpoint=_vendor_url(
+                "CONDVEST_FLATFILES_ENDPOINT",
+                environ.get("CONDVEST_FLATFILES_ENDPOINT") or FLATFILES_ENDPOINT,
+            ),
+            flatfiles_bucket=environ.get("CONDVEST_FLATFILES_BUCKET") or "flatfiles",
+            flatfiles_key_id=_secret("CONDVEST_FLATFILES_KEY_ID", environ),
+            flatfiles_secret=_secret("CONDVEST_FLATFILES_SECRET", environ),
             archive_at=_archive(environ.get("CONDVEST_ARCHIVE") or None),
             database_iam=_flag("CONDVEST_DATABASE_IAM", environ.get("CONDVEST_DATABASE_IAM") or "false"),
             database_ca=Path(authorities).expanduser().absolute() if authorities else None,
@@ -139,14 +155,14 @@ def _count(name: str, text: str) -> int:
 
 
 def _massive_key(environ: Mapping[str, str]) -> str | None:
-    for name in ("MASSIVE_API_KEY", "POLYGON_API_KEY"):
-        key = environ.get(name, "").strip()  # a line break at its end is how keys come out of files
-        if not key:
-            continue
-        if not all("!" <= character <= "~" for character in key):
-            raise SettingsError(f"{name} holds a character that no API key has; copy the key again")
-        return key
-    return None
+    return _secret("MASSIVE_API_KEY", environ) or _secret("POLYGON_API_KEY", environ)
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> str | None:
+    key = environ.get(name, "").strip()  # a line break at its end is how keys come out of files
+    if not all("!" <= character <= "~" for character in key):
+        raise SettingsError(f"{name} holds a character that no API key has; copy the key again")
+    return key or None
 
 
 def _massive_plan(text: str) -> MassivePlan:

@@ -108,6 +108,9 @@ def run(
     show_default=True,
     help="Which first.",
 )
+@click.option(
+    "--from-files", is_flag=True, help="From Massive's flat files; those published anew are loaded again."
+)
 @click.option("--dry-run", is_flag=True, help="Say what it would cost; ask for nothing.")
 @json_option
 @pass_cli
@@ -119,6 +122,7 @@ def backfill(
     symbols: str | None,
     symbols_file: Path | None,
     order: str,
+    from_files: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -127,9 +131,10 @@ def backfill(
     Each is stored as it comes: stop it when you like, and run it again to go on.
     """
     asked = _symbols(symbols, symbols_file)
-    provider = provider or cli.settings.provider
-    with cli.workspace() as workspace, workspace.ingest(provider, asked) as ingest:
-        sessions = ingest.missing(start, end)
+    provider = provider or ("massive" if from_files else cli.settings.provider)
+    with cli.workspace() as workspace, workspace.ingest(provider, asked, from_files=from_files) as ingest:
+        anew = [] if dry_run else ingest.republished(start, end)
+        sessions = sorted({*ingest.missing(start, end), *anew})
         cost = ingest.cost(len(sessions))
         if not as_json:
             output.message(cost_of(len(sessions), cost))

@@ -192,6 +192,27 @@ def rows_of(url):
                 yield row
 
 
+def test_a_backfill_from_files_needs_the_keys_of_the_files_and_never_shows_them(asking, massive, market):
+    """Today's file is not there yet before 11:00 in New York: a session before the last is the end."""
+    asked = backfill(market, "--from-files", "--end", market.sessions()[-3])
+    assert "CONDVEST_FLATFILES_KEY_ID" in asking(*asked).stderr
+    asking.env.update(
+        CONDVEST_FLATFILES_ENDPOINT=massive.url,
+        CONDVEST_FLATFILES_KEY_ID="an-id-0815",
+        CONDVEST_FLATFILES_SECRET="files-4711",  # noqa: S106  # opens nothing
+    )
+    ran = asking(*asked, "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert massive.calls["flat_files"] == len(market.sessions()) - 2
+    assert "grouped" not in massive.calls
+    assert "files-4711" not in ran.stdout + ran.stderr
+    assert not [row for row in rows_of(asking.url()) if "files-4711" in row or "an-id-0815" in row]
+    massive.knobs.update({"plan": "basic", "rate": (1000, 1)})
+    refused = asking("backfill", "--provider", "massive", "--from-files", "--start", market.sessions()[-2])
+    assert refused.returncode == 1
+    assert "leave out --from-files" in refused.stderr
+
+
 # Yahoo ---------------------------------------------------------------------------------------------
 
 

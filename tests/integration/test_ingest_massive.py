@@ -211,6 +211,19 @@ def test_yesterdays_bars_for_today_are_not_taken(desk_at, small):
     insist_on_truth(desk, now)
 
 
+def test_todays_bars_that_are_not_ready_are_asked_for_again(desk_at, small):
+    """On the free plan a session's bars are there when its day has ended in New York."""
+    desk, sessions = desk_at(small, plan="basic", rate=(10**6, 1)), small.sessions()
+    desk.backfill(dt.datetime.combine(sessions[-1], dt.time(13), dt.UTC))
+    report = desk.night(after_close(LAST))
+    assert [(one.session, "will be asked for again" in one.reason) for one in report.unavailable] == [
+        (LAST, True)
+    ]
+    morning = dt.datetime.combine(LAST + dt.timedelta(days=1), dt.time(12), dt.UTC)
+    assert desk.night(morning).unavailable == []
+    insist_on_truth(desk, morning)
+
+
 def test_a_holiday_asked_for_is_no_session_and_no_call(desk_at, small):
     """2024-02-19 was Presidents' Day."""
     desk = desk_at(small)

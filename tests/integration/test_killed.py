@@ -10,6 +10,7 @@ whole import is measured first, so that the moments lie all over it.
 
 import json
 import random
+import select
 import shutil
 import subprocess
 import sys
@@ -67,7 +68,11 @@ def watched(market, process, strike_at=None):
     seen = 0
     with psycopg.connect(market.url, autocommit=True) as connection:
         while process.poll() is None and seen != strike_at:
-            seen += connection.execute(_WRITING).fetchone()[0] > 0
+            if connection.execute(_WRITING).fetchone()[0]:
+                seen += 1
+            else:
+                # Nothing to strike at yet: leave the processor to the command, which ends with its output.
+                select.select([process.stdout], [], [], 0.005)
     return seen
 
 

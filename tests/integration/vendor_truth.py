@@ -160,16 +160,16 @@ class Held:
         return found[0] if found else None
 
 
-def disagreements(desk, market, now, start=START, *, unknowable=frozenset()):
+def disagreements(desk, market, now, start=START, *, unknowable=frozenset(), source="rest"):
     """Return in words wherever the database and the market's truth at an instant differ.
 
     ``unknowable`` are instruments whose names nothing that the vendor says connects; each of their names
-    may have an instrument of its own.
+    may have an instrument of its own. ``source`` is where the bars came from: "rest" or "file".
     """
     held, found, owner = Held(desk), [], {}
     otc = market.universe.otc
     listed = [one for one in truth.instruments(market, now) if not otc[one["instrument"]]]
-    expected = _expected(market, now, start)
+    expected = _expected(market, now, start, source)
     for record in listed:
         bars = expected.bars[record["instrument"]]
         parts = [bars]
@@ -215,12 +215,12 @@ class _Expected:
     dividends: dict = field(default_factory=lambda: defaultdict(dict))
 
 
-def _expected(market, now, start):
+def _expected(market, now, start, source):
     expected = _Expected()
     for session in market.sessions():
         if session < start:
             continue
-        rows = market.bars(session, now)
+        rows = market.bars(session, now, source=source)
         columns = [getattr(rows, name).tolist() for name in BAR]
         for instrument, symbol, *values in zip(
             rows.instrument.tolist(), rows.symbol.tolist(), *columns, strict=True

@@ -64,7 +64,8 @@ def main():
             with Database(sys.argv[1]) as database:
                 with database.transaction(read_only=True) as connection:
                     sessions = read_sessions(connection)
-                while not ended(0):
+                # A pause between two looks, or it would leave no processor to those it watches.
+                while not ended(0.01):
                     watch.look(database, sessions)
         except (DatabaseUnavailable, psycopg.OperationalError):
             watch.lost += 1

@@ -227,3 +227,11 @@ CREATE TABLE metadata_revisions (
     superseded_by int4 NOT NULL,
     PRIMARY KEY (instrument_id, field, load_id)
 );
+
+CREATE TABLE published_files (
+    provider_id int2 NOT NULL REFERENCES providers,
+    name        text NOT NULL,
+    etag        text NOT NULL,
+    fetched_at  timestamptz NOT NULL,
+    PRIMARY KEY (provider_id, name)
+);

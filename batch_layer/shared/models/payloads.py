@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,17 @@ class Payload:
     def digest(self) -> str:
         """SHA-256 of the content, hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class PublishedPayload(Payload):
+    """A file that a provider publishes, and may publish anew.
+
+    Attributes:
+        etag: its version, as the provider names it.
+    """
+
+    etag: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,4 +272,13 @@ class Provider(Protocol):
 
     def corporate_actions(self, since: dt.date | None = None) -> Iterable[Payload]:
         """Yield the answers that hold splits and dividends, those from an ex-date on (inclusive) or all."""
+        ...
+
+
+@runtime_checkable
+class Publisher(Protocol):
+    """A provider of files that may be published anew."""
+
+    def published(self, first: dt.date, last: dt.date) -> Mapping[dt.date, tuple[str, str]]:
+        """Return name and ETag of the file of each session that has one, from first to last inclusive."""
         ...
