@@ -46,14 +46,17 @@ class Figure:
     peak_mib: int | None
 
 
-def in_turns(contenders, repeats):
+def in_turns(contenders, repeats, prepare=None):
     """Measure each contender once a round, so that a slow minute of the machine hits all of them.
 
-    ``contenders`` maps names to functions without arguments. Returns names to lists of seconds.
+    ``contenders`` maps names to functions without arguments; ``prepare`` is called before each, and
+    its time is not counted. Returns names to lists of seconds.
     """
     seconds = {name: [] for name in contenders}
     for _ in range(repeats):
         for name, work in contenders.items():
+            if prepare is not None:
+                prepare()
             gc.collect()
             start = time.perf_counter()
             result = work()

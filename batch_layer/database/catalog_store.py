@@ -17,12 +17,17 @@ from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.spans import Spans
 
 
-def symbols_by_instrument(connection: Connection) -> dict[int, str]:
-    """Return the symbol that each instrument carries now, or carried last, for those with daily bars."""
+def symbols_by_instrument(connection: Connection, instrument_id: Int32s | None = None) -> dict[int, str]:
+    """Return the symbol that each instrument carries now, or carried last, for those with daily bars.
+
+    Of the instruments given, or of all.
+    """
     rows = connection.execute(
         "SELECT DISTINCT ON (instrument_id) instrument_id, symbol FROM symbols "
         "WHERE instrument_id IN (SELECT instrument_id FROM instrument_providers) "
-        "ORDER BY instrument_id, valid_to DESC, valid_from DESC"
+        "AND (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s::int4[])) "
+        "ORDER BY instrument_id, valid_to DESC, valid_from DESC",
+        {"ids": None if instrument_id is None else numbers(instrument_id)},
     )
     return {int(str(instrument_id)): str(symbol) for instrument_id, symbol in rows}
 
@@ -62,12 +67,13 @@ def spans_of_bars(
             "SELECT ordinal FROM daily_bar_revisions WHERE {own} "
             "AND load_id <= %(known_by)s AND %(known_by)s < superseded_by) AS known"
         )
+    own = sql.SQL("instrument_id = asked.id AND instrument_id %% 16 = asked.id %% 16")
     columns = copy_out(
         connection,
         sql.SQL(
             "SELECT asked.id, bars.first, bars.last FROM unnest(%(ids)s::int4[]) AS asked (id) "
             "CROSS JOIN LATERAL ({bars}) AS bars WHERE bars.first IS NOT NULL ORDER BY asked.id"
-        ).format(bars=bars.format(own=sql.SQL("instrument_id = asked.id"))),
+        ).format(bars=bars.format(own=own)),
         (Column("instrument_id", "int4"), Column("first", "int4"), Column("last", "int4")),
         {"ids": numbers(np.unique(instrument_id)), "known_by": known_by},
     )

@@ -92,6 +92,26 @@ def everything(connection: Connection, partitions: Sequence[int]) -> Spans:
     return Spans(**columns)
 
 
+def volumes(connection: Connection, reach: int) -> dict[int, int]:
+    """Return about how many daily bars the records of each partition concern; not those with none.
+
+    Each record is taken to reach so many sessions further than it says, for the windows are whole. The
+    estimate is high where records of single instruments lie close together.
+    """
+    rows = connection.execute(
+        "SELECT partition, sum(bars) FROM ("
+        "  SELECT partition, sum(last_ordinal::int8 - first_ordinal + %(reach)s) AS bars "
+        "  FROM changes WHERE instrument_id IS NOT NULL GROUP BY 1 UNION ALL "
+        "  SELECT partition, (max(last_ordinal)::int8 - min(first_ordinal) + %(reach)s) * "
+        "    (SELECT count(*) / %(count)s + 1 FROM instrument_providers AS supplied "
+        "     WHERE supplied.provider_id = changes.provider_id) "
+        "  FROM changes WHERE provider_id IS NOT NULL GROUP BY partition, provider_id"
+        ") AS estimated GROUP BY 1 ORDER BY 1",
+        {"reach": reach, "count": PARTITIONS},
+    )
+    return {int(str(partition)): int(str(bars)) for partition, bars in rows}
+
+
 def waiting(connection: Connection) -> dict[int, int]:
     """Return how many records wait, by partition; partitions with none are left out."""
     rows = connection.execute("SELECT partition, count(*) FROM changes GROUP BY 1 ORDER BY 1")

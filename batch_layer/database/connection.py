@@ -31,6 +31,8 @@ _REFUSALS = (
     "not permitted to log in",
     "permission denied for database",
     "does not exist",
+    "certificate verify failed",
+    "does not match host name",
 )
 """What is said of a connection that is refused for good."""
 
@@ -66,6 +68,10 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def another(self) -> Database:
+        """Return the same database, for a connection of its own."""
+        return Database(self.url, self._login)
 
     @contextmanager
     def transaction(

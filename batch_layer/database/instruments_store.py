@@ -116,14 +116,14 @@ def supplied_by(connection: Connection, provider_id: int) -> Int32s:
     return columns["instrument_id"]
 
 
-def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s, load_id: int) -> Int32s:
-    """Note that a provider supplies the instruments; return those it had not supplied before."""
-    rows = connection.execute(
-        "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
-        "SELECT unnest(%s::int4[]), %s, %s ON CONFLICT DO NOTHING RETURNING instrument_id",
-        (numbers(np.unique(instrument_id)), provider_id, load_id),
-    )
-    return np.array(sorted(int(str(row[0])) for row in rows), dtype=np.int32)
+def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s, load_id: int) -> None:
+    """Note that from a load on a provider supplies the instruments, none of which it had supplied before."""
+    if len(instrument_id):
+        connection.execute(
+            "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
+            "SELECT unnest(%s::int4[]), %s, %s",
+            (numbers(instrument_id), provider_id, load_id),
+        )
 
 
 def symbols_of(connection: Connection, instrument_id: Int32s) -> list[str]:

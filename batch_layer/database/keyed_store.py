@@ -33,6 +33,9 @@ PRICE_COLUMNS = (
     Column("vwap", "float8", float("nan")),
     Column("trades", "int8", UNKNOWN_TRADES),
 )
+DAILY_BAR_TABLES = 16
+"""Into how many tables the daily bars are divided: instrument_id % DAILY_BAR_TABLES. Divides PARTITIONS."""
+
 _INSTRUMENT = Column("instrument_id", "int4")
 _LOAD = Column("load_id", "int4")
 _SUPERSEDED_BY = Column("superseded_by", "int4")
@@ -48,6 +51,7 @@ class KeyedTable(Generic[Rows]):
         revisions: the table of superseded rows.
         columns: the columns, as in ``model``; the first two are the key.
         number: the key's second column as an int4: itself, or days since 1970-01-01.
+        divided: into how many tables by instrument_id modulo that number it is divided; 1 if it is not.
     """
 
     model: type[Rows]
@@ -55,6 +59,7 @@ class KeyedTable(Generic[Rows]):
     revisions: str
     columns: tuple[Column, ...]
     number: sql.SQL
+    divided: int = 1
 
     def read(self, connection: Connection, spans: Spans, known_by: int = EVERY_LOAD) -> Rows:
         """Return the rows within the spans, in the spans' order. Spans must not overlap.
@@ -68,6 +73,25 @@ class KeyedTable(Generic[Rows]):
         columns = self._read(connection, (*self.columns, _LOAD), spans, EVERY_LOAD)
         load_id = columns.pop(_LOAD.name)
         return self.model(**columns), load_id
+
+    def read_part(self, connection: Connection, parts: int, part: int) -> Rows:
+        """Return the rows of the instruments whose id modulo ``parts`` is ``part``, by key.
+
+        ``parts`` is a multiple of ``divided``: so that one table is read, from its beginning to its end.
+        """
+        query = sql.SQL(
+            "SELECT {columns} FROM {table} WHERE {table}.instrument_id % {divided} = {remainder} "
+            "AND {table}.instrument_id % {parts} = {part} ORDER BY {table}.instrument_id, {table}.{key}"
+        ).format(
+            columns=select_list(self.columns, self.name),
+            table=sql.Identifier(self.name),
+            divided=sql.Literal(self.divided),
+            remainder=sql.Literal(part % self.divided),
+            parts=sql.Literal(parts),
+            part=sql.Literal(part),
+            key=sql.Identifier(self.columns[1].name),
+        )
+        return self.model(**copy_out(connection, query, self.columns))
 
     def of_load(self, connection: Connection, load_id: int) -> Rows:
         """Return the rows, current or superseded, that came with a load; by key."""
@@ -134,8 +158,9 @@ class KeyedTable(Generic[Rows]):
         connection.execute(
             sql.SQL(
                 "DELETE FROM {table} USING unnest(%s::int4[], %s::{kind}[]) AS old (instrument_id, key) "
-                "WHERE {table}.instrument_id = old.instrument_id AND {table}.{key} = old.key"
+                "WHERE {table}.instrument_id = old.instrument_id AND {table}.{key} = old.key AND {same_part}"
             ).format(
+                same_part=self._same_part("old"),
                 table=sql.Identifier(self.name),
                 key=sql.Identifier(self.columns[1].name),
                 kind=sql.SQL(self.columns[1].kind),
@@ -144,6 +169,14 @@ class KeyedTable(Generic[Rows]):
         )
         self.insert(connection, new, load_id)
 
+    def _same_part(self, other: str) -> sql.Composable:
+        """Return the condition by which PostgreSQL looks into one table only, if it is divided."""
+        if self.divided == 1:
+            return sql.SQL("true")
+        return sql.SQL("{table}.instrument_id %% {divided} = {other}.instrument_id %% {divided}").format(
+            table=sql.Identifier(self.name), divided=sql.Literal(self.divided), other=sql.Identifier(other)
+        )
+
     def _read(
         self, connection: Connection, columns: tuple[Column, ...], spans: Spans, known_by: int
     ) -> dict[str, Any]:
@@ -151,10 +184,11 @@ class KeyedTable(Generic[Rows]):
             self.number
         )
         names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-        rows = sql.SQL("SELECT {names} FROM {table} WHERE {inside}")
+        rows = sql.SQL("SELECT {names} FROM {table} WHERE {inside} AND {same_part}")
         if known_by != EVERY_LOAD:
             rows = sql.SQL(
-                "SELECT {names} FROM {table} WHERE {inside} AND load_id <= %(known_by)s UNION ALL "
+                "SELECT {names} FROM {table} WHERE {inside} AND {same_part} AND load_id <= %(known_by)s "
+                "UNION ALL "
                 "SELECT {names} FROM {revisions} WHERE {inside} "
                 "AND load_id <= %(known_by)s AND %(known_by)s < superseded_by"
             )
@@ -170,6 +204,7 @@ class KeyedTable(Generic[Rows]):
                 table=sql.Identifier(self.name),
                 revisions=sql.Identifier(self.revisions),
                 inside=inside,
+                same_part=self._same_part("span"),
             ),
             table=sql.Identifier(self.name),
             key=sql.Identifier(self.columns[1].name),
@@ -184,6 +219,7 @@ DAILY_BARS = KeyedTable(
     "daily_bar_revisions",
     (_INSTRUMENT, Column("ordinal", "int4"), *PRICE_COLUMNS),
     sql.SQL("ordinal"),
+    divided=DAILY_BAR_TABLES,
 )
 SPLITS = KeyedTable(
     SplitEvents,

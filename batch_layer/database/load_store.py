@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import cast
 
 import numpy as np
 
@@ -32,6 +33,25 @@ class RefusedRow:
     session: str | None
     reason: str
     content: str
+
+
+@dataclass(frozen=True)
+class Instants:
+    """When the payload of a load was fetched, and from when on what it says was known."""
+
+    fetched_at: dt.datetime
+    loaded_at: dt.datetime
+
+
+def last_instants(connection: Connection) -> Instants | None:
+    """Return the instants of the last load that is recorded; None if there is none."""
+    row = cast(
+        "tuple[dt.datetime, dt.datetime] | None",
+        connection.execute(
+            "SELECT fetched_at, loaded_at FROM loads ORDER BY load_id DESC LIMIT 1"
+        ).fetchone(),
+    )
+    return None if row is None else Instants(*row)
 
 
 def lock_loads(connection: Connection) -> None:
@@ -131,6 +151,12 @@ def record_refused(connection: Connection, load_id: int, rows: Sequence[RefusedR
     ) as copy:
         for row in rows:
             copy.write_row((load_id, row.line, row.code, row.symbol, row.session, row.reason, row.content))
+
+
+def rows_loaded(connection: Connection) -> int:
+    """Return how many daily bars are stored, as the ledger counts them; more if providers share sessions."""
+    row = connection.execute("SELECT coalesce(sum(passed), 0) FROM ledger").fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def read_ledger(connection: Connection, provider_id: int) -> LedgerRows:

@@ -22,6 +22,7 @@ from batch_layer.shared.models.payloads import (
     Publisher,
     Unavailable,
 )
+from batch_layer.shared.utils.ahead import one_ahead
 
 OnLoad = Callable[[LoadSummary], None]
 
@@ -136,7 +137,7 @@ class Ingest:
         on_load: OnLoad | None,
     ) -> None:
         self._load(self.provider.reference(), fetched, on_load)
-        self._load(self.provider.fetch(sessions), fetched, on_load)
+        self._load(one_ahead(self.provider.fetch(sessions)), fetched, on_load)
         if sessions and self.provider.corrects:
             in_doubt = [one for one in self._in_doubt() if min(sessions) <= one <= max(sessions)]
             self._load(self.provider.fetch(in_doubt), fetched, on_load)

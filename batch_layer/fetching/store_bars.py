@@ -30,7 +30,8 @@ def store_bars(storing: Storing, rows: BarRows) -> LoadSummary:
     complete = np.ones(len(claimed), dtype=bool)
     if storing.payload.is_whole:
         complete = complete_sessions(claimed, passed, held)
-    done = _reconcile(storing, rows, wanted, claimed[complete])
+    supplied = instruments_store.supplied_by(storing.connection, storing.provider_id)
+    done = _reconcile(storing, rows, wanted, claimed[complete], supplied)
     summary = replace(
         storing.counted(done, _case_twins(storing, made)), partial=_dates(storing, claimed[~complete])
     )
@@ -42,7 +43,7 @@ def store_bars(storing: Storing, rows: BarRows) -> LoadSummary:
         DAILY_BARS.supersede(storing.connection, done.old, done.old_load_id, done.new, load_id)
         DAILY_BARS.insert(storing.connection, done.insert, load_id)
         load_store.write_ledger(storing.connection, storing.provider_id, load_id, entered)
-        another = _newly_supplied(storing, wanted, made, held, load_id)
+        another = _newly_supplied(storing, wanted, supplied, made, held, load_id)
         _record_changes(storing, done, affected, another)
     return summary
 
@@ -80,11 +81,11 @@ def _claimed(storing: Storing, ordinal: Int32s) -> Int32s:
     return np.unique(ordinal)
 
 
-def _reconcile(storing: Storing, rows: BarRows, wanted: DailyBars, complete: Int32s) -> Reconciled[DailyBars]:
+def _reconcile(
+    storing: Storing, rows: BarRows, wanted: DailyBars, complete: Int32s, supplied: Int32s
+) -> Reconciled[DailyBars]:
     """Compare with what is stored; withdraw what a whole session no longer has in any shape."""
-    whole_of = wanted.instrument_id[:0]
-    if storing.payload.is_whole and len(complete):
-        whole_of = instruments_store.supplied_by(storing.connection, storing.provider_id)
+    whole_of = supplied if storing.payload.is_whole and len(complete) else supplied[:0]
     bounds = (int(complete[0]), int(complete[-1])) if len(complete) else (0, 0)
     refused = ~storing.verdict.passed & (storing.verdict.ordinal != NO_ORDINAL)
     named = instruments_store.instruments_of(storing.connection, rows.symbol[refused], rows.session[refused])
@@ -133,21 +134,24 @@ def _record_changes(storing: Storing, done: Reconciled[DailyBars], affected: Int
 
 
 def _newly_supplied(
-    storing: Storing, wanted: DailyBars, made: Int32s, held: LedgerRows, load_id: int
+    storing: Storing, wanted: DailyBars, supplied: Int32s, made: Int32s, held: LedgerRows, load_id: int
 ) -> Spans:
-    """Note whom the provider supplies; return where that alone may change bars of instruments of others.
+    """Note whom the provider supplies; return where that alone may change bars of instruments of others."""
+    added = np.setdiff1d(wanted.instrument_id, supplied)
+    spans = _taken_over(storing, np.setdiff1d(added, made), held, wanted)
+    instruments_store.add_supplied(storing.connection, storing.provider_id, added, load_id)
+    return spans
 
-    What the provider had loaded before completes sessions for them now, and may reach further than what was
-    loaded for them.
+
+def _taken_over(storing: Storing, others: Int32s, held: LedgerRows, wanted: DailyBars) -> Spans:
+    """Return which bars may change of instruments of others that the provider begins to supply.
+
+    What it had loaded before completes sessions for them now, and may reach further than what was loaded
+    for them.
     """
-    coverage = load_store.read_coverage(storing.connection, np.unique(wanted.instrument_id))
-    added = instruments_store.add_supplied(
-        storing.connection, storing.provider_id, wanted.instrument_id, load_id
-    )
-    others = np.setdiff1d(added, made)
     if not len(others):
         return Spans(others, others, others)
-    reached = coverage.last_loaded(others)
+    reached = load_store.read_coverage(storing.connection, others).last_loaded(others)
     runs = changes_store.spans_of_ordinals(held.ordinal)
     spans = [Spans.within(others, first, last) for first, last in zip(runs.first, runs.last, strict=True)]
     last = np.max(np.concatenate([held.ordinal, wanted.ordinal]))

@@ -2,12 +2,13 @@
 
 One transaction takes the records of some partitions of the instruments, computes and stores: either the
 bars are there and the records gone, or all is as before. Shards divide the partitions, need no
-coordination, and may run at once, in any order, or twice.
+coordination, and may run at once, in any order, or twice. Where no bar is stored yet and a whole history
+is loaded, all bars are built at once instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,8 @@ import numpy as np
 from batch_layer.database import changes_store, load_store
 from batch_layer.database.bars_store import delete_bars, insert_bars, read_bars
 from batch_layer.database.connection import Connection, Database
-from batch_layer.database.keyed_store import DAILY_BARS, SPLITS
+from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
+from batch_layer.processing import building
 from batch_layer.processing.resampling import fold_all
 from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.models.bars import Bars
@@ -23,6 +25,11 @@ from batch_layer.shared.models.difference import difference
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
 from batch_layer.shared.settings import INTERVALS
+
+LOCK = "condvest resample"
+
+ROWS_A_BATCH = 2_000_000
+"""Daily bars that one transaction looks at, about: what memory has room for, and a night needs less."""
 
 
 @dataclass
@@ -65,10 +72,17 @@ def resample(
         on_progress: called with how many partitions are done, of how many.
     """
     summary = ResampleSummary()
-    todo = list(partitions) if full else _with_changes(database, partitions)
-    done = 0
-    for batch in _batches(todo, size=1 if full else len(todo)):
-        with database.locked("condvest resample", batch), database.transaction(snapshot=True) as connection:
+    if len(partitions) == changes_store.PARTITIONS and building.is_worth_it(database):
+        with database.locked(LOCK, partitions):
+            # Somebody may have built them while the lock was waited for.
+            if building.is_worth_it(database):
+                summary.windows |= (built := building.build(database, sessions, on_progress))
+                summary.inserted = sum(built.values())
+                return summary
+    batches = [[one] for one in _by_table(partitions)] if full else _batches(database, partitions)
+    done, todo = 0, [one for batch in batches for one in batch]
+    for batch in batches:
+        with database.locked(LOCK, batch), database.transaction(snapshot=True) as connection:
             changed = changes_store.take_changes(connection, batch)
             if full:
                 everything = changes_store.everything(connection, batch)
@@ -81,15 +95,24 @@ def resample(
     return summary
 
 
-def _with_changes(database: Database, partitions: Sequence[int]) -> list[int]:
+def _batches(database: Database, partitions: Sequence[int]) -> list[list[int]]:
+    """Return those of the partitions in which something changed, as many together as memory has room for."""
     with database.transaction(read_only=True) as connection:
-        waiting = changes_store.waiting(connection)
-    return [partition for partition in partitions if partition in waiting]
+        volumes = changes_store.volumes(connection, reach=2 * max(INTERVALS))
+    batches: list[list[int]] = []
+    room = 0
+    for partition in _by_table([one for one in partitions if one in volumes]):
+        room -= volumes[partition]
+        if room < 0 or not batches:
+            batches.append([])
+            room = ROWS_A_BATCH - volumes[partition]
+        batches[-1].append(partition)
+    return batches
 
 
-def _batches(partitions: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    for start in range(0, len(partitions), max(size, 1)):
-        yield partitions[start : start + size]
+def _by_table(partitions: Sequence[int]) -> list[int]:
+    """Return the partitions so that those whose daily bars share a table follow each other."""
+    return sorted(partitions, key=lambda partition: (partition % DAILY_BAR_TABLES, partition))
 
 
 def _resample(connection: Connection, changed: Spans, sessions: Sessions, summary: ResampleSummary) -> None:

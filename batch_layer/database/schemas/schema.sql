@@ -110,10 +110,41 @@ CREATE TABLE daily_bars (
     vwap          float8,
     trades        int8,
     load_id       int4 NOT NULL,
-    PRIMARY KEY (instrument_id, ordinal),
     CHECK (0 < low AND low <= open AND low <= close AND open <= high AND close <= high
            AND high < 'infinity' AND 0 <= volume AND volume < 'infinity')
-);
+) PARTITION BY LIST ((instrument_id % 16));
+CREATE TABLE daily_bars_0 PARTITION OF daily_bars FOR VALUES IN (0);
+ALTER TABLE daily_bars_0 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_1 PARTITION OF daily_bars FOR VALUES IN (1, -1);
+ALTER TABLE daily_bars_1 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_2 PARTITION OF daily_bars FOR VALUES IN (2, -2);
+ALTER TABLE daily_bars_2 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_3 PARTITION OF daily_bars FOR VALUES IN (3, -3);
+ALTER TABLE daily_bars_3 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_4 PARTITION OF daily_bars FOR VALUES IN (4, -4);
+ALTER TABLE daily_bars_4 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_5 PARTITION OF daily_bars FOR VALUES IN (5, -5);
+ALTER TABLE daily_bars_5 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_6 PARTITION OF daily_bars FOR VALUES IN (6, -6);
+ALTER TABLE daily_bars_6 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_7 PARTITION OF daily_bars FOR VALUES IN (7, -7);
+ALTER TABLE daily_bars_7 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_8 PARTITION OF daily_bars FOR VALUES IN (8, -8);
+ALTER TABLE daily_bars_8 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_9 PARTITION OF daily_bars FOR VALUES IN (9, -9);
+ALTER TABLE daily_bars_9 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_10 PARTITION OF daily_bars FOR VALUES IN (10, -10);
+ALTER TABLE daily_bars_10 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_11 PARTITION OF daily_bars FOR VALUES IN (11, -11);
+ALTER TABLE daily_bars_11 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_12 PARTITION OF daily_bars FOR VALUES IN (12, -12);
+ALTER TABLE daily_bars_12 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_13 PARTITION OF daily_bars FOR VALUES IN (13, -13);
+ALTER TABLE daily_bars_13 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_14 PARTITION OF daily_bars FOR VALUES IN (14, -14);
+ALTER TABLE daily_bars_14 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE TABLE daily_bars_15 PARTITION OF daily_bars FOR VALUES IN (15, -15);
+ALTER TABLE daily_bars_15 ADD PRIMARY KEY (instrument_id, ordinal);
 
 CREATE TABLE daily_bar_revisions (
     instrument_id int4 NOT NULL,

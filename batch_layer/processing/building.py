@@ -1,0 +1,92 @@
+"""Service: build the bars of a whole history at once, where none are stored yet.
+
+The daily bars are read table by table as they lie, folded, and written into new tables that get their keys
+when they are full; then these are put in the place of the empty ones. It is done in one transaction, and
+while one part is folded and written, the next is read on a connection of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from batch_layer.database import bars_build, changes_store, load_store
+from batch_layer.database.connection import Connection, Database
+from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
+from batch_layer.processing.resampling import fold_all
+from batch_layer.shared.models.bars import DailyBars
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import always
+from batch_layer.shared.settings import INTERVALS
+
+FEWEST = 500_000
+"""With fewer daily bars than these a build gains nothing over storing the bars one window after the other."""
+
+ROWS_A_PART = 1_000_000
+"""Daily bars that are read at a time, about: two such parts are in memory at once."""
+
+
+def is_worth_it(database: Database) -> bool:
+    """Return whether there is a whole history to build, and no bar stored that readers would miss."""
+    with database.transaction(read_only=True) as connection:
+        return load_store.rows_loaded(connection) >= FEWEST and bars_build.may_build(connection)
+
+
+def build(
+    database: Database, sessions: Sessions, on_progress: Callable[[int, int], None] | None = None
+) -> dict[int, int]:
+    """Build all bars and take the records of what changed; return how many bars, by interval.
+
+    The caller holds the lock of every partition. Loads may go on: what they store is recorded as changed,
+    and for the next resampling.
+
+    Args:
+        database: where the bars are.
+        sessions: the calendar.
+        on_progress: called with how many parts are done, of how many.
+    """
+    built = dict.fromkeys(INTERVALS, 0)
+    with (
+        database.transaction(snapshot=True) as connection,
+        database.another() as beside,
+        beside.transaction(snapshot=True, read_only=True) as reading,
+    ):
+        # The reader's snapshot is the later one: it holds all that these records speak of.
+        changes_store.take_changes(connection, range(changes_store.PARTITIONS))
+        bars_build.create(connection, INTERVALS)
+        parts = _parts(load_store.rows_loaded(reading))
+        coverage = load_store.read_coverage(reading)
+        splits = SPLITS.read(reading, always(coverage.instrument_id)).on(sessions)
+        for done, daily in enumerate(_read_ahead(reading, parts), start=1):
+            held = np.isin(splits.instrument_id, daily.instrument_id)
+            bars = fold_all(daily, INTERVALS, splits=splits.take(held), coverage=coverage)
+            for n, of_interval in bars.items():
+                bars_build.append(connection, n, of_interval)
+                built[n] += len(of_interval)
+            if on_progress is not None:
+                on_progress(done, parts)
+        for n in INTERVALS:
+            bars_build.make_key(connection, n)
+        bars_build.switch(connection, INTERVALS)
+    return built
+
+
+def _parts(rows: int) -> int:
+    """Return into how many parts so many daily bars are divided: a multiple of their tables."""
+    parts = DAILY_BAR_TABLES
+    while rows > parts * ROWS_A_PART and parts < changes_store.PARTITIONS:
+        parts *= 2
+    return parts
+
+
+def _read_ahead(connection: Connection, parts: int) -> Iterator[DailyBars]:
+    """Yield the daily bars, a part of the instruments after the other; one is read while one is in use."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(DAILY_BARS.read_part, connection, parts, 0)
+        for part in range(1, parts + 1):
+            daily = coming.result()
+            if part < parts:
+                coming = pool.submit(DAILY_BARS.read_part, connection, parts, part)
+            yield daily

@@ -1,0 +1,155 @@
+"""The bars of a whole history are built at once, beside the stored ones, and then put in their place."""
+
+import psycopg
+import pytest
+
+from batch_layer.database import bars_build
+from batch_layer.processing import building
+from batch_layer.shared.settings import INTERVALS
+from condvest.workspace import Workspace
+from tests.integration.payloads import bar, split
+from tests.integration.world import World
+from tests.migration.test_migrations import CATALOGUE
+
+SYMBOLS = [f"S{number}" for number in range(40)]
+
+
+@pytest.fixture
+def history(world, monkeypatch):
+    """Forty instruments over 70 sessions of a vendor's, with a split; nothing is resampled yet."""
+    monkeypatch.setattr(building, "FEWEST", 1)
+    world.bars(
+        [bar(symbol, world.date(at)) for symbol in SYMBOLS for at in range(70)],
+        provider="massive",
+        whole=(0, 69),
+    )
+    world.splits([split("S3", world.date(40), 1, 2)], provider="massive")
+    return world
+
+
+def test_what_is_built_is_what_a_full_recomputation_gives(history):
+    """All windows of all instruments, none of which was there; 70 sessions begin 24, 14, 9, 6, 4 and 3."""
+    done = history.resample()
+    windows = {3: 24, 5: 14, 8: 9, 13: 6, 21: 4, 34: 3}
+    assert done.windows == {n: 40 * count for n, count in windows.items()}
+    assert (done.inserted, done.changed, done.removed, done.unchanged) == (40 * 60, 0, 0, 0)
+    assert history.differences() == []
+    assert history.number("SELECT count(*) FROM changes") == 0
+    assert history.resample(full=True).altered == 0
+
+
+def test_the_tables_are_as_they_were(history):
+    """Their names, keys, checks and partitions, in words of PostgreSQL itself."""
+    before = history.ask(CATALOGUE)
+    history.resample()
+    assert history.ask(CATALOGUE) == before
+
+
+def test_it_is_done_once(history):
+    """Where bars are stored, a change is brought to the windows that it touches."""
+    history.resample()
+    history.bars([bar("S7", history.date(50), high=777.0)], provider="massive")
+    assert history.resample().windows == dict.fromkeys(INTERVALS, 1)
+
+
+def test_a_shard_builds_nothing(history):
+    """It knows of its own instruments only."""
+    done = history.resample(partitions=range(0, 64, 2))
+    assert 0 < done.inserted < 40 * 60
+    history.resample(partitions=range(1, 64, 2))
+    assert history.differences() == []
+
+
+def test_others_read_all_the_while(history):
+    """Until the switch they read the bars of before, of which there are none, and wait for nothing."""
+    seen = []
+
+    def look(_done, _of):
+        with psycopg.connect(history.url, options="-c lock_timeout=1") as reader:
+            seen.append(reader.execute("SELECT count(*) FROM bars").fetchone())
+
+    history.resample(on_progress=look)
+    assert seen == [(0,)] * 16
+    assert history.number("SELECT count(*) FROM bars") == 40 * 60
+
+
+def test_what_is_loaded_meanwhile_is_left_for_the_next_time(history):
+    """Its record stays, whether the build saw its daily bars or not."""
+    other = history.workspace.database.another()
+    with other:
+        beside = World(Workspace(history.workspace.settings, other, history.workspace.now), history.sessions)
+
+        def load(done, _of):
+            if done == 8:
+                beside.bars(
+                    [bar(symbol, beside.date(20), 1) for symbol in SYMBOLS],
+                    provider="massive",
+                    whole=(20, 20),
+                )
+
+        history.resample(on_progress=load)
+        beside.close()
+    assert history.number("SELECT count(*) FROM changes") > 0
+    done = history.resample()
+    assert done.windows == dict.fromkeys(INTERVALS, 40)
+    assert history.differences() == []
+
+
+def test_a_reader_that_does_not_end_is_waited_for(history, monkeypatch):
+    """And not for ever: then everything is as before."""
+    monkeypatch.setattr(bars_build, "_TRIES", 2)
+    monkeypatch.setattr(bars_build, "_PATIENCE", "1ms")
+    before = history.dump()
+    with psycopg.connect(history.url) as reader:
+        reader.execute("SELECT count(*) FROM bars_8")
+        with pytest.raises(
+            bars_build.DatabaseUnavailable, match="others read the stored ones without a pause"
+        ):
+            history.resample()
+    assert history.dump() == before
+    history.resample()
+    assert history.differences() == []
+
+
+def test_one_that_is_stopped_leaves_nothing_behind(history):
+    """Neither a table nor a bar, and the records wait as before."""
+    tables, before = history.tables(), history.dump()
+
+    def stop(done, _of):
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        history.resample(on_progress=stop)
+    assert (history.tables(), history.dump()) == (tables, before)
+    history.resample()
+    assert history.differences() == []
+
+
+def test_the_rights_of_others_stay(history):
+    """Who might read a table of bars may read the one in its place."""
+    role = f"condvest_test_reader_{history.number('SELECT txid_current()')}"
+    history.looking.execute(f"CREATE ROLE {role}")
+    history.looking.execute(f"GRANT SELECT ON bars_13 TO {role}")
+    history.looking.execute("GRANT SELECT ON bars_21 TO PUBLIC")
+    history.resample()
+    may = "SELECT has_table_privilege(%s, %s, 'SELECT')"
+    assert history.number(may, role, "bars_13") is True
+    assert history.number(may, role, "bars_21") is True
+    assert history.number(may, role, "bars_34") is False
+    history.looking.execute("REVOKE ALL ON bars_21 FROM PUBLIC")
+    history.looking.execute(f"DROP OWNED BY {role}")
+    history.looking.execute(f"DROP ROLE {role}")
+
+
+def test_who_does_not_own_the_tables_builds_nothing(history):
+    """As the jobs on AWS: they store the bars one window after the other."""
+    role = f"condvest_test_worker_{history.number('SELECT txid_current()')}"
+    history.looking.execute(f"CREATE ROLE {role}")
+    history.looking.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    with psycopg.connect(history.url) as connection:
+        assert bars_build.may_build(connection)
+        connection.execute(f"SET ROLE {role}")
+        assert not bars_build.may_build(connection)
+    history.looking.execute(f"DROP OWNED BY {role}")
+    history.looking.execute(f"DROP ROLE {role}")
