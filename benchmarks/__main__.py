@@ -16,6 +16,10 @@ from benchmarks.report import Options, show
 SUITES = {
     "core": "the six intervals folded from daily bars in memory",
     "wire": "12,500 rows of a session, from bytes on the wire to rows ready to load",
+    "load": "sessions of 12,500 instruments loaded from the bytes of their answers",
+    "night": "one session more, from its answer to the stored bars of all intervals",
+    "rebuild": "all bars of the six intervals in PostgreSQL from the daily bars in PostgreSQL",
+    "cold_import": "what a cold start of the loader imports, as shipped; needs a first build of a minute",
     "backfill": "sessions of 12,500 instruments from the emulated vendor, and the share of each step",
 }
 """Module of this package to what it measures; each has ``run(options)``, which yields figures."""

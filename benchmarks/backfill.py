@@ -1,10 +1,14 @@
-"""A backfill of whole sessions from the emulated vendor over the wire, and which step takes what share.
+"""A backfill of whole sessions from the emulated vendor over the wire: where its time goes.
 
 Sessions of 12,500 instruments, as many as ``--rows`` has room for. The emulator runs in a process of its own
-and makes each answer when it is asked for; that time is told as ``fetch``. PostgreSQL is the embedded one.
+and makes each answer when it is asked for. PostgreSQL is the embedded one. One answer is asked for and read
+while another is stored, so the steps of the loading thread are told: waiting for an answer, archive, judge,
+store, resample; they make up the whole. Beside them the seconds of the processors that each party took: what
+is bounded by PostgreSQL takes most of them there.
 """
 
 import datetime as dt
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,7 +31,7 @@ FEWEST, MOST = 4, 1260
 
 
 def run(options):
-    """Yield a figure of the whole and one of each step, whose ratio is its share."""
+    """Yield a figure of the whole and one of each step and party, whose ratio is its share of the whole."""
     sessions = min(MOST, max(FEWEST, options.rows // ROWS_A_SESSION))
     first = LAST - dt.timedelta(days=int(sessions * 1.5) + 10)
     with (
@@ -42,47 +46,52 @@ def run(options):
         yield figure(step, rows, spent, whole)
 
 
-class TimedExchange(Exchange):
-    """Counts the seconds from a request to the last byte of its answer, unpacked."""
-
-    seconds = 0.0
-
-    def get(self, url):
-        start = time.perf_counter()
-        try:
-            return super().get(url)
-        finally:
-            self.seconds += time.perf_counter() - start
-
-
 def measured(workspace, url, sessions):
     """Do the backfill; return seconds by step, and how many daily bars it stored."""
-    exchange = TimedExchange(url, "emulated-key")
     limit = RateLimit(workspace.settings.home / "limit", Rate(10**6, 1.0))
     fetched = Fetched()
     loader = workspace.loader(workspace.extended_sessions())
-    with MassiveProvider(MassiveClient(exchange, limit), "paid", lambda: NOW) as provider:
+    with MassiveProvider(
+        MassiveClient(Exchange(url, "emulated-key"), limit), "paid", lambda: NOW
+    ) as provider:
         ingest = Ingest(provider, loader)
         asked = ingest.covered()[-sessions:]
-        start = time.perf_counter()
+        start, ours, server = time.perf_counter(), time.process_time(), server_seconds(workspace)
         ingest.backfill(asked[::-1], fetched)
         loaded = time.perf_counter()
         resample(workspace.database, workspace.sessions)
         ended = time.perf_counter()
-    seconds = {"whole": ended - start, "fetch": exchange.seconds, "parse": 0.0, "judge": 0.0, "store": 0.0}
-    for load in fetched.loads:
-        for step, spent in load.seconds.items():
-            seconds[step] += spent
-    seconds["resample"] = ended - loaded
+        processor = {
+            "processor: condvest": time.process_time() - ours,
+            "processor: PostgreSQL": server_seconds(workspace) - server,
+        }
     bars = [load for load in fetched.loads if load.dataset == "daily_bars"]
     if len(bars) != sessions or any(load.partial for load in bars):
         raise AssertionError(f"{len(bars)} of {sessions} sessions are there")
-    # An answer is read where it is checked, between its last byte and its load; and then it is archived.
-    told = sum(spent for step, spent in seconds.items() if step != "whole")
-    seconds["parse"] += max(0.0, seconds["whole"] - told)
-    return {
-        ("parse and archive" if step == "parse" else step): spent for step, spent in seconds.items()
-    }, sum(load.inserted for load in bars)
+    steps = {"parse": 0.0, "judge": 0.0, "store": 0.0, "resample": ended - loaded}
+    for load in fetched.loads:
+        for step, spent in load.seconds.items():
+            steps[step] += spent
+    steps = {"waiting for an answer": ended - start - sum(steps.values()), **steps}
+    return {"whole": ended - start, **steps, **processor}, sum(load.inserted for load in bars)
+
+
+def server_seconds(workspace):
+    """Return the seconds of the processors that the server's processes have taken, the ended ones too."""
+    with workspace.database.transaction() as connection:
+        ((folder,),) = connection.execute("SHOW data_directory").fetchall()
+    postmaster = int((Path(folder) / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+    ticks = 0
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+        if int(status.parent.name) == postmaster:
+            ticks += sum(map(int, fields[11:15]))  # its own, and those of its children that ended
+        elif int(fields[1]) == postmaster:
+            ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def figure(name, rows, spent, whole):

@@ -29,7 +29,7 @@ def workspace():
 def store(database, daily):
     """Store daily bars as a provider's load of whole sessions, in the order in which nights bring them."""
     daily = daily.take(np.argsort(daily.ordinal, kind="stable"))
-    daily.instrument_id[:] += 1  # they are numbered from 1
+    daily.instrument_id[:] += 1 - daily.instrument_id.min()  # they are numbered from 1
     ids = np.unique(daily.instrument_id)
     with database.transaction() as connection:
         provider_id = instruments_store.provider_id_of(connection, "massive")

@@ -1,14 +1,14 @@
 """From the bytes of one session on the wire to rows ready to load: 12,500 rows of a grouped answer.
 
-Beside it the official client, if it is installed (it is no dependency): its typed path, bytes to objects.
+Beside it the official client: its typed path, bytes to objects.
 The seconds are of the processor. ``json.loads`` alone is the floor: what both have to do at least.
 """
 
 import datetime as dt
-import importlib.util
 import json
-import sys
 import time
+
+from massive.rest.models import GroupedDailyAgg
 
 from batch_layer.shared.clients.massive.grouped import read_grouped
 from benchmarks.machine import peak_memory
@@ -28,26 +28,13 @@ def run(options):
     rows = market.bars(SESSION).take(slice(0, 12_500))
     body = grouped_body(rows, SESSION, "0" * 32, adjusted=False, extra=[])
     work = {OURS: lambda: read_grouped(body, SESSION), "json.loads alone": lambda: json.loads(body)}
-    official = typed_path(body)
-    if official is None:
-        print("wire: the official client (massive) is not installed; it is left out", file=sys.stderr)
-    else:
-        work["massive, typed"] = official
+    work["massive, typed"] = lambda: [GroupedDailyAgg.from_dict(one) for one in json.loads(body)["results"]]
     peaks = {}
     for name, one in work.items():
         answer, peaks[name] = peak_memory(one)
         agree(name, answer, rows)
         del answer
     yield from figures(cpu_in_turns(work, options.repeats), peaks, len(rows), OURS)
-
-
-def typed_path(body):
-    """Return what makes the official client's objects of a body, None if it is not installed."""
-    if importlib.util.find_spec("massive") is None:
-        return None
-    from massive.rest.models import GroupedDailyAgg  # noqa: PLC0415  # only where it is installed
-
-    return lambda: [GroupedDailyAgg.from_dict(one) for one in json.loads(body)["results"]]
 
 
 def agree(name, answer, rows):

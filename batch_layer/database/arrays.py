@@ -21,5 +21,8 @@ def numbers(values: npt.NDArray[Any]) -> str:
 
 def texts(values: Iterable[str]) -> str:
     """Return strings as the text of an array."""
-    escaped = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
+    given = list(values)
+    everything = "".join(given)
+    if '"' in everything or "\\" in everything:
+        given = [value.replace("\\", "\\\\").replace('"', '\\"') for value in given]
+    return '{"' + '","'.join(given) + '"}' if given else "{}"

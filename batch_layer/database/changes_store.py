@@ -95,17 +95,22 @@ def everything(connection: Connection, partitions: Sequence[int]) -> Spans:
 def volumes(connection: Connection, reach: int) -> dict[int, int]:
     """Return about how many daily bars the records of each partition concern; not those with none.
 
-    Each record is taken to reach so many sessions further than it says, for the windows are whole. The
+    Each record is taken to reach so many sessions further than it says, for the windows are whole, and no
+    further than what is loaded. The
     estimate is high where records of single instruments lie close together.
     """
     rows = connection.execute(
+        "WITH held AS (SELECT min(ordinal) AS first, max(ordinal) AS last FROM ledger), "
+        "cut AS (SELECT partition, instrument_id, provider_id, "
+        "  greatest(first_ordinal, held.first) AS first, least(last_ordinal, held.last) AS last "
+        "  FROM changes, held) "
         "SELECT partition, sum(bars) FROM ("
-        "  SELECT partition, sum(last_ordinal::int8 - first_ordinal + %(reach)s) AS bars "
-        "  FROM changes WHERE instrument_id IS NOT NULL GROUP BY 1 UNION ALL "
-        "  SELECT partition, (max(last_ordinal)::int8 - min(first_ordinal) + %(reach)s) * "
+        "  SELECT partition, sum(greatest(last - first, 0) + %(reach)s) AS bars "
+        "  FROM cut WHERE instrument_id IS NOT NULL GROUP BY 1 UNION ALL "
+        "  SELECT partition, (greatest(max(last) - min(first), 0) + %(reach)s) * "
         "    (SELECT count(*) / %(count)s + 1 FROM instrument_providers AS supplied "
-        "     WHERE supplied.provider_id = changes.provider_id) "
-        "  FROM changes WHERE provider_id IS NOT NULL GROUP BY partition, provider_id"
+        "     WHERE supplied.provider_id = cut.provider_id) "
+        "  FROM cut WHERE provider_id IS NOT NULL GROUP BY partition, provider_id"
         ") AS estimated GROUP BY 1 ORDER BY 1",
         {"reach": reach, "count": PARTITIONS},
     )

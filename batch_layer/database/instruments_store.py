@@ -64,7 +64,7 @@ def instruments_of(
         "JOIN symbols USING (symbol) ORDER BY place, valid_from",
         _SPAN_COLUMNS,
         # What nobody can carry need not be sought, and PostgreSQL takes no NUL.
-        {"symbols": texts(symbol if symbol.isprintable() else "" for symbol in distinct.tolist())},
+        {"symbols": texts(_printable(distinct.tolist()))},
     )
     found = np.full(len(symbols), NO_INSTRUMENT, dtype=np.int32)
     if len(spans["place"]):
@@ -75,6 +75,12 @@ def instruments_of(
         held = (last >= 0) & (spans["place"][last] == code) & (days <= spans["last"][last])
         found[held] = spans["instrument_id"][last[held]]
     return found
+
+
+def _printable(symbols: list[str]) -> list[str]:
+    if "".join(symbols).isprintable():
+        return symbols
+    return [symbol if symbol.isprintable() else "" for symbol in symbols]
 
 
 def create_instruments(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -115,7 +116,7 @@ class Refusals:
     def refuse_symbols(self) -> None:
         """Refuse rows with a symbol that can be none."""
         fits = map(_SYMBOL.fullmatch, self._symbol.tolist())
-        bad = np.fromiter((not fit for fit in fits), dtype=np.bool_, count=len(self._symbol))
+        bad = np.fromiter(map(operator.not_, fits), dtype=np.bool_, count=len(self._symbol))
         self.refuse("bad_symbol", bad, lambda row: _what_is_bad(self._symbol[row]))
 
     def verdict(self, ordinal: Int32s, *values: Floats | Int64s, hint: str = "") -> Verdict:
@@ -160,9 +161,9 @@ def ordinals_or_none(ordinal: Int32s, date: Dates) -> Int32s:
 
 def _numbered(symbol: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
     """Number the distinct symbols: sorting numbers is far faster than sorting texts."""
-    numbers: dict[str, int] = {}
-    each = (numbers.setdefault(text, len(numbers)) for text in symbol.tolist())
-    return np.fromiter(each, dtype=np.int64, count=len(symbol))
+    texts = symbol.tolist()
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    return np.fromiter(map(numbers.__getitem__, texts), dtype=np.int64, count=len(texts))
 
 
 def not_finite(name: str, values: Floats, row: int) -> str:

@@ -1,0 +1,86 @@
+"""One night: a session of 12,500 instruments, from the bytes of its answer to the stored bars.
+
+``--rows`` daily bars are there before, session by session, with their bars. The floor only copies the rows
+that really changed, ready in memory, into the same tables: the daily bars and one bar of each interval an
+instrument. It is done just after the night, in a transaction that first removes them and is rolled back.
+"""
+
+import datetime as dt
+import time
+from dataclasses import fields
+
+import numpy as np
+
+from batch_layer.database import bars_store
+from batch_layer.database.keyed_store import DAILY_BARS
+from batch_layer.processing.resample import resample
+from batch_layer.shared.models.bars import DailyBars
+from batch_layer.shared.models.spans import Spans
+from batch_layer.shared.settings import INTERVALS
+from benchmarks.answers import INSTRUMENTS, body_of, payload_of, session_of
+from benchmarks.machine import peak_memory
+from benchmarks.report import figures
+from benchmarks.stored import NOW, store, workspace
+
+OURS = "condvest"
+FLOOR = "floor: COPY of what changed"
+MOST_NIGHTS = 5
+
+
+def run(options):
+    """Yield a figure a contender; rows are those of a night."""
+    nights = min(options.repeats, MOST_NIGHTS)
+    seconds, peak = {OURS: [], FLOOR: []}, 0
+    with workspace() as opened:
+        sessions = opened.extended_sessions()
+        first = sessions.last_closed(NOW) - nights + 1
+        store(opened.database, history(first, max(1, options.rows // INSTRUMENTS), options.seed))
+        resample(opened.database, sessions)
+        with opened.database.transaction() as connection:
+            connection.execute("ANALYZE")
+        for ordinal in range(first, first + nights):
+            bars, date = session_of(ordinal, options.seed), sessions.session(ordinal)
+            body = body_of(bars, date)
+            spent, grown = peak_memory(lambda told=(opened, sessions, body, date): night(*told))
+            seconds[OURS].append(spent)
+            seconds[FLOOR].append(floor(opened.database, bars))
+            peak = max(peak, grown or 0)
+    yield from figures(seconds, {OURS: peak}, INSTRUMENTS, OURS)
+
+
+def history(end, sessions, seed):
+    """Return the daily bars of so many sessions before an ordinal, by instrument and session."""
+    parts = [session_of(ordinal, seed) for ordinal in range(end - sessions, end)]
+    columns = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(DailyBars)
+    }
+    return DailyBars(**columns)
+
+
+def night(opened, sessions, body, date):
+    """Load the answer and resample; return the seconds."""
+    start = time.perf_counter()
+    payload = payload_of(body, date, dt.datetime.now(dt.UTC))
+    loaded = opened.loader(sessions).load(payload)
+    done = resample(opened.database, sessions)
+    spent = time.perf_counter() - start
+    if (loaded.inserted, done.altered) != (INSTRUMENTS, len(INTERVALS) * INSTRUMENTS):
+        raise AssertionError(f"{loaded.inserted} daily bars and {done.altered} bars were stored")
+    return spent
+
+
+def floor(database, bars):
+    """Return the seconds that copying the rows of a night takes."""
+    ordinal = int(bars.ordinal[0])
+    with database.transaction(rehearsal=True) as connection:
+        windows = {n: Spans.within(bars.instrument_id, ordinal // n, ordinal // n) for n in INTERVALS}
+        changed = {n: bars_store.read_bars(connection, n, windows[n]) for n in INTERVALS}
+        connection.execute("DELETE FROM daily_bars WHERE ordinal = %s", (ordinal,))
+        for n in INTERVALS:
+            bars_store.delete_bars(connection, n, changed[n])
+        start = time.perf_counter()
+        DAILY_BARS.insert(connection, bars, 1)
+        for n in INTERVALS:
+            bars_store.insert_bars(connection, n, changed[n])
+        return time.perf_counter() - start
