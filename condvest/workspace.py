@@ -13,7 +13,7 @@ from batch_layer.database import catalog_store, instruments_store
 from batch_layer.database.connection import Database
 from batch_layer.database.embedded import EmbeddedServer
 from batch_layer.database.migrate import check_schema, is_empty, migrate
-from batch_layer.database.sessions_store import extend_sessions, read_sessions
+from batch_layer.database.sessions_store import extend_sessions, read_sessions, sessions_ahead
 from batch_layer.fetching.ingest import Ingest
 from batch_layer.fetching.load import Loader
 from batch_layer.shared.clients import aws
@@ -57,6 +57,11 @@ class Workspace:
     def extended_sessions(self) -> Sessions:
         """Extend the calendar to the end of next year and return it."""
         return extend_sessions(self.database, self.now)
+
+    @property
+    def sessions_ahead(self) -> Sessions:
+        """The calendar, extended only if it ends within a month."""
+        return sessions_ahead(self.database, self.now)
 
     @property
     def archive(self) -> Archive:

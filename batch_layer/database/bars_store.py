@@ -37,10 +37,14 @@ def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
         "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
         "WITH ORDINALITY AS span (instrument_id, first, last, place) "
         # OFFSET 0 keeps one index range a span, whatever the planner believes about the table.
-        "CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {table}.instrument_id = span.instrument_id "
+        # The interval is the same in all of the table, but the key begins with it.
+        'CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {table}."interval" = {interval} '
+        "AND {table}.instrument_id = span.instrument_id "
         'AND {table}."window" BETWEEN span.first AND span.last OFFSET 0) AS {table} '
         'ORDER BY span.place, {table}."window"'
-    ).format(columns=select_list(BAR_COLUMNS, table), table=sql.Identifier(table))
+    ).format(
+        columns=select_list(BAR_COLUMNS, table), table=sql.Identifier(table), interval=sql.Literal(interval)
+    )
     parameters = {name: numbers(values) for name, values in vars(spans).items()}
     return Bars(**copy_out(connection, query, BAR_COLUMNS, parameters))
 
@@ -57,8 +61,9 @@ def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
         connection.execute(
             sql.SQL(
                 "DELETE FROM {table} USING unnest(%s::int4[], %s::int4[]) AS old (instrument_id, number) "
-                'WHERE {table}.instrument_id = old.instrument_id AND {table}."window" = old.number'
-            ).format(table=sql.Identifier(_table(interval))),
+                'WHERE {table}."interval" = {interval} AND {table}.instrument_id = old.instrument_id '
+                'AND {table}."window" = old.number'
+            ).format(table=sql.Identifier(_table(interval)), interval=sql.Literal(interval)),
             (numbers(bars.instrument_id), numbers(bars.window)),
         )
 

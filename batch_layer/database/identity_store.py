@@ -16,6 +16,21 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.models.symbols import SymbolSpan
 
+_BY_DATE = {
+    "daily_bars": "ordinal",
+    "daily_bar_revisions": "ordinal",
+    "splits": "ex_date",
+    "split_revisions": "ex_date",
+    "dividends": "ex_date",
+    "dividend_revisions": "ex_date",
+}
+"""What an instrument has, and what says when."""
+
+_HELD = ("metadata", *_BY_DATE)
+
+_PASSING = 2**31 - 1
+"""The last id of all: on their way bars lie under this one and those before it."""
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -162,9 +177,9 @@ def _move(connection: Connection, moves: Sequence[_Move], sessions: Sessions) ->
     """
     moved = 0
     for place, move in enumerate(moves):
-        _reown(connection, move.span, move.loser, -1 - place, sessions)
+        _reown(connection, move.span, move.loser, _PASSING - place, sessions)
     for place, move in enumerate(moves):
-        bars = _reown(connection, move.span, -1 - place, move.taker, sessions)
+        bars = _reown(connection, move.span, _PASSING - place, move.taker, sessions)
         moved += bars
         if bars:
             connection.execute(
@@ -181,31 +196,29 @@ def _move(connection: Connection, moves: Sequence[_Move], sessions: Sessions) ->
 
 
 def _forget_empty(connection: Connection, losers: Collection[int]) -> None:
-    """Let nobody supply instruments that lost every bar any more, nor unlisted ones carry a symbol."""
-    rows = connection.execute(
-        "SELECT instrument_id, EXISTS (SELECT FROM metadata AS own "
-        "WHERE own.instrument_id = instruments.instrument_id) "
-        "FROM instruments WHERE instrument_id = ANY(%s) "
-        "AND NOT EXISTS (SELECT FROM daily_bars AS own WHERE own.instrument_id = instruments.instrument_id)",
-        (list(losers),),
-    ).fetchall()
+    """Let nobody supply instruments that lost every bar, nor unlisted ones that lost all carry a symbol."""
+    held = sql.SQL(" OR ").join(
+        sql.SQL("EXISTS (SELECT FROM {} AS own WHERE own.instrument_id = loser.id)").format(
+            sql.Identifier(table)
+        )
+        for table in _HELD
+    )
+    query = sql.SQL(
+        "SELECT id, {held} FROM unnest(%s::int4[]) AS loser (id) "
+        "WHERE NOT EXISTS (SELECT FROM daily_bars AS own WHERE own.instrument_id = loser.id)"
+    )
+    rows = connection.execute(query.format(held=held), (list(losers),)).fetchall()
     empty = [int(str(instrument_id)) for instrument_id, _ in rows]
-    unlisted = [int(str(instrument_id)) for instrument_id, is_listed in rows if not is_listed]
-    connection.execute("DELETE FROM symbols WHERE instrument_id = ANY(%s)", (unlisted,))
+    lost_all = [int(str(instrument_id)) for instrument_id, is_held in rows if not is_held]
+    connection.execute("DELETE FROM symbols WHERE instrument_id = ANY(%s)", (lost_all,))
     connection.execute("DELETE FROM instrument_providers WHERE instrument_id = ANY(%s)", (empty,))
 
 
 def _reown(connection: Connection, span: SymbolSpan, old: int, new: int, sessions: Sessions) -> int:
     first, last = _ordinals(span, sessions)
     moved = 0
-    for table, key, low, high in (
-        ("daily_bars", "ordinal", first, last),
-        ("daily_bar_revisions", "ordinal", first, last),
-        ("splits", "ex_date", span.first, span.last),
-        ("split_revisions", "ex_date", span.first, span.last),
-        ("dividends", "ex_date", span.first, span.last),
-        ("dividend_revisions", "ex_date", span.first, span.last),
-    ):
+    for table, key in _BY_DATE.items():
+        low, high = (first, last) if key == "ordinal" else (span.first, span.last)
         query = sql.SQL(
             "UPDATE {table} SET instrument_id = %s WHERE instrument_id = %s AND {key} BETWEEN %s AND %s"
         ).format(table=sql.Identifier(table), key=sql.Identifier(key))

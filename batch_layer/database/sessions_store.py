@@ -12,6 +12,8 @@ from batch_layer.shared.models.sessions import Sessions, calendar_of, extension
 from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
 
 _EPOCH = np.datetime64("1970-01-01", "D")
+_AHEAD = np.timedelta64(30, "D")
+"""A calendar that reaches further than this need not be extended yet: the library takes a second to load."""
 
 
 def read_sessions(connection: Connection) -> Sessions | None:
@@ -37,6 +39,19 @@ def read_sessions(connection: Connection) -> Sessions | None:
         columns["closes_at"].astype("datetime64[s]"),
         columns["early_close"],
     )
+
+
+def sessions_ahead(database: Database, now: dt.datetime) -> Sessions:
+    """Return the sessions as stored, extended as `extend_sessions` does only if they end within a month.
+
+    Raises:
+        CalendarChanged: as for `extend_sessions`.
+    """
+    with database.transaction(read_only=True) as connection:
+        stored = read_sessions(connection)
+    if stored is not None and stored.date[-1] > np.datetime64(now.astimezone(dt.UTC).date(), "D") + _AHEAD:
+        return stored
+    return extend_sessions(database, now)
 
 
 def extend_sessions(database: Database, now: dt.datetime) -> Sessions:

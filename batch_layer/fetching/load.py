@@ -31,6 +31,9 @@ from batch_layer.shared.models.payloads import (
 )
 from batch_layer.shared.models.sessions import Sessions
 
+MOST_OVERTAKEN = dt.timedelta(hours=1)
+"""What was fetched later than this after a payload did not overtake it on the way: a clock was wrong."""
+
 
 @dataclass(frozen=True)
 class Loader:
@@ -60,8 +63,7 @@ class Loader:
             ArchiveError: it cannot be kept; nothing was loaded.
             TransientError, DatabaseError: the database is away or refuses; nothing was loaded.
         """
-        key = "" if self.is_rehearsal else self.archive.keep(payload)
-        return self._load(payload, key)
+        return self._load(payload, None)
 
     def replay(self, key: str) -> LoadSummary:
         """Load what the archive has under a key, as known from the instant when it was fetched.
@@ -70,17 +72,33 @@ class Loader:
             ArchiveError: the archive has nothing there, or its bytes are damaged.
             InputError, TransientError, DatabaseError: as for `load`.
         """
-        payload = self.archive.read(key)
-        return self._load(payload, key, known_from=payload.fetched_at)
+        return self._load(self.archive.read(key), key)
 
-    def _load(self, payload: Payload, key: str, known_from: dt.datetime | None = None) -> LoadSummary:
+    def _load(self, payload: Payload, archived: str | None) -> LoadSummary:
+        """Load a payload that is in the archive under a key, or that is to be kept there (None)."""
         clock = _Clock()
-        parsed = self.parse(payload)
+        try:
+            parsed = self.parse(payload)
+        except Exception:
+            if archived is None:
+                self._keep(payload)
+            raise
         clock.lap("parse")
         verdict = self.judge(payload, parsed)
         clock.lap("judge")
         with self.database.transaction(rehearsal=self.is_rehearsal) as connection:
             load_store.lock_loads(connection)
+            last = load_store.last_instants(connection)
+            if archived is None:
+                known_from = None
+                placed = _placed(payload, last)
+                if placed is not payload:
+                    payload, verdict = placed, self.judge(placed, parsed)
+                key = self._keep(payload)
+            else:
+                # Loads ascend with their instants, whatever order an old payload comes in.
+                known_from = max(payload.fetched_at, last.loaded_at) if last else payload.fetched_at
+                key = archived
             storing = Storing(
                 connection=connection,
                 payload=payload,
@@ -106,6 +124,9 @@ class Loader:
         clock.lap("store")
         return replace(summary, seconds=clock.laps)
 
+    def _keep(self, payload: Payload) -> str:
+        return "" if self.is_rehearsal else self.archive.keep(payload)
+
     def judge(self, payload: Payload, parsed: Parsed) -> quality.Verdict:
         """Return which rows of a payload pass, and why the others do not."""
         rows = parsed.rows
@@ -121,6 +142,20 @@ class Loader:
         if isinstance(rows, DividendRows):
             return quality.judge_dividends(rows, parsed.faults, self.sessions)
         return quality.judge_listings(rows, parsed.faults)
+
+
+def _placed(payload: Payload, last: load_store.Instants | None) -> Payload:
+    """Return the payload with an instant of its fetch that lies after the last load's.
+
+    Two processes may load in another order than they fetched, and files that are fetched at once come in
+    any. The archive is replayed by these instants, so they say the order of the loads.
+    """
+    if last is None:
+        return payload
+    late = last.fetched_at - payload.fetched_at
+    if dt.timedelta(0) <= late <= MOST_OVERTAKEN:
+        return replace(payload, fetched_at=last.fetched_at + dt.timedelta(microseconds=1))
+    return payload
 
 
 def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> LoadSummary:

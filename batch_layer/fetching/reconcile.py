@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Int32s
-from batch_layer.shared.models.difference import difference
+from batch_layer.shared.models.difference import difference, says_nothing_new
 from batch_layer.shared.models.spans import Spans
 
 Rows = TypeVar("Rows", bound=Columns)
@@ -23,7 +23,7 @@ class Reconciled(Generic[Rows]):
         old: stored rows to be superseded: those that change, then those withdrawn.
         old_load_id: int32 a row of ``old``, the load it came with.
         new: what the changed ones become, row by row as the first rows of ``old``.
-        unchanged: how many rows are stored as they came.
+        unchanged: how many rows are stored as they came, or say nothing that is not stored.
         outranked: how many differ from what is stored, but come from a lower-ranked provider.
     """
 
@@ -45,6 +45,9 @@ def reconcile(
 ) -> Reconciled[Rows]:
     """Compare stored rows with those of a load.
 
+    A row that differs only by what it does not know takes nothing back: a vendor's files have no vwap, which
+    its service has given. One that differs otherwise wins whole, for what was known belongs to its prices.
+
     Args:
         stored: the stored rows that the load may concern, and more; keys unique.
         stored_load_id: int32 a stored row, the load it came with.
@@ -53,8 +56,12 @@ def reconcile(
         wanted: the load's rows, keys unique.
     """
     found = difference(stored, wanted)
+    differs = found.changed.copy()
+    differs[found.changed] = ~says_nothing_new(
+        wanted.take(found.changed), stored.take(found.replaced[found.changed])
+    )
     may_change = np.zeros(len(wanted), dtype=bool)
-    may_change[found.changed] = yielding[found.replaced[found.changed]]
+    may_change[differs] = yielding[found.replaced[differs]]
     replaced = found.replaced[may_change]
     withdrawn = np.flatnonzero(found.gone & withdrawable)
     old = np.concatenate([replaced, withdrawn])
@@ -63,8 +70,8 @@ def reconcile(
         old=stored.take(old),
         old_load_id=stored_load_id[old],
         new=wanted.take(may_change),
-        unchanged=found.unchanged,
-        outranked=int(found.changed.sum() - may_change.sum()),
+        unchanged=len(wanted) - int(found.inserted.sum() + differs.sum()),
+        outranked=int(differs.sum() - may_change.sum()),
     )
 
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from batch_layer.database.connection import Database
+from tests.emulators.faults import Fault
 from tests.emulators.market import Market
 from tests.emulators.massive import KEY, MassiveEmulator
 from tests.emulators.sessions import Schedule, new_york_date
@@ -70,18 +71,29 @@ def test_a_backfill_and_a_night_store_the_truth_and_a_second_night_nothing(askin
     assert "resampled nothing" in told.stderr
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.long)])
-def test_a_backfill_killed_at_random_moments_and_resumed_ends_in_the_truth(asking, massive, market, kills):
-    """It is killed while a call is answered, a session loaded, or the bars resampled."""
+@pytest.mark.parametrize(
+    ("kills", "faults"), [(5, 0.0), pytest.param(20, 0.3, marks=pytest.mark.long, id="20-among-faults")]
+)
+def test_a_backfill_killed_at_random_moments_and_resumed_ends_in_the_truth(
+    asking, massive, market, kills, faults
+):
+    """It is killed while a call is answered or has failed, a session loaded, or the bars resampled."""
     chance = random.Random(kills)
-    for _ in range(kills):
+    massive.knobs.update({"faults": faults, "next_faults": list(Fault.__members__) if faults else []})
+    killed = 0
+    while killed < kills:
         seen, wanted = massive.log.as_json()["total"], chance.randrange(1, 60 // kills)
         process = asking.start(*backfill(market))
         while process.poll() is None and massive.log.as_json()["total"] < seen + wanted:
             wait(process, 0.01)
         wait(process, chance.random() * 0.1)
+        killed += process.poll() is None
         process.kill()
         process.communicate()
+    if faults:
+        asking(*backfill(market))  # half a market that was given for the whole of it is asked for once more
+        assert len(massive.log.as_json()["by_fault"]) == len(Fault)
+        massive.knobs.update({"faults": 0.0})
     asking.done(*backfill(market))
     assert wrong(asking, massive) == []
     with psycopg.connect(asking.url()) as connection:

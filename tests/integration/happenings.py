@@ -35,7 +35,14 @@ class ReadableArchive(MemoryArchive):
 
 
 class LongWorld(World):
-    """A world that remembers its payloads, so that they can come again, and be loaded anew."""
+    """A world that remembers its payloads, so that they can come again, and be loaded anew.
+
+    Attributes:
+        lag: seconds between the fetch of a payload and its load; others may have been fetched between them,
+            and loaded before it.
+    """
+
+    lag = 0
 
     def __init__(self, workspace, sessions):
         super().__init__(workspace, sessions)
@@ -47,7 +54,8 @@ class LongWorld(World):
         if self._collected is not None:
             return self._collected.append(payload)
         self.past.append(payload)
-        return super().load(payload, **how)
+        fetched_at = payload.fetched_at - dt.timedelta(seconds=self.lag)
+        return super().load(replace(payload, fetched_at=fetched_at), **how)
 
     def payload_of(self, what):
         """Return what would be loaded if that happened; None if nothing would."""
@@ -66,6 +74,7 @@ class LongWorld(World):
 
     def empty(self):
         self.past.clear()
+        self.lag = 0
         super().empty()
 
     def rebuild(self):

@@ -232,12 +232,17 @@ def test_a_split_on_a_session_that_is_passed_over_takes_effect(world):
     assert world.differences() == []
 
 
-def test_a_split_takes_effect_when_another_provider_reaches_beyond_it(world):
-    """As above, but what lies behind session 2 was loaded by one that did not supply A until now."""
+@pytest.mark.parametrize("earlier", [(4, 20), (4,), (-30, -20), ()])
+def test_a_split_takes_effect_when_another_provider_reaches_beyond_it(world, earlier):
+    """As above, but what lies behind session 2 was loaded by one that did not supply A until now.
+
+    It may have loaded sessions of another before, or nothing.
+    """
     first = bar("A", world.date(0))
     world.bars([first], provider="mine")
     world.splits([split("A", world.date(2), 1, 4)])
-    world.bars([bar("B", world.date(at)) for at in (4, 20)], provider="yours")
+    if earlier:
+        world.bars([bar("B", world.date(at)) for at in earlier], provider="yours")
     world.resample()
     close = 'SELECT close FROM bars WHERE "interval" = 3 AND "window" = 0'
     assert world.ask(close) == [(first["close"],)]

@@ -97,6 +97,23 @@ class TestCorrections:
         assert counts(any_world.bars([bar("A", date, vwap=low, trades=0)])) == {"changed": 1}
         assert any_world.ask("SELECT vwap, trades FROM daily_bars") == [(low, 0)]
 
+    @pytest.mark.parametrize("unknown", ["vwap", "trades"])
+    def test_what_was_known_and_is_not_told_again_stays_known(self, any_world, unknown):
+        """A vendor's files have no vwap; its service had given it."""
+        row = bar("A", any_world.date(0), vwap=11.25, trades=7, low=11, high=12, open=11, close=12)
+        any_world.bars([row])
+        summary = any_world.bars([row | {unknown: None}], name="less.csv")
+        assert counts(summary) | {"unchanged": 1} == counts(summary)
+        assert any_world.ask("SELECT vwap, trades FROM daily_bars") == [(11.25, 7)]
+        assert any_world.number("SELECT count(*) FROM daily_bar_revisions") == 0
+
+    def test_a_correction_takes_back_what_it_does_not_know(self, any_world):
+        """The mean price of before is not that of the corrected bar."""
+        row = bar("A", any_world.date(0), vwap=11.25, trades=7, low=11, high=12, open=11, close=12)
+        any_world.bars([row])
+        any_world.bars([row | {"vwap": None, "close": 11.5}])
+        assert any_world.ask("SELECT close, vwap, trades FROM daily_bars") == [(11.5, None, 7)]
+
     def test_a_changed_split_is_kept_too(self, any_world):
         any_world.splits([split("A", any_world.date(3), 1, 2)])
         done = any_world.splits([split("A", any_world.date(3), 1, 4)])

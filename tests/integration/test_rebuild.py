@@ -1,5 +1,7 @@
 """A database that is built anew from the archive is the one that it was, row for row."""
 
+import datetime as dt
+
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +17,8 @@ from tests.integration.happenings import LongWorld, happen, loads
 from tests.integration.in_process import Program
 from tests.integration.payloads import BARS, bar, bars_payload, csv_of
 
-histories = st.lists(loads, min_size=1, max_size=10)
+lags = st.sampled_from([0, 0, 0, 1, 2, 5])
+histories = st.lists(st.tuples(lags, loads), min_size=1, max_size=10)
 
 WITHOUT_INSTANTS = {
     "loads": "(SELECT load_id, provider, dataset, name, archive_key, digest, fetched_at, rows, inserted, "
@@ -48,9 +51,12 @@ def held(world):
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=histories)
 def test_a_rebuilt_database_is_the_same_row_for_row(lasting, history):
-    """Every table, the bars too; and what was known when is told by the instants of the fetches."""
+    """Every table, the bars too; and what was known when is told by the instants of the fetches.
+
+    Payloads may have been fetched in another order than they were loaded.
+    """
     lasting.empty()
-    for what in history:
+    for lasting.lag, what in history:
         happen(lasting, what)
     lasting.resample()
     before = held(lasting)
@@ -99,6 +105,39 @@ def test_a_file_of_one_provider_comes_again_after_another_providers(long_world):
     before, after = rebuilt(long_world)
     assert after == before
     assert long_world.ask("SELECT close, load_id FROM daily_bars") == [(a[0]["close"], 3)]
+
+
+def test_what_was_fetched_first_and_loaded_last_has_the_last_word_again(long_world):
+    """Two imports at once: the second read its file later, and was the first to get hold of the lock."""
+    a, b = ([bar("A", long_world.date(3), version)] for version in (0, 1))
+    long_world.bars(b, provider="yours")
+    long_world.lag = 60
+    long_world.bars(a, provider="mine")
+    before, after = rebuilt(long_world)
+    assert after == before
+    assert long_world.ask("SELECT close, load_id FROM daily_bars") == [(a[0]["close"], 2)]
+    fetched = [at for (at,) in long_world.ask("SELECT fetched_at FROM loads ORDER BY load_id")]
+    assert fetched[1] - fetched[0] == dt.timedelta(microseconds=1)
+
+
+def test_a_clock_that_was_hours_ahead_moves_no_later_fetch(long_world):
+    """What comes then keeps its own instant, or every load for years might be said to be of the future."""
+    long_world.lag = -2 * 3600
+    long_world.bars([bar("A", long_world.date(3))])
+    long_world.lag = 0
+    long_world.bars([bar("A", long_world.date(4))])
+    ((first, second),) = long_world.ask("SELECT max(fetched_at), min(fetched_at) FROM loads")
+    assert first - second == dt.timedelta(hours=2, seconds=-1)
+
+
+def test_an_old_payload_of_the_archive_is_known_from_when_it_is_loaded(long_world):
+    """Loads ascend with their instants: else what was known at one would be said wrong."""
+    old = long_world.archive.keep(bars_payload([bar("A", long_world.date(3))]))
+    long_world.bars([bar("A", long_world.date(4))], provider="mine")
+    long_world.loader().replay(old)
+    ((first, second),) = long_world.ask("SELECT min(loaded_at), max(loaded_at) FROM loads WHERE load_id < 3")
+    assert first == second
+    assert long_world.ask("SELECT load_id FROM loads WHERE fetched_at < loaded_at ORDER BY 1") == [(1,), (2,)]
 
 
 def test_a_payload_that_was_archived_and_not_loaded_counts_when_it_is_loaded(long_world):

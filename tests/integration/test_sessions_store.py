@@ -8,7 +8,7 @@ import pytest
 from batch_layer.database import sessions_store
 from batch_layer.database.connection import Database
 from batch_layer.database.migrate import migrate
-from batch_layer.database.sessions_store import extend_sessions, read_sessions
+from batch_layer.database.sessions_store import extend_sessions, read_sessions, sessions_ahead
 from batch_layer.shared.errors import CalendarChanged, NotASession
 from batch_layer.shared.settings import Settings
 from condvest.workspace import Workspace
@@ -246,3 +246,21 @@ class TestALibraryThatChanges:
         library(without=[session])
         with pytest.raises(CalendarChanged, match="no longer has 2024-05-31"):
             extend_sessions(world.workspace.database, instant("2020-06-01"))
+
+
+def test_a_calendar_that_reaches_far_enough_is_not_made_anew(bare, library, monkeypatch):
+    """It ends with 2025: on 30 November a month is left yet, on 2 December the library is asked."""
+    library(last_year=2025)
+    assert sessions_ahead(bare, NOW).date[-1] == np.datetime64("2025-12-31")
+    asked = []
+
+    def asked_for(*years):
+        asked.append(years)
+        raise LookupError
+
+    monkeypatch.setattr(sessions_store, "exchange_sessions", asked_for)
+    assert sessions_ahead(bare, instant("2025-11-30")).date[-1] == np.datetime64("2025-12-31")
+    assert asked == []
+    with pytest.raises(LookupError):
+        sessions_ahead(bare, instant("2025-12-02"))
+    assert asked == [(1953, 2026)]

@@ -1,9 +1,13 @@
 """`verify` finds nothing on a sound database, and names every difference that is planted in one."""
 
+from itertools import permutations
+
 import pytest
 
+from batch_layer.fetching.audit import check_archive
+from tests.integration.happenings import LongWorld, _renames, json_payload
 from tests.integration.in_process import Program
-from tests.integration.payloads import bar, split
+from tests.integration.payloads import bar, dividends_payload, split
 
 SESSIONS = range(40)
 ONE = 'WHERE "interval" = 13 AND "window" = 1 AND instrument_id = 1'
@@ -166,6 +170,37 @@ def test_repair_says_what_it_cannot_mend(condvest, sound):
     sound.looking.execute("UPDATE daily_bars SET high = 1e6 WHERE instrument_id = 2 AND ordinal = 7")
     ran = condvest.done("verify", "--repair", "--json", code=1)
     assert [(one["what"], one["symbol"]) for one in ran.json["findings"]] == [("daily_bar", "B")]
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+@pytest.mark.parametrize("named", ["A", "B"])
+@pytest.mark.parametrize("order", list(map("".join, permutations("dlr"))))
+def test_a_dividend_to_come_under_a_name_to_be_given_up_or_to_be_taken_is_not_lost(
+    workspace, sessions, order, named, is_whole
+):
+    """A becomes B on session 10, and an ex-date under either name lies on session 20.
+
+    The dividend, the listing of A, and the news of its rename come in any order.
+    """
+    world = LongWorld(workspace, sessions)
+    dividend = {"symbol": named, "ex_date": world.date(20), "cash_amount": 1.0}
+    asked = (world.date(0), world.date(40)) if is_whole else None
+    listed = {"name": "One Inc.", "active": True, "composite_figi": "F1"}
+    news = {
+        "d": [dividends_payload([dividend], provider="massive", asked=asked)],
+        "l": [json_payload("instruments", [{"ticker": "A", **listed}], whole=True)],
+        "r": [
+            json_payload("instruments", [{"ticker": "B", **listed}], whole=True),
+            _renames(world, "F1", [(0, "A"), (10, "B")]),
+        ],
+    }
+    world.bars([bar("A", world.date(at)) for at in range(6)], provider="massive", whole=(0, 5))
+    for what in order:
+        for payload in news[what]:
+            world.load(payload)
+        assert list(check_archive(world.loader(), None, 0)) == []
+    assert world.number("SELECT count(*) FROM dividends JOIN symbols USING (instrument_id)") > 0
+    world.close()
 
 
 @pytest.mark.usefixtures("sound")

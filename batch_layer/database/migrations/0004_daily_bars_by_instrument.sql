@@ -1,6 +1,5 @@
 -- Daily bars in sixteen partitions by instrument: the history of some of the instruments lies in few pages, though
--- the rows come session by session. PostgreSQL gives such a table no key of its own; each partition has one. While
--- bars change hands they have negative ids for a moment.
+-- the rows come session by session. PostgreSQL gives such a table no key of its own; each partition has one.
 
 -- In a schema of its own the table of before keeps the names of its constraints to itself.
 CREATE SCHEMA condvest_before;
@@ -21,21 +20,21 @@ CREATE TABLE daily_bars (
            AND high < 'infinity' AND 0 <= volume AND volume < 'infinity')
 ) PARTITION BY LIST ((instrument_id % 16));
 CREATE TABLE daily_bars_0 PARTITION OF daily_bars FOR VALUES IN (0);
-CREATE TABLE daily_bars_1 PARTITION OF daily_bars FOR VALUES IN (1, -1);
-CREATE TABLE daily_bars_2 PARTITION OF daily_bars FOR VALUES IN (2, -2);
-CREATE TABLE daily_bars_3 PARTITION OF daily_bars FOR VALUES IN (3, -3);
-CREATE TABLE daily_bars_4 PARTITION OF daily_bars FOR VALUES IN (4, -4);
-CREATE TABLE daily_bars_5 PARTITION OF daily_bars FOR VALUES IN (5, -5);
-CREATE TABLE daily_bars_6 PARTITION OF daily_bars FOR VALUES IN (6, -6);
-CREATE TABLE daily_bars_7 PARTITION OF daily_bars FOR VALUES IN (7, -7);
-CREATE TABLE daily_bars_8 PARTITION OF daily_bars FOR VALUES IN (8, -8);
-CREATE TABLE daily_bars_9 PARTITION OF daily_bars FOR VALUES IN (9, -9);
-CREATE TABLE daily_bars_10 PARTITION OF daily_bars FOR VALUES IN (10, -10);
-CREATE TABLE daily_bars_11 PARTITION OF daily_bars FOR VALUES IN (11, -11);
-CREATE TABLE daily_bars_12 PARTITION OF daily_bars FOR VALUES IN (12, -12);
-CREATE TABLE daily_bars_13 PARTITION OF daily_bars FOR VALUES IN (13, -13);
-CREATE TABLE daily_bars_14 PARTITION OF daily_bars FOR VALUES IN (14, -14);
-CREATE TABLE daily_bars_15 PARTITION OF daily_bars FOR VALUES IN (15, -15);
+CREATE TABLE daily_bars_1 PARTITION OF daily_bars FOR VALUES IN (1);
+CREATE TABLE daily_bars_2 PARTITION OF daily_bars FOR VALUES IN (2);
+CREATE TABLE daily_bars_3 PARTITION OF daily_bars FOR VALUES IN (3);
+CREATE TABLE daily_bars_4 PARTITION OF daily_bars FOR VALUES IN (4);
+CREATE TABLE daily_bars_5 PARTITION OF daily_bars FOR VALUES IN (5);
+CREATE TABLE daily_bars_6 PARTITION OF daily_bars FOR VALUES IN (6);
+CREATE TABLE daily_bars_7 PARTITION OF daily_bars FOR VALUES IN (7);
+CREATE TABLE daily_bars_8 PARTITION OF daily_bars FOR VALUES IN (8);
+CREATE TABLE daily_bars_9 PARTITION OF daily_bars FOR VALUES IN (9);
+CREATE TABLE daily_bars_10 PARTITION OF daily_bars FOR VALUES IN (10);
+CREATE TABLE daily_bars_11 PARTITION OF daily_bars FOR VALUES IN (11);
+CREATE TABLE daily_bars_12 PARTITION OF daily_bars FOR VALUES IN (12);
+CREATE TABLE daily_bars_13 PARTITION OF daily_bars FOR VALUES IN (13);
+CREATE TABLE daily_bars_14 PARTITION OF daily_bars FOR VALUES IN (14);
+CREATE TABLE daily_bars_15 PARTITION OF daily_bars FOR VALUES IN (15);
 
 INSERT INTO daily_bars SELECT * FROM condvest_before.daily_bars ORDER BY instrument_id, ordinal;
 DROP TABLE condvest_before.daily_bars;

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.models.bars import Bools, Columns, Int64s
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Columns, Int64s
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +70,22 @@ def difference(stored: Columns, wanted: Columns) -> Difference:
     return Difference(inserted=~found, changed=changed, replaced=replaced, gone=gone)
 
 
-def _differ(left: Columns, right: Columns) -> Bools:
+def says_nothing_new(wanted: Columns, stored: Columns) -> Bools:
+    """Return, row by row of the same keys, whether all that a wanted row knows is stored already."""
+    return ~_differ(stored, wanted, or_unknown=True)
+
+
+def _differ(left: Columns, right: Columns, *, or_unknown: bool = False) -> Bools:
+    """Return which rows differ; with ``or_unknown`` what the right one does not know is no difference."""
     unlike = np.zeros(len(left), dtype=bool)
     for field in fields(left):
         ours: npt.NDArray[Any] = getattr(left, field.name)
         theirs: npt.NDArray[Any] = getattr(right, field.name)
         differs = ours != theirs
         if ours.dtype.kind == "f":
-            differs &= ~(np.isnan(ours) & np.isnan(theirs))
+            unknown = np.isnan(theirs)
+            differs &= ~(unknown if or_unknown else unknown & np.isnan(ours))
+        elif or_unknown and field.name == "trades":
+            differs &= theirs != UNKNOWN_TRADES
         unlike |= differs
     return unlike

@@ -1,7 +1,11 @@
 """Which sessions a load enters in the ledger, and what follows from it."""
 
+import statistics
+
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from batch_layer.fetching.ledger import (
     complete_sessions,
@@ -24,6 +28,14 @@ def ledger(complete, passed=100):
     return LedgerRows(
         ordinals, np.array(list(complete.values()), dtype=bool), counts, counts, *[counts * 0] * 4
     )
+
+
+def ledger_of(held):
+    """Return rows of the ledger: ordinal to (whether it is complete, rows that passed), in any order."""
+    rows = sorted(held.items())
+    counts = int32(*(count for _, (_, count) in rows))
+    complete = np.array([complete for _, (complete, _) in rows], dtype=bool)
+    return LedgerRows(int32(*(ordinal for ordinal, _ in rows)), complete, counts, counts, *[counts * 0] * 4)
 
 
 NOTHING = ledger({})
@@ -67,6 +79,57 @@ class TestComplete:
         assert complete_sessions(np.arange(60, dtype=np.int32), passed, NOTHING).all()
 
 
+def looks_cut_short(session, count, known):
+    """Say it once more: below four fifths of the median of the nearest sessions within a year, if five are.
+
+    Of two equally near the earlier is the nearer one; ``known`` is ordinal to count.
+    """
+    near = sorted(
+        (abs(other - session), other) for other in known if other != session and abs(other - session) <= 252
+    )
+    counts = [known[other] for _, other in near[:20]]
+    return len(counts) >= 5 and count < 0.8 * statistics.median(counts)
+
+
+FAR_AND_NEAR = st.one_of(st.integers(-40, 40), st.integers(-600, 600))
+COUNTS = st.sampled_from([0, 50, 79, 80, 100, 125])
+
+
+@given(
+    held=st.dictionaries(FAR_AND_NEAR, st.tuples(st.booleans(), COUNTS.filter(bool)), max_size=70),
+    asked=st.dictionaries(FAR_AND_NEAR, COUNTS, min_size=1, max_size=12),
+)
+@example(held=dict.fromkeys(range(0, 50, 10), (True, 100)), asked={252: 79})
+@example(held=dict.fromkeys(range(0, 50, 10), (True, 100)), asked={253: 79})
+@example(held=dict.fromkeys(range(10, 70), (True, 100)), asked={9: 79})
+@example(held=dict.fromkeys(range(10), (True, 100)), asked=dict.fromkeys(range(10), 50))
+@example(held={n: (n % 2 == 0, 100) for n in range(20)}, asked={20: 79, 1: 79})
+@example(
+    held=dict.fromkeys(range(101, 121), (True, 100)) | dict.fromkeys(range(-80, -60), (True, 50)),
+    asked={100: 79},
+)
+@example(held={n: (n < 4, 50) for n in range(20)}, asked={20: 30})
+def test_complete_is_as_said_session_by_session(held, asked):
+    """Sessions of the answer are judged in their order; what it replaces, and partial ones, count nothing."""
+    known = {one: count for one, (complete, count) in held.items() if complete and one not in asked}
+    expected = []
+    for session, count in sorted(asked.items()):
+        expected.append(count > 0 and not looks_cut_short(session, count, known))
+        if expected[-1]:
+            known[session] = count
+    ordinals, counts = (int32(*column) for column in zip(*sorted(asked.items()), strict=True))
+    assert complete_sessions(ordinals, counts, ledger_of(held)).tolist() == expected
+
+
+@given(held=st.dictionaries(FAR_AND_NEAR, st.tuples(st.booleans(), COUNTS.filter(bool)), max_size=70))
+@example(held={0: (True, 79)} | {n: (True, 98 if n <= 10 else 100) for n in range(1, 40)})
+@example(held={50: (True, 79)} | {n: (True, 98 if n >= 40 else 100) for n in range(50)})
+def test_in_doubt_is_as_said_session_by_session(held):
+    known = {one: count for one, (complete, count) in held.items() if complete}
+    expected = [one for one, count in sorted(known.items()) if looks_cut_short(one, count, known)]
+    assert sessions_in_doubt(ledger_of(held)).tolist() == expected
+
+
 def test_the_first_sessions_are_in_doubt_when_later_ones_show_that_they_were_cut_short():
     held = ledger(dict.fromkeys(range(8), True))
     assert sessions_in_doubt(held).tolist() == []
@@ -92,7 +155,9 @@ def test_a_complete_session_never_becomes_partial_again():
         ({5: True}, {6: False}, [6]),
         # 6 and 7 come to lie behind the last loaded session, which ends the basis of open windows.
         ({5: True}, {8: True}, [6, 7, 8]),
+        ({5: True}, {7: True, 9: True}, [6, 7, 8, 9]),
         ({5: True, 9: True}, {7: True}, [7]),
+        ({5: True, 9: True}, {7: True, 11: True}, [7, 10, 11]),
         ({5: True}, {}, []),
         ({}, {}, []),
     ],

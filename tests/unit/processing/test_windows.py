@@ -53,6 +53,12 @@ def test_windows_worked_by_hand(ordinal, n, anchor, window, first, last):
     }
 
 
+def test_windows_are_anchored_at_ordinal_0_unless_told_otherwise():
+    assert windows_of(int32(-1, 0, 12), 13).tolist() == [-1, 0, 0]
+    assert first_ordinals(int32(-1, 0, 1), 13).tolist() == [-13, 0, 13]
+    assert last_ordinals(int32(-1, 0, 1), 13).tolist() == [-1, 12, 25]
+
+
 def test_each_row_has_its_own_anchor():
     """With an anchor a row, each row is counted from its own."""
     ordinal, anchor = int32(10, 10, 10), int32(10, 8, 11)
