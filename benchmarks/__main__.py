@@ -21,6 +21,7 @@ SUITES = {
     "rebuild": "all bars of the six intervals in PostgreSQL from the daily bars in PostgreSQL",
     "cold_import": "what a cold start of the loader imports, as shipped; needs a first build of a minute",
     "backfill": "sessions of 12,500 instruments from the emulated vendor, and the share of each step",
+    "read": "a symbol's history, a session's cross-section, a whole market: PostgreSQL and published",
 }
 """Module of this package to what it measures; each has ``run(options)``, which yields figures."""
 

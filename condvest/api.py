@@ -5,15 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import pyarrow as pa
 
-from batch_layer.processing.reading import Adjust, Anchor, Question, read
+from batch_layer.processing.published_source import PublishedSource
+from batch_layer.processing.reading import Adjust, Anchor, Question, read, read_from
+from batch_layer.shared.clients.places import place_at
+from batch_layer.shared.errors import UsageError
 from batch_layer.shared.settings import Settings
 from condvest.workspace import open_workspace
 
 Session = dt.date | str
 """A date, or its ISO text."""
+
+From = Literal["database", "published"]
+"""Where bars are read from."""
 
 
 def bars(
@@ -26,6 +33,7 @@ def bars(
     include_open: bool = False,  # noqa: FBT001, FBT002  # the last argument of the documented signature
     *,
     as_of: dt.datetime | None = None,
+    source: From = "database",
     settings: Settings | None = None,
 ) -> pa.Table:
     """Return bars of n sessions, ascending by symbol and window.
@@ -46,7 +54,9 @@ def bars(
         as_of: an aware datetime: give the data as they were known then. Bars, splits, dividends and what
             was loaded are those of that instant; which symbol an instrument carries is what is known now.
             None for what is known now.
-        settings: where the database is; from the environment if None.
+        source: ``"database"``, or ``"published"``: what ``condvest publish`` made of it last, without the
+            database; the answer is the same. It has no history, so it cannot be asked ``as_of``.
+        settings: where the database and the published data set are; from the environment if None.
 
     Returns:
         A table with the columns symbol (string), interval (int16, sessions), window (int32),
@@ -58,6 +68,7 @@ def bars(
     Raises:
         UnknownSymbol: no instrument with bars carries or carried a symbol.
         UsageError: an argument has a value that it cannot have.
+        PublishedError, PublishedUnavailable: nothing is published, or it cannot be read.
         BatchLayerError: the database cannot be opened or read.
     """
     question = Question(
@@ -70,7 +81,14 @@ def bars(
         include_open=include_open,
         as_of=as_of,
     )
-    with open_workspace(settings or Settings.from_env(os.environ), may_create=False) as workspace:
+    if source not in get_args(From):
+        raise UsageError(f"source {source!r}: choose database or published")
+    settings = settings or Settings.from_env(os.environ)
+    if source == "published":
+        if as_of is not None:
+            raise UsageError("as_of: a published data set has no history; ask the database for it")
+        return read_from(PublishedSource.open(place_at(settings.published)), question)
+    with open_workspace(settings, may_create=False) as workspace:
         return read(workspace.database, workspace.sessions, question)
 
 

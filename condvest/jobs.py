@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ class Report:
         failed: files, or a provider, that could not be loaded in full, with the reason.
         unavailable: sessions that the provider does not have yet.
         may_pass: whether what failed may succeed if the job is run again.
+        seconds: how long the job took.
     """
 
     loads: list[LoadSummary] = field(default_factory=list)
@@ -46,6 +48,7 @@ class Report:
     failed: dict[str, str] = field(default_factory=dict)
     unavailable: list[Unavailable] = field(default_factory=list)
     may_pass: bool = False
+    seconds: float = 0.0
 
     @property
     def exit_code(self) -> int:
@@ -53,6 +56,20 @@ class Report:
         if self.failed:
             return FAILED
         return NEEDS_ATTENTION if any(load.needs_attention for load in self.loads) else DONE
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What is worth a metric, by the names of `batch_jobs.observing.UNITS`."""
+        measured: Counter[str] = Counter()
+        for load in self.loads:
+            measured["RowsLoaded"] += load.inserted
+            measured["RowsChanged"] += load.changed + load.withdrawn
+            measured["RowsRefused"] += sum(load.refused.values())
+        if self.resampled is not None:
+            measured["BarsInserted"] = self.resampled.inserted
+            measured["BarsChanged"] = self.resampled.changed
+            measured["BarsRemoved"] = self.resampled.removed
+        return {**measured, "DurationSeconds": round(self.seconds, 3)}
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -167,7 +184,7 @@ def import_files(
 
     A file that cannot be read stops none of the others. A dry run stores nothing and resamples nothing.
     """
-    loader = workspace.loader(workspace.extended_sessions(), rehearsal=dry_run)
+    loader = workspace.loader(workspace.sessions_ahead, rehearsal=dry_run)
     with recorded(workspace, "import", rehearsal=dry_run) as report:
         for done, (path, dataset) in enumerate(files, start=1):
             try:
@@ -222,7 +239,7 @@ def verify(
 @contextmanager
 def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> Iterator[Report]:
     """Record a run of a command: when it began and how it ended. A killed one stays without an end."""
-    report = Report()
+    report, began = Report(), time.monotonic()
     if rehearsal:
         yield report
         return
@@ -234,6 +251,7 @@ def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> 
         with workspace.database.transaction() as connection:
             catalog_store.finish_run(connection, run_id, FAILED, {"error": str(error)})
         raise
+    report.seconds = time.monotonic() - began
     with workspace.database.transaction() as connection:
         catalog_store.finish_run(connection, run_id, report.exit_code, report.as_json())
 

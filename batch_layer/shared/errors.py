@@ -7,6 +7,7 @@
     │   ├── DatabaseUnavailable         no server answers, or the connection was lost
     │   ├── VendorUnavailable           a vendor answered with a passing failure, or not at all
     │   ├── ArchiveUnavailable          the archive's service does not answer now
+    │   ├── PublishedUnavailable        the service that holds a published data set does not answer now
     │   └── OutOfTime                   a function's time ended before its work
     └── PermanentError                  the same call will fail again until somebody acts
         ├── SettingsError               a setting has a value it cannot have
@@ -15,6 +16,8 @@
         ├── VendorRefused               a vendor will not serve this: key, plan, or its own rules
         │   └── NotReadyYet             a vendor does not serve this session's data before a later hour
         ├── ArchiveError                the archive cannot keep or give back a payload
+        ├── PublishedError              a published data set cannot be written or read
+        │   └── PublishedFormat         it was written by another version of Condvest
         ├── CalendarChanged             the calendar library no longer agrees with stored sessions
         ├── NotASession                 a date is no session of the exchange
         ├── UnknownSymbol               a symbol that no instrument has carried
@@ -56,6 +59,10 @@ class ArchiveUnavailable(TransientError):
     """The archive's service does not answer now."""
 
 
+class PublishedUnavailable(TransientError):
+    """The service that holds a published data set does not answer now."""
+
+
 class OutOfTime(TransientError):
     """A function's time ended before its work; what was done stays, and the next call goes on."""
 
@@ -82,6 +89,14 @@ class NotReadyYet(VendorRefused):
 
 class ArchiveError(PermanentError):
     """The archive cannot keep or give back a payload."""
+
+
+class PublishedError(PermanentError):
+    """A published data set cannot be written or read."""
+
+
+class PublishedFormat(PublishedError):
+    """A published data set was written by another version of Condvest, in another format."""
 
 
 class CalendarChanged(PermanentError):

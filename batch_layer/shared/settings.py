@@ -51,8 +51,12 @@ class Settings:
             no key is given; None if there is none (``CONDVEST_MASSIVE_SECRET``).
         archive_at: where the archive is: ``s3://bucket/prefix`` or a directory; None for ``archive`` below
             ``home`` (``CONDVEST_ARCHIVE``).
+        published_at: where data sets are published: ``s3://bucket/prefix`` or a directory; None for
+            ``published`` below ``home`` (``CONDVEST_PUBLISHED``).
         database_iam: whether to log in to the database by IAM, over TLS (``CONDVEST_DATABASE_IAM``:
             ``true`` or ``false``).
+        database_secret: name or ARN of the secret of AWS Secrets Manager that holds the password of the
+            URL's user, over TLS as well; None if there is none (``CONDVEST_DATABASE_SECRET``).
         database_ca: file of the authorities that may vouch for the server then, or None for the one that is
             shipped to AWS (``CONDVEST_DATABASE_CA``).
     """
@@ -72,7 +76,9 @@ class Settings:
     flatfiles_key_id: str | None = field(default=None, repr=False)
     flatfiles_secret: str | None = field(default=None, repr=False)
     archive_at: str | None = None
+    published_at: str | None = None
     database_iam: bool = False
+    database_secret: str | None = None
     database_ca: Path | None = None
 
     @classmethod
@@ -106,19 +112,27 @@ class Settings:
             flatfiles_bucket=environ.get("CONDVEST_FLATFILES_BUCKET") or "flatfiles",
             flatfiles_key_id=_secret("CONDVEST_FLATFILES_KEY_ID", environ),
             flatfiles_secret=_secret("CONDVEST_FLATFILES_SECRET", environ),
-            archive_at=_archive(environ.get("CONDVEST_ARCHIVE") or None),
+            archive_at=_place("CONDVEST_ARCHIVE", environ.get("CONDVEST_ARCHIVE") or None),
+            published_at=_place("CONDVEST_PUBLISHED", environ.get("CONDVEST_PUBLISHED") or None),
             database_iam=_flag("CONDVEST_DATABASE_IAM", environ.get("CONDVEST_DATABASE_IAM") or "false"),
+            database_secret=environ.get("CONDVEST_DATABASE_SECRET") or None,
             database_ca=Path(authorities).expanduser().absolute() if authorities else None,
         )
 
     @property
     def archive(self) -> Path | str:
         """Where the archive of vendors' answers is: a directory, or ``s3://bucket/prefix``."""
-        if self.archive_at is None:
-            return self.home / "archive"
-        if self.archive_at.startswith(_S3):
-            return self.archive_at
-        return Path(self.archive_at).expanduser().absolute()
+        return self._at(self.archive_at, "archive")
+
+    @property
+    def published(self) -> Path | str:
+        """Where data sets are published: a directory, or ``s3://bucket/prefix``."""
+        return self._at(self.published_at, "published")
+
+    def _at(self, place: str | None, default: str) -> Path | str:
+        if place is None:
+            return self.home / default
+        return place if place.startswith(_S3) else Path(place).expanduser().absolute()
 
 
 def checked_database_url(url: str | None) -> str | None:
@@ -136,9 +150,9 @@ def checked_database_url(url: str | None) -> str | None:
     return url
 
 
-def _archive(place: str | None) -> str | None:
+def _place(name: str, place: str | None) -> str | None:
     if place and "://" in place and not place.startswith(_S3):
-        raise SettingsError(f"CONDVEST_ARCHIVE must be s3://bucket/prefix or a directory, not {place!r}")
+        raise SettingsError(f"{name} must be s3://bucket/prefix or a directory, not {place!r}")
     return place
 
 

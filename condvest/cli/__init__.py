@@ -14,7 +14,7 @@ import click
 
 from batch_layer.processing.batch_jobs import exits
 from batch_layer.shared.errors import BatchLayerError, PermanentError, TransientError, UsageError
-from condvest.cli import database, jobs, reading, replay
+from condvest.cli import database, jobs, publish, reading, replay
 from condvest.cli.context import Cli
 from condvest.cli.output import message
 
@@ -56,7 +56,13 @@ def condvest(context: click.Context, database_url: str | None, home: str | None)
     context.obj = Cli.of(os.environ, database_url=database_url, home=home)
 
 
-for command in (*jobs.COMMANDS, *reading.COMMANDS, *database.COMMANDS, replay.replay):
+for command in (
+    *jobs.COMMANDS,
+    *reading.COMMANDS,
+    publish.publish,
+    *database.COMMANDS,
+    replay.replay,
+):
     condvest.add_command(command)
 
 

@@ -208,6 +208,7 @@ def resample(cli: Cli, full: bool, shard: str | None, as_json: bool) -> None:
     share = Shard.parse(shard) if shard else Shard.of_environment(os.environ)
     with cli.workspace() as workspace, output.progress("resampling") as bars:
         report = jobs.resample_all(workspace, full=full, shard=share, on_progress=_advancing(bars))
+    output.measure(report.metrics)
     if as_json and report.resampled is not None:
         output.write_json(jobs.resampled_as_json(report.resampled))
     else:
@@ -281,6 +282,7 @@ COMMANDS = (demo, run, backfill, import_, resample, rebuild, verify, metadata)
 
 
 def _finish(report: jobs.Report, *, as_json: bool, dry_run: bool = False) -> None:
+    output.measure(report.metrics)
     if as_json:
         output.write_json(report.as_json() | ({"dry_run": True} if dry_run else {}))
     else:

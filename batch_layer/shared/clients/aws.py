@@ -6,7 +6,7 @@ boto3 is imported when first needed: who does not use AWS does not wait for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -63,10 +63,17 @@ def forget_secrets() -> None:
 @cache
 def _secret_key(name: str) -> str:
     """Return the key that a secret holds, as plain text or as JSON; asked for once a process."""
+    key = _value_in(_secret_text(name), _KEY_NAMES)
+    if not key:
+        raise SettingsError(f"the secret {name} holds no API key; put it in as plain text")
+    return key
+
+
+def _secret_text(name: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
-        text = client("secretsmanager").get_secret_value(SecretId=name)["SecretString"].strip()
+        text: str = client("secretsmanager").get_secret_value(SecretId=name)["SecretString"].strip()
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # noqa: PLR2004  # server's own fault
@@ -74,41 +81,43 @@ def _secret_key(name: str) -> str:
         raise SettingsError(f"cannot read the secret {name}: {code}; check its name and the role") from error
     except (BotoCoreError, KeyError) as error:
         if isinstance(error, KeyError):
-            raise SettingsError(f"the secret {name} holds no text; put the API key in") from error
+            raise SettingsError(f"the secret {name} holds no text; put one in") from error
         raise VendorUnavailable(f"Secrets Manager gives no {name} now: {error}; try again") from error
-    key = _key_in(text)
-    if not key:
-        raise SettingsError(f"the secret {name} holds no API key; put it in as plain text")
-    return key
+    return text
 
 
-def _key_in(text: str) -> str:
+def _value_in(text: str, names: Sequence[str]) -> str:
+    """Return the plain text, or the first of the names that the JSON holds; empty if it holds none."""
     try:
         told = json.loads(text)
     except ValueError:
         return text
     if isinstance(told, dict):
-        return next((str(told[name]) for name in _KEY_NAMES if told.get(name)), "")
+        return next((str(told[name]) for name in names if told.get(name)), "")
     return text
 
 
 def database_login(settings: Settings) -> Callable[[], Mapping[str, str]] | None:
     """Return what gives the parameters of each connection to the database, None if the URL is enough.
 
-    The password is a token that is good for 15 minutes, and only to connect: so each connection gets its
-    own. It is signed here, with the role's credentials; nothing is asked over the network. It goes to no
-    server but the one whose certificate bears the URL's host name.
+    By IAM the password is a token that is good for 15 minutes, and only to connect: so each connection gets
+    its own. It is signed here, with the role's credentials; nothing is asked over the network. By a secret it
+    is what Secrets Manager holds when the connection is made, for RDS rotates it. Either goes to no server
+    but the one whose certificate bears the URL's host name.
 
     Raises:
-        SettingsError: CONDVEST_DATABASE_IAM is set, and the URL names no host or user, or has a password,
-            or there is no file of authorities.
+        SettingsError: CONDVEST_DATABASE_IAM or CONDVEST_DATABASE_SECRET is set, and the URL names no host or
+            user, or has a password, or there is no file of authorities; or both are set.
     """
-    if not settings.database_iam:
+    if not settings.database_iam and settings.database_secret is None:
         return None
+    if settings.database_iam and settings.database_secret is not None:
+        raise SettingsError("set CONDVEST_DATABASE_IAM or CONDVEST_DATABASE_SECRET, not both")
     parts = urlsplit(settings.database_url or "")
     if not parts.hostname or not parts.username or parts.password:
         raise SettingsError(
-            "CONDVEST_DATABASE_IAM needs a CONDVEST_DATABASE_URL with host and user and without a password"
+            f"CONDVEST_DATABASE_{'IAM' if settings.database_iam else 'SECRET'} needs a CONDVEST_DATABASE_URL "
+            "with host and user and without a password"
         )
     authorities = settings.database_ca or SHIPPED_CA
     if not authorities.is_file():
@@ -117,14 +126,27 @@ def database_login(settings: Settings) -> Callable[[], Mapping[str, str]] | None
             "CONDVEST_DATABASE_CA to the bundle of RDS (truststore.pki.rds.amazonaws.com)"
         )
     host, port, user = parts.hostname, parts.port or 5432, unquote(parts.username)
+    secret = settings.database_secret
 
     def parameters() -> Mapping[str, str]:
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-
-        try:
-            token: str = client("rds").generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
-        except BotoCoreError as error:
-            raise SettingsError(f"cannot sign in to the database as {user}: {error}") from error
-        return {"password": token, "sslmode": "verify-full", "sslrootcert": str(authorities)}
+        password = _token(host, port, user) if secret is None else _password(secret)
+        return {"password": password, "sslmode": "verify-full", "sslrootcert": str(authorities)}
 
     return parameters
+
+
+def _token(host: str, port: int, user: str) -> str:
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    try:
+        token: str = client("rds").generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
+    except BotoCoreError as error:
+        raise SettingsError(f"cannot sign in to the database as {user}: {error}") from error
+    return token
+
+
+def _password(secret: str) -> str:
+    password = _value_in(_secret_text(secret), ("password",))
+    if not password:
+        raise SettingsError(f"the secret {secret} holds no password; it should be the one that RDS made")
+    return password

@@ -8,34 +8,14 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    NoCredentialsError,
-)
-from botocore.exceptions import (
-    ConnectionError as UnreachableError,
-)
+from botocore.exceptions import ClientError
 
 from batch_layer.shared.clients.archive import DESCRIBED, describe, key_described_by, key_of, restore
+from batch_layer.shared.clients.s3_errors import translated
 from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError
 from batch_layer.shared.models.payloads import Payload
 
 _EXISTS = ("PreconditionFailed", "412")
-_PASSING = frozenset(
-    {
-        "ConditionalRequestConflict",
-        "InternalError",
-        "RequestTimeout",
-        "RequestTimeTooSkewed",
-        "ServiceUnavailable",
-        "SlowDown",
-        "ThrottlingException",
-        "Throttling",
-    }
-)
-_FIRST_SERVER_FAULT = 500
 
 
 class S3Archive:
@@ -174,31 +154,7 @@ class S3Archive:
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
         place = f"cannot {doing} the archive s3://{self.bucket}/{self.prefix}"
-        try:
+        with translated(
+            place, unavailable=ArchiveUnavailable, refused=ArchiveError, setting="CONDVEST_ARCHIVE"
+        ):
             yield
-        except (UnreachableError, HTTPClientError) as error:
-            raise ArchiveUnavailable(f"{place}: {error}; try again") from error
-        except NoCredentialsError as error:
-            raise ArchiveError(f"{place}: no AWS credentials; try: aws configure") from error
-        except ClientError as error:
-            raise _refusal(place, error) from error
-        except BotoCoreError as error:
-            raise ArchiveError(f"{place}: {error}") from error
-
-
-def _refusal(place: str, error: ClientError) -> Exception:
-    code = error.response["Error"]["Code"]
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    reason = _REASONS.get(code) or error.response["Error"].get("Message") or code
-    if code in _PASSING or status >= _FIRST_SERVER_FAULT:
-        return ArchiveUnavailable(f"{place}: {reason}; try again")
-    return ArchiveError(f"{place}: {reason} ({code})")
-
-
-_REASONS: dict[str, str] = {
-    "NoSuchKey": "there is nothing under that key",
-    "404": "there is nothing under that key",
-    "NoSuchBucket": "there is no such bucket; check CONDVEST_ARCHIVE",
-    "AccessDenied": "access denied; check the role's policy",
-    "ExpiredToken": "the credentials have expired; get new ones",
-}

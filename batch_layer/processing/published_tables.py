@@ -1,0 +1,146 @@
+"""What published files hold: columns, parts, and the way from arrays to Arrow and back. Pure.
+
+Bars are divided by the year of their session (of their window's last one), so that a night touches one file
+a data set; within a file they ascend by instrument, then by ordinal or window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Int32s
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.settings import INTERVALS
+
+_PRICES = [
+    ("open", pa.float64()),
+    ("high", pa.float64()),
+    ("low", pa.float64()),
+    ("close", pa.float64()),
+    ("volume", pa.float64()),
+    ("vwap", pa.float64()),
+    ("trades", pa.int64()),
+]
+_BARS = pa.schema(
+    [
+        ("instrument_id", pa.int32()),
+        ("window", pa.int32()),
+        ("first_session", pa.date32()),
+        ("last_session", pa.date32()),
+        *_PRICES,
+        ("sessions", pa.int16()),
+        ("is_complete", pa.bool_()),
+    ]
+)
+_UTC = pa.timestamp("s", "UTC")
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "daily_bars": pa.schema(
+        [
+            ("instrument_id", pa.int32()),
+            ("ordinal", pa.int32()),
+            ("session", pa.date32()),
+            *_PRICES,
+        ]
+    ),
+    **{f"bars_{n}": _BARS for n in INTERVALS},
+    "instruments": pa.schema(
+        [
+            ("instrument_id", pa.int32()),
+            ("symbol", pa.string()),
+            ("first_session", pa.date32()),
+            ("last_session", pa.date32()),
+            ("providers", pa.int64()),
+        ]
+    ),
+    "symbols": pa.schema(
+        [
+            ("symbol", pa.string()),
+            ("instrument_id", pa.int32()),
+            ("valid_from", pa.date32()),
+            ("valid_to", pa.date32()),
+        ]
+    ),
+    "splits": pa.schema(
+        [
+            ("instrument_id", pa.int32()),
+            ("ex_date", pa.date32()),
+            ("split_from", pa.float64()),
+            ("split_to", pa.float64()),
+            ("price_factor", pa.float64()),
+            ("volume_factor", pa.float64()),
+        ]
+    ),
+    "dividends": pa.schema(
+        [
+            ("instrument_id", pa.int32()),
+            ("ex_date", pa.date32()),
+            ("cash_amount", pa.float64()),
+        ]
+    ),
+    "sessions": pa.schema(
+        [
+            ("ordinal", pa.int32()),
+            ("session", pa.date32()),
+            ("opens_at", _UTC),
+            ("closes_at", _UTC),
+            ("early_close", pa.bool_()),
+            ("complete", pa.int64()),
+        ]
+    ),
+}
+"""Data set to its columns, in order; docs/publishing.md says what each means."""
+
+
+def dataset_of(interval: int) -> str:
+    """Return the name of the data set that holds bars of so many sessions; 1 is the daily bars."""
+    return "daily_bars" if interval == 1 else f"bars_{interval}"
+
+
+def years_of(sessions: Sessions) -> list[int]:
+    """Return the years of the calendar, ascending."""
+    return list(range(sessions.date[0].item().year, sessions.date[-1].item().year + 1))
+
+
+def year_starts(sessions: Sessions, interval: int) -> Int32s:
+    """Return, for each year of the calendar, the first ordinal (or window) that belongs to it.
+
+    A window belongs to the year of its last session: it is the first one of a year that ends on or after
+    the year's first session, which is the one that holds it.
+    """
+    begins = np.array([f"{year}-01-01" for year in years_of(sessions)], dtype="datetime64[D]")
+    return windows_of(sessions.ordinals_on_or_after(begins), interval)
+
+
+def to_arrow(rows: DailyBars | Bars, interval: int, sessions: Sessions) -> pa.Table:
+    """Return daily bars (interval 1) or bars as they are published; what is unknown is null."""
+    schema = SCHEMAS[dataset_of(interval)]
+    columns: dict[str, Any] = dict(vars(rows))
+    if isinstance(rows, DailyBars):
+        columns["session"] = sessions.dates_of(rows.ordinal)
+    else:
+        # The very first windows may begin before the calendar does.
+        first = np.maximum(first_ordinals(rows.window, interval), sessions.first_ordinal)
+        columns["first_session"] = sessions.dates_of(first)
+        columns["last_session"] = sessions.dates_of(last_ordinals(rows.window, interval))
+    columns["vwap"] = pa.array(rows.vwap, mask=np.isnan(rows.vwap))
+    columns["trades"] = pa.array(rows.trades, mask=rows.trades == UNKNOWN_TRADES)
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def to_numpy(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
+    """Return a column as an array; an unknown float is NaN, an unknown integer UNKNOWN_TRADES."""
+    if column.null_count and pa.types.is_integer(column.type):
+        column = pc.fill_null(column, UNKNOWN_TRADES)
+    if isinstance(column, pa.Array):
+        values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    else:
+        values = column.to_numpy()
+    return values

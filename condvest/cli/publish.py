@@ -1,0 +1,60 @@
+"""The command that publishes what the database holds: publish."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import click
+
+from batch_layer.processing.publish import KEEP, PublishSummary
+from condvest.cli import output
+from condvest.cli.context import Cli, json_option, pass_cli
+from condvest.publishing import publish_all
+
+
+@click.command(short_help="Write the bars as Parquet files, for any reader.")
+@click.option("--to", metavar="DIR|S3", help="A directory or s3://bucket/prefix; before CONDVEST_PUBLISHED.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=KEEP,
+    show_default=True,
+    help="How many older versions stay for those who read them.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
+@json_option
+@pass_cli
+def publish(cli: Cli, to: str | None, keep: int, dry_run: bool, as_json: bool) -> None:
+    """Write daily bars, bars and what adjusts them as Parquet files, for any reader.
+
+    What changed is resampled first; files of years in which nothing changed stay. Readers see the version
+    before until the new one is whole.
+    """
+    settings = replace(cli.settings, published_at=to or cli.settings.published_at)
+    with cli.workspace(may_create=False) as workspace, output.progress("publishing") as bars:
+        done = publish_all(
+            workspace,
+            settings.published,
+            keep=keep,
+            dry_run=dry_run,
+            on_progress=lambda done, total: output.advance(bars, done, total),
+        )
+    if as_json:
+        output.write_json(asdict(done) | ({"dry_run": True} if dry_run else {}))
+    else:
+        output.message(_told(done, dry_run=dry_run))
+
+
+def _told(done: PublishSummary, *, dry_run: bool) -> str:
+    if dry_run:
+        return (
+            f"{done.place}: {done.written:,} files of bars with {done.written_rows:,} rows would be written, "
+            f"{done.kept:,} stay"
+        )
+    if not done.is_new:
+        return f"{done.place}: nothing new, version {done.version} stays"
+    return (
+        f"{done.place}: version {done.version}, {sum(done.rows.values()):,} rows; {done.written:,} files "
+        f"written with {done.written_rows:,} rows ({done.written_bytes / 1e6:,.1f} MB), {done.kept:,} kept, "
+        f"{done.removed:,} of older versions removed"
+    )

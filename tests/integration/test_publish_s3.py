@@ -1,0 +1,155 @@
+"""Publishing into a bucket: the same data set as in a directory, and nothing half-visible when S3 fails."""
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+
+from batch_layer.processing.published_source import PublishedSource
+from batch_layer.shared.clients.places import place_at
+from batch_layer.shared.clients.places.directory import DirectoryPlace
+from batch_layer.shared.clients.places.s3 import S3Place
+from batch_layer.shared.errors import PublishedError, PublishedUnavailable, SettingsError
+from tests.integration.aws_world import BUCKET, configured, emulated_aws, fresh_bucket
+from tests.integration.payloads import bar
+from tests.integration.publishing import from_database, from_files, published
+
+WHERE = f"s3://{BUCKET}/some/where"
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    with emulated_aws() as url:
+        yield url
+
+
+@pytest.fixture
+def s3(endpoint, monkeypatch):
+    with configured(monkeypatch, endpoint):
+        yield fresh_bucket(endpoint)
+
+
+@pytest.fixture
+def market(world):
+    correct(world, 0)
+    return world
+
+
+def correct(world, number):
+    world.bars([bar(symbol, world.date(at), number) for symbol in "AB" for at in range(100)])
+    world.resample()
+
+
+def keys(s3):
+    return {one["Key"] for one in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())}
+
+
+def test_it_is_the_same_as_in_a_directory(s3, market, tmp_path):
+    place, folder = place_at(WHERE), DirectoryPlace(tmp_path / "published")
+    published(market, place)
+    published(market, folder)
+    assert place.sizes() == folder.sizes()
+    assert keys(s3) == {f"some/where/{name}" for name in (*place.sizes(), "manifest.json")}
+    for asked in ({"interval": 13}, {"interval": 1, "symbols": ["B"]}, {"interval": 5, "adjust": "total"}):
+        assert from_files(place, **asked).equals(from_database(market, **asked))
+
+
+def test_a_reader_gets_addresses_in_the_bucket(s3, market):
+    place = place_at(WHERE)
+    published(market, place)
+    for file in PublishedSource.open(place).files("bars_3"):
+        assert file.startswith(f"{WHERE}/bars_3/19")
+        assert file.removeprefix(f"s3://{BUCKET}/") in keys(s3)
+
+
+def test_versions_and_what_nobody_needs_go_as_in_a_directory(s3, market):
+    place = place_at(WHERE)
+    s3.put_object(Bucket=BUCKET, Key="some/where/notes.txt", Body=b"a user's")
+    s3.put_object(Bucket=BUCKET, Key="some/where/bars_3/1962-0123456789abcdef.parquet", Body=b"left")
+    published(market, place, keep=0)
+    correct(market, 1)
+    summary = published(market, place, keep=0)
+    assert (summary.version, summary.is_new) == (2, True)
+    assert keys(s3) == {f"some/where/{name}" for name in (*place.sizes(), "manifest.json", "notes.txt")}
+    assert len([name for name in place.sizes() if name.startswith("manifests/")]) == 1
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize("at", [0, 3, 7, 8, 9])
+def test_s3_that_fails_half_way_shows_nothing_half(market, at):
+    """At the first of seven files, in their midst, at each manifest, and at the first file to be removed."""
+    place = place_at(WHERE)
+    published(market, place, keep=0)
+    old = from_files(place, interval=3, adjust="none")
+    correct(market, 1)
+    new = from_database(market, interval=3, adjust="none")
+    with pytest.raises(PublishedUnavailable, match=f"{WHERE}.*try again"):
+        published(market, S3Place.of(WHERE, flaky(at)), keep=0)
+    assert from_files(place, interval=3, adjust="none").equals(new if at == 9 else old)
+    published(market, place, keep=0)
+    assert from_files(place, interval=3, adjust="none").equals(new)
+    assert len(place.sizes()) == 1 + len(PublishedSource.open(place)._manifest.all_files())
+
+
+def flaky(changes):
+    """Return a client whose changes are answered by 503 after so many."""
+    client = impatient()
+    left = iter(range(changes))
+
+    def answer(request, **_):
+        if request.method in ("PUT", "DELETE") and next(left, None) is None:
+            return AWSResponse(request.url, 503, {}, Raw(b"<Error><Code>SlowDown</Code></Error>"))
+        return None
+
+    client.meta.events.register("before-send.s3", answer)
+    return client
+
+
+def impatient():
+    """Return a client that asks once."""
+    return boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
+
+
+class Raw:
+    """The body of an answer."""
+
+    def __init__(self, content):
+        self._content = content
+
+    def stream(self, **_):
+        yield self._content
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_bucket_that_is_not_there_is_named(market):
+    with pytest.raises(PublishedError, match=r"s3://no-such-bucket.*no such bucket; check --to"):
+        published(market, place_at("s3://no-such-bucket/x"))
+
+
+@pytest.mark.usefixtures("s3")
+def test_nobody_answers(market, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(PublishedUnavailable, match=r"s3://.*try again"):
+        published(market, S3Place.of(WHERE, impatient()))
+
+
+def test_a_file_that_is_gone_or_damaged_is_named(s3, market):
+    place = place_at(WHERE)
+    published(market, place)
+    source = PublishedSource.open(place)
+    key = source.files("bars_3")[0].removeprefix(f"s3://{BUCKET}/")
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"half")
+    with pytest.raises(PublishedError, match=r"bars_3/.*cannot be read.*condvest publish"):
+        from_files(place, interval=3)
+    s3.delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(PublishedError, match=r"bars_3/.*is gone"):
+        from_files(place, interval=3)
+    published(market, place)
+    assert from_files(place, interval=3).equals(from_database(market, interval=3))
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize("where", ["s3://", "s3://bucket/x?y=1"])
+def test_what_is_no_bucket_is_refused(where):
+    with pytest.raises(SettingsError, match="s3://bucket/prefix"):
+        place_at(where)
