@@ -7,7 +7,7 @@ TOOLS   := $(VENV)/.tools
 PIP     := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-aws lint format bench lock clean
+.PHONY: help install demo test test-long test-aws aws-local lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,12 @@ test-long: $(TOOLS) ## random histories by the ten thousand steps, a hundred kil
 	$(BIN)/python -m pytest -n auto -m long
 
 test-aws: $(TOOLS) ## the AWS side: Terraform, checkov, artefacts, an emulator; installs its own tools but Terraform
-	$(BIN)/python -m pytest -m aws
+	@command -v terraform >/dev/null || { \
+		echo "terraform is not installed: get 1.10 or later from https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
+	CI=true $(BIN)/python -m pytest -m aws -n 2 --dist loadfile
+
+aws-local: $(TOOLS) ## the whole chain of AWS on this machine, from the vendor to bars, with the artefacts as built
+	@$(BIN)/python -m tests.integration.aws_local
 
 lint: $(TOOLS) ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -71,6 +72,15 @@ class _Api(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    """A server whose client is killed at the end, while it waits for the next event."""
+
+    def handle_error(self, request, client_address):
+        """Say nothing of a client that went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Function:
     """A function that runs.
 
@@ -107,7 +117,7 @@ def running(package, layer, handler, python, root, environ, *, seconds=300):
         if not place.exists():
             with zipfile.ZipFile(archive) as file:
                 file.extractall(place)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Api)
+    server = _Server(("127.0.0.1", 0), _Api)
     server.daemon_threads = True
     server.events, server.answers, server.seconds = queue.Queue(), queue.Queue(), seconds
     thread = threading.Thread(target=server.serve_forever)

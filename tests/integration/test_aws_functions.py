@@ -37,6 +37,7 @@ from tests.integration.aws_world import ARCHIVE, BUCKET, configured, emulated_aw
 from tests.integration.naive_database import differences
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
+BEFORE = dt.datetime(2024, 4, 12, 23, tzinfo=dt.UTC)
 SESSIONS = [dt.date(2024, 5, day) for day in (31, 30, 29, 28, 24, 23, 22, 21, 20, 17)]
 """The ten newest that have closed by then, newest first; 05-27 was Memorial Day."""
 
@@ -179,6 +180,35 @@ def test_from_the_vendor_to_the_database_and_every_event_says_what_changed(
     resample(database, sessions)
     with database.transaction() as connection:
         assert differences(connection) == []
+
+
+def test_the_renames_of_whom_the_reference_shows_under_a_new_symbol_are_asked_for(
+    lambdas, vendor, url, monkeypatch
+):
+    """The market's Facebook becomes Meta in the middle of it: one series of two symbols, in the database."""
+    monkeypatch.setattr(daily_meta_fetcher, "now", lambda: BEFORE)
+    vendor.knobs.now = BEFORE
+    first = lambdas.fetch_meta({"start": "2024-04-01", "end": "2024-04-12"})
+    assert {key.split("/")[1] for key in first["archived"]} == {"splits", "dividends", "instruments"}
+    assert "events" not in vendor.calls
+    vendor.knobs.now = NOW
+    again = lambdas.fetch_meta({"start": "2024-04-01", "end": "2024-05-31", "symbols": ["META"]})
+    assert [key.split("/")[1] for key in again["archived"]][-3:] == ["instruments", "instruments", "symbols"]
+    told = lambdas.archive.read(again["archived"][-1]).content
+    assert b'"META"' in told
+    assert b'"FB"' in told
+    asked = vendor.calls["events"]
+    assert 0 < asked < 30
+    lambdas.fetch_meta({"start": "2024-04-01", "end": "2024-05-31"})
+    assert vendor.calls["events"] == 2 * asked
+    lambdas.fetch()
+    lambdas.load_all()
+    with Database(url) as database, database.transaction(read_only=True) as connection:
+        carried = connection.execute(
+            "SELECT symbol FROM symbols WHERE instrument_id = (SELECT instrument_id FROM symbols "
+            "WHERE symbol = 'META' AND valid_to > '2024-05-31') ORDER BY valid_from"
+        ).fetchall()
+    assert carried == [("FB",), ("META",)]
 
 
 def truth_of(market, session):

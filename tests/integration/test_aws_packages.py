@@ -14,6 +14,7 @@ import pytest
 
 from tests.emulators.market import Market
 from tests.emulators.massive import KEY, MassiveEmulator
+from tests.integration import aws_artefacts
 from tests.integration.aws_world import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
 from tests.integration.lambda_runtime import running
 from tests.integration.test_aws_functions import NOW, SECRET, SESSIONS, bars
@@ -23,8 +24,6 @@ pytestmark = pytest.mark.aws
 ROOT = Path(__file__).parents[2]
 BUILDERS = ROOT / "batch_layer/fetching/deployment_packages"
 HANDLERS = "batch_layer.fetching.lambda_functions"
-RUNTIME = ("awslambdaric", "boto3")
-"""What the runtime brings, beside the interpreter."""
 
 
 def build(script, out, *options, authorities):
@@ -39,7 +38,7 @@ def build(script, out, *options, authorities):
 @pytest.fixture(scope="module")
 def authorities(tmp_path_factory):
     path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    path.write_text("-----BEGIN CERTIFICATE-----\n")
+    path.write_text(aws_artefacts.AUTHORITIES)
     return path
 
 
@@ -54,19 +53,9 @@ def layer(tmp_path_factory, authorities):
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory):
+def python():
     """An interpreter of the runtime's version with what the runtime brings, and nothing else."""
-    found = [shutil.which("python3.13"), *sorted((Path.home() / ".pyenv/versions").glob("3.13.*/bin/python"))]
-    base = next(str(path) for path in found if path and _version(path) == "3.13")
-    venv = tmp_path_factory.mktemp("runtime")
-    subprocess.run([base, "-m", "venv", venv], check=True)
-    subprocess.run([venv / "bin/pip", "install", "--quiet", *RUNTIME], check=True, capture_output=True)
-    return venv / "bin/python"
-
-
-def _version(python):
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+    return aws_artefacts.runtime()
 
 
 def test_both_are_within_the_limits(package, layer):

@@ -15,12 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import urllib.request
 import zipfile
 from collections import Counter
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent  # the caller may name it by way of ".."
 ROOT = HERE.parents[2]
 REQUIREMENTS = {
     "layer": HERE.parent / "requirements.txt",
@@ -134,6 +135,12 @@ def _copy_ours(part: str, site: Path) -> None:
                 (site / inner).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, site / inner)
     shutil.copyfile(_rds_bundle(), site / "batch_layer/rds-bundle.pem")
+    if "condvest" in OURS[part]:
+        # What an installation leaves, for condvest --version.
+        version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+        about = site / f"condvest-{version}.dist-info/METADATA"
+        about.parent.mkdir()
+        about.write_text(f"Metadata-Version: 2.1\nName: condvest\nVersion: {version}\n")
 
 
 def _rds_bundle() -> Path:

@@ -1,8 +1,9 @@
-"""The function that fetches metadata: who is listed, splits, dividends. Vendor to archive, as the bars."""
+"""The function that fetches metadata: who is listed, renames, splits, dividends. Vendor to archive."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from batch_layer.fetching.lambda_functions import vendors
@@ -10,16 +11,19 @@ from batch_layer.fetching.lambda_functions.archiving import Archived, archive_al
 from batch_layer.fetching.lambda_functions.deadline import LambdaContext
 from batch_layer.fetching.lambda_functions.events import FetchEvent, RangeEvent, SessionsEvent, fetch_event
 from batch_layer.fetching.lambda_functions.observing import logged, observed
+from batch_layer.fetching.lambda_functions.renaming import to_ask_about
 from batch_layer.fetching.lambda_functions.wiring import archive_of, now, read_settings
+from batch_layer.shared.models.payloads import Payload
 
 OVERLAP = dt.timedelta(days=30)
 """Splits and dividends are asked for again from this long ago on, for late corrections."""
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
-    """Fetch who is listed, and the splits and dividends since the event's first date, and archive them.
+    """Fetch splits and dividends since the event's first date, who is listed, and renames; archive them.
 
-    The vendor gives actions from an ex-date on: the end of a range is not heeded.
+    The vendor gives actions from an ex-date on: the end of a range is not heeded. Renames are asked for of
+    those whose symbol is new to the reference; of the event's symbols also the details.
 
     Returns:
         ``archived``: keys of the archive; ``left``: what there was no time for; ``correlation_id``.
@@ -36,10 +40,15 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
         archived = Archived()
         symbols = getattr(asked, "symbols", ())
         with vendors.provider(settings, call, symbols) as provider:
+            references: list[Payload] = []
             # The actions first: they are small, and without a split the bars of tomorrow are wrong.
-            steps = {
+            steps: dict[str, Callable[[], Iterable[Payload]]] = {
                 "actions": lambda: provider.corporate_actions(_since(asked)),
-                "reference": provider.reference,
+                "reference": lambda: _noted(provider.reference(), references),
+                "details": lambda: provider.details(symbols),
+                "renames": lambda: provider.renames(
+                    [one for reference in references for one in to_ask_about(archive, reference)]
+                ),
             }
             for name, answers in steps.items():
                 if call.deadline.has_time():
@@ -47,6 +56,12 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
                 else:
                     archived.left.append(name)
         return logged(call, "fetched", archived.answer())
+
+
+def _noted(answers: Iterable[Payload], noted: list[Payload]) -> Iterator[Payload]:
+    for answer in answers:
+        noted.append(answer)
+        yield answer
 
 
 def _since(asked: FetchEvent) -> dt.date:

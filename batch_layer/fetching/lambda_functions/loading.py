@@ -14,12 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from batch_layer.database import changes_store, instruments_store, load_store
 from batch_layer.database.connection import Database
 from batch_layer.database.migrate import check_schema
-from batch_layer.database.sessions_store import extend_sessions, read_sessions
+from batch_layer.database.sessions_store import sessions_ahead
 from batch_layer.fetching.lambda_functions.observing import Call
 from batch_layer.fetching.ledger import missing_sessions
 from batch_layer.fetching.load import Loader
@@ -28,11 +26,7 @@ from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.clients.parsing import parse
 from batch_layer.shared.errors import SettingsError
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import Settings
-
-AHEAD = np.timedelta64(30, "D")
-"""The calendar is extended when it reaches no further than this; on other days pandas stays unloaded."""
 
 
 @dataclass
@@ -72,7 +66,7 @@ def open_loader(settings: Settings, archive: S3Archive, now: dt.datetime) -> Ite
         raise SettingsError("CONDVEST_DATABASE_URL is not set: a function has no database of its own")
     with Database(settings.database_url, aws.database_login(settings)) as database:
         check_schema(database)
-        yield Loader(database, archive, _sessions(database, now), parse, now)
+        yield Loader(database, archive, sessions_ahead(database, now), parse, now)
 
 
 def load_key(call: Call, loader: Loader, key: str, loaded: Loaded) -> None:
@@ -121,14 +115,6 @@ def measure_staleness(call: Call, loader: Loader, provider: str) -> None:
         closed_at = sessions.closes_at[int(missing[0]) - sessions.first_ordinal].item()
         hours = (loader.now - closed_at.replace(tzinfo=dt.UTC)) / dt.timedelta(hours=1)
     call.measure(SessionsMissing=len(missing), StalenessHours=hours)
-
-
-def _sessions(database: Database, now: dt.datetime) -> Sessions:
-    with database.transaction(read_only=True) as connection:
-        stored = read_sessions(connection)
-    if stored is not None and stored.date[-1] > np.datetime64(now.date(), "D") + AHEAD:
-        return stored
-    return extend_sessions(database, now)
 
 
 def _tell(call: Call, key: str, summary: LoadSummary) -> None:

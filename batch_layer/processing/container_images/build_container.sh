@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Builds the image of the jobs, tagged by its content: condvest-jobs:<sha256 of what is in it, 16 digits>.
-# usage: build_container.sh [--push REPOSITORY] [--arch x86_64|arm64]
+# usage: build_container.sh [--push REPOSITORY] [--arch x86_64|arm64] [--out DIR]
 # The last line on standard output is the tag, or with --push REPOSITORY@sha256:... as the registry has it. BASE_IMAGE
 # names another base, by digest if it is to be pinned; CONDVEST_RDS_BUNDLE a copy of the authorities of RDS.
 set -euo pipefail
 
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 PACKING="$HERE/../../fetching/deployment_packages/packing.py"
-OUT="$HERE/../../build/image"
+OUT="$(dirname "$(dirname "$HERE")")/build/image"
 PYTHON="${PYTHON:-python3}"
 DOCKER="${DOCKER:-docker}"
 BASE_IMAGE="${BASE_IMAGE:-python:3.13-slim-bookworm}"
@@ -17,6 +17,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --push) REPOSITORY="$2" && shift ;;
     --arch) ARCH="$2" && shift ;;
+    --out) OUT="$2" && shift ;;
     *) echo "unknown option $1" >&2 && exit 2 ;;
   esac
   shift
@@ -28,28 +29,36 @@ case "$ARCH" in
 esac
 
 "$PYTHON" "$PACKING" image --arch "$ARCH" --out "$OUT" >&2
-rm -rf "$OUT/context"
-mkdir -p "$OUT/context"
-"$PYTHON" -m zipfile -e "$OUT/app.zip" "$OUT/context/app"
-cp "$HERE/Dockerfile" "$HERE/condvest" "$OUT/context/"
-chmod 755 "$OUT/context/condvest"
-
 content="$(cat "$OUT/app.zip" "$HERE/Dockerfile" "$HERE/condvest" | "$PYTHON" -c '
 import hashlib, sys
 digest = hashlib.sha256(sys.argv[1].encode())
 digest.update(sys.stdin.buffer.read())
 print(digest.hexdigest()[:16])' "$BASE_IMAGE $PLATFORM")"
 image="condvest-jobs:$content"
-"$DOCKER" build --platform "$PLATFORM" --build-arg "BASE=$BASE_IMAGE" --tag "$image" "$OUT/context" >&2
+
+build() {
+  context="$(mktemp -d)"
+  trap 'rm -rf "$context"' EXIT
+  umask 022 # whoever builds, the ordinary user of the image can read it
+  "$PYTHON" -m zipfile -e "$OUT/app.zip" "$context/app"
+  cp "$HERE/Dockerfile" "$HERE/condvest" "$context/"
+  chmod 755 "$context/condvest"
+  "$DOCKER" build --platform "$PLATFORM" --build-arg "BASE=$BASE_IMAGE" --tag "$image" "$context" >&2
+}
 
 if [ -z "$REPOSITORY" ]; then
+  build
   echo "$image"
   exit 0
 fi
 if [ "${REPOSITORY#*.dkr.ecr.}" != "$REPOSITORY" ]; then
   aws ecr get-login-password | "$DOCKER" login --username AWS --password-stdin "${REPOSITORY%%/*}" >&2
 fi
-"$DOCKER" tag "$image" "$REPOSITORY:$content"
-"$DOCKER" push "$REPOSITORY:$content" >&2
+# What was pushed before stays: a tag of ECR is written once, and an image built anew would have another digest.
+if ! "$DOCKER" pull --quiet "$REPOSITORY:$content" >/dev/null 2>&1; then
+  build
+  "$DOCKER" tag "$image" "$REPOSITORY:$content"
+  "$DOCKER" push "$REPOSITORY:$content" >&2
+fi
 "$DOCKER" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$REPOSITORY:$content" \
   | grep -F "$REPOSITORY@" | head -n 1

@@ -67,9 +67,44 @@ def test_without_iam_the_url_is_enough(settings):
     assert aws.database_login(replace(settings, database_iam=False)) is None
 
 
+class Secrets:
+    """Secrets Manager with one secret, whose value may change."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def get_secret_value(self, SecretId):  # noqa: N803  # AWS's name
+        assert SecretId == "rds!db-1"
+        return {"SecretString": self.text}
+
+
+def test_a_secret_is_read_anew_for_each_connection_and_sent_over_tls_alone(settings, monkeypatch):
+    """RDS changes the administrator's password every week, also while a job runs."""
+    secrets = Secrets('{"username": "condvest_admin", "password": "first"}')
+    monkeypatch.setattr("boto3.client", lambda _service, **_: secrets)
+    login = aws.database_login(replace(settings, database_iam=False, database_secret="rds!db-1"))  # noqa: S106
+    assert login() == {
+        "password": "first",
+        "sslmode": "verify-full",
+        "sslrootcert": str(settings.database_ca),
+    }
+    secrets.text = '{"username": "condvest_admin", "password": "second"}'
+    assert login()["password"] == "second"  # noqa: S105  # made up
+
+
+def test_a_secret_without_a_password_is_named(settings, monkeypatch):
+    secrets = Secrets('{"username": "condvest_admin"}')
+    monkeypatch.setattr("boto3.client", lambda _service, **_: secrets)
+    login = aws.database_login(replace(settings, database_iam=False, database_secret="rds!db-1"))  # noqa: S106
+    with pytest.raises(SettingsError, match="the secret rds!db-1 holds no password"):
+        login()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"database_secret": "rds!db-1"}, "not both"),
+        ({"database_iam": False, "database_secret": "s", "database_url": "postgresql://h/d"}, "SECRET needs"),
         ({"database_url": None}, "CONDVEST_DATABASE_URL with host and user"),
         ({"database_url": "postgresql://u:p@h/d"}, "without a password"),
         ({"database_url": "postgresql://h/d"}, "host and user"),

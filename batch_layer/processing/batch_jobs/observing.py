@@ -1,0 +1,64 @@
+"""What a job on AWS Batch leaves in CloudWatch: a line of JSON for each message, and metrics.
+
+Both as the functions leave them (`batch_layer.fetching.lambda_functions.observing`), so that one query by
+correlation id follows a night from the fetch to the load to the jobs. People get plain text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+UNITS = {
+    "RowsLoaded": "Count",
+    "RowsChanged": "Count",
+    "RowsRefused": "Count",
+    "BarsInserted": "Count",
+    "BarsChanged": "Count",
+    "BarsRemoved": "Count",
+    "DurationSeconds": "Seconds",
+}
+"""The metrics that there are, with CloudWatch's unit of each."""
+
+_NAMES = {
+    "AWS_BATCH_JOB_ID": "job_id",
+    "AWS_BATCH_JOB_ATTEMPT": "attempt",
+    "AWS_BATCH_JOB_ARRAY_INDEX": "shard",
+    "CONDVEST_CORRELATION_ID": "correlation_id",
+}
+"""The variables that say of which job a line is; those that are set go into it."""
+
+
+def log_line(environ: Mapping[str, str], text: str, now: dt.datetime) -> str:
+    """Return a message as one line of JSON.
+
+    Args:
+        environ: of the job; ``CONDVEST_CORRELATION_ID`` is what the fetch was marked with that made the job
+            necessary.
+        text: the message; one that begins with ``error:`` is of the level ERROR.
+        now: an aware instant.
+    """
+    level = "ERROR" if text.startswith("error:") else "INFO"
+    stamp = now.astimezone(dt.UTC).isoformat(sep=" ", timespec="milliseconds")
+    return json.dumps({"level": level, "message": text, "timestamp": stamp, **_labels(environ)})
+
+
+def metrics_line(environ: Mapping[str, str], values: Mapping[str, float], now: dt.datetime) -> str:
+    """Return metrics, each a name of UNITS, as one line in CloudWatch's embedded format.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    directive = {
+        "Namespace": environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Condvest",
+        "Dimensions": [["service"]],
+        "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
+    }
+    about = {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": about, **_labels(environ), **values})
+
+
+def _labels(environ: Mapping[str, str]) -> dict[str, Any]:
+    known = {name: environ[variable] for variable, name in _NAMES.items() if environ.get(variable)}
+    return {"service": environ.get("POWERTOOLS_SERVICE_NAME") or "condvest", **known}

@@ -1,0 +1,140 @@
+"""Logging in as on AWS, to a real PostgreSQL over TLS: who the server is, who the client is, until when."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import psycopg
+import pytest
+
+from batch_layer.database.connection import Database
+from batch_layer.shared.clients import aws
+from batch_layer.shared.errors import DatabaseError
+from batch_layer.shared.settings import Settings
+from tests.integration.aws_world import configured, emulated_aws, fresh_bucket
+from tests.integration.rds import ADMIN, PASSWORD, rds
+
+pytestmark = pytest.mark.aws
+
+USER = "condvest_loader"
+WHO = "SELECT current_user, ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with rds() as one:
+        with psycopg.connect(
+            one.url(ADMIN), password=PASSWORD, sslmode="verify-full", sslrootcert=str(one.authorities)
+        ) as connection:
+            connection.execute(f"CREATE ROLE {USER} LOGIN")
+            connection.execute(
+                f"CREATE ROLE expired LOGIN PASSWORD '{PASSWORD}' VALID UNTIL '2020-01-01 00:00:00+00'"
+            )
+        yield one
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    with emulated_aws() as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def clients(endpoint, monkeypatch):
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    with configured(monkeypatch, endpoint):
+        fresh_bucket(endpoint)
+        yield
+
+
+def by_iam(server, **how):
+    return {
+        "CONDVEST_DATABASE_URL": server.url(USER, **how),
+        "CONDVEST_DATABASE_IAM": "true",
+        "CONDVEST_DATABASE_CA": str(server.authorities),
+    }
+
+
+def logged_in(environ):
+    """Return who is logged in, and whether over TLS, by the settings of a function or a job."""
+    settings = Settings.from_env(environ)
+    database = Database(settings.database_url, aws.database_login(settings))
+    with database, database.transaction(read_only=True) as connection:
+        return connection.execute(WHO).fetchone()
+
+
+def test_a_token_opens_the_right_server_and_each_connection_has_its_own(server):
+    assert logged_in(by_iam(server)) == (USER, True)
+    assert logged_in(by_iam(server)) == (USER, True)
+
+
+def test_a_server_of_another_name_gets_no_token(server):
+    """The same server by its address, for which its certificate does not vouch."""
+    with pytest.raises(DatabaseError, match="does not match host name"):
+        logged_in(by_iam(server, host="127.0.0.1"))
+
+
+def test_a_server_that_another_authority_vouches_for_gets_no_token(server):
+    with pytest.raises(DatabaseError, match="certificate verify failed"):
+        logged_in(by_iam(server) | {"CONDVEST_DATABASE_CA": str(server.strangers)})
+
+
+def test_the_url_cannot_do_without_the_proof(server):
+    environ = by_iam(server, host="127.0.0.1")
+    environ["CONDVEST_DATABASE_URL"] += "?sslmode=prefer"
+    with pytest.raises(DatabaseError, match="does not match host name"):
+        logged_in(environ)
+
+
+@pytest.mark.parametrize(("minutes", "is_good"), [(14, True), (16, False)])
+def test_a_token_lasts_a_quarter_of_an_hour(server, monkeypatch, minutes, is_good):
+    monkeypatch.setattr(server, "ahead", dt.timedelta(minutes=minutes))
+    if is_good:
+        assert logged_in(by_iam(server)) == (USER, True)
+        return
+    with pytest.raises(DatabaseError, match="authentication failed"):
+        logged_in(by_iam(server))
+
+
+def test_a_token_signed_by_somebody_else_is_refused(server, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the right one
+    aws.client.cache_clear()
+    with pytest.raises(DatabaseError, match="authentication failed"):
+        logged_in(by_iam(server))
+
+
+def by_secret(server, user, password):
+    boto3.client("secretsmanager").create_secret(Name="the-password", SecretString=password)
+    return {
+        "CONDVEST_DATABASE_URL": server.url(user),
+        "CONDVEST_DATABASE_SECRET": "the-password",
+        "CONDVEST_DATABASE_CA": str(server.authorities),
+    }
+
+
+def test_the_password_of_a_secret_opens_it_too(server):
+    assert logged_in(by_secret(server, ADMIN, PASSWORD)) == (ADMIN, True)
+
+
+@pytest.mark.parametrize(("user", "password"), [("expired", PASSWORD), (ADMIN, "an old one")])
+def test_a_password_that_is_no_longer_good_is_refused_and_not_told(server, user, password):
+    with pytest.raises(DatabaseError, match="authentication failed") as told:
+        logged_in(by_secret(server, user, password))
+    assert password not in str(told.value)
+
+
+def test_a_job_that_is_refused_is_not_run_again(server):
+    """Exit code 1: neither a wrong server nor a refused login mends itself."""
+    for environ in (by_iam(server, host="127.0.0.1"), by_iam(server) | {"AWS_SECRET_ACCESS_KEY": "another"}):
+        done = subprocess.run(
+            [Path(sys.executable).parent / "condvest", "resample"],
+            env=os.environ | environ | {"AWS_BATCH_JOB_ID": "job"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1, done.stderr
