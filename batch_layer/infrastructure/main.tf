@@ -44,8 +44,9 @@ module "database" {
   backup_days       = var.database.backup_days
 
   clients = {
-    loader = { role = module.shared.roles["loader"].name, user = local.loader_user }
-    jobs   = { role = module.shared.roles["jobs"].name, user = local.jobs_user }
+    loader   = { role = module.shared.roles["loader"].name, user = local.loader_user }
+    resample = { role = module.shared.roles["resample"].name, user = local.jobs_user }
+    backfill = { role = module.shared.roles["backfill"].name, user = local.jobs_user }
   }
 }
 

@@ -124,7 +124,7 @@ def test_the_manifest_of_the_tools_is_pinned():
 
 def test_policies_in_the_security_page_are_json():
     blocks = re.findall(r"```json\n(.*?)```", PAGES["security"], re.DOTALL)
-    assert len(blocks) == 11
+    assert len(blocks) == 13
     for block in blocks:
         assert {statement["Effect"] for statement in json.loads(block)} <= {"Allow", "Deny"}
 

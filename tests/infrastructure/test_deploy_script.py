@@ -172,7 +172,7 @@ def test_all_runs_every_step_in_order(desk):
     done = desk.deploy("dev", "all")
     assert done.returncode == 0, done.stderr
     assert desk.steps() == [
-        "build layer", "build packages", "build image", "init", "push image", "plan", "apply", "migrate",
+        "build layer", "build packages", "push image", "init", "plan", "apply", "migrate",
     ]  # fmt: skip
     assert 'job_queue = "condvest-dev-jobs"' in done.stdout
     assert "aws lambda invoke" in done.stderr

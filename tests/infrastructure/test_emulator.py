@@ -1,44 +1,57 @@
 """Rung 6: the unmodified deploy.sh, real Terraform and the real AWS command line against an AWS emulator.
 
-Stand-ins are the builders, Docker, and the provider, which creates in the emulator what deploy.sh asks about.
+The artefacts are the real ones, built by the project's own builders and run here: the functions by AWS's
+runtime client, the jobs as Batch would start them, PostgreSQL over TLS. Stand-ins are the provider, which
+creates in the emulator what deploy.sh asks about; Docker, so an image is what build_container.sh laid into
+its context, run by a Python of this machine and not in a container; the events between the services, which
+are matched with the deployed patterns here; and the server, which takes any token of a role.
 The state lies in the emulator's S3, with its lock file.
 """
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
+import fnmatch
+import hashlib
 import http.client
 import json
 import os
+import re
+import shutil
+import signal
 import socket
 import subprocess
+import sys
 import time
 
+import psycopg
 import pytest
-from test_deploy_script import DIGEST, Desk
-from workshop import environment, found, from_venv, lay_mirror
+from test_deploy_script import BUILDERS, Desk
+from workshop import ROOT, STAND_IN, environment, found, from_venv, lay_mirror
+
+from tests.emulators.market import Market
+from tests.emulators.massive import KEY, MassiveEmulator
+from tests.integration.lambda_runtime import running
+from tests.integration.naive_database import differences
+
+sys.path.insert(0, str(STAND_IN))
+import batch
+import rds
 
 pytestmark = pytest.mark.aws
 
-BUILDER = """#!/bin/sh
-set -e
-cd "$(dirname "$0")/../../.."
-exec python3 build_stand_in.py NAME "$@"
-"""
+NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
+SESSIONS = [f"2024-05-{session}" for session in (24, 28, 29, 30, 31)]
+"""The five newest that have closed by then; 05-27 was Memorial Day."""
 
-# Writes an empty zip and its manifest; --publish publishes it as a layer, as the real builder does.
-BUILD = """
-import hashlib, json, pathlib, subprocess, sys
-name, publish = sys.argv[1], "--publish" in sys.argv
-path = pathlib.Path("build/lambda", name + ".zip")
-path.parent.mkdir(parents=True, exist_ok=True)
-path.write_bytes(b"PK" + bytes([5, 6]) + bytes(18))
-sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-path.with_suffix(".json").write_text(json.dumps({"path": str(path), "sha256": sha256}))
-if publish:
-    layer = ["--layer-name", "condvest-batch-dependencies", "--description", "sha256:" + sha256]
-    publish = ["aws", "lambda", "publish-layer-version", "--zip-file", f"fileb://{path}"]
-    subprocess.run([*publish, *layer], check=True)
-"""
+ACCESS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
 
 
 @pytest.fixture(scope="module")
@@ -73,64 +86,190 @@ def endpoint(tmp_path_factory):
         log.close()
 
 
-@pytest.fixture(scope="module")
-def machine(endpoint, tmp_path_factory):
-    """A machine with the real terraform and aws, and stand-ins for Docker and the builders."""
-    folder = tmp_path_factory.mktemp("machine")
-    desk = Desk(folder)
-    for program in ("terraform", "aws"):
-        (desk.bin / program).unlink()
-    (desk.bin / "terraform").symlink_to(
-        found("terraform", "https://developer.hashicorp.com/terraform/install")
-    )
-    (desk.bin / "aws").write_text(f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -m awscli "$@"\n')
-    (desk.bin / "aws").chmod(0o755)
-    for script, name in (("build_layer.sh", "layer"), ("build_packages.sh", "packages")):
-        path = desk.layer / "fetching" / "deployment_packages" / script
-        path.write_text(BUILDER.replace("NAME", name))
-    (desk.layer.parent / "build_stand_in.py").write_text(BUILD)
-    settings = {
-        "AWS_ENDPOINT_URL": endpoint,
-        **{f"AWS_ENDPOINT_URL_{name}": endpoint for name in ("S3", "STS", "IAM", "SQS")},
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "TF_CLI_CONFIG_FILE": str(lay_mirror(folder)),
-        "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",
-        "CONDVEST_AWS_ACCOUNT_ID": "123456789012",
-        "HOME": str(folder),
-    }
+class Machine:
+    """A machine with the real terraform and aws, on which a checkout lies and nothing was built yet.
 
-    class Machine:
-        def deploy(self, *words, **more):
-            done = desk.deploy(*words, **(settings | more))
-            print(done.stderr[-6000:])
-            return done
+    Attributes:
+        jobs: what AWS Batch was asked to run.
+    """
 
-        def aws(self, *words):
-            region = {"AWS_DEFAULT_REGION": "ca-west-1", "PATH": f"{desk.bin}:{os.environ['PATH']}"}
-            done = subprocess.run(
-                [str(desk.bin / "aws"), *words, "--output", "json"],
-                env=environment(**(settings | region)),
-                capture_output=True,
-                text=True,
-                check=False,
+    def __init__(self, folder, endpoint, instance):
+        self.folder = folder
+        self.checkout = folder / "a folder with blanks"
+        self.desk = Desk(folder)
+        shutil.rmtree(self.checkout)
+        for part in ("batch_layer", "condvest"):
+            shutil.copytree(ROOT / part, self.checkout / part, ignore=_not_in_a_checkout)
+        shutil.copy(ROOT / "pyproject.toml", self.checkout)
+        self.desk.install("aws", f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -m awscli "$@"\n')
+        self.desk.install("docker", f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN / "docker.py"}" "$@"\n')
+        (self.desk.bin / "terraform").unlink()
+        (self.desk.bin / "terraform").symlink_to(
+            found("terraform", "https://developer.hashicorp.com/terraform/install")
+        )
+        self.python = from_venv("runtime", "python")
+        self.images = folder / "images"
+        self.pause = folder / "pause"
+        self.here = {**ACCESS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "ca-west-1"}
+        self.jobs = batch.Batch(endpoint, self.container, self.here)
+        self.settings = {
+            **self.here,
+            # Version 1 of the command line ignores the first for SQS.
+            "AWS_ENDPOINT_URL_SQS": endpoint,
+            "PATH": f"{self.desk.bin}:/usr/bin:/bin",
+            "IMAGES": str(self.images),
+            "TF_CLI_CONFIG_FILE": str(lay_mirror(folder)),
+            "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",
+            "TF_VAR_vendor": '{"plan": "paid"}',
+            "CONDVEST_AWS_ACCOUNT_ID": "123456789012",
+            "CONDVEST_LAMBDA_PYTHON": str(self.python),
+            "CONDVEST_RDS_BUNDLE": str(instance.bundle),
+            "STAND_IN_DATABASE_URL": instance.url,
+        }
+
+    def container(self, image):
+        """Return the folder of a pushed image, with the program that its Dockerfile puts on the path."""
+        place = self.images / image.rpartition("sha256:")[2]
+        program = place / "bin" / "condvest"
+        if not program.exists():
+            program.parent.mkdir()
+            environ = (
+                f'PYTHONPATH="{place / "app"}" PYTHONDONTWRITEBYTECODE=1 CONDVEST_HOME="{place / "home"}"'
             )
-            assert done.returncode == 0, done.stderr
-            return json.loads(done.stdout or "null")
+            program.write_text(f'#!/bin/sh\nexec env {environ} "{self.python}" "{place / "condvest"}" "$@"\n')
+            program.chmod(0o755)
+        return place
 
-        def allow_without_tls(self, bucket):
-            """The emulator obeys the bucket's policy, and speaks no TLS."""
-            self.aws("s3api", "delete-bucket-policy", "--bucket", bucket)
+    def deploy(self, *words, **more):
+        done = self.desk.deploy(*words, **(self.settings | more))
+        print(done.stderr[-6000:])
+        return done
 
-    return Machine()
+    def started(self, *words, **more):
+        """Start a deployment that stops while it creates the database, until ``pause`` is gone; return it."""
+        self.pause.touch()
+        environ = self.desk.settings(self.settings | {"STAND_IN_PAUSE": str(self.pause)} | more)
+        process = subprocess.Popen(
+            [str(self.checkout / "batch_layer" / "deploy.sh"), *words],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        for line in process.stderr:
+            if "aws_db_instance.this: Creating" in line:
+                return process
+        raise AssertionError("it ended before the database")
+
+    def build_no_more(self, last):
+        """Let the builders, which were seen twice, hand out what they built: it takes a minute each time."""
+        image = re.search(r"\S+/condvest-dev/jobs@sha256:[0-9a-f]{64}", last.stderr)[0]
+        for script in BUILDERS:
+            (self.checkout / "batch_layer" / script).write_text(f"#!/bin/sh\necho {image}\n")
+
+    def aws(self, *words):
+        done = subprocess.run(
+            [str(self.desk.bin / "aws"), *words, "--output", "json"],
+            env=environment(**self.settings),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout or "null")
+
+    def allow_without_tls(self, bucket):
+        """The emulator obeys the bucket's policy, and speaks no TLS."""
+        self.aws("s3api", "delete-bucket-policy", "--bucket", bucket)
+
+    def keys(self, bucket):
+        """Return the keys of all objects of a bucket."""
+        told = self.aws("s3api", "list-objects-v2", "--bucket", bucket)
+        return [one["Key"] for one in (told or {}).get("Contents", [])]
+
+    def applied(self, kind, name):
+        """Return what Terraform applied last, from the state in S3."""
+        file = self.folder / "state.json"
+        place = ["--bucket", "condvest-terraform-state", "--key", "batch-layer/dev/terraform.tfstate"]
+        self.aws("s3api", "get-object", *place, str(file))
+        for one in json.loads(file.read_text())["resources"]:
+            if (one["type"], one["name"], one["mode"]) == (kind, name, "managed"):
+                return one["instances"][0]["attributes"]
+        raise AssertionError(f"{kind}.{name} was not applied")
+
+    def function(self, name, root, **more):
+        """Run a function as it was deployed: its code, its layer, its handler, its variables."""
+        told = self.aws("lambda", "get-function-configuration", "--function-name", name)
+        package, layer = (self.checkout / "build" / "lambda" / one for one in ("functions.zip", "layer.zip"))
+        assert told["CodeSha256"] == _digest(package)
+        (used,) = told["Layers"]
+        _, layer_name, number = used["Arn"].rsplit(":", 2)
+        asked = ["--layer-name", layer_name, "--version-number", number]
+        version = self.aws("lambda", "get-layer-version", *asked)
+        assert version["Content"]["CodeSha256"] == _digest(layer)
+        environ = {**told["Environment"]["Variables"], **self.here, "AWS_REGION": "ca-west-1", **more}
+        return running(package, layer, told["Handler"], self.python, root, environ)
 
 
-def test_the_whole_life_of_an_environment(machine):
-    """Bootstrap, all, all again, drift mended, one component beside it, its end, the end of all."""
-    assert machine.deploy("dev", "bootstrap").returncode == 0
-    assert machine.deploy("dev", "bootstrap").returncode == 0
+def _not_in_a_checkout(_folder, names):
+    return [name for name in names if name in {"build", "__pycache__"} or name.startswith(".terraform")]
 
+
+def _digest(path):
+    return base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()
+
+
+def matches(pattern, event):
+    """Tell whether EventBridge passes an event: as its documentation has it, for the operators in use.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
+    if isinstance(pattern, dict):
+        return isinstance(event, dict) and all(matches(pattern[key], event.get(key)) for key in pattern)
+    return any(_fits(one, event) for one in pattern)
+
+
+def _fits(one, value):
+    if not isinstance(one, dict):
+        return one == value
+    ((operator, operand),) = one.items()
+    if operator == "numeric":
+        assert operand == [">", 0]
+        return isinstance(value, int) and value > 0
+    test = {"prefix": str.startswith, "wildcard": fnmatch.fnmatchcase}[operator]
+    return isinstance(value, str) and test(value, operand)
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory):
+    """The database."""
+    with rds.instance(tmp_path_factory.mktemp("rds")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def machine(endpoint, instance, tmp_path_factory):
+    machine = Machine(tmp_path_factory.mktemp("machine"), endpoint, instance)
+    with batch.serving(machine.jobs) as url:
+        machine.settings["AWS_ENDPOINT_URL_BATCH"] = url
+        yield machine
+
+
+@pytest.fixture
+def vendor():
+    market = Market(
+        seed=7, instruments=60, first_session=dt.date(2024, 5, 1), last_session=dt.date(2024, 5, 31)
+    )
+    with MassiveEmulator(market, now=NOW, delay=0.01) as running_vendor:
+        yield running_vendor
+
+
+def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, vendor, tmp_path):
+    """Bootstrap; all; the vendor's key; a fetch; bars. All again; drift; a component; the end."""
+    for _ in range(2):
+        assert machine.deploy("dev", "bootstrap").returncode == 0
     machine.allow_without_tls("condvest-terraform-state")
 
     first = machine.deploy("dev", "all")
@@ -138,11 +277,11 @@ def test_the_whole_life_of_an_environment(machine):
     assert "SUCCEEDED" in first.stderr
     assert "function condvest-dev-archive-loader: ok" in first.stderr
     assert 'job_queue = "condvest-dev-jobs"' in first.stdout
-    keys = [
-        one["Key"]
-        for one in machine.aws("s3api", "list-objects-v2", "--bucket", "condvest-terraform-state")["Contents"]
-    ]
-    assert keys == ["batch-layer/dev/terraform.tfstate"]
+    assert machine.keys("condvest-terraform-state") == ["batch-layer/dev/terraform.tfstate"]
+    (migration,) = machine.jobs.jobs.values()
+    assert "by IAM may log in: condvest_loader, condvest_jobs" in migration["ends"][0][1]
+
+    fetch_load_and_resample(machine, instance, vendor, tmp_path)
 
     second = machine.deploy("dev", "all")
     assert second.returncode == 0
@@ -150,36 +289,98 @@ def test_the_whole_life_of_an_environment(machine):
     layers = machine.aws("lambda", "list-layer-versions", "--layer-name", "condvest-batch-dependencies")
     assert len(layers["LayerVersions"]) == 1
 
-    function = machine.aws(
-        "lambda", "get-function-configuration", "--function-name", "condvest-dev-archive-loader"
-    )
-    assert [layer["Arn"] for layer in function["Layers"]] == [layers["LayerVersions"][0]["LayerVersionArn"]]
-    job = machine.aws("batch", "describe-job-definitions", "--job-definition-name", "condvest-dev-resample")
-    assert job["jobDefinitions"][0]["containerProperties"]["image"].endswith(f"condvest-dev/jobs@{DIGEST}")
+    machine.build_no_more(first)
+    find_queue = ["sqs", "get-queue-url", "--queue-name", "condvest-dev-archive-loader-dead-letters"]
+    machine.aws("sqs", "delete-queue", "--queue-url", machine.aws(*find_queue)["QueueUrl"])
+    mended = machine.deploy("dev", "all")
+    assert mended.returncode == 0
+    assert "1 to add" in mended.stderr
+    assert machine.aws(*find_queue)
 
-    queue = machine.aws("sqs", "get-queue-url", "--queue-name", "condvest-dev-archive-loader-dead-letters")[
-        "QueueUrl"
-    ]
-    machine.aws("sqs", "delete-queue", "--queue-url", queue)
-    drift = machine.deploy("dev", "plan")
-    assert drift.returncode == 0
-    assert "1 to add" in drift.stderr
-    assert machine.deploy("dev", "all").returncode == 0
-    assert machine.aws("sqs", "get-queue-url", "--queue-name", "condvest-dev-archive-loader-dead-letters")
+    assert machine.deploy("dev", "database").returncode == 0
+    assert databases(machine) == {"condvest-dev-db", "condvest-dev-database-db"}
+    assert machine.deploy("dev", "destroy", "database", "--yes").returncode == 0
+    assert databases(machine) == {"condvest-dev-db"}
 
-    assert machine.deploy("dev", "fetching").returncode == 0
-    names = {one["FunctionName"] for one in machine.aws("lambda", "list-functions")["Functions"]}
-    assert {"condvest-dev-archive-loader", "condvest-dev-fetching-archive-loader"} <= names
-    assert machine.deploy("dev", "destroy", "fetching", "--yes").returncode == 0
-    names = {one["FunctionName"] for one in machine.aws("lambda", "list-functions")["Functions"]}
-    assert "condvest-dev-archive-loader" in names
-    assert "condvest-dev-fetching-archive-loader" not in names
-    assert "nothing to change" in machine.deploy("dev", "all").stderr
-
+    for key in machine.keys("condvest-dev-archive-123456789012"):
+        machine.aws("s3api", "delete-object", "--bucket", "condvest-dev-archive-123456789012", "--key", key)
     assert machine.deploy("dev", "destroy", "--yes").returncode == 0
     assert machine.aws("lambda", "list-functions")["Functions"] == []
-    assert machine.aws("rds", "describe-db-instances")["DBInstances"] == []
+    assert databases(machine) == set()
     assert "nothing to destroy" in machine.deploy("dev", "destroy", "--yes").stderr
+
+
+def databases(machine):
+    return {one["DBInstanceIdentifier"] for one in machine.aws("rds", "describe-db-instances")["DBInstances"]}
+
+
+def fetch_load_and_resample(machine, instance, vendor, folder):
+    """What a night does: fetcher, S3, event, loader, its result, array of jobs."""
+    secret = ["--secret-id", "condvest-dev/massive-api-key", "--secret-string", KEY]
+    machine.aws("secretsmanager", "put-secret-value", *secret)
+    more = {"CONDVEST_MASSIVE_BASE_URL": vendor.url}
+    with machine.function("condvest-dev-daily-ohlcv-fetcher", folder, **more) as fetcher:
+        kind, fetched = fetcher.call({"sessions": SESSIONS})
+    assert kind == "answer", fetched
+    assert (len(fetched["archived"]), fetched["left"]) == (5, [])
+
+    bucket = "condvest-dev-archive-123456789012"
+    events = [
+        {
+            "source": "aws.s3",
+            "detail-type": "Object Created",
+            "detail": {"bucket": {"name": bucket}, "object": {"key": key}},
+        }
+        for key in machine.keys(bucket)
+    ]
+    archived = json.loads(machine.applied("aws_cloudwatch_event_rule", "archived")["event_pattern"])
+    passed = [event for event in events if matches(archived, event)]
+    assert len(events) == 10  # of each session the payload and its description
+    assert len(passed) == 5
+
+    with machine.function("condvest-dev-archive-loader", folder) as loader:
+        answers = [answer for _, answer in map(loader.call, passed)]
+        assert [one["left"] for one in answers] == [[]] * 5, answers
+        resampled(machine, answers)
+        kind, again = loader.call(passed[0])
+    assert (kind, again["changed"], set(again["keys"].values())) == ("answer", 0, {"loaded already"})
+    assert not starts_jobs(machine, again)
+
+    with psycopg.connect(instance.local) as connection:
+        assert connection.execute("SELECT count(*) FROM daily_bars").fetchone()[0] > 5 * 50
+        stored = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE is_complete) FROM bars"
+        ).fetchone()
+        assert stored[0] > stored[1] > 50
+        assert differences(connection) == []
+
+
+def resampled(machine, answers):
+    """Start the array as the rule's target says, once: the results come close together."""
+    assert all(starts_jobs(machine, one) for one in answers)
+    target = machine.applied("aws_cloudwatch_event_target", "loaded")["batch_target"][0]
+    number = machine.jobs.submit(
+        {
+            "jobName": target["job_name"],
+            "jobDefinition": target["job_definition"],
+            "arrayProperties": {"size": target["array_size"]},
+        }
+    )
+    job = machine.jobs.jobs[number]
+    assert len(job["ends"]) == 8
+    assert job["status"] == "SUCCEEDED", job["ends"]
+
+
+def starts_jobs(machine, answer):
+    """Tell whether the loader's result, as Lambda tells it to EventBridge, passes the deployed rule."""
+    pattern = json.loads(machine.applied("aws_cloudwatch_event_rule", "loaded")["event_pattern"])
+    arn = "arn:aws:lambda:ca-west-1:123456789012:function:condvest-dev-archive-loader:$LATEST"
+    event = {
+        "source": "lambda",
+        "detail-type": "Lambda Function Invocation Result - Success",
+        "detail": {"requestContext": {"functionArn": arn}, "responsePayload": answer},
+    }
+    return matches(pattern, event)
 
 
 def test_the_wrong_account_reaches_nothing(machine):
@@ -215,3 +416,42 @@ def test_a_state_that_somebody_holds_is_not_touched(machine, tmp_path):
     assert done.returncode == 1
     assert "her@desk" in done.stderr
     assert "force-unlock" in done.stderr
+
+
+def test_of_two_deployments_at_once_one_waits_or_ends(machine):
+    """The second is told whose the state is; the first is not disturbed."""
+    bucket = {"CONDVEST_STATE_BUCKET": "states-of-two"}
+    machine.deploy("staging", "bootstrap", **bucket)
+    machine.allow_without_tls("states-of-two")
+    with machine.started("staging", "database", **bucket) as first:
+        second = machine.deploy("staging", "database", CONDVEST_LOCK_SECONDS="0", **bucket)
+        machine.pause.unlink()
+        _, told = first.communicate()
+    assert second.returncode == 1
+    assert "somebody else is deploying" in second.stderr
+    assert first.returncode == 0, told
+    assert machine.deploy("staging", "destroy", "database", "--yes", **bucket).returncode == 0
+
+
+def test_after_an_interrupted_apply_the_next_run_goes_on(machine):
+    """Ctrl-C reaches everything that runs: what was made is in the state, nothing is made twice."""
+    bucket = {"CONDVEST_STATE_BUCKET": "states-interrupted"}
+    machine.deploy("staging", "bootstrap", **bucket)
+    machine.allow_without_tls("states-interrupted")
+    with machine.started("staging", "database", **bucket) as first:
+        os.killpg(first.pid, signal.SIGINT)
+        for line in first.stderr:
+            if "Interrupt received" in line:
+                break
+        machine.pause.unlink()
+        _, told = first.communicate()
+    assert first.returncode == 130, told
+    assert "run the same command again" in told
+    assert machine.keys("states-interrupted") == ["batch-layer/staging/components/database/terraform.tfstate"]
+    assert databases(machine) >= {"condvest-staging-database-db"}
+
+    second = machine.deploy("staging", "database", **bucket)
+    assert second.returncode == 0
+    assert not re.search(r"Plan: 0 to add", second.stderr)
+    assert "nothing to change" in machine.deploy("staging", "database", **bucket).stderr
+    assert machine.deploy("staging", "destroy", "database", "--yes", **bucket).returncode == 0

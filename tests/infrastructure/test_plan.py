@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import fnmatch
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from workshop import ROOT, ROOTS
+
+from batch_layer.shared.clients.archive import DESCRIBED, key_of
+from batch_layer.shared.models.payloads import Payload
 
 pytestmark = pytest.mark.aws
 
@@ -203,35 +209,52 @@ def test_each_role_may_do_just_this(settled):
                     as_list(statement["Action"])
                 )
     logs = {"logs:CreateLogStream", "logs:PutLogEvents"}
-    archive = {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "secretsmanager:GetSecretValue"}
+    loading = {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "rds-db:connect"}
     assert allowed == {
-        "fetcher": logs | archive | {"sqs:SendMessage"},
-        "loader": logs | {
-            "s3:GetObject", "s3:ListBucket", "sqs:SendMessage", "events:PutEvents", "rds-db:connect",
+        "fetcher": logs | {
+            "s3:GetObject", "s3:PutObject", "s3:ListBucket", "secretsmanager:GetSecretValue",
+            "sqs:SendMessage",
+        },
+        "loader": logs | loading | {
+            "sqs:SendMessage", "events:PutEvents",
             "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
             "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
         },
-        "jobs": archive | {"s3:DeleteObject", "rds-db:connect"},
+        "migrate": {"secretsmanager:GetSecretValue"},
+        "resample": {"rds-db:connect"},
+        "backfill": loading | {"secretsmanager:GetSecretValue"},
         "execution": logs | {
             "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
-            "ecr:GetDownloadUrlForLayer", "secretsmanager:GetSecretValue",
+            "ecr:GetDownloadUrlForLayer",
         },
         "scheduler": {"lambda:InvokeFunction", "sqs:SendMessage"},
         "events": {"batch:SubmitJob"},
     }  # fmt: skip
 
 
-def test_the_jobs_cannot_read_the_administrators_password(settled):
-    """The execution role alone may, which hands it to the migration; the vendor's key is another secret."""
+def test_the_migration_alone_can_read_the_administrators_password(settled):
+    """The vendor's key is another secret, for those who ask the vendor."""
     readers = {}
     for role, _, statements in policies(settled):
         for statement in statements:
             if "secretsmanager:GetSecretValue" in as_list(statement["Action"]):
-                readers[role] = statement["Resource"]
-    assert set(readers) == {"condvest-dev-fetcher", "condvest-dev-jobs", "condvest-dev-execution"}
-    assert "rds!db" in readers["condvest-dev-execution"]
-    assert "massive-api-key" in readers["condvest-dev-fetcher"]
-    assert "massive-api-key" in readers["condvest-dev-jobs"]
+                readers[role.removeprefix("condvest-dev-")] = statement["Resource"]
+    assert set(readers) == {"fetcher", "backfill", "migrate"}
+    assert "rds!db" in readers["migrate"]
+    assert readers["fetcher"] == readers["backfill"]
+    assert "massive-api-key" in readers["fetcher"]
+
+
+def test_a_job_is_told_no_secret_and_acts_under_its_own_role(settled):
+    """Fargate could put a secret into a variable; the migration reads its own when it connects."""
+    for name in ("migrate", "resample", "backfill"):
+        job = json.loads(
+            settled["resources"][f'module.processing.aws_batch_job_definition.this["{name}"]'][
+                "container_properties"
+            ]
+        )
+        assert not job.get("secrets")
+        assert job["jobRoleArn"] == f"arn:aws:iam::123456789012:role/condvest-dev-{name}"
 
 
 def test_the_security_page_shows_each_policy_as_rendered(settled):
@@ -249,14 +272,15 @@ def test_the_security_page_shows_each_policy_as_rendered(settled):
 
 def test_each_client_logs_in_as_its_own_user(settled):
     users = {}
-    for role, name, statements in policies(settled):
-        if name == "database":
-            (statement,) = statements
-            users[role] = statement["Resource"]
+    for role, _, statements in policies(settled):
+        for statement in statements:
+            if statement["Action"] == "rds-db:connect":
+                users[role] = statement["Resource"]
     resource = "arn:aws:rds-db:ca-west-1:123456789012:dbuser:db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     assert users == {
         "condvest-dev-loader": f"{resource}/condvest_loader",
-        "condvest-dev-jobs": f"{resource}/condvest_jobs",
+        "condvest-dev-resample": f"{resource}/condvest_jobs",
+        "condvest-dev-backfill": f"{resource}/condvest_jobs",
     }
 
 
@@ -311,7 +335,8 @@ def test_schedules_follow_the_exchange(plans):
     assert {one["state"] for one in plans["staging"].of("aws_scheduler_schedule").values()} == {"DISABLED"}
 
 
-def test_an_archived_object_starts_the_loader(settled):
+def test_a_described_payload_starts_the_loader(settled):
+    """The description comes last; the payload alone, which may itself be JSON, starts nothing."""
     pattern = json.loads(
         settled["resources"]["module.fetching.aws_cloudwatch_event_rule.archived[0]"]["event_pattern"]
     )
@@ -320,9 +345,25 @@ def test_an_archived_object_starts_the_loader(settled):
         "detail-type": ["Object Created"],
         "detail": {
             "bucket": {"name": ["condvest-dev-archive-123456789012"]},
-            "object": {"key": [{"prefix": "archive/"}]},
+            "object": {"key": [{"wildcard": "archive/*Z-*.*.json"}]},
         },
     }
+    payload = Payload(
+        provider="massive",
+        dataset="daily_bars",
+        content=b"{}",
+        media="json",
+        first_session=dt.date(2024, 5, 31),
+        last_session=dt.date(2024, 5, 31),
+        fetched_at=dt.datetime(2024, 6, 3, 21, 15, tzinfo=dt.UTC),
+        is_whole=True,
+        name="grouped",
+    )
+    (wildcard,) = pattern["detail"]["object"]["key"][0].values()
+    for media in ("json", "csv", "csv.gz", "json-seq.gz"):
+        key = f"archive/{key_of(replace(payload, media=media))}"
+        assert not fnmatch.fnmatchcase(key, wildcard)
+        assert fnmatch.fnmatchcase(f"{key}{DESCRIBED}", wildcard)
     config = settled["resources"][
         'module.fetching.aws_lambda_function_event_invoke_config.this["archive_loader"]'
     ]

@@ -37,6 +37,7 @@ module "database" {
   backup_days       = 1
 
   clients = {
-    jobs = { role = module.shared.roles["jobs"].name, user = "condvest_jobs" }
+    resample = { role = module.shared.roles["resample"].name, user = "condvest_jobs" }
+    backfill = { role = module.shared.roles["backfill"].name, user = "condvest_jobs" }
   }
 }

@@ -33,10 +33,26 @@ build_packages() {
   builder fetching/deployment_packages/build_packages.sh --arch "$ARCHITECTURE" --out "$BUILD/lambda"
 }
 
+# Where there is a repository already, building and pushing are one run: an image is not packed twice.
 build_image() {
   step "Building the image of the jobs"
   would "run processing/container_images/build_container.sh" && return
-  builder processing/container_images/build_container.sh --arch "$ARCHITECTURE"
+  local repository=""
+  [ "$COMMAND" != deploy ] || repository="$(repository_url)" || repository=""
+  if [ -n "$repository" ]; then
+    build_and_push "$repository"
+  else
+    builder processing/container_images/build_container.sh --arch "$ARCHITECTURE"
+  fi
+}
+
+build_and_push() {
+  builder processing/container_images/build_container.sh --arch "$ARCHITECTURE" --push "$1"
+  case "$BUILT" in
+    *@sha256:*) CONTAINER_IMAGE="$BUILT" ;;
+    sha256:*) CONTAINER_IMAGE="$1@$BUILT" ;;
+    *) die "build_container.sh did not print the digest of what it pushed, but: $BUILT" "" ;;
+  esac
 }
 
 # Runs a builder; its words go to standard error, its last line is kept in BUILT.
@@ -92,20 +108,13 @@ find_published_layer() {
 
 # The repository must be there before the image, and the image before the job definitions.
 push_image() {
-  needs_image || return 0
+  needs_image && [ -z "$CONTAINER_IMAGE" ] || return 0
   step "Pushing the image"
   would "create the repository $NAME_PREFIX/jobs if it is missing, and push the image into it" && return
-  if ! repository_url >/dev/null; then
-    apply_only module.processing.aws_ecr_repository.this
-  fi
+  apply_only module.processing.aws_ecr_repository.this
   local repository
   repository="$(repository_url)" || die "the repository $NAME_PREFIX/jobs is missing" "run the same command again"
-  builder processing/container_images/build_container.sh --arch "$ARCHITECTURE" --push "$repository"
-  case "$BUILT" in
-    *@sha256:*) CONTAINER_IMAGE="$BUILT" ;;
-    sha256:*) CONTAINER_IMAGE="$repository@$BUILT" ;;
-    *) die "build_container.sh did not print the digest of what it pushed, but: $BUILT" "" ;;
-  esac
+  build_and_push "$repository"
 }
 
 # For a plan: the image that is deployed now, so that nothing is pushed only to look.

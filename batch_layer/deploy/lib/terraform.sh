@@ -71,10 +71,13 @@ terraform_told() {
     # The account may come from the environment instead of the file.
     [ -z "$EXPECTED_ACCOUNT" ] || set -- "$@" "-var=aws_account_id=$EXPECTED_ACCOUNT"
   fi
-  terraform_here "$@" 2>&1 | tee "$file" >&2 || code="${PIPESTATUS[0]}"
+  terraform_here "$@" 2>&1 | show_and_keep "$file" || code="${PIPESTATUS[0]}"
   [ "$code" -ne 1 ] || explain_failure "$file"
   return "$code"
 }
+
+# Interrupted, Terraform ends what it has begun and saves the state; if its reader went first, it would die on the spot.
+show_and_keep() { (trap '' INT TERM; exec tee "$1" >&2); }
 
 explain_failure() {
   if grep -q "Error acquiring the state lock" "$1"; then
@@ -100,7 +103,8 @@ plan_changes() {
 
 apply_plan() {
   local code=0
-  terraform_here apply "-lock-timeout=${CONDVEST_LOCK_SECONDS:-60}s" "$WORK/plan" 2>&1 | tee "$WORK/terraform.txt" >&2 || code="${PIPESTATUS[0]}"
+  terraform_here apply "-lock-timeout=${CONDVEST_LOCK_SECONDS:-60}s" "$WORK/plan" 2>&1 \
+    | show_and_keep "$WORK/terraform.txt" || code="${PIPESTATUS[0]}"
   rm -f "$WORK/plan"
   [ "$code" -eq 0 ] || explain_failure "$WORK/terraform.txt"
 }

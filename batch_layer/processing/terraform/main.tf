@@ -38,7 +38,8 @@ module "database" {
   backup_days       = 1
 
   clients = {
-    jobs = { role = module.shared.roles["jobs"].name, user = local.jobs_user }
+    resample = { role = module.shared.roles["resample"].name, user = local.jobs_user }
+    backfill = { role = module.shared.roles["backfill"].name, user = local.jobs_user }
   }
 }
 

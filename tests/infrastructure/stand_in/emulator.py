@@ -1,15 +1,19 @@
 """Creates the things that deploy.sh asks AWS about in an AWS emulator, when AWS_ENDPOINT_URL names one.
 
 For each type: how to create it, and how to destroy it; a queue is also looked at again, to see drift. Every
-other type has its state in Terraform alone.
+other type has its state in Terraform alone. A database is nothing that answers, unless STAND_IN_DATABASE_URL
+names a server: then it is that one, with the administrator's password in a secret, as RDS makes it. Its
+creation takes as long as the file that STAND_IN_PAUSE names is there.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 def is_there():
@@ -57,6 +61,8 @@ def _create_repository(plan):
 
 
 def _create_database(plan):
+    while os.path.exists(os.environ.get("STAND_IN_PAUSE", "")):  # noqa: PTH110 -- also of no path
+        time.sleep(0.05)
     found = client("rds").create_db_instance(
         DBInstanceIdentifier=plan["identifier"],
         DBInstanceClass=plan["instance_class"],
@@ -66,7 +72,32 @@ def _create_database(plan):
         MasterUserPassword="never-used-anywhere",
         DeletionProtection=plan["deletion_protection"],
     )["DBInstance"]
-    return {"arn": found["DBInstanceArn"]}
+    real = urlsplit(os.environ.get("STAND_IN_DATABASE_URL", ""))
+    if not real.hostname:
+        return {"arn": found["DBInstanceArn"]}
+    password = json.dumps({"username": real.username, "password": real.password})
+    secret = client("secretsmanager").create_secret(Name=_master(plan), SecretString=password)["ARN"]
+    told = {"kms_key_id": "", "secret_arn": secret, "secret_status": "active"}
+    return {
+        "arn": found["DBInstanceArn"],
+        "address": real.hostname,
+        "master_user_secret": [told],
+    }
+
+
+def _master(plan):
+    return f"rds!db-{plan['identifier']}"
+
+
+def _destroy_database(state):
+    client("rds").delete_db_instance(DBInstanceIdentifier=state["identifier"], SkipFinalSnapshot=True)
+    if os.environ.get("STAND_IN_DATABASE_URL"):
+        client("secretsmanager").delete_secret(SecretId=_master(state), ForceDeleteWithoutRecovery=True)
+
+
+def _create_secret(plan):
+    arn = client("secretsmanager").create_secret(Name=plan["name"])["ARN"]
+    return {"arn": arn, "id": arn}
 
 
 def _create_function(plan):
@@ -148,6 +179,7 @@ CREATE = {
     "aws_iam_role": _create_role,
     "aws_lambda_function": _create_function,
     "aws_s3_bucket": _create_bucket,
+    "aws_secretsmanager_secret": _create_secret,
     "aws_sqs_queue": _create_queue,
 }
 
@@ -157,9 +189,7 @@ DESTROY = {
         jobDefinition=state["arn"]
     ),
     "aws_batch_job_queue": _destroy_job_queue,
-    "aws_db_instance": lambda state: client("rds").delete_db_instance(
-        DBInstanceIdentifier=state["identifier"], SkipFinalSnapshot=True
-    ),
+    "aws_db_instance": _destroy_database,
     "aws_ecr_repository": lambda state: client("ecr").delete_repository(
         repositoryName=state["name"], force=True
     ),
@@ -168,6 +198,9 @@ DESTROY = {
         FunctionName=state["function_name"]
     ),
     "aws_s3_bucket": lambda state: client("s3").delete_bucket(Bucket=state["bucket"]),
+    "aws_secretsmanager_secret": lambda state: client("secretsmanager").delete_secret(
+        SecretId=state["arn"], ForceDeleteWithoutRecovery=True
+    ),
     "aws_sqs_queue": lambda state: client("sqs").delete_queue(QueueUrl=state["url"]),
 }
 

@@ -9,6 +9,7 @@ the mirror that ``workshop.py`` lays out.
 from __future__ import annotations
 
 import json
+import signal
 import traceback
 from pathlib import Path
 
@@ -165,6 +166,17 @@ class StandIn(rpc.ProviderServicer):
         return pb.GetFunctions.Response()
 
 
+class GoesOn(tf.runner._ShutdownInterceptor):
+    """Finishes what it does when it is told to stop, as every provider; the runner would cut it off."""
+
+    def intercept_service(self, continuation, handler_call_details):
+        if handler_call_details.method.endswith("/StopProvider"):
+            return continuation(handler_call_details)
+        return super().intercept_service(continuation, handler_call_details)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as every provider: Terraform says when to stop
     tf.provider.ProviderServicer = StandIn  # the runner looks this name up when it is called
+    tf.runner._ShutdownInterceptor = GoesOn
     tf.runner.run_provider(None)

@@ -36,7 +36,7 @@ output "admin_secret_arn" {
 output "urls" {
   description = "CONDVEST_DATABASE_URL by database user, without password: a token of IAM takes its place."
   value = {
-    for user in concat([for client in values(var.clients) : client.user], [aws_db_instance.this.username]) :
+    for user in distinct(concat([for client in values(var.clients) : client.user], [aws_db_instance.this.username])) :
     user => "postgresql://${user}@${aws_db_instance.this.address}:${aws_db_instance.this.port}/${aws_db_instance.this.db_name}?sslmode=verify-full"
   }
 }

@@ -112,7 +112,8 @@ resource "aws_iam_role_policy" "scheduler" {
   policy = data.aws_iam_policy_document.scheduler.json
 }
 
-# A new object in the archive starts the loader.
+# A payload that came whole into the archive starts the loader. Its description (PAYLOAD.json) comes last, so that alone
+# counts: PROVIDER/DATASET/SESSIONS/INSTANTZ-DIGEST.MEDIA.json, but not a payload that is itself ...Z-DIGEST.json.
 resource "aws_cloudwatch_event_rule" "archived" {
   count = var.loader == null ? 0 : 1
 
@@ -125,7 +126,7 @@ resource "aws_cloudwatch_event_rule" "archived" {
     detail-type = ["Object Created"]
     detail = {
       bucket = { name = [var.archive.bucket] }
-      object = { key = [{ prefix = "${var.archive.prefix}/" }] }
+      object = { key = [{ wildcard = "${var.archive.prefix}/*Z-*.*.json" }] }
     }
   })
 }

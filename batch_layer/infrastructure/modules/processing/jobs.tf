@@ -19,32 +19,31 @@ locals {
 
   environment = {
     AWS_REGION                   = data.aws_region.current.region
-    CONDVEST_ARCHIVE             = var.archive_uri
-    CONDVEST_PROVIDER            = var.vendor.provider
-    CONDVEST_MASSIVE_PLAN        = var.vendor.plan
-    CONDVEST_MASSIVE_SECRET      = var.vendor.secret_arn
     POWERTOOLS_METRICS_NAMESPACE = "Condvest/${var.name_prefix}"
   }
+  by_iam = { CONDVEST_DATABASE_URL = var.database.jobs_url, CONDVEST_DATABASE_IAM = "true" }
 
+  # Each job acts under the role of its own name.
   jobs = {
     migrate = {
-      arguments   = ["db", "migrate"]
-      role        = null # needs PostgreSQL and nothing of AWS
-      environment = { CONDVEST_DATABASE_URL = var.database.admin_url, CONDVEST_DATABASE_IAM = "false" }
-      # libpq takes the password from PGPASSWORD. The definition names the secret; Fargate fills it in.
-      secrets = { PGPASSWORD = "${var.database.admin_secret_arn}:password::" }
+      arguments = ["db", "migrate"]
+      environment = {
+        CONDVEST_DATABASE_URL    = var.database.admin_url
+        CONDVEST_DATABASE_SECRET = var.database.admin_secret_arn
+      }
     }
     resample = {
       arguments   = ["resample"]
-      role        = var.roles["jobs"].arn
-      environment = { CONDVEST_DATABASE_URL = var.database.jobs_url, CONDVEST_DATABASE_IAM = "true" }
-      secrets     = {}
+      environment = local.by_iam
     }
     backfill = {
-      arguments   = ["backfill", "--start", "Ref::start"] # submit-job --parameters start=2015-01-01
-      role        = var.roles["jobs"].arn
-      environment = { CONDVEST_DATABASE_URL = var.database.jobs_url, CONDVEST_DATABASE_IAM = "true" }
-      secrets     = {}
+      arguments = ["backfill", "--start", "Ref::start"] # submit-job --parameters start=2015-01-01
+      environment = merge(local.by_iam, {
+        CONDVEST_ARCHIVE        = var.archive_uri
+        CONDVEST_PROVIDER       = var.vendor.provider
+        CONDVEST_MASSIVE_PLAN   = var.vendor.plan
+        CONDVEST_MASSIVE_SECRET = var.vendor.secret_arn
+      })
     }
   }
 
@@ -59,7 +58,7 @@ locals {
 }
 
 resource "aws_batch_job_definition" "this" {
-  for_each = var.container_image == null ? {} : local.jobs
+  for_each = { for name, job in local.jobs : name => job if var.container_image != null }
 
   name                       = "${var.name_prefix}-${each.key}"
   type                       = "container"
@@ -87,11 +86,11 @@ resource "aws_batch_job_definition" "this" {
     attempt_duration_seconds = var.job_sizes[each.key].timeout
   }
 
-  container_properties = jsonencode(merge(
-    { for name, value in { jobRoleArn = each.value.role } : name => value if value != null },
+  container_properties = jsonencode(
     {
       image                  = var.container_image
       command                = concat(["sh", "-c", local.run, "condvest"], each.value.arguments)
+      jobRoleArn             = var.roles[each.key].arn
       executionRoleArn       = var.roles["execution"].arn
       readonlyRootFilesystem = true
 
@@ -104,7 +103,6 @@ resource "aws_batch_job_definition" "this" {
         for name, value in merge(local.environment, each.value.environment, { POWERTOOLS_SERVICE_NAME = each.key }) :
         { name = name, value = value }
       ]
-      secrets = [for name, arn in each.value.secrets : { name = name, valueFrom = arn }]
 
       # A public address instead of a NAT gateway; the security group takes no connection.
       networkConfiguration         = { assignPublicIp = "ENABLED" }
@@ -122,7 +120,7 @@ resource "aws_batch_job_definition" "this" {
           awslogs-stream-prefix = each.key
         }
       }
-  }))
+  })
 
-  depends_on = [aws_iam_role_policy.execution]
+  depends_on = [aws_iam_role_policy.execution, aws_iam_role_policy.migrate]
 }

@@ -76,7 +76,7 @@ resource "aws_cloudwatch_log_group" "this" {
   tags              = local.tags
 }
 
-# Pulls the image, writes the logs, and hands the administrator's password to the migration.
+# Pulls the image and writes the logs; it hands no secret to anybody.
 data "aws_iam_policy_document" "execution" {
   #checkov:skip=CKV_AWS_356:GetAuthorizationToken takes no resource; every other action names one
   statement {
@@ -100,7 +100,16 @@ data "aws_iam_policy_document" "execution" {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
   }
+}
 
+resource "aws_iam_role_policy" "execution" {
+  name   = "jobs"
+  role   = var.roles["execution"].name
+  policy = data.aws_iam_policy_document.execution.json
+}
+
+# The migration reads the administrator's password itself, when it connects; no variable of a job holds it.
+data "aws_iam_policy_document" "migrate" {
   statement {
     sid       = "ReadAdministratorPassword"
     actions   = ["secretsmanager:GetSecretValue"]
@@ -108,8 +117,8 @@ data "aws_iam_policy_document" "execution" {
   }
 }
 
-resource "aws_iam_role_policy" "execution" {
-  name   = "jobs"
-  role   = var.roles["execution"].name
-  policy = data.aws_iam_policy_document.execution.json
+resource "aws_iam_role_policy" "migrate" {
+  name   = "database"
+  role   = var.roles["migrate"].name
+  policy = data.aws_iam_policy_document.migrate.json
 }

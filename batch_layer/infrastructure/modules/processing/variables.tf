@@ -4,7 +4,7 @@ variable "name_prefix" {
 }
 
 variable "roles" {
-  description = "Roles made by the shared module: jobs, execution and events are used here."
+  description = "Roles made by the shared module: migrate, resample, backfill, execution and events are used here."
   type        = map(object({ name = string, arn = string }))
 }
 

@@ -34,7 +34,7 @@ output "security_group_ids" {
 }
 
 output "roles" {
-  description = "Name and ARN of each role: fetcher, loader, jobs, execution, scheduler, events, monitor."
+  description = "Name and ARN of each role: fetcher, loader, migrate, resample, backfill, execution, scheduler, events, monitor."
   value       = { for name, role in aws_iam_role.this : name => { name = role.name, arn = role.arn } }
 }
 

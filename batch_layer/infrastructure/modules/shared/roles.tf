@@ -4,7 +4,9 @@ locals {
   roles = {
     fetcher   = "lambda.amazonaws.com"
     loader    = "lambda.amazonaws.com"
-    jobs      = "ecs-tasks.amazonaws.com"
+    migrate   = "ecs-tasks.amazonaws.com"
+    resample  = "ecs-tasks.amazonaws.com"
+    backfill  = "ecs-tasks.amazonaws.com"
     execution = "ecs-tasks.amazonaws.com"
     scheduler = "scheduler.amazonaws.com"
     events    = "events.amazonaws.com"
@@ -14,8 +16,7 @@ locals {
   # Lambda and RDS monitoring send no source account when they assume a role.
   roles_with_source_account = ["ecs-tasks.amazonaws.com", "scheduler.amazonaws.com", "events.amazonaws.com"]
 
-  archive_arn   = aws_s3_bucket.this["archive"].arn
-  published_arn = aws_s3_bucket.this["published"].arn
+  archive_arn = aws_s3_bucket.this["archive"].arn
 }
 
 data "aws_iam_policy_document" "assume" {
@@ -51,14 +52,9 @@ resource "aws_iam_role" "this" {
   tags               = local.tags
 }
 
-# Outside the network: asks the vendor, writes what it answers.
-data "aws_iam_policy_document" "fetcher" {
-  statement {
-    sid       = "WriteArchive"
-    actions   = ["s3:PutObject", "s3:GetObject"]
-    resources = ["${local.archive_arn}/${local.archive_prefix}/*"]
-  }
-
+# What each role does with the buckets and the secrets, and nothing else. Without ListBucket S3 would answer for a
+# missing object as for a forbidden one.
+data "aws_iam_policy_document" "list_archive" {
   statement {
     sid       = "ListArchive"
     actions   = ["s3:ListBucket"]
@@ -70,7 +66,9 @@ data "aws_iam_policy_document" "fetcher" {
       values   = ["${local.archive_prefix}/*"]
     }
   }
+}
 
+data "aws_iam_policy_document" "vendor_key" {
   statement {
     sid       = "ReadVendorKey"
     actions   = ["secretsmanager:GetSecretValue"]
@@ -78,49 +76,52 @@ data "aws_iam_policy_document" "fetcher" {
   }
 }
 
-# Inside the network: reads the archive; the database module lets it log in.
-data "aws_iam_policy_document" "loader" {
+# Outside the network: asks the vendor and writes what it answers. Of that it reads the lists of instruments again: who
+# has a new symbol since is asked about.
+data "aws_iam_policy_document" "fetcher" {
+  source_policy_documents = [
+    data.aws_iam_policy_document.list_archive.json,
+    data.aws_iam_policy_document.vendor_key.json,
+  ]
+
   statement {
-    sid       = "ReadArchive"
-    actions   = ["s3:GetObject"]
+    sid       = "WriteArchive"
+    actions   = ["s3:PutObject"]
     resources = ["${local.archive_arn}/${local.archive_prefix}/*"]
   }
 
   statement {
-    sid       = "ListArchive"
-    actions   = ["s3:ListBucket"]
-    resources = [local.archive_arn]
-
-    condition {
-      test     = "StringLike"
-      variable = "s3:prefix"
-      values   = ["${local.archive_prefix}/*"]
-    }
+    sid       = "ReadInstruments"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.archive_arn}/${local.archive_prefix}/*/instruments/*"]
   }
 }
 
-# Resampling, backfill and publishing.
-data "aws_iam_policy_document" "jobs" {
-  source_policy_documents = [data.aws_iam_policy_document.fetcher.json]
+# Inside the network: reads the archive, and keeps an answer there a second time where others came between, so that a
+# rebuild loads all in the same order. The database module lets it log in.
+data "aws_iam_policy_document" "loader" {
+  source_policy_documents = [data.aws_iam_policy_document.list_archive.json]
 
   statement {
-    sid       = "WritePublished"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    resources = ["${local.published_arn}/*"]
+    sid       = "ReadAndWriteArchive"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${local.archive_arn}/${local.archive_prefix}/*"]
   }
+}
 
-  statement {
-    sid       = "ListPublished"
-    actions   = ["s3:ListBucket"]
-    resources = [local.published_arn]
-  }
+# Fetches and loads in one. Resampling needs the database alone, so its role has nothing here.
+data "aws_iam_policy_document" "backfill" {
+  source_policy_documents = [
+    data.aws_iam_policy_document.loader.json,
+    data.aws_iam_policy_document.vendor_key.json,
+  ]
 }
 
 resource "aws_iam_role_policy" "data" {
   for_each = {
-    fetcher = data.aws_iam_policy_document.fetcher.json
-    loader  = data.aws_iam_policy_document.loader.json
-    jobs    = data.aws_iam_policy_document.jobs.json
+    fetcher  = data.aws_iam_policy_document.fetcher.json
+    loader   = data.aws_iam_policy_document.loader.json
+    backfill = data.aws_iam_policy_document.backfill.json
   }
 
   name   = "data"

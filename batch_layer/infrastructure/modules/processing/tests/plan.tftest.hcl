@@ -25,7 +25,9 @@ variables {
   trigger         = { function_arn = "arn:aws:lambda:ca-west-1:123456789012:function:condvest-test-archive-loader" }
 
   roles = {
-    jobs      = { name = "condvest-test-jobs", arn = "arn:aws:iam::123456789012:role/condvest-test-jobs" }
+    migrate   = { name = "condvest-test-migrate", arn = "arn:aws:iam::123456789012:role/condvest-test-migrate" }
+    resample  = { name = "condvest-test-resample", arn = "arn:aws:iam::123456789012:role/condvest-test-resample" }
+    backfill  = { name = "condvest-test-backfill", arn = "arn:aws:iam::123456789012:role/condvest-test-backfill" }
     execution = { name = "condvest-test-execution", arn = "arn:aws:iam::123456789012:role/condvest-test-execution" }
     events    = { name = "condvest-test-events", arn = "arn:aws:iam::123456789012:role/condvest-test-events" }
   }

@@ -1,0 +1,128 @@
+"""AWS Batch that runs jobs: each as its definition says, as processes of this machine in place of containers.
+
+Everything but submitting and describing jobs goes on to the emulator behind it. A job is run while it is
+submitted, so it has ended when the answer comes.
+"""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import subprocess
+import threading
+import uuid
+from contextlib import contextmanager
+
+import boto3
+
+
+class Batch:
+    """What was submitted, and how it ended.
+
+    Attributes:
+        jobs: by id, what DescribeJobs tells, with the children's codes and their words.
+    """
+
+    def __init__(self, endpoint, place_of, environ):
+        """Take the emulator's URL, what finds the folder of an image, and what every process is given."""
+        self.emulator = boto3.client(
+            "batch",
+            endpoint_url=endpoint,
+            region_name="ca-west-1",
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",  # noqa: S106 -- the emulator takes any
+        )
+        self.endpoint = endpoint
+        self.jobs = {}
+        self._place_of = place_of
+        self._environ = environ
+
+    def submit(self, job):
+        """Run a job or the children of an array, one after the other, and return its id."""
+        name = job["jobDefinition"].rpartition("/")[2].partition(":")[0]
+        known = self.emulator.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")
+        newest = max(known["jobDefinitions"], key=lambda one: one["revision"])
+        container = newest["containerProperties"]
+        number = str(uuid.uuid4())
+        size = job.get("arrayProperties", {}).get("size")
+        ends = []
+        for index in range(size or 1):
+            child = {"AWS_BATCH_JOB_ID": number}
+            if size:
+                child |= {"AWS_BATCH_JOB_ARRAY_INDEX": str(index), "AWS_BATCH_JOB_ARRAY_SIZE": str(size)}
+            ends.append(self._run(container, child))
+        failed = [code for code, _ in ends if code != 0]
+        self.jobs[number] = {
+            "jobId": number,
+            "jobName": job["jobName"],
+            "status": "FAILED" if failed else "SUCCEEDED",
+            "statusReason": f"exit codes {failed}" if failed else "",
+            "ends": ends,
+        }
+        return number
+
+    def _run(self, container, child):
+        place = self._place_of(container["image"])
+        environ = {one["name"]: one["value"] for one in container["environment"]}
+        done = subprocess.run(
+            container["command"],
+            env={"PATH": f"{place / 'bin'}:/usr/bin:/bin", **self._environ, **environ, **child},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+
+class _Api(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        batch = self.server.batch
+        if self.path == "/v1/submitjob":
+            job = json.loads(body)
+            return self._answer({"jobId": batch.submit(job), "jobName": job["jobName"]})
+        if self.path == "/v1/describejobs":
+            told = [batch.jobs[one] for one in json.loads(body)["jobs"] if one in batch.jobs]
+            return self._answer(
+                {"jobs": [{key: value for key, value in one.items() if key != "ends"} for one in told]}
+            )
+        return self._pass_on(body)
+
+    def _answer(self, told):
+        self._send(200, json.dumps(told).encode())
+
+    def _pass_on(self, body):
+        connection = http.client.HTTPConnection(self.server.batch.endpoint.removeprefix("http://"))
+        connection.request("POST", self.path, body=body, headers=dict(self.headers))
+        told = connection.getresponse()
+        self._send(told.status, told.read())
+        connection.close()
+
+    def _send(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@contextmanager
+def serving(batch):
+    """Serve a Batch; yield its URL."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Api)
+    server.daemon_threads = True
+    server.batch = batch
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
