@@ -353,13 +353,13 @@ def test_out_of_time_the_fetcher_says_what_is_left_and_the_next_one_goes_on(lamb
 
 
 def test_a_vendor_that_never_answers_is_broken_off_in_time(lambdas, vendor):
-    """Lambda would kill the function after 1 s and lose its log: it ends before, and raises."""
+    """Lambda would kill the function after 4 s and lose its log: it ends before, and raises."""
     vendor.knobs.faults = 1.0
     vendor.knobs.fault_names = ("UNAVAILABLE_HTML",)
     began = time.monotonic()
     with pytest.raises((OutOfTime, VendorUnavailable)):
-        lambdas.fetch({"sessions": ["2024-05-31"]}, seconds=1.5)
-    assert time.monotonic() - began < 1.5
+        lambdas.fetch({"sessions": ["2024-05-31"]}, seconds=4)
+    assert time.monotonic() - began < 4
     assert list(lambdas.archive.keys()) == []
 
 

@@ -88,8 +88,9 @@ class TestTable:
         """vwap and trades of B are unknown in one session, so in its window; A has both."""
         known = {"open": 2, "high": 3, "low": 1, "close": 2, "volume": 10, "vwap": 2, "trades": 7}
         rows = [bar("A", world.date(at), **known) for at in range(3)]
-        world.bars([*rows, *({**row, "symbol": "B"} for row in rows)])
-        world.bars([bar("B", world.date(1), **{**known, "vwap": None, "trades": None})])
+        others = [{**row, "symbol": "B"} for row in rows]
+        others[1] |= {"vwap": None, "trades": None}
+        world.bars([*rows, *others])
         world.resample()
         table = own(interval=3)
         assert of(table, "symbol", "vwap", "trades") == [("A", 2.0, 21), ("B", None, None)]
