@@ -116,22 +116,20 @@ def test_the_package_holds_our_code_and_no_secret_place_of_this_machine(package)
 
 
 @pytest.mark.parametrize("handler", ["archive_loader", "daily_ohlcv_fetcher", "daily_meta_fetcher"])
-def test_a_cold_import_stays_within_its_budget(package, layer, python, tmp_path, handler):
-    """0.7 s of work of the processor, whatever else the machine does; neither pandas nor Arrow is loaded."""
+def test_a_cold_import_loads_nothing_heavy(package, layer, python, tmp_path, handler):
+    """Neither pandas nor Arrow; how long it takes is for `make bench` to say (cold_import)."""
     for archive, place in ((package, "task"), (layer, "opt")):
         with zipfile.ZipFile(archive) as file:
             file.extractall(tmp_path / place)
     code = (
-        f"import sys, time, {HANDLERS}.{handler}; "
-        "print(time.process_time(), *{'pandas', 'pyarrow', 'yfinance'} & set(sys.modules))"
+        f"import sys, {HANDLERS}.{handler}; "
+        "print('loaded', *{'pandas', 'pyarrow', 'yfinance'} & set(sys.modules))"
     )
     path = os.pathsep.join([str(tmp_path / "task"), str(tmp_path / "opt/python")])
     done = subprocess.run(
         [python, "-B", "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
     )
-    seconds, *loaded = done.stdout.split()
-    assert float(seconds) < 0.7
-    assert loaded == []
+    assert done.stdout.split() == ["loaded"]
 
 
 @pytest.fixture(scope="module")
