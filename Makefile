@@ -38,7 +38,7 @@ demo: $(RUNTIME) ## the whole job on the sample: real prices of five companies, 
 test: lint ## lint, types, contracts and all tests
 	$(BIN)/python -m pytest -n auto
 
-test-long: $(TOOLS) ## random histories by the ten thousand steps, a hundred kills; takes about 20 minutes
+test-long: $(TOOLS) ## random histories by the ten thousand steps, a hundred kills; allow it 40 minutes
 	$(BIN)/python -m pytest -n auto -m long
 
 test-aws: $(TOOLS) ## the AWS side: Terraform, checkov, artefacts, an emulator; installs its own tools but Terraform

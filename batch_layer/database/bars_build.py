@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import numpy as np
 import psycopg
 from psycopg import sql
 
-from batch_layer.database.bars_store import BAR_COLUMNS
-from batch_layer.database.binary_copy import Column, copy_in
+from batch_layer.database.bars_store import insert_bars
 from batch_layer.database.connection import Connection
 from batch_layer.shared.errors import DatabaseUnavailable
 from batch_layer.shared.models.bars import Bars
 
-_INTERVAL = Column("interval", "int2")
 _TRIES = 240
 _PATIENCE = "500ms"
 """Shorter than the server's deadlock_timeout (1 s), so that no reader is ever ended for our sake."""
@@ -41,8 +38,7 @@ def create(connection: Connection, intervals: Sequence[int]) -> None:
 
 def append(connection: Connection, interval: int, bars: Bars) -> None:
     """Add bars to a new table."""
-    data = {**vars(bars), _INTERVAL.name: np.full(len(bars), interval, dtype=np.int16)}
-    copy_in(connection, f"bars_{interval}_new", (*BAR_COLUMNS, _INTERVAL), data)
+    insert_bars(connection, interval, bars, table=f"bars_{interval}_new")
 
 
 def make_key(connection: Connection, interval: int) -> None:

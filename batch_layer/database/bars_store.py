@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from psycopg import sql
 
 from batch_layer.database.arrays import numbers
@@ -49,10 +46,11 @@ def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
     return Bars(**copy_out(connection, query, BAR_COLUMNS, parameters))
 
 
-def insert_bars(connection: Connection, interval: int, bars: Bars) -> None:
-    """Store bars none of whose keys is stored."""
+def insert_bars(connection: Connection, interval: int, bars: Bars, table: str | None = None) -> None:
+    """Store bars none of whose keys is stored; in another table of the same columns if one is named."""
     if len(bars):
-        copy_in(connection, _table(interval), (*BAR_COLUMNS, _INTERVAL), _with_interval(bars, interval))
+        data = {**vars(bars), _INTERVAL.name: np.full(len(bars), interval, dtype=np.int16)}
+        copy_in(connection, table or _table(interval), (*BAR_COLUMNS, _INTERVAL), data)
 
 
 def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
@@ -69,10 +67,6 @@ def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
 
 
 _INTERVAL = Column("interval", "int2")
-
-
-def _with_interval(bars: Bars, interval: int) -> dict[str, npt.NDArray[Any]]:
-    return {**vars(bars), "interval": np.full(len(bars), interval, dtype=np.int16)}
 
 
 def _table(interval: int) -> str:

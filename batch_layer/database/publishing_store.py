@@ -33,9 +33,7 @@ def fingerprints(connection: Connection, interval: int, starts: Int32s) -> dict[
     Returns:
         place in ``starts`` to fingerprint; a row before the first start counts to place -1.
     """
-    table, columns = (
-        ("daily_bars", DAILY_BARS.columns) if interval == 1 else (f"bars_{interval}", BAR_COLUMNS)
-    )
+    table, columns = _table(interval)
     query = sql.SQL(
         "SELECT width_bucket({key}, %s::int4[]) - 1, count(*), "
         "bit_xor(hash_record_extended(ROW({columns}), 0)) FROM {table} GROUP BY 1"

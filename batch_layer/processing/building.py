@@ -7,8 +7,9 @@ while one part is folded and written, the next is read on a connection of its ow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 
@@ -59,14 +60,16 @@ def build(
         parts = _parts(load_store.rows_loaded(reading))
         coverage = load_store.read_coverage(reading)
         splits = SPLITS.read(reading, always(coverage.instrument_id)).on(sessions)
-        for done, daily in enumerate(_read_ahead(reading, parts), start=1):
-            held = np.isin(splits.instrument_id, daily.instrument_id)
-            bars = fold_all(daily, INTERVALS, splits=splits.take(held), coverage=coverage)
-            for n, of_interval in bars.items():
-                bars_build.append(connection, n, of_interval)
-                built[n] += len(of_interval)
-            if on_progress is not None:
-                on_progress(done, parts)
+        # Whatever happens, the thread that reads has ended before its connection is closed.
+        with closing(_read_ahead(reading, parts)) as coming:
+            for done, daily in enumerate(coming, start=1):
+                held = np.isin(splits.instrument_id, daily.instrument_id)
+                bars = fold_all(daily, INTERVALS, splits=splits.take(held), coverage=coverage)
+                for n, of_interval in bars.items():
+                    bars_build.append(connection, n, of_interval)
+                    built[n] += len(of_interval)
+                if on_progress is not None:
+                    on_progress(done, parts)
         for n in INTERVALS:
             bars_build.make_key(connection, n)
         bars_build.switch(connection, INTERVALS)
@@ -81,7 +84,7 @@ def _parts(rows: int) -> int:
     return parts
 
 
-def _read_ahead(connection: Connection, parts: int) -> Iterator[DailyBars]:
+def _read_ahead(connection: Connection, parts: int) -> Generator[DailyBars]:
     """Yield the daily bars, a part of the instruments after the other; one is read while one is in use."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(DAILY_BARS.read_part, connection, parts, 0)

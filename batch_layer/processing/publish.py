@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_layer.database.connection import Connection, Database
 from batch_layer.database.publishing_store import Fingerprint, fingerprints, rows_between, schema_version
-from batch_layer.processing.part_files import PartFile
+from batch_layer.processing.part_files import write_part
 from batch_layer.processing.published_tables import SCHEMAS, dataset_of, to_arrow, year_starts, years_of
-from batch_layer.processing.reference_tables import loaded_through, reference_tables, span_of_sessions
+from batch_layer.processing.reference_tables import Reference
 from batch_layer.shared.clients.places import Place
 from batch_layer.shared.models.published import CURRENT, Manifest, PublishedFile
 from batch_layer.shared.models.sessions import Sessions
@@ -186,19 +187,17 @@ class _Publication:
             self.summary.kept += len(there)
             made = self._built_bars(interval, parts, folder)
             files[dataset_of(interval)] = sorted(made + there, key=lambda file: file.part)
-        for dataset, table in reference_tables(self._connection, self._sessions).items():
-            file = PartFile(folder / dataset, SCHEMAS[dataset])
-            file.add(table)
-            files[dataset] = [self._placed(dataset, "all", file, "")]
+        reference = Reference.read(self._connection, self._sessions)
+        for dataset, table in reference.tables.items():
+            files[dataset] = [self._placed(dataset, "all", table, folder, "")]
         self.summary.rows = {name: sum(file.rows for file in made) for name, made in files.items()}
-        first, last = span_of_sessions(self._connection, self._sessions)
         return Manifest(
             version=self.summary.version + 1,
             published_at=now,
             schema_version=schema_version(self._connection),
-            first_session=first,
-            last_session=last,
-            loaded_through=loaded_through(self._connection),
+            first_session=reference.first_session,
+            last_session=reference.last_session,
+            loaded_through=reference.loaded_through,
             schema={
                 dataset: {field.name: str(field.type) for field in schema}
                 for dataset, schema in SCHEMAS.items()
@@ -242,26 +241,28 @@ class _Publication:
             rows = to_arrow(rows_between(self._connection, interval, first, last), interval, self._sessions)
             years = pc.year(rows[_ENDS[interval == 1]])
             for part in batch:
-                file = PartFile(folder / f"{dataset}-{part.year}", SCHEMAS[dataset])
-                file.add(rows.filter(pc.equal(years, part.year)) if len(batch) > 1 else rows)
-                made.append(self._placed(dataset, str(part.year), file, part.fingerprint[1]))
-                self._advance(file.rows)
+                table = rows.filter(pc.equal(years, part.year)) if len(batch) > 1 else rows
+                made.append(self._placed(dataset, str(part.year), table, folder, part.fingerprint[1]))
+                self._advance(len(table))
         return made
 
-    def _placed(self, dataset: str, part: str, file: PartFile, fingerprint: str) -> PublishedFile:
-        """Bring a file into its place, unless one with the same bytes is there."""
-        digest = file.finish()
-        size = file.path.stat().st_size
+    def _placed(
+        self, dataset: str, part: str, rows: pa.Table, folder: Path, fingerprint: str
+    ) -> PublishedFile:
+        """Write a file and bring it into its place, unless one with the same bytes is there."""
+        built = folder / f"{dataset}-{part}"
+        digest = write_part(built, rows)
+        size = built.stat().st_size
         path = f"{dataset}/{part}-{digest[:16]}.parquet"
         if self._held.get(path) == size:
             self.summary.kept += 1
-            file.path.unlink()
+            built.unlink()
         else:
-            self._place.put(file.path, path)
+            self._place.put(built, path)
             self.summary.written += 1
-            self.summary.written_rows += file.rows
+            self.summary.written_rows += len(rows)
             self.summary.written_bytes += size
-        return PublishedFile(path, part, digest, size, file.rows, fingerprint)
+        return PublishedFile(path, part, digest, size, len(rows), fingerprint)
 
     def _advance(self, rows: int) -> None:
         self._done += rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +30,6 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 
 AnyEvents = TypeVar("AnyEvents", bound=Events)
-
-_MAX_DATE = np.datetime64("9999-12-31", "D")
 
 
 class PublishedSource:
@@ -91,9 +90,8 @@ class PublishedSource:
         """Return the instruments that carry or carried a symbol; see `Source`."""
         table = self._small("symbols")
         rows = table.filter(pc.equal(table["symbol"], symbol)).to_pylist()
-        latest = (_MAX_DATE.item(), np.datetime64("0001-01-01", "D").item())
         rows.sort(
-            key=lambda row: (row["valid_to"] or latest[0], row["valid_from"] or latest[1]), reverse=True
+            key=lambda row: (row["valid_to"] or dt.date.max, row["valid_from"] or dt.date.min), reverse=True
         )
         return [row["instrument_id"] for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -17,41 +18,48 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
 
 
-def reference_tables(connection: Connection, sessions: Sessions) -> dict[str, pa.Table]:
-    """Return the tables of instruments, symbols, splits, dividends and sessions; see SCHEMAS."""
-    coverage = load_store.read_coverage(connection)
-    ids = coverage.instrument_id
-    dividends = DIVIDENDS.read(connection, always(ids))
-    return {
-        "instruments": _instruments(connection, coverage, sessions),
-        "symbols": _symbols(connection),
-        "splits": _splits(connection, coverage, sessions),
-        "dividends": pa.table(vars(dividends), schema=SCHEMAS["dividends"]),
-        "sessions": _sessions(coverage, sessions),
-    }
+@dataclass(frozen=True)
+class Reference:
+    """What is published beside the bars.
+
+    Attributes:
+        tables: of instruments, symbols, splits, dividends and sessions; see SCHEMAS.
+        first_session, last_session: that have a daily bar; None if there is none.
+        loaded_through: the ordinal of the last session loaded from each provider, by the provider's id.
+    """
+
+    tables: dict[str, pa.Table]
+    first_session: dt.date | None
+    last_session: dt.date | None
+    loaded_through: dict[int, int]
+
+    @classmethod
+    def read(cls, connection: Connection, sessions: Sessions) -> Reference:
+        """Read it all, in the transaction of the bars."""
+        coverage = load_store.read_coverage(connection)
+        spans = catalog_store.spans_of_bars(connection, coverage.instrument_id)
+        dividends = DIVIDENDS.read(connection, always(coverage.instrument_id))
+        return cls(
+            tables={
+                "instruments": _instruments(connection, coverage, spans, sessions),
+                "symbols": _symbols(connection),
+                "splits": _splits(connection, coverage, sessions),
+                "dividends": pa.table(vars(dividends), schema=SCHEMAS["dividends"]),
+                "sessions": _sessions(coverage, sessions),
+            },
+            first_session=sessions.session(int(spans.first.min())) if len(spans) else None,
+            last_session=sessions.session(int(spans.last.max())) if len(spans) else None,
+            loaded_through={
+                provider: last
+                for provider, last in enumerate(coverage.loaded_through.tolist())
+                if last != NOTHING_LOADED
+            },
+        )
 
 
-def loaded_through(connection: Connection) -> dict[int, int]:
-    """Return the ordinal of the last session loaded from each provider, by the provider's id."""
-    through = load_store.read_coverage(connection).loaded_through.tolist()
-    return {provider: last for provider, last in enumerate(through) if last != NOTHING_LOADED}
-
-
-def span_of_sessions(connection: Connection, sessions: Sessions) -> tuple[dt.date | None, dt.date | None]:
-    """Return the first and the last session that have a daily bar."""
-    spans = _spans(connection, load_store.read_coverage(connection))
-    if not len(spans):
-        return None, None
-    return sessions.session(int(spans.first.min())), sessions.session(int(spans.last.max()))
-
-
-def _spans(connection: Connection, coverage: Coverage) -> Spans:
-    return catalog_store.spans_of_bars(connection, coverage.instrument_id)
-
-
-def _instruments(connection: Connection, coverage: Coverage, sessions: Sessions) -> pa.Table:
+def _instruments(connection: Connection, coverage: Coverage, spans: Spans, sessions: Sessions) -> pa.Table:
     names = catalog_store.symbols_by_instrument(connection)
-    ids, spans = coverage.instrument_id, _spans(connection, coverage)
+    ids = coverage.instrument_id
     place = np.searchsorted(ids, spans.instrument_id)
     dates = {"first_session": spans.first, "last_session": spans.last}
     columns = {

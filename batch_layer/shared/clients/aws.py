@@ -55,6 +55,21 @@ def with_secrets(settings: Settings) -> Settings:
     return replace(settings, massive_api_key=Settings.from_env(environ).massive_api_key)
 
 
+def bucket_and_prefix(uri: str, what: str) -> tuple[str, str]:
+    """Return the two parts of ``s3://bucket/prefix``; ``what`` begins the message if it is none.
+
+    The prefix ends with a slash, unless it is empty.
+
+    Raises:
+        SettingsError: it is no such URI.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+        raise SettingsError(f"{what} like s3://bucket/prefix, not {uri!r}")
+    prefix = parts.path.strip("/")
+    return parts.netloc, f"{prefix}/" if prefix else ""
+
+
 def forget_secrets() -> None:
     """Ask for the secrets again when next needed: a vendor has refused what was known."""
     _secret_key.cache_clear()

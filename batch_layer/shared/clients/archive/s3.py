@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive import DESCRIBED, describe, key_described_by, key_of, restore
 from batch_layer.shared.clients.s3_errors import translated
-from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError
+from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
 from batch_layer.shared.models.payloads import Payload
 
 _EXISTS = ("PreconditionFailed", "412")
@@ -58,10 +58,7 @@ class S3Archive:
         Raises:
             SettingsError: it is no such URI.
         """
-        parts = urlsplit(uri)
-        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
-            raise SettingsError(f"CONDVEST_ARCHIVE must be like s3://bucket/prefix, not {uri!r}")
-        return cls(client, parts.netloc, parts.path, labels)
+        return cls(client, *aws.bucket_and_prefix(uri, "CONDVEST_ARCHIVE must be"), labels)
 
     def keep(self, payload: Payload, *, again: bool = False) -> str:
         """Keep a payload and return its key; see `Archive.keep`.

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import pyarrow.fs
 from botocore.exceptions import ClientError
 
+from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.s3_errors import translated
-from batch_layer.shared.errors import PublishedError, PublishedUnavailable, SettingsError
+from batch_layer.shared.errors import PublishedError, PublishedUnavailable
 from batch_layer.shared.models.published import is_own
 
 _MISSING = ("NoSuchKey", "404")
@@ -45,12 +45,7 @@ class S3Place:
         Raises:
             SettingsError: it is no such URI.
         """
-        parts = urlsplit(uri)
-        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
-            raise SettingsError(
-                f"a place to publish in is a directory or like s3://bucket/prefix, not {uri!r}"
-            )
-        return cls(client, parts.netloc, parts.path)
+        return cls(client, *aws.bucket_and_prefix(uri, "a place to publish in is a directory or"))
 
     @property
     def name(self) -> str:
