@@ -12,7 +12,8 @@ import numpy as np
 
 from batch_layer.database.binary_copy import Column, copy_in
 from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS
-from batch_layer.shared.utils.ahead import one_ahead
+from batch_layer.fetching.ingest import MOST_AT_ONCE
+from batch_layer.shared.utils.ahead import ahead
 from benchmarks.answers import INSTRUMENTS, body_of, payload_of, session_of
 from benchmarks.machine import peak_memory
 from benchmarks.report import Figure
@@ -54,8 +55,8 @@ def load(loader, bodies, dates):
     answers = (
         payload_of(body, date, dt.datetime.now(dt.UTC)) for body, date in zip(bodies, dates, strict=True)
     )
-    for payload in one_ahead(answers):
-        loader.load(payload)
+    for payloads in ahead(answers, MOST_AT_ONCE):
+        list(loader.load_all(payloads))
 
 
 def make_floor(database):

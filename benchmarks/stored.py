@@ -53,7 +53,8 @@ def store(database, daily):
             "INSERT INTO instrument_providers SELECT instrument_id, %s, %s FROM instruments",
             (provider_id, load_id),
         )
-        DAILY_BARS.insert(connection, daily, load_id)
+        for rows in np.split(np.arange(len(daily)), np.flatnonzero(np.diff(daily.ordinal)) + 1):
+            DAILY_BARS.insert(connection, daily.take(rows), load_id)
         connection.execute(
             "INSERT INTO ledger SELECT %s, ordinal, 'complete', %s, %s, %s, count(*), count(*), count(*), "
             "0, 0, 0 FROM daily_bars GROUP BY ordinal",

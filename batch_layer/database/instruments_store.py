@@ -55,7 +55,9 @@ def instruments_of(
     connection: Connection, symbols: npt.NDArray[np.object_], sessions: npt.NDArray[np.datetime64]
 ) -> Int32s:
     """Return, a row, the instrument that carried the symbol on that date; NO_INSTRUMENT where none did."""
-    distinct, code = np.unique(symbols.astype(str), return_inverse=True)
+    given = symbols.tolist()
+    number = {symbol: place for place, symbol in enumerate(dict.fromkeys(given))}
+    code = np.fromiter(map(number.__getitem__, given), dtype=np.int64, count=len(given))
     spans = copy_out(
         connection,
         "SELECT (place - 1)::int4, greatest(valid_from, date '0001-01-01') - date '0001-01-01', "
@@ -64,7 +66,7 @@ def instruments_of(
         "JOIN symbols USING (symbol) ORDER BY place, valid_from",
         _SPAN_COLUMNS,
         # What nobody can carry need not be sought, and PostgreSQL takes no NUL.
-        {"symbols": texts(_printable(distinct.tolist()))},
+        {"symbols": texts(_printable(list(number)))},
     )
     found = np.full(len(symbols), NO_INSTRUMENT, dtype=np.int32)
     if len(spans["place"]):
@@ -81,6 +83,18 @@ def _printable(symbols: list[str]) -> list[str]:
     if "".join(symbols).isprintable():
         return symbols
     return [symbol if symbol.isprintable() else "" for symbol in symbols]
+
+
+def identify(
+    connection: Connection, symbols: npt.NDArray[np.object_], dates: npt.NDArray[np.datetime64]
+) -> tuple[Int32s, Int32s]:
+    """Return each row's instrument, and those that had to be made because nobody carried the symbol."""
+    found = instruments_of(connection, symbols, dates)
+    unknown = found == NO_INSTRUMENT
+    if unknown.any():
+        create_instruments(connection, symbols[unknown], dates[unknown])
+        found[unknown] = instruments_of(connection, symbols[unknown], dates[unknown])
+    return found, np.unique(found[unknown])
 
 
 def create_instruments(

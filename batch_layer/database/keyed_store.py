@@ -20,6 +20,7 @@ from batch_layer.database.connection import Connection
 from batch_layer.database.load_store import EVERY_LOAD
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
 from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
+from batch_layer.shared.models.difference import keys_of
 from batch_layer.shared.models.spans import Spans
 
 Rows = TypeVar("Rows", bound=Columns)
@@ -133,10 +134,12 @@ class KeyedTable(Generic[Rows]):
         )
         return np.array([row[0] for row in rows], dtype=np.int32)
 
-    def insert(self, connection: Connection, rows: Rows, load_id: int) -> None:
-        """Store rows none of whose keys is stored."""
+    def insert(self, connection: Connection, rows: Rows, load_id: int | Int32s) -> None:
+        """Store rows none of whose keys is stored, of one load or each of its own (int32 a row); by key."""
         if len(rows):
-            data = {**vars(rows), _LOAD.name: np.full(len(rows), load_id, dtype=np.int32)}
+            order = np.argsort(keys_of(rows), kind="stable")
+            loads = np.broadcast_to(np.asarray(load_id, dtype=np.int32), len(rows))
+            data = {**vars(rows.take(order)), _LOAD.name: loads[order]}
             copy_in(connection, self.name, (*self.columns, _LOAD), data)
 
     def supersede(

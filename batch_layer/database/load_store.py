@@ -159,6 +159,12 @@ def rows_loaded(connection: Connection) -> int:
     return int(str(row[0])) if row else 0
 
 
+def sessions_loaded(connection: Connection) -> Int32s:
+    """Return the ordinals (ascending) of every session of which anybody has loaded anything."""
+    query = "SELECT DISTINCT ordinal FROM ledger ORDER BY 1"
+    return copy_out(connection, query, (Column("ordinal", "int4"),))["ordinal"]
+
+
 def read_ledger(connection: Connection, provider_id: int) -> LedgerRows:
     """Return what the ledger holds of a provider, by ordinal."""
     columns = copy_out(

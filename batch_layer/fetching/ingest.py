@@ -22,7 +22,7 @@ from batch_layer.shared.models.payloads import (
     Publisher,
     Unavailable,
 )
-from batch_layer.shared.utils.ahead import one_ahead
+from batch_layer.shared.utils.ahead import ahead
 
 OnLoad = Callable[[LoadSummary], None]
 
@@ -31,6 +31,10 @@ ACTIONS_OVERLAP = dt.timedelta(days=30)
 
 RENAMES_OVERLAP = dt.timedelta(days=14)
 """A night asks for the renames of instruments that are new, or have a new symbol, since so long before."""
+
+
+MOST_AT_ONCE = 10
+"""Sessions stored in one transaction, at most: those that came while the ones before them were stored."""
 
 
 @dataclass
@@ -123,7 +127,8 @@ class Ingest:
     ) -> None:
         """Load sessions in the order given, then the corporate actions since the first that is held.
 
-        Each session is stored as it comes: interrupted, the next backfill goes on where this one was.
+        Each session is stored as it comes, with those that come meanwhile: interrupted, the next backfill
+        goes on where this one was.
         """
         first = min([*sessions, *self._first_held()], default=None)
         self._fetch(sessions, first, None, fetched, on_load)
@@ -137,7 +142,7 @@ class Ingest:
         on_load: OnLoad | None,
     ) -> None:
         self._load(self.provider.reference(), fetched, on_load)
-        self._load(one_ahead(self.provider.fetch(sessions)), fetched, on_load)
+        self._load_batches(ahead(self.provider.fetch(sessions), MOST_AT_ONCE), fetched, on_load)
         if sessions and self.provider.corrects:
             in_doubt = [one for one in self._in_doubt() if min(sessions) <= one <= max(sessions)]
             self._load(self.provider.fetch(in_doubt), fetched, on_load)
@@ -159,18 +164,31 @@ class Ingest:
     def _load(
         self, answers: Iterable[Payload | Unavailable], fetched: Fetched, on_load: OnLoad | None
     ) -> None:
-        for answer in answers:
-            if isinstance(answer, Unavailable):
-                fetched.unavailable.append(answer)
-                continue
-            if isinstance(answer, PublishedPayload):
-                self._keep_etag(answer, published_store.UNDER_WAY)
-            summary = self.loader.load(answer)
-            if isinstance(answer, PublishedPayload):
-                self._keep_etag(answer, answer.etag)
-            fetched.loads.append(summary)
-            if on_load is not None:
-                on_load(summary)
+        self._load_batches(([answer] for answer in answers), fetched, on_load)
+
+    def _load_batches(
+        self,
+        batches: Iterable[Sequence[Payload | Unavailable]],
+        fetched: Fetched,
+        on_load: OnLoad | None,
+    ) -> None:
+        """Load the answers, those of a batch in one transaction."""
+        for batch in batches:
+            fetched.unavailable += [one for one in batch if isinstance(one, Unavailable)]
+            payloads = [one for one in batch if not isinstance(one, Unavailable)]
+            for payload in payloads:
+                if isinstance(payload, PublishedPayload):
+                    self._keep_etag(payload, published_store.UNDER_WAY)
+            before = len(fetched.loads)
+            try:
+                for payload, summary in zip(payloads, self.loader.load_all(payloads), strict=True):
+                    if isinstance(payload, PublishedPayload):
+                        self._keep_etag(payload, payload.etag)
+                    fetched.loads.append(summary)
+            finally:
+                if on_load is not None:
+                    for summary in fetched.loads[before:]:
+                        on_load(summary)
 
     def _keep_etag(self, file: PublishedPayload, etag: str) -> None:
         with self.loader.database.transaction() as connection:

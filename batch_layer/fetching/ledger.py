@@ -66,6 +66,13 @@ def keep_complete(entries: LedgerRows, held: LedgerRows) -> LedgerRows:
     return entries.take(entries.complete | ~was_complete)
 
 
+def entered(held: LedgerRows, entries: LedgerRows) -> LedgerRows:
+    """Return what the ledger holds when the entries have been made in it."""
+    kept = held.take(~np.isin(held.ordinal, entries.ordinal))
+    rows = LedgerRows.concat([kept, entries])
+    return rows.take(np.argsort(rows.ordinal, kind="stable"))
+
+
 def sessions_affected(entries: LedgerRows, held: LedgerRows) -> Int32s:
     """Return the ordinals (ascending) at which a bar may change by what the ledger says, not by its rows.
 

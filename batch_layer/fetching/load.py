@@ -1,22 +1,23 @@
-"""Service: load one payload. Archive it, judge its rows, store them with the record of what changed.
+"""Service: load payloads. Archive them, judge their rows, store them with the record of what changed.
 
-Everything that a load stores, it stores in one transaction: a reader sees all of it or nothing.
+Everything that a load stores, it stores in one transaction: a reader sees all of it or nothing. Several
+loads may share a transaction; what comes of them is the same as if each had its own.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from batch_layer.database import instruments_store, load_store
-from batch_layer.database.connection import Database
+from batch_layer.database.connection import Connection, Database
 from batch_layer.fetching import quality
 from batch_layer.fetching.store_actions import store_dividends, store_splits
-from batch_layer.fetching.store_bars import store_bars
+from batch_layer.fetching.store_bars import sessions_of, store_bars
 from batch_layer.fetching.store_listings import store_listings, store_symbols
 from batch_layer.fetching.storing import Storing
 from batch_layer.shared.clients.archive import Archive
@@ -63,7 +64,25 @@ class Loader:
             ArchiveError: it cannot be kept; nothing was loaded.
             TransientError, DatabaseError: the database is away or refuses; nothing was loaded.
         """
-        return self._load(payload, None)
+        return next(self.load_all([payload]))
+
+    def load_all(self, payloads: Sequence[Payload]) -> Iterator[LoadSummary]:
+        """Load payloads of one provider as one after the other, but in one transaction; yield what each did.
+
+        Raises:
+            InputError: as for `load`, of the first that cannot be read. Those before it are loaded and what
+                they did is yielded first; those after it are not.
+            ArchiveError, TransientError, DatabaseError: as for `load`, of all of them.
+        """
+        read: list[_Read] = []
+        for payload in payloads:
+            try:
+                read.append(self._read(payload, None))
+            except Exception:
+                yield from self._store(read)
+                self._keep(payload)
+                raise
+        yield from self._store(read)
 
     def replay(self, key: str) -> LoadSummary:
         """Load what the archive has under a key, as known from the instant when it was fetched.
@@ -72,57 +91,61 @@ class Loader:
             ArchiveError: the archive has nothing there, or its bytes are damaged.
             InputError, TransientError, DatabaseError: as for `load`.
         """
-        return self._load(self.archive.read(key), key)
+        return self._store([self._read(self.archive.read(key), key)])[0]
 
-    def _load(self, payload: Payload, archived: str | None) -> LoadSummary:
-        """Load a payload that is in the archive under a key, or that is to be kept there (None)."""
+    def _read(self, payload: Payload, archived: str | None) -> _Read:
+        """Read and judge a payload that is in the archive under a key, or that is to be kept there (None)."""
         clock = _Clock()
-        try:
-            parsed = self.parse(payload)
-        except Exception:
-            if archived is None:
-                self._keep(payload)
-            raise
+        parsed = self.parse(payload)
         clock.lap("parse")
         verdict = self.judge(payload, parsed)
         clock.lap("judge")
+        return _Read(payload, archived, parsed, verdict, clock.laps)
+
+    def _store(self, read: Sequence[_Read]) -> list[LoadSummary]:
+        if not read:
+            return []
+        clock = _Clock()
         with self.database.transaction(rehearsal=self.is_rehearsal) as connection:
             load_store.lock_loads(connection)
-            last = load_store.last_instants(connection)
-            if archived is None:
-                known_from = None
-                placed = _placed(payload, last)
-                if placed is not payload:
-                    payload, verdict = placed, self.judge(placed, parsed)
+            summaries = [
+                summary
+                for group in _groups(self._storings(connection, read))
+                for summary in _store_group(group)
+            ]
+        clock.lap("store")
+        shared = {"store": clock.laps["store"] / len(read)}
+        return [
+            replace(summary, seconds={**one.seconds, **shared})
+            for summary, one in zip(summaries, read, strict=True)
+        ]
+
+    def _storings(self, connection: Connection, read: Sequence[_Read]) -> Iterator[Storing]:
+        """Keep the payloads, and yield what storing each needs."""
+        last = load_store.last_instants(connection)
+        for one in read:
+            payload, verdict, known_from, key = one.payload, one.verdict, None, one.archived
+            if key is None:
+                payload = _placed(payload, last)
+                if payload is not one.payload:
+                    verdict = self.judge(payload, one.parsed)
                 key = self._keep(payload)
             else:
                 # Loads ascend with their instants, whatever order an old payload comes in.
                 known_from = max(payload.fetched_at, last.loaded_at) if last else payload.fetched_at
-                key = archived
-            storing = Storing(
+            last = load_store.Instants(payload.fetched_at, known_from or self.now)
+            yield Storing(
                 connection=connection,
                 payload=payload,
-                parsed=parsed,
+                parsed=one.parsed,
                 verdict=verdict,
                 provider_id=instruments_store.provider_id_of(connection, payload.provider),
                 archive=self.archive,
                 archive_key=key,
                 known_from=known_from,
                 sessions=self.sessions,
-                summary=_summary(payload, parsed, verdict),
+                summary=_summary(payload, one.parsed, verdict),
             )
-            if isinstance(parsed.rows, BarRows):
-                summary = store_bars(storing, parsed.rows)
-            elif isinstance(parsed.rows, SplitRows):
-                summary = store_splits(storing, parsed.rows)
-            elif isinstance(parsed.rows, DividendRows):
-                summary = store_dividends(storing, parsed.rows)
-            elif isinstance(parsed.rows, InstrumentRows):
-                summary = store_listings(storing, parsed.rows)
-            else:
-                summary = store_symbols(storing, parsed.rows)
-        clock.lap("store")
-        return replace(summary, seconds=clock.laps)
 
     def _keep(self, payload: Payload) -> str:
         return "" if self.is_rehearsal else self.archive.keep(payload)
@@ -142,6 +165,50 @@ class Loader:
         if isinstance(rows, DividendRows):
             return quality.judge_dividends(rows, parsed.faults, self.sessions)
         return quality.judge_listings(rows, parsed.faults)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A payload that was read and judged; ``archived`` is its key if it comes from the archive."""
+
+    payload: Payload
+    archived: str | None
+    parsed: Parsed
+    verdict: quality.Verdict
+    seconds: Mapping[str, float]
+
+
+def _groups(storings: Iterable[Storing]) -> Iterator[list[Storing]]:
+    """Yield together what can be stored together: daily bars of one provider, no two of one session."""
+    group: list[Storing] = []
+    taken: set[int] = set()
+    for storing in storings:
+        sessions = set(sessions_of(storing).tolist()) if isinstance(storing.parsed.rows, BarRows) else None
+        if group and (sessions is None or sessions & taken or storing.provider_id != group[0].provider_id):
+            yield group
+            group, taken = [], set()
+        group.append(storing)
+        if sessions is None:
+            yield group
+            group = []
+        else:
+            taken |= sessions
+    if group:
+        yield group
+
+
+def _store_group(group: list[Storing]) -> list[LoadSummary]:
+    rows = group[0].parsed.rows
+    if isinstance(rows, BarRows):
+        return store_bars(group)
+    (storing,) = group
+    if isinstance(rows, SplitRows):
+        return [store_splits(storing, rows)]
+    if isinstance(rows, DividendRows):
+        return [store_dividends(storing, rows)]
+    if isinstance(rows, InstrumentRows):
+        return [store_listings(storing, rows)]
+    return [store_symbols(storing, rows)]
 
 
 def _placed(payload: Payload, last: load_store.Instants | None) -> Payload:

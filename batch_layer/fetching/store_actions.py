@@ -9,8 +9,7 @@ import numpy as np
 from batch_layer.database import changes_store, instruments_store
 from batch_layer.database.keyed_store import DIVIDENDS, SPLITS, KeyedTable
 from batch_layer.fetching.reconcile import Reconciled
-from batch_layer.fetching.storing import Storing
-from batch_layer.shared.models.bars import Bools
+from batch_layer.fetching.storing import Stored, Storing
 from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from batch_layer.shared.models.difference import keys_of, pack
 from batch_layer.shared.models.loads import LoadSummary
@@ -34,7 +33,7 @@ def store_splits(storing: Storing, rows: SplitRows) -> LoadSummary:
     corrected must not count twice.
     """
     passed = rows.take(storing.verdict.passed)
-    ids, _ = storing.identify(passed.symbol, passed.ex_date)
+    ids, _ = instruments_store.identify(storing.connection, passed.symbol, passed.ex_date)
     events = SplitEvents(ids, passed.ex_date, passed.split_from, passed.split_to)
     done, notices = _reconcile(storing, SPLITS, events, rows)
     touched = SplitEvents.concat([done.insert, done.old]).on(storing.sessions)
@@ -46,7 +45,7 @@ def store_splits(storing: Storing, rows: SplitRows) -> LoadSummary:
 def store_dividends(storing: Storing, rows: DividendRows) -> LoadSummary:
     """Store dividends; no stored bar depends on them. They are withdrawn as splits are."""
     passed = rows.take(storing.verdict.passed)
-    ids, _ = storing.identify(passed.symbol, passed.ex_date)
+    ids, _ = instruments_store.identify(storing.connection, passed.symbol, passed.ex_date)
     done, notices = _reconcile(
         storing, DIVIDENDS, DividendEvents(ids, passed.ex_date, passed.cash_amount), rows
     )
@@ -57,32 +56,25 @@ def _reconcile(
     storing: Storing, table: KeyedTable[E], events: E, rows: SplitRows | DividendRows
 ) -> tuple[Reconciled[E], tuple[str, ...]]:
     """Compare with what is stored; withdraw what a list of all has in no shape, unless it is much."""
-    spans = always(np.unique(events.instrument_id))
-    payload = storing.payload
+    ids, payload = np.unique(events.instrument_id), storing.payload
     if not (payload.is_whole and payload.first_session and payload.last_session):
-        return storing.reconcile(table, spans, events, None), ()
+        return storing.reconcile(Stored.read(storing.connection, table, always(ids)), events), ()
     bounds = (payload.first_session, payload.last_session)
     there = table.instruments_within(storing.connection, *bounds)
-    spans = always(np.union1d(spans.instrument_id, there).astype(np.int32))
+    stored = Stored.read(storing.connection, table, always(np.union1d(ids, there).astype(np.int32)))
     refused = ~storing.verdict.passed & ~np.isnat(rows.ex_date)
     named = instruments_store.instruments_of(storing.connection, rows.symbol[refused], rows.ex_date[refused])
     spoken_for = pack(named, rows.ex_date[refused])
     first, last = (np.datetime64(bound, "D") for bound in bounds)
-    seen = []
-
-    def withdrawable(stored: Events) -> Bools:
-        within = (stored.ex_date >= first) & (stored.ex_date <= last)
-        seen.append(int(within.sum()))
-        return within & ~np.isin(keys_of(stored), spoken_for)
-
-    done = storing.reconcile(table, spans, events, withdrawable)
-    if done.withdrawn <= max(FEW, MOST_WITHDRAWN * sum(seen)):
+    within = (stored.rows.ex_date >= first) & (stored.rows.ex_date <= last)
+    done = storing.reconcile(stored, events, within & ~np.isin(keys_of(stored.rows), spoken_for))
+    if done.withdrawn <= max(FEW, MOST_WITHDRAWN * within.sum()):
         return done, ()
     notice = (
-        f"the list lacks {done.withdrawn:,} of {sum(seen):,} {payload.dataset} that are stored, which are "
+        f"the list lacks {done.withdrawn:,} of {within.sum():,} {payload.dataset} that are stored, which are "
         "too many to have been withdrawn: they stay"
     )
-    return storing.reconcile(table, spans, events, None), (notice,)
+    return storing.reconcile(stored, events), (notice,)
 
 
 def _store(

@@ -1,18 +1,19 @@
-"""Store the daily bars of a payload, with the ledger and the record of what changed."""
+"""Store the daily bars of payloads, with the ledger and the record of what changed."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from batch_layer.database import changes_store, instruments_store, load_store
 from batch_layer.database.keyed_store import DAILY_BARS
 from batch_layer.fetching import quality
-from batch_layer.fetching.ledger import complete_sessions, keep_complete, sessions_affected
+from batch_layer.fetching.ledger import complete_sessions, entered, keep_complete, sessions_affected
 from batch_layer.fetching.reconcile import Reconciled, spans_to_read
-from batch_layer.fetching.storing import Storing
+from batch_layer.fetching.storing import Stored, Storing
 from batch_layer.shared.models.bars import Bools, DailyBars, Int32s
 from batch_layer.shared.models.difference import keys_of, pack
 from batch_layer.shared.models.loads import LedgerRows, LoadSummary
@@ -21,38 +22,110 @@ from batch_layer.shared.models.sessions import NO_ORDINAL
 from batch_layer.shared.models.spans import Spans
 
 
-def store_bars(storing: Storing, rows: BarRows) -> LoadSummary:
-    """Store daily bars; see `Loader.load`."""
-    wanted, made = _identified(storing, rows)
-    claimed = _claimed(storing, wanted.ordinal)
-    held = load_store.read_ledger(storing.connection, storing.provider_id)
-    passed = _count(claimed, wanted.ordinal)
-    complete = np.ones(len(claimed), dtype=bool)
-    if storing.payload.is_whole:
-        complete = complete_sessions(claimed, passed, held)
-    supplied = instruments_store.supplied_by(storing.connection, storing.provider_id)
-    done = _reconcile(storing, rows, wanted, claimed[complete], supplied)
-    summary = replace(
-        storing.counted(done, _case_twins(storing, made)), partial=_dates(storing, claimed[~complete])
-    )
-    entered = keep_complete(_entries(storing, claimed, complete, passed, done), held)
-    affected = sessions_affected(entered, held)
-    # Two sessions may have the same bytes (none at all), and one may be complete by what came in between.
-    if storing.is_news(summary) or len(affected):
+def store_bars(group: Sequence[Storing]) -> list[LoadSummary]:
+    """Store the daily bars of payloads of one provider, no two of them of one session; see `Loader.load_all`.
+
+    What comes of it is what storing one after the other makes; but the database is looked into once for all,
+    and takes the new rows together, by instrument: the pages of an instrument are touched once.
+    """
+    connection, provider_id = group[0].connection, group[0].provider_id
+    identified = _identified(group)
+    supplied = instruments_store.supplied_by(connection, provider_id)
+    held = load_store.read_ledger(connection, provider_id)
+    stored = Stored.read(connection, DAILY_BARS, _spans_to_read(group, identified, supplied))
+    summaries, inserts, load_ids = [], [], []
+    for storing, one in zip(group, identified, strict=True):
+        is_own = np.isin(stored.rows.ordinal, one.claimed)
+        plan = _planned(storing, one, stored.take(is_own), held)
+        summary = replace(
+            storing.counted(plan.done, _case_twins(storing, one.made)),
+            partial=_dates(storing, one.claimed[~plan.complete]),
+        )
+        summaries.append(summary)
+        affected = sessions_affected(plan.entries, held)
+        # Two sessions may have the same bytes (none at all), and one may be complete by what came in between.
+        if not (storing.is_news(summary) or len(affected)):
+            continue
         load_id = storing.record(summary)
-        DAILY_BARS.supersede(storing.connection, done.old, done.old_load_id, done.new, load_id)
-        DAILY_BARS.insert(storing.connection, done.insert, load_id)
-        load_store.write_ledger(storing.connection, storing.provider_id, load_id, entered)
-        another = _newly_supplied(storing, wanted, supplied, made, held, load_id)
-        _record_changes(storing, done, affected, another)
-    return summary
+        DAILY_BARS.supersede(connection, plan.done.old, plan.done.old_load_id, plan.done.new, load_id)
+        load_store.write_ledger(connection, provider_id, load_id, plan.entries)
+        another, supplied = _newly_supplied(storing, one, supplied, held, load_id)
+        _record_changes(storing, plan.done, affected, another)
+        held = entered(held, plan.entries)
+        inserts.append(plan.done.insert)
+        load_ids.append(np.full(len(plan.done.insert), load_id, dtype=np.int32))
+    if inserts:
+        DAILY_BARS.insert(connection, DailyBars.concat(inserts), np.concatenate(load_ids))
+    return summaries
 
 
-def _identified(storing: Storing, rows: BarRows) -> tuple[DailyBars, Int32s]:
-    """Return the rows that passed as daily bars by key, and the instruments that were made for them."""
-    passed = rows.take(storing.verdict.passed)
-    ids, made = storing.identify(passed.symbol, passed.session)
-    return bars_of(passed, ids, storing.verdict.ordinal[storing.verdict.passed]), made
+def sessions_of(storing: Storing) -> Int32s:
+    """Return the ordinals (ascending) that the payload speaks of: those asked for, or those of its rows."""
+    payload, sessions = storing.payload, storing.sessions
+    if payload.is_whole and payload.first_session and payload.last_session:
+        bounds = np.array([payload.first_session, payload.last_session + dt.timedelta(1)], "datetime64[D]")
+        first, end = sessions.ordinals_on_or_after(bounds)
+        return np.arange(first, end, dtype=np.int32)
+    return np.unique(storing.verdict.ordinal[storing.verdict.passed])
+
+
+@dataclass(frozen=True, eq=False)
+class _Identified:
+    """The rows of a payload that passed as daily bars by key, and what they are of.
+
+    Attributes:
+        bars: the daily bars.
+        made: the instruments that were made for them, ascending.
+        claimed: the sessions that the payload speaks of.
+    """
+
+    bars: DailyBars
+    made: Int32s
+    claimed: Int32s
+
+
+@dataclass(frozen=True, eq=False)
+class _Planned:
+    """What storing a payload does.
+
+    Attributes:
+        done: to the rows.
+        complete: bool a claimed session, whether it is there in full.
+        entries: to the ledger.
+    """
+
+    done: Reconciled[DailyBars]
+    complete: Bools
+    entries: LedgerRows
+
+
+def _identified(group: Sequence[Storing]) -> list[_Identified]:
+    """Identify the rows of all payloads; instruments are made in the order of the payloads."""
+    connection = group[0].connection
+    passed = [_bar_rows(storing).take(storing.verdict.passed) for storing in group]
+    symbol, date = (
+        np.concatenate([getattr(rows, name) for rows in passed]) for name in ("symbol", "session")
+    )
+    ends = np.cumsum([len(rows) for rows in passed])[:-1]
+    known = np.split(instruments_store.instruments_of(connection, symbol, date), ends)
+    identified = []
+    for storing, rows, ids in zip(group, passed, known, strict=True):
+        unknown = ids == instruments_store.NO_INSTRUMENT
+        made = ids[:0]
+        if unknown.any():
+            ids[unknown], made = instruments_store.identify(
+                connection, rows.symbol[unknown], rows.session[unknown]
+            )
+        bars = bars_of(rows, ids, storing.verdict.ordinal[storing.verdict.passed])
+        identified.append(_Identified(bars, made, sessions_of(storing)))
+    return identified
+
+
+def _bar_rows(storing: Storing) -> BarRows:
+    rows = storing.parsed.rows
+    if not isinstance(rows, BarRows):
+        raise TypeError(type(rows).__name__)
+    return rows
 
 
 def bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> DailyBars:
@@ -71,31 +144,41 @@ def bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> DailyBars:
     return bars.take(np.argsort(keys_of(bars), kind="stable"))
 
 
-def _claimed(storing: Storing, ordinal: Int32s) -> Int32s:
-    """Return the sessions that the payload speaks of: those asked for, or those of its rows."""
-    payload, sessions = storing.payload, storing.sessions
-    if payload.is_whole and payload.first_session and payload.last_session:
-        bounds = np.array([payload.first_session, payload.last_session + dt.timedelta(1)], "datetime64[D]")
-        first, end = sessions.ordinals_on_or_after(bounds)
-        return np.arange(first, end, dtype=np.int32)
-    return np.unique(ordinal)
+def _spans_to_read(group: Sequence[Storing], identified: Sequence[_Identified], supplied: Int32s) -> Spans:
+    """Return the spans of stored daily bars that the payloads may concern, by instrument.
+
+    A session that nobody has loaded has no daily bars.
+    """
+    loaded = load_store.sessions_loaded(group[0].connection)
+    spans = [Spans.within(supplied[:0], 0, 0)]
+    for storing, one in zip(group, identified, strict=True):
+        if np.isin(one.claimed, loaded).any():
+            whole_of = supplied if storing.payload.is_whole else supplied[:0]
+            spans.append(spans_to_read(one.bars, whole_of, (int(one.claimed[0]), int(one.claimed[-1]))))
+    return Spans.concat(spans).merged()
 
 
-def _reconcile(
-    storing: Storing, rows: BarRows, wanted: DailyBars, complete: Int32s, supplied: Int32s
-) -> Reconciled[DailyBars]:
-    """Compare with what is stored; withdraw what a whole session no longer has in any shape."""
-    whole_of = supplied if storing.payload.is_whole and len(complete) else supplied[:0]
-    bounds = (int(complete[0]), int(complete[-1])) if len(complete) else (0, 0)
-    refused = ~storing.verdict.passed & (storing.verdict.ordinal != NO_ORDINAL)
+def _planned(storing: Storing, one: _Identified, stored: Stored[DailyBars], held: LedgerRows) -> _Planned:
+    """Compare with what is stored; withdraw what a session that is complete no longer has in any shape."""
+    passed = _count(one.claimed, one.bars.ordinal)
+    complete = np.ones(len(one.claimed), dtype=bool)
+    missed = None
+    if storing.payload.is_whole:
+        complete = complete_sessions(one.claimed, passed, held)
+        missed = np.isin(stored.rows.ordinal, one.claimed[complete]) & ~_spoken_for(storing, stored.rows)
+    done = storing.reconcile(stored, one.bars, missed)
+    entries = _entries(storing, one.claimed, complete, passed, done)
+    return _Planned(done, complete, keep_complete(entries, held))
+
+
+def _spoken_for(storing: Storing, stored: DailyBars) -> Bools:
+    """Return which stored bars the payload has a row of, though one that was refused."""
+    rows, verdict = _bar_rows(storing), storing.verdict
+    refused = ~verdict.passed & (verdict.ordinal != NO_ORDINAL)
+    if not (refused.any() and len(stored)):
+        return np.zeros(len(stored), dtype=bool)
     named = instruments_store.instruments_of(storing.connection, rows.symbol[refused], rows.session[refused])
-    spoken_for = pack(named, storing.verdict.ordinal[refused])
-
-    def withdrawable(stored: DailyBars) -> Bools:
-        return np.isin(stored.ordinal, complete) & ~np.isin(keys_of(stored), spoken_for)
-
-    spans = spans_to_read(wanted, whole_of, bounds)
-    return storing.reconcile(DAILY_BARS, spans, wanted, withdrawable if storing.payload.is_whole else None)
+    return np.isin(keys_of(stored), pack(named, verdict.ordinal[refused]))
 
 
 def _entries(
@@ -134,13 +217,16 @@ def _record_changes(storing: Storing, done: Reconciled[DailyBars], affected: Int
 
 
 def _newly_supplied(
-    storing: Storing, wanted: DailyBars, supplied: Int32s, made: Int32s, held: LedgerRows, load_id: int
-) -> Spans:
-    """Note whom the provider supplies; return where that alone may change bars of instruments of others."""
-    added = np.setdiff1d(wanted.instrument_id, supplied)
-    spans = _taken_over(storing, np.setdiff1d(added, made), held, wanted)
+    storing: Storing, one: _Identified, supplied: Int32s, held: LedgerRows, load_id: int
+) -> tuple[Spans, Int32s]:
+    """Note whom the provider supplies; return where that alone may change bars of instruments of others.
+
+    And whom it supplies now.
+    """
+    added = np.setdiff1d(one.bars.instrument_id, supplied)
+    spans = _taken_over(storing, np.setdiff1d(added, one.made), held, one.bars)
     instruments_store.add_supplied(storing.connection, storing.provider_id, added, load_id)
-    return spans
+    return spans, np.union1d(supplied, added).astype(np.int32)
 
 
 def _taken_over(storing: Storing, others: Int32s, held: LedgerRows, wanted: DailyBars) -> Spans:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Generic
 
 import numpy as np
-import numpy.typing as npt
 
 from batch_layer.database import instruments_store, load_store
 from batch_layer.database.connection import Connection
@@ -17,11 +17,39 @@ from batch_layer.database.load_store import RefusedRow
 from batch_layer.fetching.quality import CODES, Verdict
 from batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
 from batch_layer.shared.clients.archive import Archive, key_of
-from batch_layer.shared.models.bars import Bools, Int32s
+from batch_layer.shared.models.bars import Bools, Int16s, Int32s
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import Parsed, Payload
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
+
+
+@dataclass(frozen=True, eq=False)
+class Stored(Generic[Rows]):
+    """Stored rows, and what decides whether a load may replace them.
+
+    Attributes:
+        rows: the rows, keys unique.
+        load_id: int32 a row, the load it came with.
+        provider_id, rank: int16 a row, of that load.
+    """
+
+    rows: Rows
+    load_id: Int32s
+    provider_id: Int16s
+    rank: Int16s
+
+    @classmethod
+    def read(cls, connection: Connection, table: KeyedTable[Rows], spans: Spans) -> Stored[Rows]:
+        """Return the rows within the spans, which must not overlap."""
+        rows, load_id = table.read_with_load(connection, spans)
+        return cls(rows, load_id, *load_store.ranks_of_loads(connection, load_id))
+
+    def take(self, chosen: Bools) -> Stored[Rows]:
+        """Return the rows chosen by a mask."""
+        return Stored(
+            self.rows.take(chosen), self.load_id[chosen], self.provider_id[chosen], self.rank[chosen]
+        )
 
 
 @dataclass(frozen=True)
@@ -39,37 +67,16 @@ class Storing:
     sessions: Sessions
     summary: LoadSummary
 
-    def identify(
-        self, symbols: npt.NDArray[np.object_], dates: npt.NDArray[np.datetime64]
-    ) -> tuple[Int32s, Int32s]:
-        """Return each row's instrument, and those that had to be made because nobody carried the symbol."""
-        found = instruments_store.instruments_of(self.connection, symbols, dates)
-        unknown = found == instruments_store.NO_INSTRUMENT
-        if not unknown.any():
-            return found, found[:0]
-        instruments_store.create_instruments(self.connection, symbols[unknown], dates[unknown])
-        found = instruments_store.instruments_of(self.connection, symbols, dates)
-        return found, np.unique(found[unknown])
+    def reconcile(self, stored: Stored[Rows], wanted: Rows, missed: Bools | None = None) -> Reconciled[Rows]:
+        """Compare stored rows with the payload's.
 
-    def reconcile(
-        self,
-        table: KeyedTable[Rows],
-        spans: Spans,
-        wanted: Rows,
-        withdrawable: Callable[[Rows], Bools] | None,
-    ) -> Reconciled[Rows]:
-        """Compare the stored rows within the spans with the payload's.
-
-        ``withdrawable`` tells, a stored row, whether the payload would have it if it still stood; None
-        if absence means nothing. Only rows of the payload's own provider are ever withdrawn.
+        ``missed`` tells, a stored row, whether the payload would have it if it still stood; None if absence
+        means nothing. Only rows of the payload's own provider are ever withdrawn.
         """
-        stored, load_id = table.read_with_load(self.connection, spans)
-        provider, rank = load_store.ranks_of_loads(self.connection, load_id)
         own_rank = instruments_store.rank_of(self.payload.provider)
-        may_go = np.zeros(len(stored), dtype=bool)
-        if withdrawable is not None:
-            may_go = withdrawable(stored) & (provider == self.provider_id)
-        return reconcile(stored, load_id, rank <= own_rank, may_go, wanted)
+        own = stored.provider_id == self.provider_id
+        may_go = np.zeros(len(own), dtype=bool) if missed is None else missed & own
+        return reconcile(stored.rows, stored.load_id, stored.rank <= own_rank, may_go, wanted)
 
     def counted(self, done: Reconciled[Rows], notices: Sequence[str] = ()) -> LoadSummary:
         """Return the summary with what came of the rows that passed."""

@@ -51,11 +51,16 @@ class World:
         return self.sessions.session(ordinal)
 
     def load(self, payload, *, rehearsal=False):
+        return self.load_all([payload], rehearsal=rehearsal)[0]
+
+    def load_all(self, payloads, *, rehearsal=False):
         loader = self.workspace.loader(self.sessions, rehearsal=rehearsal)
-        self._clock += dt.timedelta(seconds=1)
-        return replace(loader, archive=self.archive, parse=_accepting_nothing(loader.parse)).load(
-            replace(payload, fetched_at=payload.fetched_at + self._clock)
-        )
+        loader = replace(loader, archive=self.archive, parse=_accepting_nothing(loader.parse))
+        fetched = []
+        for payload in payloads:
+            self._clock += dt.timedelta(seconds=1)
+            fetched.append(replace(payload, fetched_at=payload.fetched_at + self._clock))
+        return list(loader.load_all(fetched))
 
     def bars(self, rows, *, whole=None, **how):
         """Load daily bars; ``whole``, first and last ordinal, makes them a vendor's whole-market answer."""
@@ -123,7 +128,8 @@ class World:
         return held
 
     def empty(self):
-        """Forget everything but the calendar."""
+        """Forget everything but the calendar; the next payload is fetched when the first one was."""
+        self._clock = dt.timedelta(0)
         self.archive.payloads.clear()
         names = ", ".join(name for name in self.tables() if name not in ("sessions", "schema_migrations"))
         self.looking.execute(f"TRUNCATE {names} RESTART IDENTITY")

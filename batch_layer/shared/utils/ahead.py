@@ -1,4 +1,4 @@
-"""Make the next thing while the present one is in use."""
+"""Make the next things while the present ones are in use."""
 
 from __future__ import annotations
 
@@ -16,30 +16,41 @@ class _Failed:
     error: BaseException
 
 
-def one_ahead(items: Iterable[T]) -> Iterator[T]:
-    """Yield the items in their order; while one is in use, the next one is made in another thread.
+def ahead(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Yield the items in their order, each time all that are made and at least one, at most ``most``.
 
-    The iterable is never run by two threads at once. An error of its own is raised where its item would have
-    come. Whoever stops in between, or is interrupted, does not wait for the item that is under way:
-    its thread ends when that is made, or with the process.
+    While those are in use, up to ``most`` more are made in another thread: so whoever takes long gets many at
+    once, and whoever is quicker than the making gets one after the other. An error of the iterable is raised
+    when all that came before it has been yielded. Whoever stops in between, or is interrupted, does not wait
+    for the item that is under way: the thread ends when that is made, or with the process.
     """
-    iterator = iter(items)
     made: SimpleQueue[T | _Failed] = SimpleQueue()
-    waiting: list[T] = []
+    room = threading.Semaphore(most)
+    is_over = threading.Event()
 
     def make() -> None:
-        try:
-            made.put(next(iterator))
-        except BaseException as error:  # noqa: BLE001  # it is raised again in the other thread
-            made.put(_Failed(error))
-
-    while True:
-        threading.Thread(target=make, name="one ahead", daemon=True).start()
-        if waiting:
-            yield waiting.pop()
-        answer = made.get()
-        if isinstance(answer, _Failed):
-            if isinstance(answer.error, StopIteration):
+        iterator = iter(items)
+        while room.acquire() and not is_over.is_set():
+            try:
+                made.put(next(iterator))
+            except BaseException as error:  # noqa: BLE001  # it is raised again in the other thread
+                made.put(_Failed(error))
                 return
-            raise answer.error
-        waiting.append(answer)
+
+    threading.Thread(target=make, name="ahead", daemon=True).start()
+    try:
+        while True:
+            taken = [made.get()]
+            while not made.empty():
+                taken.append(made.get())
+            batch = [one for one in taken if not isinstance(one, _Failed)]
+            room.release(len(batch) or 1)
+            if batch:
+                yield batch
+            for one in taken[len(batch) :]:
+                if isinstance(one, _Failed) and not isinstance(one.error, StopIteration):
+                    raise one.error
+                return
+    finally:
+        is_over.set()
+        room.release()

@@ -1,37 +1,43 @@
-"""The next thing is made while the present one is in use."""
+"""The next things are made while the present ones are in use."""
 
 import threading
+from itertools import chain
 
 import pytest
 
-from batch_layer.shared.utils.ahead import one_ahead
+from batch_layer.shared.utils.ahead import ahead
 
 
-def test_the_items_come_in_their_order():
-    """All of them, and none of nothing."""
-    assert list(one_ahead(range(5))) == [0, 1, 2, 3, 4]
-    assert list(one_ahead(())) == []
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_the_items_come_in_their_order(most):
+    """All of them, in lists that are neither empty nor longer than asked, and none of nothing."""
+    batches = list(ahead(range(50), most))
+    assert list(chain(*batches)) == list(range(50))
+    assert {len(batch) for batch in batches} <= set(range(1, most + 1))
+    assert list(ahead((), most)) == []
 
 
-def test_one_is_made_while_another_is_in_use():
-    """The second is made before the first is given back, and the third is not."""
-    made = {number: threading.Event() for number in range(4)}
+def test_so_many_are_made_while_others_are_in_use():
+    """Two are made before the first is given back, the fourth is not; then both come at once."""
+    made = {number: threading.Event() for number in range(6)}
 
     def make():
         for number, event in made.items():
             event.set()
             yield number
+            if number == 0:
+                first_is_in_use.wait(timeout=10)
 
-    items = one_ahead(make())
-    assert next(items) == 0
-    assert made[1].wait(timeout=10)
-    assert not made[2].is_set()
-    assert next(items) == 1
+    first_is_in_use = threading.Event()
+    batches = ahead(make(), 2)
+    assert next(batches) == [0]
+    first_is_in_use.set()
     assert made[2].wait(timeout=10)
     assert not made[3].is_set()
+    assert list(chain(*batches)) == [1, 2, 3, 4, 5]
 
 
-def test_an_error_comes_in_the_place_of_its_item():
+def test_an_error_comes_after_what_was_made_before_it():
     """What was made before it is good."""
 
     def make():
@@ -39,22 +45,27 @@ def test_an_error_comes_in_the_place_of_its_item():
         yield 2
         raise ValueError("the third is broken")
 
-    items = one_ahead(make())
-    assert [next(items), next(items)] == [1, 2]
+    batches, came = ahead(make(), 2), []
     with pytest.raises(ValueError, match="the third is broken"):
-        next(items)
+        came.extend(chain.from_iterable(batches))
+    assert came == [1, 2]
 
 
 def test_who_stops_does_not_wait():
-    """Though the next item would never be made."""
-    never = threading.Event()
+    """Though the next item would never be made; the thread makes no other after it."""
+    never, ended = threading.Event(), threading.Event()
 
     def make():
-        yield 1
-        never.wait()
-        yield 2
+        try:
+            yield 1
+            never.wait()
+            yield 2
+            pytest.fail("nobody wants a third")
+        finally:
+            ended.set()
 
-    items = one_ahead(make())
-    assert next(items) == 1
-    items.close()
+    batches = ahead(make(), 1)
+    assert next(batches) == [1]
+    batches.close()
     never.set()
+    assert ended.wait(timeout=10)
