@@ -12,7 +12,7 @@ import numpy as np
 
 from batch_layer.database.binary_copy import Column, copy_in
 from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS
-from batch_layer.fetching.ingest import MOST_AT_ONCE
+from batch_layer.fetching.load import MOST_AT_ONCE
 from batch_layer.shared.utils.ahead import ahead
 from benchmarks.answers import INSTRUMENTS, body_of, payload_of, session_of
 from benchmarks.machine import peak_memory

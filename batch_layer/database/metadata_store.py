@@ -94,9 +94,10 @@ def without_history(connection: Connection, provider_id: int, since: int | None 
 def stage_fields(connection: Connection, fields: Iterable[tuple[int, str, str]]) -> tuple[int, int, int]:
     """Take in what a payload says: (instrument, field, value); none twice.
 
-    It lies in a table of this transaction until `store_fields`. Returns how many fields are new, have
-    changed, and are as they were.
+    It lies in a table of this transaction until `store_fields`, or until what the next payload says takes its
+    place. Returns how many fields are new, have changed, and are as they were.
     """
+    connection.execute("DROP TABLE IF EXISTS pg_temp.staged")
     connection.execute(
         "CREATE TEMPORARY TABLE staged (instrument_id int4, field text, value text) ON COMMIT DROP"
     )

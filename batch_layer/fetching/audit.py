@@ -12,7 +12,7 @@ import numpy as np
 from batch_layer.database import catalog_store, instruments_store
 from batch_layer.database.catalog_store import ArchivedLoad
 from batch_layer.database.keyed_store import DAILY_BARS, DIVIDENDS, SPLITS, KeyedTable
-from batch_layer.fetching.load import Loader
+from batch_layer.fetching.load import MOST_AT_ONCE, Loader
 from batch_layer.fetching.store_bars import bars_of
 from batch_layer.shared.errors import BatchLayerError, InputError, UsageError
 from batch_layer.shared.models.bars import Columns, Int32s
@@ -60,14 +60,17 @@ def rebuild(loader: Loader, on_progress: Callable[[int, int], None] | None = Non
     keys = list(loader.archive.keys())
     if not keys:
         raise UsageError("the archive is empty: there is nothing to rebuild from")
-    summaries = []
-    for done, key in enumerate(keys, start=1):
+    summaries: list[LoadSummary] = []
+    while len(summaries) < len(keys):
+        batch = keys[len(summaries) :][:MOST_AT_ONCE]
         try:
-            summaries.append(loader.replay(key))
+            for summary in loader.replay_all(batch):
+                summaries.append(summary)  # noqa: PERF402  # those before an error count
         except InputError as error:
-            summaries.append(LoadSummary(key, "", "", notices=(f"passed over: {error}",)))
+            unread = keys[len(summaries)]
+            summaries.append(LoadSummary(unread, "", "", notices=(f"passed over: {error}",)))
         if on_progress is not None:
-            on_progress(done, len(keys))
+            on_progress(len(summaries), len(keys))
     return summaries
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from batch_layer.database import instruments_store, load_store, metadata_store, published_store
 from batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
-from batch_layer.fetching.load import Loader
+from batch_layer.fetching.load import MOST_AT_ONCE, Loader
 from batch_layer.shared.errors import NotASession, UsageError
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.loads import LedgerRows, LoadSummary
@@ -31,10 +31,6 @@ ACTIONS_OVERLAP = dt.timedelta(days=30)
 
 RENAMES_OVERLAP = dt.timedelta(days=14)
 """A night asks for the renames of instruments that are new, or have a new symbol, since so long before."""
-
-
-MOST_AT_ONCE = 10
-"""Sessions stored in one transaction, at most: those that came while the ones before them were stored."""
 
 
 @dataclass

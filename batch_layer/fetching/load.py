@@ -32,6 +32,9 @@ from batch_layer.shared.models.payloads import (
 )
 from batch_layer.shared.models.sessions import Sessions
 
+MOST_AT_ONCE = 10
+"""Payloads worth loading together: more would gain little, and their rows are all in memory."""
+
 MOST_OVERTAKEN = dt.timedelta(hours=1)
 """What was fetched later than this after a payload did not overtake it on the way: a clock was wrong."""
 
@@ -91,7 +94,18 @@ class Loader:
             ArchiveError: the archive has nothing there, or its bytes are damaged.
             InputError, TransientError, DatabaseError: as for `load`.
         """
-        return self._store([self._read(self.archive.read(key), key)])[0]
+        return next(self.replay_all([key]))
+
+    def replay_all(self, keys: Sequence[str]) -> Iterator[LoadSummary]:
+        """Load what the archive has under several keys: `replay` and `load_all` in one."""
+        read: list[_Read] = []
+        for key in keys:
+            try:
+                read.append(self._read(self.archive.read(key), key))
+            except Exception:
+                yield from self._store(read)
+                raise
+        yield from self._store(read)
 
     def _read(self, payload: Payload, archived: str | None) -> _Read:
         """Read and judge a payload that is in the archive under a key, or that is to be kept there (None)."""
