@@ -55,8 +55,8 @@ def load(loader, bodies, dates):
     answers = (
         payload_of(body, date, dt.datetime.now(dt.UTC)) for body, date in zip(bodies, dates, strict=True)
     )
-    for payloads in ahead(answers, MOST_AT_ONCE):
-        list(loader.load_all(payloads))
+    for read in ahead(map(loader.read, answers), MOST_AT_ONCE):
+        loader.load_all(read)
 
 
 def make_floor(database):

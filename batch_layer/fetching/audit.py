@@ -12,7 +12,7 @@ import numpy as np
 from batch_layer.database import catalog_store, instruments_store
 from batch_layer.database.catalog_store import ArchivedLoad
 from batch_layer.database.keyed_store import DAILY_BARS, DIVIDENDS, SPLITS, KeyedTable
-from batch_layer.fetching.load import MOST_AT_ONCE, Loader
+from batch_layer.fetching.load import MOST_AT_ONCE, Loader, Read
 from batch_layer.fetching.store_bars import bars_of
 from batch_layer.shared.errors import BatchLayerError, InputError, UsageError
 from batch_layer.shared.models.bars import Columns, Int32s
@@ -21,6 +21,7 @@ from batch_layer.shared.models.difference import difference
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import BarRows, DividendRows, Rows, SplitRows
 from batch_layer.shared.models.spans import Spans
+from batch_layer.shared.utils.ahead import ahead
 
 _TABLES: Mapping[str, KeyedTable[Any]] = {"daily_bars": DAILY_BARS, "splits": SPLITS, "dividends": DIVIDENDS}
 _WHAT = {"daily_bars": "daily_bar", "splits": "split", "dividends": "dividend"}
@@ -61,17 +62,19 @@ def rebuild(loader: Loader, on_progress: Callable[[int, int], None] | None = Non
     if not keys:
         raise UsageError("the archive is empty: there is nothing to rebuild from")
     summaries: list[LoadSummary] = []
-    while len(summaries) < len(keys):
-        batch = keys[len(summaries) :][:MOST_AT_ONCE]
-        try:
-            for summary in loader.replay_all(batch):
-                summaries.append(summary)  # noqa: PERF402  # those before an error count
-        except InputError as error:
-            unread = keys[len(summaries)]
-            summaries.append(LoadSummary(unread, "", "", notices=(f"passed over: {error}",)))
+    for batch in ahead((_read_or_passed_over(loader, key) for key in keys), MOST_AT_ONCE):
+        summaries += [one for one in batch if isinstance(one, LoadSummary)]
+        summaries += loader.load_all([one for one in batch if isinstance(one, Read)])
         if on_progress is not None:
             on_progress(len(summaries), len(keys))
     return summaries
+
+
+def _read_or_passed_over(loader: Loader, key: str) -> Read | LoadSummary:
+    try:
+        return loader.read_archived(key)
+    except InputError as error:
+        return LoadSummary(key, "", "", notices=(f"passed over: {error}",))
 
 
 def check_archive(loader: Loader, sample: int | None, seed: int) -> Iterator[Finding]:
@@ -113,13 +116,12 @@ def _chosen(loads: Sequence[ArchivedLoad], sample: int | None, seed: int) -> Seq
 
 
 def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
-    payload = loader.archive.read(load.archive_key)
-    parsed = loader.parse(payload)
+    read = loader.read_archived(load.archive_key)
+    payload, verdict = read.payload, read.verdict
     table = _TABLES.get(payload.dataset)
     if table is None:
         return
-    verdict = loader.judge(payload, parsed)
-    rows = parsed.rows.take(verdict.passed)
+    rows = read.parsed.rows.take(verdict.passed)
     with loader.database.transaction(snapshot=True, read_only=True) as connection:
         ids = instruments_store.instruments_of(connection, rows.symbol, rows.dates())
         names = catalog_store.all_symbols(connection)

@@ -10,7 +10,7 @@ import numpy as np
 
 from batch_layer.database import instruments_store, load_store, metadata_store, published_store
 from batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
-from batch_layer.fetching.load import MOST_AT_ONCE, Loader
+from batch_layer.fetching.load import MOST_AT_ONCE, Loader, Read
 from batch_layer.shared.errors import NotASession, UsageError
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.loads import LedgerRows, LoadSummary
@@ -138,7 +138,7 @@ class Ingest:
         on_load: OnLoad | None,
     ) -> None:
         self._load(self.provider.reference(), fetched, on_load)
-        self._load_batches(ahead(self.provider.fetch(sessions), MOST_AT_ONCE), fetched, on_load)
+        self._load(self.provider.fetch(sessions), fetched, on_load)
         if sessions and self.provider.corrects:
             in_doubt = [one for one in self._in_doubt() if min(sessions) <= one <= max(sessions)]
             self._load(self.provider.fetch(in_doubt), fetched, on_load)
@@ -160,31 +160,23 @@ class Ingest:
     def _load(
         self, answers: Iterable[Payload | Unavailable], fetched: Fetched, on_load: OnLoad | None
     ) -> None:
-        self._load_batches(([answer] for answer in answers), fetched, on_load)
-
-    def _load_batches(
-        self,
-        batches: Iterable[Sequence[Payload | Unavailable]],
-        fetched: Fetched,
-        on_load: OnLoad | None,
-    ) -> None:
-        """Load the answers, those of a batch in one transaction."""
-        for batch in batches:
+        """Load the answers, those in one transaction that came while the ones before them were stored."""
+        for batch in ahead(map(self._read, answers), MOST_AT_ONCE):
             fetched.unavailable += [one for one in batch if isinstance(one, Unavailable)]
-            payloads = [one for one in batch if not isinstance(one, Unavailable)]
-            for payload in payloads:
-                if isinstance(payload, PublishedPayload):
-                    self._keep_etag(payload, published_store.UNDER_WAY)
-            before = len(fetched.loads)
-            try:
-                for payload, summary in zip(payloads, self.loader.load_all(payloads), strict=True):
-                    if isinstance(payload, PublishedPayload):
-                        self._keep_etag(payload, payload.etag)
-                    fetched.loads.append(summary)
-            finally:
-                if on_load is not None:
-                    for summary in fetched.loads[before:]:
-                        on_load(summary)
+            read = [one for one in batch if not isinstance(one, Unavailable)]
+            files = [one.payload for one in read if isinstance(one.payload, PublishedPayload)]
+            for file in files:
+                self._keep_etag(file, published_store.UNDER_WAY)
+            loads = self.loader.load_all(read)
+            for file in files:
+                self._keep_etag(file, file.etag)
+            fetched.loads += loads
+            if on_load is not None:
+                for load in loads:
+                    on_load(load)
+
+    def _read(self, answer: Payload | Unavailable) -> Read | Unavailable:
+        return answer if isinstance(answer, Unavailable) else self.loader.read(answer)
 
     def _keep_etag(self, file: PublishedPayload, etag: str) -> None:
         with self.loader.database.transaction() as connection:

@@ -40,6 +40,24 @@ MOST_OVERTAKEN = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
+class Read:
+    """A payload that was read and judged, ready to be loaded.
+
+    Attributes:
+        payload: the payload.
+        archived: its key, if it comes from the archive; None if it is to be kept there.
+        parsed, verdict: its rows, and what is to become of each.
+        seconds: the time spent by step.
+    """
+
+    payload: Payload
+    archived: str | None
+    parsed: Parsed
+    verdict: quality.Verdict
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Loader:
     """Loads payloads into one database.
 
@@ -67,25 +85,7 @@ class Loader:
             ArchiveError: it cannot be kept; nothing was loaded.
             TransientError, DatabaseError: the database is away or refuses; nothing was loaded.
         """
-        return next(self.load_all([payload]))
-
-    def load_all(self, payloads: Sequence[Payload]) -> Iterator[LoadSummary]:
-        """Load payloads of one provider as one after the other, but in one transaction; yield what each did.
-
-        Raises:
-            InputError: as for `load`, of the first that cannot be read. Those before it are loaded and what
-                they did is yielded first; those after it are not.
-            ArchiveError, TransientError, DatabaseError: as for `load`, of all of them.
-        """
-        read: list[_Read] = []
-        for payload in payloads:
-            try:
-                read.append(self._read(payload, None))
-            except Exception:
-                yield from self._store(read)
-                self._keep(payload)
-                raise
-        yield from self._store(read)
+        return self.load_all([self.read(payload)])[0]
 
     def replay(self, key: str) -> LoadSummary:
         """Load what the archive has under a key, as known from the instant when it was fetched.
@@ -94,31 +94,26 @@ class Loader:
             ArchiveError: the archive has nothing there, or its bytes are damaged.
             InputError, TransientError, DatabaseError: as for `load`.
         """
-        return next(self.replay_all([key]))
+        return self.load_all([self.read_archived(key)])[0]
 
-    def replay_all(self, keys: Sequence[str]) -> Iterator[LoadSummary]:
-        """Load what the archive has under several keys: `replay` and `load_all` in one."""
-        read: list[_Read] = []
-        for key in keys:
-            try:
-                read.append(self._read(self.archive.read(key), key))
-            except Exception:
-                yield from self._store(read)
-                raise
-        yield from self._store(read)
+    def read(self, payload: Payload) -> Read:
+        """Read and judge a payload; it needs no database, and may be done in another thread.
 
-    def _read(self, payload: Payload, archived: str | None) -> _Read:
-        """Read and judge a payload that is in the archive under a key, or that is to be kept there (None)."""
-        clock = _Clock()
-        parsed = self.parse(payload)
-        clock.lap("parse")
-        verdict = self.judge(payload, parsed)
-        clock.lap("judge")
-        return _Read(payload, archived, parsed, verdict, clock.laps)
+        Raises:
+            InputError, ArchiveError: as for `load`.
+        """
+        try:
+            return self._read(payload, None)
+        except Exception:
+            self._keep(payload)
+            raise
 
-    def _store(self, read: Sequence[_Read]) -> list[LoadSummary]:
-        if not read:
-            return []
+    def read_archived(self, key: str) -> Read:
+        """Read and judge what the archive has under a key; errors as for `replay`."""
+        return self._read(self.archive.read(key), key)
+
+    def load_all(self, read: Sequence[Read]) -> list[LoadSummary]:
+        """Load what was read, as one payload after the other but in one transaction; errors as for `load`."""
         clock = _Clock()
         with self.database.transaction(rehearsal=self.is_rehearsal) as connection:
             load_store.lock_loads(connection)
@@ -128,13 +123,21 @@ class Loader:
                 for summary in _store_group(group)
             ]
         clock.lap("store")
-        shared = {"store": clock.laps["store"] / len(read)}
+        share = {"store": clock.laps["store"] / max(1, len(read))}
         return [
-            replace(summary, seconds={**one.seconds, **shared})
+            replace(summary, seconds={**one.seconds, **share})
             for summary, one in zip(summaries, read, strict=True)
         ]
 
-    def _storings(self, connection: Connection, read: Sequence[_Read]) -> Iterator[Storing]:
+    def _read(self, payload: Payload, archived: str | None) -> Read:
+        clock = _Clock()
+        parsed = self.parse(payload)
+        clock.lap("parse")
+        verdict = self.judge(payload, parsed)
+        clock.lap("judge")
+        return Read(payload, archived, parsed, verdict, clock.laps)
+
+    def _storings(self, connection: Connection, read: Sequence[Read]) -> Iterator[Storing]:
         """Keep the payloads, and yield what storing each needs."""
         last = load_store.last_instants(connection)
         for one in read:
@@ -179,17 +182,6 @@ class Loader:
         if isinstance(rows, DividendRows):
             return quality.judge_dividends(rows, parsed.faults, self.sessions)
         return quality.judge_listings(rows, parsed.faults)
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A payload that was read and judged; ``archived`` is its key if it comes from the archive."""
-
-    payload: Payload
-    archived: str | None
-    parsed: Parsed
-    verdict: quality.Verdict
-    seconds: Mapping[str, float]
 
 
 def _groups(storings: Iterable[Storing]) -> Iterator[list[Storing]]:

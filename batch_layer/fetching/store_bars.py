@@ -223,10 +223,10 @@ def _newly_supplied(
 
     And whom it supplies now.
     """
-    added = np.setdiff1d(one.bars.instrument_id, supplied)
+    added = np.unique(one.bars.instrument_id[~np.isin(one.bars.instrument_id, supplied)])
     spans = _taken_over(storing, np.setdiff1d(added, one.made), held, one.bars)
     instruments_store.add_supplied(storing.connection, storing.provider_id, added, load_id)
-    return spans, np.union1d(supplied, added).astype(np.int32)
+    return spans, np.concatenate([supplied, added])
 
 
 def _taken_over(storing: Storing, others: Int32s, held: LedgerRows, wanted: DailyBars) -> Spans:

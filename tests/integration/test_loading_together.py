@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from batch_layer.fetching.ingest import Fetched, Ingest
 from batch_layer.shared.errors import InputError
 from tests.integration.payloads import bar, bars_payload, payload, split, splits_payload
 
@@ -98,12 +99,30 @@ def test_together_or_one_after_the_other(world, history):
     assert world.differences() == []
 
 
+class Given:
+    """A provider that gives what it is told to."""
+
+    name = "massive"
+
+    def __init__(self, payloads):
+        self._payloads = payloads
+
+    def reference(self):
+        return self._payloads
+
+    def details(self, _):
+        return ()
+
+
 def test_one_that_cannot_be_read_ends_what_comes_after_it(world):
     """What came before it is stored, it is in the archive, and what comes after it is neither."""
     good = [bars_payload([bar("A", world.date(FIRST + number))], provider="massive") for number in range(3)]
     bad = payload("daily_bars", b"nothing,of,this\n1", provider="massive")
+    loader = replace(world.workspace.loader(world.sessions), archive=world.archive)
+    fetched = Fetched()
     with pytest.raises(InputError):
-        world.load_all([good[0], good[1], bad, good[2]])
+        Ingest(Given([good[0], good[1], bad, good[2]]), loader).metadata((), fetched)
+    assert [load.inserted for load in fetched.loads] == [1, 1]
     assert world.number("SELECT count(*) FROM daily_bars") == 2
     assert len(world.archive.payloads) == 3
 

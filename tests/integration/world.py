@@ -60,7 +60,7 @@ class World:
         for payload in payloads:
             self._clock += dt.timedelta(seconds=1)
             fetched.append(replace(payload, fetched_at=payload.fetched_at + self._clock))
-        return list(loader.load_all(fetched))
+        return loader.load_all(list(map(loader.read, fetched)))
 
     def bars(self, rows, *, whole=None, **how):
         """Load daily bars; ``whole``, first and last ordinal, makes them a vendor's whole-market answer."""
