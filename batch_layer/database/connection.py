@@ -73,6 +73,11 @@ class Database:
         """Return the same database, for a connection of its own."""
         return Database(self.url, self._login)
 
+    def interrupt(self) -> None:
+        """Stop the statement that another thread is running on the connection, if one is."""
+        if self._connection is not None and not self._connection.closed:
+            self._connection.cancel_safe(timeout=5.0)
+
     @contextmanager
     def transaction(
         self, *, snapshot: bool = False, read_only: bool = False, rehearsal: bool = False

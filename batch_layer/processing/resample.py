@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from batch_layer.database import changes_store, load_store
 from batch_layer.database.bars_store import delete_bars, insert_bars, read_bars
+from batch_layer.database.beside import SIDE_BY_SIDE, side_by_side
 from batch_layer.database.connection import Connection, Database
 from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
 from batch_layer.processing import building
@@ -28,8 +30,11 @@ from batch_layer.shared.settings import INTERVALS
 
 LOCK = "condvest resample"
 
-ROWS_A_BATCH = 2_000_000
-"""Daily bars that one transaction looks at, about: what memory has room for, and a night needs less."""
+ROWS_A_BATCH = 1_000_000
+"""Daily bars that one transaction looks at, about: there is room for two, and a night needs less."""
+
+FEW_ROWS = 50_000
+"""Daily bars that are not worth a second connection."""
 
 
 @dataclass
@@ -47,6 +52,14 @@ class ResampleSummary:
     changed: int = 0
     removed: int = 0
     unchanged: int = 0
+
+    def add(self, other: ResampleSummary) -> None:
+        """Add what resampling other partitions did."""
+        self.windows = {n: count + other.windows[n] for n, count in self.windows.items()}
+        self.inserted += other.inserted
+        self.changed += other.changed
+        self.removed += other.removed
+        self.unchanged += other.unchanged
 
     @property
     def altered(self) -> int:
@@ -80,33 +93,32 @@ def resample(
                 summary.inserted = sum(built.values())
                 return summary
     batches = [[one] for one in _by_table(partitions)] if full else _batches(database, partitions)
-    done, todo = 0, [one for batch in batches for one in batch]
-    for batch in batches:
-        with database.locked(LOCK, batch), database.transaction(snapshot=True) as connection:
-            changed = changes_store.take_changes(connection, batch)
-            if full:
-                everything = changes_store.everything(connection, batch)
-                changed = Spans.concat([changed, everything]).merged()
-            if len(changed):
-                _resample(connection, changed, sessions, summary)
+    done, todo = 0, sum(map(len, batches))
+    for batch, part in side_by_side(database, partial(_resample, sessions=sessions, full=full), batches):
+        summary.add(part)
         done += len(batch)
         if on_progress is not None:
-            on_progress(done, len(todo))
+            on_progress(done, todo)
     return summary
 
 
 def _batches(database: Database, partitions: Sequence[int]) -> list[list[int]]:
-    """Return those of the partitions in which something changed, as many together as memory has room for."""
+    """Return those of the partitions in which something changed, as many together as memory has room for.
+
+    At least two batches, if there is enough to do for two.
+    """
     with database.transaction(read_only=True) as connection:
         volumes = changes_store.volumes(connection, reach=2 * max(INTERVALS))
+    volumes = {one: volumes[one] for one in partitions if one in volumes}
+    room_of_all = min(ROWS_A_BATCH, max(FEW_ROWS, -(-sum(volumes.values()) // SIDE_BY_SIDE)))
     batches: list[list[int]] = []
     room = 0
-    for partition in _by_table([one for one in partitions if one in volumes]):
-        room -= volumes[partition]
-        if room < 0 or not batches:
+    for partition in _by_table(list(volumes)):
+        if volumes[partition] > room or not batches:
             batches.append([])
-            room = ROWS_A_BATCH - volumes[partition]
+            room = room_of_all
         batches[-1].append(partition)
+        room -= volumes[partition]
     return batches
 
 
@@ -115,10 +127,22 @@ def _by_table(partitions: Sequence[int]) -> list[int]:
     return sorted(partitions, key=lambda partition: (partition % DAILY_BAR_TABLES, partition))
 
 
-def _resample(connection: Connection, changed: Spans, sessions: Sessions, summary: ResampleSummary) -> None:
-    for n, bars in recomputed(connection, changed, sessions).items():
-        windows = windows_touched(changed, n)
-        _store(connection, n, windows, bars.take(windows.contain(bars.instrument_id, bars.window)), summary)
+def _resample(
+    database: Database, partitions: Sequence[int], *, sessions: Sessions, full: bool
+) -> ResampleSummary:
+    """Resample some partitions in one transaction."""
+    summary = ResampleSummary()
+    with database.locked(LOCK, partitions), database.transaction(snapshot=True) as connection:
+        changed = changes_store.take_changes(connection, partitions)
+        if full:
+            everything = changes_store.everything(connection, partitions)
+            changed = Spans.concat([changed, everything]).merged()
+        if len(changed):
+            for n, bars in recomputed(connection, changed, sessions).items():
+                windows = windows_touched(changed, n)
+                is_whole = windows.contain(bars.instrument_id, bars.window)
+                _store(connection, n, windows, bars.take(is_whole), summary)
+    return summary
 
 
 def recomputed(connection: Connection, changed: Spans, sessions: Sessions) -> dict[int, Bars]:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch_layer.database.connection import Database
+from batch_layer.processing import resample as resampling
 from batch_layer.shared.settings import INTERVALS, Settings
 from condvest.workspace import Workspace
 from tests.conftest import NOW
@@ -138,6 +139,24 @@ def test_stored_bars_equal_a_full_recomputation(lasting, history):
     check(lasting)
     assert lasting.resample(full=True, partitions=range(6)).altered == 0
     assert lasting.number("SELECT count(*) FROM changes") == 0
+
+
+def test_two_transactions_at_once_give_what_one_gives(world, monkeypatch):
+    """Twenty instruments of as many partitions, each enough for a transaction of its own."""
+    symbols = [f"S{number}" for number in range(20)]
+    world.bars(
+        [bar(one, world.date(at)) for one in symbols for at in range(50)], provider="massive", whole=(0, 49)
+    )
+    monkeypatch.setattr(resampling, "FEW_ROWS", 1)
+    told = []
+    done = world.resample(on_progress=lambda *counts: told.append(counts))
+    assert world.differences() == []
+    # ceil(50 / n) windows of each instrument.
+    assert done.windows == {3: 340, 5: 200, 8: 140, 13: 80, 21: 60, 34: 40}
+    assert done.inserted == 860
+    assert len(told) > 1
+    assert told[-1] == (64, 64)
+    assert world.number("SELECT count(*) FROM changes") == 0
 
 
 @pytest.fixture
