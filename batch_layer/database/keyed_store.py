@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from psycopg import sql
 
+from batch_layer.database import range_read
 from batch_layer.database.arrays import numbers
 from batch_layer.database.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.connection import Connection
@@ -183,6 +184,11 @@ class KeyedTable(Generic[Rows]):
     def _read(
         self, connection: Connection, columns: tuple[Column, ...], spans: Spans, known_by: int
     ) -> dict[str, Any]:
+        if self.divided > 1 and known_by == EVERY_LOAD and range_read.may_be_range(spans):
+            query = self._range_query(columns, spans)
+            if range_read.is_cheaper(connection, query, spans):
+                key = (self.columns[0].name, self.columns[1].name)
+                return range_read.in_spans(copy_out(connection, query, columns), spans, key)
         inside = sql.SQL("instrument_id = span.instrument_id AND {} BETWEEN span.first AND span.last").format(
             self.number
         )
@@ -214,6 +220,23 @@ class KeyedTable(Generic[Rows]):
         )
         parameters = {name: numbers(values) for name, values in vars(spans).items()} | {"known_by": known_by}
         return copy_out(connection, query, columns, parameters)
+
+    def _range_query(self, columns: tuple[Column, ...], spans: Spans) -> sql.Composed:
+        """Return the query of every row between the first and the last ordinal of all the spans."""
+        parts = np.unique(spans.instrument_id % self.divided).tolist()
+        in_parts = sql.SQL(" AND instrument_id % {divided} IN ({parts})").format(
+            divided=sql.Literal(self.divided), parts=sql.SQL(", ").join(map(sql.Literal, parts))
+        )
+        return sql.SQL(
+            "SELECT {columns} FROM {table} WHERE {number} BETWEEN {first} AND {last}{in_parts}"
+        ).format(
+            columns=select_list(columns, self.name),
+            table=sql.Identifier(self.name),
+            number=self.number,
+            first=sql.Literal(int(spans.first.min())),
+            last=sql.Literal(int(spans.last.max())),
+            in_parts=in_parts if len(parts) < self.divided else sql.SQL(""),
+        )
 
 
 DAILY_BARS = KeyedTable(

@@ -145,6 +145,7 @@ CREATE TABLE daily_bars_14 PARTITION OF daily_bars FOR VALUES IN (14);
 ALTER TABLE daily_bars_14 ADD PRIMARY KEY (instrument_id, ordinal);
 CREATE TABLE daily_bars_15 PARTITION OF daily_bars FOR VALUES IN (15);
 ALTER TABLE daily_bars_15 ADD PRIMARY KEY (instrument_id, ordinal);
+CREATE INDEX daily_bars_ordinal ON daily_bars USING brin (ordinal) WITH (pages_per_range = 8, autosummarize = on);
 
 CREATE TABLE daily_bar_revisions (
     instrument_id int4 NOT NULL,

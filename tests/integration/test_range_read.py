@@ -1,0 +1,104 @@
+"""The daily bars of many instruments are the same, whether read as one range or instrument by instrument."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from batch_layer.database import range_read
+from batch_layer.database.keyed_store import DAILY_BARS
+from batch_layer.shared.models.bars import DailyBars
+from batch_layer.shared.models.spans import Spans
+
+INSTRUMENTS, SESSIONS = 600, 200
+
+
+def market(order):
+    """Return the daily bars of a market, some missing, in the order given: of (instrument, session)."""
+    rng = np.random.default_rng(3)
+    ids, ordinals = np.divmod(np.flatnonzero(rng.random(INSTRUMENTS * SESSIONS) > 0.1), SESSIONS)
+    rows = order(ids, ordinals)
+    ids, ordinals = (ids[rows] + 1).astype(np.int32), ordinals[rows].astype(np.int32)
+    close = 1.0 + ids + ordinals / 1000
+    vwap = np.where(ordinals % 3 == 0, np.nan, close)
+    return DailyBars(ids, ordinals, close, close, close, close, close * 100, vwap, ids.astype(np.int64))
+
+
+def by_session(ids, ordinals):
+    return np.lexsort((ids, ordinals))
+
+
+def by_instrument(ids, ordinals):
+    return np.lexsort((ordinals, ids))
+
+
+def stored(world, daily):
+    """Store the rows as they come, and let PostgreSQL look at them."""
+    with world.workspace.database.transaction() as connection:
+        ends = np.flatnonzero(np.diff(daily.ordinal) != 0) + 1 if daily.ordinal[0] == daily.ordinal[1] else []
+        for rows in np.split(np.arange(len(daily)), ends):
+            DAILY_BARS.insert(connection, daily.take(rows), 1)
+    with world.workspace.database.transaction() as connection:
+        connection.execute("ANALYZE daily_bars")
+    return daily.take(by_instrument(daily.instrument_id, daily.ordinal))
+
+
+def read(world, spans):
+    with world.workspace.database.transaction(read_only=True) as connection:
+        return DAILY_BARS.read(connection, spans)
+
+
+def asked(seed):
+    """Return a span for most instruments, of other sessions for some of them, and of none for others."""
+    rng = np.random.default_rng(seed)
+    ids = np.flatnonzero(rng.random(INSTRUMENTS + 50) < 0.9).astype(np.int32) + 1
+    first = np.full(len(ids), SESSIONS - 12, dtype=np.int32)
+    odd = rng.random(len(ids)) < 0.05
+    first[odd] = rng.integers(0, SESSIONS - 12, odd.sum())
+    return Spans(ids, first, first + rng.integers(0, 20, len(ids)).astype(np.int32))
+
+
+def same(left, right):
+    return all(
+        np.array_equal(getattr(left, one.name), getattr(right, one.name), equal_nan=True)
+        for one in fields(DailyBars)
+        if one.name != "trades"
+    ) and np.array_equal(left.trades, right.trades)
+
+
+@pytest.mark.parametrize("order", [by_session, by_instrument])
+def test_a_range_holds_what_the_spans_hold(world, monkeypatch, order):
+    """Whichever way is taken; and both are what lies in the spans by a loop over the rows."""
+    daily = stored(world, market(order))
+    for seed in range(3):
+        spans = asked(seed)
+        held = {one: bounds for one, *bounds in zip(*(c.tolist() for c in vars(spans).values()), strict=True)}
+        inside = [
+            one in held and held[one][0] <= at <= held[one][1]
+            for one, at in zip(daily.instrument_id.tolist(), daily.ordinal.tolist(), strict=True)
+        ]
+        wanted = daily.take(np.array(inside))
+        for cost in (0.0, 1e12):
+            monkeypatch.setattr(range_read, "COST_A_SPAN", cost)
+            monkeypatch.setattr(range_read, "COST_A_ROW", cost)
+            assert same(read(world, spans), wanted)
+
+
+def test_a_range_is_read_where_nights_brought_the_bars(world, monkeypatch):
+    """The last two sessions of all, and of half of them; not where PostgreSQL thinks it the dearer way."""
+    stored(world, market(by_session))
+    ids = np.arange(1, INSTRUMENTS + 1, dtype=np.int32)
+    taken, is_cheaper = [], range_read.is_cheaper
+
+    def told(*arguments):
+        taken.append(is_cheaper(*arguments))
+        return taken[-1]
+
+    monkeypatch.setattr(range_read, "is_cheaper", told)
+    assert len(read(world, Spans.within(ids, SESSIONS - 2, SESSIONS - 1)))
+    assert taken == [True]
+    read(world, Spans.within(ids[:499], SESSIONS - 2, SESSIONS - 1))
+    assert taken == [True], "few spans are not worth the question"
+    monkeypatch.setattr(range_read, "COST_A_SPAN", 0.001)
+    read(world, Spans.within(ids, SESSIONS - 2, SESSIONS - 2))
+    assert taken == [True, False]
