@@ -19,6 +19,7 @@ SUITES = {
     "load": "sessions of 12,500 instruments loaded from the bytes of their answers",
     "night": "one session more, from its answer to the stored bars of all intervals",
     "rebuild": "all bars of the six intervals in PostgreSQL from the daily bars in PostgreSQL",
+    "growth": "how load and rebuild grow with what is stored, up to --rows",
     "cold_import": "what a cold start of the loader imports, as shipped; needs a first build of a minute",
     "backfill": "sessions of 12,500 instruments from the emulated vendor, and the share of each step",
     "read": "a symbol's history, a session's cross-section, a whole market: PostgreSQL and published",
