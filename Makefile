@@ -5,9 +5,13 @@ BIN    := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 TOOLS   := $(VENV)/.tools
 PIP     := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Tests wait for servers and processes, so there are more workers than cores. A file's tests stay together, for what they
+# share; the unit tests, which are many and short, come last.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-aws aws-local lint format bench lock clean
+.PHONY: help install demo test test-long test-aws test-all terraform aws-local lint format bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,16 +39,21 @@ $(TOOLS): $(RUNTIME) requirements-dev.lock
 demo: $(RUNTIME) ## the whole job on the sample: real prices of five companies, to bars on the screen
 	@$(BIN)/condvest demo
 
-test: lint ## lint, types, contracts and all tests
+test: lint ## lint, types, contracts and the tests
 	$(BIN)/python -m pytest -n auto
 
 test-long: $(TOOLS) ## random histories by the ten thousand steps, a hundred kills; allow it 40 minutes
 	$(BIN)/python -m pytest -n auto -m long
 
-test-aws: $(TOOLS) ## the AWS side: Terraform, checkov, artefacts, an emulator; installs its own tools but Terraform
+test-aws: $(TOOLS) terraform ## the AWS side: Terraform, checkov, artefacts, an emulator, the image; a missing tool fails
+	CI=true $(PYTEST) -m aws
+
+test-all: lint terraform ## lint, and both kinds of tests at once
+	CI=true $(PYTEST) -m "not long"
+
+terraform:
 	@command -v terraform >/dev/null || { \
 		echo "terraform is not installed: get 1.10 or later from https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
-	CI=true $(BIN)/python -m pytest -m aws -n 2 --dist loadfile
 
 aws-local: $(TOOLS) ## the whole chain of AWS on this machine, from the vendor to bars, with the artefacts as built
 	@$(BIN)/python -m tests.integration.aws_local

@@ -1,13 +1,13 @@
 """Reading: one symbol's history, one session's cross-section, the whole market at one interval.
 
-From PostgreSQL and from the published data set, beside ``pandas.read_sql`` (and ADBC, where its driver is
-installed) and plain Polars. ``polars, the same table`` joins symbols and splits to the same files, and sorts,
-so that its answer is Condvest's; ``polars, the files`` only reads them, unsorted and under ids: the floor.
+From PostgreSQL and from the published data set, beside ``pandas.read_sql``, ADBC and plain Polars.
+``polars, the same table`` joins symbols and splits to the same files, and sorts, so that its answer is
+Condvest's; ``polars, the same columns`` neither sorts nor adjusts; ``polars, the files`` only reads them,
+unsorted, under ids, open bars included: the floor.
 Ratios are to Condvest's own figure with which each group begins. All but ``cold`` are warm.
 """
 
 import datetime as dt
-import importlib.util
 import tempfile
 import warnings
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import psycopg
+from adbc_driver_postgresql import dbapi
 
 import condvest
 from batch_layer.database.embedded import EmbeddedServer
@@ -98,8 +99,6 @@ class Asked:
         return work
 
     def adbc(self, query):
-        from adbc_driver_postgresql import dbapi  # noqa: PLC0415  # not everybody has it
-
         connection = dbapi.connect(self.url)
 
         def work():
@@ -110,10 +109,7 @@ class Asked:
         return work
 
     def rivals(self, query):
-        work = {"pandas.read_sql": self.pandas(query)}
-        if importlib.util.find_spec("adbc_driver_postgresql"):
-            work["ADBC"] = self.adbc(query)
-        return work
+        return {"pandas.read_sql": self.pandas(query), "ADBC": self.adbc(query)}
 
     def paths(self, dataset):
         return PublishedSource.open(self.place).files(dataset)
@@ -124,6 +120,10 @@ def groups(asked):
     columns = 'symbol, b."window", open, high, low, close, volume, vwap, trades, sessions, is_complete'
     of_symbols = "JOIN symbols USING (instrument_id)"
     bars = f"SELECT {columns} FROM bars_{INTERVAL} AS b {of_symbols}"
+    daily = (
+        f"SELECT symbol, ordinal, open, high, low, close, volume, vwap, trades FROM daily_bars {of_symbols} "
+        f"WHERE symbol = '{asked.symbol}' ORDER BY ordinal"
+    )
     ordered = f'{bars} WHERE is_complete ORDER BY symbol, b."window"'
     ordinal = asked.workspace.sessions.ordinal(asked.date)
     return {
@@ -131,6 +131,11 @@ def groups(asked):
             "condvest, PostgreSQL": asked.database(symbols=[asked.symbol], interval=INTERVAL),
             "condvest, published": asked.files(symbols=[asked.symbol], interval=INTERVAL),
             **asked.rivals(f"{bars} WHERE symbol = '{asked.symbol}' AND is_complete ORDER BY b.\"window\""),
+        },
+        "symbol, daily bars": {
+            "condvest, PostgreSQL": asked.database(symbols=[asked.symbol], interval=1),
+            "condvest, published": asked.files(symbols=[asked.symbol], interval=1),
+            **asked.rivals(daily),
         },
         "session": {
             "condvest, PostgreSQL": asked.database(interval=1, start=asked.date, end=asked.date),
@@ -144,6 +149,7 @@ def groups(asked):
             "condvest, published": asked.files(interval=INTERVAL),
             "condvest, published, as traded": asked.files(interval=INTERVAL, adjust="none"),
             "polars, the files": lambda: pl.read_parquet(asked.paths(f"bars_{INTERVAL}")),
+            "polars, the same columns": lambda: same_columns(asked).collect(),
             "polars, the same table": same_table(asked),
             "condvest, PostgreSQL": asked.database(interval=INTERVAL),
             **asked.rivals(ordered),
@@ -151,20 +157,23 @@ def groups(asked):
     }
 
 
+def same_columns(asked):
+    """Return the complete bars with their symbols, as the files have them."""
+    bars, instruments = (pl.scan_parquet(asked.paths(name)) for name in (f"bars_{INTERVAL}", "instruments"))
+    names = instruments.select("instrument_id", "symbol")
+    return bars.filter("is_complete").join(names, on="instrument_id")
+
+
 def same_table(asked):
     """Return what makes of the files in Polars what Condvest makes of them."""
 
     def work():
-        bars, splits, instruments = (
-            pl.scan_parquet(asked.paths(name)) for name in (f"bars_{INTERVAL}", "splits", "instruments")
-        )
         prices = ("open", "high", "low", "close", "vwap")
         return (
-            bars.filter("is_complete")
-            .join(instruments.select("instrument_id", "symbol"), on="instrument_id")
+            same_columns(asked)
             .sort("last_session")
             .join_asof(
-                splits.drop("split_from", "split_to").sort("ex_date"),
+                pl.scan_parquet(asked.paths("splits")).drop("split_from", "split_to").sort("ex_date"),
                 left_on="last_session",
                 right_on="ex_date",
                 by="instrument_id",

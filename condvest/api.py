@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal, get_args
 
 import pyarrow as pa
@@ -14,13 +16,16 @@ from batch_layer.processing.reading import Adjust, Anchor, Question, read, read_
 from batch_layer.shared.clients.places import place_at
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.settings import Settings
-from condvest.workspace import open_workspace
+from condvest.workspace import Workspace, open_workspace
 
 Session = dt.date | str
 """A date, or its ISO text."""
 
 From = Literal["database", "published"]
 """Where bars are read from."""
+
+# Of a context and not of the process: threads must not share a connection, which is in one transaction.
+_kept: ContextVar[Workspace | None] = ContextVar("_kept", default=None)
 
 
 def bars(
@@ -81,15 +86,43 @@ def bars(
         include_open=include_open,
         as_of=as_of,
     )
+    return answer(question, source, settings or Settings.from_env(os.environ))
+
+
+def answer(question: Question, source: From, settings: Settings) -> pa.Table:
+    """Answer a question from the database or from what is published; raises what `bars` does."""
     if source not in get_args(From):
         raise UsageError(f"source {source!r}: choose database or published")
-    settings = settings or Settings.from_env(os.environ)
     if source == "published":
-        if as_of is not None:
+        if question.as_of is not None:
             raise UsageError("as_of: a published data set has no history; ask the database for it")
         return read_from(PublishedSource.open(place_at(settings.published)), question)
+    kept = _kept.get()
+    if kept is not None and kept.settings == settings:
+        return read(kept.database, kept.sessions, question)
     with open_workspace(settings, may_create=False) as workspace:
         return read(workspace.database, workspace.sessions, question)
+
+
+@contextmanager
+def connected(settings: Settings | None = None) -> Iterator[None]:
+    """Keep the database open for every `bars` of the block: for whoever reads symbol by symbol.
+
+    Each call still sees what has been stored by then. It holds for the thread (or task) that entered the
+    block, and for the same settings; other calls open the database for themselves.
+
+    Args:
+        settings: where the database is; from the environment if None.
+
+    Raises:
+        BatchLayerError: the database cannot be opened.
+    """
+    with open_workspace(settings or Settings.from_env(os.environ), may_create=False) as workspace:
+        before = _kept.set(workspace)
+        try:
+            yield
+        finally:
+            _kept.reset(before)
 
 
 def _date(session: Session | None) -> dt.date | None:

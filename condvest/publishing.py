@@ -19,6 +19,7 @@ def publish_all(
     where: Path | str,
     *,
     keep: int = KEEP,
+    take_over: bool = False,
     dry_run: bool = False,
     on_progress: OnProgress | None = None,
 ) -> PublishSummary:
@@ -33,6 +34,7 @@ def publish_all(
             place,
             workspace.now,
             keep=keep,
+            take_over=take_over,
             rehearsal=dry_run,
             on_progress=on_progress,
         )

@@ -77,6 +77,19 @@ def symbol_spans(connection: Connection) -> list[tuple[int, str, dt.date | None,
     return [(int(str(one)), str(symbol), _date(first), _date(last)) for one, symbol, first, last in rows]
 
 
+def identity(connection: Connection) -> str:
+    """Return what tells this database from any other: ``system identifier/number of the database``.
+
+    The identifier is drawn when a server's data directory is made; a replica, and a copy of the directory,
+    have the same. A database that is built anew, or dumped and restored, is another one.
+    """
+    row = connection.execute(
+        "SELECT system_identifier || '/' || oid FROM pg_control_system(), pg_database "
+        "WHERE datname = current_database()"
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def schema_version(connection: Connection) -> int:
     """Return the number of the last migration applied."""
     row = connection.execute("SELECT max(version) FROM schema_migrations").fetchone()

@@ -45,7 +45,7 @@ def split_factors(
     key, splits = key[order], splits.take(order)
     first = np.searchsorted(key, _key(instrument_id, after_ordinal), side="right")
     end = np.searchsorted(key, _key(instrument_id, until_ordinal), side="right")
-    rows, split = _expanded(first, np.maximum(end - first, 0))
+    rows, split = expanded(first, np.maximum(end - first, 0))
     price_factor, volume_factor = np.ones(len(instrument_id)), np.ones(len(instrument_id))
     # ufunc.at takes its pairs one after the other, so the multiplications come in the order promised.
     np.multiply.at(price_factor, rows, (splits.split_from / splits.split_to)[split])
@@ -77,7 +77,7 @@ def _key(instrument_id: Int32s, ordinal: Int32s) -> Int64s:
     return (instrument_id.astype(np.int64) << 32) + ordinal
 
 
-def _expanded(
+def expanded(
     first: npt.NDArray[np.intp], count: npt.NDArray[np.intp]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return row i and place first[i], row i and place first[i] + 1, ... for count[i] places, for every i."""

@@ -18,11 +18,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_layer.database.connection import Connection, Database
-from batch_layer.database.publishing_store import Fingerprint, fingerprints, rows_between, schema_version
+from batch_layer.database.publishing_store import (
+    Fingerprint,
+    fingerprints,
+    identity,
+    rows_between,
+    schema_version,
+)
 from batch_layer.processing.part_files import write_part
 from batch_layer.processing.published_tables import SCHEMAS, dataset_of, to_arrow, year_starts, years_of
 from batch_layer.processing.reference_tables import Reference
 from batch_layer.shared.clients.places import Place
+from batch_layer.shared.errors import PublishedError
 from batch_layer.shared.models.published import CURRENT, Manifest, PublishedFile
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import INTERVALS
@@ -81,6 +88,7 @@ def publish(
     now: dt.datetime,
     *,
     keep: int = KEEP,
+    take_over: bool = False,
     rehearsal: bool = False,
     on_progress: OnProgress | None = None,
 ) -> PublishSummary:
@@ -92,16 +100,20 @@ def publish(
         place: where to publish.
         now: an aware datetime, for the manifest.
         keep: how many versions before the current one stay.
+        take_over: whether to go on where another database published.
         rehearsal: only find out what would be written.
         on_progress: called with the rows written, of how many.
 
     Raises:
-        PublishedError, PublishedUnavailable: the place cannot be written; what was current still is.
+        PublishedError, PublishedUnavailable: the place cannot be written, or belongs to another database;
+            what was current still is.
         TransientError, DatabaseError: the database is away or refuses.
     """
     with database.locked("condvest publish"):
         before, held = current_manifest(place), place.sizes()
         with database.transaction(snapshot=True, read_only=True) as connection:
+            if not take_over:
+                _check_owner(before, identity(connection), place)
             run = _Publication(connection, sessions, place, before, held, on_progress)
             if rehearsal:
                 return run.rehearsed()
@@ -109,11 +121,26 @@ def publish(
                 manifest = run.built(folder, now)
         summary = run.summary
         if before is None or not manifest.says_the_same(before):
+            # The lock is this database's own: another one may have published in the meantime.
+            if current_manifest(place) != before:
+                raise PublishedError(
+                    f"somebody else published in {place.name} meanwhile; nothing was switched. If it was "
+                    "another database, give each a place of its own with --to; then run the command again"
+                )
             place.write(manifest.to_json(), manifest.path)
             place.write(manifest.to_json(), CURRENT)
             summary.version, summary.is_new = manifest.version, True
         summary.removed = _clean(place, summary.version, keep)
         return summary
+
+
+def _check_owner(before: Manifest | None, own: str, place: Place) -> None:
+    if before is not None and before.database not in ("", own):
+        raise PublishedError(
+            f"what is published in {place.name} is from another database ({before.database}, and this one is "
+            f"{own}): each would undo what the other publishes. Publish elsewhere with --to; or, if this "
+            "database was restored or rebuilt and takes the other's place, run condvest publish --take-over"
+        )
 
 
 def _clean(place: Place, current: int, keep: int) -> int:
@@ -194,6 +221,7 @@ class _Publication:
         return Manifest(
             version=self.summary.version + 1,
             published_at=now,
+            database=identity(self._connection),
             schema_version=schema_version(self._connection),
             first_session=reference.first_session,
             last_session=reference.last_session,

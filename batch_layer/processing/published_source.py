@@ -81,10 +81,11 @@ class PublishedSource:
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
         """Return the symbols by instrument; see `Source`."""
         table = self._instruments
+        wanted = pc.is_valid(table["symbol"])
         if ids is not None:
-            table = table.filter(pc.is_in(table["instrument_id"], pa.array(ids)))
-        pairs = zip(table["instrument_id"].to_pylist(), table["symbol"].to_pylist(), strict=True)
-        return {instrument_id: symbol for instrument_id, symbol in pairs if symbol is not None}
+            wanted = pc.and_(wanted, pc.is_in(table["instrument_id"], pa.array(ids)))
+        table = table.filter(wanted)
+        return dict(zip(table["instrument_id"].to_pylist(), table["symbol"].to_pylist(), strict=True))
 
     def carriers(self, symbol: str) -> list[int]:
         """Return the instruments that carry or carried a symbol; see `Source`."""

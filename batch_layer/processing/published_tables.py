@@ -14,86 +14,70 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_layer.processing.price_columns import PRICES, price_arrays
 from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Int32s
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import INTERVALS
 
-_PRICES = [
-    ("open", pa.float64()),
-    ("high", pa.float64()),
-    ("low", pa.float64()),
-    ("close", pa.float64()),
-    ("volume", pa.float64()),
-    ("vwap", pa.float64()),
-    ("trades", pa.int64()),
-]
-_BARS = pa.schema(
-    [
-        ("instrument_id", pa.int32()),
-        ("window", pa.int32()),
-        ("first_session", pa.date32()),
-        ("last_session", pa.date32()),
-        *_PRICES,
-        ("sessions", pa.int16()),
-        ("is_complete", pa.bool_()),
-    ]
+
+def _schema(*fields: pa.Field | tuple[str, pa.DataType]) -> pa.Schema:
+    """Return the schema of what is never null, but for what says so itself."""
+    return pa.schema([one if isinstance(one, pa.Field) else pa.field(*one, nullable=False) for one in fields])
+
+
+_BARS = _schema(
+    ("instrument_id", pa.int32()),
+    ("window", pa.int32()),
+    ("first_session", pa.date32()),
+    ("last_session", pa.date32()),
+    *PRICES,
+    ("sessions", pa.int16()),
+    ("is_complete", pa.bool_()),
 )
 _UTC = pa.timestamp("s", "UTC")
 
 SCHEMAS: Mapping[str, pa.Schema] = {
-    "daily_bars": pa.schema(
-        [
-            ("instrument_id", pa.int32()),
-            ("ordinal", pa.int32()),
-            ("session", pa.date32()),
-            *_PRICES,
-        ]
+    "daily_bars": _schema(
+        ("instrument_id", pa.int32()),
+        ("ordinal", pa.int32()),
+        ("session", pa.date32()),
+        *PRICES,
     ),
     **{f"bars_{n}": _BARS for n in INTERVALS},
-    "instruments": pa.schema(
-        [
-            ("instrument_id", pa.int32()),
-            ("symbol", pa.string()),
-            ("first_session", pa.date32()),
-            ("last_session", pa.date32()),
-            ("providers", pa.int64()),
-        ]
+    "instruments": _schema(
+        ("instrument_id", pa.int32()),
+        pa.field("symbol", pa.string()),
+        pa.field("first_session", pa.date32()),
+        pa.field("last_session", pa.date32()),
+        ("providers", pa.int64()),
     ),
-    "symbols": pa.schema(
-        [
-            ("symbol", pa.string()),
-            ("instrument_id", pa.int32()),
-            ("valid_from", pa.date32()),
-            ("valid_to", pa.date32()),
-        ]
+    "symbols": _schema(
+        ("symbol", pa.string()),
+        ("instrument_id", pa.int32()),
+        pa.field("valid_from", pa.date32()),
+        pa.field("valid_to", pa.date32()),
     ),
-    "splits": pa.schema(
-        [
-            ("instrument_id", pa.int32()),
-            ("ex_date", pa.date32()),
-            ("split_from", pa.float64()),
-            ("split_to", pa.float64()),
-            ("price_factor", pa.float64()),
-            ("volume_factor", pa.float64()),
-        ]
+    "splits": _schema(
+        ("instrument_id", pa.int32()),
+        ("ex_date", pa.date32()),
+        ("split_from", pa.float64()),
+        ("split_to", pa.float64()),
+        ("price_factor", pa.float64()),
+        ("volume_factor", pa.float64()),
     ),
-    "dividends": pa.schema(
-        [
-            ("instrument_id", pa.int32()),
-            ("ex_date", pa.date32()),
-            ("cash_amount", pa.float64()),
-        ]
+    "dividends": _schema(
+        ("instrument_id", pa.int32()),
+        ("ex_date", pa.date32()),
+        ("cash_amount", pa.float64()),
     ),
-    "sessions": pa.schema(
-        [
-            ("ordinal", pa.int32()),
-            ("session", pa.date32()),
-            ("opens_at", _UTC),
-            ("closes_at", _UTC),
-            ("early_close", pa.bool_()),
-            ("complete", pa.int64()),
-        ]
+    "sessions": _schema(
+        ("ordinal", pa.int32()),
+        ("session", pa.date32()),
+        ("opens_at", _UTC),
+        ("closes_at", _UTC),
+        ("early_close", pa.bool_()),
+        ("complete", pa.int64()),
     ),
 }
 """Data set to its columns, in order; docs/publishing.md says what each means."""
@@ -122,7 +106,7 @@ def year_starts(sessions: Sessions, interval: int) -> Int32s:
 def to_arrow(rows: DailyBars | Bars, interval: int, sessions: Sessions) -> pa.Table:
     """Return daily bars (interval 1) or bars as they are published; what is unknown is null."""
     schema = SCHEMAS[dataset_of(interval)]
-    columns: dict[str, Any] = dict(vars(rows))
+    columns: dict[str, Any] = vars(rows) | price_arrays(rows)
     if isinstance(rows, DailyBars):
         columns["session"] = sessions.dates_of(rows.ordinal)
     else:
@@ -130,17 +114,15 @@ def to_arrow(rows: DailyBars | Bars, interval: int, sessions: Sessions) -> pa.Ta
         first = np.maximum(first_ordinals(rows.window, interval), sessions.first_ordinal)
         columns["first_session"] = sessions.dates_of(first)
         columns["last_session"] = sessions.dates_of(last_ordinals(rows.window, interval))
-    columns["vwap"] = pa.array(rows.vwap, mask=np.isnan(rows.vwap))
-    columns["trades"] = pa.array(rows.trades, mask=rows.trades == UNKNOWN_TRADES)
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
 def to_numpy(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
     """Return a column as an array; an unknown float is NaN, an unknown integer UNKNOWN_TRADES."""
+    if isinstance(column, pa.ChunkedArray):
+        # Read from one file it is one chunk, and not copied.
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if column.null_count and pa.types.is_integer(column.type):
         column = pc.fill_null(column, UNKNOWN_TRADES)
-    if isinstance(column, pa.Array):
-        values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    else:
-        values = column.to_numpy()
+    values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
     return values

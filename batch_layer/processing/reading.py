@@ -6,6 +6,7 @@ import datetime as dt
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,15 +15,17 @@ import pyarrow.compute as pc
 
 from batch_layer.database import catalog_store, load_store
 from batch_layer.database.connection import Connection, Database
+from batch_layer.processing.adjusting import adjust_in_place
 from batch_layer.processing.adjustment import rescaled, split_factors
 from batch_layer.processing.ordering import run_starts
+from batch_layer.processing.price_columns import PRICES, price_arrays
 from batch_layer.processing.resampling import fold
 from batch_layer.processing.runs import Places
 from batch_layer.processing.sources import DatabaseSource, Source
 from batch_layer.processing.total_return import dividend_ratios
 from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.errors import UnknownSymbol, UsageError
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, Int32s
+from batch_layer.shared.models.bars import Bars, Int32s
 from batch_layer.shared.models.corporate_actions import Splits
 from batch_layer.shared.models.coverage import Coverage
 from batch_layer.shared.models.sessions import Sessions
@@ -42,13 +45,7 @@ SCHEMA = pa.schema(
         ("window", pa.int32()),
         ("first_session", pa.date32()),
         ("last_session", pa.date32()),
-        ("open", pa.float64()),
-        ("high", pa.float64()),
-        ("low", pa.float64()),
-        ("close", pa.float64()),
-        ("volume", pa.float64()),
-        ("vwap", pa.float64()),
-        ("trades", pa.int64()),
+        *((field.name, field.type) for field in PRICES),
         ("sessions", pa.int16()),
         ("is_complete", pa.bool_()),
     ]
@@ -113,7 +110,7 @@ def read_from(source: Source, question: Question) -> pa.Table:
             np.array(sorted({one for found in carriers.values() for one in found}), np.int32)
         )
         ids = _latest(carriers, names, source.names)
-    return _Reader(source, question, names).table(ids)
+    return _Reader(source, question, names, ids).table()
 
 
 def instruments_asked_for(
@@ -148,36 +145,43 @@ def _latest(
 class _Reader:
     """Answers one question from one state of a source."""
 
-    def __init__(self, source: Source, question: Question, names: Mapping[int, str]) -> None:
+    def __init__(self, source: Source, question: Question, names: Mapping[int, str], ids: Int32s) -> None:
         self._source = source
         self._sessions = source.sessions
         self._question = question
         self._names = names
-
-    def table(self, ids: Int32s) -> pa.Table:
-        """Return the bars of the instruments as the question wants them."""
-        n, question = self._question.interval, self._question
-        coverage = self._source.coverage(ids)
-        splits = self._source.splits(ids).on(self._sessions)
-        anchors = np.zeros(len(ids), dtype=np.int32)
+        self._ids = ids
+        self._anchors = np.zeros(len(ids), dtype=np.int32)
         if question.anchor == "listing":
-            listed = self._source.listed(ids)
-            ids, anchors = listed.instrument_id, listed.first
+            listed = source.listed(ids)
+            self._ids, self._anchors = listed.instrument_id, listed.first
+
+    def table(self) -> pa.Table:
+        """Return the bars of the instruments as the question wants them."""
+        question = self._question
         if question.adjust != "total" and self._is_stored:
-            windows = self._windows(ids, anchors)
+            windows = self._windows()
             windows = windows.take(self._by_symbol(windows.instrument_id))
-            bars = self._source.bars(n, windows, complete=not question.include_open)
+            bars = self._source.bars(question.interval, windows, complete=not question.include_open)
         else:
-            fold = self._total if question.adjust == "total" else self._folded
-            bars = fold(ids, anchors, splits, coverage)
+            bars = self._total() if question.adjust == "total" else self._folded()
             bars = bars.take(self._order(bars))
-        anchor = anchors[np.searchsorted(ids, bars.instrument_id)] if anchors.any() else 0
-        last = last_ordinals(bars.window, n, anchor)
-        if question.adjust == "splits":
-            loaded = coverage.last_loaded(bars.instrument_id)
-            basis = np.minimum(last, loaded)
-            bars = _split_adjusted(bars, basis, loaded, splits)
-        return self._arrow(bars, first_ordinals(bars.window, n, anchor), last)
+        if question.adjust == "splits" and len(self._splits):
+            splits = self._splits
+            window = windows_of(splits.ex_ordinal, question.interval, self._anchors_of(splits.instrument_id))
+            adjust_in_place(bars, splits, window, self._coverage.last_loaded(splits.instrument_id))
+        return self._arrow(bars)
+
+    @cached_property
+    def _splits(self) -> Splits:
+        return self._source.splits(self._ids).on(self._sessions)
+
+    @cached_property
+    def _coverage(self) -> Coverage:
+        return self._source.coverage(self._ids)
+
+    def _anchors_of(self, instrument_id: Int32s) -> Int32s:
+        return self._anchors[np.searchsorted(self._ids, instrument_id)]
 
     @property
     def _is_stored(self) -> bool:
@@ -211,56 +215,52 @@ class _Reader:
             last = int(self._sessions.ordinals_on_or_after(after)[0]) - 1
         return first, last
 
-    def _windows(self, ids: Int32s, anchors: Int32s) -> Spans:
+    def _windows(self) -> Spans:
         """Return the windows whose last session lies within the bounds, by instrument."""
         n = self._question.interval
         first, last = self._bounds()
-        low = windows_of(np.full(len(ids), first, dtype=np.int32), n, anchors)
-        high = windows_of(np.full(len(ids), last - (n - 1), dtype=np.int32), n, anchors)
+        ones = np.ones(len(self._ids), dtype=np.int32)
+        low = windows_of(ones * np.int32(first), n, self._anchors)
+        high = windows_of(ones * np.int32(last - (n - 1)), n, self._anchors)
         held = low <= high
-        return Spans(ids[held], low[held], high[held])
+        return Spans(self._ids[held], low[held], high[held])
 
-    def _folded(self, ids: Int32s, anchors: Int32s, splits: Splits, coverage: Coverage) -> Bars:
-        n, windows = self._question.interval, self._windows(ids, anchors)
-        anchor = anchors[np.searchsorted(ids, windows.instrument_id)]
+    def _folded(self) -> Bars:
+        n, windows = self._question.interval, self._windows()
+        anchor = self._anchors_of(windows.instrument_id)
         spans = Spans(
             windows.instrument_id,
             first_ordinals(windows.first, n, anchor),
             last_ordinals(windows.last, n, anchor),
         )
         daily = self._source.daily(spans)
-        anchor = anchors[np.searchsorted(ids, daily.instrument_id)]
-        return fold(daily, n, splits=splits, coverage=coverage, anchor=anchor)
+        anchor = self._anchors_of(daily.instrument_id)
+        return fold(daily, n, splits=self._splits, coverage=self._coverage, anchor=anchor)
 
-    def _total(self, ids: Int32s, anchors: Int32s, splits: Splits, coverage: Coverage) -> Bars:
+    def _total(self) -> Bars:
         """Fold the daily bars that splits and dividends have brought to the last loaded session."""
-        n, windows = self._question.interval, self._windows(ids, anchors)
-        anchor = anchors[np.searchsorted(ids, windows.instrument_id)]
+        n, windows = self._question.interval, self._windows()
         # To the end, not to the bounds: the factors need the closes of all later ex-dates.
         needed = Spans.within(windows.instrument_id, 0, self._sessions.last_ordinal)
-        needed = replace(needed, first=first_ordinals(windows.first, n, anchor))
-        daily = self._source.daily(needed)
-        ratios = dividend_ratios(self._source.dividends(ids), daily, self._sessions)
-        row = (daily.instrument_id, daily.ordinal, coverage.last_loaded(daily.instrument_id))
-        price_factor, volume_factor = split_factors(*row, splits)
+        first = first_ordinals(windows.first, n, self._anchors_of(windows.instrument_id))
+        daily = self._source.daily(replace(needed, first=first))
+        ratios = dividend_ratios(self._source.dividends(self._ids), daily, self._sessions)
+        row = (daily.instrument_id, daily.ordinal, self._coverage.last_loaded(daily.instrument_id))
+        price_factor, volume_factor = split_factors(*row, self._splits)
         dividend_factor, _ = split_factors(*row, ratios)
         adjusted = rescaled(daily, price_factor * dividend_factor, volume_factor)
-        anchor = anchors[np.searchsorted(ids, daily.instrument_id)]
-        unsplit = splits.take(slice(0, 0))
-        bars = fold(adjusted, n, splits=unsplit, coverage=coverage, anchor=anchor)
+        unsplit = self._splits.take(slice(0, 0))
+        anchor = self._anchors_of(daily.instrument_id)
+        bars = fold(adjusted, n, splits=unsplit, coverage=self._coverage, anchor=anchor)
         return bars.take(windows.merged().contain(bars.instrument_id, bars.window))
 
-    def _arrow(self, bars: Bars, first: Int32s, last: Int32s) -> pa.Table:
+    def _arrow(self, bars: Bars) -> pa.Table:
         columns = [
             self._symbols(bars.instrument_id),
             np.full(len(bars), self._question.interval, dtype=np.int16),
             bars.window,
-            # The very first windows may begin before the calendar does.
-            self._dates(np.maximum(first, np.int32(self._sessions.first_ordinal))),
-            self._dates(last),
-            *(getattr(bars, name) for name in ("open", "high", "low", "close", "volume")),
-            pa.array(bars.vwap, mask=np.isnan(bars.vwap)),
-            pa.array(bars.trades, mask=bars.trades == UNKNOWN_TRADES),
+            *self._first_and_last(bars),
+            *price_arrays(bars).values(),
             bars.sessions,
             bars.is_complete,
         ]
@@ -270,24 +270,24 @@ class _Reader:
         """Return the symbol of each row; rows of one instrument stand together."""
         starts = run_starts(instrument_id)
         names = pa.array([self._names[one] for one in instrument_id[starts].tolist()], pa.string())
-        run = np.repeat(np.arange(len(starts), dtype=np.int32), np.diff(starts, append=len(instrument_id)))
-        return names.take(pa.array(run))
+        ends = np.append(starts[1:], len(instrument_id))[: len(starts)].astype(np.int32)
+        return pc.run_end_decode(pa.RunEndEncodedArray.from_arrays(ends, names))
 
-    def _dates(self, ordinals: Int32s) -> pa.Array:
-        """Return the sessions' dates; by half the bytes of what `Sessions.dates_of` gives."""
-        if len(ordinals):
-            self._sessions.dates_of(np.array([ordinals.min(), ordinals.max()]))  # raises if out of bounds
-        days = self._sessions.date.astype("datetime64[D]").astype(np.int32)
-        return pa.array(days[ordinals - np.int32(self._sessions.first_ordinal)]).view(pa.date32())
+    def _first_and_last(self, bars: Bars) -> list[pa.Array]:
+        """Return the dates of the first and of the last session of each bar's window."""
+        if self._anchors.any():
+            return self._dates(bars.window, self._anchors_of(bars.instrument_id))
+        # The same for all instruments, and far fewer than bars: each is looked up once.
+        low = bars.window.min(initial=0)
+        windows = np.arange(low, bars.window.max(initial=low) + 1, dtype=np.int32)
+        place = pa.array(bars.window - low)
+        return [dates.take(place) for dates in self._dates(windows, 0)]
 
-
-def _split_adjusted(bars: Bars, basis: Int32s, until: Int32s, splits: Splits) -> Bars:
-    """Return the bars brought from one session's basis to another's; most instruments have no splits."""
-    has_splits = np.zeros(int(bars.instrument_id.max(initial=0)) + 1, dtype=bool)
-    has_splits[splits.instrument_id[splits.instrument_id < len(has_splits)]] = True
-    rows = np.flatnonzero(has_splits[bars.instrument_id])
-    some = bars.take(rows)
-    adjusted = rescaled(some, *split_factors(some.instrument_id, basis[rows], until[rows], splits))
-    for name in ("open", "high", "low", "close", "volume", "vwap"):
-        getattr(bars, name)[rows] = getattr(adjusted, name)
-    return bars
+    def _dates(self, windows: Int32s, anchor: int | Int32s) -> list[pa.Array]:
+        n, sessions = self._question.interval, self._sessions
+        # The very first windows may begin before the calendar does.
+        first = np.maximum(first_ordinals(windows, n, anchor), np.int32(sessions.first_ordinal))
+        return [
+            pa.array(sessions.dates_of(ordinals), pa.date32())
+            for ordinals in (first, last_ordinals(windows, n, anchor))
+        ]

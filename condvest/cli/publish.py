@@ -21,10 +21,13 @@ from condvest.publishing import publish_all
     show_default=True,
     help="How many older versions stay for those who read them.",
 )
+@click.option(
+    "--take-over", is_flag=True, help="Go on where another database published: this one takes its place."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
 @json_option
 @pass_cli
-def publish(cli: Cli, to: str | None, keep: int, dry_run: bool, as_json: bool) -> None:
+def publish(cli: Cli, to: str | None, keep: int, take_over: bool, dry_run: bool, as_json: bool) -> None:
     """Write daily bars, bars and what adjusts them as Parquet files, for any reader.
 
     What changed is resampled first; files of years in which nothing changed stay. Readers see the version
@@ -36,6 +39,7 @@ def publish(cli: Cli, to: str | None, keep: int, dry_run: bool, as_json: bool) -
             workspace,
             settings.published,
             keep=keep,
+            take_over=take_over,
             dry_run=dry_run,
             on_progress=lambda done, total: output.advance(bars, done, total),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,9 +11,10 @@ import click
 import pyarrow as pa
 
 from batch_layer.database import catalog_store
-from batch_layer.processing.reading import Adjust, Anchor, Question, read
+from batch_layer.processing.reading import Adjust, Anchor, Question
 from batch_layer.shared.errors import UsageError
 from condvest import reports
+from condvest.api import From, answer
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.workspace import Workspace
@@ -88,6 +90,19 @@ _output = click.option(
 )
 @click.option("--as-of", type=INSTANT, help="As it was known then: a date (its end, UTC) or an ISO instant.")
 @click.option("--include-open", is_flag=True, help="Give bars whose last session is still to come, too.")
+@click.option(
+    "--source",
+    type=click.Choice(get_args(From)),
+    default="database",
+    show_default=True,
+    help="Where to read: published needs no database.",
+)
+@click.option(
+    "--from",
+    "place",
+    metavar="DIR|S3",
+    help="What is published there, with --source published; before CONDVEST_PUBLISHED.",
+)
 @_format
 @_output
 @pass_cli
@@ -101,6 +116,8 @@ def bars(
     anchor: Anchor,
     as_of: dt.datetime | None,
     include_open: bool,
+    source: From,
+    place: str | None,
     shape: str,
     path: Path | None,
 ) -> None:
@@ -109,9 +126,11 @@ def bars(
     Prices are on the split basis that --adjust names: each window's own end (none), or the last loaded
     session (splits), there with the cash dividends reinvested (total).
     """
+    if place is not None and source != "published":
+        raise UsageError("--from names what is published: it is for --source published")
     question = Question(list(symbols) or None, interval, start, end, adjust, anchor, include_open, as_of)
-    with cli.workspace(may_create=False) as workspace:
-        table = read(workspace.database, workspace.sessions, question)
+    settings = replace(cli.settings, published_at=place or cli.settings.published_at)
+    table = answer(question, source, settings)
     shape = output.shape_for(path, shape)
     if shape == "table":
         show_bars(table)

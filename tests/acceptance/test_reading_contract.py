@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import subprocess
+from dataclasses import replace
 
 import polars as pl
 import pyarrow.parquet
@@ -264,3 +265,50 @@ def test_parquet_is_not_sent_to_a_terminal(sample):
     )
     assert ran.returncode == 2
     assert "-o FILE" in ran.stdout
+
+
+@pytest.fixture(scope="module")
+def published(sample, tmp_path_factory):
+    place = tmp_path_factory.mktemp("published") / "here"
+    sample.done("publish", "--to", place)
+    return place
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["--format", "csv"],
+        ["AAPL", "IBM", "--interval", "1", "--start", "2005-01-03", "--adjust", "total", "--format", "json"],
+        ["MSFT", "--interval", "7", "--anchor", "listing", "--include-open", "--adjust", "none"],
+    ],
+)
+def test_what_is_published_is_printed_as_from_the_database(sample, published, asked):
+    expected = sample.done("bars", *asked)
+    assert sample.done("bars", *asked, "--source", "published", "--from", published) == expected
+    assert len(expected.splitlines()) > 20
+
+
+def test_what_is_published_is_read_where_there_is_no_database(sample, published, tmp_path):
+    """The setting says where, as --from does; no home is made."""
+    elsewhere = replace(sample, home=tmp_path / "home", env={"CONDVEST_PUBLISHED": str(published)})
+    asked = ["bars", "FB", "--format", "csv", "--source", "published"]
+    assert elsewhere.done(*asked) == sample.done("bars", "FB", "--format", "csv")
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "told"),
+    [
+        (["--from", "somewhere"], 2, "--from names what is published: it is for --source published"),
+        (["--source", "published", "--as-of", "2024-01-01"], 2, "ask the database for it"),
+        (
+            ["--source", "published", "--from", "/no/such"],
+            1,
+            "nothing is published in /no/such; run condvest",
+        ),
+    ],
+)
+def test_what_cannot_be_read_from_what_is_published_is_told(sample, asked, code, told):
+    ran = sample("bars", "FB", *asked)
+    assert (ran.returncode, ran.stdout) == (code, "")
+    assert told in ran.stderr

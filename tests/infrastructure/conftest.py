@@ -1,7 +1,7 @@
 """Tests of the AWS side: Terraform, deploy.sh, and what they need.
 
-Those marked ``aws`` start Terraform, checkov or an emulator. What they need beside Terraform is installed by
-install_tools.sh, which the first of them runs.
+Those marked ``aws`` start Terraform, checkov or an emulator. What one needs beside Terraform is installed by
+install_tools.sh, which the first that needs it runs.
 """
 
 from __future__ import annotations

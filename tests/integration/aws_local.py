@@ -68,9 +68,7 @@ def jobs_on(database_url, place, *, in_containers):
     """Yield what runs jobs: the image, if a Docker daemon answers, else processes."""
     if in_containers and containers.answers():
         with containers.docker() as docker:
-            authorities = place / "ca.pem"
-            authorities.write_text(aws_artefacts.AUTHORITIES)
-            image = docker.build(place / "image", authorities)
+            image = docker.build(aws_artefacts.built("image").parent)
             told = int(docker("inspect", "--format", "{{.Size}}", image))
             tell(f"built {image}: {told / 1e6:.0f} MB")
             yield Containers(docker, image, database_url)

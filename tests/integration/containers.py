@@ -10,7 +10,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import uuid
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from tests.infrastructure.workshop import ROOT, TOOLS, missing
+from tests.integration import aws_artefacts
 
 IMAGES = ROOT / "batch_layer/processing/container_images"
 INSTALL = Path(__file__).with_name("install_container_tools.sh")
@@ -91,7 +91,7 @@ class Docker:
     """One daemon."""
 
     def __init__(self, environ):
-        self._environ = environ | {"DOCKER_BUILDKIT": "0", "PYTHON": sys.executable}
+        self._environ = environ | {"DOCKER_BUILDKIT": "0"}
 
     def __call__(self, *arguments):
         """Run a command of docker and return what it printed; it has to succeed."""
@@ -101,11 +101,11 @@ class Docker:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def build(self, out, authorities, *options):
+    def build(self, out, *options):
         """Run build_container.sh as it is; return the last line of what it printed."""
         done = subprocess.run(
             [IMAGES / "build_container.sh", "--out", out, *options],
-            env=self._environ | {"CONDVEST_RDS_BUNDLE": str(authorities)},
+            env=self._environ | aws_artefacts.build_environ(),
             capture_output=True,
             text=True,
             check=False,

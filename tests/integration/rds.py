@@ -1,164 +1,221 @@
-"""Amazon RDS as far as logging in goes: a real PostgreSQL with TLS that takes IAM's tokens for passwords.
+"""Amazon RDS as far as logging in goes: a real PostgreSQL behind TLS that takes IAM's tokens for passwords.
 
-RDS asks PAM about a token; this one asks a stand-in over LDAP, which PostgreSQL speaks as well. The stand-in
-checks the signature by the published rules, with the secret key that `aws_world` gives to the clients.
+The embedded server knows neither TLS nor PAM, so what stands before it ends TLS and asks, in place of PAM,
+for the password of each member of rds_iam: it checks the token's signature by the published rules, with the
+secret key that `aws_world` gives to the clients. Everybody else logs in by the server's own rules.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
 
 import datetime as dt
 import hashlib
 import hmac
-import socketserver
+import ipaddress
+import itertools
+import os
+import select
+import socket
+import ssl
+import struct
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
+import psycopg
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from batch_layer.database.binaries import find_binaries
 from batch_layer.database.server_account import account_for
-from tests.infrastructure.workshop import missing
 from tests.integration.aws_world import credentials
-from tests.integration.servers import _guarded, _run, _start
+from tests.integration.servers import _guarded, _run
 
-ADMIN, PASSWORD = "condvest_admin", "made by RDS"
-_REGION, _SERVICE, _LASTS = "us-east-1", "rds-db", 900
+ADMIN, PASSWORD = "condvest_admin", "made-by-RDS"
+PORT = 5432
+_SERVICE, _LASTS = "rds-db", 900
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+_ACCESS = f"""\
+local all all trust
+host  all {ADMIN} 127.0.0.1/32 scram-sha-256
+host  all +rds_iam 127.0.0.1/32 trust
+host  all all 127.0.0.1/32 scram-sha-256
+"""
+_numbers = itertools.count(77)
 
 
-def is_token(user, token, now):
-    """Tell whether IAM would take a token for a user at an instant."""
+def is_token(user, token, server, now):
+    """Tell whether IAM would take a token for a user of a server (``host:port``) at an instant."""
     parts = urlsplit(f"https://{token}")
     asked = dict(parse_qsl(parts.query))
     signature = asked.pop("X-Amz-Signature", "")
     try:
         signed = dt.datetime.strptime(asked["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
         age = (now - signed).total_seconds()
-        names_user = asked["DBUser"] == user and asked["Action"] == "connect"
+        is_meant = (parts.netloc, asked["DBUser"], asked["Action"]) == (server, user, "connect")
         lasts = min(int(asked["X-Amz-Expires"]), _LASTS)
-    except (KeyError, ValueError):
+        region = asked["X-Amz-Credential"].split("/")[2]
+    except (KeyError, ValueError, IndexError):
         return False
     query = "&".join(f"{quote(name, safe='')}={quote(asked[name], safe='')}" for name in sorted(asked))
     nothing = hashlib.sha256(b"").hexdigest()
     request = f"GET\n/\n{query}\nhost:{parts.netloc}\n\nhost\n{nothing}"
-    scope = f"{signed:%Y%m%d}/{_REGION}/{_SERVICE}/aws4_request"
+    scope = f"{signed:%Y%m%d}/{region}/{_SERVICE}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{asked['X-Amz-Date']}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     key = f"AWS4{credentials()['AWS_SECRET_ACCESS_KEY']}".encode()
     for part in (*scope.split("/"), text):
         key = hmac.digest(key, part.encode(), "sha256")
-    return names_user and -1 < age <= lasts and hmac.compare_digest(key.hex(), signature)
-
-
-class _Bind(socketserver.StreamRequestHandler):
-    """Answers one simple bind of LDAP (RFC 4511): success, or invalid credentials."""
-
-    def handle(self):
-        while message := self._element():
-            number, rest = _split(message)
-            operation, _ = _split(rest)
-            if operation[0] != 0x60:  # a bind request; anything else ends the talk
-                return
-            _, rest = _split(operation[1])  # the version
-            name, rest = _split(rest)
-            password, _ = _split(rest)
-            is_known = is_token(name[1].decode(), password[1].decode(), self.server.now())
-            code = bytes([0 if is_known else 49])
-            answer = _made(0x61, _made(0x0A, code) + _made(0x04, b"") + _made(0x04, b""))
-            self.wfile.write(_made(0x30, _made(number[0], number[1]) + answer))
-
-    def _element(self):
-        head = self.rfile.read(2)
-        if len(head) < 2:
-            return b""
-        length = head[1]
-        if length & 0x80:
-            length = int.from_bytes(self.rfile.read(length & 0x7F), "big")
-        return self.rfile.read(length)
-
-
-def _split(content):
-    """Return the first element of BER, as its tag and content, and what follows it."""
-    length, at = content[1], 2
-    if length & 0x80:
-        at += length & 0x7F
-        length = int.from_bytes(content[2:at], "big")
-    return (content[0], content[at : at + length]), content[at + length :]
-
-
-def _made(tag, content):
-    return bytes([tag, len(content)]) + content
+    return is_meant and -1 < age <= lasts and hmac.compare_digest(key.hex(), signature)
 
 
 class Rds:
     """The server.
 
     Attributes:
-        port: where it listens, on 127.0.0.1; its certificate is for ``localhost``.
+        address: where it listens, on RDS's own port; its certificate is for this address.
         authorities: file of the authority that vouches for it.
         strangers: file of another authority.
+        local: URL for the tests, past TLS and passwords.
         ahead: how far the stand-in for IAM is ahead of the clock.
     """
 
-    def __init__(self, port, authorities, strangers):
-        self.port, self.authorities, self.strangers = port, authorities, strangers
+    def __init__(self, folder, local, port):
+        # An address of this machine that no other run of the tests uses.
+        number = os.getpid()
+        self.address = f"127.{next(_numbers)}.{number // 250 % 250}.{number % 250 + 1}"
+        self.local, self._port = local, port
+        self.authorities, self.strangers = folder / "ca.pem", folder / "strangers.pem"
         self.ahead = dt.timedelta(0)
+        _authority(self.strangers, "strangers")
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(
+            _certificate(folder, self.address, *_authority(self.authorities, "the authority"))
+        )
 
-    def now(self):
-        return dt.datetime.now(dt.UTC) + self.ahead
+    def url(self, user, host=None, password=""):
+        """Return a user's URL; with ``host`` the same server by another name."""
+        login = quote(user) + (f":{quote(password)}" if password else "")
+        place = (
+            f"{host}:{PORT}/condvest?hostaddr={self.address}" if host else f"{self.address}:{PORT}/condvest"
+        )
+        return f"postgresql://{login}@{place}"
 
-    def url(self, user, host="localhost"):
-        return f"postgresql://{user}@{host}:{self.port}/postgres"
+    @contextmanager
+    def listening(self):
+        """Take connections over TLS and no others."""
+        with socket.create_server((self.address, PORT)) as listener:
+            thread = threading.Thread(target=self._accept, args=(listener,))
+            thread.start()
+            try:
+                yield
+            finally:
+                listener.shutdown(socket.SHUT_RDWR)
+                thread.join()
+
+    def _accept(self, listener):
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return  # the end
+            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
+
+    def _serve(self, plain):
+        try:
+            with plain:
+                if plain.recv(8, socket.MSG_WAITALL) != _SSL_REQUEST:
+                    return
+                plain.sendall(b"S")
+                with (
+                    self._context.wrap_socket(plain, server_side=True) as client,
+                    socket.create_connection(("127.0.0.1", self._port)) as server,
+                ):
+                    startup = _message(client)
+                    if self._is_let_in(client, startup):
+                        server.sendall(startup)
+                        _relay(client, server)
+        except OSError:
+            return  # one side is gone: so is the connection
+
+    def _is_let_in(self, client, startup):
+        """Ask a member of rds_iam for a token; tell whether it is good, and the client if not."""
+        words = startup[8:].split(b"\0")
+        user = dict(zip(words[::2], words[1::2], strict=False))[b"user"].decode()
+        with psycopg.connect(self.local) as connection:
+            member = "SELECT pg_has_role(oid, 'rds_iam', 'member') FROM pg_roles WHERE rolname = %s"
+            is_member = connection.execute(member, (user,)).fetchone()
+        if user == ADMIN or is_member != (True,):
+            return True
+        client.sendall(struct.pack("!cii", b"R", 8, 3))  # AuthenticationCleartextPassword
+        client.recv(1)
+        token = _message(client)[4:-1].decode()
+        if is_token(user, token, f"{self.address}:{PORT}", dt.datetime.now(dt.UTC) + self.ahead):
+            return True
+        told = f'SFATAL\0VFATAL\0C28000\0MPAM authentication failed for user "{user}"\0\0'.encode()
+        client.sendall(b"E" + struct.pack("!i", 4 + len(told)) + told)
+        return False
+
+
+def _message(client):
+    """Return what begins with its own length: a message without its type."""
+    head = _exactly(client, 4)
+    return head + _exactly(client, struct.unpack("!i", head)[0] - 4)
+
+
+def _exactly(client, size):
+    content = b""
+    while len(content) < size:
+        more = client.recv(size - len(content))
+        if not more:
+            raise ConnectionResetError
+        content += more
+    return content
+
+
+def _relay(client, server):
+    other = {client: server, server: client}
+    while True:
+        # What TLS has read ahead makes no socket ready.
+        ready = [client] if client.pending() else select.select([client, server], [], [])[0]
+        for one in ready:
+            data = one.recv(65536)
+            if not data:
+                return
+            other[one].sendall(data)
 
 
 @contextmanager
 def rds():
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    if not installed:
-        missing("no PostgreSQL with TLS is installed: apt-get install postgresql (the embedded one has none)")
-    binaries = installed[-1]
-    iam = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Bind)
-    iam.daemon_threads = True
-    thread = threading.Thread(target=iam.serve_forever)
-    thread.start()
-    try:
-        with _guarded(
-            lambda root: [str(binaries / "pg_ctl"), "-D", str(root / "data"), "-m", "immediate", "stop"]
-        ) as root:
-            one = _started(binaries, root, iam.server_address[1])
-            iam.now = one.now
+    """Run a server, with RDS's administrator, its rds_iam and the database ``condvest``."""
+    binaries = find_binaries()
+    with _guarded(
+        lambda root: [str(binaries / "pg_ctl"), "-D", str(root / "data"), "-m", "immediate", "stop"]
+    ) as root:
+        account = account_for(binaries, root)
+        account.own(root)
+        begin = [binaries / "initdb", "-D", root / "data", "-U", "postgres"]
+        _run(account, begin, ["--auth=trust", "--encoding=UTF8", "--no-sync"])
+        (root / "data/pg_hba.conf").write_text(_ACCESS)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        settings = (
+            f"-c listen_addresses=127.0.0.1 -c unix_socket_directories={root} -c port={port} -c fsync=off"
+        )
+        command = [binaries / "pg_ctl", "-D", root / "data", "-w", "-l", root / "data/log"]
+        _run(account, command, ["-o", settings, "start"])
+        local = f"postgresql://postgres@/condvest?host={root}&port={port}"
+        with psycopg.connect(local.replace("/condvest?", "/postgres?"), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {ADMIN} LOGIN CREATEROLE CREATEDB PASSWORD '{PASSWORD}'")
+            connection.execute("CREATE ROLE rds_iam")
+            connection.execute(f"GRANT rds_iam TO {ADMIN} WITH ADMIN OPTION")
+            connection.execute(f"CREATE DATABASE condvest OWNER {ADMIN}")
+        certificates = root / "certificates"
+        certificates.mkdir()
+        one = Rds(certificates, local, port)
+        with one.listening():
             yield one
-    finally:
-        iam.shutdown()
-        thread.join()
-        iam.server_close()
-
-
-def _started(binaries, root, iam_port):
-    account = account_for(binaries, root)
-    account.own(root)
-    secret = root / "password"
-    secret.write_text(PASSWORD + "\n")
-    account.own(secret)
-    _run(
-        account,
-        [binaries / "initdb", "-D", root / "data", "-U", ADMIN],
-        ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C"],
-    )
-    certificates = root / "certificates"
-    certificates.mkdir()
-    authorities, key = _authority(certificates / "ca.pem", "the authority")
-    _authority(certificates / "strangers.pem", "strangers")
-    _certificate(root / "data/server", authorities, key, account)
-    ldap = f'ldap ldapserver=127.0.0.1 ldapport={iam_port} ldapprefix="" ldapsuffix=""'
-    (root / "data/pg_hba.conf").write_text(
-        f"hostssl all {ADMIN},expired 127.0.0.1/32 scram-sha-256\nhostssl all all 127.0.0.1/32 {ldap}\n"
-    )
-    with (root / "data/postgresql.conf").open("a") as settings:
-        settings.write("ssl = on\n")
-    port = _start(account, binaries, root)
-    return Rds(port, certificates / "ca.pem", certificates / "strangers.pem")
 
 
 def _authority(path, name):
@@ -168,20 +225,16 @@ def _authority(path, name):
     return certificate, key
 
 
-def _certificate(path, authority, authority_key, account):
+def _certificate(folder, address, authority, authority_key):
+    """Write a server's certificate and key to a file; return it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _signed("localhost", key, authority.subject, authority_key, is_authority=False)
+    certificate = _signed(address, key, authority.subject, authority_key, is_authority=False)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    for suffix, content in (
-        (".crt", certificate.public_bytes(serialization.Encoding.PEM)),
-        (".key", private),
-    ):
-        place = path.with_suffix(suffix)
-        place.write_bytes(content)
-        place.chmod(0o600)
-        account.own(place)
+    path = folder / "server.pem"
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 def _signed(name, key, issuer, issuer_key, *, is_authority):
@@ -197,7 +250,9 @@ def _signed(name, key, issuer, issuer_key, *, is_authority):
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
     )
     if not is_authority:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]), critical=False
+        )
     return builder.sign(issuer_key, hashes.SHA256())
 
 

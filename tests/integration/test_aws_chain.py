@@ -29,7 +29,6 @@ def empty(other_server):
     other_server.drop(url)
 
 
-@pytest.mark.aws
 def test_a_night_from_the_vendor_to_bars(market, empty, tmp_path, monkeypatch):
     """Nothing but the vendor's schedule is said to the chain: each further part is started by an event."""
     told = []

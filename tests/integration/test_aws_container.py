@@ -21,17 +21,15 @@ pytestmark = pytest.mark.aws
 AWAY = "postgresql://nobody@127.0.0.1:9/none"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _as_shipped():
+    aws_artefacts.need_runtime()
+
+
 @pytest.fixture(scope="module")
 def docker():
     with containers.docker() as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def authorities(tmp_path_factory):
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    path.write_text(aws_artefacts.AUTHORITIES)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +39,9 @@ def repository(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pushed(docker, authorities, repository, tmp_path_factory):
+def pushed(docker, repository):
     """The image, built and pushed, by the digest that the script printed."""
-    name = docker.build(tmp_path_factory.mktemp("image"), authorities, "--push", repository)
+    name = docker.build(aws_artefacts.built("image").parent, "--push", repository)
     yield name
     docker.forget(*names_of(repository))
 
@@ -167,7 +165,7 @@ def test_the_database_is_migrated_by_the_same_image(docker, image, other_server)
 
 
 def test_it_is_pushed_once_and_named_by_the_digest_that_the_registry_has(
-    docker, pushed, repository, authorities, tmp_path
+    docker, pushed, repository, tmp_path
 ):
     """Built elsewhere by who has nothing of it, it has the same tag, so it is found and not written again."""
     address, _, path = repository.partition("/")
@@ -177,5 +175,5 @@ def test_it_is_pushed_once_and_named_by_the_digest_that_the_registry_has(
     assert (there.status_code, there.headers["Docker-Content-Digest"]) == (200, digest)
     names = names_of(repository)
     docker.forget(*names, pushed)
-    assert docker.build(tmp_path, authorities, "--push", repository) == pushed
+    assert docker.build(tmp_path, "--push", repository) == pushed
     assert names_of(repository) == names

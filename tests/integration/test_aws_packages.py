@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -26,36 +25,46 @@ BUILDERS = ROOT / "batch_layer/fetching/deployment_packages"
 HANDLERS = "batch_layer.fetching.lambda_functions"
 
 
-def build(script, out, *options, authorities):
-    environ = os.environ | {"CONDVEST_RDS_BUNDLE": str(authorities), "PYTHON": sys.executable}
-    done = subprocess.run(
-        [BUILDERS / script, "--out", out, *options], env=environ, capture_output=True, text=True, check=False
+def build(script, out, *, builders=BUILDERS, **more):
+    return subprocess.run(
+        [builders / script, "--out", out],
+        env=os.environ | aws_artefacts.build_environ() | more,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_shipped():
+    aws_artefacts.need_runtime()
 
 
 @pytest.fixture(scope="module")
-def authorities(tmp_path_factory):
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    path.write_text(aws_artefacts.AUTHORITIES)
-    return path
+def package():
+    return aws_artefacts.built("function")
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory, authorities):
-    return build("build_packages.sh", tmp_path_factory.mktemp("function"), authorities=authorities)
-
-
-@pytest.fixture(scope="module")
-def layer(tmp_path_factory, authorities):
-    return build("build_layer.sh", tmp_path_factory.mktemp("layer"), authorities=authorities)
+def layer():
+    return aws_artefacts.built("layer")
 
 
 @pytest.fixture(scope="module")
 def python():
     """An interpreter of the runtime's version with what the runtime brings, and nothing else."""
     return aws_artefacts.runtime()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Another checkout, elsewhere."""
+    place = tmp_path / "another place"
+    shutil.copytree(
+        ROOT / "batch_layer", place / "batch_layer", ignore=shutil.ignore_patterns("build", "__pycache__")
+    )
+    shutil.copy(ROOT / "pyproject.toml", place)
+    return place / BUILDERS.relative_to(ROOT)
 
 
 def test_both_are_within_the_limits(package, layer):
@@ -69,10 +78,19 @@ def test_both_are_within_the_limits(package, layer):
     assert unpacked <= 160e6
 
 
-def test_built_again_elsewhere_the_bytes_are_the_same(package, layer, tmp_path, authorities):
+def test_built_again_elsewhere_the_bytes_are_the_same(package, layer, checkout, tmp_path):
     for script, first in (("build_packages.sh", package), ("build_layer.sh", layer)):
-        again = build(script, tmp_path / "another place" / script, authorities=authorities)
-        assert again.read_bytes() == first.read_bytes()
+        again = build(script, tmp_path / "out", builders=checkout)
+        assert again.returncode == 0, again.stderr
+        assert "nothing changed" not in again.stderr
+        assert Path(again.stdout.strip()).read_bytes() == first.read_bytes()
+
+
+def test_what_is_as_it_was_is_not_built_again(package):
+    before = package.stat()
+    again = build("build_packages.sh", package.parent)
+    assert "nothing changed since it was built" in again.stderr
+    assert (again.stdout, package.stat()) == (f"{package}\n", before)
 
 
 def test_the_manifests_say_what_was_built(package, layer):
@@ -83,20 +101,10 @@ def test_the_manifests_say_what_was_built(package, layer):
         assert (manifest["architecture"], manifest["runtime"]) == ("x86_64", "python3.13")
 
 
-def test_past_a_limit_nothing_is_built_and_the_largest_parts_are_named(tmp_path, authorities):
+def test_past_a_limit_nothing_is_built_and_the_largest_parts_are_named(checkout, tmp_path):
     """A function package that carries 9 MB which cannot be packed."""
-    checkout = tmp_path / "checkout"
-    shutil.copytree(
-        ROOT / "batch_layer", checkout / "batch_layer", ignore=shutil.ignore_patterns("build", "__pycache__")
-    )
-    (checkout / "batch_layer/fetching/noise.bin").write_bytes(os.urandom(9_000_000))
-    done = subprocess.run(
-        [checkout / "batch_layer/fetching/deployment_packages/build_packages.sh", "--out", tmp_path / "out"],
-        env=os.environ | {"CONDVEST_RDS_BUNDLE": str(authorities), "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    (checkout.parent / "noise.bin").write_bytes(os.urandom(9_000_000))
+    done = build("build_packages.sh", tmp_path / "out", builders=checkout)
     assert done.returncode == 1
     assert "nothing was built" in done.stderr
     told = [line.split() for line in done.stderr.splitlines() if line.startswith("  ") and " MB " in line]

@@ -20,7 +20,6 @@ from tests.integration.rds import ADMIN, PASSWORD, rds
 pytestmark = pytest.mark.aws
 
 USER = "condvest_loader"
-WHO = "SELECT current_user, ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def server():
         with psycopg.connect(
             one.url(ADMIN), password=PASSWORD, sslmode="verify-full", sslrootcert=str(one.authorities)
         ) as connection:
-            connection.execute(f"CREATE ROLE {USER} LOGIN")
+            connection.execute(f"CREATE ROLE {USER} LOGIN IN ROLE rds_iam")
             connection.execute(
                 f"CREATE ROLE expired LOGIN PASSWORD '{PASSWORD}' VALID UNTIL '2020-01-01 00:00:00+00'"
             )
@@ -63,7 +62,8 @@ def logged_in(environ):
     settings = Settings.from_env(environ)
     database = Database(settings.database_url, aws.database_login(settings))
     with database, database.transaction(read_only=True) as connection:
-        return connection.execute(WHO).fetchone()
+        (user,) = connection.execute("SELECT current_user").fetchone()
+        return user, connection.pgconn.ssl_in_use
 
 
 def test_a_token_opens_the_right_server_and_each_connection_has_its_own(server):
@@ -72,9 +72,9 @@ def test_a_token_opens_the_right_server_and_each_connection_has_its_own(server):
 
 
 def test_a_server_of_another_name_gets_no_token(server):
-    """The same server by its address, for which its certificate does not vouch."""
+    """The same server by a name for which its certificate does not vouch."""
     with pytest.raises(DatabaseError, match="does not match host name"):
-        logged_in(by_iam(server, host="127.0.0.1"))
+        logged_in(by_iam(server, host="another.test"))
 
 
 def test_a_server_that_another_authority_vouches_for_gets_no_token(server):
@@ -83,8 +83,8 @@ def test_a_server_that_another_authority_vouches_for_gets_no_token(server):
 
 
 def test_the_url_cannot_do_without_the_proof(server):
-    environ = by_iam(server, host="127.0.0.1")
-    environ["CONDVEST_DATABASE_URL"] += "?sslmode=prefer"
+    environ = by_iam(server, host="another.test")
+    environ["CONDVEST_DATABASE_URL"] += "&sslmode=prefer"
     with pytest.raises(DatabaseError, match="does not match host name"):
         logged_in(environ)
 
@@ -129,7 +129,10 @@ def test_a_password_that_is_no_longer_good_is_refused_and_not_told(server, user,
 
 def test_a_job_that_is_refused_is_not_run_again(server):
     """Exit code 1: neither a wrong server nor a refused login mends itself."""
-    for environ in (by_iam(server, host="127.0.0.1"), by_iam(server) | {"AWS_SECRET_ACCESS_KEY": "another"}):
+    for environ in (
+        by_iam(server, host="another.test"),
+        by_iam(server) | {"AWS_SECRET_ACCESS_KEY": "another"},
+    ):
         done = subprocess.run(
             [Path(sys.executable).parent / "condvest", "resample"],
             env=os.environ | environ | {"AWS_BATCH_JOB_ID": "job"},

@@ -1,5 +1,6 @@
 """Publishing into a directory: the same answers as from the database, versions, increments, faults."""
 
+import contextlib
 import datetime as dt
 import errno
 import json
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import psycopg
 import pyarrow.parquet as pq
 import pytest
 
 import condvest
 from batch_layer.database.connection import Database
+from batch_layer.processing import part_files
 from batch_layer.processing import publish as publishing
+from batch_layer.processing.publish import publish
 from batch_layer.processing.published_source import PublishedSource
 from batch_layer.processing.reading import Question, read_from
 from batch_layer.shared.clients.places import directory
@@ -92,6 +96,16 @@ class TestSameAnswers:
             table = from_files(place, **asked)
             assert len(table) > 10
             assert table.equals(from_database(market, **asked))
+
+    @pytest.mark.parametrize("asked", [{}, {"symbols": ["B"]}, {"start": dt.date(2022, 3, 1)}])
+    def test_of_files_with_many_row_groups(self, market, place, monkeypatch, asked):
+        """As of a whole market, whose instruments lie in one group or in two, and open bars in some."""
+        monkeypatch.setattr(part_files, "ROW_GROUP", 50)
+        published(market, place)
+        for interval in (1, 3):
+            table = from_files(place, interval=interval, **asked)
+            assert len(table) > 50
+            assert table.equals(from_database(market, interval=interval, **asked))
 
     def test_by_the_python_interface(self, sample, sample_place):
         settings = Settings(home=Path("/nowhere"), published_at=sample_place.name)
@@ -278,6 +292,69 @@ class TestVersions:
         assert all(any(one.equals(state) for state in states) for one in seen)
         assert len({tuple(state["close"].to_pylist()) for state in states}) == 6
         assert seen
+
+
+class TestTwoDatabases:
+    """Another database has another identity; both have a calendar, and the other one no bars."""
+
+    @pytest.fixture
+    def other(self, server):
+        with server.lent() as url, Database(url) as database:
+            yield database
+
+    def test_the_second_is_refused_and_told_what_to_do(self, market, place, other):
+        published(market, place)
+        before = held(place)
+        for rehearsal in (True, False):
+            with pytest.raises(PublishedError, match=r"from another database .*--to; .*--take-over") as told:
+                publish(other, market.sessions, place, market.workspace.now, rehearsal=rehearsal)
+            for url in (market.url, other.url):
+                assert identity_of(url) in str(told.value)
+        assert held(place) == before
+
+    def test_it_takes_the_place_over_when_told_to_and_the_first_is_refused_then(self, market, place, other):
+        published(market, place)
+        summary = publish(other, market.sessions, place, market.workspace.now, take_over=True)
+        assert (summary.version, summary.is_new, len(from_files(place))) == (2, True, 0)
+        assert publish(other, market.sessions, place, market.workspace.now).is_new is False
+        with pytest.raises(PublishedError, match="from another database"):
+            published(market, place)
+
+    def test_a_place_of_before_databases_were_named_is_everybodys(self, market, place):
+        published(market, place)
+        path = Path(place.name) / "manifest.json"
+        told = json.loads(path.read_text())
+        assert told.pop("database") == identity_of(market.url)
+        path.write_text(json.dumps(told))
+        assert published(market, place).version == 2
+        assert json.loads(path.read_text())["database"] == identity_of(market.url)
+
+    def test_two_that_begin_in_an_empty_place_at_once_do_not_switch_over_each_other(
+        self, market, place, other
+    ):
+        """The other one publishes when the files of this one are in their places, not yet named."""
+
+        class Overtaken(DirectoryPlace):
+            @contextlib.contextmanager
+            def building(self):
+                with super().building() as folder:
+                    yield folder
+                publish(other, market.sessions, place, market.workspace.now)
+
+        with pytest.raises(PublishedError, match=r"somebody else published in .*--to"):
+            published(market, Overtaken(Path(place.name)))
+        assert len(from_files(place)) == 0
+        assert publish(other, market.sessions, place, market.workspace.now).is_new is False
+
+
+def identity_of(url):
+    """Return the identifier of the server's data directory and the number of the database there."""
+    with psycopg.connect(url) as connection:
+        ((system,),) = connection.execute("SELECT system_identifier FROM pg_control_system()").fetchall()
+        ((number,),) = connection.execute(
+            "SELECT oid::int8 FROM pg_database WHERE datname = %s", (connection.info.dbname,)
+        ).fetchall()
+    return f"{system}/{number}"
 
 
 class TestFaults:

@@ -2,8 +2,11 @@
 
 import datetime as dt
 import math
+import threading
+from dataclasses import replace
 
 import polars as pl
+import psycopg
 import pyarrow as pa
 import pytest
 
@@ -280,3 +283,45 @@ def test_the_first_window_of_the_calendar_can_be_read(world, sessions):
     question = Question(["OLD"], 34, include_open=True)
     (first,) = read(world.workspace.database, sessions, question)["first_session"].to_pylist()
     assert first == days[0]
+
+
+class TestConnected:
+    @pytest.fixture
+    def opened(self, monkeypatch):
+        """Every connection that is opened."""
+        made, connect = [], psycopg.connect
+
+        def counted(*arguments, **options):
+            made.append(connect(*arguments, **options))
+            return made[-1]
+
+        monkeypatch.setattr(psycopg, "connect", counted)
+        return made
+
+    def test_the_database_is_opened_once_for_a_block_and_closed_after_it(self, sample, opened):
+        settings = sample.workspace.settings
+        expected = [condvest.bars(symbol, 13, settings=settings) for symbol in ("IBM", "FB")]
+        assert len(opened) == 2
+        with condvest.connected(settings):
+            assert [condvest.bars(symbol, 13, settings=settings) for symbol in ("IBM", "FB")] == expected
+            assert (len(opened), opened[-1].closed) == (3, False)
+        assert opened[-1].closed
+        condvest.bars("FB", 13, settings=settings)
+        assert len(opened) == 4
+
+    def test_what_is_stored_meanwhile_is_seen(self, own, world):
+        world.bars([bar("A", world.date(0))])
+        with condvest.connected(world.workspace.settings):
+            assert len(own("A", 1)) == 1
+            world.bars([bar("A", world.date(1))])
+            assert len(own("A", 1)) == 2
+
+    def test_other_settings_and_other_threads_open_their_own(self, sample, opened, tmp_path):
+        settings = sample.workspace.settings
+        with condvest.connected(settings):
+            condvest.bars("FB", 13, settings=replace(settings, home=tmp_path / "other"))
+            assert len(opened) == 2
+            thread = threading.Thread(target=lambda: condvest.bars("FB", 13, settings=settings))
+            thread.start()
+            thread.join()
+            assert len(opened) == 3

@@ -1,7 +1,8 @@
 """Make what is shipped: python packing.py layer|function|image [--arch A] [--python V] [--out DIR].
 
 The same inputs give the same bytes: versions and hashes come from requirements.txt, files are sorted and
-bear one date, byte code is compiled by one process in one order. What is built is described by a manifest.
+bear one date, byte code is compiled by one process in one order. What is built is described by a manifest,
+and not built again while nothing that goes into it has changed.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import urllib.request
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
+
+import finding
+import stripping
 
 HERE = Path(__file__).resolve().parent  # the caller may name it by way of ".."
 ROOT = HERE.parents[2]
@@ -28,7 +32,6 @@ REQUIREMENTS = {
     "function": HERE.parent / "requirements.txt",
     "image": ROOT / "batch_layer/processing/requirements.txt",
 }
-RDS_BUNDLE = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 DATE = (1980, 1, 1, 0, 0, 0)
 
 PLATFORMS = {
@@ -45,8 +48,6 @@ PLATFORMS = {
         "manylinux_2_17_aarch64",
     ],
 }
-STRIP = {"x86_64": ("strip", "x86_64-linux-gnu-strip"), "arm64": ("aarch64-linux-gnu-strip", "llvm-strip")}
-
 PLACES = {"layer": "/opt/python", "function": "/var/task", "image": "/app"}
 """Where the parts lie on AWS; tracebacks name it."""
 
@@ -75,7 +76,13 @@ def main() -> None:
     parser.add_argument("--python", default="3.13", help="of the Lambda runtime")
     parser.add_argument("--out", type=Path, default=ROOT / "batch_layer/build/lambda")
     options = parser.parse_args()
-    interpreter = _interpreter(options.python)
+    interpreter = finding.interpreter(options.python)
+    target, inputs = options.out / NAMES[options.part][0], _inputs(options, interpreter)
+    if _is_built(options, target, inputs):
+        print(f"{target.name}: nothing changed since it was built", file=sys.stderr)
+        print(target)
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch)
         site = tree / "python" if options.part == "layer" else tree
@@ -83,39 +90,54 @@ def main() -> None:
         if options.part in OURS:
             _copy_ours(options.part, site)
         _prune(site, UNUSED[options.part])
-        _strip(site, options.arch)
+        stripping.strip(site, options.arch)
         _compile(interpreter, site, options.part)
-        options.out.mkdir(parents=True, exist_ok=True)
-        target = options.out / NAMES[options.part][0]
         sizes = _zip(tree, target)
     _check(options.part, target, sizes)
-    _describe(options, target, sum(sizes.values()))
+    _describe(options, target, inputs, sum(sizes.values()))
+    print(target)
 
 
-def _interpreter(version: str) -> str:
-    """Return a Python of the runtime's version: byte code of another one would not be read."""
-    pyenv = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))
-    for found in (
-        os.environ.get("CONDVEST_LAMBDA_PYTHON"),
-        shutil.which(f"python{version}"),
-        *map(str, pyenv),
-    ):
-        if not found:
-            continue
-        told = subprocess.run(
-            [found, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if told.stdout.strip() == version:
-            return found
-    sys.exit(f"no Python {version} is installed, which the runtime has; name one: CONDVEST_LAMBDA_PYTHON=...")
+def _inputs(options: argparse.Namespace, interpreter: str) -> str:
+    """Return the digest of all that decides what is built, the tools among it."""
+    part, strip = options.part, stripping.tool(options.arch)
+    tools = [[interpreter, "-VV"], *([[strip, "-V"]] if strip else [])]
+    versions = [subprocess.run(tool, capture_output=True, check=False).stdout for tool in tools]
+    words = [options.arch, zlib.ZLIB_RUNTIME_VERSION, _requirements(part), *map(str, versions)]
+    paths = [HERE / "packing.py", HERE / "stripping.py", HERE / "unused.json"]
+    if part in OURS:
+        paths += [ROOT / "pyproject.toml", finding.rds_bundle(ROOT), *_ours(part)]
+        words += [path.relative_to(ROOT).as_posix() for path in _ours(part)]
+    digest = hashlib.sha256(json.dumps(words).encode())
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _is_built(options: argparse.Namespace, target: Path, inputs: str) -> bool:
+    described = options.out / NAMES[options.part][1]
+    if not (described.exists() and target.exists()):
+        return False
+    told = json.loads(described.read_text())
+    sha256 = hashlib.sha256(target.read_bytes()).hexdigest()
+    return [told.get(name) for name in ("path", "inputs", "sha256")] == [
+        str(target.resolve()),
+        inputs,
+        sha256,
+    ]
+
+
+def _requirements(part: str) -> str:
+    text = REQUIREMENTS[part].read_text()
+    parts: dict[str, str] = dict(
+        re.findall(r"^# -- (\w+) --\n(.*?)(?=^# -- |\Z)", text, re.MULTILINE | re.DOTALL)
+    )
+    return parts[part]
 
 
 def _install(interpreter: str, part: str, site: Path, arch: str) -> None:
-    text = REQUIREMENTS[part].read_text()
-    parts = dict(re.findall(r"^# -- (\w+) --\n(.*?)(?=^# -- |\Z)", text, re.MULTILINE | re.DOTALL))
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write(parts[part])
+        file.write(_requirements(part))
         file.flush()
         platforms = [word for name in PLATFORMS[arch] for word in ("--platform", name)]
         subprocess.run(
@@ -126,40 +148,29 @@ def _install(interpreter: str, part: str, site: Path, arch: str) -> None:
         )  # fmt: skip
 
 
-def _copy_ours(part: str, site: Path) -> None:
+def _ours(part: str) -> list[Path]:
+    """Return the files of our own code that a part holds, in order."""
+    found = []
     for name in OURS[part]:
         source = ROOT / name
-        for path in [source] if source.is_file() else sorted(source.rglob("*")):
-            inner = path.relative_to(ROOT)
-            if path.is_file() and not NOT_OURS.search(inner.as_posix()):
-                (site / inner).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, site / inner)
-    shutil.copyfile(_rds_bundle(), site / "batch_layer/rds-bundle.pem")
+        found += [source] if source.is_file() else sorted(source.rglob("*"))
+    return [
+        path for path in found if path.is_file() and not NOT_OURS.search(path.relative_to(ROOT).as_posix())
+    ]
+
+
+def _copy_ours(part: str, site: Path) -> None:
+    for path in _ours(part):
+        inner = path.relative_to(ROOT)
+        (site / inner).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, site / inner)
+    shutil.copyfile(finding.rds_bundle(ROOT), site / "batch_layer/rds-bundle.pem")
     if "condvest" in OURS[part]:
         # What an installation leaves, for condvest --version.
         version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
         about = site / f"condvest-{version}.dist-info/METADATA"
         about.parent.mkdir()
         about.write_text(f"Metadata-Version: 2.1\nName: condvest\nVersion: {version}\n")
-
-
-def _rds_bundle() -> Path:
-    """Return the authorities that vouch for servers of RDS: a file named, or AWS's own, fetched once."""
-    named = os.environ.get("CONDVEST_RDS_BUNDLE")
-    if named:
-        return Path(named)
-    kept = ROOT / "batch_layer/build/rds-bundle.pem"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with urllib.request.urlopen(RDS_BUNDLE, timeout=30) as answer:
-                content = answer.read()
-        except OSError as error:
-            sys.exit(f"cannot fetch {RDS_BUNDLE}: {error}; or name a copy: CONDVEST_RDS_BUNDLE=FILE")
-        if not content.startswith(b"-----BEGIN CERTIFICATE-----"):
-            sys.exit(f"{RDS_BUNDLE} gave no certificates")
-        kept.write_bytes(content)
-    return kept
 
 
 def _prune(site: Path, unused: list[str]) -> None:
@@ -177,27 +188,19 @@ def _prune(site: Path, unused: list[str]) -> None:
             path.write_text("\n".join(head) + "\n")
 
 
-def _strip(site: Path, arch: str) -> None:
-    """Take the debug symbols out of libraries; nothing at run time reads them."""
-    tool = next(filter(None, map(shutil.which, STRIP[arch])), None)
-    if tool is None:
-        print(f"no {' or '.join(STRIP[arch])} is installed: debug symbols stay in", file=sys.stderr)
-        return
-    for path in sorted(site.rglob("*.so*")):
-        # The libraries of curl_cffi and the like carry an aligned layout that strip keeps with -S alone.
-        subprocess.run([tool, "--strip-unneeded", str(path)], check=True)
-
-
 def _compile(interpreter: str, site: Path, part: str) -> None:
-    """Compile all modules, since a function cannot keep byte code; of others' the source is left out then.
+    """Compile all modules, since neither a function nor a job can keep byte code.
 
-    Unchecked: the byte code holds no time, and is taken without a look at the source.
+    The source of others' is left out then. Unchecked: the byte code holds no time, and is taken without a
+    look at the source.
     """
-    if part != "function":
+    if part not in OURS:
         _compileall(interpreter, site, site, part)
         return
-    _compileall(interpreter, site, site / "batch_layer", part)
-    for path in sorted(path for path in site.iterdir() if path.name != "batch_layer"):
+    for path in sorted(site.iterdir()):
+        if path.name in {"batch_layer", "condvest"}:
+            _compileall(interpreter, site, path, part)
+            continue
         _compileall(interpreter, site, path, part, "-b")
         for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             if source.suffix == ".py" and source.with_suffix(".pyc").exists():
@@ -240,7 +243,7 @@ def _check(part: str, target: Path, sizes: Counter[str]) -> None:
     )
 
 
-def _describe(options: argparse.Namespace, target: Path, unpacked: int) -> None:
+def _describe(options: argparse.Namespace, target: Path, inputs: str, unpacked: int) -> None:
     content = target.read_bytes()
     manifest = {
         "path": str(target.resolve()),
@@ -249,9 +252,9 @@ def _describe(options: argparse.Namespace, target: Path, unpacked: int) -> None:
         "bytes_unpacked": unpacked,
         "architecture": options.arch,
         "runtime": f"python{options.python}",
+        "inputs": inputs,
     }
     (options.out / NAMES[options.part][1]).write_text(json.dumps(manifest, indent=2) + "\n")
-    print(target)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Write requirements.txt of fetching and processing from the lock files: python requirements.py [--check].
 
-Each names what is shipped with the versions and hashes of the lock, for the interpreter on AWS: nothing is
-chosen here but where the walk over the dependencies begins. A line ``# -- part --`` begins each part.
+Each names what is shipped with the versions and hashes of the lock, and with its markers where they depend
+on the interpreter: AWS has one, a machine that only tests another. Nothing is chosen here but where the walk
+over the dependencies begins. A line ``# -- part --`` begins each part.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from packaging.markers import default_environment
+from packaging.markers import Marker, default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-PYTHON = "3.13"
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+"""The last but one is that of the runtime on AWS."""
 
 PARTS = {
     "batch_layer/fetching/requirements.txt": {
@@ -26,6 +28,7 @@ PARTS = {
         # What each function package holds beside our own code; boto3 comes with the runtime.
         "function": [
             "aws-lambda-powertools",
+            "orjson",
             "platformdirs",
             "psycopg[binary]",
             "pydantic",
@@ -40,6 +43,7 @@ PARTS = {
             "curl-cffi",
             "httpx",
             "numpy",
+            "orjson",
             "pandas-market-calendars",
             "platformdirs",
             "psycopg[binary]",
@@ -52,21 +56,32 @@ PARTS = {
 }
 
 
-ENVIRONMENT: dict[str, str] = {
-    **{name: str(value) for name, value in default_environment().items()},
-    "python_version": PYTHON,
-    "python_full_version": f"{PYTHON}.0",
-    "sys_platform": "linux",
-    "platform_system": "Linux",
-    "platform_machine": "x86_64",
-    "os_name": "posix",
-}
-"""What the markers are held against."""
+ENVIRONMENTS: list[dict[str, str]] = [
+    {
+        **{name: str(value) for name, value in default_environment().items()},
+        "python_version": python,
+        "python_full_version": f"{python}.{micro}",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "x86_64",
+        "os_name": "posix",
+    }
+    for python in PYTHONS
+    for micro in (0, 99)
+]
+"""What the markers are held against: the first and the last of each Python."""
 
 
-def locked() -> dict[str, str]:
-    """Return what the lock files say for AWS, by name: version and hashes, without a marker."""
-    found: dict[str, str] = {}
+def holds(marker: Marker | None, extras: list[str]) -> bool:
+    """Tell whether a marker holds on Linux for any Python, with any of the extras."""
+    return marker is None or any(
+        marker.evaluate(environment | {"extra": extra}) for environment in ENVIRONMENTS for extra in extras
+    )
+
+
+def locked() -> dict[str, list[str]]:
+    """Return what the lock files say for Linux, by name: each version with its hashes and its Pythons."""
+    found: dict[str, dict[str, str]] = {}
     for name in LOCKS:
         text = (ROOT / name).read_text()
         for block in re.findall(r"^\S[^\n]*(?:\n[ \t]+[^\n]*)*", text, re.MULTILINE):
@@ -74,10 +89,13 @@ def locked() -> dict[str, str]:
             if first.startswith("#"):
                 continue
             requirement = Requirement(first)
-            if requirement.marker is None or requirement.marker.evaluate(ENVIRONMENT | {"extra": ""}):
+            if holds(requirement.marker, [""]):
                 title = canonicalize_name(requirement.name)
-                found[title] = " \\\n    ".join([f"{title}{requirement.specifier}", *sorted(hashes)])
-    return found
+                pinned = f"{title}{requirement.specifier}"
+                if "python" in str(requirement.marker):
+                    pinned += f" ; {requirement.marker}"
+                found.setdefault(title, {})[pinned] = " \\\n    ".join([pinned, *sorted(hashes)])
+    return {title: list(versions.values()) for title, versions in found.items()}
 
 
 def closure(roots: list[str]) -> list[str]:
@@ -93,9 +111,7 @@ def closure(roots: list[str]) -> list[str]:
         found.add(name)
         for text in metadata.requires(name) or []:
             needed = Requirement(text)
-            if needed.marker is None or any(
-                needed.marker.evaluate(ENVIRONMENT | {"extra": extra}) for extra in extras
-            ):
+            if holds(needed.marker, extras):
                 todo.append(needed)
     return sorted(found)
 
@@ -108,7 +124,7 @@ def text_of(parts: dict[str, list[str]]) -> str:
         names = [name for name in closure(roots) if name not in known]
         known |= set(names)
         lines.append(f"\n# -- {part} --\n")
-        lines += [f"{lock[name]}\n" for name in names]
+        lines += [f"{version}\n" for name in names for version in lock[name]]
     return "".join(lines)
 
 

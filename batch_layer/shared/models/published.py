@@ -55,7 +55,8 @@ class Manifest:
     Attributes:
         version: ascends by one from 1.
         published_at: when it was made, an aware datetime.
-        schema_version: of the database that it was made from.
+        database: which database it was made from; "" where Condvest did not say so yet.
+        schema_version: of that database.
         first_session, last_session: the sessions that its daily bars cover, inclusive; None without bars.
         loaded_through: provider's id to the ordinal of the last session loaded from it.
         schema: data set to its columns, and those to their types.
@@ -64,6 +65,7 @@ class Manifest:
 
     version: int
     published_at: dt.datetime
+    database: str
     schema_version: int
     first_session: dt.date | None
     last_session: dt.date | None
@@ -107,6 +109,7 @@ class Manifest:
             return cls(
                 version=int(told["version"]),
                 published_at=dt.datetime.fromisoformat(told["published_at"]),
+                database=str(told.get("database", "")),
                 schema_version=int(told["schema_version"]),
                 first_session=_date(told["sessions"]["first"]),
                 last_session=_date(told["sessions"]["last"]),
@@ -131,6 +134,7 @@ def is_own(path: str) -> bool:
 def _content(manifest: Manifest) -> dict[str, Any]:
     first, last = manifest.first_session, manifest.last_session
     return {
+        "database": manifest.database,
         "schema_version": manifest.schema_version,
         "sessions": {
             "first": first.isoformat() if first else None,

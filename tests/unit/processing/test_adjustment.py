@@ -4,7 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch_layer.processing.adjusting import adjust_in_place
 from batch_layer.processing.adjustment import rescaled, split_factors
+from batch_layer.processing.windows import windows_of
+from batch_layer.shared.models.bars import Bars
 from tests import naive
 from tests.histories import FIRST, LAST, daily_bars, splits, splits_of
 
@@ -104,3 +107,54 @@ def test_rescaled_multiplies_prices_by_one_factor_and_volume_by_the_other():
     assert np.isnan(scaled.vwap[1])
     assert scaled.trades.tolist() == bars.trades.tolist()
     assert scaled.ordinal.tolist() == [0, 1]
+
+
+def bars_of(rows):
+    """Return bars of (instrument, window), all of one price and volume."""
+    ids, windows = zip(*rows, strict=True) if rows else ((), ())
+    prices = {name: np.full(len(rows), 3.1) for name in ("open", "high", "low", "close", "volume", "vwap")}
+    return Bars(
+        int32(ids),
+        int32(windows),
+        **prices,
+        trades=np.ones(len(rows), dtype=np.int64),
+        sessions=np.ones(len(rows), dtype=np.int16),
+        is_complete=np.ones(len(rows), dtype=bool),
+    )
+
+
+def test_bars_before_a_split_are_adjusted_in_place_and_the_one_that_holds_it_is_not():
+    """Bars of 5 sessions: the split on session 12 lies in window 2, which ends on its basis."""
+    bars = bars_of([(7, 0), (7, 1), (7, 2), (7, 3), (4, 1)])
+    adjust_in_place(bars, splits_of([(7, 12, 1, 2)]), int32([2]), int32([19]))
+    assert bars.close.tolist() == [1.55, 1.55, 3.1, 3.1, 3.1]
+    assert bars.volume.tolist() == [6.2, 6.2, 3.1, 3.1, 3.1]
+
+
+def test_a_split_after_the_last_loaded_session_does_not_count():
+    bars = bars_of([(7, 0), (7, 1)])
+    adjust_in_place(bars, splits_of([(7, 12, 1, 2)]), int32([2]), int32([11]))
+    assert bars.close.tolist() == [3.1, 3.1]
+
+
+@given(
+    splits(IDS),
+    st.permutations(IDS),
+    st.lists(st.tuples(st.sampled_from(IDS), st.integers(-5, 30)), unique=True),
+    st.integers(1, 13),
+    st.fixed_dictionaries(dict.fromkeys(IDS, sessions)),
+)
+def test_bars_are_adjusted_in_place_as_row_by_row(given_splits, order, rows, n, loaded):
+    """Instruments in any order, windows missing, some splits after the last loaded session: to the bit."""
+    rows.sort(key=lambda row: (order.index(row[0]), row[1]))
+    key = np.lexsort((given_splits.ex_ordinal, given_splits.instrument_id))
+    given_splits = given_splits.take(key)
+    bars = bars_of(rows)
+    until = int32([loaded.get(one, LAST) for one in given_splits.instrument_id.tolist()])
+    adjust_in_place(bars, given_splits, windows_of(given_splits.ex_ordinal, n), until)
+    plain = naive.rows_of(given_splits)
+    expected = [
+        naive.factors(plain, one, min(window * n + n - 1, loaded[one]), loaded[one]) for one, window in rows
+    ]
+    assert bars.close.tolist() == bars.vwap.tolist() == [3.1 * price for price, _ in expected]
+    assert bars.volume.tolist() == [3.1 * volume for _, volume in expected]
