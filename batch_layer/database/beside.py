@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from itertools import islice
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ SIDE_BY_SIDE = 2
 
 def side_by_side(
     database: Database, work: Callable[[Database, Item], Result], items: Sequence[Item]
-) -> Iterator[tuple[Item, Result]]:
+) -> Generator[tuple[Item, Result]]:
     """Do work on each item, two at once, each on a connection of its own; yield the results as they come.
 
     A single item is done on the connection given, in this thread. An error of the work is raised when what
@@ -44,15 +45,14 @@ def side_by_side(
                 free.put(mine)
 
         pool = opened.enter_context(ThreadPoolExecutor(SIDE_BY_SIDE))
-        doing = {pool.submit(do, item): item for item in items}
+        doing = {pool.submit(do, item): item for item in items[:SIDE_BY_SIDE]}
+        waiting = iter(items[SIDE_BY_SIDE:])
         try:
-            for done in as_completed(doing):
-                yield doing[done], done.result()
-        except Exception:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            while doing:
+                for done in wait(doing, return_when=FIRST_COMPLETED).done:
+                    yield doing.pop(done), done.result()
+                    doing |= {pool.submit(do, item): item for item in islice(waiting, 1)}
+        except (GeneratorExit, KeyboardInterrupt, SystemExit):
             for worker in workers:
                 worker.interrupt()
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -62,11 +63,12 @@ def rebuild(loader: Loader, on_progress: Callable[[int, int], None] | None = Non
     if not keys:
         raise UsageError("the archive is empty: there is nothing to rebuild from")
     summaries: list[LoadSummary] = []
-    for batch in ahead((_read_or_passed_over(loader, key) for key in keys), MOST_AT_ONCE):
-        summaries += [one for one in batch if isinstance(one, LoadSummary)]
-        summaries += loader.load_all([one for one in batch if isinstance(one, Read)])
-        if on_progress is not None:
-            on_progress(len(summaries), len(keys))
+    with closing(ahead((_read_or_passed_over(loader, key) for key in keys), MOST_AT_ONCE)) as batches:
+        for batch in batches:
+            summaries += [one for one in batch if isinstance(one, LoadSummary)]
+            summaries += loader.load_all([one for one in batch if isinstance(one, Read)])
+            if on_progress is not None:
+                on_progress(len(summaries), len(keys))
     return summaries
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from batch_layer.database import catalog_store, instruments_store, load_store
 from batch_layer.fetching.ledger import complete_sessions
-from batch_layer.fetching.load import Loader
+from batch_layer.fetching.load import Loader, Read
 from batch_layer.fetching.store_bars import bars_of
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
@@ -86,8 +86,8 @@ def answered(
     # From the last answer to the first: a bar counts where no later answer has spoken for it.
     parts, settled = [], np.zeros(0, dtype=np.int32)
     for done, key in enumerate(reversed(keys), start=1):
-        payload = loader.archive.read(key)
-        bars = _bars(loader, payload)
+        read = loader.read_archived(key)
+        payload, bars = read.payload, _bars(loader, read)
         parts.append(bars.take(~np.isin(bars.ordinal, settled)))
         settled = np.union1d(settled, _settled(loader.sessions, payload, bars, held)).astype(np.int32)
         if on_progress is not None:
@@ -97,12 +97,11 @@ def answered(
     return bars.take(first)
 
 
-def _bars(loader: Loader, payload: Payload) -> DailyBars:
+def _bars(loader: Loader, read: Read) -> DailyBars:
     """Return the daily bars of an answer that pass every rule and belong to an instrument."""
-    parsed = loader.parse(payload)
-    assert isinstance(parsed.rows, BarRows)  # noqa: S101  # for the type checker
-    verdict = loader.judge(payload, parsed)
-    rows = parsed.rows.take(verdict.passed)
+    rows, verdict = read.parsed.rows, read.verdict
+    assert isinstance(rows, BarRows)  # noqa: S101  # for the type checker
+    rows = rows.take(verdict.passed)
     with loader.database.transaction(read_only=True) as connection:
         ids = instruments_store.instruments_of(connection, rows.symbol, rows.session)
     bars = bars_of(rows, ids, verdict.ordinal[verdict.passed])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -161,19 +162,21 @@ class Ingest:
         self, answers: Iterable[Payload | Unavailable], fetched: Fetched, on_load: OnLoad | None
     ) -> None:
         """Load the answers, those in one transaction that came while the ones before them were stored."""
-        for batch in ahead(map(self._read, answers), MOST_AT_ONCE):
-            fetched.unavailable += [one for one in batch if isinstance(one, Unavailable)]
-            read = [one for one in batch if not isinstance(one, Unavailable)]
-            files = [one.payload for one in read if isinstance(one.payload, PublishedPayload)]
-            for file in files:
-                self._keep_etag(file, published_store.UNDER_WAY)
-            loads = self.loader.load_all(read)
-            for file in files:
-                self._keep_etag(file, file.etag)
-            fetched.loads += loads
-            if on_load is not None:
-                for load in loads:
-                    on_load(load)
+        # Closed at once, so that nobody is asked for more when loading fails.
+        with closing(ahead(map(self._read, answers), MOST_AT_ONCE)) as batches:
+            for batch in batches:
+                fetched.unavailable += [one for one in batch if isinstance(one, Unavailable)]
+                read = [one for one in batch if not isinstance(one, Unavailable)]
+                files = [one.payload for one in read if isinstance(one.payload, PublishedPayload)]
+                for file in files:
+                    self._keep_etag(file, published_store.UNDER_WAY)
+                loads = self.loader.load_all(read)
+                for file in files:
+                    self._keep_etag(file, file.etag)
+                fetched.loads += loads
+                if on_load is not None:
+                    for load in loads:
+                        on_load(load)
 
     def _read(self, answer: Payload | Unavailable) -> Read | Unavailable:
         return answer if isinstance(answer, Unavailable) else self.loader.read(answer)

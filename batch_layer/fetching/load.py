@@ -114,6 +114,8 @@ class Loader:
 
     def load_all(self, read: Sequence[Read]) -> list[LoadSummary]:
         """Load what was read, as one payload after the other but in one transaction; errors as for `load`."""
+        if not read:
+            return []
         clock = _Clock()
         with self.database.transaction(rehearsal=self.is_rehearsal) as connection:
             load_store.lock_loads(connection)
@@ -123,7 +125,7 @@ class Loader:
                 for summary in _store_group(group)
             ]
         clock.lap("store")
-        share = {"store": clock.laps["store"] / max(1, len(read))}
+        share = {"store": clock.laps["store"] / len(read)}
         return [
             replace(summary, seconds={**one.seconds, **share})
             for summary, one in zip(summaries, read, strict=True)

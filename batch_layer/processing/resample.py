@@ -9,6 +9,7 @@ is loaded, all bars are built at once instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -94,11 +95,14 @@ def resample(
                 return summary
     batches = [[one] for one in _by_table(partitions)] if full else _batches(database, partitions)
     done, todo = 0, sum(map(len, batches))
-    for batch, part in side_by_side(database, partial(_resample, sessions=sessions, full=full), batches):
-        summary.add(part)
-        done += len(batch)
-        if on_progress is not None:
-            on_progress(done, todo)
+    work = partial(_resample, sessions=sessions, full=full)
+    # Closed at once, so that what runs beside does not go on when this is stopped.
+    with closing(side_by_side(database, work, batches)) as coming:
+        for batch, part in coming:
+            summary.add(part)
+            done += len(batch)
+            if on_progress is not None:
+                on_progress(done, todo)
     return summary
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeVar
@@ -16,7 +16,7 @@ class _Failed:
     error: BaseException
 
 
-def ahead(items: Iterable[T], most: int) -> Iterator[list[T]]:
+def ahead(items: Iterable[T], most: int) -> Generator[list[T]]:
     """Yield the items in their order, each time all that are made and at least one, at most ``most``.
 
     While those are in use, up to ``most`` more are made in another thread: so whoever takes long gets many at
