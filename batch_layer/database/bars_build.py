@@ -5,14 +5,12 @@ All of it is done in one transaction: until it commits, everybody reads the bars
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import psycopg
 from psycopg import sql
 
 from batch_layer.database.bars_store import insert_bars
-from batch_layer.database.connection import Connection
+from batch_layer.database.connection import Connection, undone_if_locked
 from batch_layer.shared.errors import DatabaseUnavailable
 from batch_layer.shared.models.bars import Bars
 
@@ -42,8 +40,12 @@ def append(connection: Connection, interval: int, bars: Bars) -> None:
 
 
 def make_key(connection: Connection, interval: int) -> None:
-    """Give a new table, now full, its key and what the planner has to know of it."""
+    """Give a new table, now full, its key and what the planner has to know of it.
+
+    What comes after is given the room that the schema says.
+    """
     for statement in (
+        "ALTER TABLE {new} SET (fillfactor = 50)",
         'ALTER TABLE {new} ADD PRIMARY KEY ("interval", instrument_id, "window")',
         # By this the table can be attached without being read once more.
         'ALTER TABLE {new} ADD CONSTRAINT of_one_interval CHECK ("interval" = {n})',
@@ -59,8 +61,7 @@ def switch(connection: Connection, intervals: Sequence[int]) -> None:
         DatabaseUnavailable: for two minutes somebody read the old ones without a pause.
     """
     for _ in range(_TRIES):
-        with _undone_if_refused(connection) as locked:
-            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_PATIENCE)))
+        with undone_if_locked(connection, _PATIENCE) as locked:
             connection.execute("LOCK TABLE bars IN ACCESS EXCLUSIVE MODE")
         if locked:
             break
@@ -89,18 +90,6 @@ def switch(connection: Connection, intervals: Sequence[int]) -> None:
             )
         for grant in grants:
             connection.execute(grant)
-
-
-@contextmanager
-def _undone_if_refused(connection: Connection) -> Iterator[list[bool]]:
-    """Run a block; yield a list that is empty after it if a lock was not to be had in time."""
-    done: list[bool] = []
-    try:
-        with connection.transaction():
-            yield done
-            done.append(True)
-    except psycopg.errors.LockNotAvailable:
-        done.clear()
 
 
 def _grants(connection: Connection, interval: int) -> list[bytes]:

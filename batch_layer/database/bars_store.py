@@ -53,6 +53,47 @@ def insert_bars(connection: Connection, interval: int, bars: Bars, table: str | 
         copy_in(connection, table or _table(interval), (*BAR_COLUMNS, _INTERVAL), data)
 
 
+def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, int]:
+    """Store bars (keys unique) in the place of the stored ones of their keys.
+
+    Those that are stored as they are stay untouched. One look at the key a bar, and the new version of a bar
+    is written where the old one was, if there is room.
+
+    Returns:
+        how many are new, and how many were stored with other values.
+    """
+    if not len(bars):
+        return 0, 0
+    table, staged = _table(interval), f"{_table(interval)}_staged"
+    connection.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {staged} (LIKE {table}) ON COMMIT DROP").format(
+            staged=sql.Identifier(staged), table=sql.Identifier(table)
+        )
+    )
+    insert_bars(connection, interval, bars, table=staged)
+    names = [sql.Identifier(column.name) for column in (*BAR_COLUMNS, _INTERVAL)]
+    values = [sql.Identifier(column.name) for column in BAR_COLUMNS[2:]]
+    counts = connection.execute(
+        sql.SQL(
+            "WITH put AS (INSERT INTO {table} AS stored ({names}) SELECT {names} FROM {staged} "
+            'ON CONFLICT ("interval", instrument_id, "window") DO UPDATE SET ({values}) = ROW ({new}) '
+            "WHERE ({old}) IS DISTINCT FROM ({new}) "
+            # A row version that replaces another one names the transaction that locked that one.
+            "RETURNING xmax = 0 AS is_new) "
+            "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM put"
+        ).format(
+            table=sql.Identifier(table),
+            staged=sql.Identifier(staged),
+            names=sql.SQL(", ").join(names),
+            values=sql.SQL(", ").join(values),
+            old=sql.SQL(", ").join(sql.SQL("stored.{}").format(name) for name in values),
+            new=sql.SQL(", ").join(sql.SQL("excluded.{}").format(name) for name in values),
+        )
+    ).fetchone()
+    new, changed = (int(str(count)) for count in counts or ())
+    return new, changed
+
+
 def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
     """Remove the stored bars that have the keys of ``bars``."""
     if len(bars):

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 from psycopg import sql
-from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
+from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from batch_layer.database.connection import Connection
@@ -109,19 +109,9 @@ def _received(connection: Connection, query: bytes) -> bytearray:
     SIGTERM and the deadline of a function on AWS stop a query that takes long, and one that waits for a lock.
     """
     link = connection.pgconn
-    try:
-        link.send_query(query)
-        while link.flush():
-            _wait(link, select.POLLIN | select.POLLOUT)
-        return _copied(link)
-    except BaseException:
-        if link.transaction_status == TransactionStatus.ACTIVE:
-            connection.cancel_safe(timeout=5.0)
-            connection.close()  # what it was sending is of no use; the next transaction opens another
-        raise
-
-
-def _copied(link: PGconn) -> bytearray:
+    link.send_query(query)
+    while link.flush():
+        _wait(link, select.POLLIN | select.POLLOUT)
     received = bytearray()
     result = _result(link)
     if result is not None and result.status == ExecStatus.COPY_OUT:

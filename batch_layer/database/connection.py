@@ -10,6 +10,7 @@ from typing import LiteralString, Self
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from batch_layer.shared.errors import (
     DatabaseError,
@@ -101,7 +102,7 @@ class Database:
             )
             # None, not False: a database that takes no writes by default is not to be talked into them.
             connection.read_only = read_only or None
-            with connection.transaction(force_rollback=rehearsal):
+            with connection.transaction(force_rollback=rehearsal), _given_up_if_busy(connection):
                 yield connection
 
     @contextmanager
@@ -161,6 +162,38 @@ def translated() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise _ours(error) from error
+
+
+@contextmanager
+def _given_up_if_busy(connection: Connection) -> Iterator[None]:
+    """Close the connection if the block ends in the midst of a statement, as by Ctrl-C.
+
+    Nothing can be rolled back on it then; the next transaction opens another.
+    """
+    try:
+        yield
+    except BaseException:
+        if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            connection.cancel_safe(timeout=5.0)
+            connection.close()
+        raise
+
+
+@contextmanager
+def undone_if_locked(connection: Connection, patience: str) -> Iterator[list[bool]]:
+    """Run a block that takes locks; undo it if one is not to be had in time.
+
+    Yields a list that is empty after the block if so. ``patience`` is how long a lock is waited for, as
+    PostgreSQL writes it: ``500ms``.
+    """
+    done: list[bool] = []
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(patience)))
+            yield done
+            done.append(True)
+    except psycopg.errors.LockNotAvailable:
+        done.clear()
 
 
 def _without_url(error: psycopg.Error) -> str:

@@ -47,6 +47,7 @@ module "database" {
     loader   = { role = module.shared.roles["loader"].name, user = local.loader_user }
     resample = { role = module.shared.roles["resample"].name, user = local.jobs_user }
     backfill = { role = module.shared.roles["backfill"].name, user = local.jobs_user }
+    publish  = { role = module.shared.roles["publish"].name, user = local.jobs_user }
   }
 }
 
@@ -90,6 +91,7 @@ module "processing" {
   capacity        = var.capacity
   protected       = var.protected
   archive_uri     = module.shared.archive_uri
+  published_uri   = module.shared.published_uri
   alert_topic_arn = module.shared.alert_topic_arn
   trigger         = { function_arn = module.fetching.loader_arn }
 

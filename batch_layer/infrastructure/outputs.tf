@@ -8,9 +8,9 @@ output "archive_uri" {
   value       = module.shared.archive_uri
 }
 
-output "published_bucket" {
-  description = "Bucket of the published bars."
-  value       = module.shared.published_bucket
+output "published_uri" {
+  description = "Where the published bars lie, as CONDVEST_PUBLISHED takes it."
+  value       = module.shared.published_uri
 }
 
 output "vendor_secret_name" {
@@ -74,7 +74,7 @@ output "job_queue" {
 }
 
 output "job_definitions" {
-  description = "Job definitions: migrate, resample, backfill."
+  description = "Job definitions: migrate, resample, backfill, publish."
   value       = module.processing.job_definitions
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from batch_layer.processing.runs import Groups, Places, Reducer
 from batch_layer.processing.windows import last_ordinals, windows_of
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, Bools, DailyBars, Floats, Int32s, Int64s
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Floats, Int32s, Int64s
 from batch_layer.shared.models.coverage import Coverage
 
 _DTYPES: dict[str, np.dtype[Any]] = {
@@ -24,8 +24,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def count_bars(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s) -> dict[int, int]:
-    """Return, for each interval, how many bars the daily bars make.
+def first_rows(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s) -> dict[int, Int32s]:
+    """Return, for each interval, the row (int32, ascending) of the first daily bar of each bar.
 
     Args:
         daily: ascending by instrument, then by ordinal.
@@ -35,7 +35,15 @@ def count_bars(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s)
     Raises:
         UsageError: an interval is none.
     """
-    return {n: int(np.count_nonzero(begins)) for n, begins in _begins(daily, intervals, anchor)}
+    is_new = daily.instrument_id[1:] != daily.instrument_id[:-1]
+    begins = np.ones(len(daily), dtype=np.bool_)
+    rows = {}
+    for n in intervals:
+        window = windows_of(daily.ordinal, n, anchor)
+        np.not_equal(window[1:], window[:-1], out=begins[1:])
+        begins[1:] |= is_new
+        rows[n] = np.flatnonzero(begins).astype(np.int32)
+    return rows
 
 
 def unfilled(count: int) -> Bars:
@@ -53,16 +61,23 @@ def unfilled(count: int) -> Bars:
     return Bars(**columns)
 
 
-def fill(bars: Mapping[int, Bars], daily: DailyBars, anchor: int | Int32s, coverage: Coverage) -> None:
+def fill(
+    bars: Mapping[int, Bars],
+    firsts: Mapping[int, Int32s],
+    daily: DailyBars,
+    anchor: int | Int32s,
+    coverage: Coverage,
+) -> None:
     """Fold the daily bars into the bars of every interval.
 
     Args:
-        bars: interval to the bars to fill, as many as ``count_bars`` says.
+        bars: interval to the bars to fill.
+        firsts: their first rows, as `first_rows` gives them for these daily bars and this anchor.
         daily: ascending by instrument, then by ordinal.
         anchor: ordinal of the first session of window 0, one for all or one a row.
         coverage: which sessions are loaded.
     """
-    groups = {n: _groups(begins, n) for n, begins in _begins(daily, list(bars), anchor)}
+    groups = {n: _groups(firsts[n], len(daily), n) for n in bars}
     reducer = Reducer(len(daily), list(groups.values()))
     first = reducer.first
     instrument_id = daily.instrument_id.take(first)
@@ -91,20 +106,9 @@ def at(anchor: int | Int32s, rows: slice | Places) -> int | Int32s:
     return anchor[rows] if isinstance(anchor, np.ndarray) else anchor
 
 
-def _begins(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s) -> Iterator[tuple[int, Bools]]:
-    """Yield each interval and, a row, whether a bar begins there; the array is used again for the next."""
-    is_new = daily.instrument_id[1:] != daily.instrument_id[:-1]
-    begins = np.ones(len(daily), dtype=np.bool_)
-    for n in intervals:
-        window = windows_of(daily.ordinal, n, anchor)
-        np.not_equal(window[1:], window[:-1], out=begins[1:])
-        begins[1:] |= is_new
-        yield n, begins
-
-
-def _groups(begins: Bools, n: int) -> Groups:
-    first = np.flatnonzero(begins)
-    return Groups(first=first, count=np.diff(first, append=len(begins)), usual=n)
+def _groups(first: Int32s, rows: int, n: int) -> Groups:
+    first_row = first.astype(np.intp)
+    return Groups(first=first_row, count=np.diff(first_row, append=rows), usual=n)
 
 
 def _windows(

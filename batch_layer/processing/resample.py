@@ -15,8 +15,8 @@ from functools import partial
 
 import numpy as np
 
-from batch_layer.database import changes_store, load_store
-from batch_layer.database.bars_store import delete_bars, insert_bars, read_bars
+from batch_layer.database import changes_store, load_store, range_read
+from batch_layer.database.bars_store import delete_bars, put_bars, read_bars
 from batch_layer.database.beside import SIDE_BY_SIDE, side_by_side
 from batch_layer.database.connection import Connection, Database
 from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
@@ -24,7 +24,6 @@ from batch_layer.processing import building
 from batch_layer.processing.resampling import fold_all
 from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.models.bars import Bars
-from batch_layer.shared.models.difference import difference
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
 from batch_layer.shared.settings import INTERVALS
@@ -93,6 +92,8 @@ def resample(
                 summary.windows |= (built := building.build(database, sessions, on_progress))
                 summary.inserted = sum(built.values())
                 return summary
+    with database.transaction() as connection:
+        range_read.summarize(connection, DAILY_BARS.name)
     batches = [[one] for one in _by_table(partitions)] if full else _batches(database, partitions)
     done, todo = 0, sum(map(len, batches))
     work = partial(_resample, sessions=sessions, full=full)
@@ -162,16 +163,15 @@ def recomputed(connection: Connection, changed: Spans, sessions: Sessions) -> di
 
 
 def _store(connection: Connection, n: int, windows: Spans, wanted: Bars, summary: ResampleSummary) -> None:
-    stored = read_bars(connection, n, windows)
-    found = difference(stored, wanted)
-    replaced = found.replaced[found.changed]
-    delete_bars(connection, n, stored.take(np.concatenate([replaced, np.flatnonzero(found.gone)])))
-    insert_bars(connection, n, wanted.take(found.inserted | found.changed))
-    summary.windows[n] += len(wanted) + int(found.gone.sum())
-    summary.inserted += int(found.inserted.sum())
-    summary.changed += int(found.changed.sum())
-    summary.removed += int(found.gone.sum())
-    summary.unchanged += found.unchanged
+    """Make the bars within spans of windows those that are wanted."""
+    inserted, changed = put_bars(connection, n, wanted)
+    gone = read_bars(connection, n, windows.without(wanted.instrument_id, wanted.window))
+    delete_bars(connection, n, gone)
+    summary.windows[n] += len(wanted) + len(gone)
+    summary.inserted += inserted
+    summary.changed += changed
+    summary.removed += len(gone)
+    summary.unchanged += len(wanted) - inserted - changed
 
 
 def windows_touched(changed: Spans, n: int) -> Spans:

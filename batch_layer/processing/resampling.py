@@ -23,7 +23,7 @@ from typing import TypeVar
 import numpy as np
 
 from batch_layer.processing.adjustment import rescaled, split_factors
-from batch_layer.processing.filling import at, count_bars, fill, unfilled
+from batch_layer.processing.filling import at, fill, first_rows, unfilled
 from batch_layer.processing.runs import Places
 from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.errors import UnorderedSessions
@@ -91,9 +91,9 @@ def fold_all(
     if not job.intervals:
         return {}
     portions = job.portions()
-    counts = _each(threads, job.count, portions)
-    bars = {n: unfilled(sum(of_portion[n] for of_portion in counts)) for n in job.intervals}
-    _each(threads, job.fold, portions, _shares(bars, counts))
+    firsts = _each(threads, job.cut, portions)
+    bars = {n: unfilled(sum(len(of_portion[n]) for of_portion in firsts)) for n in job.intervals}
+    _each(threads, job.fold, portions, firsts, _shares(bars, firsts))
     if len(daily) and len(splits):
         _each(threads, job.rebase, list(bars), list(bars.values()))
     return bars
@@ -107,12 +107,12 @@ def _each(threads: int, work: Callable[..., Result], *arguments: Sequence[object
         return list(pool.map(work, *arguments))
 
 
-def _shares(bars: dict[int, Bars], counts: Sequence[dict[int, int]]) -> list[dict[int, Bars]]:
+def _shares(bars: dict[int, Bars], firsts: Sequence[dict[int, Int32s]]) -> list[dict[int, Bars]]:
     """Return, for each portion, the part of the bars that is its own to fill."""
     shares = []
     begin = dict.fromkeys(bars, 0)
-    for of_portion in counts:
-        end = {n: begin[n] + of_portion[n] for n in bars}
+    for of_portion in firsts:
+        end = {n: begin[n] + len(of_portion[n]) for n in bars}
         shares.append({n: bars[n].take(slice(begin[n], end[n])) for n in bars})
         begin = end
     return shares
@@ -134,14 +134,14 @@ class _Job:
         starts = np.unique([0, *np.searchsorted(instrument, instrument[::PORTION])])
         return [slice(*bounds) for bounds in pairwise([*starts.tolist(), len(self.daily)])]
 
-    def count(self, rows: slice) -> dict[int, int]:
-        """Return, for each interval, how many bars a portion makes."""
+    def cut(self, rows: slice) -> dict[int, Int32s]:
+        """Return, for each interval, where in a portion its bars begin."""
         _check_order(self.daily, rows)
-        return count_bars(self.daily.take(rows), self.intervals, at(self.anchor, rows))
+        return first_rows(self.daily.take(rows), self.intervals, at(self.anchor, rows))
 
-    def fold(self, rows: slice, share: dict[int, Bars]) -> None:
+    def fold(self, rows: slice, firsts: dict[int, Int32s], share: dict[int, Bars]) -> None:
         """Fill a portion's share of the bars, from daily bars as traded."""
-        fill(share, self.daily.take(rows), at(self.anchor, rows), self.coverage)
+        fill(share, firsts, self.daily.take(rows), at(self.anchor, rows), self.coverage)
 
     def rebase(self, n: int, bars: Bars) -> None:
         """Fold anew, on the basis of its end, each bar with a daily bar before a split in its window."""
@@ -170,7 +170,7 @@ class _Job:
         end = last_ordinals(windows_of(daily.ordinal, n, anchor), n, anchor)
         basis = np.minimum(end, self.coverage.last_loaded(daily.instrument_id))
         factors = split_factors(daily.instrument_id, daily.ordinal, basis, self.splits)
-        fill({n: bars}, rescaled(daily, *factors), anchor, self.coverage)
+        fill({n: bars}, first_rows(daily, [n], anchor), rescaled(daily, *factors), anchor, self.coverage)
 
 
 def _check_order(daily: DailyBars, rows: slice) -> None:

@@ -54,10 +54,12 @@ class Reducer:
     def __init__(self, rows: int, groupings: Sequence[Groups]) -> None:
         """``rows`` is the length of the columns; there is at least one grouping."""
         longest = max(int(groups.count.max(initial=1)) for groups in groupings)
-        usual = [_usual_runs(groups.usual, rows) for groups in groupings]
+        # Groups that begin with a run of the longest are few; they take its two halves, one after the other.
+        levels = max(1, longest.bit_length() - 1)
+        usual = [_usual_runs(groups.usual, rows, levels) for groups in groupings]
         self._order = sorted(range(len(groupings)), key=lambda place: -len(usual[place]))
         self._ends = np.cumsum([len(groupings[place].first) for place in self._order], dtype=np.intp)
-        self._table = np.empty((longest.bit_length(), rows))
+        self._table = np.empty((levels, rows))
         self._usual = [
             np.concatenate([groupings[place].first + usual[place][nth] for place in front])
             for nth in range(max(map(len, usual)))
@@ -66,7 +68,7 @@ class Reducer:
         self.first = self.join([groups.first for groups in groupings])
         self.count = self.join([groups.count for groups in groupings])
         self._other = np.flatnonzero(self.join([groups.count != groups.usual for groups in groupings]))
-        self._runs = list(_runs(self.first[self._other], self.count[self._other], rows))
+        self._runs = list(_runs(self.first[self._other], self.count[self._other], rows, levels))
 
     def join(self, parts: Sequence[npt.NDArray[Scalar]]) -> npt.NDArray[Scalar]:
         """Join values of the groups, an array a grouping."""
@@ -108,16 +110,16 @@ class Reducer:
         return table
 
 
-def _usual_runs(count: int, rows: int) -> list[int]:
+def _usual_runs(count: int, rows: int, levels: int) -> list[int]:
     """Return the places, in the flattened table, of the runs of a group that begins at row 0."""
-    return [int(places[0]) for _, places in _runs(np.array([0]), np.array([count]), rows)]
+    return [int(places[0]) for _, places in _runs(np.array([0]), np.array([count]), rows, levels)]
 
 
-def _runs(first: Places, count: Places, rows: int) -> Iterator[tuple[Places, Places]]:
+def _runs(first: Places, count: Places, rows: int, levels: int) -> Iterator[tuple[Places, Places]]:
     """Yield each group's longest run, then the next of groups with rows left: which groups, and places."""
     which = np.arange(len(first))
     while len(which):
-        level = np.frexp(count)[1].astype(np.intp) - 1
+        level = np.minimum(np.frexp(count)[1].astype(np.intp), levels) - 1
         yield which, level * rows + first
         length = np.left_shift(1, level)
         left = count > length

@@ -67,7 +67,7 @@ def test_the_runbook_knows_every_alarm():
         re.findall(r'alarm_name += "\$\{[^"]*\}-([a-z-]+?)(?:-\$\{each\.key\})?"$', text, re.MULTILINE)
     )
     assert suffixes == {
-        "errors", "throttles", "dead-letters", "staleness", "silence", "job-failed", "resample-dead-letters",
+        "errors", "throttles", "dead-letters", "staleness", "silence", "job-failed", "job-dead-letters",
         "database",
     }  # fmt: skip
     for suffix in suffixes - {"database"}:
@@ -124,7 +124,7 @@ def test_the_manifest_of_the_tools_is_pinned():
 
 def test_policies_in_the_security_page_are_json():
     blocks = re.findall(r"```json\n(.*?)```", PAGES["security"], re.DOTALL)
-    assert len(blocks) == 13
+    assert len(blocks) == 15
     for block in blocks:
         assert {statement["Effect"] for statement in json.loads(block)} <= {"Allow", "Deny"}
 

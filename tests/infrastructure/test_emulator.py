@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import fnmatch
 import hashlib
 import http.client
 import json
@@ -27,6 +26,7 @@ import time
 
 import psycopg
 import pytest
+from event_patterns import job_event, matches
 from test_deploy_script import Desk
 from workshop import ROOT, STAND_IN, environment, found, from_venv, lay_mirror
 
@@ -227,27 +227,6 @@ def _digest(path):
     return base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()
 
 
-def matches(pattern, event):
-    """Tell whether EventBridge passes an event: as its documentation has it, for the operators in use.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
-    """
-    if isinstance(pattern, dict):
-        return isinstance(event, dict) and all(matches(pattern[key], event.get(key)) for key in pattern)
-    return any(_fits(one, event) for one in pattern)
-
-
-def _fits(one, value):
-    if not isinstance(one, dict):
-        return one == value
-    ((operator, operand),) = one.items()
-    if operator == "numeric":
-        assert operand == [">", 0]
-        return isinstance(value, int) and value > 0
-    test = {"prefix": str.startswith, "wildcard": fnmatch.fnmatchcase}[operator]
-    return isinstance(value, str) and test(value, operand)
-
-
 @pytest.fixture(scope="module")
 def instance():
     """The database."""
@@ -290,7 +269,7 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
         first.stderr.count("nothing changed since it was built") == 2
     )  # the layer, and the image to push it
 
-    fetch_load_and_resample(machine, instance, vendor, tmp_path)
+    fetch_load_resample_and_publish(machine, instance, vendor, tmp_path)
 
     second = machine.deploy("dev", "all")
     assert second.returncode == 0
@@ -311,8 +290,9 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
     assert machine.deploy("dev", "destroy", "database", "--yes").returncode == 0
     assert databases(machine) == {"condvest-dev-db"}
 
-    for key in machine.keys("condvest-dev-archive-123456789012"):
-        machine.aws("s3api", "delete-object", "--bucket", "condvest-dev-archive-123456789012", "--key", key)
+    for bucket in ("condvest-dev-archive-123456789012", "condvest-dev-published-123456789012"):
+        for key in machine.keys(bucket):
+            machine.aws("s3api", "delete-object", "--bucket", bucket, "--key", key)
     assert machine.deploy("dev", "destroy", "--yes").returncode == 0
     assert machine.aws("lambda", "list-functions")["Functions"] == []
     assert databases(machine) == set()
@@ -323,8 +303,8 @@ def databases(machine):
     return {one["DBInstanceIdentifier"] for one in machine.aws("rds", "describe-db-instances")["DBInstances"]}
 
 
-def fetch_load_and_resample(machine, instance, vendor, folder):
-    """What a night does: fetcher, S3, event, loader, its result, array of jobs."""
+def fetch_load_resample_and_publish(machine, instance, vendor, folder):
+    """What a night does: fetcher, S3, event, loader, its result, array of jobs, their end, publication."""
     secret = ["--secret-id", "condvest-dev/massive-api-key", "--secret-string", KEY]
     machine.aws("secretsmanager", "put-secret-value", *secret)
     more = {"CONDVEST_MASSIVE_BASE_URL": vendor.url}
@@ -350,7 +330,7 @@ def fetch_load_and_resample(machine, instance, vendor, folder):
     with machine.function("condvest-dev-archive-loader", folder) as loader:
         answers = [answer for _, answer in map(loader.call, passed)]
         assert [one["left"] for one in answers] == [[]] * 5, answers
-        resampled(machine, answers)
+        published(machine, resampled(machine, answers))
         kind, again = loader.call(passed[0])
     assert (kind, again["changed"], set(again["keys"].values())) == ("answer", 0, {"loaded already"})
     assert not starts_jobs(machine, again)
@@ -365,7 +345,7 @@ def fetch_load_and_resample(machine, instance, vendor, folder):
 
 
 def resampled(machine, answers):
-    """Start the array as the rule's target says, once: the results come close together."""
+    """Start the array as the rule's target says, once: the results come close together. Return the target."""
     assert all(starts_jobs(machine, one) for one in answers)
     target = machine.applied("aws_cloudwatch_event_target", "loaded")["batch_target"][0]
     number = machine.jobs.submit(
@@ -378,6 +358,39 @@ def resampled(machine, answers):
     job = machine.jobs.jobs[number]
     assert len(job["ends"]) == 8
     assert job["status"] == "SUCCEEDED", job["ends"]
+    return target
+
+
+def published(machine, array):
+    """Tell the deployed rule the ends of the array and its children; run its target, read what it wrote."""
+    pattern = json.loads(machine.applied("aws_cloudwatch_event_rule", "resampled")["event_pattern"])
+    told = [
+        job_event(
+            jobQueue=machine.applied("aws_batch_job_queue", "this")["arn"],
+            jobDefinition=array["job_definition"],
+            arrayProperties=properties,
+        )
+        for properties in (
+            {"size": array["array_size"]},
+            *({"index": index} for index in range(array["array_size"])),
+        )
+    ]
+    assert [matches(pattern, event) for event in told] == [True] + [False] * 8
+    target = machine.applied("aws_cloudwatch_event_target", "resampled")["batch_target"][0]
+    number = machine.jobs.submit({"jobName": target["job_name"], "jobDefinition": target["job_definition"]})
+    job = machine.jobs.jobs[number]
+    assert job["status"] == "SUCCEEDED", job["ends"]
+
+    bucket = "condvest-dev-published-123456789012"
+    file = machine.folder / "manifest.json"
+    machine.aws("s3api", "get-object", "--bucket", bucket, "--key", "published/manifest.json", str(file))
+    manifest = json.loads(file.read_text())
+    assert manifest["version"] == 1
+    assert manifest["sessions"] == {"first": SESSIONS[0], "last": SESSIONS[-1]}
+    named = {f"published/{one['path']}" for files in manifest["files"].values() for one in files}
+    assert named | {"published/manifest.json", "published/manifests/00000001.json"} == set(
+        machine.keys(bucket)
+    )
 
 
 def starts_jobs(machine, answer):

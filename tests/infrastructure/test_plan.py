@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from event_patterns import job_event, matches
 from workshop import ROOT, ROOTS
 
 from batch_layer.shared.clients.archive import DESCRIBED, key_of
@@ -223,6 +224,7 @@ def test_each_role_may_do_just_this(settled):
         "migrate": {"secretsmanager:GetSecretValue"},
         "resample": {"rds-db:connect"},
         "backfill": loading | {"secretsmanager:GetSecretValue"},
+        "publish": loading | {"s3:DeleteObject"},
         "execution": logs | {
             "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
             "ecr:GetDownloadUrlForLayer",
@@ -230,6 +232,18 @@ def test_each_role_may_do_just_this(settled):
         "scheduler": {"lambda:InvokeFunction", "sqs:SendMessage"},
         "events": {"batch:SubmitJob"},
     }  # fmt: skip
+
+
+def test_what_publishes_reaches_the_published_bars_alone(settled):
+    """S3 asks about a missing object's key as of a prefix, so the listing is allowed for any below it."""
+    (statements,) = [
+        one for role, name, one in policies(settled) if (role, name) == ("condvest-dev-publish", "data")
+    ]
+    bucket = "arn:aws:s3:::condvest-dev-published-123456789012"
+    assert {one["Resource"]: one.get("Condition") for one in statements} == {
+        bucket: {"StringLike": {"s3:prefix": "published/*"}},
+        f"{bucket}/published/*": None,
+    }
 
 
 def test_the_migration_alone_can_read_the_administrators_password(settled):
@@ -247,7 +261,7 @@ def test_the_migration_alone_can_read_the_administrators_password(settled):
 
 def test_a_job_is_told_no_secret_and_acts_under_its_own_role(settled):
     """Fargate could put a secret into a variable; the migration reads its own when it connects."""
-    for name in ("migrate", "resample", "backfill"):
+    for name in ("migrate", "resample", "backfill", "publish"):
         job = json.loads(
             settled["resources"][f'module.processing.aws_batch_job_definition.this["{name}"]'][
                 "container_properties"
@@ -281,6 +295,7 @@ def test_each_client_logs_in_as_its_own_user(settled):
         "condvest-dev-loader": f"{resource}/condvest_loader",
         "condvest-dev-resample": f"{resource}/condvest_jobs",
         "condvest-dev-backfill": f"{resource}/condvest_jobs",
+        "condvest-dev-publish": f"{resource}/condvest_jobs",
     }
 
 
@@ -293,7 +308,7 @@ def test_no_variable_of_a_function_or_job_holds_a_password(settled):
     ]
     texts = [json.dumps(one["environment"][0]["variables"]) for one in functions]
     texts += [json.dumps(json.loads(one["container_properties"])["environment"]) for one in jobs]
-    assert len(texts) == 6
+    assert len(texts) == 7
     for text in texts:
         assert not re.search(r"//[^@/\"]*:[^@/\"]*@|PASSWORD|API_KEY", text)
 
@@ -385,6 +400,64 @@ def test_a_load_that_changed_something_starts_the_array(settled):
     assert target["job_definition"].split("/")[1] == "condvest-dev-resample:1"
 
 
+JOBS = "arn:aws:batch:ca-west-1:123456789012:job-definition/condvest-dev"
+
+PUBLISHED = {
+    "an array, all of it": {},
+    "a later revision": {"jobDefinition": f"{JOBS}-resample:12"},
+    "a resampling by hand, no array": {"arrayProperties": None},
+    "one that says that it is no array": {"arrayProperties": {}},
+    "a backfill": {"jobDefinition": f"{JOBS}-backfill:3", "arrayProperties": None},
+}
+NOT_PUBLISHED = {
+    "a child": {"arrayProperties": {"index": 3}},
+    "the first child": {"arrayProperties": {"index": 0, "statusSummary": {}}},
+    "an array of which a shard failed": {"status": "FAILED"},
+    "one that runs": {"status": "RUNNING"},
+    "a publication": {"jobDefinition": f"{JOBS}-publish:1", "arrayProperties": None},
+    "a migration": {"jobDefinition": f"{JOBS}-migrate:1", "arrayProperties": None},
+    "a job of another name": {"jobDefinition": f"{JOBS}-resample-by-week:1"},
+    "another queue": {"jobQueue": "arn:aws:batch:ca-west-1:123456789012:job-queue/condvest-prod-jobs"},
+}
+
+
+@pytest.mark.parametrize(
+    ("detail", "publishes"),
+    [*((one, True) for one in PUBLISHED.values()), *((one, False) for one in NOT_PUBLISHED.values())],
+    ids=[*PUBLISHED, *NOT_PUBLISHED],
+)
+def test_a_job_that_stored_bars_is_published_once(settled, detail, publishes):
+    """By the end of the array, not by that of each child."""
+    rule = settled["resources"]["module.processing.aws_cloudwatch_event_rule.resampled[0]"]
+    assert matches(json.loads(rule["event_pattern"]), job_event(**detail)) is publishes
+
+
+def test_a_publication_is_one_job_that_keeps_its_own_rules_of_retry(settled):
+    """What a target says of attempts would take their place."""
+    targets = {
+        name: settled["resources"][f"module.processing.aws_cloudwatch_event_target.{name}[0]"]
+        for name in ("loaded", "resampled")
+    }
+    publish = targets["resampled"]["batch_target"][0]
+    assert publish["job_definition"] == f"{JOBS}-publish:1"
+    assert not publish["array_size"]
+    for target in targets.values():
+        assert not target["batch_target"][0]["job_attempts"]
+        assert target["dead_letter_config"][0]["arn"].endswith(":condvest-dev-job-dead-letters")
+        assert target["retry_policy"][0] == {
+            "maximum_event_age_in_seconds": 21600,
+            "maximum_retry_attempts": 10,
+        }
+    queue = json.loads(
+        settled["resources"]["module.processing.aws_sqs_queue_policy.undelivered[0]"]["policy"]
+    )
+    rules = "arn:aws:events:ca-west-1:123456789012:rule/condvest-dev"
+    (statement,) = queue["Statement"]
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": [f"{rules}-loaded", f"{rules}-resampled"]}
+    }
+
+
 def test_jobs_run_on_spot_in_public_subnets_with_sizes_that_exist(plans, settled):
     compute = plans["dev"].one("aws_batch_compute_environment")["compute_resources"][0]
     assert compute["type"] == "FARGATE_SPOT"
@@ -393,23 +466,32 @@ def test_jobs_run_on_spot_in_public_subnets_with_sizes_that_exist(plans, settled
         for address, one in settled["resources"].items()
         if ".aws_batch_job_definition.this[" in address
     }
-    assert set(jobs) == {f"condvest-dev-{name}" for name in ("migrate", "resample", "backfill")}
+    assert set(jobs) == {f"condvest-dev-{name}" for name in ("migrate", "resample", "backfill", "publish")}
     for job in jobs.values():
         needs = {one["type"]: one["value"] for one in job["resourceRequirements"]}
         assert int(needs["MEMORY"]) in FARGATE[needs["VCPU"]]
         assert job["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
-        assert job["readonlyRootFilesystem"] is True
         assert "@sha256:" in job["image"]
     commands = {name.removeprefix("condvest-dev-"): job["command"][4:] for name, job in jobs.items()}
     assert commands == {
         "migrate": ["db", "migrate"],
         "resample": ["resample"],
         "backfill": ["backfill", "--start", "Ref::start"],
+        "publish": ["publish"],
     }
+    for job in jobs.values():
+        assert job["readonlyRootFilesystem"] is True
+        assert [one["name"] for one in job["volumes"]] == ["tmp"]
+        (mount,) = job["mountPoints"]
+        assert (mount["sourceVolume"], mount["readOnly"]) == ("tmp", False)
+        assert mount["containerPath"] == "/tmp"  # noqa: S108  # the container's own
+    told = {one["name"]: one["value"] for one in jobs["condvest-dev-publish"]["environment"]}
+    assert told["CONDVEST_PUBLISHED"] == "s3://condvest-dev-published-123456789012/published"
+    assert told["CONDVEST_DATABASE_IAM"] == "true"
 
 
 def test_only_what_passes_is_retried(settled):
-    for name in ("migrate", "resample", "backfill"):
+    for name in ("migrate", "resample", "backfill", "publish"):
         job = settled["resources"][f'module.processing.aws_batch_job_definition.this["{name}"]']
         strategy = job["retry_strategy"][0]
         rules = [

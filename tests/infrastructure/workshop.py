@@ -62,7 +62,7 @@ def install(tool):
         script = Path(__file__).with_name("install_tools.sh")
         done = subprocess.run(
             [str(script), tool],
-            env={**os.environ, "PYTHON": sys.executable},
+            env={**os.environ, "PYTHON": sys.executable, "CONDVEST_AWS_TOOLS": str(TOOLS)},
             capture_output=True,
             text=True,
             check=False,

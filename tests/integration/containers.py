@@ -121,17 +121,17 @@ class Docker:
 
     @contextmanager
     def job(self, image, *arguments, **environ):
-        """Start a job as its definition for AWS Batch says: its shell, an ordinary user, read-only root."""
+        """Start a job as its definition for Batch says: its shell, an ordinary user, a read-only root."""
         given = {"AWS_BATCH_JOB_ID": "job", "AWS_BATCH_JOB_ATTEMPT": "1", **environ}
         name = f"condvest-test-{uuid.uuid4().hex[:12]}"
-        limits = ["--read-only", "--tmpfs", "/tmp", "--network", "host"]  # noqa: S108  # the container's own
+        limits = ["--read-only", "--network", "host"]
         variables = [word for one in given.items() for word in ("--env", "=".join(one))]
         command = ["sh", "-c", _SHELL, "condvest", *arguments]
         self("run", "--detach", "--name", name, *limits, *variables, image, *command)
         try:
             yield Job(self, name)
         finally:
-            self("rm", "--force", name)
+            self("rm", "--force", "--volumes", name)
 
     def run(self, image, *arguments, **environ):
         """Run a job; return its exit code and what it told."""

@@ -19,7 +19,7 @@ TWO = Migration(2, "two", "CREATE TABLE two (n int4); INSERT INTO one VALUES (2)
 
 # Whatever of a database can differ: one row a fact, in words of PostgreSQL itself.
 CATALOGUE = """
-SELECT format('table %s %s %s', c.relname, c.relkind, coalesce(pg_get_partkeydef(c.oid), ''))
+SELECT format('table %s %s %s %s', c.relname, c.relkind, coalesce(pg_get_partkeydef(c.oid), ''), c.reloptions)
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
 UNION ALL
 SELECT format('partition %s of %s %s', c.relname, i.inhparent::regclass, pg_get_expr(c.relpartbound, c.oid))
@@ -84,8 +84,9 @@ def test_the_migrations_add_up_to_the_schema(any_server):
     any_server.drop(by_steps)
     any_server.drop(at_once)
     assert road == today
-    assert 'table bars p LIST ("interval")' in today
-    assert "table daily_bars p LIST (((instrument_id % 16)))" in today
+    assert 'table bars p LIST ("interval") ' in today
+    assert "table bars_34 r  {fillfactor=50}" in today
+    assert "table daily_bars p LIST (((instrument_id % 16))) " in today
 
 
 def test_the_files_are_numbered_from_one_without_gaps():

@@ -39,5 +39,6 @@ module "database" {
   clients = {
     resample = { role = module.shared.roles["resample"].name, user = "condvest_jobs" }
     backfill = { role = module.shared.roles["backfill"].name, user = "condvest_jobs" }
+    publish  = { role = module.shared.roles["publish"].name, user = "condvest_jobs" }
   }
 }

@@ -40,6 +40,7 @@ module "database" {
   clients = {
     resample = { role = module.shared.roles["resample"].name, user = local.jobs_user }
     backfill = { role = module.shared.roles["backfill"].name, user = local.jobs_user }
+    publish  = { role = module.shared.roles["publish"].name, user = local.jobs_user }
   }
 }
 
@@ -52,6 +53,7 @@ module "processing" {
   architecture    = var.runtime.architecture
   protected       = false
   archive_uri     = module.shared.archive_uri
+  published_uri   = module.shared.published_uri
   alert_topic_arn = module.shared.alert_topic_arn
 
   network = {

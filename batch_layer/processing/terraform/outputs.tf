@@ -13,6 +13,11 @@ output "database_host" {
   value       = module.database.host
 }
 
+output "published_uri" {
+  description = "Where the job publish writes the bars."
+  value       = module.shared.published_uri
+}
+
 output "repository_url" {
   description = "Where the jobs' image is pushed."
   value       = module.processing.repository_url
@@ -29,7 +34,7 @@ output "job_queue" {
 }
 
 output "job_definitions" {
-  description = "Job definitions: migrate, resample, backfill."
+  description = "Job definitions: migrate, resample, backfill, publish."
   value       = module.processing.job_definitions
 }
 

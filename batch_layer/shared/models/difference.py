@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Columns, Int64s
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Columns, Int32s, Int64s
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,12 @@ def pack(instrument_id: npt.NDArray[Any], number: npt.NDArray[Any]) -> Int64s:
     The number is an int32 or a datetime64[D].
     """
     return (instrument_id.astype(np.int64) << 32) + (number.astype(np.int64) + 2**31)
+
+
+def unpack(keys: Int64s) -> tuple[Int32s, Int32s]:
+    """Return what `pack` made of (instrument_id, number), int32 both."""
+    instrument_id = keys >> 32
+    return instrument_id.astype(np.int32), ((keys & (2**32 - 1)) - 2**31).astype(np.int32)
 
 
 def difference(stored: Columns, wanted: Columns) -> Difference:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from batch_layer.shared.models.bars import Bools, Columns, Int32s
-from batch_layer.shared.models.difference import pack
+from batch_layer.shared.models.difference import pack, unpack
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,20 @@ class Spans(Columns):
         known = place >= 0
         inside[known] = pack(self.instrument_id, self.last)[place[known]] >= keys[known]
         return inside
+
+    def without(self, instrument_id: Int32s, ordinal: Int32s) -> Self:
+        """Return what is left of the spans, by instrument and ordinal, when points that lie in them go.
+
+        The spans must be merged, and the points unique.
+        """
+        # Sorted, what is left begins and ends in turns: behind a point or where a span begins, and before one
+        # or where a span ends. Points that touch leave a span between them that ends before it begins.
+        points = pack(instrument_id, ordinal)
+        first = np.sort(np.concatenate([pack(self.instrument_id, self.first), points + 1]))
+        last = np.sort(np.concatenate([pack(self.instrument_id, self.last), points - 1]))
+        left = first <= last
+        ids, begin = unpack(first[left])
+        return type(self)(ids, begin, unpack(last[left])[1])
 
 
 def always(instrument_id: Int32s) -> Spans:

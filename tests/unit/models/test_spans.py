@@ -49,6 +49,18 @@ def test_contain_is_membership(spans, asked):
     assert held.tolist() == [pair in points_of(spans) for pair in asked]
 
 
+@given(some_spans(), st.data())
+def test_without_points_the_rest_is_left(spans, data):
+    merged = spans.merged()
+    held = sorted(points_of(merged))
+    gone = data.draw(st.lists(st.sampled_from(held), unique=True)) if held else []
+    ids, ordinals = (np.array([pair[place] for pair in gone], dtype=np.int32) for place in (0, 1))
+    left = merged.without(ids, ordinals)
+    assert points_of(left) == set(held) - set(gone)
+    assert rows_of(left) == rows_of(left.merged())
+    assert left.first.dtype == left.last.dtype == left.instrument_id.dtype == np.int32
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(-10, 10)), max_size=25))
 def test_points_become_runs(points):
     ids, ordinals = (np.array([pair[place] for pair in points], dtype=np.int32) for place in (0, 1))

@@ -66,8 +66,8 @@ resource "aws_cloudwatch_metric_alarm" "failed" {
 resource "aws_cloudwatch_metric_alarm" "undelivered" {
   count = local.triggered ? 1 : 0
 
-  alarm_name          = "${var.name_prefix}-resample-dead-letters"
-  alarm_description   = "A resampling could not be started. Runbook: docs/aws/runbook.md"
+  alarm_name          = "${var.name_prefix}-job-dead-letters"
+  alarm_description   = "A resampling or a publication could not be started. Runbook: docs/aws/runbook.md"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateAgeOfOldestMessage"
   statistic           = "Maximum"

@@ -45,6 +45,10 @@ locals {
         CONDVEST_MASSIVE_SECRET = var.vendor.secret_arn
       })
     }
+    publish = {
+      arguments   = ["publish"]
+      environment = merge(local.by_iam, { CONDVEST_PUBLISHED = var.published_uri })
+    }
   }
 
   # Evaluated in this order; Batch takes five at most. What no line matches would be retried, so the last one exits.
@@ -93,6 +97,11 @@ resource "aws_batch_job_definition" "this" {
       jobRoleArn             = var.roles[each.key].arn
       executionRoleArn       = var.roles["execution"].arn
       readonlyRootFilesystem = true
+
+      # What backfill and publish write for themselves. The image declares the volume, so it is its user's to write to.
+      # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
+      volumes     = [{ name = "tmp" }]
+      mountPoints = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
 
       resourceRequirements = [
         { type = "VCPU", value = tostring(var.job_sizes[each.key].vcpu) },

@@ -9,7 +9,7 @@ output "job_queue" {
 }
 
 output "job_definitions" {
-  description = "Name and revision of each job definition: migrate, resample, backfill; empty before the first image."
+  description = "Name and revision of each job definition: migrate, resample, backfill, publish; empty before the first image."
   value       = { for key, job in aws_batch_job_definition.this : key => "${job.name}:${job.revision}" }
 }
 

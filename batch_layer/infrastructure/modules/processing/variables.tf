@@ -4,7 +4,7 @@ variable "name_prefix" {
 }
 
 variable "roles" {
-  description = "Roles made by the shared module: migrate, resample, backfill, execution and events are used here."
+  description = "Roles made by the shared module: migrate, resample, backfill, publish, execution and events are used here."
   type        = map(object({ name = string, arn = string }))
 }
 
@@ -69,17 +69,18 @@ variable "shards" {
 }
 
 variable "job_sizes" {
-  description = "vCPU, memory in MiB and time limit in seconds by job: migrate, resample, backfill."
+  description = "vCPU, memory in MiB and time limit in seconds by job: migrate, resample, backfill, publish."
   type        = map(object({ vcpu = number, memory = number, timeout = number }))
   default = {
     migrate  = { vcpu = 0.25, memory = 1024, timeout = 1800 }
     resample = { vcpu = 0.5, memory = 2048, timeout = 3600 }
     backfill = { vcpu = 1, memory = 4096, timeout = 43200 }
+    publish  = { vcpu = 1, memory = 4096, timeout = 7200 }
   }
 
   validation {
-    condition     = toset(keys(var.job_sizes)) == toset(["migrate", "resample", "backfill"])
-    error_message = "job_sizes must have exactly migrate, resample and backfill."
+    condition     = toset(keys(var.job_sizes)) == toset(["migrate", "resample", "backfill", "publish"])
+    error_message = "job_sizes must have exactly migrate, resample, backfill and publish."
   }
 
   # https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
@@ -120,13 +121,23 @@ variable "archive_uri" {
   type        = string
 }
 
+variable "published_uri" {
+  description = "CONDVEST_PUBLISHED: where the bars are published."
+  type        = string
+
+  validation {
+    condition     = can(regex("^s3://[^/]+/.+[^/]$", var.published_uri))
+    error_message = "published_uri must be s3://bucket/prefix."
+  }
+}
+
 variable "vendor" {
   description = "Who delivers: provider (massive or yahoo), the plan subscribed to, and the ARN of the secret that holds the key."
   type        = object({ provider = string, plan = string, secret_arn = string })
 }
 
 variable "trigger" {
-  description = "The loader, whose result starts a resampling when something changed; null: jobs are started by hand."
+  description = "The loader, whose result starts a resampling when something changed, and that a publication; null: jobs are started by hand."
   type        = object({ function_arn = string })
   default     = null
 }

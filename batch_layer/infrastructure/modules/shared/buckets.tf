@@ -5,6 +5,11 @@ locals {
     archive   = "The vendor's own bytes; the database can be rebuilt from them"
     published = "Versioned Parquet data sets for reading without PostgreSQL"
   }
+
+  # Days that what was overwritten or deleted is kept. An archived answer is never overwritten, so its old versions are
+  # only what was deleted by mistake. Publishing supersedes the files of the year each time (docs/aws/cost.md), and the
+  # database can publish them again.
+  noncurrent_days = { archive = 90, published = 7 }
 }
 
 resource "aws_s3_bucket" "this" {
@@ -67,9 +72,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       days_after_initiation = 7
     }
 
-    # An archived answer is never overwritten, so old versions are only what was deleted by mistake.
     noncurrent_version_expiration {
-      noncurrent_days = 90
+      noncurrent_days = local.noncurrent_days[each.key]
+    }
+
+    # The mark of a deletion goes with the last version that it hid.
+    expiration {
+      expired_object_delete_marker = true
     }
   }
 

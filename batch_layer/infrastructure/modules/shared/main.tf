@@ -23,7 +23,8 @@ locals {
   tags       = merge({ component = "shared" }, var.tags)
 
   # Where payloads and published bars lie inside their buckets.
-  archive_prefix = "archive"
+  archive_prefix   = "archive"
+  published_prefix = "published"
 }
 
 # The vendor's key. Terraform makes the place and never sees the value, so no state file holds it:

@@ -34,7 +34,7 @@ output "security_group_ids" {
 }
 
 output "roles" {
-  description = "Name and ARN of each role: fetcher, loader, migrate, resample, backfill, execution, scheduler, events, monitor."
+  description = "Name and ARN of each role: fetcher, loader, migrate, resample, backfill, publish, execution, scheduler, events, monitor."
   value       = { for name, role in aws_iam_role.this : name => { name = role.name, arn = role.arn } }
 }
 
@@ -53,9 +53,9 @@ output "archive_prefix" {
   value       = local.archive_prefix
 }
 
-output "published_bucket" {
-  description = "Name of the bucket of the published bars."
-  value       = aws_s3_bucket.this["published"].bucket
+output "published_uri" {
+  description = "Where the published bars lie, as CONDVEST_PUBLISHED takes it."
+  value       = "s3://${aws_s3_bucket.this["published"].bucket}/${local.published_prefix}"
 }
 
 output "alert_topic_arn" {

@@ -7,6 +7,7 @@ locals {
     migrate   = "ecs-tasks.amazonaws.com"
     resample  = "ecs-tasks.amazonaws.com"
     backfill  = "ecs-tasks.amazonaws.com"
+    publish   = "ecs-tasks.amazonaws.com"
     execution = "ecs-tasks.amazonaws.com"
     scheduler = "scheduler.amazonaws.com"
     events    = "events.amazonaws.com"
@@ -16,7 +17,8 @@ locals {
   # Lambda and RDS monitoring send no source account when they assume a role.
   roles_with_source_account = ["ecs-tasks.amazonaws.com", "scheduler.amazonaws.com", "events.amazonaws.com"]
 
-  archive_arn = aws_s3_bucket.this["archive"].arn
+  archive_arn   = aws_s3_bucket.this["archive"].arn
+  published_arn = aws_s3_bucket.this["published"].arn
 }
 
 data "aws_iam_policy_document" "assume" {
@@ -117,11 +119,35 @@ data "aws_iam_policy_document" "backfill" {
   ]
 }
 
+# Writes files of the published bars and switches the manifest, which it reads; files of old versions it removes (the
+# bucket keeps them for some days). The condition takes any key, not the prefix alone: S3 asks it about the key of a
+# missing object too, and without a yes the first publication would be forbidden to find that there is no manifest.
+data "aws_iam_policy_document" "publish" {
+  statement {
+    sid       = "ListPublished"
+    actions   = ["s3:ListBucket"]
+    resources = [local.published_arn]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["${local.published_prefix}/*"]
+    }
+  }
+
+  statement {
+    sid       = "Publish"
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = ["${local.published_arn}/${local.published_prefix}/*"]
+  }
+}
+
 resource "aws_iam_role_policy" "data" {
   for_each = {
     fetcher  = data.aws_iam_policy_document.fetcher.json
     loader   = data.aws_iam_policy_document.loader.json
     backfill = data.aws_iam_policy_document.backfill.json
+    publish  = data.aws_iam_policy_document.publish.json
   }
 
   name   = "data"

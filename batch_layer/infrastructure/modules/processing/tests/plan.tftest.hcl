@@ -21,6 +21,7 @@ variables {
   name_prefix     = "condvest-test"
   container_image = "123456789012.dkr.ecr.ca-west-1.amazonaws.com/condvest-test/jobs@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
   archive_uri     = "s3://condvest-test-archive-123456789012/archive"
+  published_uri   = "s3://condvest-test-published-123456789012/published"
   alert_topic_arn = "arn:aws:sns:ca-west-1:123456789012:condvest-test-alerts"
   trigger         = { function_arn = "arn:aws:lambda:ca-west-1:123456789012:function:condvest-test-archive-loader" }
 
@@ -28,6 +29,7 @@ variables {
     migrate   = { name = "condvest-test-migrate", arn = "arn:aws:iam::123456789012:role/condvest-test-migrate" }
     resample  = { name = "condvest-test-resample", arn = "arn:aws:iam::123456789012:role/condvest-test-resample" }
     backfill  = { name = "condvest-test-backfill", arn = "arn:aws:iam::123456789012:role/condvest-test-backfill" }
+    publish   = { name = "condvest-test-publish", arn = "arn:aws:iam::123456789012:role/condvest-test-publish" }
     execution = { name = "condvest-test-execution", arn = "arn:aws:iam::123456789012:role/condvest-test-execution" }
     events    = { name = "condvest-test-events", arn = "arn:aws:iam::123456789012:role/condvest-test-events" }
   }
@@ -61,6 +63,38 @@ run "runs_on_spot" {
   }
 }
 
+run "publishes_once_what_was_resampled" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_event_target.resampled[0].rule == "condvest-test-resampled" && aws_cloudwatch_event_target.resampled[0].target_id == "publish"
+    error_message = "what was resampled must be published"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_target.resampled[0].batch_target[0].array_size == null
+    error_message = "a publication must be one job"
+  }
+
+  assert {
+    condition     = toset(keys(aws_batch_job_definition.this)) == toset(["migrate", "resample", "backfill", "publish"])
+    error_message = "there must be a definition for each job"
+  }
+}
+
+run "starts_nothing_without_a_loader" {
+  command = plan
+
+  variables {
+    trigger = null
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_event_rule.loaded) == 0 && length(aws_cloudwatch_event_rule.resampled) == 0
+    error_message = "a component alone must be started by hand"
+  }
+}
+
 run "falls_back_to_on_demand" {
   command = plan
 
@@ -82,7 +116,7 @@ run "has_a_repository_before_the_first_image" {
   }
 
   assert {
-    condition     = length(aws_batch_job_definition.this) == 0 && length(aws_cloudwatch_event_rule.loaded) == 0
+    condition     = length(aws_batch_job_definition.this) == 0 && length(aws_cloudwatch_event_rule.loaded) + length(aws_cloudwatch_event_rule.resampled) == 0
     error_message = "without an image there must be no job and nothing that starts one"
   }
 }
@@ -105,10 +139,35 @@ run "refuses_a_pair_that_fargate_lacks" {
       migrate  = { vcpu = 0.25, memory = 4096, timeout = 1800 }
       resample = { vcpu = 0.5, memory = 2048, timeout = 3600 }
       backfill = { vcpu = 1, memory = 4096, timeout = 43200 }
+      publish  = { vcpu = 1, memory = 4096, timeout = 7200 }
     }
   }
 
   expect_failures = [var.job_sizes]
+}
+
+run "refuses_a_job_without_a_size" {
+  command = plan
+
+  variables {
+    job_sizes = {
+      migrate  = { vcpu = 0.25, memory = 1024, timeout = 1800 }
+      resample = { vcpu = 0.5, memory = 2048, timeout = 3600 }
+      backfill = { vcpu = 1, memory = 4096, timeout = 43200 }
+    }
+  }
+
+  expect_failures = [var.job_sizes]
+}
+
+run "refuses_a_place_that_is_no_prefix_of_a_bucket" {
+  command = plan
+
+  variables {
+    published_uri = "s3://condvest-test-published-123456789012"
+  }
+
+  expect_failures = [var.published_uri]
 }
 
 run "refuses_shards_that_do_not_divide" {

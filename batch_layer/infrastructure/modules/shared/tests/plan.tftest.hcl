@@ -63,6 +63,15 @@ run "uses_a_given_network" {
   }
 }
 
+run "keeps_superseded_bars_for_a_week_only" {
+  command = plan
+
+  assert {
+    condition     = [for bucket in ["archive", "published"] : aws_s3_bucket_lifecycle_configuration.this[bucket].rule[0].noncurrent_version_expiration[0].noncurrent_days] == [90, 7]
+    error_message = "answers must be kept for 90 days, published files for 7"
+  }
+}
+
 run "refuses_a_long_prefix" {
   command = plan
 

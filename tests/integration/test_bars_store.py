@@ -1,0 +1,76 @@
+"""Bars are put in the place of those that are stored."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from batch_layer.database import bars_store
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars
+from batch_layer.shared.models.spans import Spans, always
+
+IDS = np.array([1, 1, 2, 3], dtype=np.int32)
+
+
+def some_bars():
+    """Four bars of three instruments; the second has neither a vwap nor trades."""
+    close = np.array([10.0, 11.0, 20.0, 30.0])
+    return Bars(
+        instrument_id=IDS,
+        window=np.array([7, 8, 7, 7], dtype=np.int32),
+        open=close,
+        high=close + 1,
+        low=close - 1,
+        close=close,
+        volume=np.array([100.0, 0.0, 300.0, 400.0]),
+        vwap=np.array([10.5, np.nan, 20.5, 30.5]),
+        trades=np.array([3, UNKNOWN_TRADES, 5, 6]),
+        sessions=np.ones(4, dtype=np.int16),
+        is_complete=np.array([True, False, True, False]),
+    )
+
+
+def put(world, bars):
+    with world.workspace.database.transaction() as connection:
+        return bars_store.put_bars(connection, 13, bars)
+
+
+def places(world):
+    """Return where each row lies: a row that is written anew has another place."""
+    return dict(world.ask('SELECT (instrument_id, "window")::text, ctid::text FROM bars_13'))
+
+
+def stored(world):
+    with world.workspace.database.transaction() as connection:
+        return bars_store.read_bars(connection, 13, always(np.unique(IDS)))
+
+
+def test_new_ones_are_stored_changed_ones_replaced_and_the_others_not_touched(world):
+    """The unknown is no change; that something becomes known is, and that it is no longer known."""
+    bars = some_bars()
+    assert put(world, bars.take(slice(0, 3))) == (3, 0)
+    before = places(world)
+    volume, vwap = bars.volume.copy(), bars.vwap.copy()
+    volume[2], vwap[0] = 301.0, np.nan
+    changed = replace(bars, volume=volume, vwap=vwap)
+    assert put(world, changed) == (1, 2)
+    after = places(world)
+    assert before["(1,8)"] == after["(1,8)"]
+    assert before["(1,7)"] != after["(1,7)"]
+    assert before["(2,7)"] != after["(2,7)"]
+    got = stored(world)
+    for name, values in vars(changed).items():
+        np.testing.assert_array_equal(getattr(got, name), values, err_msg=name)
+    assert put(world, bars.take(slice(1, 2))) == (0, 0)
+
+
+def test_none_is_nothing(world):
+    assert put(world, some_bars().take(slice(0, 0))) == (0, 0)
+
+
+def test_deleting_takes_those_keys_only(world):
+    put(world, some_bars())
+    with world.workspace.database.transaction() as connection:
+        spans = Spans.within(np.array([1, 3], dtype=np.int32), 8, 9)
+        bars_store.delete_bars(connection, 13, bars_store.read_bars(connection, 13, spans))
+    got = stored(world)
+    assert list(zip(got.instrument_id.tolist(), got.window.tolist(), strict=True)) == [(1, 7), (2, 7), (3, 7)]
