@@ -246,22 +246,25 @@ class TestLocks:
                 assert at_once
 
 
-def interrupted(database, pids):
+RUNNING = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)' AND state = 'active'"
+
+
+def interrupted(database, beside):
     """Begin a statement that takes ten minutes, and get no further."""
     with database.transaction() as connection:
-        pids.append(connection.info.backend_pid)
         connection.execute("CREATE TABLE half (done bool)")
         connection.pgconn.send_query(b"SELECT pg_sleep(600)")
+        while connection.pgconn.flush() or answer(beside, RUNNING) != (1,):
+            pass
         raise KeyboardInterrupt
 
 
 def test_a_statement_that_is_interrupted_goes_on_nowhere(any_url, caplog):
     """As if Ctrl-C came while the driver was at work: it is ended, and the next transaction is as any."""
-    pids = []
     with Database(any_url) as database, Database(any_url) as beside:
         with pytest.raises(KeyboardInterrupt):
-            interrupted(database, pids)
-        while answer(beside, f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pids[0]}") != (0,):
+            interrupted(database, beside)
+        while answer(beside, RUNNING) != (0,):
             pass
         assert answer(database, "SELECT to_regclass('half')") == (None,)
     assert not caplog.records
