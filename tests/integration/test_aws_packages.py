@@ -25,9 +25,9 @@ BUILDERS = ROOT / "batch_layer/fetching/deployment_packages"
 HANDLERS = "batch_layer.fetching.lambda_functions"
 
 
-def build(script, out, *, builders=BUILDERS, **more):
+def build(script, out, *options, builders=BUILDERS, **more):
     return subprocess.run(
-        [builders / script, "--out", out],
+        [builders / script, "--out", out, *options],
         env=os.environ | aws_artefacts.build_environ() | more,
         capture_output=True,
         text=True,
@@ -84,6 +84,23 @@ def test_built_again_elsewhere_the_bytes_are_the_same(package, layer, checkout, 
         assert again.returncode == 0, again.stderr
         assert "nothing changed" not in again.stderr
         assert Path(again.stdout.strip()).read_bytes() == first.read_bytes()
+
+
+def test_for_arm_every_library_is_for_arm_and_nothing_is_missing(package, layer, tmp_path):
+    """The machine of an ELF file stands in its bytes 18 and 19: 183 is AArch64. Nothing here can run them."""
+    for script, ours in (("build_packages.sh", package), ("build_layer.sh", layer)):
+        done = build(script, tmp_path / "arm", "--arch", "arm64")
+        assert done.returncode == 0, done.stderr
+        with zipfile.ZipFile(done.stdout.strip()) as arm, zipfile.ZipFile(ours) as usual:
+            heads = [arm.read(info)[:20] for info in arm.infolist() if ".so" in info.filename]
+            assert {head[:4] for head in heads} == {b"\x7fELF"}
+            assert {int.from_bytes(head[18:20], "little") for head in heads} == {183}
+            modules = [
+                {name.replace("aarch64", "x86_64") for name in archive.namelist() if name.endswith(kinds)}
+                for archive in (arm, usual)
+                for kinds in [(".py", ".pyc", "x86_64-linux-gnu.so", "aarch64-linux-gnu.so")]
+            ]
+            assert modules[0] == modules[1]
 
 
 def test_what_is_as_it_was_is_not_built_again(package):
