@@ -196,7 +196,7 @@ def test_429_keeps_all_processes_of_the_key_waiting(emulator, clock, tmp_path, f
     ):
         client.grouped_daily(SESSION)
     other = RateLimit(tmp_path / "limit", Rate(5, 61.0), clock=clock, sleep=clock.sleep)
-    assert other.seconds_until_free() == wait
+    assert other.seconds_until_made(1) == wait
 
 
 def test_every_call_fails_with_three_in_ten_and_all_sessions_are_true(emulator, client, market):

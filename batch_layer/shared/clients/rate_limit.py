@@ -90,10 +90,6 @@ class RateLimit:
             wait = min(self.rate.seconds if seconds is None else seconds, LONGEST_PUSH)
             state.blocked_until = max(state.blocked_until, self._clock() + wait)
 
-    def seconds_until_free(self) -> float:
-        """Return after how many seconds the next call may be made, 0 if now."""
-        return self.seconds_until_made(1)
-
     def seconds_until_made(self, calls: int) -> float:
         """Return after how many seconds the last of so many further calls may be made, 0 for none.
 

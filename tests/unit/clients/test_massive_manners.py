@@ -114,7 +114,7 @@ def test_the_sixth_call_waits_for_the_first_to_leave_the_window(path, clock):
     for _ in range(5):
         limit.acquire()
         clock.now += 1
-    assert limit.seconds_until_free() == 55.0
+    assert limit.seconds_until_made(1) == 55.0
     limit.acquire()
     assert clock.waits == [55.0]
     limit.acquire()
@@ -160,17 +160,17 @@ def test_a_push_keeps_everybody_waiting(path, clock):
 def test_a_push_without_a_time_lasts_one_window_and_none_lasts_for_ever(path, clock):
     limit = limit_of(path, clock)
     limit.push()
-    assert limit.seconds_until_free() == 60.0
+    assert limit.seconds_until_made(1) == 60.0
     limit.push(10.0)
-    assert limit.seconds_until_free() == 60.0
+    assert limit.seconds_until_made(1) == 60.0
     limit.push(1e9)
-    assert limit.seconds_until_free() == 600.0
+    assert limit.seconds_until_made(1) == 600.0
 
 
 def test_a_new_process_sees_the_calls_of_an_ended_one(path, clock):
     for _ in range(5):
         limit_of(path, clock).acquire()
-    assert limit_of(path, clock).seconds_until_free() == 60.0
+    assert limit_of(path, clock).seconds_until_made(1) == 60.0
 
 
 def test_a_clock_set_back_costs_one_window_at_most(path, clock):
@@ -199,7 +199,7 @@ def test_a_damaged_file_counts_as_a_window_just_used_up(path, clock, content):
     limit = limit_of(path, clock)
     limit.acquire()
     assert clock.waits == [60.0]
-    assert limit_of(path, clock).seconds_until_free() == 0.0
+    assert limit_of(path, clock).seconds_until_made(1) == 0.0
 
 
 def test_the_file_does_not_grow_and_is_the_owners(path, clock):
