@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import count
 from typing import LiteralString
 
 import numpy as np
@@ -56,7 +58,7 @@ def instruments_of(
 ) -> Int32s:
     """Return, a row, the instrument that carried the symbol on that date; NO_INSTRUMENT where none did."""
     given = symbols.tolist()
-    number = {symbol: place for place, symbol in enumerate(dict.fromkeys(given))}
+    number: defaultdict[str, int] = defaultdict(count().__next__)
     code = np.fromiter(map(number.__getitem__, given), dtype=np.int64, count=len(given))
     spans = copy_out(
         connection,

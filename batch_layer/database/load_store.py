@@ -146,6 +146,8 @@ def record_load(
 
 def record_refused(connection: Connection, load_id: int, rows: Sequence[RefusedRow]) -> None:
     """Keep the refused rows of a load."""
+    if not rows:
+        return
     with connection.cursor().copy(
         "COPY refused_rows (load_id, line, code, symbol, session, reason, content) FROM STDIN"
     ) as copy:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +32,7 @@ from batch_layer.shared.models.payloads import (
     SplitRows,
 )
 from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.utils.ahead import in_turn
 
 MOST_AT_ONCE = 10
 """Payloads worth loading together: more would gain little, and their rows are all in memory."""
@@ -48,6 +50,7 @@ class Read:
         archived: its key, if it comes from the archive; None if it is to be kept there.
         parsed, verdict: its rows, and what is to become of each.
         seconds: the time spent by step.
+        known_from: when what it says was known; None if that is when it is stored.
     """
 
     payload: Payload
@@ -55,6 +58,7 @@ class Read:
     parsed: Parsed
     verdict: quality.Verdict
     seconds: Mapping[str, float]
+    known_from: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -117,13 +121,19 @@ class Loader:
         if not read:
             return []
         clock = _Clock()
-        with self.database.transaction(rehearsal=self.is_rehearsal) as connection:
-            load_store.lock_loads(connection)
-            summaries = [
-                summary
-                for group in _groups(self._storings(connection, read))
-                for summary in _store_group(group)
-            ]
+        kept: list[Future[str]] = []
+        try:
+            with self.database.transaction(rehearsal=self.is_rehearsal) as connection:
+                load_store.lock_loads(connection)
+                placed = self._placed(read, load_store.last_instants(connection))
+                kept = in_turn(self._key, placed)
+                storings = self._storings(connection, placed, kept)
+                summaries = [summary for group in _groups(storings) for summary in _store_group(group)]
+                for one in kept:
+                    one.result()
+        except Exception:
+            wait(kept)  # what cannot be stored is in the archive all the same
+            raise
         clock.lap("store")
         share = {"store": clock.laps["store"] / len(read)}
         return [
@@ -139,35 +149,47 @@ class Loader:
         clock.lap("judge")
         return Read(payload, archived, parsed, verdict, clock.laps)
 
-    def _storings(self, connection: Connection, read: Sequence[Read]) -> Iterator[Storing]:
-        """Keep the payloads, and yield what storing each needs."""
-        last = load_store.last_instants(connection)
+    def _placed(self, read: Sequence[Read], last: load_store.Instants | None) -> list[Read]:
+        """Return what was read, with instants that lie after the last load's."""
+        placed = []
         for one in read:
-            payload, verdict, known_from, key = one.payload, one.verdict, None, one.archived
-            if key is None:
+            payload, verdict, known_from = one.payload, one.verdict, None
+            if one.archived is None:
                 payload = _placed(payload, last)
                 if payload is not one.payload:
                     verdict = self.judge(payload, one.parsed)
-                key = self._keep(payload)
             else:
                 # Loads ascend with their instants, whatever order an old payload comes in.
                 known_from = max(payload.fetched_at, last.loaded_at) if last else payload.fetched_at
             last = load_store.Instants(payload.fetched_at, known_from or self.now)
-            yield Storing(
-                connection=connection,
-                payload=payload,
-                parsed=one.parsed,
-                verdict=verdict,
-                provider_id=instruments_store.provider_id_of(connection, payload.provider),
-                archive=self.archive,
-                archive_key=key,
-                known_from=known_from,
-                sessions=self.sessions,
-                summary=_summary(payload, one.parsed, verdict),
-            )
+            placed.append(replace(one, payload=payload, verdict=verdict, known_from=known_from))
+        return placed
+
+    def _key(self, one: Read) -> str:
+        return self._keep(one.payload) if one.archived is None else one.archived
 
     def _keep(self, payload: Payload) -> str:
         return "" if self.is_rehearsal else self.archive.keep(payload)
+
+    def _storings(
+        self, connection: Connection, read: Sequence[Read], kept: Sequence[Future[str]]
+    ) -> Iterator[Storing]:
+        """Yield what storing each payload needs."""
+        names = dict.fromkeys(one.payload.provider for one in read)
+        provider_ids = {name: instruments_store.provider_id_of(connection, name) for name in names}
+        for one, key in zip(read, kept, strict=True):
+            yield Storing(
+                connection=connection,
+                payload=one.payload,
+                parsed=one.parsed,
+                verdict=one.verdict,
+                provider_id=provider_ids[one.payload.provider],
+                archive=self.archive,
+                kept=key,
+                known_from=one.known_from,
+                sessions=self.sessions,
+                summary=_summary(one.payload, one.parsed, one.verdict),
+            )
 
     def judge(self, payload: Payload, parsed: Parsed) -> quality.Verdict:
         """Return which rows of a payload pass, and why the others do not."""

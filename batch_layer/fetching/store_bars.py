@@ -213,7 +213,8 @@ def _record_changes(storing: Storing, done: Reconciled[DailyBars], affected: Int
     ordinals = np.concatenate([done.insert.ordinal, done.old.ordinal])
     single = ~np.isin(ordinals, affected)
     spans = Spans.concat([Spans.of_points(ids[single], ordinals[single]), another]).merged()
-    changes_store.record_instruments(storing.connection, spans)
+    if len(spans):
+        changes_store.record_instruments(storing.connection, spans)
 
 
 def _newly_supplied(
@@ -262,7 +263,7 @@ def _count(ordinals: Int32s, of: Int32s) -> Int32s:
     """Return how many of ``of`` are each of ``ordinals`` (ascending)."""
     if not len(ordinals):
         return ordinals
-    place = of[np.isin(of, ordinals)] - ordinals[0]
+    place = of[(of >= ordinals[0]) & (of <= ordinals[-1])] - ordinals[0]
     counts = np.bincount(place, minlength=int(ordinals[-1] - ordinals[0]) + 1)
     return counts[ordinals - ordinals[0]].astype(np.int32, copy=False)  # type: ignore[no-any-return]  # bincount's stub
 

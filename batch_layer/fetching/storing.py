@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Generic
 
@@ -54,7 +55,11 @@ class Stored(Generic[Rows]):
 
 @dataclass(frozen=True)
 class Storing:
-    """One payload on its way into the database, within one transaction."""
+    """One payload on its way into the database, within one transaction.
+
+    Attributes:
+        kept: the payload's key in the archive, when it is there.
+    """
 
     connection: Connection
     payload: Payload
@@ -62,7 +67,7 @@ class Storing:
     verdict: Verdict
     provider_id: int
     archive: Archive
-    archive_key: str
+    kept: Future[str]
     known_from: dt.datetime | None
     sessions: Sessions
     summary: LoadSummary
@@ -105,7 +110,7 @@ class Storing:
 
     def record(self, summary: LoadSummary) -> int:
         """Record the load and its refused rows; return the load's id."""
-        key = self.archive_key
+        key = self.kept.result()
         # The archive has it from before, but other loads may have come between, and a rebuild goes by the
         # instants of the fetches.
         if key and key != key_of(self.payload):

@@ -2,26 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from batch_layer.processing.runs import Groups, Places, Reducer
 from batch_layer.processing.windows import last_ordinals, windows_of
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Floats, Int32s, Int64s
+from batch_layer.shared.models.bars import (
+    UNKNOWN_TRADES,
+    Bars,
+    Bools,
+    DailyBars,
+    Floats,
+    Int16s,
+    Int32s,
+    Int64s,
+)
 from batch_layer.shared.models.coverage import Coverage
 
-_DTYPES: dict[str, np.dtype[Any]] = {
-    # The widest first, so that each column begins where its dtype may.
-    **dict.fromkeys(("open", "high", "low", "close", "volume", "vwap"), np.dtype(np.float64)),
-    "trades": np.dtype(np.int64),
-    "instrument_id": np.dtype(np.int32),
-    "window": np.dtype(np.int32),
-    "sessions": np.dtype(np.int16),
-    "is_complete": np.dtype(np.bool_),
-}
+_WIDE = 7
+"""Columns of 8 bytes: open, high, low, close, volume, vwap and trades."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Room for bars, or for a slice of them. Columns of 8 bytes are rows of one array, to be written at once.
+
+    Attributes:
+        wide: a row each of open, high, low, close, volume, vwap and trades, the last int64 seen as float64.
+        instrument_id, window, sessions, is_complete: columns of `Bars`.
+    """
+
+    wide: Floats
+    instrument_id: Int32s
+    window: Int32s
+    sessions: Int16s
+    is_complete: Bools
+
+    @classmethod
+    def of(cls, count: int) -> Sheet:
+        """Return room for ``count`` bars, which have no values yet.
+
+        It is one allocation: the system backs a large one with large pages, which are written to for the
+        first time some four times faster than small ones.
+        """
+        # The widest first, so that each column begins where its dtype may.
+        widths = np.array([8 * _WIDE, 4, 4, 2, 1])
+        memory = np.empty(count * int(widths.sum()), dtype=np.uint8)
+        wide, instrument_id, window, sessions, is_complete = np.split(memory, count * widths.cumsum()[:-1])
+        return cls(
+            wide=wide.view(np.float64).reshape(_WIDE, count),
+            instrument_id=instrument_id.view(np.int32),
+            window=window.view(np.int32),
+            sessions=sessions.view(np.int16),
+            is_complete=is_complete.view(np.bool_),
+        )
+
+    def take(self, rows: slice) -> Sheet:
+        """Return the room of a slice of the bars."""
+        return Sheet(
+            wide=self.wide[:, rows],
+            instrument_id=self.instrument_id[rows],
+            window=self.window[rows],
+            sessions=self.sessions[rows],
+            is_complete=self.is_complete[rows],
+        )
+
+    def write(self, bars: Sheet) -> None:
+        """Fill this room with the values of another of its size."""
+        self.wide[:] = bars.wide
+        self.instrument_id[:] = bars.instrument_id
+        self.window[:] = bars.window
+        self.sessions[:] = bars.sessions
+        self.is_complete[:] = bars.is_complete
+
+    def bars(self) -> Bars:
+        """Return the bars that are written here."""
+        open_, high, low, close, volume, vwap, trades = self.wide
+        return Bars(
+            instrument_id=self.instrument_id,
+            window=self.window,
+            open=open_,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+            vwap=vwap,
+            trades=trades.view(np.int64),
+            sessions=self.sessions,
+            is_complete=self.is_complete,
+        )
 
 
 def first_rows(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s) -> dict[int, Int32s]:
@@ -46,23 +117,8 @@ def first_rows(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s)
     return rows
 
 
-def unfilled(count: int) -> Bars:
-    """Return ``count`` bars whose columns have their dtypes, but no values yet.
-
-    The columns share one allocation: the system backs a large one with large pages, which are written to for
-    the first time some four times faster than small ones.
-    """
-    memory = np.empty(count * sum(dtype.itemsize for dtype in _DTYPES.values()), dtype=np.uint8)
-    columns, start = {}, 0
-    for name, dtype in _DTYPES.items():
-        end = start + count * dtype.itemsize
-        columns[name] = memory[start:end].view(dtype)
-        start = end
-    return Bars(**columns)
-
-
 def fill(
-    bars: Mapping[int, Bars],
+    sheets: Mapping[int, Sheet],
     firsts: Mapping[int, Int32s],
     daily: DailyBars,
     anchor: int | Int32s,
@@ -71,34 +127,26 @@ def fill(
     """Fold the daily bars into the bars of every interval.
 
     Args:
-        bars: interval to the bars to fill.
+        sheets: interval to the room of its bars.
         firsts: their first rows, as `first_rows` gives them for these daily bars and this anchor.
         daily: ascending by instrument, then by ordinal.
         anchor: ordinal of the first session of window 0, one for all or one a row.
         coverage: which sessions are loaded.
     """
-    groups = {n: _groups(firsts[n], len(daily), n) for n in bars}
-    reducer = Reducer(len(daily), list(groups.values()))
-    first = reducer.first
-    instrument_id = daily.instrument_id.take(first)
-    volume = reducer.reduce(daily.volume, np.add)
-    window, last = _windows(daily, groups, anchor, reducer)
-    columns: dict[str, npt.NDArray[Any]] = {
-        "instrument_id": instrument_id,
-        "window": window,
-        "open": daily.open.take(first),
-        "high": reducer.reduce(daily.high, np.maximum),
-        "low": reducer.reduce(daily.low, np.minimum),
-        "close": daily.close.take(first + reducer.count - 1),
-        "volume": volume,
-        "vwap": _vwap(daily, volume, reducer),
-        "trades": _trades(daily, reducer),
-        "sessions": reducer.count,
-        "is_complete": coverage.is_complete(instrument_id, last),
-    }
-    for name, column in columns.items():
-        for n, values in zip(groups, reducer.split(column), strict=True):
-            getattr(bars[n], name)[:] = values
+    if not len(daily):
+        return
+    reducer = Reducer(len(daily), [Groups(firsts[n], n) for n in sheets])
+    instrument_id = daily.instrument_id.take(reducer.first)
+    window, last = _windows(daily, sheets, anchor, reducer)
+    joined = Sheet(
+        wide=_wide(daily, reducer),
+        instrument_id=instrument_id,
+        window=window,
+        sessions=reducer.count.astype(np.int16),
+        is_complete=coverage.is_complete(instrument_id, last),
+    )
+    for sheet, of_interval in zip(sheets.values(), reducer.slices, strict=True):
+        sheet.write(joined.take(of_interval))
 
 
 def at(anchor: int | Int32s, rows: slice | Places) -> int | Int32s:
@@ -106,38 +154,50 @@ def at(anchor: int | Int32s, rows: slice | Places) -> int | Int32s:
     return anchor[rows] if isinstance(anchor, np.ndarray) else anchor
 
 
-def _groups(first: Int32s, rows: int, n: int) -> Groups:
-    first_row = first.astype(np.intp)
-    return Groups(first=first_row, count=np.diff(first_row, append=rows), usual=n)
-
-
 def _windows(
-    daily: DailyBars, groups: Mapping[int, Groups], anchor: int | Int32s, reducer: Reducer
+    daily: DailyBars, intervals: Iterable[int], anchor: int | Int32s, reducer: Reducer
 ) -> tuple[Int32s, Int32s]:
     """Return each bar's window, and the window's last session."""
     windows, lasts = [], []
-    for n, of_interval in groups.items():
-        of_bar = at(anchor, of_interval.first)
-        windows.append(windows_of(daily.ordinal.take(of_interval.first), n, of_bar))
+    for n, of_interval in zip(intervals, reducer.slices, strict=True):
+        first = reducer.first[of_interval]
+        of_bar = at(anchor, first)
+        windows.append(windows_of(daily.ordinal.take(first), n, of_bar))
         lasts.append(last_ordinals(windows[-1], n, of_bar))
     return reducer.join(windows), reducer.join(lasts)
 
 
-def _vwap(daily: DailyBars, volume: Floats, reducer: Reducer) -> Floats:
-    """Return each bar's mean price, weighted by volume; ``volume`` is the bars'."""
+def _wide(daily: DailyBars, reducer: Reducer) -> Floats:
+    """Return the rows of `Sheet.wide` for the bars of all intervals, joined; they are longer than needed."""
+    wide = np.empty((_WIDE, reducer.room))
+    open_, high, low, close, volume, vwap, trades = wide
+    groups = len(reducer.first)
+    # Clipped, though no place is beyond: NumPy takes straight into ``out`` only where it need not look.
+    daily.open.take(reducer.first, out=open_[:groups], mode="clip")
+    reducer.reduce(daily.high, np.maximum, out=high)
+    reducer.reduce(daily.low, np.minimum, out=low)
+    daily.close.take(reducer.first + (reducer.count - 1), out=close[:groups], mode="clip")
+    reducer.reduce(daily.volume, np.add, out=volume)
+    _fill_vwap(daily, volume[:groups], reducer, out=vwap)
+    _fill_trades(daily, reducer, out=trades.view(np.int64))
+    return wide
+
+
+def _fill_vwap(daily: DailyBars, volume: Floats, reducer: Reducer, out: Floats) -> None:
+    """Set each bar's mean price, weighted by volume; ``volume`` is the bars'."""
     turnover = daily.vwap * daily.volume
     turnover[daily.volume == 0] = 0.0  # whether the vwap is known does not matter there
+    vwap = reducer.reduce(turnover, np.add, out)
     with np.errstate(invalid="ignore"):  # 0 / 0 where there was no volume: the NaN that is wanted
-        vwap = reducer.reduce(turnover, np.add) / volume
+        np.divide(vwap, volume, out=vwap)
     # The mean of one is that one, which multiplied and divided might come back another.
-    alone = np.flatnonzero((reducer.count == 1) & (volume > 0))
+    alone = np.flatnonzero(reducer.count == 1)
+    alone = alone[volume[alone] > 0]
     vwap[alone] = daily.vwap[reducer.first[alone]]
-    return vwap
 
 
-def _trades(daily: DailyBars, reducer: Reducer) -> Int64s:
-    """Return each bar's trades, unknown where those of one daily bar are."""
-    trades = reducer.reduce(daily.trades, np.add)
+def _fill_trades(daily: DailyBars, reducer: Reducer, out: Int64s) -> None:
+    """Set each bar's trades, unknown where those of one daily bar are."""
+    trades = reducer.reduce(daily.trades, np.add, out)
     if (daily.trades < 0).any():
         trades[reducer.reduce(daily.trades, np.minimum) < 0] = UNKNOWN_TRADES
-    return trades

@@ -23,7 +23,7 @@ from typing import TypeVar
 import numpy as np
 
 from batch_layer.processing.adjustment import rescaled, split_factors
-from batch_layer.processing.filling import at, fill, first_rows, unfilled
+from batch_layer.processing.filling import Sheet, at, fill, first_rows
 from batch_layer.processing.runs import Places
 from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.errors import UnorderedSessions
@@ -33,7 +33,7 @@ from batch_layer.shared.models.coverage import Coverage
 
 Result = TypeVar("Result")
 
-PORTION = 1 << 17
+PORTION = 1 << 16
 """Daily bars folded at a time, about: more would leave the cache, fewer would wait for the interpreter."""
 
 
@@ -92,8 +92,9 @@ def fold_all(
         return {}
     portions = job.portions()
     firsts = _each(threads, job.cut, portions)
-    bars = {n: unfilled(sum(len(of_portion[n]) for of_portion in firsts)) for n in job.intervals}
-    _each(threads, job.fold, portions, firsts, _shares(bars, firsts))
+    sheets = {n: Sheet.of(sum(len(of_portion[n]) for of_portion in firsts)) for n in job.intervals}
+    _each(threads, job.fold, portions, firsts, _shares(sheets, firsts))
+    bars = {n: sheet.bars() for n, sheet in sheets.items()}
     if len(daily) and len(splits):
         _each(threads, job.rebase, list(bars), list(bars.values()))
     return bars
@@ -107,13 +108,13 @@ def _each(threads: int, work: Callable[..., Result], *arguments: Sequence[object
         return list(pool.map(work, *arguments))
 
 
-def _shares(bars: dict[int, Bars], firsts: Sequence[dict[int, Int32s]]) -> list[dict[int, Bars]]:
-    """Return, for each portion, the part of the bars that is its own to fill."""
+def _shares(sheets: dict[int, Sheet], firsts: Sequence[dict[int, Int32s]]) -> list[dict[int, Sheet]]:
+    """Return, for each portion, the part of the sheets that is its own to fill."""
     shares = []
-    begin = dict.fromkeys(bars, 0)
+    begin = dict.fromkeys(sheets, 0)
     for of_portion in firsts:
-        end = {n: begin[n] + len(of_portion[n]) for n in bars}
-        shares.append({n: bars[n].take(slice(begin[n], end[n])) for n in bars})
+        end = {n: begin[n] + len(of_portion[n]) for n in sheets}
+        shares.append({n: sheets[n].take(slice(begin[n], end[n])) for n in sheets})
         begin = end
     return shares
 
@@ -139,7 +140,7 @@ class _Job:
         _check_order(self.daily, rows)
         return first_rows(self.daily.take(rows), self.intervals, at(self.anchor, rows))
 
-    def fold(self, rows: slice, firsts: dict[int, Int32s], share: dict[int, Bars]) -> None:
+    def fold(self, rows: slice, firsts: dict[int, Int32s], share: dict[int, Sheet]) -> None:
         """Fill a portion's share of the bars, from daily bars as traded."""
         fill(share, firsts, self.daily.take(rows), at(self.anchor, rows), self.coverage)
 
@@ -158,19 +159,21 @@ class _Job:
             _search(bars.instrument_id, bars.window, due.instrument_id[held], window[held]), return_index=True
         )
         if len(place):
-            share = bars.take(place)
-            rows = _rows_of(share, n, daily, at(self.anchor, row[held][one]))
-            self._fold_rescaled(share, n, rows)
+            rows = _rows_of(bars.take(place), n, daily, at(self.anchor, row[held][one]))
+            anew = self._rescaled(n, rows)
             for field in fields(Bars):
-                getattr(bars, field.name)[place] = getattr(share, field.name)
+                getattr(bars, field.name)[place] = getattr(anew, field.name)
 
-    def _fold_rescaled(self, bars: Bars, n: int, rows: Places) -> None:
-        """Fill bars of interval n from all their daily bars, each brought to the basis of its window."""
+    def _rescaled(self, n: int, rows: Places) -> Bars:
+        """Return the bars of interval n of these daily bars, each brought to the basis of its window."""
         daily, anchor = self.daily.take(rows), at(self.anchor, rows)
         end = last_ordinals(windows_of(daily.ordinal, n, anchor), n, anchor)
         basis = np.minimum(end, self.coverage.last_loaded(daily.instrument_id))
         factors = split_factors(daily.instrument_id, daily.ordinal, basis, self.splits)
-        fill({n: bars}, first_rows(daily, [n], anchor), rescaled(daily, *factors), anchor, self.coverage)
+        firsts = first_rows(daily, [n], anchor)
+        sheet = Sheet.of(len(firsts[n]))
+        fill({n: sheet}, firsts, rescaled(daily, *factors), anchor, self.coverage)
+        return sheet.bars()
 
 
 def _check_order(daily: DailyBars, rows: slice) -> None:

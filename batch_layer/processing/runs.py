@@ -2,15 +2,17 @@
 
 The runs of 1, 2, 4, 8, ... rows beginning at every row are combined once, each from two runs of half its
 length. Any group is then a few runs, the longest first: 13 rows are a run of 8, one of 4 and one of 1. This
-serves every way of grouping, costs a few additions a row that the processor does eight at a time, and fixes
-the order of a sum, which NumPy's own reductions leave to the version and the machine.
+serves every way of grouping, costs a few additions a row that the processor does several at a time, and
+fixes the order of a sum, which NumPy's own reductions leave to the version and the machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import lru_cache
+from itertools import accumulate, pairwise, starmap
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +21,21 @@ Places = npt.NDArray[np.intp]
 Number = TypeVar("Number", np.float64, np.int64)
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+_LINE = 8
+"""Values of 8 bytes in a line of the processor's cache."""
+
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Rows cut into groups: group i holds ``count[i]`` rows, at least one, from row ``first[i]`` on.
+    """Rows cut into groups: each ends where the next one begins, the last with the rows.
 
     Attributes:
-        first: intp.
-        count: intp.
-        usual: the count that most groups have; it changes the speed, not the result.
+        first: integers, the first row of each group, ascending from 0.
+        most: how many rows a group has at most. It is fast if that is what most of them have.
     """
 
-    first: Places
-    count: Places
-    usual: int
+    first: npt.NDArray[np.integer]
+    most: int
 
 
 class Reducer:
@@ -42,85 +45,130 @@ class Reducer:
     ``(a + b) + (c + d)``; the runs' results are combined from the first run to the last.
 
     The groups of all groupings are joined in one array, so that NumPy is called seldom and for much. All are
-    first taken for groups of the usual count, which needs no choice among them; groupings whose usual count
-    makes the most runs stand in front, so that those with an nth run are a slice. Then the groups of
-    another count are done over.
+    first taken for full, which needs no choice among them; groupings whose full groups make the most runs
+    stand last. Behind them all, the groups that are not full are done over, those of the most runs first. So
+    those with an nth run are a slice.
 
     Attributes:
         first: intp, the first row of every group, joined.
         count: intp, how many rows it has.
+        slices: where each grouping's values stand among joined ones.
+        room: how many values `reduce` works on: one a group, and one more a group that is not full.
     """
 
     def __init__(self, rows: int, groupings: Sequence[Groups]) -> None:
-        """``rows`` is the length of the columns; there is at least one grouping."""
-        longest = max(int(groups.count.max(initial=1)) for groups in groupings)
-        # Groups that begin with a run of the longest are few; they take its two halves, one after the other.
-        levels = max(1, longest.bit_length() - 1)
-        usual = [_usual_runs(groups.usual, rows, levels) for groups in groupings]
-        self._order = sorted(range(len(groupings)), key=lambda place: -len(usual[place]))
-        self._ends = np.cumsum([len(groupings[place].first) for place in self._order], dtype=np.intp)
-        self._table = np.empty((levels, rows))
-        self._usual = [
-            np.concatenate([groupings[place].first + usual[place][nth] for place in front])
-            for nth in range(max(map(len, usual)))
-            if (front := [place for place in self._order if len(usual[place]) > nth])
-        ]
-        self.first = self.join([groups.first for groups in groupings])
-        self.count = self.join([groups.count for groups in groupings])
-        self._other = np.flatnonzero(self.join([groups.count != groups.usual for groups in groupings]))
-        self._runs = list(_runs(self.first[self._other], self.count[self._other], rows, levels))
+        """``rows``, at least one, is the length of the columns; there is at least one grouping."""
+        runs = _runs(max(groups.most for groups in groupings))
+        self._order = sorted(range(len(groupings)), key=lambda place: runs.number[groupings[place].most])
+        sizes = [len(groupings[place].first) for place in self._order]
+        slices = dict(zip(self._order, starmap(slice, pairwise(accumulate(sizes, initial=0))), strict=True))
+        self.slices = [slices[place] for place in range(len(groupings))]
+        self.first = self.join([groups.first.astype(np.intp) for groups in groupings])
+        self.count = np.diff(self.first, append=rows)
+        last = np.cumsum(sizes) - 1
+        self.count[last] = rows - self.first[last]
+        full = np.repeat([groupings[place].most for place in self._order], sizes)
+        other = np.flatnonzero(self.count != full)
+        number = runs.number.take(self.count.take(other))
+        self._other = other.take(number.argsort(kind="stable")[::-1])
+        self.room = len(self.first) + len(other)
+        self._rows = rows
+        self._table = _aligned(runs.levels, rows)
+        self._nth = list(self._nth_runs(runs, groupings))
 
     def join(self, parts: Sequence[npt.NDArray[Scalar]]) -> npt.NDArray[Scalar]:
         """Join values of the groups, an array a grouping."""
         return np.concatenate([parts[place] for place in self._order])
 
-    def split(self, joined: npt.NDArray[Scalar]) -> list[npt.NDArray[Scalar]]:
-        """Return the joined values of each grouping."""
-        parts = dict(zip(self._order, np.split(joined, self._ends[:-1]), strict=True))
-        return [parts[place] for place in range(len(parts))]
-
-    def reduce(self, column: npt.NDArray[Number], combine: np.ufunc) -> npt.NDArray[Number]:
+    def reduce(
+        self, column: npt.NDArray[Number], combine: np.ufunc, out: npt.NDArray[Number] | None = None
+    ) -> npt.NDArray[Number]:
         """Return the column reduced to one value a group, joined.
 
         Args:
             column: float64 or int64.
             combine: an associative ufunc of two arguments.
+            out: ``room`` values of the column's dtype to work in; the result stands in front of them.
         """
         table = self._combined(column, combine).reshape(-1)
-        # Clipped, since a group taken for a usual one may reach past the table.
-        result = table.take(self._usual[0], mode="clip")
-        for places in self._usual[1:]:
-            some = result[: len(places)]
+        _, places = self._nth[0]
+        # Clipped, since a group taken for full may reach past the table.
+        values = table.take(places, mode="clip", out=out)
+        for which, places in self._nth[1:]:
+            some = values[which]
             combine(some, table.take(places, mode="clip"), out=some)
-        over = np.empty(len(self._other), dtype=column.dtype)
-        for nth, (which, places) in enumerate(self._runs):
-            runs = table.take(places)
-            over[which] = runs if nth == 0 else combine(over[which], runs)
-        result[self._other] = over
+        result = values[: len(self.first)]
+        result[self._other] = values[len(self.first) :]
         return result
+
+    def _nth_runs(self, runs: _Runs, groupings: Sequence[Groups]) -> Iterator[tuple[slice, Places]]:
+        """Yield which values have a first run, a second, ..., and the runs' places in the flattened table."""
+        first, count = self.first.take(self._other), self.count.take(self._other)
+        number = runs.number.take(count)
+        for nth, place in enumerate(runs.level * self._table.shape[1] + runs.offset):
+            full = [
+                self.first[self.slices[grouping]] + place[groupings[grouping].most]
+                for grouping in self._order
+                if runs.number[groupings[grouping].most] > nth
+            ]
+            others = int(np.count_nonzero(number > nth))
+            places = np.concatenate([*full, first[:others] + place.take(count[:others])])
+            end = len(self.first) + others
+            yield slice(end - len(places), end), places
 
     def _combined(self, column: npt.NDArray[Number], combine: np.ufunc) -> npt.NDArray[Number]:
         """Return the table whose row k holds, at r, the run of 2**k rows from r on, or of those there are."""
-        table = self._table.view(column.dtype)
+        whole = self._table.view(column.dtype)
+        table = whole[:, : self._rows]
         table[0] = column
         for level in range(len(table) - 1):
             reach = 1 << level
             combine(table[level, :-reach], table[level, reach:], out=table[level + 1, :-reach])
             table[level + 1, -reach:] = table[level, -reach:]
-        return table
+        return whole
 
 
-def _usual_runs(count: int, rows: int, levels: int) -> list[int]:
-    """Return the places, in the flattened table, of the runs of a group that begins at row 0."""
-    return [int(places[0]) for _, places in _runs(np.array([0]), np.array([count]), rows, levels)]
+def _aligned(levels: int, rows: int) -> npt.NDArray[np.float64]:
+    """Return a table without values, whose rows begin at lines of the cache and are filled up with zeros.
+
+    Additions are faster where they begin at a line, by a third.
+    """
+    width = -(-rows // _LINE) * _LINE
+    memory = np.empty(levels * width + _LINE)
+    start = -(memory.ctypes.data // memory.itemsize) % _LINE
+    table = memory[start : start + levels * width].reshape(levels, width)
+    table[:, rows:] = 0.0
+    return table
 
 
-def _runs(first: Places, count: Places, rows: int, levels: int) -> Iterator[tuple[Places, Places]]:
-    """Yield each group's longest run, then the next of groups with rows left: which groups, and places."""
-    which = np.arange(len(first))
-    while len(which):
-        level = np.minimum(np.frexp(count)[1].astype(np.intp), levels) - 1
-        yield which, level * rows + first
-        length = np.left_shift(1, level)
-        left = count > length
-        which, first, count = which[left], (first + length)[left], (count - length)[left]
+class _Runs(NamedTuple):
+    """The runs that make groups of 0, 1, 2, ... rows.
+
+    Attributes:
+        levels: how many lengths of runs there are: 1, 2, 4, ... rows.
+        number: int8 a count of rows: how many runs make it.
+        level: intp, nth run by count: the run is of 2**level rows. Of no meaning where there is no nth run.
+        offset: intp, likewise: how many rows of the group come before the run.
+    """
+
+    levels: int
+    number: npt.NDArray[np.int8]
+    level: Places
+    offset: Places
+
+
+@lru_cache(maxsize=8)
+def _runs(longest: int) -> _Runs:
+    """Return the runs of groups of up to ``longest`` rows."""
+    # Groups that begin with a run of the longest are few; they take its two halves, one after the other.
+    levels = max(1, longest.bit_length() - 1)
+    count = np.arange(longest + 1)
+    offset = np.zeros_like(count)
+    level_of_nth, offset_of_nth = [], []
+    while (offset < count).any():
+        level = np.clip(np.frexp(count - offset)[1] - 1, 0, levels - 1).astype(np.intp)
+        level_of_nth.append(level)
+        offset_of_nth.append(offset)
+        offset = np.minimum(offset + np.left_shift(1, level), count)
+    level, offset = np.array(level_of_nth), np.array(offset_of_nth)
+    return _Runs(levels, (offset < count).sum(axis=0).astype(np.int8), level, offset)

@@ -1,14 +1,16 @@
-"""Make the next things while the present ones are in use."""
+"""Let another thread make things, while this one uses what is made or does something else."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,24 @@ def ahead(items: Iterable[T], most: int) -> Generator[list[T]]:
     finally:
         is_over.set()
         room.release()
+
+
+def in_turn(work: Callable[[Item], T], items: Sequence[Item]) -> list[Future[T]]:
+    """Begin to do work on the items in another thread, one after the other; return the results to come.
+
+    The error of an item ends the work, and is that of all items after it too. Whoever is interrupted does not
+    wait for the item that is under way.
+    """
+    coming: list[Future[T]] = [Future() for _ in items]
+
+    def do() -> None:
+        for place, item in enumerate(items):
+            try:
+                coming[place].set_result(work(item))
+            except BaseException as error:  # noqa: BLE001  # it is raised again by whoever asks
+                for one in coming[place:]:
+                    one.set_exception(error)
+                return
+
+    threading.Thread(target=do, name="in turn", daemon=True).start()
+    return coming

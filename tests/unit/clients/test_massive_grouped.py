@@ -116,6 +116,39 @@ def test_each_odd_row_has_its_own_fault_and_the_good_ones_none():
     assert parsed.source["v"].to_pylist()[5] == "100"
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("v", True, "volume: True is not a number"),
+        ("v", False, "volume: False is not a number"),
+        ("vw", True, "vwap: True is not a number"),
+        ("n", True, "trades: True is not a whole number of 0 or more"),
+        ("n", False, "trades: False is not a whole number of 0 or more"),
+        ("n", -1, "trades: -1 is not a whole number of 0 or more"),
+        ("n", 2**63, "trades: 9223372036854775808 is not a whole number of 0 or more"),
+        ("o", "1.5", "open: '1.5' is not a number"),
+        ("t", True, "t: True is no instant in milliseconds"),
+        ("T", "", "symbol: missing"),
+        ("T", " \t", "symbol: missing"),
+    ],
+)
+def test_one_value_among_plain_ones_is_a_fault_of_its_row(key, value, fault):
+    """The other rows' values are plain, as in nearly all answers, and 0 and 1 are among them."""
+    odd = row(T="C", n=5) | {key: value}
+    parsed = parse(payload(answer(row(T="A", v=0, n=0), row(T="B", v=1, n=1), odd)))
+    assert parsed.faults == {2: fault}
+    assert parsed.rows.volume.tolist()[:2] == [0.0, 1.0]
+    assert parsed.rows.trades.tolist()[:2] == [0, 1]
+    assert parsed.rows.symbol.tolist()[:2] == ["A", "B"]
+
+
+def test_white_space_around_a_symbol_is_none_of_it():
+    """Whichever it is."""
+    parsed = parse(payload(answer(row(T="A"), row(T=" B\u00a0"), row(T="C\n"))))
+    assert parsed.rows.symbol.tolist() == ["A", "B", "C"]
+    assert parsed.faults == {}
+
+
 def test_a_stamp_of_either_end_is_the_sessions():
     """The schema says the END of the window, other endpoints give the START: both are read."""
     assert parse(payload(answer(row(t=1602648000000), row(t=1602705600000)))).faults == {}

@@ -10,19 +10,19 @@ from tests import naive
 counts = st.lists(st.integers(1, 40), min_size=1, max_size=12)
 
 
-def groups(count, usual):
-    count = np.array(count, dtype=np.intp)
-    return Groups(first=np.cumsum(count) - count, count=count, usual=usual)
+def groups(count, most):
+    return Groups(first=np.cumsum([0, *count[:-1]]), most=most)
 
 
 @st.composite
 def groupings(draw):
-    """Draw several ways to cut the same rows into groups, with usual counts that may be far off."""
+    """Draw several ways to cut the same rows into groups, which may all be shorter than they might be."""
     rows = sum(draw(counts))
     ways = []
-    for usual in draw(st.lists(st.integers(1, 50), min_size=1, max_size=4)):
+    for more in draw(st.lists(st.just(0) | st.integers(1, 50), min_size=1, max_size=4)):
         ends = sorted({*draw(st.sets(st.integers(1, rows))), rows})
-        ways.append(groups(np.diff([0, *ends]), usual))
+        count = np.diff([0, *ends])
+        ways.append(groups(count, int(count.max()) + more))
     return rows, ways
 
 
@@ -39,7 +39,9 @@ def test_every_group_is_reduced_in_the_documented_order(drawn, seed):
         (fractions, np.maximum, max),
         (wholes, np.minimum, min),
     ):
-        for way, result in zip(ways, reducer.split(reducer.reduce(column, ufunc)), strict=True):
+        joined = reducer.reduce(column, ufunc)
+        for way, of_way in zip(ways, reducer.slices, strict=True):
+            result = joined[of_way]
             pieces = np.split(column, way.first[1:])
             assert result.dtype == column.dtype
             assert result.tolist() == [plain(piece.tolist()) for piece in pieces]
@@ -48,12 +50,24 @@ def test_every_group_is_reduced_in_the_documented_order(drawn, seed):
 def test_rows_beyond_the_group_are_not_looked_at():
     """NaN and infinity beside a group do not leak into it."""
     column = np.array([np.nan, 1.0, 2.0, np.inf, 4.0])
-    reducer = Reducer(5, [groups([1, 2, 1, 1], usual=3)])
+    reducer = Reducer(5, [groups([1, 2, 1, 1], most=3)])
     np.testing.assert_array_equal(reducer.reduce(column, np.add), [np.nan, 3.0, np.inf, 4.0])
 
 
-def test_joined_values_are_split_in_the_order_given():
+def test_joined_values_are_found_in_the_order_given():
     """However the reducer orders its groupings, the caller sees its own order."""
-    reducer = Reducer(4, [groups([4], usual=4), groups([1, 3], usual=3), groups([2, 2], usual=2)])
+    reducer = Reducer(4, [groups([4], most=4), groups([1, 3], most=3), groups([2, 2], most=2)])
     joined = reducer.join([np.array([1]), np.array([2, 3]), np.array([4, 5])])
-    assert [part.tolist() for part in reducer.split(joined)] == [[1], [2, 3], [4, 5]]
+    assert [joined[of_way].tolist() for of_way in reducer.slices] == [[1], [2, 3], [4, 5]]
+
+
+def test_a_result_may_be_put_where_the_caller_wants_it():
+    """The result stands in front of the room that it is worked out in."""
+    reducer = Reducer(5, [groups([2, 2, 1], most=2), groups([3, 2], most=3)])
+    rows = np.full((2, reducer.room), np.nan)
+    reducer.reduce(np.array([1.0, 2.0, 4.0, 8.0, 16.0]), np.add, out=rows[0])
+    reducer.reduce(np.array([5.0, 9.0, 7.0, 6.0, 8.0]), np.maximum, out=rows[1])
+    assert [rows[:, of_way].tolist() for of_way in reducer.slices] == [
+        [[3.0, 12.0, 16.0], [9.0, 7.0, 8.0]],
+        [[7.0, 24.0], [9.0, 8.0]],
+    ]

@@ -1,11 +1,11 @@
-"""The next things are made while the present ones are in use."""
+"""Another thread makes things while those that are made are in use."""
 
 import threading
 from itertools import chain
 
 import pytest
 
-from batch_layer.shared.utils.ahead import ahead
+from batch_layer.shared.utils.ahead import ahead, in_turn
 
 
 @pytest.mark.parametrize("most", [1, 3, 100])
@@ -70,3 +70,40 @@ def test_who_stops_does_not_wait():
     never.set()
     assert ended.wait(timeout=10)
     assert wanted == []
+
+
+def test_work_begins_at_once_and_goes_in_turn():
+    """The second is under way before anybody asks for the first, and the third waits for the second."""
+    begun = {number: threading.Event() for number in range(3)}
+    go_on = threading.Event()
+
+    def work(number):
+        begun[number].set()
+        if number == 1:
+            go_on.wait(timeout=10)
+        return number * 10
+
+    results = in_turn(work, range(3))
+    assert begun[1].wait(timeout=10)
+    assert results[0].result(timeout=10) == 0
+    assert not begun[2].is_set()
+    go_on.set()
+    assert [one.result(timeout=10) for one in results] == [0, 10, 20]
+
+
+def test_nothing_is_worked_on_after_an_error():
+    """Those after it have its error too."""
+    tried = []
+
+    def work(number):
+        tried.append(number)
+        if number == 1:
+            raise OSError("the disk is full")
+        return number
+
+    first, *others = in_turn(work, range(4))
+    for one in others:
+        with pytest.raises(OSError, match="the disk is full"):
+            one.result(timeout=10)
+    assert first.result(timeout=10) == 0
+    assert tried == [0, 1]
