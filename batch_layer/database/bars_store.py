@@ -56,8 +56,8 @@ def insert_bars(connection: Connection, interval: int, bars: Bars, table: str | 
 def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, int]:
     """Store bars (keys unique) in the place of the stored ones of their keys.
 
-    Those that are stored as they are stay untouched. One look at the key a bar, and the new version of a bar
-    is written where the old one was, if there is room.
+    Those that are stored as they should be are not written. One look at the key a bar, and the new version of
+    a bar is written where the old one was, if there is room.
 
     Returns:
         how many are new, and how many were stored with other values.
@@ -66,7 +66,7 @@ def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, in
         return 0, 0
     table, staged = _table(interval), f"{_table(interval)}_staged"
     connection.execute(
-        sql.SQL("CREATE TEMPORARY TABLE {staged} (LIKE {table}) ON COMMIT DROP").format(
+        sql.SQL("CREATE TEMPORARY TABLE {staged} (LIKE {table})").format(
             staged=sql.Identifier(staged), table=sql.Identifier(table)
         )
     )
@@ -90,6 +90,7 @@ def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, in
             new=sql.SQL(", ").join(sql.SQL("excluded.{}").format(name) for name in values),
         )
     ).fetchone()
+    connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(staged)))
     new, changed = (int(str(count)) for count in counts or ())
     return new, changed
 

@@ -155,7 +155,7 @@ class Loader:
         for one in read:
             payload, verdict, known_from = one.payload, one.verdict, None
             if one.archived is None:
-                payload = _placed(payload, last)
+                payload = _after(payload, last)
                 if payload is not one.payload:
                     verdict = self.judge(payload, one.parsed)
             else:
@@ -241,7 +241,7 @@ def _store_group(group: list[Storing]) -> list[LoadSummary]:
     return [store_symbols(storing, rows)]
 
 
-def _placed(payload: Payload, last: load_store.Instants | None) -> Payload:
+def _after(payload: Payload, last: load_store.Instants | None) -> Payload:
     """Return the payload with an instant of its fetch that lies after the last load's.
 
     Two processes may load in another order than they fetched, and files that are fetched at once come in

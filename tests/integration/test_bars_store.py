@@ -63,6 +63,13 @@ def test_new_ones_are_stored_changed_ones_replaced_and_the_others_not_touched(wo
     assert put(world, bars.take(slice(1, 2))) == (0, 0)
 
 
+def test_it_may_be_done_again_in_the_same_transaction(world):
+    bars = some_bars()
+    with world.workspace.database.transaction() as connection:
+        assert bars_store.put_bars(connection, 13, bars) == (4, 0)
+        assert bars_store.put_bars(connection, 13, replace(bars, volume=bars.volume + 1)) == (0, 4)
+
+
 def test_none_is_nothing(world):
     assert put(world, some_bars().take(slice(0, 0))) == (0, 0)
 

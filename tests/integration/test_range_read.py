@@ -5,8 +5,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from batch_layer.database import range_read
+from batch_layer.database import changes_store, range_read
+from batch_layer.database.connection import Database
 from batch_layer.database.keyed_store import DAILY_BARS
+from batch_layer.processing import resample
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.spans import Spans
 
@@ -102,3 +104,50 @@ def test_a_range_is_read_where_nights_brought_the_bars(world, monkeypatch):
     monkeypatch.setattr(range_read, "COST_A_SPAN", 0.001)
     read(world, Spans.within(ids, SESSIONS - 2, SESSIONS - 2))
     assert taken == [True, False]
+
+
+def not_summarized(world):
+    """Return how many ranges of pages the indexes did not know; they know them then."""
+    rows = world.ask(
+        "SELECT brin_summarize_new_values(indexrelid) FROM pg_index JOIN pg_class ON oid = indexrelid "
+        "JOIN pg_am ON pg_am.oid = relam WHERE amname = 'brin' AND relkind = 'i'"
+    )
+    assert len(rows) == 16
+    return sum(row if isinstance(row, int) else row[0] for row in rows)
+
+
+def summarize(world):
+    with world.workspace.database.transaction() as connection:
+        range_read.summarize(connection, "daily_bars")
+
+
+def test_the_index_is_brought_up_to_what_was_stored(world):
+    """It knows nothing of pages that were added, until it is told."""
+    stored(world, market(by_session))
+    summarize(world)
+    assert not_summarized(world) == 0
+
+
+def test_without_it_the_index_knows_less(world):
+    """The test before this one could not fail otherwise."""
+    stored(world, market(by_session))
+    assert not_summarized(world) > 0
+
+
+def test_where_a_table_is_being_vacuumed_it_is_left_alone(world):
+    """A vacuum holds such a lock; what is read is the same, if not as quickly."""
+    stored(world, market(by_session))
+    with Database(world.workspace.database.url) as beside, beside.transaction() as holding:
+        holding.execute("LOCK TABLE daily_bars_3 IN SHARE UPDATE EXCLUSIVE MODE")
+        summarize(world)
+    assert not_summarized(world) > 0
+
+
+def test_resampling_much_brings_it_up_to_date(world, monkeypatch):
+    monkeypatch.setattr(resample, "FEW_ROWS", 1)
+    daily = stored(world, market(by_session))
+    ids = np.unique(daily.instrument_id)
+    with world.workspace.database.transaction() as connection:
+        changes_store.record_instruments(connection, Spans.within(ids, SESSIONS - 1, SESSIONS - 1))
+    assert world.resample().altered > INSTRUMENTS
+    assert not_summarized(world) == 0

@@ -76,8 +76,6 @@ def _check_sessions(stamps: Values, session: dt.date, faults: Faults) -> None:
         return
     keys = list(map(_key, stamps))
     date_of = {stamp: _date_of(stamp) for stamp in set(keys)}
-    if set(date_of.values()) <= {session}:
-        return
     dates = [date_of[key] for key in keys]
     told = Counter(date for date in dates if date is not None).most_common(1)
     if told and told[0][0] != session:
