@@ -72,6 +72,7 @@ others() {
 main() {
   parse_options "$@"
   use_settings
+  trap 'rm -f "$WORK/plan.$$"' EXIT
   trap 'die "interrupted: what was done until then is in the state" "run the same command again" 130' INT TERM
   case "$COMMAND" in
     deploy | plan | destroy) "$COMMAND" ;;

@@ -40,6 +40,7 @@ module "database" {
   monitor_role_arn  = module.shared.roles["monitor"].arn
   alert_topic_arn   = module.shared.alert_topic_arn
   protected         = var.protected
+  final_snapshot    = var.final_snapshot
   instance          = var.database
   backup_days       = var.database.backup_days
 

@@ -14,7 +14,7 @@ output "published_uri" {
 }
 
 output "vendor_secret_name" {
-  description = "Secret that waits for the vendor's key: aws secretsmanager put-secret-value --secret-id NAME --secret-string KEY"
+  description = "Secret that waits for the vendor's key: put it in by aws secretsmanager put-secret-value."
   value       = module.shared.vendor_secret_name
 }
 
@@ -36,6 +36,18 @@ output "database_host" {
 output "database_protected" {
   description = "Whether the database refuses deletion."
   value       = module.database.protected
+}
+
+output "operations" {
+  description = "What the runbook's commands for a restore and for a psql prompt need."
+  value = {
+    SG_OF_THE_DATABASE   = module.shared.security_group_ids["database"]
+    SG_OF_THE_JOBS       = module.shared.security_group_ids["jobs"]
+    PUBLIC_SUBNET        = module.shared.public_subnet_ids[0]
+    PARAMETER_GROUP      = module.database.parameter_group
+    ADMINISTRATOR_SECRET = module.database.admin_secret_arn
+    DATABASE_HOST        = module.database.host
+  }
 }
 
 output "functions" {

@@ -73,6 +73,12 @@ variable "protected" {
   default     = true
 }
 
+variable "final_snapshot" {
+  description = "Keep a snapshot and the automated backups of the database when it is destroyed."
+  type        = bool
+  default     = true
+}
+
 variable "network" {
   description = "An existing network to use, or null to create one."
   type = object({

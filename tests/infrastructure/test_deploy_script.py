@@ -20,6 +20,8 @@ call = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
 box = os.environ["STUBS"]
 with open(os.path.join(box, "calls.txt"), "a") as log:
     log.write(call + os.linesep)
+with open(os.path.join(box, "runtime.txt"), "w") as told:
+    told.write(os.environ.get("TF_VAR_runtime", ""))
 for rule in json.load(open(os.path.join(box, "rules.json"))):
     if rule["pattern"] in call:
         sys.stderr.write(rule.get("err", ""))
@@ -213,13 +215,29 @@ def test_the_architecture_of_the_settings_is_built(desk):
     """What Terraform is told, the builders are told; a commented line is no setting."""
     desk.deploy("dev", "build", "fetching")
     assert [call.split(" --out ")[0] for call in desk.calls() if "--arch" in call] == [
-        "build_layer.sh --arch x86_64",
-        "build_packages.sh --arch x86_64",
+        "build_layer.sh --arch x86_64 --python 3.13",
+        "build_packages.sh --arch x86_64 --python 3.13",
     ]
     variables = desk.layer / "infrastructure" / "environments" / "dev.tfvars"
-    variables.write_text(variables.read_text() + 'runtime = {\n  architecture = "arm64"\n}\n')
-    desk.deploy("dev", "build", "fetching")
-    assert desk.calls()[-2].startswith("build_layer.sh --arch arm64 ")
+    before = variables.read_text()
+    for runtime in (
+        '{\n  architecture = "arm64"\n}',
+        '{ architecture = "arm64" }',
+        '{ name = "python3.12", architecture = "arm64" }',
+    ):
+        variables.write_text(f"{before}runtime = {runtime}\n")
+        desk.deploy("dev", "build", "fetching")
+        python = "3.12" if "3.12" in runtime else "3.13"
+        assert desk.calls()[-2].startswith(f"build_layer.sh --arch arm64 --python {python} ")
+
+
+def test_a_component_runs_on_what_its_artefacts_are_built_for(desk):
+    """Its root reads no variables file."""
+    common = desk.layer / "infrastructure" / "terraform.tfvars"
+    common.write_text(common.read_text() + 'runtime = { architecture = "arm64" }\n')
+    assert desk.deploy("dev", "fetching").returncode == 0
+    told = json.loads((desk.folder / "runtime.txt").read_text())
+    assert told == {"name": "python3.13", "architecture": "arm64"}
 
 
 def test_a_published_layer_is_used_again(desk):
@@ -340,6 +358,12 @@ def test_an_early_terraform_warns_that_it_cannot_lock(desk):
             ["dev", "all"],
             "belongs to another account",
         ),
+        (
+            "head-bucket",
+            {"code": 255, "err": "An error occurred (301) ... Moved Permanently"},
+            ["dev", "all"],
+            "lies in another region than ca-west-1",
+        ),
         ("docker info", {"code": 1}, ["dev", "all"], "docker does not answer"),
     ],
 )
@@ -443,6 +467,55 @@ def test_a_failed_apply_goes_on_at_the_next_run(desk):
     assert "migrate" not in desk.steps()
     desk.rules.pop(0)
     assert desk.deploy("dev", "all").returncode == 0
+
+
+def test_a_state_that_could_not_be_saved_is_saved_first(desk):
+    """To run again would make everything twice."""
+    told = "Error: Failed to save state\n  ... has been written to the file errored.tfstate\n"
+    desk.rule(" apply ", code=1, err=told)
+    done = desk.deploy("dev", "all")
+    assert done.returncode == 1
+    assert "state push errored.tfstate" in done.stderr
+    assert "run the same command again" not in done.stderr
+
+
+def plan_files(desk):
+    """The names of the plans that were written and applied."""
+    return [re.findall(r"plan\.\d+", call) for call in desk.calls() if "-out=" in call or " apply " in call]
+
+
+def test_plans_of_two_runs_lie_apart_and_none_stays(desk):
+    desk.deploy("dev", "all")
+    first = plan_files(desk)
+    assert first == [first[0]] * 2
+    desk.deploy("dev", "all")
+    assert plan_files(desk)[0] != first[0]
+    assert not list((desk.layer.parent / "build").rglob("plan*"))
+
+
+def test_a_job_that_does_not_start_is_not_waited_for_for_ever(desk):
+    desk.rule("jobs[0].status --", out="RUNNABLE\n")
+    done = desk.deploy("dev", "all", CONDVEST_JOB_POLLS="4")
+    assert done.returncode == 1
+    assert "is still RUNNABLE" in done.stderr
+    assert 'capacity = "FARGATE"' in done.stderr
+    assert sum("jobs[0].status --" in call for call in desk.calls()) == 4
+
+
+def test_a_job_of_which_aws_does_not_tell_is_asked_about_again(desk):
+    desk.rule("jobs[0].status --", code=255, err="throttled\n")
+    done = desk.deploy("dev", "all")
+    assert done.returncode == 1
+    assert "does not tell how job" in done.stderr
+    assert sum("jobs[0].status --" in call for call in desk.calls()) == 3
+
+
+def test_alarms_that_nobody_would_hear_are_a_warning(desk):
+    assert "nobody is told of alarms" in desk.deploy("dev", "all").stderr
+    variables = desk.layer / "infrastructure" / "environments" / "dev.tfvars"
+    text = variables.read_text()
+    variables.write_text(text.replace("alert_emails       = []", 'alert_emails       = ["a@example.com"]'))
+    assert "nobody is told of alarms" not in desk.deploy("dev", "all").stderr
 
 
 def test_a_failed_migration_shows_its_last_lines(desk):

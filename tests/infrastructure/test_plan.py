@@ -144,10 +144,22 @@ def test_the_database_is_private_encrypted_and_backed_up(plans, name):
 def test_prod_keeps_its_data_and_dev_lets_go(plans):
     prod, dev = plans["prod"].one("aws_db_instance"), plans["dev"].one("aws_db_instance")
     assert (prod["deletion_protection"], prod["skip_final_snapshot"]) == (True, False)
-    assert prod["final_snapshot_identifier"] == "condvest-prod-db-final"
+    assert re.fullmatch(r"condvest-prod-db-final-\d{14}", prod["final_snapshot_identifier"])
+    assert prod["delete_automated_backups"] is False
     assert (dev["deletion_protection"], dev["skip_final_snapshot"]) == (False, True)
     assert {one["force_destroy"] for one in plans["prod"].of("aws_s3_bucket").values()} == {False}
     assert {one["force_destroy"] for one in plans["dev"].of("aws_s3_bucket").values()} == {True}
+
+
+def test_a_snapshot_stays_when_the_protection_is_lifted(terraform, artefacts):
+    """Which has to be done, and applied, before prod can be destroyed."""
+    variables = {**artefacts, "protected": False}
+    folder = terraform.path(ROOTS["all"])
+    (folder / "lifted.tfvars.json").write_text(json.dumps(variables))
+    shown = terraform.plan(folder, artefacts, "environments/prod.tfvars", "lifted.tfvars.json")
+    prod = Plan(shown).one("aws_db_instance")
+    assert (prod["deletion_protection"], prod["skip_final_snapshot"]) == (False, False)
+    assert prod["delete_automated_backups"] is False
 
 
 def test_instances_are_what_the_cost_page_counts(plans):
@@ -346,6 +358,11 @@ def test_schedules_follow_the_exchange(plans):
         "condvest-prod-morning": "cron(0 6 ? * TUE-SAT *)",
     }
     assert {one["schedule_expression_timezone"] for one in schedules.values()} == {"America/New_York"}
+    # As text: the scheduler knows its word only if < and > stand in it as they are.
+    assert {name: one["target"][0]["input"] for name, one in schedules.items()} == {
+        f"condvest-prod-{name}": f'{{"schedule":"{name}","scheduled_at":"<aws.scheduler.scheduled-time>"}}'
+        for name in ("metadata", "evening", "morning")
+    }
     assert {one["state"] for one in schedules.values()} == {"ENABLED"}
     assert {one["state"] for one in plans["staging"].of("aws_scheduler_schedule").values()} == {"DISABLED"}
 
@@ -499,8 +516,8 @@ def test_only_what_passes_is_retried(settled):
             for one in strategy["evaluate_on_exit"]
         ]
         assert rules == [
-            ("RETRY", "Host EC2*"),
             ("RETRY", "Your Spot Task was interrupted*"),
+            ("RETRY", "Task failed to start*"),
             ("RETRY", "75"),
             ("RETRY", "143"),
             ("EXIT", "*"),
@@ -569,8 +586,7 @@ BAD = [
 @pytest.mark.parametrize(("bad", "message"), BAD, ids=[f"{next(iter(bad))}" for bad, _ in BAD])
 def test_a_value_out_of_range_is_refused_with_the_range(terraform, artefacts, bad, message):
     folder = terraform.path(ROOTS["all"])
-    (folder / "override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-    terraform.run(folder, "init", "-input=false", "-reconfigure")
+    terraform.init(folder, state=True)
     (folder / "test.auto.tfvars.json").write_text(json.dumps(artefacts))
     (folder / "bad.tfvars.json").write_text(json.dumps(bad))
     output = terraform.run(

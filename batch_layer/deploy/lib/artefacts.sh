@@ -24,13 +24,13 @@ build_artefacts() {
 build_layer() {
   step "Building the layer"
   would "run fetching/deployment_packages/build_layer.sh" && return
-  builder fetching/deployment_packages/build_layer.sh --arch "$ARCHITECTURE" --out "$BUILD/lambda"
+  builder fetching/deployment_packages/build_layer.sh --arch "$ARCHITECTURE" --python "$PYTHON_VERSION" --out "$BUILD/lambda"
 }
 
 build_packages() {
   step "Building the function package"
   would "run fetching/deployment_packages/build_packages.sh" && return
-  builder fetching/deployment_packages/build_packages.sh --arch "$ARCHITECTURE" --out "$BUILD/lambda"
+  builder fetching/deployment_packages/build_packages.sh --arch "$ARCHITECTURE" --python "$PYTHON_VERSION" --out "$BUILD/lambda"
 }
 
 # Where there is a repository already, building and pushing are one run: an image is not packed twice.

@@ -56,6 +56,9 @@ check_account() {
       "choose the right profile: export AWS_PROFILE=..."
   fi
   say "account $ACCOUNT, region $REGION"
+  if [ "$COMMAND $TARGET" = "deploy all" ] && grep -q "^alert_emails *= *\[ *\]" "$VARIABLES"; then
+    warn "nobody is told of alarms and of the budget: set alert_emails in environments/$ENVIRONMENT.tfvars"
+  fi
 }
 
 # Nothing of a protected database may be taken down; AWS says what is so, whatever the files say.

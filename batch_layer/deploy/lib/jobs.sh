@@ -11,16 +11,25 @@ migrate_database() {
 
 # Submits a job and waits for its end; its log's last lines are shown when it failed.
 run_job() {
-  local id status="" previous="" reason
+  local id status="" previous="" reason failures=0 left="${CONDVEST_JOB_POLLS:-180}"
   id="$(aws batch submit-job --job-name "$NAME_PREFIX-$1" --job-queue "$NAME_PREFIX-jobs" \
     --job-definition "$NAME_PREFIX-$1" --query jobId --output text 2>"$(scratch)")" \
     || die "the job $NAME_PREFIX-$1 was not accepted: $(cat "$(scratch)")" "run the same command again"
   say "job $id"
   while :; do
-    status="$(job_field "$id" status)" || die "AWS Batch does not tell how job $id is" "run the same command again"
+    if status="$(job_field "$id" status)"; then
+      failures=0
+    else
+      failures=$((failures + 1))
+      [ "$failures" -lt 3 ] || die "AWS Batch does not tell how job $id is" "run the same command again"
+      status="$previous"
+    fi
     [ "$status" = "$previous" ] || say "  $status"
     previous="$status"
     case "$status" in SUCCEEDED | FAILED) break ;; esac
+    left=$((left - 1))
+    [ "$left" -gt 0 ] || die "the job $NAME_PREFIX-$1 ($id) is still $status" \
+      "wait and run the same command again; RUNNABLE for long means no Spot capacity: capacity = \"FARGATE\" in $VARIABLES"
     sleep "${CONDVEST_POLL_SECONDS:-10}"
   done
   [ "$status" = FAILED ] || return 0

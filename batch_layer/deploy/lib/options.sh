@@ -28,7 +28,8 @@ TARGET is all (the default), fetching, processing or database.
 
 Settings: CONDVEST_STATE_BUCKET (condvest-terraform-state), CONDVEST_STATE_REGION (ca-west-1),
 CONDVEST_AWS_ACCOUNT_ID (instead of aws_account_id in environments/ENVIRONMENT.tfvars), CONDVEST_LOCK_SECONDS (60:
-how long to wait for another deployment), CONDVEST_POLL_SECONDS (10: how often to ask how a job is).
+how long to wait for another deployment), CONDVEST_POLL_SECONDS (10: how often to ask how a job is),
+CONDVEST_JOB_POLLS (180: how many times).
 TEXT
 }
 
@@ -80,9 +81,17 @@ take_word() {
   fi
 }
 
-# The value of NAME = "value" in a variables file, on a line of its own or first in braces; nothing where it is not set.
+# The value of NAME = "value" in a variables file, on a line of its own or within braces; nothing where it is not set.
 variable_in() {
-  sed -n "s/^\\([a-z_]* *= *{\\)\\{0,1\\}[[:space:]]*$2[[:space:]]*=[[:space:]]*\"\\([^\"]*\\)\".*/\\2/p" "$1" | head -n 1
+  sed -n "s/^\\([^#]*[^#a-z_]\\)\\{0,1\\}$2[[:space:]]*=[[:space:]]*\"\\([^\"]*\\)\".*/\\2/p" "$1" | head -n 1
+}
+
+# A part of the runtime that the environment's file or the common one sets, or a default.
+runtime_of() {
+  local found
+  found="$(variable_in "$VARIABLES" "$1")"
+  : "${found:=$(variable_in "$INFRASTRUCTURE/terraform.tfvars" "$1")}"
+  printf '%s\n' "${found:-$2}"
 }
 
 # Whether a word is in a list of words.
@@ -98,9 +107,9 @@ use_settings() {
   PROJECT="$(variable_in "$INFRASTRUCTURE/terraform.tfvars" project)"
   REGION="$(variable_in "$VARIABLES" aws_region)"
   : "${REGION:=$(variable_in "$INFRASTRUCTURE/terraform.tfvars" aws_region)}"
-  ARCHITECTURE="$(variable_in "$VARIABLES" architecture)"
-  : "${ARCHITECTURE:=$(variable_in "$INFRASTRUCTURE/terraform.tfvars" architecture)}"
-  : "${ARCHITECTURE:=x86_64}"
+  ARCHITECTURE="$(runtime_of architecture x86_64)"
+  PYTHON_VERSION="$(runtime_of name python3.13)"
+  PYTHON_VERSION="${PYTHON_VERSION#python}"
   EXPECTED_ACCOUNT="${CONDVEST_AWS_ACCOUNT_ID:-$(variable_in "$VARIABLES" aws_account_id)}"
   STATE_BUCKET="${CONDVEST_STATE_BUCKET:-condvest-terraform-state}"
   STATE_REGION="${CONDVEST_STATE_REGION:-ca-west-1}"

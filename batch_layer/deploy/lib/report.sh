@@ -10,8 +10,9 @@ show_next_steps() {
   would "say what to do next" && return
   if needs_functions && ! vendor_key_is_there; then
     say "
-Next: put the vendor's key in its place (once; Terraform never sees it), then fetch the newest sessions:
-  aws secretsmanager put-secret-value --region $REGION --secret-id $NAME_PREFIX/massive-api-key --secret-string KEY"
+Next: put the vendor's key in its place (once; neither Terraform nor the shell's history sees it), then fetch:
+  read -rs KEY && printf %s \"\$KEY\" | aws secretsmanager put-secret-value --region $REGION \\
+    --secret-id $NAME_PREFIX/massive-api-key --secret-string file:///dev/stdin"
   fi
   if needs_functions; then
     say "

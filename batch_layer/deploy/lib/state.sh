@@ -17,8 +17,11 @@ check_state_bucket() {
   aws s3api head-bucket --bucket "$STATE_BUCKET" --expected-bucket-owner "$ACCOUNT" \
     --region "$STATE_REGION" >/dev/null 2>"$(scratch)" && return
   if grep -q -e 403 -e Forbidden "$(scratch)"; then
-    die "the bucket $STATE_BUCKET belongs to another account" \
+    die "the bucket $STATE_BUCKET belongs to another account, or these credentials may not list it" \
       "bucket names are global: export CONDVEST_STATE_BUCKET=condvest-terraform-state-$ACCOUNT, then bootstrap"
+  fi
+  if grep -q -e 301 -e "Moved Permanently" "$(scratch)"; then
+    die "the bucket $STATE_BUCKET lies in another region than $STATE_REGION" "export CONDVEST_STATE_REGION=its-region"
   fi
   die "there is no bucket $STATE_BUCKET for Terraform's state" "run: deploy.sh $ENVIRONMENT bootstrap"
 }

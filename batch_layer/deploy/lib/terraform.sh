@@ -30,6 +30,8 @@ init_terraform() {
 pass_variables() {
   export TF_VAR_environment="$ENVIRONMENT" TF_VAR_project="$PROJECT" TF_VAR_aws_region="$REGION"
   export TF_VAR_aws_account_id="$EXPECTED_ACCOUNT"
+  # A component root reads no variables file, and must run on what the artefacts are built for.
+  export TF_VAR_runtime="{\"name\":\"python$PYTHON_VERSION\",\"architecture\":\"$ARCHITECTURE\"}"
   if needs_functions; then
     TF_VAR_function_package="$(package_of "$PACKAGES_MANIFEST")" || exit 1
     TF_VAR_layer_package="$(package_of "$LAYER_MANIFEST")" || exit 1
@@ -80,6 +82,10 @@ terraform_told() {
 show_and_keep() { (trap '' INT TERM; exec tee "$1" >&2); }
 
 explain_failure() {
+  if grep -q -e "errored.tfstate" -e "Failed to save state" -e "Failed to persist state" "$1"; then
+    die "what was done is not in the state: it lies in $TERRAFORM_ROOT/errored.tfstate" \
+      "before anything else: TF_DATA_DIR=$WORK/terraform terraform -chdir=$TERRAFORM_ROOT state push errored.tfstate"
+  fi
   if grep -q "Error acquiring the state lock" "$1"; then
     die "somebody else is deploying, or a deployment was cut off: the state is locked (who and when: above)" \
       "wait; if nobody is there: terraform -chdir=$TERRAFORM_ROOT force-unlock ID, with TF_DATA_DIR=$WORK/terraform"
@@ -88,12 +94,12 @@ explain_failure() {
     "mend it and run the same command again: it goes on where it stopped"
 }
 
-# Leaves the plan in WORK. Succeeds whether or not there is something to change; CHANGES tells.
+# Leaves the plan in WORK, under a name that no other run on this machine has. Succeeds whether or not there is something to change; CHANGES tells.
 plan_changes() {
   step "Planning"
   would "run terraform plan in $TERRAFORM_ROOT" && return
   local code=0
-  terraform_told plan "-lock-timeout=${CONDVEST_LOCK_SECONDS:-60}s" -detailed-exitcode "-out=$WORK/plan" "$@" || code=$?
+  terraform_told plan "-lock-timeout=${CONDVEST_LOCK_SECONDS:-60}s" -detailed-exitcode "-out=$WORK/plan.$$" "$@" || code=$?
   case "$code" in
     0) CHANGES=false ;;
     2) CHANGES=true ;;
@@ -103,9 +109,8 @@ plan_changes() {
 
 apply_plan() {
   local code=0
-  terraform_here apply "-lock-timeout=${CONDVEST_LOCK_SECONDS:-60}s" "$WORK/plan" 2>&1 \
+  terraform_here apply "-lock-timeout=${CONDVEST_LOCK_SECONDS:-60}s" "$WORK/plan.$$" 2>&1 \
     | show_and_keep "$WORK/terraform.txt" || code="${PIPESTATUS[0]}"
-  rm -f "$WORK/plan"
   [ "$code" -eq 0 ] || explain_failure "$WORK/terraform.txt"
 }
 

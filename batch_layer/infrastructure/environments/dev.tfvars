@@ -5,8 +5,9 @@ owner          = "condvest"
 cost_centre    = "research"
 
 alert_emails       = []
-monthly_budget_usd = 20
+monthly_budget_usd = 25
 protected          = false
+final_snapshot     = false
 
 database = {
   class       = "db.t4g.micro"

@@ -7,6 +7,7 @@ cost_centre    = "research"
 alert_emails       = []
 monthly_budget_usd = 45
 protected          = true
+final_snapshot     = true
 
 database = {
   class               = "db.t4g.small"

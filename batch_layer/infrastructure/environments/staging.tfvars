@@ -7,6 +7,7 @@ cost_centre    = "research"
 alert_emails       = []
 monthly_budget_usd = 45
 protected          = false
+final_snapshot     = false
 schedules_enabled  = false
 
 database = {

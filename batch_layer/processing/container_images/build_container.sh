@@ -55,7 +55,7 @@ if [ "${REPOSITORY#*.dkr.ecr.}" != "$REPOSITORY" ]; then
   aws ecr get-login-password | "$DOCKER" login --username AWS --password-stdin "${REPOSITORY%%/*}" >&2
 fi
 # What was pushed before stays: a tag of ECR is written once, and an image built anew would have another digest.
-if ! "$DOCKER" pull --quiet "$REPOSITORY:$content" >/dev/null 2>&1; then
+if ! "$DOCKER" pull --quiet --platform "$PLATFORM" "$REPOSITORY:$content" >/dev/null 2>&1; then
   build
   "$DOCKER" tag "$image" "$REPOSITORY:$content"
   "$DOCKER" push "$REPOSITORY:$content" >&2

@@ -35,6 +35,7 @@ module "database" {
   monitor_role_arn  = module.shared.roles["monitor"].arn
   alert_topic_arn   = module.shared.alert_topic_arn
   protected         = false
+  final_snapshot    = false
   backup_days       = 1
 
   clients = {

@@ -11,9 +11,9 @@ locals {
     storage = {
       metric      = "FreeStorageSpace"
       comparison  = "LessThanThreshold"
-      threshold   = 2 * pow(1024, 3)
-      periods     = 1
-      description = "Less than 2 GiB of storage left: autoscaling is at its limit or too slow"
+      threshold   = pow(1024, 3)
+      periods     = 3
+      description = "Less than 1 GiB of storage left, where autoscaling adds some at 2: it is at its limit or too slow"
     }
     connections = {
       metric      = "DatabaseConnections"
@@ -26,7 +26,7 @@ locals {
       metric      = "CPUCreditBalance"
       comparison  = "LessThanThreshold"
       threshold   = 20
-      periods     = 3
+      periods     = 36 # three hours: a new instance begins with none, and earns 12 an hour
       description = "CPU credits of the burstable instance nearly used up: beyond them every vCPU hour is billed"
     }
   }

@@ -68,13 +68,16 @@ resource "aws_db_instance" "this" {
   maintenance_window      = "sun:15:30-sun:16:30"
   copy_tags_to_snapshot   = true
 
+  # Where data count, a snapshot stays even when the protection was lifted to destroy the rest. Its name is that of the
+  # instant at which the instance was made, so that the next instance's does not stand in its way.
   deletion_protection       = var.protected
-  skip_final_snapshot       = !var.protected
-  final_snapshot_identifier = var.protected ? "${local.identifier}-final" : null
-  delete_automated_backups  = !var.protected
+  skip_final_snapshot       = !var.final_snapshot
+  final_snapshot_identifier = "${local.identifier}-final-${formatdate("YYYYMMDDhhmmss", plantimestamp())}"
+  delete_automated_backups  = !var.final_snapshot
 
   # A version that RDS has withdrawn or mended; changes of class and parameters wait for the window where data count.
   auto_minor_version_upgrade  = true
+  engine_lifecycle_support    = "open-source-rds-extended-support-disabled" # which is billed by the vCPU hour
   allow_major_version_upgrade = false
   apply_immediately           = !var.protected
 
@@ -89,8 +92,8 @@ resource "aws_db_instance" "this" {
   depends_on = [aws_cloudwatch_log_group.this]
 
   lifecycle {
-    # The volume grows by itself; Terraform must not ask to shrink it.
-    ignore_changes = [allocated_storage]
+    # The volume grows by itself; Terraform must not ask to shrink it. The snapshot keeps its first name.
+    ignore_changes = [allocated_storage, final_snapshot_identifier]
   }
 }
 

@@ -33,6 +33,11 @@ output "admin_secret_arn" {
   value       = one(aws_db_instance.this.master_user_secret[*].secret_arn)
 }
 
+output "parameter_group" {
+  description = "Name of the parameter group."
+  value       = aws_db_parameter_group.this.name
+}
+
 output "urls" {
   description = "CONDVEST_DATABASE_URL by database user, without password: a token of IAM takes its place."
   value = {

@@ -1,5 +1,5 @@
 # The settings of PostgreSQL that differ from RDS's own, each with its reason. The load: a few long-lived clients (the
-# loader, up to a hundred job shards of one connection each), bulk writes once a night, range scans by instrument.
+# loader, a job of a few shards of one connection each), bulk writes once a night, range scans by instrument.
 locals {
   parameters = {
     # Nothing unencrypted, whatever the client asks for.
@@ -41,8 +41,7 @@ locals {
     "log_min_duration_statement" = { value = "2000" }
     "log_lock_waits"             = { value = "1" }
     "log_temp_files"             = { value = "10240" }
-    # Who logged in, and that they left: the audit trail of a database with few clients.
-    "log_connections"    = { value = "1" }
+    # Who was there, from where and for how long: the audit trail of a database with few clients.
     "log_disconnections" = { value = "1" }
     # Schema changes only; data statements would fill the log and hold prices.
     "log_statement" = { value = "ddl" }

@@ -73,7 +73,13 @@ variable "backup_days" {
 }
 
 variable "protected" {
-  description = "Keep data: refuse deletion, and keep a final snapshot and the backups when it is lifted."
+  description = "Keep data: refuse deletion, and let changes that restart it wait for the maintenance window."
+  type        = bool
+  default     = true
+}
+
+variable "final_snapshot" {
+  description = "Keep a snapshot and the automated backups when the instance is destroyed."
   type        = bool
   default     = true
 }

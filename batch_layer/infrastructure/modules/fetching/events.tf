@@ -77,7 +77,8 @@ resource "aws_scheduler_schedule" "this" {
   target {
     arn      = aws_lambda_function.this[each.value.function].arn
     role_arn = var.roles["scheduler"].arn
-    input    = jsonencode({ schedule = each.key, scheduled_at = "<aws.scheduler.scheduled-time>" })
+    # By hand: jsonencode would write < and > as \u003c and \u003e, and the scheduler would not know its own word.
+    input = "{\"schedule\":\"${each.key}\",\"scheduled_at\":\"<aws.scheduler.scheduled-time>\"}"
 
     retry_policy {
       maximum_event_age_in_seconds = 3600

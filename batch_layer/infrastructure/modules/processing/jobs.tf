@@ -53,8 +53,8 @@ locals {
 
   # Evaluated in this order; Batch takes five at most. What no line matches would be retried, so the last one exits.
   retries = [
-    { action = "RETRY", on_status_reason = "Host EC2*" },                       # the host was reclaimed
-    { action = "RETRY", on_status_reason = "Your Spot Task was interrupted*" }, # the same, on Fargate Spot
+    { action = "RETRY", on_status_reason = "Your Spot Task was interrupted*" }, # Fargate Spot took the host back
+    { action = "RETRY", on_status_reason = "Task failed to start*" },           # no address, no image yet, no secret yet
     { action = "RETRY", on_exit_code = "75" },                                  # connection lost, vendor away
     { action = "RETRY", on_exit_code = "143" },                                 # stopped by SIGTERM
     { action = "EXIT", on_reason = "*" },

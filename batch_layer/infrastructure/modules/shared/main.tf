@@ -28,7 +28,7 @@ locals {
 }
 
 # The vendor's key. Terraform makes the place and never sees the value, so no state file holds it:
-#   aws secretsmanager put-secret-value --secret-id NAME --secret-string KEY
+#   aws secretsmanager put-secret-value --secret-id NAME --secret-string file:///dev/stdin
 resource "aws_secretsmanager_secret" "vendor" {
   #checkov:skip=CKV_AWS_149:The AWS managed key is enough for a key that only one role reads; a customer key costs 1 USD a month
   #checkov:skip=CKV2_AWS_57:The vendor has no interface to rotate its key; the runbook says how to by hand

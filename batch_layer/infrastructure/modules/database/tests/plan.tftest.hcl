@@ -43,12 +43,26 @@ run "lets_go_when_told" {
   command = plan
 
   variables {
+    protected      = false
+    final_snapshot = false
+  }
+
+  assert {
+    condition     = !aws_db_instance.this.deletion_protection && aws_db_instance.this.skip_final_snapshot
+    error_message = "an unprotected database must be deletable without a snapshot"
+  }
+}
+
+run "keeps_a_snapshot_when_the_protection_is_lifted" {
+  command = plan
+
+  variables {
     protected = false
   }
 
   assert {
-    condition     = !aws_db_instance.this.deletion_protection && aws_db_instance.this.final_snapshot_identifier == null
-    error_message = "an unprotected database must be deletable without a snapshot"
+    condition     = !aws_db_instance.this.skip_final_snapshot && !aws_db_instance.this.delete_automated_backups
+    error_message = "to lift the protection must not take the last snapshot along"
   }
 }
 
