@@ -6,7 +6,6 @@
 
 from batch_layer.shared.errors import BatchLayerError
 from batch_layer.shared.settings import INTERVALS, Settings
-from condvest.api import bars, connected
-from condvest.publishing import published_files
+from condvest.api import bars, connected, published_files
 
 __all__ = ["INTERVALS", "BatchLayerError", "Settings", "bars", "connected", "published_files"]

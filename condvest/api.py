@@ -7,16 +7,17 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import pyarrow as pa
 
-from batch_layer.processing.published_source import PublishedSource
 from batch_layer.processing.reading import Adjust, Anchor, Question, read, read_from
-from batch_layer.shared.clients.places import place_at
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.settings import Settings
 from condvest.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from batch_layer.processing.published_source import PublishedSource
 
 Session = dt.date | str
 """A date, or its ISO text."""
@@ -96,7 +97,7 @@ def answer(question: Question, source: From, settings: Settings) -> pa.Table:
     if source == "published":
         if question.as_of is not None:
             raise UsageError("as_of: a published data set has no history; ask the database for it")
-        return read_from(PublishedSource.open(place_at(settings.published)), question)
+        return read_from(_published(settings), question)
     kept = _kept.get()
     if kept is not None and kept.settings == settings:
         return read(kept.database, kept.sessions, question)
@@ -123,6 +124,34 @@ def connected(settings: Settings | None = None) -> Iterator[None]:
             yield
         finally:
             _kept.reset(before)
+
+
+def published_files(dataset: str, *, settings: Settings | None = None) -> list[str]:
+    """Return the files of a published data set, for any reader of Parquet.
+
+    Args:
+        dataset: ``daily_bars``, ``bars_3`` to ``bars_34``, ``instruments``, ``symbols``, ``splits``,
+            ``dividends`` or ``sessions``.
+        settings: where it is published; from the environment if None.
+
+    Returns:
+        Paths, or ``s3://`` URIs, of the current version, by year. They stay while newer versions are
+        published, as many as ``condvest publish --keep`` says.
+
+    Raises:
+        PublishedError: nothing is published there, or it cannot be read.
+        PublishedUnavailable: the place does not answer.
+        UsageError: there is no such data set.
+    """
+    return _published(settings or Settings.from_env(os.environ)).files(dataset)
+
+
+def _published(settings: Settings) -> PublishedSource:
+    # Imported here: whoever reads from the database does not wait for what reads Parquet.
+    from batch_layer.processing.published_source import PublishedSource  # noqa: PLC0415
+    from batch_layer.shared.clients.places import place_at  # noqa: PLC0415
+
+    return PublishedSource.open(place_at(settings.published))
 
 
 def _date(session: Session | None) -> dt.date | None:

@@ -19,7 +19,6 @@ from batch_layer.fetching.load import Loader
 from batch_layer.processing.audit import check_bars
 from batch_layer.processing.batch_jobs.shards import Shard
 from batch_layer.processing.resample import ResampleSummary, resample
-from batch_layer.shared.clients.files import read_payload
 from batch_layer.shared.errors import BatchLayerError, InputError, VendorRefused, VendorUnavailable
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import Dataset, Unavailable
@@ -268,6 +267,9 @@ def resampled_as_json(summary: ResampleSummary) -> dict[str, Any]:
 
 
 def _import(loader: Loader, path: Path, dataset: Dataset, provider: str) -> LoadSummary:
+    # Imported here: only who imports files waits for what reads them.
+    from batch_layer.shared.clients.files import read_payload  # noqa: PLC0415
+
     now = dt.datetime.now(dt.UTC)
     return loader.load(read_payload(path, provider=provider, dataset=dataset, now=now))
 

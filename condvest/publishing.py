@@ -1,15 +1,12 @@
-"""Publishing, and where what was published lies."""
+"""Publishing."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from batch_layer.processing.publish import KEEP, OnProgress, PublishSummary, publish
-from batch_layer.processing.published_source import PublishedSource
 from batch_layer.processing.resample import resample
 from batch_layer.shared.clients.places import place_at
-from batch_layer.shared.settings import Settings
 from condvest.jobs import recorded
 from condvest.workspace import Workspace
 
@@ -38,24 +35,3 @@ def publish_all(
             rehearsal=dry_run,
             on_progress=on_progress,
         )
-
-
-def published_files(dataset: str, *, settings: Settings | None = None) -> list[str]:
-    """Return the files of a published data set, for any reader of Parquet.
-
-    Args:
-        dataset: ``daily_bars``, ``bars_3`` to ``bars_34``, ``instruments``, ``symbols``, ``splits``,
-            ``dividends`` or ``sessions``.
-        settings: where it is published; from the environment if None.
-
-    Returns:
-        Paths, or ``s3://`` URIs, of the current version, by year. They stay while newer versions are
-        published, as many as ``condvest publish --keep`` says.
-
-    Raises:
-        PublishedError: nothing is published there, or it cannot be read.
-        PublishedUnavailable: the place does not answer.
-        UsageError: there is no such data set.
-    """
-    place = place_at((settings or Settings.from_env(os.environ)).published)
-    return PublishedSource.open(place).files(dataset)

@@ -19,8 +19,6 @@ from batch_layer.fetching.load import Loader
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
-from batch_layer.shared.clients.massive import MassiveProvider
-from batch_layer.shared.clients.massive.flat_files import FlatFilesProvider
 from batch_layer.shared.clients.parsing import parse
 from batch_layer.shared.clients.sample import SampleProvider
 from batch_layer.shared.clients.yahoo import YahooProvider
@@ -55,12 +53,12 @@ class Workspace:
         return stored or self.extended_sessions()
 
     def extended_sessions(self) -> Sessions:
-        """Extend the calendar to the end of next year and return it."""
+        """Extend the calendar, at least 400 days ahead, and return it."""
         return extend_sessions(self.database, self.now)
 
     @property
     def sessions_ahead(self) -> Sessions:
-        """The calendar, extended only if it ends within a month."""
+        """The calendar, extended only if it does not reach so far."""
         return sessions_ahead(self.database, self.now)
 
     @property
@@ -111,6 +109,8 @@ class Workspace:
     def _files_of(self, provider: str, symbols: Sequence[str], stack: ExitStack) -> Provider:
         if provider != "massive" or symbols:
             raise UsageError("--from-files is for --provider massive, whose files hold whole sessions")
+        from batch_layer.shared.clients.massive.flat_files import FlatFilesProvider  # noqa: PLC0415
+
         return stack.enter_context(FlatFilesProvider.from_settings(aws.with_secrets(self.settings)))
 
     def _provider(self, provider: str, symbols: Sequence[str], stack: ExitStack) -> Provider:
@@ -123,6 +123,9 @@ class Workspace:
         if symbols:
             raise UsageError(f"{provider} gives whole sessions: symbols are for yahoo alone")
         if provider == "massive":
+            # Imported here: only who asks Massive waits for its client of HTTP.
+            from batch_layer.shared.clients.massive import MassiveProvider  # noqa: PLC0415
+
             return stack.enter_context(MassiveProvider.from_settings(aws.with_secrets(self.settings)))
         if provider == "sample":
             return SampleProvider()

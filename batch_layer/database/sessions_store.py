@@ -12,8 +12,8 @@ from batch_layer.shared.models.sessions import Sessions, calendar_of, extension
 from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
 
 _EPOCH = np.datetime64("1970-01-01", "D")
-_AHEAD = np.timedelta64(30, "D")
-"""A calendar that reaches further than this need not be extended yet: the library takes a second to load."""
+_AHEAD = dt.timedelta(days=400)
+"""How far the calendar reaches at least: beyond the end of the longest window, of 252 sessions."""
 
 
 def read_sessions(connection: Connection) -> Sessions | None:
@@ -42,20 +42,22 @@ def read_sessions(connection: Connection) -> Sessions | None:
 
 
 def sessions_ahead(database: Database, now: dt.datetime) -> Sessions:
-    """Return the sessions as stored, extended as `extend_sessions` does only if they end within a month.
+    """Return the sessions as stored, extended as `extend_sessions` does only if they do not reach as far.
+
+    The library takes a second to load.
 
     Raises:
         CalendarChanged: as for `extend_sessions`.
     """
     with database.transaction(read_only=True) as connection:
         stored = read_sessions(connection)
-    if stored is not None and stored.date[-1] > np.datetime64(now.astimezone(dt.UTC).date(), "D") + _AHEAD:
+    if stored is not None and stored.session(stored.last_ordinal).year >= _last_year(now):
         return stored
     return extend_sessions(database, now)
 
 
 def extend_sessions(database: Database, now: dt.datetime) -> Sessions:
-    """Bring the stored sessions to the end of next year and return them all.
+    """Bring the stored sessions to the end of the year that it is in 400 days, and return them all.
 
     Sessions that have closed, or that anything has been loaded for, are never changed; later ones
     become what the library says now.
@@ -69,7 +71,7 @@ def extend_sessions(database: Database, now: dt.datetime) -> Sessions:
     """
     with database.locked("condvest sessions"), database.transaction() as connection:
         stored = read_sessions(connection)
-        last_year = now.astimezone(dt.UTC).year + 1
+        last_year = _last_year(now)
         if stored is not None:
             # A clock that went back takes nothing back.
             last_year = max(last_year, stored.session(stored.last_ordinal).year)
@@ -85,6 +87,10 @@ def extend_sessions(database: Database, now: dt.datetime) -> Sessions:
             connection.execute("DELETE FROM sessions WHERE ordinal > %s", (coming.first_ordinal - 1,))
             _insert(connection, coming)
         return read_sessions(connection) or fresh
+
+
+def _last_year(now: dt.datetime) -> int:
+    return (now.astimezone(dt.UTC) + _AHEAD).year
 
 
 def _same_tail(stored: Sessions, coming: Sessions) -> bool:

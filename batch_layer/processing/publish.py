@@ -9,7 +9,8 @@ read from the database again, nor written.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_layer.database import changes_store
 from batch_layer.database.connection import Connection, Database
 from batch_layer.database.publishing_store import (
     Fingerprint,
@@ -29,8 +31,8 @@ from batch_layer.processing.part_files import write_part
 from batch_layer.processing.published_tables import SCHEMAS, dataset_of, to_arrow, year_starts, years_of
 from batch_layer.processing.reference_tables import Reference
 from batch_layer.shared.clients.places import Place
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.models.published import CURRENT, Manifest, PublishedFile
+from batch_layer.shared.errors import PublishedError, PublishedUnavailable
+from batch_layer.shared.models.published import CURRENT, MANIFESTS, Manifest, PublishedFile
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import INTERVALS
 
@@ -58,6 +60,7 @@ class PublishSummary:
         kept: files of the current version that were there already.
         rows: data set to rows.
         removed: files that no version needs any more.
+        changes_waiting: of a rehearsal: records of changes that a publication would resample first.
     """
 
     place: str
@@ -69,6 +72,7 @@ class PublishSummary:
     kept: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     removed: int = 0
+    changes_waiting: int = 0
 
 
 def current_manifest(place: Place) -> Manifest | None:
@@ -106,11 +110,12 @@ def publish(
 
     Raises:
         PublishedError, PublishedUnavailable: the place cannot be written, or belongs to another database;
-            what was current still is.
+            what was current still is, or the message says which version is.
         TransientError, DatabaseError: the database is away or refuses.
     """
     with database.locked("condvest publish"):
-        before, held = current_manifest(place), place.sizes()
+        current, held = current_manifest(place), place.sizes()
+        before = current or _newest(place, held)
         with database.transaction(snapshot=True, read_only=True) as connection:
             if not take_over:
                 _check_owner(before, identity(connection), place)
@@ -120,9 +125,9 @@ def publish(
             with place.building() as folder:
                 manifest = run.built(folder, now)
         summary = run.summary
-        if before is None or not manifest.says_the_same(before):
+        if current is None or not manifest.says_the_same(current):
             # The lock is this database's own: another one may have published in the meantime.
-            if current_manifest(place) != before:
+            if current_manifest(place) != current:
                 raise PublishedError(
                     f"somebody else published in {place.name} meanwhile; nothing was switched. If it was "
                     "another database, give each a place of its own with --to; then run the command again"
@@ -130,8 +135,31 @@ def publish(
             place.write(manifest.to_json(), manifest.path)
             place.write(manifest.to_json(), CURRENT)
             summary.version, summary.is_new = manifest.version, True
-        summary.removed = _clean(place, summary.version, keep)
+        else:
+            manifest = current
+            if manifest.path not in held:  # a copy of what the manifest names has not brought it along
+                place.write(manifest.to_json(), manifest.path)
+        try:
+            summary.removed = _clean(place, manifest, keep)
+        except (PublishedError, PublishedUnavailable) as error:
+            raise type(error)(
+                f"version {manifest.version} is current, but what none needs could not be removed: {error}"
+            ) from error
         return summary
+
+
+def _newest(place: Place, held: Mapping[str, int]) -> Manifest | None:
+    """Return the newest version whose manifest can be read, for where there is no current one."""
+    paths = sorted((path for path in held if path.startswith(MANIFESTS)), reverse=True)
+    return next(filter(None, (_kept_manifest(place, path) for path in paths)), None)
+
+
+def _kept_manifest(place: Place, path: str) -> Manifest | None:
+    """Return the manifest of a version that is kept; None if it cannot be made out: then it keeps nothing."""
+    content = place.read(path)
+    with suppress(PublishedError):
+        return None if content is None else Manifest.from_json(content, f"{place.name}/{path}")
+    return None
 
 
 def _check_owner(before: Manifest | None, own: str, place: Place) -> None:
@@ -143,19 +171,17 @@ def _check_owner(before: Manifest | None, own: str, place: Place) -> None:
         )
 
 
-def _clean(place: Place, current: int, keep: int) -> int:
+def _clean(place: Place, current: Manifest, keep: int) -> int:
     """Remove the versions that are too old, and every file that none of the others names."""
     held = place.sizes()
-    manifests = {int(Path(path).stem): path for path in held if path.startswith("manifests/")}
-    kept = sorted(version for version in manifests if version <= current)[-(keep + 1) :]
-    needed = {manifests[version] for version in kept}
-    for version in kept:
-        content = place.read(manifests[version])
-        if content is not None:
-            manifest = Manifest.from_json(content, f"{place.name}/{manifests[version]}")
-            needed.update(file.path for file in manifest.all_files())
+    older = sorted(path for path in held if path.startswith(MANIFESTS) and path < current.path)
+    needed = {current.path, *(file.path for file in current.all_files())}
+    for path in older[-keep:] if keep else []:
+        manifest = _kept_manifest(place, path)
+        if manifest is not None:
+            needed |= {path, *(file.path for file in manifest.all_files())}
     # Versions go before the files that they name.
-    gone = sorted(set(held) - needed, key=lambda path: not path.startswith("manifests/"))
+    gone = sorted(set(held) - needed, key=lambda path: not path.startswith(MANIFESTS))
     for path in gone:
         place.remove(path)
     return len(gone)
@@ -202,6 +228,7 @@ class _Publication:
                 else:
                     self.summary.written += 1
                     self.summary.written_rows += part.fingerprint[0]
+        self.summary.changes_waiting = sum(changes_store.waiting(self._connection).values())
         return self.summary
 
     def built(self, folder: Path, now: dt.datetime) -> Manifest:

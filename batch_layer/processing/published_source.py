@@ -21,13 +21,19 @@ from batch_layer.processing.gathering import Arrays, Gathering, Piece
 from batch_layer.processing.publish import current_manifest
 from batch_layer.processing.published_tables import dataset_of, to_numpy, year_starts, years_of
 from batch_layer.shared.clients.places import Place
-from batch_layer.shared.errors import PublishedError, PublishedUnavailable
+from batch_layer.shared.errors import PublishedError, PublishedUnavailable, UsageError
 from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
 from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.published import Manifest, PublishedFile
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
+
+_DENIED = ("ACCESS_DENIED", "EXPIRED", "INVALID_ACCESS_KEY", "INVALID_SIGNATURE", "SIGNATURE_DOES_NOT_MATCH")
+"""Errors of S3 that do not pass by themselves. Who may not list a bucket is denied what is not there, too."""
+
+_FAILURES = (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError)
+"""What reading a file may raise: a damaged one may say anything of itself, and stumbled over in any way."""
 
 AnyEvents = TypeVar("AnyEvents", bound=Events)
 
@@ -62,9 +68,23 @@ class PublishedSource:
         return cls(place, manifest)
 
     def files(self, dataset: str) -> list[str]:
-        """Return where the files of a data set are, for any reader of Parquet."""
+        """Return where the files of a data set are, for any reader of Parquet.
+
+        Raises:
+            UsageError: there is no such data set.
+        """
+        if dataset not in self._manifest.files:
+            raise UsageError(f"no data set {dataset!r}: choose one of {', '.join(self._manifest.files)}")
         scheme = "s3://" if isinstance(self._filesystem, pyarrow.fs.S3FileSystem) else ""
-        return [f"{scheme}{self._base}{file.path}" for file in self._manifest.files[dataset]]
+        return [f"{scheme}{self._base}{file.path}" for file in self._files_of(dataset)]
+
+    def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
+        if dataset not in self._manifest.files:
+            raise PublishedError(
+                f"version {self._manifest.version} in {self._place.name} has no data set {dataset}: "
+                "run condvest publish"
+            )
+        return self._manifest.files[dataset]
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -148,7 +168,7 @@ class PublishedSource:
         return self._small("sessions")
 
     def _small(self, dataset: str) -> pa.Table:
-        (file,) = self._manifest.files[dataset]
+        (file,) = self._files_of(dataset)
         with self._translated(file), self._opened(file) as parquet:
             return parquet.read(use_threads=False)
 
@@ -179,7 +199,7 @@ class PublishedSource:
 
     def _files_within(self, interval: int, spans: Spans) -> Sequence[PublishedFile]:
         """Return the files of the years that the spans reach into."""
-        files = self._manifest.files[dataset_of(interval)]
+        files = self._files_of(dataset_of(interval))
         if not len(spans):
             return []
         years = years_of(self.sessions)
@@ -206,9 +226,15 @@ class PublishedSource:
                 f"{where} is gone, though version {self._manifest.version} names it: newer versions took its "
                 "place or somebody removed it. Read again; if that does not help, run condvest publish"
             ) from error
-        except (OSError, pa.ArrowInvalid) as error:
+        except _FAILURES as error:
+            if any(f"AWS Error {denied}" in str(error) for denied in _DENIED):
+                raise PublishedError(
+                    f"{where} may not be read, or is gone: {error}. Read again; if that does not help, look "
+                    "at the credentials, which need s3:GetObject there"
+                ) from error
             if "AWS Error" in str(error):
                 raise PublishedUnavailable(f"{where} cannot be read now: {error}; try again") from error
             raise PublishedError(
-                f"{where} cannot be read: {error}. If it is damaged, remove it and run condvest publish"
+                f"{where} cannot be read ({type(error).__name__}: {error}). If it is damaged, remove it "
+                "and run condvest publish"
             ) from error

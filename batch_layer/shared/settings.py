@@ -112,8 +112,8 @@ class Settings:
             flatfiles_bucket=environ.get("CONDVEST_FLATFILES_BUCKET") or "flatfiles",
             flatfiles_key_id=_secret("CONDVEST_FLATFILES_KEY_ID", environ),
             flatfiles_secret=_secret("CONDVEST_FLATFILES_SECRET", environ),
-            archive_at=_place("CONDVEST_ARCHIVE", environ.get("CONDVEST_ARCHIVE") or None),
-            published_at=_place("CONDVEST_PUBLISHED", environ.get("CONDVEST_PUBLISHED") or None),
+            archive_at=checked_place("CONDVEST_ARCHIVE", environ.get("CONDVEST_ARCHIVE") or None),
+            published_at=checked_place("CONDVEST_PUBLISHED", environ.get("CONDVEST_PUBLISHED") or None),
             database_iam=_flag("CONDVEST_DATABASE_IAM", environ.get("CONDVEST_DATABASE_IAM") or "false"),
             database_secret=environ.get("CONDVEST_DATABASE_SECRET") or None,
             database_ca=Path(authorities).expanduser().absolute() if authorities else None,
@@ -122,15 +122,15 @@ class Settings:
     @property
     def archive(self) -> Path | str:
         """Where the archive of vendors' answers is: a directory, or ``s3://bucket/prefix``."""
-        return self._at(self.archive_at, "archive")
+        return self._at("archive_at", self.archive_at, "archive")
 
     @property
     def published(self) -> Path | str:
         """Where data sets are published: a directory, or ``s3://bucket/prefix``."""
-        return self._at(self.published_at, "published")
+        return self._at("published_at", self.published_at, "published")
 
-    def _at(self, place: str | None, default: str) -> Path | str:
-        if place is None:
+    def _at(self, name: str, place: str | None, default: str) -> Path | str:
+        if checked_place(name, place) is None or place is None:
             return self.home / default
         return place if place.startswith(_S3) else Path(place).expanduser().absolute()
 
@@ -150,7 +150,12 @@ def checked_database_url(url: str | None) -> str | None:
     return url
 
 
-def _place(name: str, place: str | None) -> str | None:
+def checked_place(name: str, place: str | None) -> str | None:
+    """Return ``place`` if it is a directory or in S3, None if it is None.
+
+    Raises:
+        SettingsError: it is a URI of something else; the message begins with ``name``.
+    """
     if place and "://" in place and not place.startswith(_S3):
         raise SettingsError(f"{name} must be s3://bucket/prefix or a directory, not {place!r}")
     return place

@@ -35,6 +35,8 @@ Settings, from the environment:
                          embedded one
   CONDVEST_POSTGRES_BIN  where the embedded server's programs lie, in place
                          of those that are installed
+  CONDVEST_PUBLISHED     where condvest publish writes: a directory or
+                         s3://bucket/prefix
   CONDVEST_PROVIDER      whom the nightly job asks (default: sample)
   CONDVEST_ASK_AGAIN     how many of the newest sessions the nightly job asks
                          for again (default: 3)

@@ -16,8 +16,6 @@ from typing import Any, BinaryIO
 
 import click
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -82,7 +80,9 @@ def write_arrow(data: pa.Table, shape: str, path: Path | None) -> None:
         raise UsageError("Parquet on a terminal is no use; give -o FILE or send it to a pipe")
     with _sink(path) as sink:
         if shape == "parquet":
-            pa.parquet.write_table(data, sink, compression="zstd")
+            import pyarrow.parquet  # noqa: PLC0415  # no other shape waits for it
+
+            pyarrow.parquet.write_table(data, sink, compression="zstd")
         elif shape == "csv":
             _write_csv(data, sink)
         elif shape == "json":

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import click
 
 from batch_layer.processing.publish import KEEP, PublishSummary
+from batch_layer.shared.settings import checked_place
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.publishing import publish_all
@@ -33,7 +34,7 @@ def publish(cli: Cli, to: str | None, keep: int, take_over: bool, dry_run: bool,
     What changed is resampled first; files of years in which nothing changed stay. Readers see the version
     before until the new one is whole.
     """
-    settings = replace(cli.settings, published_at=to or cli.settings.published_at)
+    settings = replace(cli.settings, published_at=checked_place("--to", to) or cli.settings.published_at)
     with cli.workspace(may_create=False) as workspace, output.progress("publishing") as bars:
         done = publish_all(
             workspace,
@@ -51,9 +52,10 @@ def publish(cli: Cli, to: str | None, keep: int, take_over: bool, dry_run: bool,
 
 def _told(done: PublishSummary, *, dry_run: bool) -> str:
     if dry_run:
+        waiting = ", and what changed since is resampled first" if done.changes_waiting else ""
         return (
             f"{done.place}: {done.written:,} files of bars with {done.written_rows:,} rows would be written, "
-            f"{done.kept:,} stay"
+            f"{done.kept:,} stay{waiting}"
         )
     if not done.is_new:
         return f"{done.place}: nothing new, version {done.version} stays"

@@ -13,6 +13,7 @@ import pyarrow as pa
 from batch_layer.database import catalog_store
 from batch_layer.processing.reading import Adjust, Anchor, Question
 from batch_layer.shared.errors import UsageError
+from batch_layer.shared.settings import checked_place
 from condvest import reports
 from condvest.api import From, answer
 from condvest.cli import output
@@ -129,7 +130,7 @@ def bars(
     if place is not None and source != "published":
         raise UsageError("--from names what is published: it is for --source published")
     question = Question(list(symbols) or None, interval, start, end, adjust, anchor, include_open, as_of)
-    settings = replace(cli.settings, published_at=place or cli.settings.published_at)
+    settings = replace(cli.settings, published_at=checked_place("--from", place) or cli.settings.published_at)
     table = answer(question, source, settings)
     shape = output.shape_for(path, shape)
     if shape == "table":

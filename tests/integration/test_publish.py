@@ -293,6 +293,53 @@ class TestVersions:
         assert len({tuple(state["close"].to_pylist()) for state in states}) == 6
         assert seen
 
+    def test_a_copy_of_the_current_files_alone_is_as_good(self, market, place):
+        """What is copied is what manifest.json names: the manifest of the version lies beside it no more."""
+        published(market, place)
+        before = held(place)
+        shutil.rmtree(Path(place.name) / "manifests")
+        assert not published(market, place).is_new
+        assert held(place) == before
+        assert from_files(place, interval=13).equals(from_database(market, interval=13))
+
+    def test_without_a_current_manifest_the_versions_go_on(self, market, place):
+        """Who removed a damaged one, as the message says, has lost neither versions nor their files."""
+        for number in range(3):
+            market.bars([quote("A", dt.date(2022, 6, 1), 500.0 + number)])
+            published(market, place)
+        manifest = Path(place.name) / "manifest.json"
+        manifest.unlink()
+        done = published(market, place, keep=3)
+        assert (done.version, done.written) == (4, 0)
+        assert json.loads(manifest.read_text())["version"] == 4
+        assert [path.name for path in sorted((manifest.parent / "manifests").iterdir())] == [
+            f"{number:08}.json" for number in (1, 2, 3, 4)
+        ]
+
+    def test_an_older_manifest_that_is_damaged_is_as_good_as_gone(self, market, place):
+        published(market, place)
+        (Path(place.name) / "manifests" / "00000001.json").write_text('{"format": 1, "ver')
+        market.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
+        assert published(market, place).version == 2
+        assert not published(market, place).is_new
+        assert from_files(place, interval=13).equals(from_database(market, interval=13))
+
+    def test_a_rehearsal_says_that_changes_wait(self, market, place):
+        published(market, place)
+        assert (
+            publish(
+                market.workspace.database, market.sessions, place, market.workspace.now, rehearsal=True
+            ).changes_waiting
+            == 0
+        )
+        market.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
+        assert (
+            publish(
+                market.workspace.database, market.sessions, place, market.workspace.now, rehearsal=True
+            ).changes_waiting
+            > 0
+        )
+
 
 class TestTwoDatabases:
     """Another database has another identity; both have a calendar, and the other one no bars."""
@@ -450,6 +497,31 @@ class TestFaults:
             path.unlink()  # as the message says
         published(market, place)
         assert path.read_bytes() == whole
+
+    @pytest.mark.parametrize("error", [KeyError, IndexError, TypeError, AttributeError, ValueError, OSError])
+    def test_whatever_a_damaged_file_leads_to_names_the_file(self, sample_place, error):
+        """Its end, which no checksum covers, may say anything of it."""
+        source = PublishedSource.open(sample_place)
+        (file, *_) = source._files_of("bars_13")
+        with (
+            pytest.raises(PublishedError, match=f"{file.path} of .* cannot be read"),
+            source._translated(file),
+        ):
+            raise error("what Arrow stumbled over")
+
+    def test_what_s3_denies_is_not_asked_for_again(self, sample_place):
+        """Without the right to list, S3 denies what is not there."""
+        source = PublishedSource.open(sample_place)
+        (file, *_) = source._files_of("bars_13")
+        told = "When reading information for key: AWS Error ACCESS_DENIED during HeadObject operation"
+        with pytest.raises(PublishedError, match="may not be read, or is gone"), source._translated(file):
+            raise OSError(told)
+
+    def test_a_data_set_that_there_is_not(self, sample_place):
+        settings = Settings(home=Path("unused"), published_at=sample_place.name)
+        with pytest.raises(UsageError, match="no data set 'bars_4': choose one of daily_bars, bars_3"):
+            condvest.published_files("bars_4", settings=settings)
+        assert len(condvest.published_files("symbols", settings=settings)) == 1
 
     @pytest.mark.parametrize(
         ("code", "told"),

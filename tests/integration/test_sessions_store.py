@@ -78,7 +78,8 @@ def test_every_session_from_1962_to_next_year_is_the_independent_librarys(bare):
     now = dt.datetime.now(dt.UTC)
     extend_sessions(bare, now)
     held = stored(bare)
-    other = independent_calendar("1962-01-02", f"{now.year + 1}-12-31")
+    last_year = (now + dt.timedelta(days=400)).year
+    other = independent_calendar("1962-01-02", f"{last_year}-12-31")
     wanted = other.sessions.values.astype("datetime64[D]")
     since = held.ordinal(wanted[0].item()) - held.first_ordinal
     assert held.date[since:].tolist() == wanted.tolist()
@@ -249,7 +250,7 @@ class TestALibraryThatChanges:
 
 
 def test_a_calendar_that_reaches_far_enough_is_not_made_anew(bare, library, monkeypatch):
-    """It ends with 2025: on 30 November a month is left yet, on 2 December the library is asked."""
+    """It ends with 2025, 400 days after 26 November 2024: a day later the library is asked."""
     library(last_year=2025)
     assert sessions_ahead(bare, NOW).date[-1] == np.datetime64("2025-12-31")
     asked = []
@@ -259,8 +260,8 @@ def test_a_calendar_that_reaches_far_enough_is_not_made_anew(bare, library, monk
         raise LookupError
 
     monkeypatch.setattr(sessions_store, "exchange_sessions", asked_for)
-    assert sessions_ahead(bare, instant("2025-11-30")).date[-1] == np.datetime64("2025-12-31")
+    assert sessions_ahead(bare, instant("2024-11-26")).date[-1] == np.datetime64("2025-12-31")
     assert asked == []
     with pytest.raises(LookupError):
-        sessions_ahead(bare, instant("2025-12-02"))
+        sessions_ahead(bare, instant("2024-11-27"))
     assert asked == [(1953, 2026)]

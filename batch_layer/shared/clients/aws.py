@@ -29,17 +29,21 @@ def client(service: str) -> Any:  # noqa: ANN401  # boto3 has no types
     Attempts and waits are bounded, so that a function ends by its own error and not by its time limit.
 
     Raises:
-        SettingsError: AWS is not configured: no region.
+        SettingsError: AWS is not configured: no region, no such profile, an endpoint that is none.
     """
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import NoRegionError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
 
     config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
     try:
         return boto3.client(service, config=config)
     except NoRegionError as error:
         raise SettingsError("no AWS region is set; set AWS_REGION") from error
+    except (BotoCoreError, ValueError) as error:
+        raise SettingsError(
+            f"AWS is not configured: {error}; look at AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
+        ) from error
 
 
 def with_secrets(settings: Settings) -> Settings:

@@ -21,6 +21,9 @@ FORMAT = 1
 CURRENT = "manifest.json"
 """Where the manifest of the current version lies. It is written last, and at once."""
 
+MANIFESTS = "manifests/"
+"""Where the manifests of all versions lie that are kept, in the order of their names."""
+
 _OWN_NAMES = re.compile(
     r"(manifests/\d{8}\.json|(daily_bars|bars_\d+|instruments|symbols|sessions|splits|dividends)"
     r"/(\d{4}|all)-[0-9a-f]{16}\.parquet)"
@@ -76,7 +79,7 @@ class Manifest:
     @property
     def path(self) -> str:
         """Where this version's manifest stays when it is no longer the current one."""
-        return f"manifests/{self.version:08}.json"
+        return f"{MANIFESTS}{self.version:08}.json"
 
     def all_files(self) -> list[PublishedFile]:
         """Return the files of all data sets."""

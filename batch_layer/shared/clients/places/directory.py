@@ -105,9 +105,9 @@ class DirectoryPlace:
                 told = f"{told}; make it writable or publish elsewhere with --to DIR"
                 if doing == "read":
                     told = f"{error.strerror}; let this user read it"
+            stays = "" if doing == "read" else ". What was published before stays; then run the command again"
             raise PublishedError(
-                f"cannot {doing} the published data set {self._root}: {told}. What was published before "
-                "stays; then run the command again"
+                f"cannot {doing} the published data set {self._root}: {told}{stays}"
             ) from error
 
 
