@@ -13,6 +13,7 @@ from batch_layer.database import load_store
 from batch_layer.database.arrays import numbers
 from batch_layer.database.binary_copy import Column, copy_out
 from batch_layer.database.connection import Connection
+from batch_layer.database.keyed_store import DAILY_BARS
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.spans import Spans
 
@@ -59,21 +60,24 @@ def spans_of_bars(
     """
     # The key's index ends a search for the first or the last of today's bars at once; those of the past
     # have to be looked through.
-    bars = sql.SQL("SELECT min(ordinal) AS first, max(ordinal) AS last FROM daily_bars WHERE {own}")
+    bars = sql.SQL(
+        "SELECT min(ordinal) AS first, max(ordinal) AS last FROM daily_bars WHERE {own} AND {same_part}"
+    )
     if known_by != load_store.EVERY_LOAD:
         bars = sql.SQL(
             "SELECT min(ordinal) AS first, max(ordinal) AS last FROM ("
-            "SELECT ordinal FROM daily_bars WHERE {own} AND load_id <= %(known_by)s UNION ALL "
-            "SELECT ordinal FROM daily_bar_revisions WHERE {own} "
+            "SELECT ordinal FROM daily_bars WHERE {own} AND {same_part} AND load_id <= %(known_by)s "
+            "UNION ALL SELECT ordinal FROM daily_bar_revisions WHERE {own} "
             "AND load_id <= %(known_by)s AND %(known_by)s < superseded_by) AS known"
         )
-    own = sql.SQL("instrument_id = asked.id AND instrument_id %% 16 = asked.id %% 16")
+    own, same_part = sql.SQL("instrument_id = asked.instrument_id"), DAILY_BARS.same_part("asked")
     columns = copy_out(
         connection,
         sql.SQL(
-            "SELECT asked.id, bars.first, bars.last FROM unnest(%(ids)s::int4[]) AS asked (id) "
-            "CROSS JOIN LATERAL ({bars}) AS bars WHERE bars.first IS NOT NULL ORDER BY asked.id"
-        ).format(bars=bars.format(own=own)),
+            "SELECT asked.instrument_id, bars.first, bars.last "
+            "FROM unnest(%(ids)s::int4[]) AS asked (instrument_id) "
+            "CROSS JOIN LATERAL ({bars}) AS bars WHERE bars.first IS NOT NULL ORDER BY 1"
+        ).format(bars=bars.format(own=own, same_part=same_part)),
         (Column("instrument_id", "int4"), Column("first", "int4"), Column("last", "int4")),
         {"ids": numbers(np.unique(instrument_id)), "known_by": known_by},
     )

@@ -68,12 +68,16 @@ def _spans(connection: Connection, query: sql.Composed, partitions: Sequence[int
     return Spans(**copy_out(connection, query, _SPAN_COLUMNS, parameters)).merged()
 
 
+# Sessions are joined to runs first: else those of a whole history, times its instruments, would be as many
+# rows as there are daily bars.
 _SPANS_OF_TAKEN = sql.SQL(
     "SELECT instrument_id, first_ordinal, last_ordinal FROM taken WHERE instrument_id IS NOT NULL "
     "UNION ALL "
-    "SELECT supplied.instrument_id, first_ordinal, last_ordinal FROM taken "
-    "JOIN instrument_providers AS supplied ON supplied.provider_id = taken.provider_id "
-    "AND supplied.instrument_id %% %(count)s = taken.partition"
+    "SELECT supplied.instrument_id, lower(run), upper(run) - 1 FROM ("
+    "  SELECT partition, provider_id, unnest(range_agg(int4range(first_ordinal, last_ordinal, '[]'))) AS run "
+    "  FROM taken WHERE provider_id IS NOT NULL GROUP BY 1, 2"
+    ") AS loaded JOIN instrument_providers AS supplied ON supplied.provider_id = loaded.provider_id "
+    "AND supplied.instrument_id %% %(count)s = loaded.partition"
 )
 
 

@@ -164,7 +164,7 @@ class KeyedTable(Generic[Rows]):
                 "DELETE FROM {table} USING unnest(%s::int4[], %s::{kind}[]) AS old (instrument_id, key) "
                 "WHERE {table}.instrument_id = old.instrument_id AND {table}.{key} = old.key AND {same_part}"
             ).format(
-                same_part=self._same_part("old"),
+                same_part=self.same_part("old"),
                 table=sql.Identifier(self.name),
                 key=sql.Identifier(self.columns[1].name),
                 kind=sql.SQL(self.columns[1].kind),
@@ -173,8 +173,11 @@ class KeyedTable(Generic[Rows]):
         )
         self.insert(connection, new, load_id)
 
-    def _same_part(self, other: str) -> sql.Composable:
-        """Return the condition by which PostgreSQL looks into one table only, if it is divided."""
+    def same_part(self, other: str) -> sql.Composable:
+        """Return the condition by which PostgreSQL looks for the rows of ``other`` into one table each.
+
+        ``other`` names what has the instrument_id beside this table. The condition always holds.
+        """
         if self.divided == 1:
             return sql.SQL("true")
         return sql.SQL("{table}.instrument_id %% {divided} = {other}.instrument_id %% {divided}").format(
@@ -213,7 +216,7 @@ class KeyedTable(Generic[Rows]):
                 table=sql.Identifier(self.name),
                 revisions=sql.Identifier(self.revisions),
                 inside=inside,
-                same_part=self._same_part("span"),
+                same_part=self.same_part("span"),
             ),
             table=sql.Identifier(self.name),
             key=sql.Identifier(self.columns[1].name),

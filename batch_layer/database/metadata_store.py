@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
+from psycopg import sql
+
 from batch_layer.database.connection import Connection
+from batch_layer.database.keyed_store import DAILY_BARS
 
 FIGI = "figi"
 """The field by which an instrument is recognised: its composite FIGI."""
@@ -67,7 +70,7 @@ def without_history(connection: Connection, provider_id: int, since: int | None 
         provider_id: the provider.
         since: only those whose bars, or whose present symbol, begin at this ordinal or later; all if None.
     """
-    rows = connection.execute(
+    query = sql.SQL(
         "WITH loaded AS (SELECT min(ordinal) AS first, max(ordinal) AS last FROM ledger "
         "WHERE provider_id = %(provider)s), "
         "named AS (SELECT DISTINCT ON (instrument_id) instrument_id, symbol, valid_from, "
@@ -79,14 +82,16 @@ def without_history(connection: Connection, provider_id: int, since: int | None 
         "LEFT JOIN metadata AS past ON past.instrument_id = named.instrument_id AND past.field = %(history)s "
         "CROSS JOIN LATERAL (SELECT min(ordinal) AS first FROM daily_bars "
         "WHERE daily_bars.instrument_id = named.instrument_id "
-        "AND daily_bars.instrument_id %% 16 = named.instrument_id %% 16) AS bars "
+        "AND {same_part}) AS bars "
         "WHERE (figi.value IS NOT NULL OR active.value = 'true') "
         "AND right(past.value, length(symbol) + 1) IS DISTINCT FROM ' ' || symbol "
         "AND (names > 1 OR bars.first > loaded.first) "
         "AND (%(since)s::int4 IS NULL OR bars.first >= %(since)s "
         "OR valid_from >= (SELECT session FROM sessions WHERE ordinal = %(since)s)) "
-        "ORDER BY md5(coalesce(figi.value, symbol) || loaded.last)",
-        {"provider": provider_id, "figi": FIGI, "history": HISTORY, "since": since},
+        "ORDER BY md5(coalesce(figi.value, symbol) || loaded.last)"
+    ).format(same_part=DAILY_BARS.same_part("named"))
+    rows = connection.execute(
+        query, {"provider": provider_id, "figi": FIGI, "history": HISTORY, "since": since}
     )
     return [str(row[0]) for row in rows]
 

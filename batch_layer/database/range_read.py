@@ -15,7 +15,7 @@ import numpy.typing as npt
 import psycopg
 from psycopg import sql
 
-from batch_layer.database.connection import Connection, undone_if_locked
+from batch_layer.database.connection import Connection, Database, undone_if_locked
 from batch_layer.shared.models.difference import pack
 from batch_layer.shared.models.spans import Spans
 
@@ -32,13 +32,13 @@ Measured: 3.6 and 0.7 microseconds, where a range of 69,000 units took 20 millis
 """
 
 
-def summarize(connection: Connection, table: str) -> None:
+def summarize(database: Database, table: str) -> None:
     """Bring the index of page ranges of a divided table up to what was stored since.
 
     A range that the index does not know is read whatever is looked for. Autovacuum adds them too, where the
     server runs all day; this does, in a transaction of its own, where the table is the present user's.
     """
-    with undone_if_locked(connection, _PATIENCE):
+    with database.transaction() as connection, undone_if_locked(connection, _PATIENCE):
         connection.execute(
             "SELECT brin_summarize_new_values(indexrelid) FROM pg_inherits "
             "JOIN pg_index ON indrelid = inhrelid JOIN pg_class ON pg_class.oid = indexrelid "

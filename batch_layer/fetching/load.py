@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
@@ -17,20 +17,11 @@ import numpy as np
 from batch_layer.database import instruments_store, load_store
 from batch_layer.database.connection import Connection, Database
 from batch_layer.fetching import quality
-from batch_layer.fetching.store_actions import store_dividends, store_splits
-from batch_layer.fetching.store_bars import sessions_of, store_bars
-from batch_layer.fetching.store_listings import store_listings, store_symbols
+from batch_layer.fetching.store_all import store_all
 from batch_layer.fetching.storing import Storing
 from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import (
-    BarRows,
-    DividendRows,
-    InstrumentRows,
-    Parsed,
-    Payload,
-    SplitRows,
-)
+from batch_layer.shared.models.payloads import BarRows, DividendRows, Parsed, Payload, SplitRows
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.utils.ahead import in_turn
 
@@ -128,7 +119,7 @@ class Loader:
                 placed = self._placed(read, load_store.last_instants(connection))
                 kept = in_turn(self._key, placed)
                 storings = self._storings(connection, placed, kept)
-                summaries = [summary for group in _groups(storings) for summary in _store_group(group)]
+                summaries = store_all(storings)
                 for one in kept:
                     one.result()
         except Exception:
@@ -206,39 +197,6 @@ class Loader:
         if isinstance(rows, DividendRows):
             return quality.judge_dividends(rows, parsed.faults, self.sessions)
         return quality.judge_listings(rows, parsed.faults)
-
-
-def _groups(storings: Iterable[Storing]) -> Iterator[list[Storing]]:
-    """Yield together what can be stored together: daily bars of one provider, no two of one session."""
-    group: list[Storing] = []
-    taken: set[int] = set()
-    for storing in storings:
-        sessions = set(sessions_of(storing).tolist()) if isinstance(storing.parsed.rows, BarRows) else None
-        if group and (sessions is None or sessions & taken or storing.provider_id != group[0].provider_id):
-            yield group
-            group, taken = [], set()
-        group.append(storing)
-        if sessions is None:
-            yield group
-            group = []
-        else:
-            taken |= sessions
-    if group:
-        yield group
-
-
-def _store_group(group: list[Storing]) -> list[LoadSummary]:
-    rows = group[0].parsed.rows
-    if isinstance(rows, BarRows):
-        return store_bars(group)
-    (storing,) = group
-    if isinstance(rows, SplitRows):
-        return [store_splits(storing, rows)]
-    if isinstance(rows, DividendRows):
-        return [store_dividends(storing, rows)]
-    if isinstance(rows, InstrumentRows):
-        return [store_listings(storing, rows)]
-    return [store_symbols(storing, rows)]
 
 
 def _after(payload: Payload, last: load_store.Instants | None) -> Payload:

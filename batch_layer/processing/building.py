@@ -13,7 +13,7 @@ from contextlib import closing
 
 import numpy as np
 
-from batch_layer.database import bars_build, changes_store, load_store
+from batch_layer.database import bars_build, changes_store, load_store, range_read
 from batch_layer.database.connection import Connection, Database
 from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
 from batch_layer.processing.resampling import fold_all
@@ -49,29 +49,30 @@ def build(
         on_progress: called with how many parts are done, of how many.
     """
     built = dict.fromkeys(INTERVALS, 0)
-    with (
-        database.transaction(snapshot=True) as connection,
-        database.another() as beside,
-        beside.transaction(snapshot=True, read_only=True) as reading,
-    ):
+    with database.transaction(snapshot=True) as connection, database.another() as beside:
         # The reader's snapshot is the later one: it holds all that these records speak of.
         changes_store.take_changes(connection, range(changes_store.PARTITIONS))
         bars_build.create(connection, INTERVALS)
-        parts = _parts(load_store.rows_loaded(reading))
-        coverage = load_store.read_coverage(reading)
-        splits = SPLITS.read(reading, always(coverage.instrument_id)).on(sessions)
-        # Whatever happens, the thread that reads has ended before its connection is closed.
-        with closing(_read_ahead(reading, parts)) as coming:
-            for done, daily in enumerate(coming, start=1):
-                held = np.isin(splits.instrument_id, daily.instrument_id)
-                bars = fold_all(daily, INTERVALS, splits=splits.take(held), coverage=coverage)
-                for n, of_interval in bars.items():
-                    bars_build.append(connection, n, of_interval)
-                    built[n] += len(of_interval)
-                if on_progress is not None:
-                    on_progress(done, parts)
-        for n in INTERVALS:
-            bars_build.make_key(connection, n)
+        with beside.transaction(snapshot=True, read_only=True) as reading:
+            parts = _parts(load_store.rows_loaded(reading))
+            coverage = load_store.read_coverage(reading)
+            splits = SPLITS.read(reading, always(coverage.instrument_id)).on(sessions)
+            # Whatever happens, the thread that reads has ended before its connection is closed.
+            with closing(_read_ahead(reading, parts)) as coming:
+                for done, daily in enumerate(coming, start=1):
+                    held = np.isin(splits.instrument_id, daily.instrument_id)
+                    bars = fold_all(daily, INTERVALS, splits=splits.take(held), coverage=coverage)
+                    for n, of_interval in bars.items():
+                        bars_build.append(connection, n, of_interval)
+                        built[n] += len(of_interval)
+                    if on_progress is not None:
+                        on_progress(done, parts)
+        with ThreadPoolExecutor(1) as pool:
+            # The first night needs it, and here it can be done beside something else.
+            summarized = pool.submit(range_read.summarize, beside, DAILY_BARS.name)
+            for n in INTERVALS:
+                bars_build.make_key(connection, n)
+            summarized.result()
         bars_build.switch(connection, INTERVALS)
     return built
 

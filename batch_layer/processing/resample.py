@@ -94,8 +94,7 @@ def resample(
                 return summary
     batches = [[one] for one in _by_table(partitions)] if full else _batches(database, partitions)
     if len(batches) > 1:  # much is read: as a range, if that is cheaper
-        with database.transaction() as connection:
-            range_read.summarize(connection, DAILY_BARS.name)
+        range_read.summarize(database, DAILY_BARS.name)
     done, todo = 0, sum(map(len, batches))
     work = partial(_resample, sessions=sessions, full=full)
     # Closed at once, so that what runs beside does not go on when this is stopped.

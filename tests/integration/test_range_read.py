@@ -8,7 +8,7 @@ import pytest
 from batch_layer.database import changes_store, range_read
 from batch_layer.database.connection import Database
 from batch_layer.database.keyed_store import DAILY_BARS
-from batch_layer.processing import resample
+from batch_layer.processing import building, resample
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.spans import Spans
 
@@ -116,15 +116,10 @@ def not_summarized(world):
     return sum(row if isinstance(row, int) else row[0] for row in rows)
 
 
-def summarize(world):
-    with world.workspace.database.transaction() as connection:
-        range_read.summarize(connection, "daily_bars")
-
-
 def test_the_index_is_brought_up_to_what_was_stored(world):
     """It knows nothing of pages that were added, until it is told."""
     stored(world, market(by_session))
-    summarize(world)
+    range_read.summarize(world.workspace.database, "daily_bars")
     assert not_summarized(world) == 0
 
 
@@ -139,7 +134,7 @@ def test_where_a_table_is_being_vacuumed_it_is_left_alone(world):
     stored(world, market(by_session))
     with Database(world.workspace.database.url) as beside, beside.transaction() as holding:
         holding.execute("LOCK TABLE daily_bars_3 IN SHARE UPDATE EXCLUSIVE MODE")
-        summarize(world)
+        range_read.summarize(world.workspace.database, "daily_bars")
     assert not_summarized(world) > 0
 
 
@@ -150,4 +145,12 @@ def test_resampling_much_brings_it_up_to_date(world, monkeypatch):
     with world.workspace.database.transaction() as connection:
         changes_store.record_instruments(connection, Spans.within(ids, SESSIONS - 1, SESSIONS - 1))
     assert world.resample().altered > INSTRUMENTS
+    assert not_summarized(world) == 0
+
+
+def test_building_all_bars_brings_it_up_to_date(world, monkeypatch):
+    """So that the first night after a history is as quick as those that follow."""
+    monkeypatch.setattr(building, "is_worth_it", lambda _: True)
+    stored(world, market(by_session))
+    assert world.resample().inserted > INSTRUMENTS
     assert not_summarized(world) == 0

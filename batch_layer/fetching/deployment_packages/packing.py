@@ -218,7 +218,7 @@ def _compileall(interpreter: str, site: Path, path: Path, part: str, *options: s
 def _zip(tree: Path, target: Path) -> Counter[str]:
     """Write the tree; return the unpacked size of each part (folder or file on top)."""
     sizes: Counter[str] = Counter()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(path for path in tree.rglob("*") if path.is_file()):
             inner = path.relative_to(tree)
             info = zipfile.ZipInfo(inner.as_posix(), DATE)
