@@ -30,10 +30,10 @@ $(RUNTIME): requirements.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What tests, checks and benchmarks need beside.
+# What tests, checks and benchmarks need beside. Compiled when it is imported: most of it never is.
 $(TOOLS): $(RUNTIME) requirements-dev.lock
 	@echo "installing the tools for tests and checks ..." >&2
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --require-hashes --no-compile -r requirements-dev.lock
 	@touch $@
 
 demo: $(RUNTIME) ## the whole job on the sample: real prices of five companies, to bars on the screen

@@ -21,6 +21,7 @@ from tests.integration.servers import embedded_server, given_server, tcp_server
 from tests.integration.world import World
 
 TEST_URL = "CONDVEST_TEST_DATABASE_URL"
+LONGEST = ("test_emulator.py", "test_aws_container.py", "test_aws_packages.py", "test_aws_chain.py")
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 """A Monday before the open: the last closed session is 2024-05-31."""
 
@@ -42,6 +43,15 @@ def pytest_configure():
     for name in list(os.environ):
         if name.startswith(("CONDVEST_", "PG")) and name != TEST_URL:
             del os.environ[name]
+    # Hundreds of processes are started: they shall not compile everything anew each, nor make ready threads
+    # for products of matrices, of which there are none.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take minutes, so that none is left over when the other workers have ended."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_generate_tests(metafunc):

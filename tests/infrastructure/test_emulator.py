@@ -5,7 +5,7 @@ runtime client, the jobs as Batch would start them, PostgreSQL over TLS. Stand-i
 creates in the emulator what deploy.sh asks about; Docker, so an image is what build_container.sh laid into
 its context, run by a Python of this machine and not in a container; and the events between the services,
 which are matched with the deployed patterns here. The state lies in the emulator's S3, with its lock file.
-The layer lies there as another test may have built it: build_layer.sh sees that nothing has changed since.
+They lie there as other tests may have built them: the builders see that nothing has changed since.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ pytestmark = pytest.mark.aws
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 SESSIONS = [f"2024-05-{session}" for session in (24, 28, 29, 30, 31)]
 """The five newest that have closed by then; 05-27 was Memorial Day."""
+
+LAMBDA = "build/lambda"
+"""Where a checkout has what is shipped to Lambda."""
 
 ACCESS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -88,7 +91,7 @@ def endpoint(tmp_path_factory):
 
 
 class Machine:
-    """A machine with the real terraform and aws, on which a checkout lies and nothing was built yet.
+    """A machine with the real terraform and aws, on which a checkout lies, and what was built of it.
 
     Attributes:
         jobs: what AWS Batch was asked to run.
@@ -110,7 +113,8 @@ class Machine:
         )
         aws_artefacts.need_runtime()
         self.python = aws_artefacts.runtime()
-        self.lay_layer()
+        for part, place in (("layer", LAMBDA), ("function", LAMBDA), ("image", "batch_layer/build/image")):
+            self.lay(aws_artefacts.built(part), self.checkout / place)
         self.images = folder / "images"
         self.pause = folder / "pause"
         self.here = {**ACCESS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "ca-west-1"}
@@ -130,14 +134,13 @@ class Machine:
             "STAND_IN_DATABASE_URL": instance.url(ADMIN, password=PASSWORD),
         }
 
-    def lay_layer(self):
-        """Lay the layer where build_layer.sh puts it."""
-        place = self.checkout / "build" / "lambda"
-        place.mkdir(parents=True)
-        built = aws_artefacts.built("layer")
+    def lay(self, built, place):
+        """Lay a package where its builder puts it, with what describes it."""
+        place.mkdir(parents=True, exist_ok=True)
         shutil.copy(built, place)
-        manifest = json.loads(built.with_suffix(".json").read_text()) | {"path": str(place / built.name)}
-        (place / "layer.json").write_text(json.dumps(manifest))
+        (described,) = built.parent.glob("*.json")
+        manifest = json.loads(described.read_text()) | {"path": str(place / built.name)}
+        (place / described.name).write_text(json.dumps(manifest))
 
     def container(self, image):
         """Return the folder of a pushed image, with the program that its Dockerfile puts on the path."""
@@ -208,7 +211,7 @@ class Machine:
     def function(self, name, root, **more):
         """Run a function as it was deployed: its code, its layer, its handler, its variables."""
         told = self.aws("lambda", "get-function-configuration", "--function-name", name)
-        package, layer = (self.checkout / "build" / "lambda" / one for one in ("functions.zip", "layer.zip"))
+        package, layer = (self.checkout / LAMBDA / one for one in ("functions.zip", "layer.zip"))
         assert told["CodeSha256"] == _digest(package)
         (used,) = told["Layers"]
         _, layer_name, number = used["Arn"].rsplit(":", 2)
@@ -265,9 +268,8 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
     assert machine.keys("condvest-terraform-state") == ["batch-layer/dev/terraform.tfstate"]
     (migration,) = machine.jobs.jobs.values()
     assert "by IAM may log in: condvest_loader, condvest_jobs" in migration["ends"][0][1]
-    assert (
-        first.stderr.count("nothing changed since it was built") == 2
-    )  # the layer, and the image to push it
+    # The layer, the functions, the image and the image to push it.
+    assert first.stderr.count("nothing changed since it was built") == 4
 
     fetch_load_resample_and_publish(machine, instance, vendor, tmp_path)
 

@@ -94,7 +94,7 @@ def lay_mirror(folder):
     place.mkdir(parents=True)
     program = place / f"terraform-provider-aws_v{version}"
     program.write_text(
-        f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -B "{STAND_IN / "provider.py"}" "$@"\n'
+        f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" "{STAND_IN / "provider.py"}" "$@"\n'
     )
     program.chmod(0o755)
     settings = folder / "terraformrc"
@@ -124,6 +124,7 @@ class Terraform:
         self.program = found("terraform", "https://developer.hashicorp.com/terraform/install")
         self.folder = folder
         self.layer = folder / "batch_layer"
+        self._ready = set()
         shutil.copytree(
             BATCH_LAYER,
             self.layer,
@@ -150,14 +151,18 @@ class Terraform:
         assert (done.returncode == 0) is ok, output
         return output if not ok else done.stdout
 
-    def init(self, folder):
-        """Initialise a folder without its backend."""
-        self.run(folder, "init", "-backend=false", "-input=false")
+    def init(self, folder, *, state=False):
+        """Initialise a folder, with a local state or with none; one that is ready stays as it is."""
+        if (folder, state) in self._ready:
+            return
+        if state:
+            (folder / "override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        self.run(folder, "init", "-input=false", *(["-reconfigure"] if state else ["-backend=false"]))
+        self._ready.add((folder, state))
 
     def plan(self, folder, variables, *files):
         """Plan with a local state and return ``terraform show -json`` of the plan."""
-        (folder / "override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-        self.run(folder, "init", "-input=false", "-reconfigure")
+        self.init(folder, state=True)
         (folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
         files = [f"-var-file={file}" for file in files]
         self.run(folder, "plan", "-input=false", "-out=test.tfplan", *files)

@@ -14,20 +14,21 @@ from functools import cache
 from pathlib import Path
 
 from tests.infrastructure.workshop import missing
+from tests.integration.authorities import Authority
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build/aws-artefacts"
 RUNTIME = "3.13"
-AUTHORITIES = BUILD / "authorities.pem"
-"""Stands for the bundle of RDS, which is not fetched here."""
-
 _PACKING = ROOT / "batch_layer/fetching/deployment_packages/packing.py"
 _REQUIREMENTS = Path(__file__).with_name("requirements-runtime.txt")
 
 
 @cache
 def built(part):
-    """Return the path of the layer, the function package or the image's app as a zip."""
+    """Return the path of the layer, the function package or the image's app as a zip.
+
+    Beside it lies the builder's description of it.
+    """
     with _alone(part) as out:
         done = subprocess.run(
             [sys.executable, _PACKING, part, "--python", version(), "--out", out],
@@ -56,13 +57,18 @@ def runtime():
 
 def build_environ():
     """Return the variables for whatever builds: which interpreter to take, and which authorities."""
-    with _alone("authorities"):
-        AUTHORITIES.write_text("-----BEGIN CERTIFICATE-----\n")
     return {
         "PYTHON": sys.executable,
         "CONDVEST_LAMBDA_PYTHON": interpreter(),
-        "CONDVEST_RDS_BUNDLE": str(AUTHORITIES),
+        "CONDVEST_RDS_BUNDLE": str(authority().path),
     }
+
+
+@cache
+def authority():
+    """Return the authority that vouches for servers here: its file stands for the bundle of RDS."""
+    with _alone("authorities") as place:
+        return Authority.kept(place.with_suffix(".pem"))
 
 
 @cache

@@ -10,7 +10,6 @@ https://www.postgresql.org/docs/current/protocol-message-formats.html
 import datetime as dt
 import hashlib
 import hmac
-import ipaddress
 import itertools
 import os
 import select
@@ -22,13 +21,11 @@ from contextlib import contextmanager
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import psycopg
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from batch_layer.database.binaries import find_binaries
 from batch_layer.database.server_account import account_for
+from tests.integration import aws_artefacts
+from tests.integration.authorities import Authority
 from tests.integration.aws_world import credentials
 from tests.integration.servers import _guarded, _run
 
@@ -74,7 +71,7 @@ class Rds:
 
     Attributes:
         address: where it listens, on RDS's own port; its certificate is for this address.
-        authorities: file of the authority that vouches for it.
+        authorities: file of the authority that vouches for it, which is that of all that is built here.
         strangers: file of another authority.
         local: URL for the tests, past TLS and passwords.
         ahead: how far the stand-in for IAM is ahead of the clock.
@@ -85,13 +82,11 @@ class Rds:
         number = os.getpid()
         self.address = f"127.{next(_numbers)}.{number // 250 % 250}.{number % 250 + 1}"
         self.local, self._port = local, port
-        self.authorities, self.strangers = folder / "ca.pem", folder / "strangers.pem"
+        ours = aws_artefacts.authority()
+        self.authorities, self.strangers = ours.path, Authority.made(folder / "strangers.pem").path
         self.ahead = dt.timedelta(0)
-        _authority(self.strangers, "strangers")
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(
-            _certificate(folder, self.address, *_authority(self.authorities, "the authority"))
-        )
+        self._context.load_cert_chain(ours.certificate(folder, self.address))
 
     def url(self, user, host=None, password=""):
         """Return a user's URL; with ``host`` the same server by another name."""
@@ -216,45 +211,3 @@ def rds():
         one = Rds(certificates, local, port)
         with one.listening():
             yield one
-
-
-def _authority(path, name):
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _signed(name, key, x509.Name([_name(name)]), key, is_authority=True)
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return certificate, key
-
-
-def _certificate(folder, address, authority, authority_key):
-    """Write a server's certificate and key to a file; return it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _signed(address, key, authority.subject, authority_key, is_authority=False)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = folder / "server.pem"
-    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
-def _signed(name, key, issuer, issuer_key, *, is_authority):
-    now = dt.datetime.now(dt.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([_name(name)]))
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-    )
-    if not is_authority:
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]), critical=False
-        )
-    return builder.sign(issuer_key, hashes.SHA256())
-
-
-def _name(text):
-    return x509.NameAttribute(NameOID.COMMON_NAME, text)

@@ -9,6 +9,7 @@ from batch_layer.processing.resample import resample
 from batch_layer.shared.clients.archive import key_of
 from tests.integration import naive_database
 from tests.integration.payloads import bars_payload, dividends_payload, splits_payload
+from tests.integration.servers import forget
 
 _ROW = {
     "daily_bars": b"A,1962-01-02,1,1,1,1,1,1,1\n",
@@ -131,8 +132,7 @@ class World:
         """Forget everything but the calendar; the next payload is fetched when the first one was."""
         self._clock = dt.timedelta(0)
         self.archive.payloads.clear()
-        names = ", ".join(name for name in self.tables() if name not in ("sessions", "schema_migrations"))
-        self.looking.execute(f"TRUNCATE {names} RESTART IDENTITY")
+        forget(self.looking)
 
 
 def _accepting_nothing(parse):
