@@ -100,8 +100,7 @@ def volumes(connection: Connection, reach: int) -> dict[int, int]:
     """Return about how many daily bars the records of each partition concern; not those with none.
 
     Each record is taken to reach so many sessions further than it says, for the windows are whole, and no
-    further than what is loaded. The
-    estimate is high where records of single instruments lie close together.
+    further than what is loaded. The estimate is high where records of single instruments lie close together.
     """
     rows = connection.execute(
         "WITH held AS (SELECT min(ordinal) AS first, max(ordinal) AS last FROM ledger), "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from batch_layer.database import bars_build, changes_store, load_store, range_re
 from batch_layer.database.connection import Connection, Database
 from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
 from batch_layer.processing.resampling import fold_all
+from batch_layer.shared.errors import DatabaseError, TransientError
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import always
@@ -70,9 +71,14 @@ def build(
         with ThreadPoolExecutor(1) as pool:
             # The first night needs it, and here it can be done beside something else.
             summarized = pool.submit(range_read.summarize, beside, DAILY_BARS.name)
-            for n in INTERVALS:
-                bars_build.make_key(connection, n)
-            summarized.result()
+            try:
+                for n in INTERVALS:
+                    bars_build.make_key(connection, n)
+            except BaseException:
+                beside.interrupt()
+                raise
+            with suppress(DatabaseError, TransientError):  # then the next resampling of much does it
+                summarized.result()
         bars_build.switch(connection, INTERVALS)
     return built
 

@@ -9,8 +9,7 @@ read from the database again, nor written.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,9 +29,15 @@ from batch_layer.database.publishing_store import (
 from batch_layer.processing.part_files import write_part
 from batch_layer.processing.published_tables import SCHEMAS, dataset_of, to_arrow, year_starts, years_of
 from batch_layer.processing.reference_tables import Reference
+from batch_layer.processing.versions import (
+    check_owner,
+    current_manifest,
+    newest_manifest,
+    remove_unneeded,
+)
 from batch_layer.shared.clients.places import Place
 from batch_layer.shared.errors import PublishedError, PublishedUnavailable
-from batch_layer.shared.models.published import CURRENT, MANIFESTS, Manifest, PublishedFile
+from batch_layer.shared.models.published import CURRENT, Manifest, PublishedFile
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import INTERVALS
 
@@ -75,16 +80,6 @@ class PublishSummary:
     changes_waiting: int = 0
 
 
-def current_manifest(place: Place) -> Manifest | None:
-    """Return the manifest of the current version; None if nothing has been published there.
-
-    Raises:
-        PublishedError, PublishedUnavailable: it cannot be read, or was written by another version.
-    """
-    content = place.read(CURRENT)
-    return None if content is None else Manifest.from_json(content, place.name)
-
-
 def publish(
     database: Database,
     sessions: Sessions,
@@ -115,10 +110,10 @@ def publish(
     """
     with database.locked("condvest publish"):
         current, held = current_manifest(place), place.sizes()
-        before = current or _newest(place, held)
+        before = current or newest_manifest(place, held)
         with database.transaction(snapshot=True, read_only=True) as connection:
             if not take_over:
-                _check_owner(before, identity(connection), place)
+                check_owner(before, identity(connection), place)
             run = _Publication(connection, sessions, place, before, held, on_progress)
             if rehearsal:
                 return run.rehearsed()
@@ -140,51 +135,12 @@ def publish(
             if manifest.path not in held:  # a copy of what the manifest names has not brought it along
                 place.write(manifest.to_json(), manifest.path)
         try:
-            summary.removed = _clean(place, manifest, keep)
+            summary.removed = remove_unneeded(place, manifest, keep)
         except (PublishedError, PublishedUnavailable) as error:
             raise type(error)(
                 f"version {manifest.version} is current, but what none needs could not be removed: {error}"
             ) from error
         return summary
-
-
-def _newest(place: Place, held: Mapping[str, int]) -> Manifest | None:
-    """Return the newest version whose manifest can be read, for where there is no current one."""
-    paths = sorted((path for path in held if path.startswith(MANIFESTS)), reverse=True)
-    return next(filter(None, (_kept_manifest(place, path) for path in paths)), None)
-
-
-def _kept_manifest(place: Place, path: str) -> Manifest | None:
-    """Return the manifest of a version that is kept; None if it cannot be made out: then it keeps nothing."""
-    content = place.read(path)
-    with suppress(PublishedError):
-        return None if content is None else Manifest.from_json(content, f"{place.name}/{path}")
-    return None
-
-
-def _check_owner(before: Manifest | None, own: str, place: Place) -> None:
-    if before is not None and before.database not in ("", own):
-        raise PublishedError(
-            f"what is published in {place.name} is from another database ({before.database}, and this one is "
-            f"{own}): each would undo what the other publishes. Publish elsewhere with --to; or, if this "
-            "database was restored or rebuilt and takes the other's place, run condvest publish --take-over"
-        )
-
-
-def _clean(place: Place, current: Manifest, keep: int) -> int:
-    """Remove the versions that are too old, and every file that none of the others names."""
-    held = place.sizes()
-    older = sorted(path for path in held if path.startswith(MANIFESTS) and path < current.path)
-    needed = {current.path, *(file.path for file in current.all_files())}
-    for path in older[-keep:] if keep else []:
-        manifest = _kept_manifest(place, path)
-        if manifest is not None:
-            needed |= {path, *(file.path for file in manifest.all_files())}
-    # Versions go before the files that they name.
-    gone = sorted(set(held) - needed, key=lambda path: not path.startswith(MANIFESTS))
-    for path in gone:
-        place.remove(path)
-    return len(gone)
 
 
 @dataclass(frozen=True)

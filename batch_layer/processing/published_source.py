@@ -18,8 +18,8 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from batch_layer.processing.gathering import Arrays, Gathering, Piece
-from batch_layer.processing.publish import current_manifest
 from batch_layer.processing.published_tables import dataset_of, to_numpy, year_starts, years_of
+from batch_layer.processing.versions import current_manifest
 from batch_layer.shared.clients.places import Place
 from batch_layer.shared.errors import PublishedError, PublishedUnavailable, UsageError
 from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
@@ -29,8 +29,20 @@ from batch_layer.shared.models.published import Manifest, PublishedFile
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 
-_DENIED = ("ACCESS_DENIED", "EXPIRED", "INVALID_ACCESS_KEY", "INVALID_SIGNATURE", "SIGNATURE_DOES_NOT_MATCH")
-"""Errors of S3 that do not pass by themselves. Who may not list a bucket is denied what is not there, too."""
+_DENIED = (
+    "ACCESS_DENIED",
+    "INVALID_ACCESS_KEY_ID",
+    "INVALID_CLIENT_TOKEN_ID",
+    "INVALID_SIGNATURE",
+    "MISSING_AUTHENTICATION_TOKEN",
+    "REQUEST_EXPIRED",
+    "SIGNATURE_DOES_NOT_MATCH",
+    "UNRECOGNIZED_CLIENT",
+)
+"""Arrow's names of what S3 says and does not pass by itself.
+
+Who may not list a bucket is denied what is not there, too.
+"""
 
 _FAILURES = (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError)
 """What reading a file may raise: a damaged one may say anything of itself, and stumbled over in any way."""
@@ -226,6 +238,8 @@ class PublishedSource:
                 f"{where} is gone, though version {self._manifest.version} names it: newer versions took its "
                 "place or somebody removed it. Read again; if that does not help, run condvest publish"
             ) from error
+        except MemoryError:
+            raise
         except _FAILURES as error:
             if any(f"AWS Error {denied}" in str(error) for denied in _DENIED):
                 raise PublishedError(
@@ -235,6 +249,6 @@ class PublishedSource:
             if "AWS Error" in str(error):
                 raise PublishedUnavailable(f"{where} cannot be read now: {error}; try again") from error
             raise PublishedError(
-                f"{where} cannot be read ({type(error).__name__}: {error}). If it is damaged, remove it "
-                "and run condvest publish"
+                f"{where} cannot be read ({type(error).__name__}: {error}). If it is damaged, and no longer "
+                "what the manifest's sha256 says, remove it and run condvest publish"
             ) from error

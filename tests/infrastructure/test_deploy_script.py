@@ -224,11 +224,26 @@ def test_the_architecture_of_the_settings_is_built(desk):
         '{\n  architecture = "arm64"\n}',
         '{ architecture = "arm64" }',
         '{ name = "python3.12", architecture = "arm64" }',
+        '{ architecture = "arm64" }\ntags = { name = "python3.12", architecture = "x86_64" }',
     ):
         variables.write_text(f"{before}runtime = {runtime}\n")
         desk.deploy("dev", "build", "fetching")
-        python = "3.12" if "3.12" in runtime else "3.13"
+        python = "3.12" if runtime.startswith("{ name") else "3.13"
         assert desk.calls()[-2].startswith(f"build_layer.sh --arch arm64 --python {python} ")
+
+
+def test_a_runtime_that_both_files_set_in_part_is_built_and_deployed_as_one(desk):
+    """Terraform would take the one of the environment's file, whole; what is built is of both."""
+    common = desk.layer / "infrastructure" / "terraform.tfvars"
+    common.write_text(common.read_text() + 'runtime = { name = "python3.12" }\n')
+    variables = desk.layer / "infrastructure" / "environments" / "dev.tfvars"
+    variables.write_text(
+        variables.read_text() + '# runtime = { name = "python3.11" }\nruntime = { architecture = "arm64" }\n'
+    )
+    assert desk.deploy("dev", "all").returncode == 0
+    assert "build_layer.sh --arch arm64 --python 3.12 " in "\n".join(desk.calls())
+    (plan,) = [call for call in desk.calls() if " plan " in call]
+    assert '-var=runtime={"name":"python3.12","architecture":"arm64"}' in plan
 
 
 def test_a_component_runs_on_what_its_artefacts_are_built_for(desk):

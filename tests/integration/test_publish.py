@@ -22,6 +22,7 @@ from batch_layer.processing import publish as publishing
 from batch_layer.processing.publish import publish
 from batch_layer.processing.published_source import PublishedSource
 from batch_layer.processing.reading import Question, read_from
+from batch_layer.processing.versions import current_manifest, remove_unneeded
 from batch_layer.shared.clients.places import directory
 from batch_layer.shared.clients.places.directory import DirectoryPlace
 from batch_layer.shared.errors import PublishedError, PublishedFormat, PublishedUnavailable, UsageError
@@ -324,6 +325,29 @@ class TestVersions:
         assert not published(market, place).is_new
         assert from_files(place, interval=13).equals(from_database(market, interval=13))
 
+    def test_who_was_overtaken_removes_nothing(self, market, place):
+        """What is current now is none of this one's to judge."""
+        published(market, place)
+        stale = current_manifest(place)
+        market.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
+        published(market, place)
+        before = held(place)
+        assert remove_unneeded(place, stale, keep=0) == 0
+        assert held(place) == before
+
+    def test_what_another_condvest_keeps_there_stays(self, market, place):
+        published(market, place)
+        kept = Path(place.name) / "manifests" / "00000000.json"
+        kept.write_text('{"format": 0}')
+        (Path(place.name) / "bars_3" / f"2001-{'0' * 16}.parquet").write_bytes(b"of that version")
+        before = held(place)
+        assert published(market, place).removed == 0
+        assert held(place) == before
+        (Path(place.name) / "manifest.json").unlink()
+        kept.rename(kept.with_name("00000009.json"))
+        with pytest.raises(PublishedFormat, match="has format 0"):
+            published(market, place)
+
     def test_a_rehearsal_says_that_changes_wait(self, market, place):
         published(market, place)
         assert (
@@ -509,11 +533,12 @@ class TestFaults:
         ):
             raise error("what Arrow stumbled over")
 
-    def test_what_s3_denies_is_not_asked_for_again(self, sample_place):
+    @pytest.mark.parametrize("name", ["ACCESS_DENIED", "REQUEST_EXPIRED", "INVALID_ACCESS_KEY_ID"])
+    def test_what_s3_denies_is_not_asked_for_again(self, sample_place, name):
         """Without the right to list, S3 denies what is not there."""
         source = PublishedSource.open(sample_place)
         (file, *_) = source._files_of("bars_13")
-        told = "When reading information for key: AWS Error ACCESS_DENIED during HeadObject operation"
+        told = f"When reading information for key: AWS Error {name} during HeadObject operation"
         with pytest.raises(PublishedError, match="may not be read, or is gone"), source._translated(file):
             raise OSError(told)
 

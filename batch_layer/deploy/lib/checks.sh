@@ -56,7 +56,7 @@ check_account() {
       "choose the right profile: export AWS_PROFILE=..."
   fi
   say "account $ACCOUNT, region $REGION"
-  if [ "$COMMAND $TARGET" = "deploy all" ] && grep -q "^alert_emails *= *\[ *\]" "$VARIABLES"; then
+  if [ "$COMMAND $TARGET" = "deploy all" ] && ! sed -n '/^alert_emails/,/]/p' "$VARIABLES" | grep -q @; then
     warn "nobody is told of alarms and of the budget: set alert_emails in environments/$ENVIRONMENT.tfvars"
   fi
 }

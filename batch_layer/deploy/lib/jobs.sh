@@ -28,7 +28,7 @@ run_job() {
     previous="$status"
     case "$status" in SUCCEEDED | FAILED) break ;; esac
     left=$((left - 1))
-    [ "$left" -gt 0 ] || die "the job $NAME_PREFIX-$1 ($id) is still $status" \
+    [ "$left" -gt 0 ] || die "the job $NAME_PREFIX-$1 ($id) is still ${status:-of unknown status}" \
       "wait and run the same command again; RUNNABLE for long means no Spot capacity: capacity = \"FARGATE\" in $VARIABLES"
     sleep "${CONDVEST_POLL_SECONDS:-10}"
   done

@@ -81,16 +81,18 @@ take_word() {
   fi
 }
 
-# The value of NAME = "value" in a variables file, on a line of its own or within braces; nothing where it is not set.
+# The value of NAME = "value" on a line of its own in a variables file; nothing where it is not set.
 variable_in() {
-  sed -n "s/^\\([^#]*[^#a-z_]\\)\\{0,1\\}$2[[:space:]]*=[[:space:]]*\"\\([^\"]*\\)\".*/\\2/p" "$1" | head -n 1
+  sed -n "s/^[[:space:]]*$2[[:space:]]*=[[:space:]]*\"\([^\"]*\)\".*/\1/p" "$1" | head -n 1
 }
 
 # A part of the runtime that the environment's file or the common one sets, or a default.
 runtime_of() {
-  local found
-  found="$(variable_in "$VARIABLES" "$1")"
-  : "${found:=$(variable_in "$INFRASTRUCTURE/terraform.tfvars" "$1")}"
+  local file found=""
+  for file in "$VARIABLES" "$INFRASTRUCTURE/terraform.tfvars"; do
+    [ -n "$found" ] || found="$(awk '/^runtime[ \t]*=/ { on = 1 } on { print } on && /}/ { exit }' "$file" \
+      | sed -n "s/^\(.*[^a-z_]\)\{0,1\}$1[[:space:]]*=[[:space:]]*\"\([^\"]*\)\".*/\2/p" | head -n 1)"
+  done
   printf '%s\n' "${found:-$2}"
 }
 

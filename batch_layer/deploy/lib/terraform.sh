@@ -69,7 +69,8 @@ terraform_told() {
   local file="$WORK/terraform.txt" code=0
   pass_variables
   if [ "$TARGET" = all ]; then
-    set -- "$@" "-var-file=$VARIABLES"
+    # The two files may each set a part of the runtime; what is built is of both.
+    set -- "$@" "-var-file=$VARIABLES" "-var=runtime=$TF_VAR_runtime"
     # The account may come from the environment instead of the file.
     [ -z "$EXPECTED_ACCOUNT" ] || set -- "$@" "-var=aws_account_id=$EXPECTED_ACCOUNT"
   fi
@@ -94,7 +95,8 @@ explain_failure() {
     "mend it and run the same command again: it goes on where it stopped"
 }
 
-# Leaves the plan in WORK, under a name that no other run on this machine has. Succeeds whether or not there is something to change; CHANGES tells.
+# Leaves the plan in WORK, under a name that no other run on this machine has.
+# Succeeds whether or not there is something to change; CHANGES tells.
 plan_changes() {
   step "Planning"
   would "run terraform plan in $TERRAFORM_ROOT" && return

@@ -30,6 +30,14 @@ resource "aws_cloudwatch_log_group" "this" {
   tags              = local.tags
 }
 
+resource "terraform_data" "made" {
+  input = plantimestamp()
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 resource "aws_db_instance" "this" {
   #checkov:skip=CKV_AWS_133:backup_retention_period is never 0: backup_days is validated to be from 1 to 35
   #checkov:skip=CKV2_AWS_69:rds.force_ssl is 1 in parameters.tf; checkov cannot read a dynamic block, the plan test can
@@ -68,11 +76,11 @@ resource "aws_db_instance" "this" {
   maintenance_window      = "sun:15:30-sun:16:30"
   copy_tags_to_snapshot   = true
 
-  # Where data count, a snapshot stays even when the protection was lifted to destroy the rest. Its name is that of the
-  # instant at which the instance was made, so that the next instance's does not stand in its way.
+  # Where data count, a snapshot stays even when the protection was lifted to destroy the rest. Its name holds the instant
+  # at which the environment was made, so that the next one's does not stand in its way.
   deletion_protection       = var.protected
   skip_final_snapshot       = !var.final_snapshot
-  final_snapshot_identifier = "${local.identifier}-final-${formatdate("YYYYMMDDhhmmss", plantimestamp())}"
+  final_snapshot_identifier = "${local.identifier}-final-${formatdate("YYYYMMDDhhmmss", terraform_data.made.input)}"
   delete_automated_backups  = !var.final_snapshot
 
   # A version that RDS has withdrawn or mended; changes of class and parameters wait for the window where data count.
@@ -92,8 +100,8 @@ resource "aws_db_instance" "this" {
   depends_on = [aws_cloudwatch_log_group.this]
 
   lifecycle {
-    # The volume grows by itself; Terraform must not ask to shrink it. The snapshot keeps its first name.
-    ignore_changes = [allocated_storage, final_snapshot_identifier]
+    # The volume grows by itself; Terraform must not ask to shrink it. The life cycle is fixed when an instance is made.
+    ignore_changes = [allocated_storage, engine_lifecycle_support]
   }
 }
 
