@@ -5,9 +5,11 @@ BIN    := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 TOOLS   := $(VENV)/.tools
 PIP     := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Hundreds of processes are started: none shall have to compile what another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests wait for servers and processes, so there are more workers than cores. A file's tests stay together, for what they
 # share; the unit tests, which are many and short, come last.
-WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
