@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from batch_layer.processing.publish import KEEP, OnProgress, PublishSummary, publish
+from batch_layer.processing.publish import OnProgress, PublishSummary, publish
 from batch_layer.processing.resample import resample
 from batch_layer.shared.clients.places import place_at
+from batch_layer.shared.models.published import KEEP
 from condvest.jobs import recorded
 from condvest.workspace import Workspace
 

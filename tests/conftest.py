@@ -22,6 +22,8 @@ from tests.integration.world import World
 
 TEST_URL = "CONDVEST_TEST_DATABASE_URL"
 LONGEST = ("test_emulator.py", "test_aws_container.py", "test_aws_packages.py", "test_aws_chain.py")
+"""Files of tests that take minutes."""
+
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 """A Monday before the open: the last closed session is 2024-05-31."""
 
@@ -43,9 +45,7 @@ def pytest_configure():
     for name in list(os.environ):
         if name.startswith(("CONDVEST_", "PG")) and name != TEST_URL:
             del os.environ[name]
-    # Hundreds of processes are started: they shall not compile everything anew each, nor make ready threads
-    # for products of matrices, of which there are none.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Hundreds of processes are started, which need not make ready threads for products of matrices.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 

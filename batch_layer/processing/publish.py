@@ -37,12 +37,9 @@ from batch_layer.processing.versions import (
 )
 from batch_layer.shared.clients.places import Place
 from batch_layer.shared.errors import PublishedError, PublishedUnavailable
-from batch_layer.shared.models.published import CURRENT, Manifest, PublishedFile
+from batch_layer.shared.models.published import CURRENT, KEEP, Manifest, PublishedFile
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import INTERVALS
-
-KEEP = 3
-"""How many versions before the current one stay, so that who reads one of them can end."""
 
 ROWS_AT_ONCE = 2_000_000
 """Rows in memory at a time, about; a year's at least. Fewer would be read in more passes over a table."""

@@ -130,9 +130,10 @@ class Settings:
         return self._at("published_at", self.published_at, "published")
 
     def _at(self, name: str, place: str | None, default: str) -> Path | str:
-        if checked_place(name, place) is None or place is None:
+        checked = checked_place(name, place)
+        if checked is None:
             return self.home / default
-        return place if place.startswith(_S3) else Path(place).expanduser().absolute()
+        return checked if checked.startswith(_S3) else Path(checked).expanduser().absolute()
 
 
 def checked_database_url(url: str | None) -> str | None:

@@ -1,10 +1,13 @@
 """The bars of a whole history are built at once, beside the stored ones, and then put in their place."""
 
+import time
+
 import psycopg
 import pytest
 
-from batch_layer.database import bars_build
+from batch_layer.database import bars_build, range_read
 from batch_layer.processing import building
+from batch_layer.shared.errors import DatabaseUnavailable
 from batch_layer.shared.settings import INTERVALS
 from condvest.workspace import Workspace
 from tests.integration.payloads import bar, split
@@ -109,6 +112,42 @@ def test_a_reader_that_does_not_end_is_waited_for(history, monkeypatch):
     assert history.dump() == before
     history.resample()
     assert history.differences() == []
+
+
+def test_an_index_that_cannot_be_brought_up_to_date_undoes_nothing(history, monkeypatch):
+    """It makes the night after quicker, and is no part of what is built."""
+    asked = []
+
+    def away(_database, table):
+        asked.append(table)
+        raise DatabaseUnavailable("the test has taken the server away")
+
+    monkeypatch.setattr(range_read, "summarize", away)
+    assert history.resample().inserted == 40 * 60
+    assert asked == ["daily_bars"]
+    assert history.differences() == []
+
+
+def test_an_error_in_making_the_keys_is_raised_and_ends_what_runs_beside(history, monkeypatch):
+    """The index is being brought up to date then, and would be for as long as it likes."""
+
+    def too_long(database, _table):
+        with database.transaction() as connection:
+            connection.execute("SELECT pg_sleep(600)")
+
+    def fails_when_the_other_is_under_way(_connection, _interval):
+        sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'"
+        deadline = time.monotonic() + 60
+        while not history.number(sleeping):
+            assert time.monotonic() < deadline, "nothing is under way"
+        raise ValueError("the key cannot be made")
+
+    monkeypatch.setattr(range_read, "summarize", too_long)
+    monkeypatch.setattr(bars_build, "make_key", fails_when_the_other_is_under_way)
+    before = history.dump()
+    with pytest.raises(ValueError, match="the key cannot be made"):
+        history.resample()
+    assert history.dump() == before
 
 
 def test_one_that_is_stopped_leaves_nothing_behind(history):

@@ -349,20 +349,26 @@ class TestVersions:
             published(market, place)
 
     def test_a_rehearsal_says_that_changes_wait(self, market, place):
+        def rehearsed():
+            opened = market.workspace
+            return publish(opened.database, market.sessions, place, opened.now, rehearsal=True)
+
         published(market, place)
-        assert (
-            publish(
-                market.workspace.database, market.sessions, place, market.workspace.now, rehearsal=True
-            ).changes_waiting
-            == 0
-        )
+        assert rehearsed().changes_waiting == 0
         market.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
-        assert (
-            publish(
-                market.workspace.database, market.sessions, place, market.workspace.now, rehearsal=True
-            ).changes_waiting
-            > 0
-        )
+        assert rehearsed().changes_waiting > 0
+
+    def test_what_cannot_be_removed_is_said_with_what_is_current(self, market, place, monkeypatch):
+        published(market, place)
+        market.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
+
+        def refused(_path):
+            raise PublishedError("it may not be removed")
+
+        monkeypatch.setattr(place, "remove", refused)
+        with pytest.raises(PublishedError, match=r"^version 2 is current, but .* it may not be removed$"):
+            published(market, place, keep=0)
+        assert from_files(place, interval=13).equals(from_database(market, interval=13))
 
 
 class TestTwoDatabases:

@@ -21,6 +21,9 @@ FORMAT = 1
 CURRENT = "manifest.json"
 """Where the manifest of the current version lies. It is written last, and at once."""
 
+KEEP = 3
+"""How many versions before the current one stay, so that who reads one of them can end."""
+
 MANIFESTS = "manifests/"
 """Where the manifests of all versions lie that are kept, in the order of their names."""
 
