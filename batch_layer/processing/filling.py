@@ -158,12 +158,11 @@ def _windows(
     daily: DailyBars, intervals: Iterable[int], anchor: int | Int32s, reducer: Reducer
 ) -> tuple[Int32s, Int32s]:
     """Return each bar's window, and the window's last session."""
+    ordinal, of_bar = daily.ordinal.take(reducer.first), at(anchor, reducer.first)
     windows, lasts = [], []
     for n, of_interval in zip(intervals, reducer.slices, strict=True):
-        first = reducer.first[of_interval]
-        of_bar = at(anchor, first)
-        windows.append(windows_of(daily.ordinal.take(first), n, of_bar))
-        lasts.append(last_ordinals(windows[-1], n, of_bar))
+        windows.append(windows_of(ordinal[of_interval], n, at(of_bar, of_interval)))
+        lasts.append(last_ordinals(windows[-1], n, at(of_bar, of_interval)))
     return reducer.join(windows), reducer.join(lasts)
 
 

@@ -33,7 +33,7 @@ from batch_layer.shared.models.coverage import Coverage
 
 Result = TypeVar("Result")
 
-PORTION = 1 << 16
+PORTION = 1 << 17
 """Daily bars folded at a time, about: more would leave the cache, fewer would wait for the interpreter."""
 
 

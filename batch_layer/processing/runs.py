@@ -63,12 +63,15 @@ class Reducer:
         sizes = [len(groupings[place].first) for place in self._order]
         slices = dict(zip(self._order, starmap(slice, pairwise(accumulate(sizes, initial=0))), strict=True))
         self.slices = [slices[place] for place in range(len(groupings))]
-        self.first = self.join([groups.first.astype(np.intp) for groups in groupings])
-        self.count = np.diff(self.first, append=rows)
+        self.first = np.concatenate([groupings[place].first for place in self._order], dtype=np.intp)
+        self.count = np.empty_like(self.first)
+        np.subtract(self.first[1:], self.first[:-1], out=self.count[:-1])
         last = np.cumsum(sizes) - 1
         self.count[last] = rows - self.first[last]
-        full = np.repeat([groupings[place].most for place in self._order], sizes)
-        other = np.flatnonzero(self.count != full)
+        is_other = np.empty(len(self.first), dtype=np.bool_)
+        for groups, of_grouping in zip(groupings, self.slices, strict=True):
+            np.not_equal(self.count[of_grouping], groups.most, out=is_other[of_grouping])
+        other = np.flatnonzero(is_other)
         number = runs.number.take(self.count.take(other))
         self._other = other.take(number.argsort(kind="stable")[::-1])
         self.room = len(self.first) + len(other)
@@ -106,15 +109,16 @@ class Reducer:
         first, count = self.first.take(self._other), self.count.take(self._other)
         number = runs.number.take(count)
         for nth, place in enumerate(runs.level * self._table.shape[1] + runs.offset):
-            full = [
-                self.first[self.slices[grouping]] + place[groupings[grouping].most]
-                for grouping in self._order
-                if runs.number[groupings[grouping].most] > nth
-            ]
+            full = [of for of in self._order if runs.number[groupings[of].most] > nth]
             others = int(np.count_nonzero(number > nth))
-            places = np.concatenate([*full, first[:others] + place.take(count[:others])])
             end = len(self.first) + others
-            yield slice(end - len(places), end), places
+            start = self.slices[full[0]].start if full else len(self.first)
+            places = np.empty(end - start, dtype=np.intp)
+            for of in full:
+                of_groups = places[self.slices[of].start - start : self.slices[of].stop - start]
+                np.add(self.first[self.slices[of]], place[groupings[of].most], out=of_groups)
+            places[len(places) - others :] = first[:others] + place.take(count[:others])
+            yield slice(start, end), places
 
     def _combined(self, column: npt.NDArray[Number], combine: np.ufunc) -> npt.NDArray[Number]:
         """Return the table whose row k holds, at r, the run of 2**k rows from r on, or of those there are."""

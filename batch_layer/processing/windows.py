@@ -42,8 +42,7 @@ def first_ordinals(windows: Int32s, n: int, anchor: int | Int32s = 0) -> Int32s:
 
 def last_ordinals(windows: Int32s, n: int, anchor: int | Int32s = 0) -> Int32s:
     """Return the ordinal (int32) of each window's last session, which is part of it; else as windows_of."""
-    ordinals: Int32s = first_ordinals(windows, n, anchor) + (n - 1)
-    return ordinals
+    return first_ordinals(windows, n, anchor + (n - 1))
 
 
 def _checked(n: int) -> int:

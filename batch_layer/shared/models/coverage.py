@@ -49,8 +49,12 @@ class Coverage:
         """
         # A session held by nobody at either end stands for all that lie outside.
         fenced = np.concatenate([[0], self.complete, [0]])
-        held = fenced.take(ordinal - (self.first_ordinal - 1), mode="clip")
-        full: Bools = (held & self._for_each(instrument_id, self.providers, 0)) != 0
+        place = ordinal - (self.first_ordinal - 1)
+        providers, rows = self._known(instrument_id, self.providers, 0)
+        if len(set(providers.tolist())) == 1:  # as a rule
+            full: Bools = ((fenced & providers[0]) != 0).take(place, mode="clip")
+        else:
+            full = (fenced.take(place, mode="clip") & np.repeat(providers, rows)) != 0
         return full
 
     def last_loaded(self, instrument_id: Int32s) -> Int32s:
@@ -58,7 +62,7 @@ class Coverage:
 
         NOTHING_LOADED where there is none. Rows may come in any order, as for ``is_complete``.
         """
-        return self._for_each(instrument_id, self._last_loaded, NOTHING_LOADED)
+        return np.repeat(*self._known(instrument_id, self._last_loaded, NOTHING_LOADED))
 
     @cached_property
     def _last_loaded(self) -> Int32s:
@@ -69,17 +73,17 @@ class Coverage:
             last[supplied] = np.maximum(last[supplied], through)
         return last
 
-    def _for_each(
+    def _known(
         self, instrument_id: Int32s, known: npt.NDArray[Integer], otherwise: Integer | int
-    ) -> npt.NDArray[Integer]:
-        """Return, a row, what is ``known`` of the instrument; each run of one instrument is sought once."""
-        if not len(self.instrument_id) or not len(instrument_id):
-            return np.full(len(instrument_id), otherwise, dtype=known.dtype)
-        is_first = np.append(True, instrument_id[1:] != instrument_id[:-1])
-        first = np.flatnonzero(is_first)
+    ) -> tuple[npt.NDArray[Integer], npt.NDArray[np.intp]]:
+        """Return what is ``known`` of each instrument as they follow, and how many rows follow of it."""
+        starts = np.ones(len(instrument_id), dtype=np.bool_)
+        np.not_equal(instrument_id[1:], instrument_id[:-1], out=starts[1:])
+        first = np.flatnonzero(starts)
+        rows = np.diff(first, append=len(instrument_id))
+        if not len(self.instrument_id):
+            return np.full(len(first), otherwise, dtype=known.dtype), rows
         asked = instrument_id[first]
         place = np.minimum(np.searchsorted(self.instrument_id, asked), len(self.instrument_id) - 1)
-        found = np.where(self.instrument_id[place] == asked, known[place], otherwise).astype(known.dtype)
-        if (found == found[0]).all():  # one provider, as a rule
-            return np.full(len(instrument_id), found[0])
-        return np.repeat(found, np.diff(first, append=len(instrument_id)))
+        found = np.where(self.instrument_id[place] == asked, known[place], otherwise)
+        return found.astype(known.dtype), rows
