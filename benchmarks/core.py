@@ -17,7 +17,7 @@ from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.corporate_actions import Splits
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.settings import INTERVALS
-from benchmarks.machine import peak_memory
+from benchmarks.machine import peak_memory, touch_memory
 from benchmarks.report import figures, in_turns
 
 OURS = "condvest"
@@ -32,7 +32,9 @@ def run(options):
     work = {OURS: condvest(daily), "pandas": pandas(daily), "polars": polars(daily), "duckdb": duck(daily)}
     peaks = agree(work)
     work["copy of the input"] = lambda: [getattr(daily, field.name).copy() for field in fields(daily)]
-    yield from figures(in_turns(work, options.repeats), peaks, len(daily), OURS)
+    most = max(peak or 0 for peak in peaks.values())
+    seconds = in_turns(work, options.repeats, prepare=lambda: touch_memory(most))
+    yield from figures(seconds, peaks, len(daily), OURS)
 
 
 def market(rows, seed):

@@ -6,6 +6,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 LIBRARIES = ("numpy", "pandas", "polars", "duckdb", "pyarrow")
 
 
@@ -42,6 +44,15 @@ def peak_memory(work):
     before = _status("VmRSS")
     result = work()
     return result, round((_status("VmHWM") - before) / 1024)
+
+
+def touch_memory(mib):
+    """Write to so much memory and give it back, so that the machine has it ready for what comes next.
+
+    The host of a virtual machine may take back memory that has been free for seconds, and is slow to give
+    it again: slower than anything that is measured here. To be called before each contender alike.
+    """
+    np.empty(mib << 20, dtype=np.uint8).fill(1)
 
 
 def _status(name):

@@ -33,7 +33,7 @@ class Figure:
         rows: rows of input.
         seconds: median.
         fastest, slowest: seconds.
-        ratio: its median over Condvest's, measured in turns with it.
+        ratio: its seconds over Condvest's of the same round, the median of the rounds.
         peak_mib: by how much memory grew at most, None where unknown.
     """
 
@@ -66,17 +66,19 @@ def in_turns(contenders, repeats, prepare=None):
 
 
 def figures(seconds, peaks, rows, ours):
-    """Return the figures of all contenders; ``ours`` is the name that ratios refer to."""
-    own = statistics.median(seconds[ours])
+    """Yield the figures of all contenders; ``ours`` is the name that ratios refer to.
+
+    A slow minute of the machine hits all of one round, so that rounds are compared, not the medians.
+    """
     for name, measured in seconds.items():
-        median = statistics.median(measured)
+        ratio = statistics.median(one / own for one, own in zip(measured, seconds[ours], strict=True))
         yield Figure(
             name=name,
             rows=rows,
-            seconds=round(median, 6),
+            seconds=round(statistics.median(measured), 6),
             fastest=round(min(measured), 6),
             slowest=round(max(measured), 6),
-            ratio=round(median / own, 3),
+            ratio=round(ratio, 3),
             peak_mib=peaks.get(name),
         )
 

@@ -175,10 +175,10 @@ def _wide(daily: DailyBars, reducer: Reducer) -> Floats:
     daily.open.take(reducer.first, out=open_[:groups], mode="clip")
     reducer.reduce(daily.high, np.maximum, out=high)
     reducer.reduce(daily.low, np.minimum, out=low)
-    daily.close.take(reducer.first + (reducer.count - 1), out=close[:groups], mode="clip")
+    daily.close.take(reducer.last, out=close[:groups], mode="clip")
     reducer.reduce(daily.volume, np.add, out=volume)
     _fill_vwap(daily, volume[:groups], reducer, out=vwap)
-    _fill_trades(daily, reducer, out=trades.view(np.int64))
+    _fill_trades(daily, reducer, out=trades[:groups].view(np.int64))
     return wide
 
 
@@ -197,6 +197,6 @@ def _fill_vwap(daily: DailyBars, volume: Floats, reducer: Reducer, out: Floats) 
 
 def _fill_trades(daily: DailyBars, reducer: Reducer, out: Int64s) -> None:
     """Set each bar's trades, unknown where those of one daily bar are."""
-    trades = reducer.reduce(daily.trades, np.add, out)
+    reducer.total(daily.trades, out)
     if (daily.trades < 0).any():
-        trades[reducer.reduce(daily.trades, np.minimum) < 0] = UNKNOWN_TRADES
+        out[reducer.reduce(daily.trades, np.minimum) < 0] = UNKNOWN_TRADES
