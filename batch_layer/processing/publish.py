@@ -31,9 +31,10 @@ from batch_layer.processing.published_tables import SCHEMAS, dataset_of, to_arro
 from batch_layer.processing.reference_tables import Reference
 from batch_layer.processing.versions import (
     check_owner,
-    current_manifest,
+    manifest_of,
     newest_manifest,
     remove_unneeded,
+    switch,
 )
 from batch_layer.shared.clients.places import Place
 from batch_layer.shared.errors import PublishedError, PublishedUnavailable
@@ -106,7 +107,8 @@ def publish(
         TransientError, DatabaseError: the database is away or refuses.
     """
     with database.locked("condvest publish"):
-        current, held = current_manifest(place), place.sizes()
+        seen, held = place.read(CURRENT), place.sizes()
+        current = manifest_of(seen, place)
         before = current or newest_manifest(place, held)
         with database.transaction(snapshot=True, read_only=True) as connection:
             if not take_over:
@@ -117,25 +119,21 @@ def publish(
             with place.building() as folder:
                 manifest = run.built(folder, now)
         summary = run.summary
+        if current is not None and current.path not in held:
+            # A run was killed before it kept it, or a copy of what the manifest names has not brought it.
+            place.write(current.to_json(), current.path)
         if current is None or not manifest.says_the_same(current):
-            # The lock is this database's own: another one may have published in the meantime.
-            if current_manifest(place) != current:
-                raise PublishedError(
-                    f"somebody else published in {place.name} meanwhile; nothing was switched. If it was "
-                    "another database, give each a place of its own with --to; then run the command again"
-                )
-            place.write(manifest.to_json(), manifest.path)
-            place.write(manifest.to_json(), CURRENT)
+            switch(place, manifest, seen)
             summary.version, summary.is_new = manifest.version, True
         else:
             manifest = current
-            if manifest.path not in held:  # a copy of what the manifest names has not brought it along
-                place.write(manifest.to_json(), manifest.path)
         try:
+            if summary.is_new:
+                place.write(manifest.to_json(), manifest.path)
             summary.removed = remove_unneeded(place, manifest, keep)
         except (PublishedError, PublishedUnavailable) as error:
             raise type(error)(
-                f"version {manifest.version} is current, but what none needs could not be removed: {error}"
+                f"version {manifest.version} is current, but what follows is left to the next run: {error}"
             ) from error
         return summary
 

@@ -15,8 +15,30 @@ def current_manifest(place: Place) -> Manifest | None:
     Raises:
         PublishedError, PublishedUnavailable: it cannot be read, or was written by another version.
     """
-    content = place.read(CURRENT)
+    return manifest_of(place.read(CURRENT), place)
+
+
+def manifest_of(content: bytes | None, place: Place) -> Manifest | None:
+    """Return the manifest that was read in the place; None if there was none.
+
+    Raises:
+        PublishedError: it is damaged, or was written by another version.
+    """
     return None if content is None else Manifest.from_json(content, place.name)
+
+
+def switch(place: Place, manifest: Manifest, seen: bytes | None) -> None:
+    """Make a version current, if what was ``seen`` as the current one's manifest still is.
+
+    Raises:
+        PublishedError, PublishedUnavailable: it is not, or the place cannot be written; nothing was switched.
+    """
+    if not place.replace(seen, manifest.to_json(), CURRENT):
+        # The lock of a publication is its database's own, so another one may have published meanwhile.
+        raise PublishedError(
+            f"somebody else published in {place.name} meanwhile; nothing was switched. If it was "
+            "another database, give each a place of its own with --to; then run the command again"
+        )
 
 
 def newest_manifest(place: Place, held: Mapping[str, int]) -> Manifest | None:

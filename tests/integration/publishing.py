@@ -29,13 +29,13 @@ class Failing:
 
     def __getattr__(self, name):
         found = getattr(self._place, name)
-        return self._counted(found) if name in ("put", "write", "remove") else found
+        return self._counted(found) if name in ("put", "write", "replace", "remove") else found
 
     def _counted(self, change):
         def attempt(*arguments):
             if self._left == 0:
                 raise PublishedUnavailable("the test has taken the place away")
             self._left -= 1
-            change(*arguments)
+            return change(*arguments)
 
         return attempt

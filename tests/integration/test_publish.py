@@ -370,6 +370,28 @@ class TestVersions:
             published(market, place, keep=0)
         assert from_files(place, interval=13).equals(from_database(market, interval=13))
 
+    def test_a_version_that_was_switched_to_and_not_kept_is_kept_by_the_next_run(self, market, place):
+        """Killed in between; what is new afterwards does not lose it."""
+        published(market, place)
+        market.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
+
+        class Killed(DirectoryPlace):
+            def write(self, content, path):
+                if path.startswith("manifests/"):
+                    raise PublishedUnavailable("killed")
+                super().write(content, path)
+
+        with pytest.raises(PublishedUnavailable, match=r"^version 2 is current, but .*killed$"):
+            published(market, Killed(Path(place.name)))
+        second = PublishedSource.open(place)
+        answer = read_from(second, Question(interval=13))
+        market.bars([quote("A", dt.date(2022, 6, 1), 600.0)])
+        assert published(market, place).version == 3
+        assert read_from(second, Question(interval=13)).equals(answer)
+        assert sorted(path for path in held(place) if path.startswith("manifests/")) == [
+            f"manifests/{number:08}.json" for number in (1, 2, 3)
+        ]
+
 
 class TestTwoDatabases:
     """Another database has another identity; both have a calendar, and the other one no bars."""
@@ -422,6 +444,22 @@ class TestTwoDatabases:
             published(market, Overtaken(Path(place.name)))
         assert len(from_files(place)) == 0
         assert publish(other, market.sessions, place, market.workspace.now).is_new is False
+
+    def test_who_comes_second_to_the_switch_leaves_what_the_first_kept(self, market, place, other):
+        """The other one takes over in the last instant: both would be version 2."""
+        published(market, place)
+        market.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
+
+        class Overtaken(DirectoryPlace):
+            def replace(self, *arguments):
+                publish(other, market.sessions, place, market.workspace.now, take_over=True)
+                return super().replace(*arguments)
+
+        with pytest.raises(PublishedError, match="somebody else published in"):
+            published(market, Overtaken(Path(place.name)))
+        current = (Path(place.name) / "manifest.json").read_bytes()
+        assert json.loads(current)["database"] == identity_of(other.url)
+        assert (Path(place.name) / "manifests" / "00000002.json").read_bytes() == current
 
 
 def identity_of(url):

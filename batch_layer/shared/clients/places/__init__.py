@@ -44,6 +44,14 @@ class Place(Protocol):
         """Put a small file into its place, whole and at once over what was there."""
         ...
 
+    def replace(self, old: bytes | None, content: bytes, path: str) -> bool:
+        """Put a small file into its place if ``old`` is what lies there, None for nothing.
+
+        Returns:
+            Whether it did: of several that come with the same ``old``, one does.
+        """
+        ...
+
     def remove(self, path: str) -> None:
         """Remove a file; it may be gone already."""
         ...

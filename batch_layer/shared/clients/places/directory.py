@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
@@ -84,6 +85,14 @@ class DirectoryPlace:
             finally:
                 Path(scratch).unlink(missing_ok=True)
 
+    def replace(self, old: bytes | None, content: bytes, path: str) -> bool:
+        """Put a small file into its place if ``old`` is what lies there; return whether it did."""
+        with self._translated("write to"), self._one_at_a_time():
+            if self.read(path) != old:
+                return False
+            self.write(content, path)
+            return True
+
     def remove(self, path: str) -> None:
         """Remove a file; it may be gone already."""
         with self._translated("write to"):
@@ -92,6 +101,18 @@ class DirectoryPlace:
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """Return what Arrow reads the files through, and what their paths begin with there."""
         return pyarrow.fs.LocalFileSystem(), f"{self._root.absolute()}/"
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Keep others waiting who replace something here; a killed one keeps nobody waiting."""
+        handle = os.open(self._root, os.O_RDONLY)
+        try:
+            # Some file systems on a network lock no directories: there two could come at one instant.
+            with _passing_over(errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -109,6 +130,16 @@ class DirectoryPlace:
             raise PublishedError(
                 f"cannot {doing} the published data set {self._root}: {told}{stays}"
             ) from error
+
+
+@contextmanager
+def _passing_over(*numbers: int) -> Iterator[None]:
+    """Pass over errors of the system of these numbers."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in numbers:
+            raise
 
 
 def _sync(path: Path) -> None:

@@ -18,6 +18,7 @@ from batch_layer.shared.errors import PublishedError, PublishedUnavailable
 from batch_layer.shared.models.published import is_own
 
 _MISSING = ("NoSuchKey", "404")
+_CHANGED = ("PreconditionFailed", "412")
 
 
 class S3Place:
@@ -55,15 +56,7 @@ class S3Place:
     def read(self, path: str) -> bytes | None:
         """Return the content of a small object; None if there is none."""
         with self._translated("read"):
-            try:
-                body = self._client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{path}")["Body"]
-            except ClientError as error:
-                if error.response["Error"]["Code"] in _MISSING:
-                    return None
-                raise
-            with body:
-                content: bytes = body.read()
-            return content
+            return self._read(path)[0]
 
     def sizes(self) -> dict[str, int]:
         """Return the size of every object that a publication may have written, by path."""
@@ -100,6 +93,23 @@ class S3Place:
         with self._translated("write to"):
             self._client.put_object(Bucket=self._bucket, Key=f"{self._prefix}{path}", Body=content)
 
+    def replace(self, old: bytes | None, content: bytes, path: str) -> bool:
+        """Put a small object into its place if ``old`` is what lies there; return whether it did."""
+        key = {"Bucket": self._bucket, "Key": f"{self._prefix}{path}"}
+        with self._translated("write to"):
+            seen, tag = self._read(path)
+            if seen != old:
+                return False
+            condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+            try:
+                self._client.put_object(**key, Body=content, **condition)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _CHANGED:
+                    raise
+                # An answer that was lost is asked for again, and then what changed it was this.
+                return self._read(path)[0] == content
+            return True
+
     def remove(self, path: str) -> None:
         """Remove an object; it may be gone already."""
         with self._translated("write to"):
@@ -124,6 +134,17 @@ class S3Place:
             **keys,
         )
         return reader, f"{self._bucket}/{self._prefix}"
+
+    def _read(self, path: str) -> tuple[bytes | None, str | None]:
+        """Return the content of a small object and its tag; None for both if there is none."""
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{path}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return None, None
+            raise
+        with answer["Body"] as body:
+            return body.read(), answer["ETag"]
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
