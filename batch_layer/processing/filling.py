@@ -161,8 +161,9 @@ def _windows(
     ordinal, of_bar = daily.ordinal.take(reducer.first), at(anchor, reducer.first)
     windows, lasts = [], []
     for n, of_interval in zip(intervals, reducer.slices, strict=True):
-        windows.append(windows_of(ordinal[of_interval], n, at(of_bar, of_interval)))
-        lasts.append(last_ordinals(windows[-1], n, at(of_bar, of_interval)))
+        since = at(of_bar, of_interval)
+        windows.append(windows_of(ordinal[of_interval], n, since))
+        lasts.append(last_ordinals(windows[-1], n, since))
     return reducer.join(windows), reducer.join(lasts)
 
 

@@ -8,7 +8,7 @@ cut into runs of descending powers of two (13 = 8 + 4 + 1), each run is summed b
 and the runs' sums are added from the first to the last. Whole volumes are exact in any order as long as
 their sum stays below 2**53 shares.
 
-The rows are folded a portion at a time, which stays in the processor's cache, and a portion a thread; each
+The rows are folded a portion at a time, which stays near the processor's cache, and a portion a thread; each
 portion writes its bars where they belong in the result, so that nothing is copied together afterwards.
 """
 
@@ -34,7 +34,7 @@ from batch_layer.shared.models.coverage import Coverage
 Result = TypeVar("Result")
 
 PORTION = 1 << 17
-"""Daily bars folded at a time, about: more would leave the cache, fewer would wait for the interpreter."""
+"""Daily bars folded at a time, about: more leave the cache, of fewer threads wait for the interpreter."""
 
 
 def fold(

@@ -108,7 +108,8 @@ class Reducer:
     def total(self, column: npt.NDArray[np.int64], out: npt.NDArray[np.int64]) -> None:
         """Sum whole numbers to one value a group, joined.
 
-        They are exact in any order, so that the running totals at the ends of groups tell what lies between.
+        They are exact in any order, so that the running totals at the ends of groups tell what lies between,
+        even where those wrap around.
 
         Args:
             column: int64.

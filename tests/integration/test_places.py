@@ -48,10 +48,10 @@ def test_what_is_gone_meanwhile_is_not_made_anew(place):
 
 
 def test_of_many_who_saw_the_same_one_replaces_it(tmp_path):
-    """In a directory: all of them come at once, a hundred times."""
+    """In a directory: all of them come at once, twenty times."""
     seen, threads = None, 4
     together = threading.Barrier(threads)
-    for turn in range(100):
+    for turn in range(20):
         done = {}
 
         def attempt(who, seen=seen, turn=turn, done=done):

@@ -29,6 +29,9 @@ _PASSING = frozenset(
         "Throttling",
     }
 )
+CONDITION_FAILED = ("PreconditionFailed", "412")
+"""Codes of the answer to a change that was asked for on a condition that does not hold."""
+
 _FIRST_SERVER_FAULT = 500
 _REASONS = {
     "NoSuchKey": "there is nothing under that key",

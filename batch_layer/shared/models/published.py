@@ -19,7 +19,7 @@ FORMAT = 1
 """Number of the layout of files and manifest; another one is refused, not guessed at."""
 
 CURRENT = "manifest.json"
-"""Where the manifest of the current version lies. It is written last, and at once."""
+"""Where the manifest of the current version lies. It is switched at once, when all that it names is there."""
 
 KEEP = 3
 """How many versions before the current one stay, so that who reads one of them can end."""

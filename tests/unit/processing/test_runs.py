@@ -31,11 +31,11 @@ def test_every_group_is_reduced_in_the_documented_order(drawn, seed):
     """Sums of fractions have the bits of the naive model's; whole numbers and extremes are exact."""
     rows, ways = drawn
     rng = np.random.default_rng(seed)
-    fractions, wholes = rng.normal(size=rows), rng.integers(-(2**60), 2**60, rows)
+    fractions, wholes = rng.normal(size=rows), rng.integers(-(2**60), 2**60, rows) // 64
     reducer = Reducer(rows, ways)
     for column, ufunc, plain in (
         (fractions, np.add, naive.total),
-        (wholes, np.maximum, max),
+        (wholes, np.add, sum),
         (fractions, np.maximum, max),
         (wholes, np.minimum, min),
     ):
@@ -56,6 +56,17 @@ def test_whole_numbers_are_summed_from_running_totals(drawn, seed):
     reducer.total(column, out=totals)
     for way, of_way in zip(ways, reducer.slices, strict=True):
         assert totals[of_way].tolist() == [sum(piece.tolist()) for piece in np.split(column, way.first[1:])]
+
+
+def test_totals_are_right_where_the_running_total_wraps_around():
+    column = np.array([2**62, 2**62, 2**62 - 1, -5, 7])
+    reducer = Reducer(5, [groups([1, 2, 2], most=2), groups([1, 1, 3], most=3)])
+    totals = np.empty(6, dtype=np.int64)
+    reducer.total(column, out=totals)
+    assert [totals[of_way].tolist() for of_way in reducer.slices] == [
+        [2**62, 2**63 - 1, 2],
+        [2**62, 2**62, 2**62 + 1],
+    ]
 
 
 def test_rows_beyond_the_group_are_not_looked_at():

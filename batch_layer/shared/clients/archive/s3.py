@@ -11,11 +11,9 @@ from botocore.exceptions import ClientError
 
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive import DESCRIBED, describe, key_described_by, key_of, restore
-from batch_layer.shared.clients.s3_errors import translated
+from batch_layer.shared.clients.s3_errors import CONDITION_FAILED, translated
 from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
 from batch_layer.shared.models.payloads import Payload
-
-_EXISTS = ("PreconditionFailed", "412")
 
 
 class S3Archive:
@@ -145,7 +143,7 @@ class S3Archive:
             )
         except ClientError as error:
             # There already: the same instant and digest, so the same bytes.
-            if error.response["Error"]["Code"] not in _EXISTS:
+            if error.response["Error"]["Code"] not in CONDITION_FAILED:
                 raise
 
     @contextmanager

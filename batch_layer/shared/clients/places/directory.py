@@ -18,6 +18,8 @@ from batch_layer.shared.models.published import is_own
 
 _BUILDING, _PART = ".building-", ".part-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_LOCKS_NO_DIRECTORIES = (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What some file systems on a network answer; there, two publications could switch at one instant."""
 
 
 class DirectoryPlace:
@@ -107,9 +109,11 @@ class DirectoryPlace:
         """Keep others waiting who replace something here; a killed one keeps nobody waiting."""
         handle = os.open(self._root, os.O_RDONLY)
         try:
-            # Some file systems on a network lock no directories: there two could come at one instant.
-            with _passing_over(errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP):
+            try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in _LOCKS_NO_DIRECTORIES:
+                    raise
             yield
         finally:
             os.close(handle)
@@ -130,16 +134,6 @@ class DirectoryPlace:
             raise PublishedError(
                 f"cannot {doing} the published data set {self._root}: {told}{stays}"
             ) from error
-
-
-@contextmanager
-def _passing_over(*numbers: int) -> Iterator[None]:
-    """Pass over errors of the system of these numbers."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in numbers:
-            raise
 
 
 def _sync(path: Path) -> None:

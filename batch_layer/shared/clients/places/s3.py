@@ -13,12 +13,11 @@ import pyarrow.fs
 from botocore.exceptions import ClientError
 
 from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.s3_errors import translated
+from batch_layer.shared.clients.s3_errors import CONDITION_FAILED, translated
 from batch_layer.shared.errors import PublishedError, PublishedUnavailable
 from batch_layer.shared.models.published import is_own
 
 _MISSING = ("NoSuchKey", "404")
-_CHANGED = ("PreconditionFailed", "412")
 
 
 class S3Place:
@@ -104,7 +103,7 @@ class S3Place:
             try:
                 self._client.put_object(**key, Body=content, **condition)
             except ClientError as error:
-                if error.response["Error"]["Code"] not in _CHANGED:
+                if error.response["Error"]["Code"] not in CONDITION_FAILED:
                     raise
                 # An answer that was lost is asked for again, and then what changed it was this.
                 return self._read(path)[0] == content
