@@ -15,13 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from batch_layer.fetching.ingest import Fetched, Ingest
+from batch_layer.fetching.fetch import Fetcher, FetchReport
+from batch_layer.operations.workspace import open_workspace
 from batch_layer.processing.resample import resample
-from batch_layer.shared.clients.massive import Exchange, MassiveClient, MassiveProvider
+from batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport
 from batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from batch_layer.shared.settings import Settings
 from benchmarks.report import Figure
-from condvest.workspace import open_workspace
 
 INSTRUMENTS = 12_750
 ROWS_A_SESSION = 12_500
@@ -49,12 +49,12 @@ def run(options):
 def measured(workspace, url, sessions):
     """Do the backfill; return seconds by step, and how many daily bars it stored."""
     limit = RateLimit(workspace.settings.home / "limit", Rate(10**6, 1.0))
-    fetched = Fetched()
+    fetched = FetchReport()
     loader = workspace.loader(workspace.extended_sessions())
     with MassiveProvider(
-        MassiveClient(Exchange(url, "emulated-key"), limit), "paid", lambda: NOW
+        MassiveClient(Transport(url, "emulated-key"), limit), "paid", lambda: NOW
     ) as provider:
-        ingest = Ingest(provider, loader)
+        ingest = Fetcher(provider, loader)
         asked = ingest.covered()[-sessions:]
         start, ours, server = time.perf_counter(), time.process_time(), server_seconds(workspace)
         ingest.backfill(asked[::-1], fetched)
@@ -114,7 +114,7 @@ class emulator:  # noqa: N801  # used as a function
         self._command = [
             sys.executable,
             "-m",
-            "tests.emulators.massive",
+            "tests.support.emulators.massive",
             "--plan=unlimited",
             f"--instruments={INSTRUMENTS}",
             f"--first-session={first}",

@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from batch_layer.processing.resampling import fold_all
+from batch_layer.shared.core.folding import fold_all
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.corporate_actions import Splits
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage

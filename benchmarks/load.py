@@ -13,10 +13,10 @@ import time
 
 import numpy as np
 
-from batch_layer.database.binary_copy import Column, copy_in
-from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS
-from batch_layer.fetching.load import MOST_AT_ONCE
-from batch_layer.shared.utils.ahead import ahead
+from batch_layer.database.postgres.binary_copy import Column, copy_in
+from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
+from batch_layer.fetching.loading.loader import MOST_AT_ONCE
+from batch_layer.shared.utils.prefetch import ahead
 from benchmarks.answers import INSTRUMENTS, body_of, payload_of, session_of
 from benchmarks.machine import peak_memory
 from benchmarks.report import Figure

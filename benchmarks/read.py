@@ -19,20 +19,21 @@ import psycopg
 from adbc_driver_postgresql import dbapi
 
 import condvest
-from batch_layer.database.embedded import EmbeddedServer
-from batch_layer.database.keyed_store import SPLITS
-from batch_layer.processing.publish import publish
-from batch_layer.processing.published_source import PublishedSource
-from batch_layer.processing.reading import Question, read, read_from
+from batch_layer.database.embedded.server import EmbeddedServer
+from batch_layer.database.postgres.revisioned import SPLITS
+from batch_layer.operations.workspace import open_workspace
+from batch_layer.processing.publishing.publish import publish
 from batch_layer.processing.resample import resample
-from batch_layer.shared.clients.places.directory import DirectoryPlace
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.models.corporate_actions import SplitEvents
 from batch_layer.shared.settings import Settings
 from benchmarks import stored
 from benchmarks.core import FIRST_ORDINAL, SESSIONS, market
 from benchmarks.machine import peak_memory
 from benchmarks.report import Figure, figures, in_turns
-from condvest.workspace import open_workspace
+from serving_layer.queries.bars_table import read_bars, read_bars_from
+from serving_layer.queries.question import Question
+from serving_layer.sources.published import PublishedSource
 
 INTERVAL = 13
 SPLIT_SHARE = 0.2
@@ -42,7 +43,7 @@ SPLIT_SHARE = 0.2
 def run(options):
     """Yield the figures of each group."""
     with tempfile.TemporaryDirectory(prefix="condvest-bench-") as folder:
-        place = DirectoryPlace(Path(folder) / "published")
+        place = DirectoryTarget(Path(folder) / "published")
         settings = Settings(home=Path(folder))
         with open_workspace(settings, now=stored.NOW) as workspace:
             fill(workspace, options)
@@ -82,11 +83,11 @@ class Asked:
 
     def database(self, **asked):
         question = Question(**asked)
-        return lambda: read(self.workspace.database, self.workspace.sessions, question)
+        return lambda: read_bars(self.workspace.database, self.workspace.sessions, question)
 
     def files(self, **asked):
         question = Question(**asked)
-        return lambda: read_from(PublishedSource.open(self.place), question)
+        return lambda: read_bars_from(PublishedSource.open(self.place), question)
 
     def pandas(self, query):
         connection = psycopg.connect(self.url)

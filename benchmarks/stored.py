@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from batch_layer.database import instruments_store
-from batch_layer.database.keyed_store import DAILY_BARS
+from batch_layer.database.postgres.revisioned import DAILY_BARS
+from batch_layer.database.stores import instruments
+from batch_layer.operations.workspace import open_workspace
 from batch_layer.shared.settings import Settings
-from condvest.workspace import open_workspace
 
 NOW = dt.datetime(2026, 6, 30, 23, tzinfo=dt.UTC)
 
@@ -32,7 +32,7 @@ def store(database, daily):
     daily.instrument_id[:] += 1 - daily.instrument_id.min()  # they are numbered from 1
     ids = np.unique(daily.instrument_id)
     with database.transaction() as connection:
-        provider_id = instruments_store.provider_id_of(connection, "massive")
+        provider_id = instruments.provider_id_of(connection, "massive")
         connection.execute(
             "INSERT INTO loads (provider_id, dataset, name, archive_key, digest, fetched_at, rows, inserted, "
             "changed, unchanged, withdrawn, outranked, duplicates, refused) "

@@ -4,8 +4,16 @@
 >>> table = condvest.bars("AAPL", interval=13)  # doctest: +SKIP
 """
 
-from batch_layer.shared.errors import BatchLayerError
+from batch_layer.shared.errors import BatchLayerError, CondvestError
 from batch_layer.shared.settings import INTERVALS, Settings
 from condvest.api import bars, connected, published_files
 
-__all__ = ["INTERVALS", "BatchLayerError", "Settings", "bars", "connected", "published_files"]
+__all__ = [
+    "INTERVALS",
+    "BatchLayerError",
+    "CondvestError",
+    "Settings",
+    "bars",
+    "connected",
+    "published_files",
+]

@@ -7,17 +7,16 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import pyarrow as pa
 
-from batch_layer.processing.reading import Adjust, Anchor, Question, read, read_from
+from batch_layer.database.opening import OpenDatabase
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.settings import Settings
-from condvest.workspace import Workspace, open_workspace
-
-if TYPE_CHECKING:
-    from batch_layer.processing.published_source import PublishedSource
+from serving_layer.opening import open_for_reading, open_published
+from serving_layer.queries.bars_table import read_bars, read_bars_from
+from serving_layer.queries.question import Adjust, Anchor, Question
 
 Session = dt.date | str
 """A date, or its ISO text."""
@@ -26,7 +25,7 @@ From = Literal["database", "published"]
 """Where bars are read from."""
 
 # Of a context and not of the process: threads must not share a connection, which is in one transaction.
-_kept: ContextVar[Workspace | None] = ContextVar("_kept", default=None)
+_kept: ContextVar[OpenDatabase | None] = ContextVar("_kept", default=None)
 
 
 def bars(
@@ -97,12 +96,12 @@ def answer(question: Question, source: From, settings: Settings) -> pa.Table:
     if source == "published":
         if question.as_of is not None:
             raise UsageError("as_of: a published data set has no history; ask the database for it")
-        return read_from(_published(settings), question)
+        return read_bars_from(open_published(settings), question)
     kept = _kept.get()
     if kept is not None and kept.settings == settings:
-        return read(kept.database, kept.sessions, question)
-    with open_workspace(settings, may_create=False) as workspace:
-        return read(workspace.database, workspace.sessions, question)
+        return read_bars(kept.database, kept.sessions, question)
+    with open_for_reading(settings) as opened:
+        return read_bars(opened.database, opened.sessions, question)
 
 
 @contextmanager
@@ -118,8 +117,8 @@ def connected(settings: Settings | None = None) -> Iterator[None]:
     Raises:
         BatchLayerError: the database cannot be opened.
     """
-    with open_workspace(settings or Settings.from_env(os.environ), may_create=False) as workspace:
-        before = _kept.set(workspace)
+    with open_for_reading(settings or Settings.from_env(os.environ)) as opened:
+        before = _kept.set(opened)
         try:
             yield
         finally:
@@ -143,15 +142,7 @@ def published_files(dataset: str, *, settings: Settings | None = None) -> list[s
         PublishedUnavailable: the place does not answer.
         UsageError: there is no such data set.
     """
-    return _published(settings or Settings.from_env(os.environ)).files(dataset)
-
-
-def _published(settings: Settings) -> PublishedSource:
-    # Imported here: whoever reads from the database does not wait for what reads Parquet.
-    from batch_layer.processing.published_source import PublishedSource  # noqa: PLC0415
-    from batch_layer.shared.clients.places import place_at  # noqa: PLC0415
-
-    return PublishedSource.open(place_at(settings.published))
+    return open_published(settings or Settings.from_env(os.environ)).files(dataset)
 
 
 def _date(session: Session | None) -> dt.date | None:

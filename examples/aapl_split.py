@@ -19,14 +19,15 @@ import matplotlib.pyplot as plt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.database.connection import Database
-from batch_layer.database.embedded import EmbeddedServer
+from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.migrate import migrate
-from batch_layer.processing.reading import Question, read
+from batch_layer.database.postgres.connection import Database
+from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import ResampleSummary, resample
 from batch_layer.shared.clients.sample import FIRST_SESSION, LAST_SESSION, SampleProvider
 from batch_layer.shared.settings import Settings
-from condvest.workspace import Workspace
+from serving_layer.queries.bars_table import read_bars
+from serving_layer.queries.question import Question
 
 EX_DATE = dt.date(2005, 2, 28)
 
@@ -50,14 +51,14 @@ def main(path: Path) -> None:
         report(resample(database, workspace.sessions))
         after = stored(workspace)
         show(changed(before, after))
-        adjusted = read(database, workspace.sessions, Question(["AAPL"], 13, adjust="splits"))
+        adjusted = read_bars(database, workspace.sessions, Question(["AAPL"], 13, adjust="splits"))
     plot(before, adjusted, path)
     print(f"the plot is in {path}")
 
 
 def stored(workspace: Workspace) -> pa.Table:
     """Return AAPL's bars of 13 sessions as they are stored: each on the basis of its own window's end."""
-    return read(workspace.database, workspace.sessions, Question(["AAPL"], 13, adjust="none"))
+    return read_bars(workspace.database, workspace.sessions, Question(["AAPL"], 13, adjust="none"))
 
 
 def report(summary: ResampleSummary) -> None:

@@ -22,12 +22,12 @@ import matplotlib.pyplot as plt
 import polars as pl
 
 import condvest
-from condvest.jobs import import_files
-from condvest.publishing import publish_all
-from condvest.workspace import open_workspace
-from tests.emulators import truth
-from tests.emulators.market import Market
-from tests.emulators.sessions import Schedule
+from batch_layer.operations.import_files import import_files
+from batch_layer.operations.publish import publish_all
+from batch_layer.operations.workspace import open_workspace
+from tests.support.emulators import truth
+from tests.support.emulators.market import Market
+from tests.support.emulators.sessions import Schedule
 
 INTERVAL, LOOK_BACK, TENTH = 21, 12, 0.1
 FIRST, LAST = dt.date(2016, 1, 4), dt.date(2024, 6, 28)

@@ -11,14 +11,14 @@ import os
 import hypothesis
 import pytest
 
-from batch_layer.database.connection import Database
+from batch_layer.database.postgres.connection import Database
+from batch_layer.operations import nightly
+from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.models.sessions import calendar_of
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
-from condvest import jobs
-from condvest.workspace import Workspace
-from tests.integration.servers import embedded_server, given_server, tcp_server
-from tests.integration.world import World
+from tests.support.servers import embedded_server, given_server, tcp_server
+from tests.support.world import World
 
 TEST_URL = "CONDVEST_TEST_DATABASE_URL"
 LONGEST = ("test_emulator.py", "test_aws_container.py", "test_aws_packages.py", "test_aws_chain.py")
@@ -142,7 +142,7 @@ def sample(server, sessions, tmp_path_factory):
     home = tmp_path_factory.mktemp("sample")
     with server.lent() as url, Database(url) as database:
         one = World(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
-        jobs.run(one.workspace, "sample", on_wait=pytest.fail)
+        nightly.run(one.workspace, "sample", on_wait=pytest.fail)
         yield one
         one.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from batch_layer.database.connection import Connection, Database
+from batch_layer.database.postgres.connection import Connection, Database
 
 USERS = ("condvest_loader", "condvest_jobs")
 """The functions that load, and the jobs; the Terraform names them alike."""

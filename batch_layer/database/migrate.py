@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from batch_layer.database.connection import Connection, Database
+from batch_layer.database.postgres.connection import Connection, Database
 from batch_layer.shared.errors import MigrationEdited, SchemaTooNew, SchemaTooOld
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.database import catalog_store, instruments_store, load_store
+from batch_layer.database.stores import instruments
+from batch_layer.database.stores.ledger import read_ledger
+from batch_layer.database.stores.loads import archive_keys_of
 from batch_layer.fetching.ledger import complete_sessions
-from batch_layer.fetching.load import Loader, Read
-from batch_layer.fetching.store_bars import bars_of
+from batch_layer.fetching.loading.bars import bars_of
+from batch_layer.fetching.loading.loader import JudgedPayload, Loader
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
 from batch_layer.shared.models.difference import keys_of
@@ -79,10 +81,10 @@ def answered(
         ArchiveError: an answer is missing or damaged.
     """
     with loader.database.transaction(read_only=True) as connection:
-        keys = catalog_store.archive_keys_of(connection, provider)
+        keys = archive_keys_of(connection, provider)
         if not keys:
             raise UsageError(f"no daily bars of {provider!r} were ever loaded")
-        held = load_store.read_ledger(connection, instruments_store.provider_id_of(connection, provider))
+        held = read_ledger(connection, instruments.provider_id_of(connection, provider))
     # From the last answer to the first: a bar counts where no later answer has spoken for it.
     parts, settled = [], np.zeros(0, dtype=np.int32)
     for done, key in enumerate(reversed(keys), start=1):
@@ -97,15 +99,15 @@ def answered(
     return bars.take(first)
 
 
-def _bars(loader: Loader, read: Read) -> DailyBars:
+def _bars(loader: Loader, read: JudgedPayload) -> DailyBars:
     """Return the daily bars of an answer that pass every rule and belong to an instrument."""
     rows, verdict = read.parsed.rows, read.verdict
     assert isinstance(rows, BarRows)  # noqa: S101  # for the type checker
     rows = rows.take(verdict.passed)
     with loader.database.transaction(read_only=True) as connection:
-        ids = instruments_store.instruments_of(connection, rows.symbol, rows.session)
+        ids = instruments.instruments_of(connection, rows.symbol, rows.session)
     bars = bars_of(rows, ids, verdict.ordinal[verdict.passed])
-    return bars.take(bars.instrument_id != instruments_store.NO_INSTRUMENT)
+    return bars.take(bars.instrument_id != instruments.NO_INSTRUMENT)
 
 
 def _settled(sessions: Sessions, payload: Payload, bars: DailyBars, held: LedgerRows) -> Int32s:

@@ -15,14 +15,16 @@ from functools import partial
 
 import numpy as np
 
-from batch_layer.database import changes_store, load_store, range_read
-from batch_layer.database.bars_store import delete_bars, put_bars, read_bars
-from batch_layer.database.beside import SIDE_BY_SIDE, side_by_side
-from batch_layer.database.connection import Connection, Database
-from batch_layer.database.keyed_store import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
-from batch_layer.processing import building
-from batch_layer.processing.resampling import fold_all
-from batch_layer.processing.windows import first_ordinals, last_ordinals, windows_of
+from batch_layer.database.postgres import range_read
+from batch_layer.database.postgres.connection import Connection, Database
+from batch_layer.database.postgres.parallel import SIDE_BY_SIDE, side_by_side
+from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
+from batch_layer.database.stores import changes
+from batch_layer.database.stores.bars import delete_bars, put_bars, read_bars
+from batch_layer.database.stores.ledger import read_coverage
+from batch_layer.processing import first_build
+from batch_layer.shared.core.folding import fold_all
+from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.models.bars import Bars
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
@@ -72,7 +74,7 @@ def resample(
     sessions: Sessions,
     *,
     full: bool = False,
-    partitions: Sequence[int] = range(changes_store.PARTITIONS),
+    partitions: Sequence[int] = range(changes.PARTITIONS),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ResampleSummary:
     """Bring the stored bars of all intervals to what the daily bars say.
@@ -85,11 +87,11 @@ def resample(
         on_progress: called with how many partitions are done, of how many.
     """
     summary = ResampleSummary()
-    if len(partitions) == changes_store.PARTITIONS and building.is_worth_it(database):
+    if len(partitions) == changes.PARTITIONS and first_build.is_worth_it(database):
         with database.locked(LOCK, partitions):
             # Somebody may have built them while the lock was waited for.
-            if building.is_worth_it(database):
-                summary.windows |= (built := building.build(database, sessions, on_progress))
+            if first_build.is_worth_it(database):
+                summary.windows |= (built := first_build.build(database, sessions, on_progress))
                 summary.inserted = sum(built.values())
                 return summary
     batches = [[one] for one in _by_table(partitions)] if full else _batches(database, partitions)
@@ -113,7 +115,7 @@ def _batches(database: Database, partitions: Sequence[int]) -> list[list[int]]:
     At least two batches, if there is enough to do for two.
     """
     with database.transaction(read_only=True) as connection:
-        volumes = changes_store.volumes(connection, reach=2 * max(INTERVALS))
+        volumes = changes.volumes(connection, reach=2 * max(INTERVALS))
     volumes = {one: volumes[one] for one in partitions if one in volumes}
     room_of_all = min(ROWS_A_BATCH, max(FEW_ROWS, -(-sum(volumes.values()) // SIDE_BY_SIDE)))
     batches: list[list[int]] = []
@@ -138,9 +140,9 @@ def _resample(
     """Resample some partitions in one transaction."""
     summary = ResampleSummary()
     with database.locked(LOCK, partitions), database.transaction(snapshot=True) as connection:
-        changed = changes_store.take_changes(connection, partitions)
+        changed = changes.take_changes(connection, partitions)
         if full:
-            everything = changes_store.everything(connection, partitions)
+            everything = changes.everything(connection, partitions)
             changed = Spans.concat([changed, everything]).merged()
         if len(changed):
             for n, bars in recomputed(connection, changed, sessions).items():
@@ -158,7 +160,7 @@ def recomputed(connection: Connection, changed: Spans, sessions: Sessions) -> di
     daily = DAILY_BARS.read(connection, ordinals_needed(changed, INTERVALS))
     ids = np.unique(changed.instrument_id)
     splits = SPLITS.read(connection, always(ids)).on(sessions)
-    coverage = load_store.read_coverage(connection, ids)
+    coverage = read_coverage(connection, ids)
     return fold_all(daily, INTERVALS, splits=splits, coverage=coverage)
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    BatchLayerError
+    CondvestError
     ├── TransientError                  the same call may succeed later
     │   ├── DatabaseUnavailable         no server answers, or the connection was lost
     │   ├── VendorUnavailable           a vendor answered with a passing failure, or not at all
@@ -35,15 +35,19 @@ A message names the symbol, the session or the bound concerned, and says what to
 from __future__ import annotations
 
 
-class BatchLayerError(Exception):
+class CondvestError(Exception):
     """Base of all errors raised on purpose."""
 
 
-class TransientError(BatchLayerError):
+BatchLayerError = CondvestError
+"""The name of `CondvestError` up to version 0.1; it goes away with version 0.2."""
+
+
+class TransientError(CondvestError):
     """The same call may succeed later."""
 
 
-class PermanentError(BatchLayerError):
+class PermanentError(CondvestError):
     """The same call will fail again until somebody acts."""
 
 

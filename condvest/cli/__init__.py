@@ -12,13 +12,11 @@ from types import FrameType
 
 import click
 
-from batch_layer.processing.batch_jobs import exits
-from batch_layer.shared.errors import BatchLayerError, PermanentError, TransientError, UsageError
-from condvest.cli import database, jobs, publish, reading, replay
+from batch_layer.shared import exit_codes
+from batch_layer.shared.errors import CondvestError, PermanentError, TransientError, UsageError
+from condvest.cli import database, operate, publish, read, resend
 from condvest.cli.context import Cli
 from condvest.cli.output import message
-
-DONE, FAILED, WRONG_USAGE, NEEDS_ATTENTION = 0, 1, 2, 3
 
 _EPILOG = """
 \b
@@ -59,11 +57,11 @@ def condvest(context: click.Context, database_url: str | None, home: str | None)
 
 
 for command in (
-    *jobs.COMMANDS,
-    *reading.COMMANDS,
+    *operate.COMMANDS,
+    *read.COMMANDS,
     publish.publish,
     *database.COMMANDS,
-    replay.replay,
+    resend.replay,
 ):
     condvest.add_command(command)
 
@@ -83,23 +81,23 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt) as stopped:
         message("stopped; what was finished is stored, run the command again to go on")
         by_sigterm = isinstance(stopped.__cause__ or stopped, _Terminated)  # click makes an Abort of it
-        sys.exit(exits.stopped_code(os.environ, by_sigterm=by_sigterm))
+        sys.exit(exit_codes.stopped_code(os.environ, by_sigterm=by_sigterm))
     except UsageError as error:
         message(f"error: {error}")
-        sys.exit(WRONG_USAGE)
-    except BatchLayerError as error:
+        sys.exit(exit_codes.WRONG_USAGE)
+    except CondvestError as error:
         hint = "" if isinstance(error, PermanentError) or "again" in str(error) else " (try again)"
         message(f"error: {error}{hint}")
-        sys.exit(exits.failure_code(os.environ, may_pass=isinstance(error, TransientError)))
+        sys.exit(exit_codes.failure_code(os.environ, may_pass=isinstance(error, TransientError)))
     except BrokenPipeError:
         # The reader of standard output has gone (condvest bars | head); nothing is left to say.
         _drop_output()
-        sys.exit(FAILED)
+        sys.exit(exit_codes.FAILED)
     except OSError as error:
         # Files and servers have errors of their own; this is standard output that takes no more.
         _drop_output()
         message(f"error: cannot write the output: {error}")
-        sys.exit(FAILED)
+        sys.exit(exit_codes.FAILED)
 
 
 class _Terminated(KeyboardInterrupt):

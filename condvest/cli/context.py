@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from batch_layer.operations.workspace import Workspace, open_workspace
 from batch_layer.shared.settings import Settings
-from condvest.workspace import Workspace, open_workspace
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import sys
 
 import click
 
-from batch_layer.database.connection import Database
-from batch_layer.database.embedded import EmbeddedServer
+from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.logins import grant_logins
 from batch_layer.database.migrate import migrate as apply_migrations
+from batch_layer.database.postgres.connection import Database
+from batch_layer.operations.doctor import all_checks, psql
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import UsageError
-from condvest import checks
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 
@@ -87,7 +87,7 @@ def shell(cli: Cli, arguments: tuple[str, ...]) -> None:
 @pass_cli
 def doctor(cli: Cli, as_json: bool) -> None:
     """Say what is found, what is missing, and how to mend it. Exits with 1 if something is wrong."""
-    found = checks.all_checks(cli.settings)
+    found = all_checks(cli.settings)
     if as_json:
         output.write_json({"checks": [vars(check) for check in found]})
     else:
@@ -118,7 +118,7 @@ def _keep_up(cli: Cli) -> str:
 
 
 def _psql(cli: Cli, address: str, arguments: tuple[str, ...]) -> int:
-    program = checks.psql(cli.settings) or shutil.which("psql")
+    program = psql(cli.settings) or shutil.which("psql")
     if program is None:
         raise UsageError("no psql is installed; any client can use the URL that `condvest db url` prints")
     return subprocess.run([program, address, *arguments], check=False).returncode

@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from batch_layer.processing.batch_jobs import observing
-from batch_layer.processing.batch_jobs.exits import is_batch
 from batch_layer.shared.errors import UsageError
+from batch_layer.shared.exit_codes import is_batch
 from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.utils import logs
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -33,14 +33,14 @@ _BATCH_ROWS = 50_000
 def message(text: str) -> None:
     """Say something on standard error: to people as it is, to AWS Batch's logs as a line of JSON."""
     if is_batch(os.environ):
-        text = observing.log_line(os.environ, text, dt.datetime.now(dt.UTC))
+        text = logs.log_line(os.environ, text, dt.datetime.now(dt.UTC))
     print(text, file=sys.stderr, flush=True)  # noqa: T201  # messages are the command line's own
 
 
 def measure(values: Mapping[str, float]) -> None:
     """Leave metrics (names of `observing.UNITS`) in AWS Batch's logs; people get none."""
     if is_batch(os.environ):
-        line = observing.metrics_line(os.environ, values, dt.datetime.now(dt.UTC))
+        line = logs.metrics_line(os.environ, values, dt.datetime.now(dt.UTC))
         print(line, file=sys.stderr, flush=True)  # noqa: T201  # as above
 
 

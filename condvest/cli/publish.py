@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batch_layer.shared.models.published import KEEP
+from batch_layer.shared.published.manifest import KEEP
 from batch_layer.shared.settings import checked_place
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 
 if TYPE_CHECKING:
-    from batch_layer.processing.publish import PublishSummary
+    from batch_layer.processing.publishing.publish import PublishSummary
 
 
 @click.command(short_help="Write the bars as Parquet files, for any reader.")
@@ -38,7 +38,7 @@ def publish(cli: Cli, to: str | None, keep: int, take_over: bool, dry_run: bool,
     before until the new one is whole.
     """
     # Imported here: no other command waits for what writes Parquet.
-    from condvest.publishing import publish_all  # noqa: PLC0415
+    from batch_layer.operations.publish import publish_all  # noqa: PLC0415
 
     settings = replace(cli.settings, published_at=checked_place("--to", to) or cli.settings.published_at)
     with cli.workspace(may_create=False) as workspace, output.progress("publishing") as bars:

@@ -10,7 +10,7 @@ import pytest
 from documents import matches, run_all
 
 from batch_layer.fetching.quality import RULES
-from batch_layer.fetching.quality.series import FLAGS
+from batch_layer.shared.core.bar_flags import FLAGS
 from condvest.cli import condvest as program
 
 ROOT = Path(__file__).parents[2]

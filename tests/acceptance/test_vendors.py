@@ -8,13 +8,13 @@ import subprocess
 import psycopg
 import pytest
 
-from batch_layer.database.connection import Database
-from tests.emulators.faults import Fault
-from tests.emulators.market import Market
-from tests.emulators.massive import KEY, MassiveEmulator
-from tests.emulators.sessions import Schedule, new_york_date
-from tests.emulators.yahoo import YahooEmulator
-from tests.integration.vendor_truth import Desk, disagreements, unconnected
+from batch_layer.database.postgres.connection import Database
+from tests.support.emulators.faults import Fault
+from tests.support.emulators.market import Market
+from tests.support.emulators.massive import KEY, MassiveEmulator
+from tests.support.emulators.sessions import Schedule, new_york_date
+from tests.support.emulators.yahoo import YahooEmulator
+from tests.support.vendor_truth import Desk, disagreements, unconnected
 
 
 def last_closed():

@@ -30,12 +30,12 @@ from event_patterns import job_event, matches
 from test_deploy_script import Desk
 from workshop import ROOT, STAND_IN, environment, found, from_venv, lay_mirror
 
-from tests.emulators.market import Market
-from tests.emulators.massive import KEY, MassiveEmulator
-from tests.integration import aws_artefacts
-from tests.integration.lambda_runtime import running
-from tests.integration.naive_database import differences
-from tests.integration.rds import ADMIN, PASSWORD, rds
+from tests.support import aws_artefacts
+from tests.support.emulators.market import Market
+from tests.support.emulators.massive import KEY, MassiveEmulator
+from tests.support.lambda_runtime import running
+from tests.support.naive_database import differences
+from tests.support.rds import ADMIN, PASSWORD, rds
 
 sys.path.insert(0, str(STAND_IN))
 import batch
@@ -113,7 +113,7 @@ class Machine:
         )
         aws_artefacts.need_runtime()
         self.python = aws_artefacts.runtime()
-        for part, place in (("layer", LAMBDA), ("function", LAMBDA), ("image", "batch_layer/build/image")):
+        for part, place in (("layer", LAMBDA), ("function", LAMBDA), ("image", "build/image")):
             self.lay(aws_artefacts.built(part), self.checkout / place)
         self.images = folder / "images"
         self.pause = folder / "pause"

@@ -113,7 +113,7 @@ def stand_in_artefacts(folder):
     path.write_bytes(b"stands for a package")
     built = {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     registry = "123456789012.dkr.ecr.ca-west-1.amazonaws.com"
-    image = f"{registry}/condvest/jobs@sha256:{'0123456789abcdef' * 4}"
+    image = f"{registry}/batch_layer/operations/nightly@sha256:{'0123456789abcdef' * 4}"
     return {"function_package": built, "layer_package": built, "container_image": image}
 
 

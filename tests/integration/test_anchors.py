@@ -4,17 +4,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.database.connection import Database
-from batch_layer.processing.reading import Question, read
+from batch_layer.database.postgres.connection import Database
+from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.settings import INTERVALS, Settings
-from condvest.workspace import Workspace
+from serving_layer.queries.bars_table import read_bars
+from serving_layer.queries.question import Question
 from tests.conftest import NOW
-from tests.integration.happenings import LongWorld, dividends, happen
-from tests.integration.in_process import Program
-from tests.integration.naive_state import State, names_of, rows_read
-from tests.integration.payloads import BARS, bar, csv_of
 from tests.integration.test_invariant import answers, imports
 from tests.integration.test_invariant import splits as split_payloads
+from tests.support.happenings import LongWorld, dividends, happen
+from tests.support.in_process import Program
+from tests.support.naive_state import State, names_of, rows_read
+from tests.support.payloads import BARS, bar, csv_of
 
 histories = st.lists(
     st.one_of(imports(), imports(), answers(), split_payloads(), dividends()), min_size=1, max_size=6
@@ -33,7 +34,7 @@ def lasting(server, sessions, tmp_path_factory):
 
 def answer(world, **asked):
     question = Question(include_open=True, **asked)
-    return rows_read(read(world.workspace.database, world.sessions, question))
+    return rows_read(read_bars(world.workspace.database, world.sessions, question))
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -11,19 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import condvest
-from batch_layer.database.connection import Database
-from batch_layer.processing.reading import Question, read
+from batch_layer.database.postgres.connection import Database
+from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.settings import INTERVALS, Settings
-from condvest import reports
-from condvest.workspace import Workspace
+from serving_layer.queries.bars_table import read_bars
+from serving_layer.queries.instruments import read_instruments
+from serving_layer.queries.question import Question
 from tests.conftest import NOW
-from tests.integration.happenings import LongWorld, dividends, happen, ordinals, repeats, symbols
-from tests.integration.in_process import Program
-from tests.integration.naive_state import State, names_of, rows_read
-from tests.integration.payloads import bar, split
 from tests.integration.test_invariant import answers, imports
 from tests.integration.test_invariant import splits as split_payloads
+from tests.support.happenings import LongWorld, dividends, happen, ordinals, repeats, symbols
+from tests.support.in_process import Program
+from tests.support.naive_state import State, names_of, rows_read
+from tests.support.payloads import bar, split
 
 references = st.tuples(
     st.just("listings"),
@@ -50,13 +51,13 @@ def lasting(server, sessions, tmp_path_factory):
 
 
 def answer(world, **asked):
-    table = read(world.workspace.database, world.sessions, Question(**asked))
+    table = read_bars(world.workspace.database, world.sessions, Question(**asked))
     return rows_read(table)
 
 
 def metadata(world, as_of):
     """Return (instrument, field, value) of what `instruments` tells, null left out."""
-    table = reports.instruments(world.workspace, as_of=as_of)
+    table = read_instruments(world.workspace, as_of=as_of)
     return [
         (row["instrument_id"], name, row[name])
         for row in sorted(table.to_pylist(), key=lambda row: row["instrument_id"])
@@ -133,7 +134,7 @@ def test_before_everything_there_was_nothing(corrected):
     world, before = corrected.world, corrected.moments[0].at
     for interval in (1, *INTERVALS):
         assert answer(world, interval=interval, include_open=True, as_of=before) == []
-    assert len(reports.instruments(world.workspace, as_of=before)) == 0
+    assert len(read_instruments(world.workspace, as_of=before)) == 0
     assert len(answer(world, interval=1, as_of=dt.datetime(1900, 1, 1, tzinfo=dt.UTC))) == 0
 
 
@@ -167,7 +168,7 @@ def test_an_instant_without_a_time_zone_is_refused(corrected):
     with pytest.raises(UsageError, match="2024-06-03 12:00:00 needs a time zone"):
         condvest.bars("A", as_of=naive, settings=workspace.settings)
     with pytest.raises(UsageError, match="needs a time zone"):
-        reports.instruments(workspace, as_of=naive)
+        read_instruments(workspace, as_of=naive)
 
 
 def test_the_command_takes_an_instant_in_any_zone_or_a_date(corrected):

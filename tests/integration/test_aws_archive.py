@@ -11,8 +11,8 @@ from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
 from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError
-from tests.integration.aws_world import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
-from tests.integration.payloads import FETCHED, bars_payload
+from tests.support.aws_world import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
+from tests.support.payloads import FETCHED, bars_payload
 
 SESSION = dt.date(2024, 5, 31)
 LATER = FETCHED + dt.timedelta(hours=1)

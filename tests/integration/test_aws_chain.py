@@ -6,11 +6,11 @@ import psycopg
 import pytest
 
 from tests.conftest import NOW
-from tests.emulators.market import Market
-from tests.emulators.massive import MassiveEmulator
-from tests.integration.aws_chain import Chain, Processes
-from tests.integration.aws_world import configured, emulated_aws, fresh_bucket
-from tests.integration.naive_database import differences
+from tests.support.aws_chain import Chain, Processes
+from tests.support.aws_world import configured, emulated_aws, fresh_bucket
+from tests.support.emulators.market import Market
+from tests.support.emulators.massive import MassiveEmulator
+from tests.support.naive_database import differences
 
 FIRST, LAST = dt.date(2024, 5, 20), dt.date(2024, 5, 31)
 SESSIONS = 9

@@ -8,13 +8,13 @@ import httpx
 import psycopg
 import pytest
 
-from batch_layer.database.connection import Database
+from batch_layer.database.postgres.connection import Database
+from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.settings import Settings
-from condvest.workspace import Workspace
 from tests.conftest import NOW
-from tests.integration import aws_artefacts, containers
-from tests.integration.payloads import bar
-from tests.integration.world import World
+from tests.support import aws_artefacts, containers
+from tests.support.payloads import bar
+from tests.support.world import World
 
 pytestmark = pytest.mark.aws
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from batch_layer.database.connection import Database
+from batch_layer.database.postgres.connection import Database
 from batch_layer.fetching.lambda_functions import (
     archive_loader,
     daily_meta_fetcher,
@@ -31,10 +31,10 @@ from batch_layer.shared.errors import (
     VendorRefused,
     VendorUnavailable,
 )
-from tests.emulators.market import Market
-from tests.emulators.massive import KEY, MassiveEmulator
-from tests.integration.aws_world import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
-from tests.integration.naive_database import differences
+from tests.support.aws_world import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
+from tests.support.emulators.market import Market
+from tests.support.emulators.massive import KEY, MassiveEmulator
+from tests.support.naive_database import differences
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 BEFORE = dt.datetime(2024, 4, 12, 23, tzinfo=dt.UTC)

@@ -13,8 +13,8 @@ import boto3
 import pytest
 
 from batch_layer.processing.resample import resample
-from tests.integration.aws_world import configured, emulated_aws, fresh_bucket
-from tests.integration.payloads import bar
+from tests.support.aws_world import configured, emulated_aws, fresh_bucket
+from tests.support.payloads import bar
 
 BIN = Path(sys.executable).parent
 EVENTS = Path(__file__).parents[1] / "events"

@@ -5,9 +5,9 @@ import datetime as dt
 import psycopg
 import pytest
 
-from batch_layer.database.connection import Database
 from batch_layer.database.logins import USERS, grant_logins
-from tests.integration.servers import embedded_server
+from batch_layer.database.postgres.connection import Database
+from tests.support.servers import embedded_server
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.emulators.market import Market
-from tests.emulators.massive import KEY, MassiveEmulator
-from tests.integration import aws_artefacts
-from tests.integration.aws_world import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
-from tests.integration.lambda_runtime import running
 from tests.integration.test_aws_functions import NOW, SECRET, SESSIONS, bars
+from tests.support import aws_artefacts
+from tests.support.aws_world import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
+from tests.support.emulators.market import Market
+from tests.support.emulators.massive import KEY, MassiveEmulator
+from tests.support.lambda_runtime import running
 
 pytestmark = pytest.mark.aws
 

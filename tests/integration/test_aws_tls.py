@@ -10,12 +10,12 @@ import boto3
 import psycopg
 import pytest
 
-from batch_layer.database.connection import Database
+from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import DatabaseError
 from batch_layer.shared.settings import Settings
-from tests.integration.aws_world import configured, emulated_aws, fresh_bucket
-from tests.integration.rds import ADMIN, PASSWORD, rds
+from tests.support.aws_world import configured, emulated_aws, fresh_bucket
+from tests.support.rds import ADMIN, PASSWORD, rds
 
 pytestmark = pytest.mark.aws
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from psycopg import sql
 
-from batch_layer.database import binary_copy
-from batch_layer.database.binary_copy import Column, copy_in, copy_out, select_list
-from batch_layer.database.connection import Database
+from batch_layer.database.postgres import binary_copy
+from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
+from batch_layer.database.postgres.connection import Database
 
 UNKNOWN = -1
 COLUMNS = (

@@ -5,14 +5,15 @@ import time
 import psycopg
 import pytest
 
-from batch_layer.database import bars_build, range_read
-from batch_layer.processing import building
+from batch_layer.database.postgres import range_read
+from batch_layer.database.stores import bars_rebuilt
+from batch_layer.operations.workspace import Workspace
+from batch_layer.processing import first_build
 from batch_layer.shared.errors import DatabaseUnavailable
 from batch_layer.shared.settings import INTERVALS
-from condvest.workspace import Workspace
-from tests.integration.payloads import bar, split
-from tests.integration.world import World
 from tests.migration.test_migrations import CATALOGUE
+from tests.support.payloads import bar, split
+from tests.support.world import World
 
 SYMBOLS = [f"S{number}" for number in range(40)]
 
@@ -20,7 +21,7 @@ SYMBOLS = [f"S{number}" for number in range(40)]
 @pytest.fixture
 def history(world, monkeypatch):
     """Forty instruments over 70 sessions of a vendor's, with a split; nothing is resampled yet."""
-    monkeypatch.setattr(building, "FEWEST", 1)
+    monkeypatch.setattr(first_build, "FEWEST", 1)
     world.bars(
         [bar(symbol, world.date(at)) for symbol in SYMBOLS for at in range(70)],
         provider="massive",
@@ -100,13 +101,13 @@ def test_what_is_loaded_meanwhile_is_left_for_the_next_time(history):
 
 def test_a_reader_that_does_not_end_is_waited_for(history, monkeypatch):
     """And not for ever: then everything is as before."""
-    monkeypatch.setattr(bars_build, "_TRIES", 2)
-    monkeypatch.setattr(bars_build, "_PATIENCE", "1ms")
+    monkeypatch.setattr(bars_rebuilt, "_TRIES", 2)
+    monkeypatch.setattr(bars_rebuilt, "_PATIENCE", "1ms")
     before = history.dump()
     with psycopg.connect(history.url) as reader:
         reader.execute("SELECT count(*) FROM bars_8")
         with pytest.raises(
-            bars_build.DatabaseUnavailable, match="others read the stored ones without a pause"
+            bars_rebuilt.DatabaseUnavailable, match="others read the stored ones without a pause"
         ):
             history.resample()
     assert history.dump() == before
@@ -143,7 +144,7 @@ def test_an_error_in_making_the_keys_is_raised_and_ends_what_runs_beside(history
         raise ValueError("the key cannot be made")
 
     monkeypatch.setattr(range_read, "summarize", too_long)
-    monkeypatch.setattr(bars_build, "make_key", fails_when_the_other_is_under_way)
+    monkeypatch.setattr(bars_rebuilt, "make_key", fails_when_the_other_is_under_way)
     before = history.dump()
     with pytest.raises(ValueError, match="the key cannot be made"):
         history.resample()
@@ -187,8 +188,8 @@ def test_who_does_not_own_the_tables_builds_nothing(history):
     history.looking.execute(f"CREATE ROLE {role}")
     history.looking.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
     with psycopg.connect(history.url) as connection:
-        assert bars_build.may_build(connection)
+        assert bars_rebuilt.may_build(connection)
         connection.execute(f"SET ROLE {role}")
-        assert not bars_build.may_build(connection)
+        assert not bars_rebuilt.may_build(connection)
     history.looking.execute(f"DROP OWNED BY {role}")
     history.looking.execute(f"DROP ROLE {role}")

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.integration.in_process import Program
-from tests.integration.payloads import bar
+from tests.support.in_process import Program
+from tests.support.payloads import bar
 
 SYMBOLS = ("A", "B")
 

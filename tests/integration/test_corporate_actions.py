@@ -5,9 +5,10 @@ Every price is worked by hand: A closes at 100, B at 80, in each of the sessions
 
 import pytest
 
-from batch_layer.processing.reading import Question, read
-from tests.integration.happenings import dividend, json_payload
-from tests.integration.payloads import bar, dividends_payload, split, splits_payload
+from serving_layer.queries.bars_table import read_bars
+from serving_layer.queries.question import Question
+from tests.support.happenings import dividend, json_payload
+from tests.support.payloads import bar, dividends_payload, split, splits_payload
 
 FRIDAY, SATURDAY = 3, "1962-01-06"
 """Session 3 is 1962-01-05; session 4 is the Monday after."""
@@ -30,7 +31,7 @@ def at_close(world, symbol, at, close=None):
 def closes(world, symbol, adjust, *sessions):
     """Return the adjusted closes of some sessions."""
     question = Question([symbol], interval=1, adjust=adjust, include_open=True)
-    table = read(world.workspace.database, world.sessions, question)
+    table = read_bars(world.workspace.database, world.sessions, question)
     found = dict(zip(table["last_session"].to_pylist(), table["close"].to_pylist(), strict=True))
     return [found[world.date(at)] for at in sessions]
 

@@ -6,13 +6,13 @@ not.
 
 import pytest
 
-from batch_layer.database import binary_copy
+from batch_layer.database.postgres import binary_copy
+from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.settings import Settings
-from condvest.workspace import Workspace
 from tests.conftest import NOW
-from tests.integration.fragile import Fragile, received
-from tests.integration.happenings import LongWorld, happen, json_payload
-from tests.integration.payloads import bar, split
+from tests.support.fragile import Fragile, received
+from tests.support.happenings import LongWorld, happen, json_payload
+from tests.support.payloads import bar, split
 
 TABLES = (
     "daily_bars", "daily_bar_revisions", "splits", "split_revisions", "dividends", "dividend_revisions",

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from batch_layer.database import connection as connection_module
-from batch_layer.database.connection import Database
-from batch_layer.database.sessions_store import read_sessions
+from batch_layer.database.postgres import connection as connection_module
+from batch_layer.database.postgres.connection import Database
+from batch_layer.database.stores.sessions import read_sessions
 from batch_layer.shared.errors import (
     DatabaseError,
     DatabaseFull,
@@ -18,7 +18,7 @@ from batch_layer.shared.errors import (
     SettingsError,
     TransientError,
 )
-from tests.integration.payloads import bar
+from tests.support.payloads import bar
 
 SECRET = "s3cret"  # noqa: S105  # that it never shows is what is tested
 

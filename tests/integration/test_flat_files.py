@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from batch_layer.database import published_store
+from batch_layer.database.stores import vendor_files
+from batch_layer.database.stores.ledger import UNDER_WAY, keep_etag
+from batch_layer.operations import nightly
 from batch_layer.shared.clients.massive.bucket import client_of
 from batch_layer.shared.clients.massive.flat_files import AHEAD, FlatFilesProvider, name_of
 from batch_layer.shared.errors import SettingsError, VendorRefused, VendorUnavailable
-from batch_layer.shared.models.payloads import PublishedPayload, Unavailable
+from batch_layer.shared.models.payloads import VendorFile
+from batch_layer.shared.models.providers import Unavailable
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.retry import Retry
-from condvest import jobs
-from tests.emulators.faults import Fault
-from tests.emulators.market import LONGEST_DELAY, Market
-from tests.integration.vendor_truth import AtMassive, Desk, disagreements, serving, unconnected
+from tests.support.emulators.faults import Fault
+from tests.support.emulators.market import LONGEST_DELAY, Market
+from tests.support.vendor_truth import AtMassive, Desk, disagreements, serving, unconnected
 
 D = dt.date
 FIRST, LAST = D(2024, 1, 2), D(2024, 2, 29)
@@ -63,7 +65,7 @@ class FilesDesk(Desk):
         workspace = self.at_files(now, **how)
         with workspace.ingest("massive", from_files=True) as ingest:
             sessions = sorted({*ingest.missing(start, end), *ingest.republished(start, end)})
-            return jobs.backfill(workspace, ingest, sessions[::-1], on_load=on_load)
+            return nightly.backfill(workspace, ingest, sessions[::-1], on_load=on_load)
 
 
 @pytest.fixture(scope="module")
@@ -152,14 +154,14 @@ def test_a_load_that_was_stopped_before_its_version_was_kept_is_done_again(desk,
     class Stopped(Exception):
         pass
 
-    keep = published_store.keep_etag
+    keep = keep_etag
 
     def stop_before_the_version_is_kept(connection, provider_id, name, etag, fetched_at):
-        if etag != published_store.UNDER_WAY:
+        if etag != UNDER_WAY:
             raise Stopped
         keep(connection, provider_id, name, etag, fetched_at)
 
-    monkeypatch.setattr(published_store, "keep_etag", stop_before_the_version_is_kept)
+    monkeypatch.setattr(vendor_files, "keep_etag", stop_before_the_version_is_kept)
     with pytest.raises(Stopped):
         desk.backfill(now)
     monkeypatch.undo()
@@ -200,7 +202,7 @@ def test_files_among_faults_end_in_the_truth_and_the_secret_goes_nowhere(desk, e
 def test_a_download_cut_off_is_asked_for_again(provider, emulator):
     emulator.knobs.update({"next_faults": ["TRUNCATED_BODY", "TRUNCATED_TEXT", "HTML_OK", "EMPTY_OK"]})
     (payload,) = provider().fetch([LAST])
-    assert isinstance(payload, PublishedPayload)
+    assert isinstance(payload, VendorFile)
     assert (payload.name, payload.media, payload.is_whole) == (name_of(LAST), "csv.gz", True)
     assert emulator.calls["flat_files"] == 5
 

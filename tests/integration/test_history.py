@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.integration.in_process import Program
-from tests.integration.payloads import bar
+from tests.support.in_process import Program
+from tests.support.payloads import bar
 
 COLUMNS = (
     "session,known_from,known_to,open,high,low,close,volume,vwap,trades,provider,name,archive_key,ended_by"

@@ -6,9 +6,10 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from batch_layer.processing.reading import Question, read
 from batch_layer.processing.resample import resample
 from batch_layer.shared.models.payloads import BarRows, InstrumentRows, Parsed, Payload, SymbolRows
+from serving_layer.queries.bars_table import read_bars
+from serving_layer.queries.question import Question
 
 D = dt.date
 BAR_DATES = [D(2022, 6, 6), D(2022, 6, 7), D(2022, 6, 8), D(2022, 6, 9), D(2022, 6, 10)]
@@ -109,7 +110,7 @@ class Vendor:
     def closes(self, symbol):
         resample(self._workspace.database, self._workspace.sessions)
         question = Question([symbol], interval=1, adjust="none")
-        table = read(self._workspace.database, self._workspace.sessions, question)
+        table = read_bars(self._workspace.database, self._workspace.sessions, question)
         return dict(zip(table["last_session"].to_pylist(), table["close"].to_pylist(), strict=True))
 
 
@@ -202,7 +203,7 @@ def test_stored_bars_follow_their_instruments(vendor, database, sessions):
     resample(database, sessions)
     again = resample(database, sessions, full=True)
     assert again.altered == 0
-    table = read(database, sessions, Question(["META"], interval=5, include_open=True, adjust="none"))
+    table = read_bars(database, sessions, Question(["META"], interval=5, include_open=True, adjust="none"))
     assert sum(table["sessions"].to_pylist()) == 5
 
 

@@ -4,12 +4,12 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.fetching.ingest import Fetched
-from tests.emulators import truth, universe
-from tests.emulators.faults import Fault
-from tests.emulators.market import Market
-from tests.integration.payloads import dividends_payload, split
-from tests.integration.vendor_truth import Desk, after_close, disagreements, serving, unconnected
+from batch_layer.fetching.fetch import FetchReport
+from tests.support.emulators import truth, universe
+from tests.support.emulators.faults import Fault
+from tests.support.emulators.market import Market
+from tests.support.payloads import dividends_payload, split
+from tests.support.vendor_truth import Desk, after_close, disagreements, serving, unconnected
 
 D = dt.date
 FIRST, LAST = D(2024, 1, 2), D(2024, 3, 28)
@@ -115,7 +115,7 @@ def test_the_order_of_the_answers_decides_nothing(desk_at, small):
     desk, now = desk_at(small), after_close(LAST)
     workspace = desk.at(now)
     with workspace.ingest("massive") as ingest:
-        provider, fetched = ingest.provider, Fetched()
+        provider, fetched = ingest.provider, FetchReport()
         figis = [one["composite_figi"] for one in truth.instruments(small, now) if one["composite_figi"]]
         for answers in (
             provider.fetch(small.sessions()),

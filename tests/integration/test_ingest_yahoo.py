@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from batch_layer.operations import nightly
+from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.clients.yahoo import YahooProvider
 from batch_layer.shared.settings import Settings
-from condvest import jobs
-from condvest.workspace import Workspace
-from tests.emulators import truth
-from tests.emulators.market import Market
-from tests.emulators.yahoo import YahooEmulator
-from tests.integration import naive_database
-from tests.integration.vendor_truth import after_close
+from tests.support import naive_database
+from tests.support.emulators import truth
+from tests.support.emulators.market import Market
+from tests.support.emulators.yahoo import YahooEmulator
+from tests.support.vendor_truth import after_close
 
 D = dt.date
 FIRST, LAST = D(2024, 1, 2), D(2024, 3, 28)
@@ -52,7 +52,7 @@ def night(database, tmp_path, market):
         def one(now, *symbols, code=0):
             emulator.knobs.update({"now": now})
             workspace = AtYahoo(Settings(home=tmp_path), database, now, emulator=emulator)
-            report = jobs.run(workspace, "yahoo", symbols, on_wait=pytest.fail)
+            report = nightly.run(workspace, "yahoo", symbols, on_wait=pytest.fail)
             assert report.exit_code == code, report.failed
             return report
 

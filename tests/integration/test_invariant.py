@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.database.connection import Database
+from batch_layer.database.postgres.connection import Database
+from batch_layer.operations.workspace import Workspace
 from batch_layer.processing import resample as resampling
 from batch_layer.shared.settings import INTERVALS, Settings
-from condvest.workspace import Workspace
 from tests.conftest import NOW
-from tests.integration.payloads import bar, split
-from tests.integration.world import World
+from tests.support.payloads import bar, split
+from tests.support.world import World
 
 FIRST, LAST = -5, 36
 """Around 1962-01-02, so that windows on both sides of ordinal 0 occur; 33 ends the first one of 34."""

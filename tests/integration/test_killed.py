@@ -21,10 +21,10 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from batch_layer.database.embedded import EmbeddedServer
-from tests.integration.embedded_processes import clean_up, kill_server, processes_of, short_directory
-from tests.integration.naive_database import differences
-from tests.integration.payloads import BARS, bar, csv_of
+from batch_layer.database.embedded.server import EmbeddedServer
+from tests.support.embedded_processes import clean_up, kill_server, processes_of, short_directory
+from tests.support.naive_database import differences
+from tests.support.payloads import BARS, bar, csv_of
 
 CONDVEST = Path(sys.executable).with_name("condvest")
 READER = Path(__file__).with_name("watching_reader.py")

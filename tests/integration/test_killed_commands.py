@@ -15,12 +15,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.database.connection import Database
-from batch_layer.database.embedded import EmbeddedServer
+from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.migrate import migrate
-from tests.integration.embedded_processes import clean_up, kill_server, processes_of, short_directory
-from tests.integration.naive_database import differences
-from tests.integration.payloads import BARS, bar, csv_of
+from batch_layer.database.postgres.connection import Database
+from tests.support.embedded_processes import clean_up, kill_server, processes_of, short_directory
+from tests.support.naive_database import differences
+from tests.support.payloads import BARS, bar, csv_of
 
 CONDVEST = Path(sys.executable).with_name("condvest")
 GATE = 4711

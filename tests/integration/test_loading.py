@@ -5,12 +5,12 @@ import threading
 
 import pytest
 
-from batch_layer.database import load_store
-from batch_layer.database.connection import Database
-from condvest.workspace import Workspace
+from batch_layer.database.postgres.connection import Database
+from batch_layer.database.stores import loads
+from batch_layer.operations.workspace import Workspace
 from tests.conftest import NOW
-from tests.integration.payloads import bar, bars_payload, csv_of, parquet_payload, payload, split
-from tests.integration.world import World
+from tests.support.payloads import bar, bars_payload, csv_of, parquet_payload, payload, split
+from tests.support.world import World
 
 SESSIONS = range(5)
 
@@ -379,7 +379,7 @@ def test_two_loaders_of_one_file_at_once_store_it_once(any_world, market):
 
     threads = [threading.Thread(target=load) for _ in range(2)]
     with any_world.workspace.database.transaction() as connection:
-        load_store.lock_loads(connection)
+        loads.lock_loads(connection)
         for thread in threads:
             thread.start()
         waiting = (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.fetching.ingest import Fetched, Ingest
+from batch_layer.fetching.fetch import Fetcher, FetchReport
 from batch_layer.shared.errors import InputError
-from tests.integration.payloads import bar, bars_payload, payload, split, splits_payload
+from tests.support.payloads import bar, bars_payload, payload, split, splits_payload
 
 FIRST = 15_000
 SYMBOLS = ("A", "B", "C", "D", "E", "F", "G", "a")
@@ -119,9 +119,9 @@ def test_one_that_cannot_be_read_ends_what_comes_after_it(world):
     good = [bars_payload([bar("A", world.date(FIRST + number))], provider="massive") for number in range(3)]
     bad = payload("daily_bars", b"nothing,of,this\n1", provider="massive")
     loader = replace(world.workspace.loader(world.sessions), archive=world.archive)
-    fetched = Fetched()
+    fetched = FetchReport()
     with pytest.raises(InputError):
-        Ingest(Given([good[0], good[1], bad, good[2]]), loader).metadata((), fetched)
+        Fetcher(Given([good[0], good[1], bad, good[2]]), loader).metadata((), fetched)
     assert [load.inserted for load in fetched.loads] == [1, 1]
     assert world.number("SELECT count(*) FROM daily_bars") == 2
     assert len(world.archive.payloads) == 3

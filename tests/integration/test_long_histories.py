@@ -19,16 +19,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from batch_layer.database import binary_copy
-from batch_layer.database.connection import Database
+from batch_layer.database.postgres import binary_copy
+from batch_layer.database.postgres.connection import Database
+from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import resample
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.settings import INTERVALS, Settings
-from condvest.workspace import Workspace
 from tests.conftest import NOW
-from tests.integration import naive_database
-from tests.integration.fragile import Fragile, received
-from tests.integration.happenings import LongWorld, happen, loads
+from tests.support import naive_database
+from tests.support.fragile import Fragile, received
+from tests.support.happenings import LongWorld, happen, loads
 
 STEPS = 10_000
 PARTITIONS = range(16)

@@ -7,7 +7,7 @@ import traceback
 import numpy as np
 import pytest
 
-from batch_layer.shared.clients.massive import Exchange, MassiveClient, MassiveProvider, parse
+from batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport, parse
 from batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from batch_layer.shared.errors import (
     NotReadyYet,
@@ -15,12 +15,13 @@ from batch_layer.shared.errors import (
     VendorRefused,
     VendorUnavailable,
 )
-from batch_layer.shared.models.payloads import Payload, Unavailable
+from batch_layer.shared.models.payloads import Payload
+from batch_layer.shared.models.providers import Unavailable
 from batch_layer.shared.utils.retry import Retry
-from tests.emulators import truth
-from tests.emulators.faults import Fault
-from tests.emulators.market import Market
-from tests.emulators.massive import KEY, MassiveEmulator
+from tests.support.emulators import truth
+from tests.support.emulators.faults import Fault
+from tests.support.emulators.market import Market
+from tests.support.emulators.massive import KEY, MassiveEmulator
 
 NOW = dt.datetime(2024, 7, 10, 16, 0, tzinfo=dt.UTC)
 SESSION = dt.date(2024, 3, 5)
@@ -70,7 +71,7 @@ def client(emulator, clock, tmp_path):
 def client_of(emulator, clock, tmp_path, key=KEY, rate=Rate(90, 1.0), attempts=10):  # noqa: B008  # frozen
     limit = RateLimit(tmp_path / "limit", rate, clock=clock, sleep=clock.sleep)
     retry = Retry(attempts=attempts, sleep=clock.sleep)
-    return MassiveClient(Exchange(emulator.url, key), limit, retry=retry, now=lambda: NOW)
+    return MassiveClient(Transport(emulator.url, key), limit, retry=retry, now=lambda: NOW)
 
 
 def bars_of(rows):

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from batch_layer.shared.clients.massive import Exchange, MassiveClient, json_seq
+from batch_layer.shared.clients.massive import MassiveClient, Transport, json_seq
 from batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
 from batch_layer.shared.utils.retry import Retry
@@ -90,7 +90,7 @@ def client_of(tmp_path):
 
     def make(server, max_bytes=200_000_000, attempts=2, **more):
         limit = RateLimit(tmp_path / "limit", Rate(10_000, 1.0))
-        exchange = Exchange(server.url, KEY, max_bytes=max_bytes, **more)
+        exchange = Transport(server.url, KEY, max_bytes=max_bytes, **more)
         retry = Retry(attempts=attempts, sleep=lambda _: None)
         client = MassiveClient(exchange, limit, retry=retry, now=lambda: NOW, max_bytes=max_bytes)
         made.append(client)
@@ -232,7 +232,7 @@ def test_a_redirect_without_a_place_is_a_passing_failure(server, client_of):
 
 def test_the_exchange_itself_sends_nothing_to_another_host(server):
     with Script() as other:
-        exchange = Exchange(server.url, KEY)
+        exchange = Transport(server.url, KEY)
         with pytest.raises(VendorRefused, match="the key is not sent there"):
             exchange.get(f"{other.url}/x")
         exchange.close()

@@ -5,9 +5,9 @@ import threading
 import boto3
 import pytest
 
-from batch_layer.shared.clients.places.directory import DirectoryPlace
-from batch_layer.shared.clients.places.s3 import S3Place
-from tests.integration.aws_world import BUCKET, configured, emulated_aws, fresh_bucket
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from batch_layer.shared.clients.publish_targets.s3 import S3Target
+from tests.support.aws_world import BUCKET, configured, emulated_aws, fresh_bucket
 
 PATH = "manifest.json"
 
@@ -21,12 +21,12 @@ def endpoint():
 @pytest.fixture(params=["directory", "s3"])
 def place(request, tmp_path, monkeypatch):
     if request.param == "directory":
-        yield DirectoryPlace(tmp_path)
+        yield DirectoryTarget(tmp_path)
     else:
         endpoint = request.getfixturevalue("endpoint")
         with configured(monkeypatch, endpoint):
             fresh_bucket(endpoint)
-            yield S3Place.of(f"s3://{BUCKET}/some/where", boto3.client("s3"))
+            yield S3Target.of(f"s3://{BUCKET}/some/where", boto3.client("s3"))
 
 
 def test_what_is_as_it_was_seen_is_replaced(place):
@@ -57,7 +57,7 @@ def test_of_many_who_saw_the_same_one_replaces_it(tmp_path):
         def attempt(who, seen=seen, turn=turn, done=done):
             content = f"{turn} {who}".encode()
             together.wait()
-            if DirectoryPlace(tmp_path).replace(seen, content, PATH):
+            if DirectoryTarget(tmp_path).replace(seen, content, PATH):
                 done[who] = content
 
         attempts = [threading.Thread(target=attempt, args=(who,)) for who in range(threads)]
@@ -66,7 +66,7 @@ def test_of_many_who_saw_the_same_one_replaces_it(tmp_path):
         for one in attempts:
             one.join()
         (seen,) = done.values()
-        assert DirectoryPlace(tmp_path).read(PATH) == seen
+        assert DirectoryTarget(tmp_path).read(PATH) == seen
 
 
 @pytest.mark.parametrize("seen", [None, b"first"])
@@ -84,5 +84,5 @@ def test_on_s3_what_comes_between_looking_and_writing_wins(endpoint, monkeypatch
             other.put_object(**key, Body=theirs)
 
         client.meta.events.register("before-call.s3.PutObject", come_between)
-        assert S3Place.of(f"s3://{BUCKET}", client).replace(seen, b"ours", PATH) is replaced
+        assert S3Target.of(f"s3://{BUCKET}", client).replace(seen, b"ours", PATH) is replaced
         assert other.get_object(**key)["Body"].read() == theirs

@@ -16,29 +16,30 @@ import pyarrow.parquet as pq
 import pytest
 
 import condvest
-from batch_layer.database.connection import Database
-from batch_layer.processing import part_files
-from batch_layer.processing import publish as publishing
-from batch_layer.processing.publish import publish
-from batch_layer.processing.published_source import PublishedSource
-from batch_layer.processing.reading import Question, read_from
-from batch_layer.processing.versions import current_manifest, remove_unneeded
-from batch_layer.shared.clients.places import directory
-from batch_layer.shared.clients.places.directory import DirectoryPlace
+from batch_layer.database.postgres.connection import Database
+from batch_layer.processing.publishing import part_files
+from batch_layer.processing.publishing import publish as publishing
+from batch_layer.processing.publishing.publish import publish
+from batch_layer.shared.clients.publish_targets import directory
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.errors import PublishedError, PublishedFormat, PublishedUnavailable, UsageError
+from batch_layer.shared.published.versions import current_manifest, remove_unneeded
 from batch_layer.shared.settings import INTERVALS, Settings
-from tests.integration.payloads import bar, split
-from tests.integration.publishing import Failing, from_database, from_files, published
+from serving_layer.queries.bars_table import read_bars_from
+from serving_layer.queries.question import Question
+from serving_layer.sources.published import PublishedSource
+from tests.support.payloads import bar, split
+from tests.support.publishing import Failing, from_database, from_files, published
 
 
 @pytest.fixture
 def place(tmp_path):
-    return DirectoryPlace(tmp_path / "published")
+    return DirectoryTarget(tmp_path / "published")
 
 
 @pytest.fixture(scope="module")
 def sample_place(sample, tmp_path_factory):
-    place = DirectoryPlace(tmp_path_factory.mktemp("published") / "here")
+    place = DirectoryTarget(tmp_path_factory.mktemp("published") / "here")
     published(sample, place)
     return place
 
@@ -252,7 +253,7 @@ class TestVersions:
         """What is in memory at once changes nothing in the files."""
         published(market, place)
         monkeypatch.setattr(publishing, "ROWS_AT_ONCE", 1)
-        other = DirectoryPlace(tmp_path / "other")
+        other = DirectoryTarget(tmp_path / "other")
         published(market, other)
         assert held(other) == held(place)
 
@@ -375,7 +376,7 @@ class TestVersions:
         published(market, place)
         market.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
 
-        class Killed(DirectoryPlace):
+        class Killed(DirectoryTarget):
             def write(self, content, path):
                 if path.startswith("manifests/"):
                     raise PublishedUnavailable("killed")
@@ -384,10 +385,10 @@ class TestVersions:
         with pytest.raises(PublishedUnavailable, match=r"^version 2 is current, but .*killed$"):
             published(market, Killed(Path(place.name)))
         second = PublishedSource.open(place)
-        answer = read_from(second, Question(interval=13))
+        answer = read_bars_from(second, Question(interval=13))
         market.bars([quote("A", dt.date(2022, 6, 1), 600.0)])
         assert published(market, place).version == 3
-        assert read_from(second, Question(interval=13)).equals(answer)
+        assert read_bars_from(second, Question(interval=13)).equals(answer)
         assert sorted(path for path in held(place) if path.startswith("manifests/")) == [
             f"manifests/{number:08}.json" for number in (1, 2, 3)
         ]
@@ -433,7 +434,7 @@ class TestTwoDatabases:
     ):
         """The other one publishes when the files of this one are in their places, not yet named."""
 
-        class Overtaken(DirectoryPlace):
+        class Overtaken(DirectoryTarget):
             @contextlib.contextmanager
             def building(self):
                 with super().building() as folder:
@@ -450,7 +451,7 @@ class TestTwoDatabases:
         published(market, place)
         market.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
 
-        class Overtaken(DirectoryPlace):
+        class Overtaken(DirectoryTarget):
             def replace(self, *arguments):
                 publish(other, market.sessions, place, market.workspace.now, take_over=True)
                 return super().replace(*arguments)
@@ -521,10 +522,10 @@ class TestFaults:
         published(market, place)
         expected = from_files(place)
         shutil.move(place.name, tmp_path / "elsewhere")
-        assert from_files(DirectoryPlace(tmp_path / "elsewhere")).equals(expected)
+        assert from_files(DirectoryTarget(tmp_path / "elsewhere")).equals(expected)
         with pytest.raises(PublishedError, match="if it was moved"):
             from_files(place)
-        assert published(market, DirectoryPlace(tmp_path / "elsewhere")).written == 0
+        assert published(market, DirectoryTarget(tmp_path / "elsewhere")).written == 0
 
     @pytest.mark.parametrize("act", [from_files, None])
     def test_another_format_is_neither_read_nor_overwritten(self, market, place, act):
@@ -638,7 +639,7 @@ class TestFaults:
 
 
 def publishing_read(source):
-    return read_from(source, Question(interval=3, adjust="none"))
+    return read_bars_from(source, Question(interval=3, adjust="none"))
 
 
 def quote(symbol, session, close, **more):

@@ -5,14 +5,14 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from batch_layer.processing.published_source import PublishedSource
-from batch_layer.shared.clients.places import place_at
-from batch_layer.shared.clients.places.directory import DirectoryPlace
-from batch_layer.shared.clients.places.s3 import S3Place
+from batch_layer.shared.clients.publish_targets import target_at
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from batch_layer.shared.clients.publish_targets.s3 import S3Target
 from batch_layer.shared.errors import PublishedError, PublishedUnavailable, SettingsError
-from tests.integration.aws_world import BUCKET, configured, emulated_aws, fresh_bucket
-from tests.integration.payloads import bar
-from tests.integration.publishing import from_database, from_files, published
+from serving_layer.sources.published import PublishedSource
+from tests.support.aws_world import BUCKET, configured, emulated_aws, fresh_bucket
+from tests.support.payloads import bar
+from tests.support.publishing import from_database, from_files, published
 
 WHERE = f"s3://{BUCKET}/some/where"
 
@@ -45,7 +45,7 @@ def keys(s3):
 
 
 def test_it_is_the_same_as_in_a_directory(s3, market, tmp_path):
-    place, folder = place_at(WHERE), DirectoryPlace(tmp_path / "published")
+    place, folder = target_at(WHERE), DirectoryTarget(tmp_path / "published")
     published(market, place)
     published(market, folder)
     assert place.sizes() == folder.sizes()
@@ -55,7 +55,7 @@ def test_it_is_the_same_as_in_a_directory(s3, market, tmp_path):
 
 
 def test_a_reader_gets_addresses_in_the_bucket(s3, market):
-    place = place_at(WHERE)
+    place = target_at(WHERE)
     published(market, place)
     for file in PublishedSource.open(place).files("bars_3"):
         assert file.startswith(f"{WHERE}/bars_3/19")
@@ -63,7 +63,7 @@ def test_a_reader_gets_addresses_in_the_bucket(s3, market):
 
 
 def test_versions_and_what_nobody_needs_go_as_in_a_directory(s3, market):
-    place = place_at(WHERE)
+    place = target_at(WHERE)
     s3.put_object(Bucket=BUCKET, Key="some/where/notes.txt", Body=b"a user's")
     s3.put_object(Bucket=BUCKET, Key="some/where/bars_3/1962-0123456789abcdef.parquet", Body=b"left")
     published(market, place, keep=0)
@@ -78,13 +78,13 @@ def test_versions_and_what_nobody_needs_go_as_in_a_directory(s3, market):
 @pytest.mark.parametrize("at", [0, 3, 7, 8, 9])
 def test_s3_that_fails_half_way_shows_nothing_half(market, at):
     """At the first of seven files, in their midst, at the switch, at what is kept of it, at a removal."""
-    place = place_at(WHERE)
+    place = target_at(WHERE)
     published(market, place, keep=0)
     old = from_files(place, interval=3, adjust="none")
     correct(market, 1)
     new = from_database(market, interval=3, adjust="none")
     with pytest.raises(PublishedUnavailable, match=f"{WHERE}.*try again"):
-        published(market, S3Place.of(WHERE, flaky(at)), keep=0)
+        published(market, S3Target.of(WHERE, flaky(at)), keep=0)
     assert from_files(place, interval=3, adjust="none").equals(new if at >= 8 else old)
     published(market, place, keep=0)
     assert from_files(place, interval=3, adjust="none").equals(new)
@@ -123,18 +123,18 @@ class Raw:
 @pytest.mark.usefixtures("s3")
 def test_a_bucket_that_is_not_there_is_named(market):
     with pytest.raises(PublishedError, match=r"s3://no-such-bucket.*no such bucket; check --to"):
-        published(market, place_at("s3://no-such-bucket/x"))
+        published(market, target_at("s3://no-such-bucket/x"))
 
 
 @pytest.mark.usefixtures("s3")
 def test_nobody_answers(market, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(PublishedUnavailable, match=r"s3://.*try again"):
-        published(market, S3Place.of(WHERE, impatient()))
+        published(market, S3Target.of(WHERE, impatient()))
 
 
 def test_a_file_that_is_gone_or_damaged_is_named(s3, market):
-    place = place_at(WHERE)
+    place = target_at(WHERE)
     published(market, place)
     source = PublishedSource.open(place)
     key = source.files("bars_3")[0].removeprefix(f"s3://{BUCKET}/")
@@ -152,4 +152,4 @@ def test_a_file_that_is_gone_or_damaged_is_named(s3, market):
 @pytest.mark.parametrize("where", ["s3://", "s3://bucket/x?y=1"])
 def test_what_is_no_bucket_is_refused(where):
     with pytest.raises(SettingsError, match="s3://bucket/prefix"):
-        place_at(where)
+        target_at(where)

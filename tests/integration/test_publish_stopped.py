@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.shared.clients.places.directory import DirectoryPlace
-from tests.integration.payloads import bar
-from tests.integration.publishing import from_database, from_files, published
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from tests.support.payloads import bar
+from tests.support.publishing import from_database, from_files, published
 
 CONDVEST = Path(sys.executable).with_name("condvest")
 ASKED = {"interval": 3, "adjust": "none"}
@@ -21,7 +21,7 @@ FILES = 7 * YEARS
 
 @pytest.fixture
 def place(tmp_path):
-    return DirectoryPlace(tmp_path / "published")
+    return DirectoryTarget(tmp_path / "published")
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from batch_layer.database import changes_store, range_read
-from batch_layer.database.connection import Database
-from batch_layer.database.keyed_store import DAILY_BARS
-from batch_layer.processing import building, resample
+from batch_layer.database.postgres import range_read
+from batch_layer.database.postgres.connection import Database
+from batch_layer.database.postgres.revisioned import DAILY_BARS
+from batch_layer.database.stores import changes
+from batch_layer.processing import first_build, resample
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.spans import Spans
 
@@ -143,14 +144,14 @@ def test_resampling_much_brings_it_up_to_date(world, monkeypatch):
     daily = stored(world, market(by_session))
     ids = np.unique(daily.instrument_id)
     with world.workspace.database.transaction() as connection:
-        changes_store.record_instruments(connection, Spans.within(ids, SESSIONS - 1, SESSIONS - 1))
+        changes.record_instruments(connection, Spans.within(ids, SESSIONS - 1, SESSIONS - 1))
     assert world.resample().altered > INSTRUMENTS
     assert not_summarized(world) == 0
 
 
 def test_building_all_bars_brings_it_up_to_date(world, monkeypatch):
     """So that the first night after a history is as quick as those that follow."""
-    monkeypatch.setattr(building, "is_worth_it", lambda _: True)
+    monkeypatch.setattr(first_build, "is_worth_it", lambda _: True)
     stored(world, market(by_session))
     assert world.resample().inserted > INSTRUMENTS
     assert not_summarized(world) == 0

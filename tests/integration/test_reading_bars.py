@@ -11,11 +11,12 @@ import pyarrow as pa
 import pytest
 
 import condvest
-from batch_layer.processing.reading import Question, read
 from batch_layer.shared.errors import SchemaTooOld, UnknownSymbol, UsageError
 from batch_layer.shared.settings import INTERVALS, Settings
-from tests.integration.naive_database import folded, rows_of
-from tests.integration.payloads import bar, split
+from serving_layer.queries.bars_table import read_bars
+from serving_layer.queries.question import Question
+from tests.support.naive_database import folded, rows_of
+from tests.support.payloads import bar, split
 
 COLUMNS = {
     "symbol": pa.string(),
@@ -281,7 +282,7 @@ def test_the_first_window_of_the_calendar_can_be_read(world, sessions):
     world.bars([bar("OLD", day) for day in days])
     world.resample()
     question = Question(["OLD"], 34, include_open=True)
-    (first,) = read(world.workspace.database, sessions, question)["first_session"].to_pylist()
+    (first,) = read_bars(world.workspace.database, sessions, question)["first_session"].to_pylist()
     assert first == days[0]
 
 

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from batch_layer.shared.settings import INTERVALS
-from tests.integration.in_process import Program
-from tests.integration.payloads import bar
+from tests.support.in_process import Program
+from tests.support.payloads import bar
 
 INSTRUMENTS, SESSIONS = 12_000, 1_260
 CORRECTED = 600

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.database.connection import Database
-from batch_layer.fetching.audit import check_archive
-from batch_layer.processing.audit import check_bars
+from batch_layer.database.postgres.connection import Database
+from batch_layer.fetching.check_archive import check_archive
+from batch_layer.operations.workspace import Workspace
+from batch_layer.processing.check_bars import check_bars
 from batch_layer.shared.settings import Settings
-from condvest.workspace import Workspace
 from tests.conftest import NOW
-from tests.integration.happenings import LongWorld, happen, loads
-from tests.integration.in_process import Program
-from tests.integration.payloads import BARS, bar, bars_payload, csv_of
+from tests.support.happenings import LongWorld, happen, loads
+from tests.support.in_process import Program
+from tests.support.payloads import BARS, bar, bars_payload, csv_of
 
 lags = st.sampled_from([0, 0, 0, 1, 2, 5])
 histories = st.lists(st.tuples(lags, loads), min_size=1, max_size=10)

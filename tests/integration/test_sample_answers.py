@@ -12,10 +12,10 @@ from importlib import resources
 
 import pytest
 
-from batch_layer.processing.reading import Question, read
 from batch_layer.shared.settings import INTERVALS
-from tests import naive
-from tests.integration.exchange import independent_calendar
+from serving_layer.queries.question import Question
+from tests.support import naive
+from tests.support.exchange import independent_calendar
 
 FILE = "_data/stocks.csv.gz"
 SPLITS = {
@@ -97,16 +97,16 @@ def expected(rows, n, splits, numbered):
     return bars
 
 
-def read_bars(sample, symbol, n, adjust="none"):
+def bars_of(sample, symbol, n, adjust="none"):
     question = Question(symbols=[symbol], interval=n, adjust=adjust, include_open=True)
-    return read(sample.workspace.database, sample.sessions, question).to_pylist()
+    return bars_of(sample.workspace.database, sample.sessions, question).to_pylist()
 
 
 @pytest.mark.parametrize("n", [1, *INTERVALS])
 @pytest.mark.parametrize("symbol", SPLITS)
 def test_bars_equal_the_naive_computation_to_the_last_bit(sample, published, numbered, symbol, n):
     """Every column that the published file determines, of every bar."""
-    bars = read_bars(sample, symbol, n)
+    bars = bars_of(sample, symbol, n)
     wanted = expected(published[symbol], n, SPLITS[symbol], numbered)
     assert [{name: bar[name] for name in wanted[0]} for bar in bars] == wanted
     assert {(bar["symbol"], bar["interval"]) for bar in bars} == {(symbol, n)}
@@ -123,7 +123,7 @@ def test_stored_bars_equal_what_the_tables_say(sample):
 def test_adjusted_for_splits(sample, published, numbered, symbol, n):
     """Each bar of the window basis, divided by the splits after the window's end."""
     wanted = expected(published[symbol], n, SPLITS[symbol], numbered)
-    bars = read_bars(sample, symbol, n, adjust="splits")
+    bars = bars_of(sample, symbol, n, adjust="splits")
     assert len(bars) == len(wanted)
     for bar, basis in zip(bars, wanted, strict=True):
         factor = 1
@@ -145,7 +145,7 @@ def test_adjusted_closes_are_the_published_ones_but_for_one_constant(sample, pub
     printed = {row["Date"]: row["Adj Close"] for row in published[symbol]}
     bars = [
         bar
-        for bar in read_bars(sample, symbol, n, adjust="splits")
+        for bar in bars_of(sample, symbol, n, adjust="splits")
         if bar["last_session"] <= BEFORE_ANY_DIVIDEND[symbol]
     ]
     assert len(bars) > 700 // n
@@ -173,5 +173,5 @@ BY_HAND = {
 
 @pytest.mark.parametrize(("symbol", "first"), BY_HAND)
 def test_windows_that_hold_a_split_by_hand(sample, symbol, first):
-    (bar,) = [bar for bar in read_bars(sample, symbol, 5) if bar["first_session"] == first]
+    (bar,) = [bar for bar in bars_of(sample, symbol, 5) if bar["first_session"] == first]
     assert tuple(bar[name] for name in ("open", "high", "low", "close", "volume")) == BY_HAND[symbol, first]

@@ -4,10 +4,10 @@ from itertools import permutations
 
 import pytest
 
-from batch_layer.fetching.audit import check_archive
-from tests.integration.happenings import LongWorld, _renames, json_payload
-from tests.integration.in_process import Program
-from tests.integration.payloads import bar, dividends_payload, split
+from batch_layer.fetching.check_archive import check_archive
+from tests.support.happenings import LongWorld, _renames, json_payload
+from tests.support.in_process import Program
+from tests.support.payloads import bar, dividends_payload, split
 
 SESSIONS = range(40)
 ONE = 'WHERE "interval" = 13 AND "window" = 1 AND instrument_id = 1'

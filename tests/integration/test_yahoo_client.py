@@ -16,10 +16,10 @@ import pytest
 from batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, client, parse
 from batch_layer.shared.clients.yahoo.provider import PAUSE
 from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
-from tests.emulators import truth
-from tests.emulators.market import Market
-from tests.emulators.yahoo import History, YahooEmulator
-from tests.emulators.yahoo.sample import sample_histories
+from tests.support.emulators import truth
+from tests.support.emulators.market import Market
+from tests.support.emulators.yahoo import History, YahooEmulator
+from tests.support.emulators.yahoo.sample import sample_histories
 
 D = dt.date
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)

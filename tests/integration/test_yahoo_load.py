@@ -4,14 +4,14 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.database.sessions_store import extend_sessions
-from batch_layer.fetching.ingest import Fetched, Ingest
-from batch_layer.fetching.load import Loader
+from batch_layer.database.stores.sessions import extend_sessions
+from batch_layer.fetching.fetch import Fetcher, FetchReport
+from batch_layer.fetching.loading.loader import Loader
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
 from batch_layer.shared.clients.yahoo import YahooProvider, parse
 from batch_layer.shared.errors import VendorRefused
-from tests.emulators.yahoo import YahooEmulator
-from tests.emulators.yahoo.sample import sample_histories
+from tests.support.emulators.yahoo import YahooEmulator
+from tests.support.emulators.yahoo.sample import sample_histories
 
 D = dt.date
 NOW = dt.datetime(2013, 3, 4, 12, tzinfo=dt.UTC)
@@ -36,19 +36,19 @@ def ingest_of(database, emulator, tmp_path):
         )
         sessions = extend_sessions(database, NOW)
         loader = Loader(database, DirectoryArchive(tmp_path / "archive"), sessions, parse, NOW)
-        return Ingest(provider, loader)
+        return Fetcher(provider, loader)
 
     return make
 
 
 def night(ingest, ask_again=3):
-    fetched = Fetched()
+    fetched = FetchReport()
     ingest.nightly(fetched, ask_again=ask_again)
     return fetched
 
 
 def backfill(ingest, sessions):
-    fetched = Fetched()
+    fetched = FetchReport()
     ingest.backfill(sessions, fetched)
     return fetched
 

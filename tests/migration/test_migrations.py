@@ -7,11 +7,11 @@ from importlib import resources
 import psycopg
 import pytest
 
-from batch_layer.database.connection import Database
 from batch_layer.database.migrate import Migration, check_schema, is_empty, migrate, migrations
+from batch_layer.database.postgres.connection import Database
+from batch_layer.operations.workspace import open_workspace
 from batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
 from batch_layer.shared.settings import Settings
-from condvest.workspace import open_workspace
 
 SQL = resources.files("batch_layer.database")
 ONE = Migration(1, "one", "CREATE TABLE one (n int4);")
@@ -108,7 +108,7 @@ def test_a_migrated_database_has_nothing_left_to_do(empty):
 def test_two_processes_that_migrate_at_once_do_it_once(empty_url, empty):
     """Both are started while the lock is held, so that neither can have finished before the other."""
     script = (
-        "import sys; from batch_layer.database.connection import Database\n"
+        "import sys; from batch_layer.database.postgres.connection import Database\n"
         "from batch_layer.database.migrate import migrate\n"
         "with Database(sys.argv[1]) as database:\n"
         "    database.transaction().__enter__(); database.close()\n"

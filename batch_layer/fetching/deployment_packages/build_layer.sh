@@ -5,6 +5,7 @@
 set -euo pipefail
 
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+PACKING="$HERE/../../deploy/packing/packing.py"
 PYTHON="${PYTHON:-python3}"
 LAYER_NAME="${LAYER_NAME:-condvest-batch-dependencies}"
 
@@ -24,7 +25,7 @@ publish() {
 }
 
 if [ "${1:-}" = --publish ]; then
-  publish "${2:-$(dirname "$(dirname "$HERE")")/build/lambda}"
+  publish "${2:-$HERE/../../../build/lambda}"
 else
-  exec "$PYTHON" "$HERE/packing.py" layer "$@"
+  exec "$PYTHON" "$PACKING" layer "$@"
 fi

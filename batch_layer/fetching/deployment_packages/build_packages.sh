@@ -6,4 +6,5 @@
 set -euo pipefail
 
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-exec "${PYTHON:-python3}" "$HERE/packing.py" function "$@"
+PACKING="$HERE/../../deploy/packing/packing.py"
+exec "${PYTHON:-python3}" "$PACKING" function "$@"

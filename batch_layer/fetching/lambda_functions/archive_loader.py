@@ -21,9 +21,9 @@ from batch_layer.fetching.lambda_functions.loading import (
 )
 from batch_layer.fetching.lambda_functions.observing import Call, logged, observed
 from batch_layer.fetching.lambda_functions.wiring import LABEL, archive_of, now, read_settings
-from batch_layer.fetching.load import Loader
+from batch_layer.fetching.loading.loader import Loader
 from batch_layer.shared.clients.archive.s3 import S3Archive
-from batch_layer.shared.errors import ArchiveError, BatchLayerError, OutOfTime
+from batch_layer.shared.errors import ArchiveError, CondvestError, OutOfTime
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
@@ -95,7 +95,7 @@ def _load_batch(
             event = message_event(message)
             if _load(call, loader, archive, event, loaded):
                 raise OutOfTime(f"message {message.message_id} was loaded in part")  # it comes again
-        except BatchLayerError as error:
+        except CondvestError as error:
             call.log.exception("message failed", message_id=message.message_id, reason=str(error))
             failures.append({"itemIdentifier": message.message_id})
     return failures

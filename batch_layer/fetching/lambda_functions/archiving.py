@@ -9,7 +9,8 @@ from typing import Any
 
 from batch_layer.fetching.lambda_functions.observing import Call
 from batch_layer.shared.clients.archive import Archive
-from batch_layer.shared.models.payloads import Payload, Unavailable
+from batch_layer.shared.models.payloads import Payload
+from batch_layer.shared.models.providers import Unavailable
 
 
 @dataclass

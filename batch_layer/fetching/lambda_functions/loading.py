@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from batch_layer.database import changes_store, instruments_store, load_store
-from batch_layer.database.connection import Database
 from batch_layer.database.migrate import check_schema
-from batch_layer.database.sessions_store import sessions_ahead
+from batch_layer.database.postgres.connection import Database
+from batch_layer.database.stores import changes, instruments, loads
+from batch_layer.database.stores.ledger import read_ledger
+from batch_layer.database.stores.sessions import sessions_ahead
 from batch_layer.fetching.lambda_functions.observing import Call
 from batch_layer.fetching.ledger import missing_sessions
-from batch_layer.fetching.load import Loader
+from batch_layer.fetching.loading.loader import Loader
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.clients.parsing import parse
@@ -78,8 +79,8 @@ def load_key(call: Call, loader: Loader, key: str, loaded: Loaded) -> None:
     """
     with loader.database.locked("condvest archive loader"):
         with loader.database.transaction(read_only=True) as connection:
-            is_loaded = load_store.is_archived(connection, key)
-            later = load_store.archived_after(connection, key)
+            is_loaded = loads.is_archived(connection, key)
+            later = loads.archived_after(connection, key)
         if is_loaded:
             loaded.keys[key] = "loaded already"
         elif later and loader.archive.read(key).is_whole:
@@ -96,7 +97,7 @@ def load_key(call: Call, loader: Loader, key: str, loaded: Loaded) -> None:
 def changes_waiting(loader: Loader) -> int:
     """Return how many records of change wait for the jobs that resample."""
     with loader.database.transaction(read_only=True) as connection:
-        return sum(changes_store.waiting(connection).values())
+        return sum(changes.waiting(connection).values())
 
 
 def measure_staleness(call: Call, loader: Loader, provider: str) -> None:
@@ -105,7 +106,7 @@ def measure_staleness(call: Call, loader: Loader, provider: str) -> None:
     From the first session that is held on; 0 hours if none is missing.
     """
     with loader.database.transaction(read_only=True) as connection:
-        held = load_store.read_ledger(connection, instruments_store.provider_id_of(connection, provider))
+        held = read_ledger(connection, instruments.provider_id_of(connection, provider))
     if not len(held):
         return
     sessions = loader.sessions

@@ -8,10 +8,10 @@ from typing import Any
 
 from batch_layer.fetching.lambda_functions.observing import Call
 from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.massive import RATES, Answer, Exchange, MassiveClient, MassiveProvider
+from batch_layer.shared.clients.massive import RATES, Answer, MassiveClient, MassiveProvider, Transport
 from batch_layer.shared.clients.rate_limit import RateLimit
 from batch_layer.shared.errors import SettingsError, UsageError, VendorRefused
-from batch_layer.shared.models.payloads import Provider
+from batch_layer.shared.models.providers import Provider
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.retry import Retry
 
@@ -40,7 +40,7 @@ def provider(settings: Settings, call: Call, symbols: Sequence[str] = ()) -> Ite
         )
 
 
-class _Counted(Exchange):
+class _Counted(Transport):
     """Counts what goes over the wire, repeated calls included."""
 
     def __init__(self, call: Call, *arguments: Any) -> None:  # noqa: ANN401  # those of Exchange

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from batch_layer.database.changes_store import PARTITIONS
+from batch_layer.database.stores.changes import PARTITIONS
 from batch_layer.shared.errors import UsageError
 
 _DIVISORS = [count for count in range(1, PARTITIONS + 1) if PARTITIONS % count == 0]

@@ -6,8 +6,8 @@
 set -euo pipefail
 
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-PACKING="$HERE/../../fetching/deployment_packages/packing.py"
-OUT="$(dirname "$(dirname "$HERE")")/build/image"
+PACKING="$HERE/../../deploy/packing/packing.py"
+OUT="$HERE/../../../build/image"
 PYTHON="${PYTHON:-python3}"
 DOCKER="${DOCKER:-docker}"
 BASE_IMAGE="${BASE_IMAGE:-python:3.13-slim-bookworm}"

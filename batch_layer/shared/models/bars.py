@@ -95,3 +95,11 @@ class Bars(Columns):
     trades: Int64s
     sessions: Int16s
     is_complete: Bools
+
+
+def run_starts(instrument_id: Int32s) -> Positions:
+    """Return where another instrument begins than in the row before; 0 is among them if there is a row."""
+    return np.flatnonzero(np.append(True, instrument_id[1:] != instrument_id[:-1])[: len(instrument_id)])
+
+
+Positions = npt.NDArray[np.intp]

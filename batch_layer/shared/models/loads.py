@@ -74,3 +74,7 @@ class LedgerRows(Columns):
     changed: Int32s
     withdrawn: Int32s
     refused: Int32s
+
+
+EVERY_LOAD = 2**31 - 1
+"""Stands for the last load of all: what is known now."""

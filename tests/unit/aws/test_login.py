@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from batch_layer.database.connection import Database
+from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import SettingsError
 from batch_layer.shared.settings import Settings

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from batch_layer.processing.batch_jobs.observing import log_line, metrics_line
+from batch_layer.shared.utils.logs import log_line, metrics_line
 from condvest.cli import output
 
 NOW = dt.datetime(2024, 6, 3, 12, 0, 0, 250_000, tzinfo=dt.UTC)

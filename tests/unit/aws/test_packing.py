@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "batch_layer/fetching/deployment_packages"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "batch_layer/deploy/packing"))
 import finding
 import packing
 import stripping

@@ -7,7 +7,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[3]
-EXPORT = ROOT / "batch_layer/fetching/deployment_packages/requirements.py"
+EXPORT = ROOT / "batch_layer/deploy/packing/requirements.py"
 
 
 def test_the_requirements_of_what_is_shipped_are_those_of_the_lock_files():

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from tests.emulators.faults import Fault
-from tests.emulators.massive import KEY, MassiveEmulator
-from tests.emulators.probe import ask
+from tests.support.emulators.faults import Fault
+from tests.support.emulators.massive import KEY, MassiveEmulator
+from tests.support.emulators.probe import ask
 
 NOW = dt.datetime(2024, 7, 10, 16, 0, tzinfo=dt.UTC)
 SESSION = "/v2/aggs/grouped/locale/us/market/stocks/2024-03-05?adjusted=false"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulators.massive import KEY
-from tests.emulators.probe import ask
+from tests.support.emulators.massive import KEY
+from tests.support.emulators.probe import ask
 
 ROOT = Path(__file__).parents[3]
 MARKET = (
@@ -30,7 +30,7 @@ def launch():
 
     def start(module, *options):
         process = subprocess.Popen(
-            [sys.executable, "-m", f"tests.emulators.{module}", *MARKET, *options],
+            [sys.executable, "-m", f"tests.support.emulators.{module}", *MARKET, *options],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

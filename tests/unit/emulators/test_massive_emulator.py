@@ -6,11 +6,11 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 import pytest
 
-from tests.emulators import truth
-from tests.emulators.market import Market
-from tests.emulators.massive import KEY, MassiveEmulator
-from tests.emulators.massive.aggregates import JUNK
-from tests.emulators.probe import ask
+from tests.support.emulators import truth
+from tests.support.emulators.market import Market
+from tests.support.emulators.massive import KEY, MassiveEmulator
+from tests.support.emulators.massive.aggregates import JUNK
+from tests.support.emulators.probe import ask
 
 NOW = dt.datetime(2024, 7, 10, 16, 0, tzinfo=dt.UTC)
 GROUPED = "/v2/aggs/grouped/locale/us/market/stocks/"

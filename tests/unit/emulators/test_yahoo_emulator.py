@@ -5,12 +5,12 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from tests.emulators import truth
-from tests.emulators.market import Market
-from tests.emulators.probe import ask
-from tests.emulators.yahoo import History, YahooEmulator
-from tests.emulators.yahoo.sample import sample_histories
-from tests.emulators.yahoo.server import CRUMB
+from tests.support.emulators import truth
+from tests.support.emulators.market import Market
+from tests.support.emulators.probe import ask
+from tests.support.emulators.yahoo import History, YahooEmulator
+from tests.support.emulators.yahoo.sample import sample_histories
+from tests.support.emulators.yahoo.server import CRUMB
 
 NOW = dt.datetime(2024, 7, 1, 16, 0, tzinfo=dt.UTC)
 ALL = "period1=0&period2=1719806400&interval=1d&events=div,splits,capitalGains"

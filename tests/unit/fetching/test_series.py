@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from batch_layer.fetching.quality.series import FLAGS, STALE_SESSIONS, flagged
+from batch_layer.shared.core.bar_flags import FLAGS, STALE_SESSIONS, flagged
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.corporate_actions import Splits
 

@@ -4,12 +4,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.processing.adjusting import adjust_in_place
-from batch_layer.processing.adjustment import rescaled, split_factors
-from batch_layer.processing.windows import windows_of
+from batch_layer.shared.core.adjustment import adjust_in_place, rescaled, split_factors
+from batch_layer.shared.core.windows import windows_of
 from batch_layer.shared.models.bars import Bars
-from tests import naive
-from tests.histories import FIRST, LAST, daily_bars, splits, splits_of
+from tests.support import naive
+from tests.support.histories import FIRST, LAST, daily_bars, splits, splits_of
 
 IDS = [1, 2, 3]
 

@@ -7,14 +7,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.processing import resampling
-from batch_layer.processing.adjustment import rescaled, split_factors
-from batch_layer.processing.resampling import fold, fold_all
-from batch_layer.processing.windows import last_ordinals, windows_of
+from batch_layer.shared.core import folding
+from batch_layer.shared.core.adjustment import rescaled, split_factors
+from batch_layer.shared.core.folding import fold, fold_all
+from batch_layer.shared.core.windows import last_ordinals, windows_of
 from batch_layer.shared.models.bars import Bars, DailyBars
 from batch_layer.shared.models.corporate_actions import Splits
-from tests import naive
-from tests.histories import FIRST, LAST, daily_bars, everything_loaded, histories, splits_of
+from tests.support import naive
+from tests.support.histories import FIRST, LAST, daily_bars, everything_loaded, histories, splits_of
 
 INTERVALS = (3, 5, 8, 13, 21, 34)
 intervals = st.sampled_from([1, 2, 3, 5, 7, 8, 13, 21, 34, 100])
@@ -34,7 +34,7 @@ def assert_same(one, other):
 @given(history=histories(), n=intervals, portion=st.sampled_from([1, 20, 1 << 17]), threads=st.integers(1, 3))
 def test_bars_are_those_of_the_naive_model(history, n, portion, threads):
     """Every column is the same to the bit, in whatever portions and on however many threads."""
-    with mock.patch.object(resampling, "PORTION", portion):
+    with mock.patch.object(folding, "PORTION", portion):
         bars = folded(history, n, threads=threads)
     expected = naive.fold(
         naive.rows_of(history.daily), n, naive.rows_of(history.splits), history.complete, history.last_loaded

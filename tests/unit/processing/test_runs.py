@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.processing.runs import Groups, Reducer
-from tests import naive
+from batch_layer.shared.core.group_reduction import Groups, Reducer
+from tests.support import naive
 
 counts = st.lists(st.integers(1, 40), min_size=1, max_size=12)
 

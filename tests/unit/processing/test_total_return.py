@@ -4,7 +4,7 @@ import datetime as dt
 
 import numpy as np
 
-from batch_layer.processing.total_return import dividend_ratios
+from batch_layer.shared.core.total_return import dividend_ratios
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.corporate_actions import DividendEvents
 from batch_layer.shared.models.sessions import calendar_of

@@ -6,15 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_layer.processing.resample import windows_touched
-from batch_layer.processing.windows import (
-    LONGEST_INTERVAL,
-    first_ordinals,
-    last_ordinals,
-    windows_of,
-)
+from batch_layer.shared.core.windows import LONGEST_INTERVAL, first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.spans import Spans
-from tests import naive
+from tests.support import naive
 
 ordinals = st.integers(-20_000, 20_000)
 intervals = st.sampled_from([1, 2, 3, 5, 8, 13, 21, 34, 252])

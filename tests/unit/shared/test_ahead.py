@@ -5,7 +5,7 @@ from itertools import chain
 
 import pytest
 
-from batch_layer.shared.utils.ahead import ahead, in_turn
+from batch_layer.shared.utils.prefetch import ahead, in_turn
 
 
 @pytest.mark.parametrize("most", [1, 3, 100])

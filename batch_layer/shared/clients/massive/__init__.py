@@ -1,14 +1,14 @@
 """Massive (Polygon.io until October 2025): the whole US market, one call a session.
 
-``exchange`` sends one request, ``client`` asks until an answer is good, ``provider`` makes payloads, and
+``transport`` sends one request, ``client`` asks until an answer is good, ``provider`` makes payloads, and
 ``parse`` reads them, fresh or from the archive. Everything but those first three is pure.
 """
 
 from batch_layer.shared.clients.massive.client import Answered, MassiveClient
-from batch_layer.shared.clients.massive.exchange import MAX_BYTES, Answer, Exchange
 from batch_layer.shared.clients.massive.market import MarketHoliday, MarketStatus
 from batch_layer.shared.clients.massive.parse import CheckedPayload, parse
 from batch_layer.shared.clients.massive.provider import RATES, MassiveProvider
+from batch_layer.shared.clients.massive.transport import MAX_BYTES, Answer, Transport
 from batch_layer.shared.clients.massive.urls import Urls
 
 __all__ = [
@@ -17,11 +17,11 @@ __all__ = [
     "Answer",
     "Answered",
     "CheckedPayload",
-    "Exchange",
     "MarketHoliday",
     "MarketStatus",
     "MassiveClient",
     "MassiveProvider",
+    "Transport",
     "Urls",
     "parse",
 ]

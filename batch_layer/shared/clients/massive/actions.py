@@ -16,8 +16,8 @@ from batch_layer.shared.clients.massive import columns
 from batch_layer.shared.clients.massive.columns import Faults
 from batch_layer.shared.clients.massive.pages import Objects, read_pages
 from batch_layer.shared.models.bars import Int64s
+from batch_layer.shared.models.given_rows import GivenRows
 from batch_layer.shared.models.payloads import DividendRows, Parsed, SplitRows
-from batch_layer.shared.models.source import GivenRows
 
 _CURRENCY = "USD"
 _KINDS = ("distribution_type", "dividend_type", "adjustment_type")

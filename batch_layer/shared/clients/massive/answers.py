@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from batch_layer.shared.clients.massive.exchange import Answer
+from batch_layer.shared.clients.massive.transport import Answer
 from batch_layer.shared.errors import (
     InputError,
     NotReadyYet,

@@ -35,7 +35,6 @@ from typing import Generic, Self, TypeVar
 
 from batch_layer.shared.clients.massive import json_seq
 from batch_layer.shared.clients.massive.answers import RateLimited, check_status, read_page
-from batch_layer.shared.clients.massive.exchange import MAX_BYTES, Answer, Exchange
 from batch_layer.shared.clients.massive.grouped import read_grouped
 from batch_layer.shared.clients.massive.market import (
     MarketHoliday,
@@ -44,6 +43,7 @@ from batch_layer.shared.clients.massive.market import (
     read_market_status,
 )
 from batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
+from batch_layer.shared.clients.massive.transport import MAX_BYTES, Answer, Transport
 from batch_layer.shared.clients.massive.urls import Urls, origin_of, path_of
 from batch_layer.shared.clients.rate_limit import RateLimit
 from batch_layer.shared.errors import InputError, VendorUnavailable
@@ -87,7 +87,7 @@ class MassiveClient:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: Transport,
         limit: RateLimit,
         *,
         retry: Retry | None = None,

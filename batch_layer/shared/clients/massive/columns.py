@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
-from batch_layer.shared.models.source import GivenRows, unpaired
+from batch_layer.shared.models.given_rows import GivenRows, unpaired
 
 Values = list[Any]
 

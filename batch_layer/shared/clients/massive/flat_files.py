@@ -20,10 +20,11 @@ from typing import Any, Self, TypeVar
 
 from batch_layer.shared.clients.massive.bucket import client_of, translated
 from batch_layer.shared.clients.massive.client import utc_now
-from batch_layer.shared.clients.massive.exchange import MAX_BYTES
 from batch_layer.shared.clients.massive.provider import FIRST_SESSION, MassiveProvider
+from batch_layer.shared.clients.massive.transport import MAX_BYTES
 from batch_layer.shared.errors import InputError, SettingsError, VendorUnavailable
-from batch_layer.shared.models.payloads import Cost, Payload, PublishedPayload, Unavailable
+from batch_layer.shared.models.payloads import Payload, VendorFile
+from batch_layer.shared.models.providers import Cost, Unavailable
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.retry import RetriesSpent, Retry
 
@@ -170,7 +171,7 @@ class FlatFilesProvider:
             answer = self._client.get_object(Bucket=self._bucket, Key=name)
             etag = str(answer["ETag"]).strip('"')
             content = _whole(answer["Body"], int(answer["ContentLength"]), etag, name)
-            return PublishedPayload(
+            return VendorFile(
                 provider=self.name,
                 dataset="daily_bars",
                 content=content,

@@ -13,8 +13,8 @@ from batch_layer.shared.clients.massive import columns
 from batch_layer.shared.clients.massive.answers import read_results
 from batch_layer.shared.clients.massive.columns import Faults, Values
 from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.given_rows import GivenRows
 from batch_layer.shared.models.payloads import BarRows, Parsed
-from batch_layer.shared.models.source import GivenRows
 
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 

@@ -11,6 +11,7 @@ from batch_layer.shared.clients.massive import columns
 from batch_layer.shared.clients.massive.answers import read_page
 from batch_layer.shared.clients.massive.columns import Faults
 from batch_layer.shared.models.bars import Int64s
+from batch_layer.shared.models.given_rows import GivenRows
 from batch_layer.shared.models.payloads import (
     BarRows,
     DividendRows,
@@ -19,7 +20,6 @@ from batch_layer.shared.models.payloads import (
     SplitRows,
     SymbolRows,
 )
-from batch_layer.shared.models.source import GivenRows
 
 Objects = list[dict[str, Any]]
 SomeRows = TypeVar("SomeRows", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows)

@@ -9,13 +9,14 @@ from typing import Self
 
 from batch_layer.shared.clients.massive import json_seq
 from batch_layer.shared.clients.massive.client import MassiveClient, utc_now
-from batch_layer.shared.clients.massive.exchange import Exchange
 from batch_layer.shared.clients.massive.grouped import EXCHANGE_ZONE
 from batch_layer.shared.clients.massive.parse import JSON, JSON_SEQ, CheckedPayload
+from batch_layer.shared.clients.massive.transport import Transport
 from batch_layer.shared.clients.massive.urls import path_of
 from batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from batch_layer.shared.errors import NotReadyYet, SettingsError, UnknownSymbol
-from batch_layer.shared.models.payloads import Cost, Dataset, Payload, Unavailable
+from batch_layer.shared.models.payloads import Dataset, Payload
+from batch_layer.shared.models.providers import Cost, Unavailable
 from batch_layer.shared.settings import MassivePlan, Settings
 
 FIRST_SESSION = dt.date(2003, 9, 10)
@@ -75,7 +76,7 @@ class MassiveProvider:
         limit = RateLimit.for_key(
             settings.home / "limits", settings.massive_api_key, RATES[settings.massive_plan]
         )
-        exchange = Exchange(settings.massive_base_url, settings.massive_api_key)
+        exchange = Transport(settings.massive_base_url, settings.massive_api_key)
         return cls(MassiveClient(exchange, limit), settings.massive_plan)
 
     def close(self) -> None:

@@ -8,7 +8,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Cost, Dataset, Payload
+from batch_layer.shared.models.payloads import Dataset, Payload
+from batch_layer.shared.models.providers import Cost
 
 FIRST_SESSION = dt.date(2000, 3, 1)
 LAST_SESSION = dt.date(2013, 3, 1)

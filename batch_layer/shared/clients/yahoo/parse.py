@@ -14,8 +14,8 @@ from batch_layer.shared.clients.yahoo.basis import Ratios, rounding, shares_sinc
 from batch_layer.shared.clients.yahoo.chart import EXCHANGE_ZONE, QUOTES, Chart, date_at, read_chart
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Floats, Int64s
+from batch_layer.shared.models.given_rows import GivenRows
 from batch_layer.shared.models.payloads import BarRows, DividendRows, Parsed, Payload, SplitRows
-from batch_layer.shared.models.source import GivenRows
 
 FINAL_AFTER = dt.timedelta(hours=1)
 """So long after the close a session's bar is final even if no trade at the close is told (Yahoo's quotes come

@@ -13,7 +13,8 @@ from batch_layer.shared.clients.yahoo.chart import EXCHANGE_ZONE, read_chart
 from batch_layer.shared.clients.yahoo.client import YahooClient
 from batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol
 from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
-from batch_layer.shared.models.payloads import Cost, Payload
+from batch_layer.shared.models.payloads import Payload
+from batch_layer.shared.models.providers import Cost
 
 FIRST_SESSION = dt.date(1962, 1, 2)
 """Yahoo's oldest bars."""

@@ -1,0 +1,164 @@
+"""The server's data directory: made whole or not at all, checked, and configured at every start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from batch_layer.database.embedded.account import ServerAccount
+from batch_layer.database.embedded.binaries import major_of
+from batch_layer.database.embedded.socket_directory import PORT
+from batch_layer.shared.errors import CondvestError, DatabaseError, DatabaseFull
+
+SUPERUSER = "condvest"
+"""The one role of the embedded server."""
+
+_SETTINGS_FILE = "condvest.conf"
+
+_SETTINGS = """\
+# Written by Condvest at every start: changes made here are lost. Use ALTER SYSTEM, which prevails.
+listen_addresses = ''
+port = {port}
+unix_socket_directories = '{socket_directory}'
+unix_socket_permissions = 0700
+max_connections = 40
+shared_buffers = {shared_buffers}MB
+maintenance_work_mem = {maintenance_work_mem}MB
+max_wal_size = 2GB
+# No replica and no archive reads the log, so COPY into a table of the same transaction may skip it.
+wal_level = minimal
+max_wal_senders = 0
+fsync = on
+# Off gained nothing when it was measured, and lost a commit when the server was killed.
+synchronous_commit = on
+autovacuum = on
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+lc_messages = 'C'
+logging_collector = off
+log_checkpoints = off
+log_line_prefix = '%m [%p] '
+"""
+
+_MEBIBYTE = 2**20
+_NO_ROOM = ("No space left on device", "Disk quota exceeded")
+
+
+def make_cluster(data: Path, account: ServerAccount, binaries: Path, *, lock: int) -> None:
+    """Make the data directory ``data`` by ``initdb``, beside it first, so that it is there only when whole.
+
+    ``lock`` is the descriptor of a lock that ``initdb`` keeps while it lives: should we be killed, the next
+    process waits for the end of it.
+
+    Raises:
+        DatabaseFull: the disk has no room.
+        DatabaseError: ``initdb`` failed; the message quotes it.
+    """
+    unfinished = data.with_name(data.name + ".new")
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    unfinished.mkdir(mode=0o700)
+    account.own(unfinished)
+    options = ("--locale=C", "--encoding=UTF8", "--auth=trust", "--data-checksums", "--no-instructions")
+    said = subprocess.run(
+        [*account.prefix, str(binaries / "initdb"), *options, "-U", SUPERUSER, "-D", str(unfinished)],
+        check=False,
+        cwd="/",
+        env=server_environment(),
+        pass_fds=(lock,),
+        # Ctrl-C in a terminal must not kill it half way while we are cleaning up.
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    if said.returncode != 0:
+        raise start_failure(f"initdb could not make {data}", said.stdout, data)
+    with (unfinished / "postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write(f"\ninclude_if_exists = '{_SETTINGS_FILE}'\n")
+    unfinished.rename(data)
+    _sync_directory(data.parent)
+
+
+def check_major(data: Path, account: ServerAccount, binaries: Path) -> None:
+    """Refuse a data directory that these programs cannot open.
+
+    Raises:
+        DatabaseError: it was made by another major version, or is no data directory.
+    """
+    made_by = stored_major(data)
+    if made_by is None:
+        raise DatabaseError(
+            f"{data} is not a PostgreSQL data directory (it has no PG_VERSION). Move it away, and a new one "
+            "is made"
+        )
+    if made_by != major_of(account.version):
+        raise DatabaseError(
+            f"the database in {data} was made by PostgreSQL {made_by}, and the programs in {binaries} are of "
+            f"version {account.version} and cannot open it. Set CONDVEST_POSTGRES_BIN to the programs of "
+            f"PostgreSQL {made_by}; or move {data.parent} away and load anew from the archive"
+        )
+
+
+def stored_major(data: Path) -> str | None:
+    """Return the major version that made ``data``, or None if there is no database in it."""
+    file = data / "PG_VERSION"
+    return file.read_text(encoding="ascii").strip() if file.exists() else None
+
+
+def write_settings(data: Path, account: ServerAccount, socket_directory: Path) -> None:
+    """Write our settings into ``data``, so that those of a newer Condvest hold from the next start."""
+    memory = _memory_mebibytes()
+    text = _SETTINGS.format(
+        port=PORT,
+        socket_directory=_quoted_in_list(socket_directory),
+        shared_buffers=max(16, min(256, memory // 8)),
+        maintenance_work_mem=max(16, min(128, memory // 16)),
+    )
+    unfinished = data / (_SETTINGS_FILE + ".new")
+    unfinished.write_text(text, encoding="utf-8")
+    account.own(unfinished)
+    unfinished.replace(data / _SETTINGS_FILE)
+
+
+def server_environment() -> dict[str, str]:
+    """Return our environment without PostgreSQL's own variables, in UTC and with untranslated messages."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def start_failure(what: str, log: str, directory: Path) -> CondvestError:
+    """Return the error for a program that failed: what it was about, the end of its log, and what to do."""
+    last_lines = "\n  ".join(log.strip().splitlines()[-12:]) or "(it said nothing)"
+    if any(phrase in log for phrase in _NO_ROOM):
+        return DatabaseFull(
+            f"{what}: no room on the disk of {directory}. Free some space, or set CONDVEST_HOME to another "
+            f"disk. It said:\n  {last_lines}"
+        )
+    return DatabaseError(f"{what}. Mend what it complains of and try again. It said:\n  {last_lines}")
+
+
+def _memory_mebibytes() -> int:
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _MEBIBYTE
+    limit = Path("/sys/fs/cgroup/memory.max")  # a container's share of it, on Linux
+    allowed = limit.read_text(encoding="ascii").strip() if limit.exists() else "max"
+    return physical if allowed == "max" else min(physical, int(allowed) // _MEBIBYTE)
+
+
+def _quoted_in_list(path: Path) -> str:
+    # One element of a list of names, within a string of the settings file.
+    element = '"' + str(path).replace('"', '""') + '"'
+    return element.replace("\\", "\\\\").replace("'", "''")
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,192 @@
+"""The one server that may live on a home's data directory: waited for, started, stopped.
+
+Whoever calls this holds the home's ``lock``, so that nobody else starts or stops the server meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from batch_layer.database.embedded.account import account_for
+from batch_layer.database.embedded.binaries import find_binaries
+from batch_layer.database.embedded.cluster import (
+    check_major,
+    make_cluster,
+    start_failure,
+    write_settings,
+)
+from batch_layer.database.embedded.locks import POLL_SECONDS, exclusive_if_free
+from batch_layer.database.embedded.process import (
+    DATABASE,
+    Answer,
+    Silence,
+    ask,
+    connected,
+    disown_pid_file,
+    launch,
+    read_pid_file,
+    server_pid,
+)
+from batch_layer.database.embedded.socket_directory import (
+    PORT,
+    choose_socket_directory,
+    prepare_socket_directory,
+    remove_socket_directory,
+    socket_in,
+)
+from batch_layer.database.postgres.connection import translated
+from batch_layer.shared.errors import DatabaseUnavailable
+
+_LONGEST_LOG = 8 * 2**20
+_LONGEST_TAIL = 2**14
+
+
+class LocalServer:
+    """The server of one home.
+
+    Args:
+        home: Condvest's home, resolved.
+        binaries: directory of the server's programs, or None to find them.
+        timeout: seconds that a start, and each kind of stop, may take.
+
+    Attributes:
+        root: directory of everything of the server's.
+        data: the data directory.
+        log: what the server says.
+    """
+
+    def __init__(self, home: Path, *, binaries: Path | None, timeout: float) -> None:
+        self._home = home
+        self._binaries = binaries
+        self._timeout = timeout
+        self.root = home / "postgres"
+        self.data = self.root / "data"
+        self.log = self.root / "log"
+        self._alive = self.root / "server"
+
+    def address(self) -> tuple[Path, int]:
+        """Return the directory and the port of the server's socket, or those it would have."""
+        file = read_pid_file(self.data)
+        # Another process may have another XDG_RUNTIME_DIR or TMPDIR, so the server's own word comes first.
+        if file is not None and file.socket_directory is not None and file.port is not None:
+            return file.socket_directory, file.port
+        return choose_socket_directory(self._home, os.environ), PORT
+
+    def is_dead(self) -> bool:
+        """Return whether none of the server's processes lives."""
+        with exclusive_if_free(self._alive) as lock:
+            return lock is not None
+
+    def ensure_running(self, *, is_unused: Callable[[], bool]) -> None:
+        """Wait until the server answers and has our database; start it if none lives.
+
+        ``is_unused`` says whether a server that nobody new can reach may be stopped.
+        """
+        if not self._answer(is_unused).has_database:
+            self._create_database()
+
+    def stop(self) -> None:
+        """Stop the server in order; if it does not obey, at once, which its log of changes survives.
+
+        Raises:
+            DatabaseUnavailable: it lives on all the same.
+        """
+        directory, _ = self.address()
+        for order in (signal.SIGINT, signal.SIGQUIT):
+            if self._dies_of(order):
+                remove_socket_directory(directory)
+                return
+        raise DatabaseUnavailable(
+            f"the server on {self.data} does not stop (process {server_pid(self.data)}); see {self.log}"
+        )
+
+    def _answer(self, is_unused: Callable[[], bool]) -> Answer:
+        deadline = time.monotonic() + self._timeout
+        log_begin: int | None = None
+        while isinstance(answer := ask(self.data), Silence):
+            with exclusive_if_free(self._alive) as lock:
+                if lock is not None and log_begin is not None:
+                    remove_socket_directory(self.address()[0])
+                    raise start_failure(
+                        f"PostgreSQL could not start on {self.data}", self._log_tail(log_begin), self.data
+                    )
+                if lock is not None:
+                    log_begin = self._start(lock)
+                    deadline = time.monotonic() + self._timeout
+                    continue
+            self._stop_if_cut_off(is_unused)
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(
+                    f"the server on {self.data} did not answer within {self._timeout:g} s: {answer.reason}. "
+                    "After a crash it may still be recovering: try again in a while, or end it with "
+                    f"'condvest db down --now'. The end of {self.log}:\n{self._log_tail(log_begin or 0)}"
+                )
+            time.sleep(POLL_SECONDS)
+        return answer
+
+    def _start(self, lock: int) -> int:
+        """Start a server where none lives and return where in the log it begins."""
+        binaries = find_binaries(self._binaries)
+        account = account_for(binaries, self.root)
+        if not self.data.exists():
+            make_cluster(self.data, account, binaries, lock=lock)
+        check_major(self.data, account, binaries)
+        # Root on a user's database leaves nothing behind that the user could not open again.
+        for path in (self.root, *(path for path in self.root.iterdir() if path.is_file())):
+            account.own(path)
+        account.own_tree(self.data)
+        disown_pid_file(self.data)
+        directory = choose_socket_directory(self._home, os.environ)
+        prepare_socket_directory(directory, account)
+        write_settings(self.data, account, directory)
+        if self.log.exists() and self.log.stat().st_size > _LONGEST_LOG:
+            self.log.replace(self.log.with_name("log.old"))
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        launch(self.data, account, binaries, self.log, lock=lock)
+        return begin
+
+    def _create_database(self) -> None:
+        directory, port = self.address()
+        with translated(), connected(directory, port, "postgres") as connection:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+
+    def _stop_if_cut_off(self, is_unused: Callable[[], bool]) -> None:
+        """Stop a server whose socket somebody removed, such as a cleaner of temporary files."""
+        file = read_pid_file(self.data)
+        if file is None or file.socket_directory is None or file.port is None or not file.is_ready:
+            return
+        if socket_in(file.socket_directory, file.port).exists() or server_pid(self.data) is None:
+            return
+        if not is_unused():
+            raise DatabaseUnavailable(
+                f"the server on {self.data} is in use, but its socket was removed from "
+                f"{file.socket_directory} and nobody new can reach it. Wait for the commands that use it, or "
+                "run 'condvest db down --now'"
+            )
+        self.stop()
+
+    def _dies_of(self, order: signal.Signals) -> bool:
+        deadline = time.monotonic() + self._timeout
+        told: int | None = None
+        while not self.is_dead():
+            pid = server_pid(self.data)
+            if pid is not None and pid != told:
+                with suppress(ProcessLookupError):  # it ended in this instant
+                    os.kill(pid, order)
+                told = pid
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def _log_tail(self, begin: int) -> str:
+        if not self.log.exists():
+            return "(there is none)"
+        with self.log.open("rb") as file:
+            file.seek(max(begin, self.log.stat().st_size - _LONGEST_TAIL))
+            return "\n".join(file.read().decode("utf-8", errors="replace").splitlines()[-12:])

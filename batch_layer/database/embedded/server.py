@@ -1,0 +1,215 @@
+"""The embedded PostgreSQL: started on demand, shared by all commands, stopped by the last one.
+
+Everything lies in ``home/postgres``::
+
+    data      the data directory; there only when it is whole
+    lock      held alone while a server is started or stopped
+    lease     held, together with others, by every user of the server; the kernel drops it on kill -9
+    server    held by the server's own processes while one of them lives
+    kept      there while the server is to stay up when nobody uses it
+    log       what the server says
+
+No process id decides anything: a server is alive when it answers and names our data directory, it is dead
+when ``server`` is free, and it is unused when ``lease`` is free.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from urllib.parse import quote
+
+from batch_layer.database.embedded.cluster import SUPERUSER, stored_major
+from batch_layer.database.embedded.local_server import LocalServer
+from batch_layer.database.embedded.locks import exclusive, exclusive_if_free, require_posix, shared
+from batch_layer.database.embedded.process import DATABASE, Answer, ask, read_pid_file
+from batch_layer.shared.errors import (
+    CondvestError,
+    DatabaseError,
+    DatabaseFull,
+    DatabaseUnavailable,
+    SettingsError,
+)
+
+
+class Down(Enum):
+    """What ``EmbeddedServer.down`` found and did."""
+
+    NOT_RUNNING = "was not running"
+    STOPPED = "stopped"
+    IN_USE = "still in use by others; it stops when the last of them leaves"
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """The state of the embedded server.
+
+    Attributes:
+        running: whether it answers.
+        kept: whether it stays up when nobody uses it.
+        pid: process id of the server, or None if it is not running.
+        version: version of the running server, else the major version that made the data, else None.
+        data_directory: where the data lie, or will lie.
+        socket_directory: where the socket lies, or would lie.
+        log: what the server says.
+    """
+
+    running: bool
+    kept: bool
+    pid: int | None
+    version: str | None
+    data_directory: Path
+    socket_directory: Path
+    log: Path
+
+
+class EmbeddedServer:
+    """The PostgreSQL server of one home directory. Making this object touches nothing.
+
+    Args:
+        home: Condvest's home; the server keeps to ``home/postgres``.
+        binaries: directory of ``postgres`` and ``initdb``, or None to find them (``find_binaries``).
+        start_timeout: seconds that a start, and then a stop, may take.
+
+    Its methods may raise:
+        DatabaseError: the system is Windows, something belongs to another user, there are no programs, or
+            the server cannot start.
+        DatabaseFull: the disk has no room.
+        DatabaseUnavailable: the server did not answer, or did not stop, in time.
+        SettingsError: ``binaries`` holds no programs, or the path of ``home`` has a line break.
+    """
+
+    def __init__(self, home: Path, *, binaries: Path | None = None, start_timeout: float = 60.0) -> None:
+        # Resolved, so that all names of one directory lead to one server.
+        self._server = LocalServer(Path(home).resolve(), binaries=binaries, timeout=start_timeout)
+        self._turn_timeout = 3 * start_timeout  # the longest turn is a stop in two attempts after a start
+        self._lock = self._server.root / "lock"
+        self._lease = self._server.root / "lease"
+        self._kept = self._server.root / "kept"
+
+    @contextmanager
+    def lease(self) -> Iterator[str]:
+        """Use the server: start it if need be, yield its URL, and stop it if nobody else uses it."""
+        with self._turn():
+            self._ensure_running()
+            held = shared(self._lease)
+        try:
+            yield self.url()
+        finally:
+            self._leave(held)
+
+    def up(self) -> str:
+        """Start the server if need be, keep it up until ``down``, and return its URL."""
+        with self._turn():
+            self._ensure_running()
+            if not self._kept.exists():
+                self._kept.touch(mode=0o600)
+        return self.url()
+
+    def down(self, *, now: bool = False) -> Down:
+        """Keep the server up no longer, and stop it if nobody uses it, or in any case if ``now`` is true.
+
+        What its users had not committed when it is stopped under them is undone.
+        """
+        require_posix()
+        with self._plain_refusals():
+            if not self._server.root.exists():
+                return Down.NOT_RUNNING
+        with self._turn():
+            self._kept.unlink(missing_ok=True)
+            if self._server.is_dead():
+                return Down.NOT_RUNNING
+            if not now and not self._is_unused():
+                return Down.IN_USE
+            self._server.stop()
+            return Down.STOPPED
+
+    def url(self) -> str:
+        """Return the URL of the database ``condvest``: of the server that runs, else of the next one."""
+        require_posix()
+        with self._plain_refusals():
+            directory, port = self._server.address()
+        return f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(directory), safe='')}&port={port}"
+
+    def status(self) -> ServerStatus:
+        """Return the state of the server; never starts or makes anything."""
+        require_posix()
+        with self._plain_refusals():
+            data = self._server.data
+            answer, file = ask(data), read_pid_file(data)
+            running = isinstance(answer, Answer)
+            return ServerStatus(
+                running=running,
+                kept=self._kept.exists(),
+                pid=file.pid if running and file is not None else None,
+                version=answer.version if isinstance(answer, Answer) else stored_major(data),
+                data_directory=data,
+                socket_directory=self._server.address()[0],
+                log=self._server.log,
+            )
+
+    def _ensure_running(self) -> None:
+        try:
+            self._server.ensure_running(is_unused=self._is_unused)
+        except DatabaseUnavailable:
+            raise  # it may be recovering from a crash, which must not begin again at every attempt
+        except BaseException:  # Ctrl-C too must leave no server behind
+            self._stop_if_unused()
+            raise
+
+    def _leave(self, held: int) -> None:
+        try:
+            with self._turn():
+                os.close(held)
+                held = -1
+                self._stop_if_unused()
+        finally:
+            if held >= 0:
+                os.close(held)  # our turn never came: let go all the same; the next to leave stops it
+
+    def _stop_if_unused(self) -> None:
+        if not self._kept.exists() and self._is_unused() and not self._server.is_dead():
+            self._server.stop()
+
+    def _is_unused(self) -> bool:
+        with exclusive_if_free(self._lease) as lock:
+            return lock is not None
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Start and stop one at a time, over all processes of this home."""
+        require_posix()
+        if "\n" in str(self._server.root):  # PostgreSQL's pid file has one line for the path
+            raise SettingsError(
+                f"CONDVEST_HOME: the path {str(self._server.root)!r} has a line break; rename it"
+            )
+        with self._plain_refusals():
+            self._server.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with exclusive(self._lock, timeout=self._turn_timeout):
+                yield
+
+    @contextmanager
+    def _plain_refusals(self) -> Iterator[None]:
+        """Turn what the operating system refuses into an error that names the file and what to do."""
+        try:
+            yield
+        except OSError as exc:
+            raise self._refusal(exc) from exc
+
+    def _refusal(self, exc: OSError) -> CondvestError:
+        root = self._server.root
+        what = f"the embedded PostgreSQL in {root}: {exc}"
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            return DatabaseFull(f"{what}. Free some space, or set CONDVEST_HOME to another disk")
+        if exc.errno in (errno.EACCES, errno.EPERM):
+            return DatabaseError(
+                f"{what}. It belongs to another user (root, perhaps). Run Condvest as that user, or hand it "
+                f"over (as root: chown -R {os.geteuid()} {root}), or set CONDVEST_HOME to a directory of "
+                "your own"
+            )
+        return DatabaseError(f"{what}. If its disk knows no locks, set CONDVEST_HOME to a local disk")

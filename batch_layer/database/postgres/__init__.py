@@ -1,0 +1,1 @@
+"""How PostgreSQL is spoken to: connections, binary COPY, small queries."""

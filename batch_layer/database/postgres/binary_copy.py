@@ -1,0 +1,210 @@
+"""Columns into and out of PostgreSQL by COPY BINARY, as whole arrays.
+
+A row of fixed-width values has a fixed width in the COPY format too, so a table is one structured array
+of big-endian fields and a read is one look at a buffer. NULL has another width; rows are grouped by
+which of their columns are NULL, and each group is one such array. A round trip is exact to the bit.
+
+Format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from psycopg import sql
+from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
+
+from batch_layer.database.postgres.connection import Connection
+
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
+_CHUNK_ROWS = 10_000  # a megabyte: it fits the cache, and the server stores it while the next is made
+_WIRE = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "bool": ">i1", "date": ">i4"}
+_HERE = {"int2": np.int16, "int4": np.int32, "int8": np.int64, "float8": np.float64, "bool": np.bool_}
+_DATE_ZERO = np.datetime64("2000-01-01", "D")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: its name.
+        kind: its type: int2, int4, int8, float8, bool or date (datetime64[D] here).
+        unknown: the value that stands for NULL in an array (NaN counts as itself), or None if the column
+            is never NULL.
+    """
+
+    name: str
+    kind: str
+    unknown: float | None = None
+
+    def nulls(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Return where ``values`` stand for NULL."""
+        if self.unknown is None:
+            return np.zeros(len(values), dtype=bool)
+        missing: npt.NDArray[np.bool_] = (
+            np.isnan(values) if self.unknown != self.unknown else values == self.unknown
+        )
+        return missing
+
+
+def copy_in(
+    connection: Connection, table: str, columns: Sequence[Column], data: Mapping[str, npt.NDArray[Any]]
+) -> None:
+    """Append rows to ``table``, in the order given but for the grouping by NULLs.
+
+    Args:
+        connection: in a transaction.
+        table: the table's name.
+        columns: the columns to fill; the others take their defaults.
+        data: one array a column name, all of one length.
+    """
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+    query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(sql.Identifier(table), names)
+    with connection.cursor().copy(query) as copy:
+        copy.write(_HEADER)
+        for nulls, rows in _by_nulls(columns, data):
+            for start in range(0, len(rows), _CHUNK_ROWS):
+                copy.write(_wire_rows(columns, nulls, data, rows[start : start + _CHUNK_ROWS]))
+        copy.write(_TRAILER)
+
+
+def copy_out(
+    connection: Connection,
+    query: LiteralString | sql.Composable,
+    columns: Sequence[Column],
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the rows of ``query`` as one array a column.
+
+    Args:
+        connection: in a transaction.
+        query: a SELECT of exactly ``columns``, in their order; it must not yield NULL (see `select_list`).
+        columns: what the query yields.
+        parameters: values for the query's ``%(name)s``.
+    """
+    body = query if isinstance(query, sql.Composable) else sql.SQL(query)
+    wire = _wire_type(columns, [False] * len(columns))
+    copy = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(body)
+    text = psycopg.ClientCursor(connection).mogrify(copy, parameters)
+    received = _received(connection, text.encode())
+    whole = (len(received) - len(_HEADER) - len(_TRAILER)) // wire.itemsize
+    rows = np.frombuffer(received, dtype=wire, offset=len(_HEADER), count=whole)
+    return {column.name: _from_wire(column, rows[column.name]) for column in columns}
+
+
+def _received(connection: Connection, query: bytes) -> bytearray:
+    """Return all that a COPY sends.
+
+    By the driver's own wrapper of libpq: the server sends a message for every row, and the driver's cursor
+    takes three times as long over each. It is waited for in ``poll``, which a signal interrupts: so Ctrl-C,
+    SIGTERM and the deadline of a function on AWS stop a query that takes long, and one that waits for a lock.
+    """
+    link = connection.pgconn
+    link.send_query(query)
+    while link.flush():
+        _wait(link, select.POLLIN | select.POLLOUT)
+    received = bytearray()
+    result = _result(link)
+    if result is not None and result.status == ExecStatus.COPY_OUT:
+        size, block = link.get_copy_data(1)
+        while size >= 0:
+            if size:
+                received += block
+            else:
+                _wait(link)
+            size, block = link.get_copy_data(1)
+        result = _result(link)
+    while result is not None and result.status == ExecStatus.COMMAND_OK:
+        result = _result(link)
+    if result is None:
+        return received
+    if result.error_field(DiagnosticField.SQLSTATE) is None:
+        raise psycopg.OperationalError(link.get_error_message())
+    raise psycopg.errors.error_from_result(result, encoding="utf-8")
+
+
+def _result(link: PGconn) -> PGresult | None:
+    while link.is_busy():
+        _wait(link)
+    return link.get_result()
+
+
+def _wait(link: PGconn, events: int = select.POLLIN) -> None:
+    """Wait until the server sends something (or takes something), and take in what it sent."""
+    ready = select.poll()
+    ready.register(link.socket, events)
+    if any(event != select.POLLOUT for _, event in ready.poll()):
+        link.consume_input()
+
+
+def select_list(columns: Sequence[Column], table: str) -> sql.Composed:
+    """Return the columns of ``table`` for a SELECT, the stand-in for NULL put where NULL is."""
+    return sql.SQL(", ").join(
+        sql.Identifier(table, column.name)
+        if column.unknown is None
+        else sql.SQL("coalesce({}, {}::" + column.kind + ")").format(
+            sql.Identifier(table, column.name), sql.Literal(str(column.unknown))
+        )
+        for column in columns
+    )
+
+
+def _wire_type(columns: Sequence[Column], nulls: Sequence[bool]) -> np.dtype[Any]:
+    fields: list[tuple[str, str]] = [("fields in row", ">i2")]
+    for column, null in zip(columns, nulls, strict=True):
+        fields.append((f"width of {column.name}", ">i4"))
+        if not null:
+            fields.append((column.name, _WIRE[column.kind]))
+    return np.dtype(fields)
+
+
+def _by_nulls(
+    columns: Sequence[Column], data: Mapping[str, npt.NDArray[Any]]
+) -> list[tuple[list[bool], npt.NDArray[np.intp]]]:
+    """Group the rows by which columns are NULL; each group's row numbers ascend."""
+    pattern = np.zeros(len(data[columns[0].name]), dtype=np.int64)
+    for bit, column in enumerate(columns):
+        if column.unknown is not None:
+            pattern |= column.nulls(data[column.name]).astype(np.int64) << bit
+    return [
+        ([bool(value >> bit & 1) for bit in range(len(columns))], np.flatnonzero(pattern == value))
+        for value in np.unique(pattern).tolist()
+    ]
+
+
+def _wire_rows(
+    columns: Sequence[Column],
+    nulls: Sequence[bool],
+    data: Mapping[str, npt.NDArray[Any]],
+    rows: npt.NDArray[np.intp],
+) -> bytes:
+    wire = _wire_type(columns, nulls)
+    blank = np.zeros(1, dtype=wire)
+    blank["fields in row"] = len(columns)
+    for column, null in zip(columns, nulls, strict=True):
+        blank[f"width of {column.name}"] = -1 if null else np.dtype(_WIRE[column.kind]).itemsize
+    out = np.repeat(blank, len(rows))
+    for column, null in zip(columns, nulls, strict=True):
+        if not null:
+            out[column.name] = _to_wire(column, data[column.name][rows])
+    return out.tobytes()
+
+
+def _from_wire(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if column.kind == "date":
+        dates: npt.NDArray[Any] = _DATE_ZERO + values.astype("timedelta64[D]")
+        return dates
+    return values.astype(_HERE[column.kind])
+
+
+def _to_wire(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return (values - _DATE_ZERO).astype(np.int64) if column.kind == "date" else values

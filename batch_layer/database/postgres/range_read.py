@@ -1,0 +1,72 @@
+"""Reading the spans of many instruments as one range of a table.
+
+Nights bring daily bars session by session, so the last sessions of a whole market lie side by side: read as
+one range, found by the index of page ranges, they cost a third of what they cost one instrument after the
+other. Where a file brought whole histories, though, every page holds every session. PostgreSQL's estimate
+tells which is so.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from psycopg import sql
+
+from batch_layer.database.postgres.connection import Connection, Database, undone_if_locked
+from batch_layer.shared.models.difference import pack
+from batch_layer.shared.models.spans import Spans
+
+_PATIENCE = "200ms"
+"""How long a vacuum of one of the tables is waited for; it does the same work itself."""
+
+FEWEST_SPANS = 500
+"""Fewer than these are read one by one; it takes no time."""
+
+COST_A_SPAN, COST_A_ROW = 8.0, 1.0
+"""What a look at the key and a row behind it cost, in PostgreSQL's units.
+
+Measured: 3.6 and 0.7 microseconds, where a range of 69,000 units took 20 milliseconds without the sending.
+"""
+
+
+def summarize(database: Database, table: str) -> None:
+    """Bring the index of page ranges of a divided table up to what was stored since.
+
+    A range that the index does not know is read whatever is looked for. Autovacuum adds them too, where the
+    server runs all day; this does, in a transaction of its own, where the table is the present user's.
+    """
+    with database.transaction() as connection, undone_if_locked(connection, _PATIENCE):
+        connection.execute(
+            "SELECT brin_summarize_new_values(indexrelid) FROM pg_inherits "
+            "JOIN pg_index ON indrelid = inhrelid JOIN pg_class ON pg_class.oid = indexrelid "
+            "JOIN pg_am ON pg_am.oid = relam "
+            "WHERE inhparent = %s::regclass AND amname = 'brin' AND pg_has_role(relowner, 'USAGE')",
+            (table,),
+        )
+
+
+def may_be_range(spans: Spans) -> bool:
+    """Return whether the spans are many, one an instrument, in ascending order."""
+    return len(spans) >= FEWEST_SPANS and bool((np.diff(spans.instrument_id) > 0).all())
+
+
+def is_cheaper(connection: Connection, query: sql.Composed, spans: Spans) -> bool:
+    """Return whether PostgreSQL thinks the query of the whole range cheaper than a look for each span."""
+    text = psycopg.ClientCursor(connection).mogrify(sql.SQL("EXPLAIN (FORMAT JSON) {}").format(query))
+    row = cast("tuple[list[dict[str, dict[str, float]]]]", connection.execute(text.encode()).fetchone())
+    cost = row[0][0]["Plan"]["Total Cost"]
+    sessions = int((spans.last.astype(np.int64) - spans.first + 1).sum())
+    return cost < COST_A_SPAN * len(spans) + COST_A_ROW * sessions
+
+
+def in_spans(
+    columns: dict[str, npt.NDArray[Any]], spans: Spans, key: tuple[str, str]
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the rows that lie in a span, in the spans' order; ``key`` names instrument and ordinal."""
+    instrument_id, ordinal = (columns[name] for name in key)
+    rows = np.flatnonzero(spans.contain(instrument_id, ordinal))
+    rows = rows[np.argsort(pack(instrument_id[rows], ordinal[rows]), kind="stable")]
+    return {name: values[rows] for name, values in columns.items()}

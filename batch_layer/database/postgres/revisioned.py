@@ -1,0 +1,266 @@
+"""Daily bars, splits and dividends in the database: current rows, and revisions of superseded ones.
+
+The three kinds are stored in one way. A row has an instrument and an ordinal or ex-date as its key and
+the load that it came with; when a later load supersedes it, it moves to the revisions with both loads'
+ids, and so keeps the instants between which it was known.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from psycopg import sql
+
+from batch_layer.database.postgres import range_read
+from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import numbers
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
+from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
+from batch_layer.shared.models.difference import keys_of
+from batch_layer.shared.models.loads import EVERY_LOAD
+from batch_layer.shared.models.spans import Spans
+
+Rows = TypeVar("Rows", bound=Columns)
+
+PRICE_COLUMNS = (
+    Column("open", "float8"),
+    Column("high", "float8"),
+    Column("low", "float8"),
+    Column("close", "float8"),
+    Column("volume", "float8"),
+    Column("vwap", "float8", float("nan")),
+    Column("trades", "int8", UNKNOWN_TRADES),
+)
+DAILY_BAR_TABLES = 16
+"""Into how many tables the daily bars are divided: instrument_id % DAILY_BAR_TABLES. Divides PARTITIONS."""
+
+_INSTRUMENT = Column("instrument_id", "int4")
+_LOAD = Column("load_id", "int4")
+_SUPERSEDED_BY = Column("superseded_by", "int4")
+
+
+@dataclass(frozen=True)
+class RevisionedTable(Generic[Rows]):
+    """A table of current rows, and the one of its revisions.
+
+    Attributes:
+        model: the class of its rows.
+        name: the table of current rows.
+        revisions: the table of superseded rows.
+        columns: the columns, as in ``model``; the first two are the key.
+        number: the key's second column as an int4: itself, or days since 1970-01-01.
+        divided: into how many tables by instrument_id modulo that number it is divided; 1 if it is not.
+    """
+
+    model: type[Rows]
+    name: str
+    revisions: str
+    columns: tuple[Column, ...]
+    number: sql.SQL
+    divided: int = 1
+
+    def read(self, connection: Connection, spans: Spans, known_by: int = EVERY_LOAD) -> Rows:
+        """Return the rows within the spans, in the spans' order. Spans must not overlap.
+
+        With ``known_by`` the rows as they were known when that load had been stored.
+        """
+        return self.model(**self._read(connection, self.columns, spans, known_by))
+
+    def read_with_load(self, connection: Connection, spans: Spans) -> tuple[Rows, Int32s]:
+        """Return the same as `read`, and the load that each row came with (int32)."""
+        columns = self._read(connection, (*self.columns, _LOAD), spans, EVERY_LOAD)
+        load_id = columns.pop(_LOAD.name)
+        return self.model(**columns), load_id
+
+    def read_part(self, connection: Connection, parts: int, part: int) -> Rows:
+        """Return the rows of the instruments whose id modulo ``parts`` is ``part``, by key.
+
+        ``parts`` is a multiple of ``divided``: so that one table is read, from its beginning to its end.
+        """
+        query = sql.SQL(
+            "SELECT {columns} FROM {table} WHERE {table}.instrument_id % {divided} = {remainder} "
+            "AND {table}.instrument_id % {parts} = {part} ORDER BY {table}.instrument_id, {table}.{key}"
+        ).format(
+            columns=select_list(self.columns, self.name),
+            table=sql.Identifier(self.name),
+            divided=sql.Literal(self.divided),
+            remainder=sql.Literal(part % self.divided),
+            parts=sql.Literal(parts),
+            part=sql.Literal(part),
+            key=sql.Identifier(self.columns[1].name),
+        )
+        return self.model(**copy_out(connection, query, self.columns))
+
+    def of_load(self, connection: Connection, load_id: int) -> Rows:
+        """Return the rows, current or superseded, that came with a load; by key."""
+        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns)
+        query = sql.SQL(
+            "SELECT {columns} FROM (SELECT {names} FROM {table} WHERE load_id = %(load_id)s UNION ALL "
+            "SELECT {names} FROM {revisions} WHERE load_id = %(load_id)s) AS {table} ORDER BY {keys}"
+        ).format(
+            columns=select_list(self.columns, self.name),
+            names=names,
+            table=sql.Identifier(self.name),
+            revisions=sql.Identifier(self.revisions),
+            keys=sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns[:2]),
+        )
+        return self.model(**copy_out(connection, query, self.columns, {"load_id": load_id}))
+
+    def of_no_load(self, connection: Connection, dataset: str) -> list[tuple[int, int]]:
+        """Return the loads that rows, current or superseded, name and that are none of the data set.
+
+        With the number of the rows of each.
+        """
+        rows = connection.execute(
+            sql.SQL(
+                "SELECT load_id, count(*) FROM (SELECT load_id FROM {table} UNION ALL "
+                "SELECT load_id FROM {revisions}) AS held WHERE NOT EXISTS (SELECT FROM loads "
+                "WHERE loads.load_id = held.load_id AND dataset = %s) GROUP BY 1 ORDER BY 1"
+            ).format(table=sql.Identifier(self.name), revisions=sql.Identifier(self.revisions)),
+            (dataset,),
+        )
+        return [(int(str(load_id)), int(str(count))) for load_id, count in rows]
+
+    def instruments_within(self, connection: Connection, first: dt.date, last: dt.date) -> Int32s:
+        """Return the instruments (ascending) that have rows with ex-dates from first to last, inclusive."""
+        rows = connection.execute(
+            sql.SQL(
+                "SELECT DISTINCT instrument_id FROM {table} WHERE {key} BETWEEN %s AND %s ORDER BY 1"
+            ).format(table=sql.Identifier(self.name), key=sql.Identifier(self.columns[1].name)),
+            (first, last),
+        )
+        return np.array([row[0] for row in rows], dtype=np.int32)
+
+    def insert(self, connection: Connection, rows: Rows, load_id: int | Int32s) -> None:
+        """Store rows none of whose keys is stored, of one load or each of its own (int32 a row); by key."""
+        if len(rows):
+            order = np.argsort(keys_of(rows), kind="stable")
+            loads = np.broadcast_to(np.asarray(load_id, dtype=np.int32), len(rows))
+            data = {**vars(rows.take(order)), _LOAD.name: loads[order]}
+            copy_in(connection, self.name, (*self.columns, _LOAD), data)
+
+    def supersede(
+        self, connection: Connection, old: Rows, old_load_id: Int32s, new: Rows, load_id: int
+    ) -> None:
+        """Put ``new`` in the place of stored rows; rows of ``old`` without a successor are withdrawn.
+
+        Every row of ``old`` is kept among the revisions.
+        """
+        if not len(old):
+            return
+        revised = {
+            **vars(old),
+            _LOAD.name: old_load_id,
+            _SUPERSEDED_BY.name: np.full(len(old), load_id, dtype=np.int32),
+        }
+        copy_in(connection, self.revisions, (*self.columns, _LOAD, _SUPERSEDED_BY), revised)
+        instrument_id, key = (revised[column.name] for column in self.columns[:2])
+        connection.execute(
+            sql.SQL(
+                "DELETE FROM {table} USING unnest(%s::int4[], %s::{kind}[]) AS old (instrument_id, key) "
+                "WHERE {table}.instrument_id = old.instrument_id AND {table}.{key} = old.key AND {same_part}"
+            ).format(
+                same_part=self.same_part("old"),
+                table=sql.Identifier(self.name),
+                key=sql.Identifier(self.columns[1].name),
+                kind=sql.SQL(self.columns[1].kind),
+            ),
+            (numbers(instrument_id), numbers(key)),
+        )
+        self.insert(connection, new, load_id)
+
+    def same_part(self, other: str) -> sql.Composable:
+        """Return the condition by which PostgreSQL looks for the rows of ``other`` into one table each.
+
+        ``other`` names what has the instrument_id beside this table. The condition always holds.
+        """
+        if self.divided == 1:
+            return sql.SQL("true")
+        return sql.SQL("{table}.instrument_id %% {divided} = {other}.instrument_id %% {divided}").format(
+            table=sql.Identifier(self.name), divided=sql.Literal(self.divided), other=sql.Identifier(other)
+        )
+
+    def _read(
+        self, connection: Connection, columns: tuple[Column, ...], spans: Spans, known_by: int
+    ) -> dict[str, Any]:
+        if self.divided > 1 and known_by == EVERY_LOAD and range_read.may_be_range(spans):
+            query = self._range_query(columns, spans)
+            if range_read.is_cheaper(connection, query, spans):
+                key = (self.columns[0].name, self.columns[1].name)
+                return range_read.in_spans(copy_out(connection, query, columns), spans, key)
+        inside = sql.SQL("instrument_id = span.instrument_id AND {} BETWEEN span.first AND span.last").format(
+            self.number
+        )
+        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+        rows = sql.SQL("SELECT {names} FROM {table} WHERE {inside} AND {same_part}")
+        if known_by != EVERY_LOAD:
+            rows = sql.SQL(
+                "SELECT {names} FROM {table} WHERE {inside} AND {same_part} AND load_id <= %(known_by)s "
+                "UNION ALL "
+                "SELECT {names} FROM {revisions} WHERE {inside} "
+                "AND load_id <= %(known_by)s AND %(known_by)s < superseded_by"
+            )
+        query = sql.SQL(
+            "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
+            "WITH ORDINALITY AS span (instrument_id, first, last, place) "
+            # OFFSET 0 keeps one index range a span, whatever the planner believes about the table.
+            "CROSS JOIN LATERAL ({rows} OFFSET 0) AS {table} ORDER BY span.place, {table}.{key}"
+        ).format(
+            columns=select_list(columns, self.name),
+            rows=rows.format(
+                names=names,
+                table=sql.Identifier(self.name),
+                revisions=sql.Identifier(self.revisions),
+                inside=inside,
+                same_part=self.same_part("span"),
+            ),
+            table=sql.Identifier(self.name),
+            key=sql.Identifier(self.columns[1].name),
+        )
+        parameters = {name: numbers(values) for name, values in vars(spans).items()} | {"known_by": known_by}
+        return copy_out(connection, query, columns, parameters)
+
+    def _range_query(self, columns: tuple[Column, ...], spans: Spans) -> sql.Composed:
+        """Return the query of every row between the first and the last ordinal of all the spans."""
+        parts = np.unique(spans.instrument_id % self.divided).tolist()
+        in_parts = sql.SQL(" AND instrument_id % {divided} IN ({parts})").format(
+            divided=sql.Literal(self.divided), parts=sql.SQL(", ").join(map(sql.Literal, parts))
+        )
+        return sql.SQL(
+            "SELECT {columns} FROM {table} WHERE {number} BETWEEN {first} AND {last}{in_parts}"
+        ).format(
+            columns=select_list(columns, self.name),
+            table=sql.Identifier(self.name),
+            number=self.number,
+            first=sql.Literal(int(spans.first.min())),
+            last=sql.Literal(int(spans.last.max())),
+            in_parts=in_parts if len(parts) < self.divided else sql.SQL(""),
+        )
+
+
+DAILY_BARS = RevisionedTable(
+    DailyBars,
+    "daily_bars",
+    "daily_bar_revisions",
+    (_INSTRUMENT, Column("ordinal", "int4"), *PRICE_COLUMNS),
+    sql.SQL("ordinal"),
+    divided=DAILY_BAR_TABLES,
+)
+SPLITS = RevisionedTable(
+    SplitEvents,
+    "splits",
+    "split_revisions",
+    (_INSTRUMENT, Column("ex_date", "date"), Column("split_from", "float8"), Column("split_to", "float8")),
+    sql.SQL("(ex_date - date '1970-01-01')"),
+)
+DIVIDENDS = RevisionedTable(
+    DividendEvents,
+    "dividends",
+    "dividend_revisions",
+    (_INSTRUMENT, Column("ex_date", "date"), Column("cash_amount", "float8")),
+    sql.SQL("(ex_date - date '1970-01-01')"),
+)

@@ -1,0 +1,115 @@
+"""Bars of n sessions, in the database."""
+
+from __future__ import annotations
+
+import numpy as np
+from psycopg import sql
+
+from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import numbers
+from batch_layer.database.postgres.revisioned import PRICE_COLUMNS
+from batch_layer.shared.models.bars import Bars
+from batch_layer.shared.models.spans import Spans
+
+BAR_COLUMNS = (
+    Column("instrument_id", "int4"),
+    Column("window", "int4"),
+    *PRICE_COLUMNS,
+    Column("sessions", "int2"),
+    Column("is_complete", "bool"),
+)
+
+
+def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
+    """Return the stored bars of an interval within spans of windows, in the spans' order.
+
+    Args:
+        connection: in a transaction.
+        interval: number of sessions a bar.
+        spans: windows by instrument; must not overlap.
+    """
+    table = _table(interval)
+    query = sql.SQL(
+        "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
+        "WITH ORDINALITY AS span (instrument_id, first, last, place) "
+        # OFFSET 0 keeps one index range a span, whatever the planner believes about the table.
+        # The interval is the same in all of the table, but the key begins with it.
+        'CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {table}."interval" = {interval} '
+        "AND {table}.instrument_id = span.instrument_id "
+        'AND {table}."window" BETWEEN span.first AND span.last OFFSET 0) AS {table} '
+        'ORDER BY span.place, {table}."window"'
+    ).format(
+        columns=select_list(BAR_COLUMNS, table), table=sql.Identifier(table), interval=sql.Literal(interval)
+    )
+    parameters = {name: numbers(values) for name, values in vars(spans).items()}
+    return Bars(**copy_out(connection, query, BAR_COLUMNS, parameters))
+
+
+def insert_bars(connection: Connection, interval: int, bars: Bars, table: str | None = None) -> None:
+    """Store bars none of whose keys is stored; in another table of the same columns if one is named."""
+    if len(bars):
+        data = {**vars(bars), _INTERVAL.name: np.full(len(bars), interval, dtype=np.int16)}
+        copy_in(connection, table or _table(interval), (*BAR_COLUMNS, _INTERVAL), data)
+
+
+def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, int]:
+    """Store bars (keys unique) in the place of the stored ones of their keys.
+
+    Those that are stored as they should be are not written. One look at the key a bar, and the new version of
+    a bar is written where the old one was, if there is room.
+
+    Returns:
+        how many are new, and how many were stored with other values.
+    """
+    if not len(bars):
+        return 0, 0
+    table, staged = _table(interval), f"{_table(interval)}_staged"
+    connection.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {staged} (LIKE {table})").format(
+            staged=sql.Identifier(staged), table=sql.Identifier(table)
+        )
+    )
+    insert_bars(connection, interval, bars, table=staged)
+    names = [sql.Identifier(column.name) for column in (*BAR_COLUMNS, _INTERVAL)]
+    values = [sql.Identifier(column.name) for column in BAR_COLUMNS[2:]]
+    counts = connection.execute(
+        sql.SQL(
+            "WITH put AS (INSERT INTO {table} AS stored ({names}) SELECT {names} FROM {staged} "
+            'ON CONFLICT ("interval", instrument_id, "window") DO UPDATE SET ({values}) = ROW ({new}) '
+            "WHERE ({old}) IS DISTINCT FROM ({new}) "
+            # A row version that replaces another one names the transaction that locked that one.
+            "RETURNING xmax = 0 AS is_new) "
+            "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM put"
+        ).format(
+            table=sql.Identifier(table),
+            staged=sql.Identifier(staged),
+            names=sql.SQL(", ").join(names),
+            values=sql.SQL(", ").join(values),
+            old=sql.SQL(", ").join(sql.SQL("stored.{}").format(name) for name in values),
+            new=sql.SQL(", ").join(sql.SQL("excluded.{}").format(name) for name in values),
+        )
+    ).fetchone()
+    connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(staged)))
+    new, changed = (int(str(count)) for count in counts or ())
+    return new, changed
+
+
+def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
+    """Remove the stored bars that have the keys of ``bars``."""
+    if len(bars):
+        connection.execute(
+            sql.SQL(
+                "DELETE FROM {table} USING unnest(%s::int4[], %s::int4[]) AS old (instrument_id, number) "
+                'WHERE {table}."interval" = {interval} AND {table}.instrument_id = old.instrument_id '
+                'AND {table}."window" = old.number'
+            ).format(table=sql.Identifier(_table(interval)), interval=sql.Literal(interval)),
+            (numbers(bars.instrument_id), numbers(bars.window)),
+        )
+
+
+_INTERVAL = Column("interval", "int2")
+
+
+def _table(interval: int) -> str:
+    return f"bars_{interval}"

@@ -1,0 +1,131 @@
+"""The record of what changed, from the load that writes it to the resampler that takes it.
+
+A record names a span of ordinals for one instrument, or for all instruments that a provider supplies (a
+session was loaded). It lies in the partition of its instrument; one for a provider lies in every
+partition, so that each shard takes its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from psycopg import sql
+
+from batch_layer.database.postgres.binary_copy import Column, copy_out
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import numbers
+from batch_layer.shared.models.spans import Spans
+
+PARTITIONS = 64
+"""Instruments are divided into this many partitions: instrument_id % PARTITIONS. Never to be changed."""
+
+_SPAN_COLUMNS = (Column("instrument_id", "int4"), Column("first", "int4"), Column("last", "int4"))
+
+
+def record_instruments(connection: Connection, spans: Spans) -> None:
+    """Record that something changed for the instruments in the spans."""
+    connection.execute(
+        "INSERT INTO changes (partition, instrument_id, first_ordinal, last_ordinal) "
+        "SELECT instrument_id %% %s, instrument_id, first, last "
+        "FROM unnest(%s::int4[], %s::int4[], %s::int4[]) AS span (instrument_id, first, last)",
+        (PARTITIONS, numbers(spans.instrument_id), numbers(spans.first), numbers(spans.last)),
+    )
+
+
+def record_sessions(connection: Connection, provider_id: int, spans: Spans) -> None:
+    """Record that sessions were loaded, for every instrument that the provider supplies.
+
+    The spans' ``instrument_id`` does not matter.
+    """
+    connection.execute(
+        "INSERT INTO changes (partition, provider_id, first_ordinal, last_ordinal) "
+        "SELECT partition, %s, first, last FROM generate_series(0, %s - 1) AS partition, "
+        "unnest(%s::int4[], %s::int4[]) AS span (first, last)",
+        (provider_id, PARTITIONS, numbers(spans.first), numbers(spans.last)),
+    )
+
+
+def take_changes(connection: Connection, partitions: Sequence[int]) -> Spans:
+    """Remove the records of the partitions; return their spans, by instrument, merged.
+
+    The records are gone when the transaction commits, and there again if it does not.
+    """
+    query = sql.SQL(
+        "WITH taken AS (DELETE FROM changes WHERE partition = ANY(%(partitions)s) RETURNING *) {}"
+    )
+    return _spans(connection, query.format(_SPANS_OF_TAKEN), partitions)
+
+
+def peek_changes(connection: Connection) -> Spans:
+    """Return the spans of all records, by instrument, merged; they stay."""
+    query = sql.SQL("WITH taken AS (SELECT * FROM changes WHERE partition = ANY(%(partitions)s)) {}")
+    return _spans(connection, query.format(_SPANS_OF_TAKEN), range(PARTITIONS))
+
+
+def _spans(connection: Connection, query: sql.Composed, partitions: Sequence[int]) -> Spans:
+    parameters = {"partitions": list(partitions), "count": PARTITIONS}
+    return Spans(**copy_out(connection, query, _SPAN_COLUMNS, parameters)).merged()
+
+
+# Sessions are joined to runs first: else those of a whole history, times its instruments, would be as many
+# rows as there are daily bars.
+_SPANS_OF_TAKEN = sql.SQL(
+    "SELECT instrument_id, first_ordinal, last_ordinal FROM taken WHERE instrument_id IS NOT NULL "
+    "UNION ALL "
+    "SELECT supplied.instrument_id, lower(run), upper(run) - 1 FROM ("
+    "  SELECT partition, provider_id, unnest(range_agg(int4range(first_ordinal, last_ordinal, '[]'))) AS run "
+    "  FROM taken WHERE provider_id IS NOT NULL GROUP BY 1, 2"
+    ") AS loaded JOIN instrument_providers AS supplied ON supplied.provider_id = loaded.provider_id "
+    "AND supplied.instrument_id %% %(count)s = loaded.partition"
+)
+
+
+def everything(connection: Connection, partitions: Sequence[int]) -> Spans:
+    """Return, for each instrument of the partitions, the span of the whole calendar.
+
+    Not only of its daily bars, for a bar that is stored where none are is to be found too.
+    """
+    columns = copy_out(
+        connection,
+        "SELECT instrument_id, (SELECT min(ordinal) FROM sessions), (SELECT max(ordinal) FROM sessions) "
+        "FROM instruments WHERE instrument_id %% %(count)s = ANY(%(partitions)s) ORDER BY instrument_id",
+        _SPAN_COLUMNS,
+        {"partitions": list(partitions), "count": PARTITIONS},
+    )
+    return Spans(**columns)
+
+
+def volumes(connection: Connection, reach: int) -> dict[int, int]:
+    """Return about how many daily bars the records of each partition concern; not those with none.
+
+    Each record is taken to reach so many sessions further than it says, for the windows are whole, and no
+    further than what is loaded. The estimate is high where records of single instruments lie close together.
+    """
+    rows = connection.execute(
+        "WITH held AS (SELECT min(ordinal) AS first, max(ordinal) AS last FROM ledger), "
+        "cut AS (SELECT partition, instrument_id, provider_id, "
+        "  greatest(first_ordinal, held.first) AS first, least(last_ordinal, held.last) AS last "
+        "  FROM changes, held) "
+        "SELECT partition, sum(bars) FROM ("
+        "  SELECT partition, sum(greatest(last - first, 0) + %(reach)s) AS bars "
+        "  FROM cut WHERE instrument_id IS NOT NULL GROUP BY 1 UNION ALL "
+        "  SELECT partition, (greatest(max(last) - min(first), 0) + %(reach)s) * "
+        "    (SELECT count(*) / %(count)s + 1 FROM instrument_providers AS supplied "
+        "     WHERE supplied.provider_id = cut.provider_id) "
+        "  FROM cut WHERE provider_id IS NOT NULL GROUP BY partition, provider_id"
+        ") AS estimated GROUP BY 1 ORDER BY 1",
+        {"reach": reach, "count": PARTITIONS},
+    )
+    return {int(str(partition)): int(str(bars)) for partition, bars in rows}
+
+
+def waiting(connection: Connection) -> dict[int, int]:
+    """Return how many records wait, by partition; partitions with none are left out."""
+    rows = connection.execute("SELECT partition, count(*) FROM changes GROUP BY 1 ORDER BY 1")
+    return {int(str(partition)): int(str(count)) for partition, count in rows}
+
+
+def spans_of_ordinals(ordinals: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Spans:
+    """Return the runs of consecutive ordinals, under no instrument (0)."""
+    return Spans.of_points(np.zeros(len(ordinals), dtype=np.int32), ordinals)

@@ -1,0 +1,86 @@
+"""What is published, told so that a publication can see what changed and read it piece by piece."""
+
+from __future__ import annotations
+
+import numpy as np
+from psycopg import sql
+
+from batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import numbers
+from batch_layer.database.postgres.revisioned import DAILY_BARS
+from batch_layer.database.stores.bars import BAR_COLUMNS
+from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
+from batch_layer.shared.models.difference import keys_of
+
+Fingerprint = tuple[int, str]
+"""How many rows there are, and a digest of all their values whatever their order."""
+
+
+def fingerprints(connection: Connection, interval: int, starts: Int32s) -> dict[int, Fingerprint]:
+    """Return the fingerprint of the rows of each part that has any, in one pass over the table.
+
+    It is computed from the rows themselves, so that it does not matter who altered them and how. The digest
+    is the exclusive or of PostgreSQL's 64-bit hashes of the rows.
+
+    Args:
+        connection: in a transaction.
+        interval: sessions a bar; 1 for the daily bars.
+        starts: int32, ascending: the first ordinal or window of each part.
+
+    Returns:
+        place in ``starts`` to fingerprint; a row before the first start counts to place -1.
+    """
+    table, columns = _table(interval)
+    query = sql.SQL(
+        "SELECT width_bucket({key}, %s::int4[]) - 1, count(*), "
+        "bit_xor(hash_record_extended(ROW({columns}), 0)) FROM {table} GROUP BY 1"
+    ).format(
+        key=sql.Identifier(columns[1].name),
+        columns=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
+        table=sql.Identifier(table),
+    )
+    rows = connection.execute(query, (numbers(starts),))
+    return {int(str(place)): (int(str(count)), f"{count}-{digest}") for place, count, digest in rows}
+
+
+def rows_between(connection: Connection, interval: int, first: int, last: int) -> DailyBars | Bars:
+    """Return the daily bars (interval 1) or bars from one ordinal (or window) to another, inclusive.
+
+    Ascending by instrument, then by ordinal or window. The table is read from its beginning to its end, as
+    it lies: by the key it would be read page by page in no order, for it was filled session by session.
+    """
+    table, columns = _table(interval)
+    query = sql.SQL(
+        "SELECT {columns} FROM {table} WHERE {table}.{key} BETWEEN %(first)s AND %(last)s"
+    ).format(
+        columns=select_list(columns, table),
+        table=sql.Identifier(table),
+        key=sql.Identifier(columns[1].name),
+    )
+    found = copy_out(connection, query, columns, {"first": first, "last": last})
+    rows: DailyBars | Bars = DailyBars(**found) if interval == 1 else Bars(**found)
+    return rows.take(np.argsort(keys_of(rows)))
+
+
+def identity(connection: Connection) -> str:
+    """Return what tells this database from any other: ``system identifier/number of the database``.
+
+    The identifier is drawn when a server's data directory is made; a replica, and a copy of the directory,
+    have the same. A database that is built anew, or dumped and restored, is another one.
+    """
+    row = connection.execute(
+        "SELECT system_identifier || '/' || oid FROM pg_control_system(), pg_database "
+        "WHERE datname = current_database()"
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def schema_version(connection: Connection) -> int:
+    """Return the number of the last migration applied."""
+    row = connection.execute("SELECT max(version) FROM schema_migrations").fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def _table(interval: int) -> tuple[str, tuple[Column, ...]]:
+    return ("daily_bars", DAILY_BARS.columns) if interval == 1 else (f"bars_{interval}", BAR_COLUMNS)

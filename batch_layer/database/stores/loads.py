@@ -1,0 +1,207 @@
+"""Loads, the ledger of sessions and the refused rows, in the database."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import numbers
+from batch_layer.shared.models.bars import Int16s, Int32s
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.payloads import Payload
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that broke a rule, and the row itself."""
+
+    line: int
+    code: str
+    symbol: str
+    session: str | None
+    reason: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Instants:
+    """When the payload of a load was fetched, and from when on what it says was known."""
+
+    fetched_at: dt.datetime
+    loaded_at: dt.datetime
+
+
+def last_instants(connection: Connection) -> Instants | None:
+    """Return the instants of the last load that is recorded; None if there is none."""
+    row = cast(
+        "tuple[dt.datetime, dt.datetime] | None",
+        connection.execute(
+            "SELECT fetched_at, loaded_at FROM loads ORDER BY load_id DESC LIMIT 1"
+        ).fetchone(),
+    )
+    return None if row is None else Instants(*row)
+
+
+def lock_loads(connection: Connection) -> None:
+    """Let no other load store anything until this transaction ends."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext('condvest load'))")
+
+
+def is_recorded(connection: Connection, payload: Payload) -> bool:
+    """Return whether a load of these very bytes, for the same provider and data set, is recorded."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM loads JOIN providers USING (provider_id) "
+        "WHERE digest = %s AND provider = %s AND dataset = %s)",
+        (payload.digest, payload.provider, payload.dataset),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def is_any_loaded(connection: Connection, provider_id: int, dataset: str) -> bool:
+    """Return whether a load of the data set from the provider is recorded."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM loads WHERE provider_id = %s AND dataset = %s)", (provider_id, dataset)
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def is_repeated(connection: Connection, payload: Payload, summary: LoadSummary) -> bool:
+    """Return whether the last load from the same place had as many rows, with as many of them refused."""
+    row = connection.execute(
+        "SELECT rows, refused FROM loads JOIN providers USING (provider_id) "
+        "WHERE provider = %s AND dataset = %s AND name = %s ORDER BY load_id DESC LIMIT 1",
+        (payload.provider, payload.dataset, payload.name),
+    ).fetchone()
+    return row == (summary.rows, sum(summary.refused.values()))
+
+
+def is_archived(connection: Connection, archive_key: str) -> bool:
+    """Return whether a load is recorded that took its payload from this place in the archive."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM loads WHERE archive_key = %s)", (archive_key,)
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def archived_after(connection: Connection, archive_key: str) -> list[str]:
+    """Return the keys of the same provider, data set and sessions, fetched later, whose loads are recorded.
+
+    In the order in which they were fetched.
+    """
+    rows = connection.execute(
+        "SELECT DISTINCT archive_key FROM loads WHERE starts_with(archive_key, %s) "
+        'AND archive_key COLLATE "C" > %s ORDER BY 1',
+        (f"{archive_key.rpartition('/')[0]}/", archive_key),
+    )
+    return sorted(str(key) for (key,) in rows)
+
+
+def record_load(
+    connection: Connection,
+    payload: Payload,
+    provider_id: int,
+    archive_key: str,
+    summary: LoadSummary,
+    *,
+    loaded_at: dt.datetime | None = None,
+) -> int:
+    """Record a load, as stored at an instant (now if None), and return its id."""
+    row = connection.execute(
+        "INSERT INTO loads (provider_id, dataset, name, archive_key, digest, fetched_at, loaded_at, rows, "
+        "inserted, changed, unchanged, withdrawn, outranked, duplicates, refused) "
+        "VALUES (%s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()), "
+        "%s, %s, %s, %s, %s, %s, %s, %s) RETURNING load_id",
+        (
+            provider_id,
+            payload.dataset,
+            payload.name,
+            archive_key,
+            payload.digest,
+            payload.fetched_at,
+            loaded_at,
+            summary.rows,
+            summary.inserted,
+            summary.changed,
+            summary.unchanged,
+            summary.withdrawn,
+            summary.outranked,
+            summary.duplicates,
+            sum(summary.refused.values()),
+        ),
+    ).fetchone()
+    return int(str(row[0])) if row else -1
+
+
+def record_refused(connection: Connection, load_id: int, rows: Sequence[RefusedRow]) -> None:
+    """Keep the refused rows of a load."""
+    if not rows:
+        return
+    with connection.cursor().copy(
+        "COPY refused_rows (load_id, line, code, symbol, session, reason, content) FROM STDIN"
+    ) as copy:
+        for row in rows:
+            copy.write_row((load_id, row.line, row.code, row.symbol, row.session, row.reason, row.content))
+
+
+def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int16s]:
+    """Return, a row, the provider of a load and the provider's rank."""
+    distinct, inverse = np.unique(load_id, return_inverse=True)
+    rows = connection.execute(
+        "SELECT load_id, provider_id, rank FROM loads JOIN providers USING (provider_id) "
+        "WHERE load_id = ANY(%s::int4[]) ORDER BY load_id",
+        (numbers(distinct),),
+    ).fetchall()
+    table = np.array([row[1:] for row in rows], dtype=np.int16).reshape(-1, 2)
+    return table[inverse, 0], table[inverse, 1]
+
+
+def last_load_by(connection: Connection, instant: dt.datetime) -> int:
+    """Return the last load that had been stored at an instant (aware); 0 if none had.
+
+    Loads are stored one at a time, so their ids ascend with their instants.
+    """
+    row = connection.execute(
+        "SELECT coalesce(max(load_id), 0) FROM loads WHERE loaded_at <= %s", (instant,)
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def refused_rows(connection: Connection) -> list[dict[str, Any]]:
+    """Return every refused row: load_id, provider, name, line, code, symbol, session, reason, content."""
+    cursor = connection.execute(
+        "SELECT load_id, provider, dataset, name, line, code, symbol, session, reason, content "
+        "FROM refused_rows JOIN loads USING (load_id) JOIN providers USING (provider_id) "
+        "ORDER BY load_id, line"
+    )
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+@dataclass(frozen=True)
+class ArchivedLoad:
+    """A load, where the archive has what it loaded, and how many rows it stored."""
+
+    load_id: int
+    archive_key: str
+    stored: int
+
+
+def archived_loads(connection: Connection) -> list[ArchivedLoad]:
+    """Return every load, in their order."""
+    rows = connection.execute("SELECT load_id, archive_key, inserted + changed FROM loads ORDER BY 1")
+    return [ArchivedLoad(int(str(load_id)), str(key), int(str(stored))) for load_id, key, stored in rows]
+
+
+def archive_keys_of(connection: Connection, provider: str) -> list[str]:
+    """Return where the archive has what a provider answered for daily bars, in the order of the loads."""
+    rows = connection.execute(
+        "SELECT archive_key FROM loads JOIN providers USING (provider_id) "
+        "WHERE provider = %s AND dataset = 'daily_bars' ORDER BY load_id",
+        (provider,),
+    )
+    return [str(row[0]) for row in rows]

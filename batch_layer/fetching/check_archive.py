@@ -1,0 +1,185 @@
+"""Service: hold the daily bars against the archive they came from, and build them anew from it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
+from batch_layer.database.stores import instruments
+from batch_layer.database.stores.loads import ArchivedLoad, archived_loads
+from batch_layer.database.stores.symbols import all_symbols
+from batch_layer.fetching.loading.bars import bars_of
+from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
+from batch_layer.shared.errors import CondvestError, InputError, UsageError
+from batch_layer.shared.models.bars import Columns, Int32s
+from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
+from batch_layer.shared.models.difference import difference
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.payloads import BarRows, DividendRows, Rows, SplitRows
+from batch_layer.shared.models.spans import Spans
+from batch_layer.shared.utils.prefetch import ahead
+
+_TABLES: Mapping[str, RevisionedTable[Any]] = {
+    "daily_bars": DAILY_BARS,
+    "splits": SPLITS,
+    "dividends": DIVIDENDS,
+}
+_WHAT = {"daily_bars": "daily_bar", "splits": "split", "dividends": "dividend"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A difference between what is stored and what should be.
+
+    Attributes:
+        what: ``archive`` (a payload is missing or damaged), ``daily_bar``, ``split``, ``dividend``, ``bar``.
+        symbol, where: which one: its symbol, and its session, ex-date, or interval and window; "" for
+            a payload.
+        problem: what is wrong, in one sentence.
+    """
+
+    what: str
+    symbol: str
+    where: str
+    problem: str
+
+
+def rebuild(loader: Loader, on_progress: Callable[[int, int], None] | None = None) -> list[LoadSummary]:
+    """Load the whole archive into an empty database, in the order in which its payloads were fetched.
+
+    A payload that could not be read the first time is passed over again: it never was loaded.
+
+    Raises:
+        UsageError: the database is not empty, or the archive is.
+        ArchiveError: a payload of the archive is damaged.
+    """
+    with loader.database.transaction(read_only=True) as connection:
+        if archived_loads(connection):
+            raise UsageError(
+                "the database holds loads already; rebuild into an empty one (another CONDVEST_DATABASE_URL)"
+            )
+    keys = list(loader.archive.keys())
+    if not keys:
+        raise UsageError("the archive is empty: there is nothing to rebuild from")
+    summaries: list[LoadSummary] = []
+    with closing(ahead((_read_or_passed_over(loader, key) for key in keys), MOST_AT_ONCE)) as batches:
+        for batch in batches:
+            summaries += [one for one in batch if isinstance(one, LoadSummary)]
+            summaries += loader.load_all([one for one in batch if isinstance(one, JudgedPayload)])
+            if on_progress is not None:
+                on_progress(len(summaries), len(keys))
+    return summaries
+
+
+def _read_or_passed_over(loader: Loader, key: str) -> JudgedPayload | LoadSummary:
+    try:
+        return loader.read_archived(key)
+    except InputError as error:
+        return LoadSummary(key, "", "", notices=(f"passed over: {error}",))
+
+
+def check_archive(loader: Loader, sample: int | None, seed: int) -> Iterator[Finding]:
+    """Yield what differs between what is stored and the payloads it came from, each difference once.
+
+    That is, of daily bars, splits and dividends, current and superseded: one that no row of its payload
+    gives, one that its payload gives otherwise, one that a payload gave and that is not there, one that
+    comes from no load. And every payload that the archive has no more, or damaged.
+
+    Args:
+        loader: of the database and its archive; stores nothing.
+        sample: how many loads to look at, chosen at random; all if None.
+        seed: makes the choice repeatable.
+    """
+    with loader.database.transaction(read_only=True) as connection:
+        loads = archived_loads(connection)
+        for dataset, table in _TABLES.items():
+            for load_id, rows in table.of_no_load(connection, dataset):
+                yield Finding(
+                    _WHAT[dataset], "", "", f"{rows:,} rows come from load {load_id}, which gave none of them"
+                )
+    named = set()
+    for load in _chosen(loads, sample, seed):
+        try:
+            # One that is lost is missed by every load that gave it.
+            for finding in _check_load(loader, load):
+                if finding not in named:
+                    named.add(finding)
+                    yield finding
+        except CondvestError as error:
+            yield Finding("archive", "", "", f"load {load.load_id}: {error}")
+
+
+def _chosen(loads: Sequence[ArchivedLoad], sample: int | None, seed: int) -> Sequence[ArchivedLoad]:
+    if sample is None or sample >= len(loads):
+        return loads
+    places = random.Random(seed).sample(range(len(loads)), sample)  # noqa: S311  # a sample, not a secret
+    return [loads[place] for place in sorted(places)]
+
+
+def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
+    read = loader.read_archived(load.archive_key)
+    payload, verdict = read.payload, read.verdict
+    table = _TABLES.get(payload.dataset)
+    if table is None:
+        return
+    rows = read.parsed.rows.take(verdict.passed)
+    with loader.database.transaction(snapshot=True, read_only=True) as connection:
+        ids = instruments.instruments_of(connection, rows.symbol, rows.dates())
+        names = all_symbols(connection)
+        held = table.of_load(connection, load.load_id)
+        given = _as_stored(rows, ids, verdict.ordinal[verdict.passed])
+        ids, number = _keys(given)
+        # Whatever a load gives is known when it has been stored, whichever load it came with.
+        then = table.read(connection, Spans.of_points(ids, number), known_by=load.load_id)
+
+    def findings(wrong: Columns, problem: str) -> Iterator[Finding]:
+        for instrument_id, key in zip(*(column.tolist() for column in _keys(wrong)), strict=True):
+            date = np.datetime64(key, "D")
+            if table is DAILY_BARS:
+                date = loader.sessions.dates_of(np.array([key]))[0]
+            symbol = names.get(instrument_id, str(instrument_id))
+            yield Finding(_WHAT[payload.dataset], symbol, str(date), problem)
+
+    found = difference(held, given)
+    is_known = ids != instruments.NO_INSTRUMENT
+    lost = given.take(difference(then, given).inserted & is_known)
+    yield from findings(held.take(found.gone), f"is in no row of its payload {load.archive_key}")
+    yield from findings(
+        held.take(found.replaced[found.changed]), f"differs from its payload {load.archive_key}"
+    )
+    yield from findings(lost, "is not there, though a payload gave it")
+    if not is_known.all():
+        count = np.count_nonzero(~is_known)
+        yield Finding(
+            _WHAT[payload.dataset], "", "", f"{count:,} rows of {load.archive_key} are of no instrument now"
+        )
+    if len(held) not in (load.stored, load.stored - len(lost)):
+        yield Finding(
+            _WHAT[payload.dataset],
+            "",
+            "",
+            f"load {load.load_id} ({load.archive_key}) stored {load.stored:,} rows, {len(held):,} are there",
+        )
+
+
+def _as_stored(rows: Rows, instrument_id: Int32s, ordinal: Int32s) -> Columns:
+    """Return rows of a payload as they are stored; those of nobody belong to NO_INSTRUMENT."""
+    if isinstance(rows, BarRows):
+        return bars_of(rows, instrument_id, ordinal)
+    if isinstance(rows, SplitRows):
+        return SplitEvents(instrument_id, rows.ex_date, rows.split_from, rows.split_to)
+    if isinstance(rows, DividendRows):
+        return DividendEvents(instrument_id, rows.ex_date, rows.cash_amount)
+    raise TypeError(type(rows).__name__)
+
+
+def _keys(rows: Columns) -> tuple[Int32s, Int32s]:
+    """Return the instruments and the numbers (ordinals, or days since 1970-01-01) that are the rows' keys."""
+    instrument_id, number = (getattr(rows, field.name) for field in fields(rows)[:2])
+    return instrument_id, number.astype(np.int32)

@@ -1,0 +1,246 @@
+"""Service: ask a provider for sessions that the ledger lacks, and load what it answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from batch_layer.database.stores import instruments, loads, metadata
+from batch_layer.database.stores.ledger import UNDER_WAY, keep_etag, read_etags, read_ledger
+from batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
+from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
+from batch_layer.shared.errors import NotASession, UsageError
+from batch_layer.shared.models.bars import Int32s
+from batch_layer.shared.models.loads import LedgerRows, LoadSummary
+from batch_layer.shared.models.payloads import Payload, VendorFile
+from batch_layer.shared.models.providers import Cost, FileProvider, Provider, Unavailable
+from batch_layer.shared.utils.prefetch import ahead
+
+OnLoad = Callable[[LoadSummary], None]
+
+ACTIONS_OVERLAP = dt.timedelta(days=30)
+"""Splits and dividends are asked for again from this long before the newest session, for late corrections."""
+
+RENAMES_OVERLAP = dt.timedelta(days=14)
+"""A night asks for the renames of instruments that are new, or have a new symbol, since so long before."""
+
+
+@dataclass
+class FetchReport:
+    """What came of asking.
+
+    Attributes:
+        loads: what each load did, in order.
+        unavailable: sessions that the provider does not have yet, with its reason.
+    """
+
+    loads: list[LoadSummary] = field(default_factory=list)
+    unavailable: list[Unavailable] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """Fetches from one provider.
+
+    Attributes:
+        provider: whom to ask.
+        loader: where the answers go.
+    """
+
+    provider: Provider
+    loader: Loader
+
+    def missing(self, start: dt.date | None = None, end: dt.date | None = None) -> list[dt.date]:
+        """Return the closed sessions that the provider can be asked for and the ledger does not hold.
+
+        Partial ones count as not held. Ascending; ``start`` and ``end`` are inclusive bounds, as is what
+        the provider covers. Without ``start`` nothing before the first session that is held counts as
+        missing: to reach further back is for a backfill.
+        """
+        held = self._held()
+        sessions, (first, last) = self.loader.sessions, self._bounds(start, end)
+        if start is None and self.provider.corrects and len(held):
+            first = max(first, int(held.ordinal[0]))
+        return sessions.dates_of(missing_sessions(held, first, last)).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+
+    def republished(self, start: dt.date | None = None, end: dt.date | None = None) -> list[dt.date]:
+        """Return the sessions, ascending, whose files were loaded and have been published anew since.
+
+        Also those whose load was stopped before it was known that it had ended. None of a provider that
+        publishes no files. ``start`` and ``end`` are inclusive bounds.
+        """
+        if not isinstance(self.provider, FileProvider):
+            return []
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments.provider_id_of(connection, self.provider.name)
+            loaded = read_etags(connection, provider_id)
+        if not loaded:
+            return []
+        first, last = self._bounds(start, end)
+        sessions = self.loader.sessions
+        there = (
+            self.provider.published(sessions.session(first), sessions.session(last)) if first <= last else {}
+        )
+        return sorted(session for session, (name, etag) in there.items() if loaded.get(name, etag) != etag)
+
+    def covered(self) -> list[dt.date]:
+        """Return every closed session that the provider covers, ascending."""
+        first, last = self._bounds(None, None)
+        ordinals = np.arange(first, last + 1, dtype=np.int32)
+        return self.loader.sessions.dates_of(ordinals).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+
+    def nightly(self, fetched: FetchReport, *, ask_again: int, on_load: OnLoad | None = None) -> None:
+        """Load who is listed, every missing session, the newest again, and the corporate actions.
+
+        Args:
+            fetched: takes what comes, as it comes; so it is there if an error ends the night.
+            ask_again: how many of the newest sessions are asked for although they are there, since vendors
+                correct them; of a provider that does not correct, none.
+            on_load: called after each load.
+
+        Raises:
+            BatchLayerError: of the provider, the archive or the database; what was loaded before stays.
+        """
+        wanted = sorted({*self.missing(), *self._to_ask_again(ask_again)})
+        renames_since = min(wanted) - RENAMES_OVERLAP if wanted else None
+        self._fetch(wanted, self._actions_since(), renames_since, fetched, on_load)
+
+    def metadata(
+        self, symbols: Sequence[str], fetched: FetchReport, *, on_load: OnLoad | None = None
+    ) -> None:
+        """Load who is and was listed, and all that the provider tells about the symbols."""
+        self._load(self.provider.reference(), fetched, on_load)
+        self._load(self.provider.details(symbols), fetched, on_load)
+
+    def backfill(
+        self, sessions: Sequence[dt.date], fetched: FetchReport, *, on_load: OnLoad | None = None
+    ) -> None:
+        """Load sessions in the order given, then the corporate actions since the first that is held.
+
+        Each session is stored as it comes, with those that come meanwhile: interrupted, the next backfill
+        goes on where this one was.
+        """
+        first = min([*sessions, *self._first_held()], default=None)
+        self._fetch(sessions, first, None, fetched, on_load)
+
+    def _fetch(
+        self,
+        sessions: Sequence[dt.date],
+        actions_since: dt.date | None,
+        renames_since: dt.date | None,
+        fetched: FetchReport,
+        on_load: OnLoad | None,
+    ) -> None:
+        self._load(self.provider.reference(), fetched, on_load)
+        self._load(self.provider.fetch(sessions), fetched, on_load)
+        if sessions and self.provider.corrects:
+            in_doubt = [one for one in self._in_doubt() if min(sessions) <= one <= max(sessions)]
+            self._load(self.provider.fetch(in_doubt), fetched, on_load)
+        self._load_renames(renames_since, fetched, on_load)
+        self._load(self.provider.corporate_actions(actions_since), fetched, on_load)
+
+    def _to_ask_again(self, count: int) -> list[dt.date]:
+        """Return the newest sessions but for those before the first that is held, which nobody asked for."""
+        held = self._held()
+        if not (count and self.provider.corrects and len(held)):
+            return []
+        first = self.loader.sessions.session(int(held.ordinal[0]))
+        return [session for session in self.covered()[-count:] if session >= first]
+
+    def cost(self, sessions: int) -> Cost:
+        """Return what asking for so many sessions costs."""
+        return self.provider.cost(sessions)
+
+    def _load(
+        self, answers: Iterable[Payload | Unavailable], fetched: FetchReport, on_load: OnLoad | None
+    ) -> None:
+        """Load the answers, those in one transaction that came while the ones before them were stored."""
+        # Closed at once, so that nobody is asked for more when loading fails.
+        with closing(ahead(map(self._read, answers), MOST_AT_ONCE)) as batches:
+            for batch in batches:
+                fetched.unavailable += [one for one in batch if isinstance(one, Unavailable)]
+                read = [one for one in batch if not isinstance(one, Unavailable)]
+                files = [one.payload for one in read if isinstance(one.payload, VendorFile)]
+                for file in files:
+                    self._keep_etag(file, UNDER_WAY)
+                loads = self.loader.load_all(read)
+                for file in files:
+                    self._keep_etag(file, file.etag)
+                fetched.loads += loads
+                if on_load is not None:
+                    for load in loads:
+                        on_load(load)
+
+    def _read(self, answer: Payload | Unavailable) -> JudgedPayload | Unavailable:
+        return answer if isinstance(answer, Unavailable) else self.loader.read(answer)
+
+    def _keep_etag(self, file: VendorFile, etag: str) -> None:
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments.provider_id_of(connection, file.provider)
+            keep_etag(connection, provider_id, file.name, etag, file.fetched_at)
+
+    def _in_doubt(self) -> list[dt.date]:
+        """Return the sessions that were taken for complete when there was too little to compare them with."""
+        ordinals = sessions_in_doubt(self._held())
+        return self.loader.sessions.dates_of(ordinals).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+
+    def _load_renames(self, since: dt.date | None, fetched: FetchReport, on_load: OnLoad | None) -> None:
+        """Ask for the renames of whom they are not known, and then of those that the answers bring to light.
+
+        What one instrument carried before may have hidden that another took it up.
+        """
+        seen: set[str] = set()
+        while unasked := [one for one in self._without_history(since) if one not in seen]:
+            self._load(self.provider.renames(unasked), fetched, on_load)
+            seen.update(unasked)
+
+    def _without_history(self, since: dt.date | None) -> list[str]:
+        first = None
+        if since is not None:
+            asked = np.array([since], dtype="datetime64[D]")
+            first = int(self.loader.sessions.ordinals_on_or_after(asked)[0])
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments.provider_id_of(connection, self.provider.name)
+            return metadata.without_history(connection, provider_id, first)
+
+    def _held(self) -> LedgerRows:
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments.provider_id_of(connection, self.provider.name)
+            return read_ledger(connection, provider_id)
+
+    def _first_held(self) -> list[dt.date]:
+        """Return the first session that the ledger holds, alone; nothing if it holds none."""
+        return self.loader.sessions.dates_of(self._held().ordinal[:1]).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+
+    def _actions_since(self) -> dt.date | None:
+        """Return from which ex-date on actions are asked for: all of them at first, the late ones after."""
+        held = self._held()
+        with self.loader.database.transaction() as connection:
+            provider_id = instruments.provider_id_of(connection, self.provider.name)
+            # A backfill that was stopped may have left bars without them.
+            is_first = not loads.is_any_loaded(connection, provider_id, "dividends")
+        if is_first or not len(held):
+            return min(self._first_held(), default=None)
+        return self.loader.sessions.session(int(held.ordinal[-1])) - ACTIONS_OVERLAP
+
+    def _bounds(self, start: dt.date | None, end: dt.date | None) -> tuple[int, int]:
+        """Return the ordinals of the first and last session to be had, inclusive; first > last if none."""
+        sessions = self.loader.sessions
+        last_closed = sessions.last_closed(self.loader.now)
+        first, last = self.provider.coverage(sessions.session(last_closed))
+        if start and end and start > end:
+            raise UsageError(f"start {start} lies after end {end}")
+        low, high = max(first, start or first), min(last, end or last)
+        if low > high:
+            raise NotASession(
+                f"{self.provider.name} has no session from {start or first} to {end or last}: "
+                f"it covers {first} to {last}"
+            )
+        bounds: Int32s = sessions.ordinals_on_or_after(
+            np.array([low, high + dt.timedelta(1)], dtype="datetime64[D]")
+        )
+        return int(bounds[0]), min(int(bounds[1]) - 1, last_closed)

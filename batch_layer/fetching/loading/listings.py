@@ -1,0 +1,181 @@
+"""Store who is and was listed, under which symbols, and what is known about them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from batch_layer.database.stores import identity, metadata
+from batch_layer.database.stores.daily_bars import spans_of_bars
+from batch_layer.fetching.identity import (
+    Entity,
+    History,
+    Listing,
+    Name,
+    assigned,
+    entities_of,
+    names_held,
+    names_now,
+    settled,
+)
+from batch_layer.fetching.loading.transaction import PayloadLoad
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.payloads import InstrumentRows, SymbolRows
+from batch_layer.shared.models.symbols import SymbolSpan
+
+_TEXTS = (
+    "name", "type", "exchange", "currency", "cik", "share_class_figi", "sic_code", "sic_description"
+)  # fmt: skip
+_NUMBERS = ("market_cap", "shares_outstanding", "weighted_shares_outstanding")
+_DATES = ("list_date", "delisted_date")
+
+
+def store_listings(storing: PayloadLoad, rows: InstrumentRows) -> LoadSummary:
+    """Store a provider's reference: instruments, their symbols by date, and every field that changed.
+
+    Instruments that a reference no longer has stay: a delisting is a fact, not a reason to forget.
+    """
+    passed = rows.take(storing.verdict.passed)
+    listings = [
+        Listing(str(symbol), str(figi), None if active or delisted is None else delisted)
+        for symbol, figi, active, delisted in zip(
+            passed.symbol,
+            passed.composite_figi,
+            passed.active.tolist(),
+            passed.delisted_date.astype("datetime64[D]").tolist(),
+            strict=True,
+        )
+    ]
+    entities, ids, moved = _identified(storing, listings)
+    fields = [
+        (instrument_id, field, value)
+        for instrument_id, entity in zip(ids, entities, strict=True)
+        for field, value in _fields(passed, entity)
+    ]
+    return _store(storing, fields, moved, len(passed) - len(entities))
+
+
+def store_symbols(storing: PayloadLoad, rows: SymbolRows) -> LoadSummary:
+    """Store the symbols that instruments took one after the other: a rename keeps one series.
+
+    A history that does not lead to the symbol that its instrument carries now is left for another time:
+    the reference and the record of renames do not agree yet.
+    """
+    passed = rows.take(storing.verdict.passed)
+    taken: dict[tuple[str, str], set[tuple[dt.date, str]]] = defaultdict(set)
+    for figi, current, date, symbol in zip(
+        passed.figi, passed.current, passed.date.tolist(), passed.symbol, strict=True
+    ):
+        taken[str(figi), str(current)].add((date, str(symbol)))
+    figis = metadata.instruments_by_figi(storing.connection)
+    known = identity.read_spans(storing.connection)
+    listed = metadata.listed_instruments(storing.connection)
+    named = set(figis.values())
+    carriers = {spans[-1].symbol: one for one, spans in known.items() if one in listed and one not in named}
+    histories = metadata.histories(storing.connection)
+    fields = []
+    for (figi, current), history in taken.items():
+        instrument_id = figis.get(figi) if figi else carriers.get(current)
+        if instrument_id is None or not known.get(instrument_id):
+            continue
+        if current == known[instrument_id][-1].symbol:
+            histories[instrument_id] = sorted(history)
+            text = metadata.history_text(sorted(history))
+            fields.append((instrument_id, metadata.HISTORY, text))
+    moved = _settle(storing, _names_held(known, histories, listed))
+    return _store(storing, fields, moved, 0)
+
+
+def _identified(
+    storing: PayloadLoad, listings: Sequence[Listing]
+) -> tuple[list[Entity], list[int], identity.Moved]:
+    known = identity.read_spans(storing.connection)
+    figis = metadata.instruments_by_figi(storing.connection)
+    entities = entities_of(listings, [span for spans in known.values() for span in spans[:-1]])
+    found = assigned(entities, known, figis)
+    made = iter(identity.make_instruments(storing.connection, found.count(None)))
+    ids = [next(made) if one is None else one for one in found]
+    last_bars = _last_bars(storing, ids)
+    histories = metadata.histories(storing.connection)
+    listed = metadata.listed_instruments(storing.connection)
+    held = _names_held(known, histories, dict.fromkeys(known))
+    names = {
+        instrument_id: names_now(entity.names, held.get(instrument_id, ()), last_bars.get(instrument_id))
+        for instrument_id, entity in zip(ids, entities, strict=True)
+        if storing.payload.is_whole or instrument_id not in known
+    }
+    if not storing.payload.is_whole:  # some listings by themselves say nothing about who else was listed
+        names = _names_held(known, histories, dict.fromkeys(ids) | listed) | names
+    moved = _settle(storing, names)
+    return entities, ids, replace(moved, made=found.count(None))
+
+
+def _names_held(
+    known: Mapping[int, Sequence[SymbolSpan]],
+    histories: Mapping[int, History],
+    delisted: Mapping[int, dt.date | None],
+) -> dict[int, tuple[Name, ...]]:
+    """Return the names of the instruments of ``delisted``, as far as they carry or carried any."""
+    return {
+        one: names_held(known[one], histories.get(one, ()), date)
+        for one, date in delisted.items()
+        if known.get(one)
+    }
+
+
+def _settle(storing: PayloadLoad, names: Mapping[int, Sequence[Name]]) -> identity.Moved:
+    wanted = {one: spans for one, spans in settled(names).items() if spans}
+    return identity.write_spans(storing.connection, wanted, storing.sessions)
+
+
+def _last_bars(storing: PayloadLoad, ids: Sequence[int]) -> dict[int, dt.date]:
+    """Return the session of the last daily bar of each instrument that has any."""
+    spans = spans_of_bars(storing.connection, np.array(sorted(ids), dtype=np.int32))
+    last: list[dt.date] = storing.sessions.dates_of(spans.last).tolist()
+    return dict(zip(spans.instrument_id.tolist(), last, strict=True))
+
+
+def _fields(rows: InstrumentRows, entity: Entity) -> Iterator[tuple[str, str]]:
+    """Yield (field, value) of what a reference says; what it does not know is left out."""
+    yield "active", "true" if rows.active[entity.row] else "false"
+    if entity.figi:
+        yield metadata.FIGI, entity.figi
+    for name in _TEXTS:
+        if text := str(getattr(rows, name)[entity.row]):
+            yield name, text
+    for name in _NUMBERS:
+        number = float(getattr(rows, name)[entity.row])
+        if not np.isnan(number):
+            yield name, repr(number)
+    for name in _DATES:
+        date = getattr(rows, name)[entity.row]
+        if not np.isnat(date):
+            yield name, str(date)
+
+
+def _store(
+    storing: PayloadLoad, fields: list[tuple[int, str, str]], moved: identity.Moved, merged: int
+) -> LoadSummary:
+    new, changed, _ = metadata.stage_fields(storing.connection, fields)
+    notices = []
+    if moved.changed or moved.made:
+        notices.append(
+            f"{moved.made:,} instruments made, the symbols of {moved.changed:,} changed, "
+            f"{moved.bars:,} daily bars moved to the instrument they belong to"
+        )
+    passed = storing.summary.rows - sum(storing.summary.refused.values()) - merged
+    touched = min(passed, new + changed + moved.changed)
+    summary = replace(
+        storing.summary,
+        duplicates=merged,
+        changed=touched,
+        unchanged=passed - touched,
+        notices=tuple(notices),
+    )
+    if storing.is_news(summary):
+        metadata.store_fields(storing.connection, storing.record(summary))
+    return summary

@@ -1,0 +1,133 @@
+"""What an operation did: its report, its exit code, its record in the database."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from batch_layer.database.stores.status import finish_run, start_run
+from batch_layer.operations.workspace import Workspace
+from batch_layer.processing.resample import ResampleSummary
+from batch_layer.shared.errors import CondvestError
+from batch_layer.shared.exit_codes import DONE, FAILED, NEEDS_ATTENTION
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.providers import Unavailable
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Report:
+    """What a job did.
+
+    Attributes:
+        loads: what each load did, in order.
+        resampled: what resampling did; None if the job does not resample.
+        failed: files, or a provider, that could not be loaded in full, with the reason.
+        unavailable: sessions that the provider does not have yet.
+        may_pass: whether what failed may succeed if the job is run again.
+        seconds: how long the job took.
+    """
+
+    loads: list[LoadSummary] = field(default_factory=list)
+    resampled: ResampleSummary | None = None
+    failed: dict[str, str] = field(default_factory=dict)
+    unavailable: list[Unavailable] = field(default_factory=list)
+    may_pass: bool = False
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 something failed, 3 done but a session is partial or rows were refused."""
+        if self.failed:
+            return FAILED
+        return NEEDS_ATTENTION if any(load.needs_attention for load in self.loads) else DONE
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What is worth a metric, by the names of `batch_jobs.observing.UNITS`."""
+        measured: Counter[str] = Counter()
+        for load in self.loads:
+            measured["RowsLoaded"] += load.inserted
+            measured["RowsChanged"] += load.changed + load.withdrawn
+            measured["RowsRefused"] += sum(load.refused.values())
+        if self.resampled is not None:
+            measured["BarsInserted"] = self.resampled.inserted
+            measured["BarsChanged"] = self.resampled.changed
+            measured["BarsRemoved"] = self.resampled.removed
+        return {**measured, "DurationSeconds": round(self.seconds, 3)}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        bars = [load for load in self.loads if load.dataset == "daily_bars"]
+        refused: Counter[str] = Counter()
+        for load in self.loads:
+            refused.update(load.refused)
+        report: dict[str, Any] = {
+            "rows": sum(load.rows for load in bars),
+            "inserted": sum(load.inserted for load in bars),
+            "changed": sum(load.changed for load in bars),
+            "unchanged": sum(load.unchanged for load in bars),
+            "withdrawn": sum(load.withdrawn for load in bars),
+            "outranked": sum(load.outranked for load in bars),
+            "duplicates": sum(load.duplicates for load in bars),
+            "refused": dict(refused),
+            "sessions": sum(load.sessions for load in bars),
+            "partial": sorted({day.isoformat() for load in bars for day in load.partial}),
+            "loads": [_load_as_json(load) for load in self.loads],
+            "notices": [notice for load in self.loads for notice in load.notices],
+            "failed": self.failed,
+            "unavailable": {one.session.isoformat(): one.reason for one in self.unavailable},
+        }
+        if self.resampled is not None:
+            report["resampled"] = resampled_as_json(self.resampled)
+        return report
+
+
+@contextmanager
+def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> Iterator[Report]:
+    """Record a run of a command: when it began and how it ended. A killed one stays without an end."""
+    report, began = Report(), time.monotonic()
+    if rehearsal:
+        yield report
+        return
+    with workspace.database.transaction() as connection:
+        run_id = start_run(connection, command)
+    try:
+        yield report
+    except CondvestError as error:
+        with workspace.database.transaction() as connection:
+            finish_run(connection, run_id, FAILED, {"error": str(error)})
+        raise
+    report.seconds = time.monotonic() - began
+    with workspace.database.transaction() as connection:
+        finish_run(connection, run_id, report.exit_code, report.as_json())
+
+
+def resampled_as_json(summary: ResampleSummary) -> dict[str, Any]:
+    """Return what resampling did as plain values."""
+    return {
+        "windows": {str(interval): count for interval, count in summary.windows.items()},
+        "inserted": summary.inserted,
+        "changed": summary.changed,
+        "removed": summary.removed,
+        "unchanged": summary.unchanged,
+    }
+
+
+def _load_as_json(load: LoadSummary) -> dict[str, Any]:
+    return {
+        "name": load.name,
+        "provider": load.provider,
+        "dataset": load.dataset,
+        "rows": load.rows,
+        "inserted": load.inserted,
+        "changed": load.changed,
+        "unchanged": load.unchanged,
+        "refused": dict(load.refused),
+        "seconds": {step: round(spent, 4) for step, spent in load.seconds.items()},
+    }

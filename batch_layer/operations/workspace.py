@@ -1,0 +1,116 @@
+"""The wiring: settings to an open database, the calendar, the archive and the providers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch_layer.database.opening import OpenDatabase, open_database
+from batch_layer.database.stores import instruments
+from batch_layer.database.stores.symbols import symbols_by_instrument
+from batch_layer.fetching.fetch import Fetcher
+from batch_layer.fetching.loading.loader import Loader
+from batch_layer.shared.clients import aws
+from batch_layer.shared.clients.archive import Archive
+from batch_layer.shared.clients.archive.directory import DirectoryArchive
+from batch_layer.shared.clients.parsing import parse
+from batch_layer.shared.clients.sample import SampleProvider
+from batch_layer.shared.clients.yahoo import YahooProvider
+from batch_layer.shared.errors import UsageError
+from batch_layer.shared.models.providers import Provider
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.settings import Settings
+
+PROVIDERS = ("massive", "sample", "yahoo")
+"""The providers that can be asked."""
+
+
+@dataclass(frozen=True)
+class Workspace(OpenDatabase):
+    """One open database, with the archive and the providers that belong to it."""
+
+    @property
+    def archive(self) -> Archive:
+        """The archive of what providers answered."""
+        place = self.settings.archive
+        if isinstance(place, Path):
+            return DirectoryArchive(place)
+        # Imported here: only who keeps the archive in S3 waits for boto3.
+        from batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
+
+        return S3Archive.of(place, aws.client("s3"))
+
+    def loader(self, sessions: Sessions, *, rehearsal: bool = False) -> Loader:
+        """Return what loads payloads into this workspace; a rehearsal stores nothing."""
+        return Loader(self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal)
+
+    @contextmanager
+    def ingest(
+        self, provider: str, symbols: Sequence[str] = (), *, from_files: bool = False
+    ) -> Iterator[Fetcher]:
+        """Open a provider and give what fetches from it, the calendar extended.
+
+        Args:
+            provider: one of PROVIDERS.
+            symbols: for Yahoo, whom to ask about; those it was asked about before if none are given.
+            from_files: whether to take the daily bars from the files that the provider publishes.
+
+        Raises:
+            UsageError: there is no such provider to ask, or nothing to ask it about.
+            SettingsError: it needs a key, and there is none.
+        """
+        with ExitStack() as stack:
+            loader = self.loader(self.extended_sessions())
+            if from_files:
+                yield Fetcher(self._files_of(provider, symbols, stack), loader)
+            else:
+                yield Fetcher(self._provider(provider, symbols, stack), loader)
+
+    def supplied_symbols(self, provider: str) -> list[str]:
+        """Return the symbols whose bars a provider has supplied."""
+        with self.database.transaction() as connection:
+            provider_id = instruments.provider_id_of(connection, provider)
+            ids = instruments.supplied_by(connection, provider_id)
+            names = symbols_by_instrument(connection)
+        return sorted(names[one] for one in ids.tolist())
+
+    def _files_of(self, provider: str, symbols: Sequence[str], stack: ExitStack) -> Provider:
+        if provider != "massive" or symbols:
+            raise UsageError("--from-files is for --provider massive, whose files hold whole sessions")
+        from batch_layer.shared.clients.massive.flat_files import FlatFilesProvider  # noqa: PLC0415
+
+        return stack.enter_context(FlatFilesProvider.from_settings(aws.with_secrets(self.settings)))
+
+    def _provider(self, provider: str, symbols: Sequence[str], stack: ExitStack) -> Provider:
+        if provider == "yahoo":
+            asked = symbols or self.supplied_symbols("yahoo")
+            if not asked:
+                raise UsageError("Yahoo is asked by symbol: give --symbols AAPL,MSFT or --symbols-file FILE")
+            cache = self.settings.home / "yahoo"
+            return YahooProvider(asked, base_url=self.settings.yahoo_base_url, cache_dir=cache)
+        if symbols:
+            raise UsageError(f"{provider} gives whole sessions: symbols are for yahoo alone")
+        if provider == "massive":
+            # Imported here: only who asks Massive waits for its client of HTTP.
+            from batch_layer.shared.clients.massive import MassiveProvider  # noqa: PLC0415
+
+            return stack.enter_context(MassiveProvider.from_settings(aws.with_secrets(self.settings)))
+        if provider == "sample":
+            return SampleProvider()
+        raise UsageError(f"no provider {provider!r} to ask; there are: {', '.join(PROVIDERS)}")
+
+
+@contextmanager
+def open_workspace(
+    settings: Settings, *, may_create: bool = True, now: dt.datetime | None = None
+) -> Iterator[Workspace]:
+    """Open the database of the settings, starting the embedded server if it is that.
+
+    Raises what `open_database` does.
+    """
+    login = aws.database_login(settings)
+    with open_database(settings, login, may_create=may_create) as database:
+        yield Workspace(settings, database, now or dt.datetime.now(dt.UTC))

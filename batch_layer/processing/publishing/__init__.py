@@ -1,0 +1,1 @@
+"""Publishing the stored bars as versioned Parquet files."""

@@ -1,0 +1,111 @@
+"""The small published data sets: who is who, what bars are adjusted with, and which sessions are loaded."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS
+from batch_layer.database.stores.daily_bars import spans_of_bars
+from batch_layer.database.stores.ledger import read_coverage
+from batch_layer.database.stores.symbols import symbol_spans, symbols_by_instrument
+from batch_layer.shared.core.adjustment import split_factors
+from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import Spans, always
+from batch_layer.shared.published.tables import SCHEMAS
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is published beside the bars.
+
+    Attributes:
+        tables: of instruments, symbols, splits, dividends and sessions; see SCHEMAS.
+        first_session, last_session: that have a daily bar; None if there is none.
+        loaded_through: the ordinal of the last session loaded from each provider, by the provider's id.
+    """
+
+    tables: dict[str, pa.Table]
+    first_session: dt.date | None
+    last_session: dt.date | None
+    loaded_through: dict[int, int]
+
+    @classmethod
+    def read(cls, connection: Connection, sessions: Sessions) -> Reference:
+        """Read it all, in the transaction of the bars."""
+        coverage = read_coverage(connection)
+        spans = spans_of_bars(connection, coverage.instrument_id)
+        dividends = DIVIDENDS.read(connection, always(coverage.instrument_id))
+        return cls(
+            tables={
+                "instruments": _instruments(connection, coverage, spans, sessions),
+                "symbols": _symbols(connection),
+                "splits": _splits(connection, coverage, sessions),
+                "dividends": pa.table(vars(dividends), schema=SCHEMAS["dividends"]),
+                "sessions": _sessions(coverage, sessions),
+            },
+            first_session=sessions.session(int(spans.first.min())) if len(spans) else None,
+            last_session=sessions.session(int(spans.last.max())) if len(spans) else None,
+            loaded_through={
+                provider: last
+                for provider, last in enumerate(coverage.loaded_through.tolist())
+                if last != NOTHING_LOADED
+            },
+        )
+
+
+def _instruments(connection: Connection, coverage: Coverage, spans: Spans, sessions: Sessions) -> pa.Table:
+    names = symbols_by_instrument(connection)
+    ids = coverage.instrument_id
+    place = np.searchsorted(ids, spans.instrument_id)
+    dates = {"first_session": spans.first, "last_session": spans.last}
+    columns = {
+        "instrument_id": ids,
+        "symbol": [names.get(one) for one in ids.tolist()],
+        "providers": coverage.providers,
+    }
+    for name, ordinals in dates.items():
+        known = np.full(len(ids), "NaT", dtype="datetime64[D]")
+        known[place] = sessions.dates_of(ordinals)
+        columns[name] = pa.array(known, pa.date32())
+    schema = SCHEMAS["instruments"]
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def _symbols(connection: Connection) -> pa.Table:
+    rows = symbol_spans(connection)
+    ids, symbols, first, last = (
+        (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
+    )
+    columns = {"symbol": symbols, "instrument_id": ids, "valid_from": first, "valid_to": last}
+    return pa.table(columns, schema=SCHEMAS["symbols"])
+
+
+def _splits(connection: Connection, coverage: Coverage, sessions: Sessions) -> pa.Table:
+    """Return the splits, each with the factors of itself and of all that follow, up to the last session."""
+    events = SPLITS.read(connection, always(coverage.instrument_id))
+    splits = events.on(sessions)
+    loaded = coverage.last_loaded(splits.instrument_id)
+    price, volume = split_factors(splits.instrument_id, splits.ex_ordinal - np.int32(1), loaded, splits)
+    columns = {**vars(events), "price_factor": price, "volume_factor": volume}
+    return pa.table(columns, schema=SCHEMAS["splits"])
+
+
+def _sessions(coverage: Coverage, sessions: Sessions) -> pa.Table:
+    complete = np.zeros(len(sessions), dtype=np.int64)
+    first = coverage.first_ordinal - sessions.first_ordinal
+    complete[first : first + len(coverage.complete)] = coverage.complete
+    columns = {
+        "ordinal": np.arange(len(sessions), dtype=np.int32) + np.int32(sessions.first_ordinal),
+        "session": sessions.date,
+        "opens_at": pa.array(sessions.opens_at).cast(pa.timestamp("s", "UTC")),
+        "closes_at": pa.array(sessions.closes_at).cast(pa.timestamp("s", "UTC")),
+        "early_close": sessions.early_close,
+        "complete": complete,
+    }
+    return pa.table(columns, schema=SCHEMAS["sessions"])

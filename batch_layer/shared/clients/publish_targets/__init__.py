@@ -1,0 +1,23 @@
+"""Where data sets are published: a directory, or a prefix of a bucket of S3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from batch_layer.shared.clients import aws
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from batch_layer.shared.published.target import PublishTarget
+
+
+def target_at(where: Path | str) -> PublishTarget:
+    """Return the place at a directory or at ``s3://bucket/prefix``.
+
+    Raises:
+        SettingsError: it is no such URI.
+    """
+    if isinstance(where, Path):
+        return DirectoryTarget(where)
+    # Imported here: only who publishes in S3 waits for boto3.
+    from batch_layer.shared.clients.publish_targets.s3 import S3Target  # noqa: PLC0415
+
+    return S3Target.of(where, aws.client("s3"))

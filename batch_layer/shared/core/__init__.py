@@ -1,0 +1,1 @@
+"""The pure core: windows, folding, adjustment. NumPy columns in, NumPy columns out, no I/O."""

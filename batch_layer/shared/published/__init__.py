@@ -1,0 +1,1 @@
+"""The contract between `condvest publish` and every reader of the published Parquet files."""

@@ -1,0 +1,151 @@
+"""What published files hold: columns, parts, and the way from arrays to Arrow and back. Pure.
+
+Bars are divided by the year of their session (of their window's last one), so that a night touches one file
+a data set; within a file they ascend by instrument, then by ordinal or window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Int32s
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.settings import INTERVALS
+
+PRICES = (
+    pa.field("open", pa.float64(), nullable=False),
+    pa.field("high", pa.float64(), nullable=False),
+    pa.field("low", pa.float64(), nullable=False),
+    pa.field("close", pa.float64(), nullable=False),
+    pa.field("volume", pa.float64(), nullable=False),
+    pa.field("vwap", pa.float64()),
+    pa.field("trades", pa.int64()),
+)
+"""In order: quote currency, shares, and a number; null where unknown, which vwap and trades alone may be."""
+
+
+def _schema(*fields: pa.Field | tuple[str, pa.DataType]) -> pa.Schema:
+    """Return the schema of what is never null, but for what says so itself."""
+    return pa.schema([one if isinstance(one, pa.Field) else pa.field(*one, nullable=False) for one in fields])
+
+
+_BARS = _schema(
+    ("instrument_id", pa.int32()),
+    ("window", pa.int32()),
+    ("first_session", pa.date32()),
+    ("last_session", pa.date32()),
+    *PRICES,
+    ("sessions", pa.int16()),
+    ("is_complete", pa.bool_()),
+)
+_UTC = pa.timestamp("s", "UTC")
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "daily_bars": _schema(
+        ("instrument_id", pa.int32()),
+        ("ordinal", pa.int32()),
+        ("session", pa.date32()),
+        *PRICES,
+    ),
+    **{f"bars_{n}": _BARS for n in INTERVALS},
+    "instruments": _schema(
+        ("instrument_id", pa.int32()),
+        pa.field("symbol", pa.string()),
+        pa.field("first_session", pa.date32()),
+        pa.field("last_session", pa.date32()),
+        ("providers", pa.int64()),
+    ),
+    "symbols": _schema(
+        ("symbol", pa.string()),
+        ("instrument_id", pa.int32()),
+        pa.field("valid_from", pa.date32()),
+        pa.field("valid_to", pa.date32()),
+    ),
+    "splits": _schema(
+        ("instrument_id", pa.int32()),
+        ("ex_date", pa.date32()),
+        ("split_from", pa.float64()),
+        ("split_to", pa.float64()),
+        ("price_factor", pa.float64()),
+        ("volume_factor", pa.float64()),
+    ),
+    "dividends": _schema(
+        ("instrument_id", pa.int32()),
+        ("ex_date", pa.date32()),
+        ("cash_amount", pa.float64()),
+    ),
+    "sessions": _schema(
+        ("ordinal", pa.int32()),
+        ("session", pa.date32()),
+        ("opens_at", _UTC),
+        ("closes_at", _UTC),
+        ("early_close", pa.bool_()),
+        ("complete", pa.int64()),
+    ),
+}
+"""Data set to its columns, in order; docs/publishing.md says what each means."""
+
+
+def dataset_of(interval: int) -> str:
+    """Return the name of the data set that holds bars of so many sessions; 1 is the daily bars."""
+    return "daily_bars" if interval == 1 else f"bars_{interval}"
+
+
+def years_of(sessions: Sessions) -> list[int]:
+    """Return the years of the calendar, ascending."""
+    return list(range(sessions.date[0].item().year, sessions.date[-1].item().year + 1))
+
+
+def year_starts(sessions: Sessions, interval: int) -> Int32s:
+    """Return, for each year of the calendar, the first ordinal (or window) that belongs to it.
+
+    A window belongs to the year of its last session: it is the first one of a year that ends on or after
+    the year's first session, which is the one that holds it.
+    """
+    begins = np.array([f"{year}-01-01" for year in years_of(sessions)], dtype="datetime64[D]")
+    return windows_of(sessions.ordinals_on_or_after(begins), interval)
+
+
+def to_arrow(rows: DailyBars | Bars, interval: int, sessions: Sessions) -> pa.Table:
+    """Return daily bars (interval 1) or bars as they are published; what is unknown is null."""
+    schema = SCHEMAS[dataset_of(interval)]
+    columns: dict[str, Any] = vars(rows) | price_arrays(rows)
+    if isinstance(rows, DailyBars):
+        columns["session"] = sessions.dates_of(rows.ordinal)
+    else:
+        # The very first windows may begin before the calendar does.
+        first = np.maximum(first_ordinals(rows.window, interval), sessions.first_ordinal)
+        columns["first_session"] = sessions.dates_of(first)
+        columns["last_session"] = sessions.dates_of(last_ordinals(rows.window, interval))
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def to_numpy(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
+    """Return a column as an array; an unknown float is NaN, an unknown integer UNKNOWN_TRADES."""
+    if isinstance(column, pa.ChunkedArray):
+        # Read from one file it is one chunk, and not copied.
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if column.null_count and pa.types.is_integer(column.type):
+        column = pc.fill_null(column, UNKNOWN_TRADES)
+    values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return values
+
+
+def price_arrays(rows: DailyBars | Bars) -> dict[str, pa.Array]:
+    """Return the columns of `PRICES` by name, in order; what is not null is not copied."""
+    known = {field.name: pa.array(getattr(rows, field.name)) for field in PRICES if not field.nullable}
+    return known | {
+        "vwap": _nullable(rows.vwap, np.isnan(rows.vwap)),
+        "trades": _nullable(rows.trades, rows.trades == UNKNOWN_TRADES),
+    }
+
+
+def _nullable(values: npt.NDArray[np.generic], unknown: npt.NDArray[np.bool_]) -> pa.Array:
+    return pa.array(values, mask=unknown if unknown.any() else None)

@@ -1,0 +1,325 @@
+"""The commands that change the database: demo, run, import, resample."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from rich.progress import Progress as ProgressBars
+
+from batch_layer.operations import nightly
+from batch_layer.operations.import_files import import_files
+from batch_layer.operations.report import Progress, Report, resampled_as_json
+from batch_layer.operations.upkeep import rebuild_from_archive, resample_all, verify_all
+from batch_layer.operations.workspace import PROVIDERS
+from batch_layer.processing.batch_jobs.shards import Shard
+from batch_layer.shared import exit_codes
+from batch_layer.shared.clients.yahoo import read_symbols
+from batch_layer.shared.models.payloads import Dataset
+from condvest.cli import output
+from condvest.cli.context import Cli, json_option, pass_cli
+from condvest.cli.read import SESSION, show_bars, show_status
+from condvest.cli.summaries import cost_of, say_loads, say_resampled
+from serving_layer.queries.bars_table import read_bars
+from serving_layer.queries.question import Question
+
+_FILE = click.Path(path_type=Path)
+
+_NEXT = """
+What to try next:
+  {condvest} bars AAPL --interval 13 --start 2012-01-01
+  {condvest} bars --interval 1 --format csv -o daily.csv
+  {condvest} import FILE.csv --splits SPLITS.csv    (your own prices)
+  {condvest} status
+  {python} -c 'import condvest; print(condvest.bars("IBM", interval=34))'"""
+
+
+def _asked(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say whom to ask about what."""
+    for option in (
+        click.option("--symbols-file", type=_FILE, help="The same from a file: one a line, # for comments."),
+        click.option("--symbols", metavar="A,B,...", help="For yahoo: whom to ask about; else those before."),
+        click.option(
+            "--provider",
+            type=click.Choice(PROVIDERS),
+            help="Whom to ask; CONDVEST_PROVIDER, or the sample, if left out.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(short_help="Do the whole job on real prices of five companies.")
+@pass_cli
+def demo(cli: Cli) -> None:
+    """Do the whole job on the sample: real prices of five companies, 2000 to 2013."""
+    with cli.workspace() as workspace:
+        with output.progress("sample") as bars:
+            report = nightly.run(workspace, "sample", on_wait=_say_waiting, on_progress=_advancing(bars))
+        say_loads(report)
+        say_resampled(report)
+        question = Question(symbols=["AAPL"], interval=13, end=dt.date(2005, 6, 30))
+        table = read_bars(workspace.database, workspace.sessions, question)
+        show_bars(
+            table.slice(max(len(table) - 8, 0)),
+            "AAPL, bars of 13 sessions around its 2-for-1 split of 2005-02-28",
+        )
+        show_status(workspace)
+    click.echo(_NEXT.format(condvest=_program("condvest"), python=_program("python")))
+    sys.exit(report.exit_code)
+
+
+@click.command(short_help="Do the nightly job: fetch what is missing, load, resample.")
+@_asked
+@json_option
+@pass_cli
+def run(
+    cli: Cli, provider: str | None, symbols: str | None, symbols_file: Path | None, as_json: bool
+) -> None:
+    """Do the nightly job: extend the calendar, fetch what is missing, load, resample.
+
+    It may be run at any time and any number of times; with nothing new it changes nothing.
+    """
+    asked = _symbols(symbols, symbols_file)
+    provider = provider or cli.settings.provider
+    with cli.workspace() as workspace, output.progress(provider) as bars:
+        report = nightly.run(
+            workspace,
+            provider,
+            asked,
+            on_wait=_say_waiting,
+            on_load=lambda load: output.note(bars, load.name),
+            on_progress=_advancing(bars),
+        )
+    _finish(report, as_json=as_json)
+
+
+@click.command(short_help="Fetch the sessions of the past that the database lacks.")
+@click.option("--start", type=SESSION, required=True, help="First session wanted, inclusive.")
+@click.option(
+    "--end", type=SESSION, help="Last session wanted, inclusive; the newest closed one if left out."
+)
+@_asked
+@click.option(
+    "--order",
+    type=click.Choice(("newest", "oldest")),
+    default="newest",
+    show_default=True,
+    help="Which first.",
+)
+@click.option(
+    "--from-files", is_flag=True, help="From Massive's flat files; those published anew are loaded again."
+)
+@click.option("--dry-run", is_flag=True, help="Say what it would cost; ask for nothing.")
+@json_option
+@pass_cli
+def backfill(
+    cli: Cli,
+    start: dt.date,
+    end: dt.date | None,
+    provider: str | None,
+    symbols: str | None,
+    symbols_file: Path | None,
+    order: str,
+    from_files: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Fetch the sessions of the past that the database lacks.
+
+    Each is stored as it comes: stop it when you like, and run it again to go on.
+    """
+    asked = _symbols(symbols, symbols_file)
+    provider = provider or ("massive" if from_files else cli.settings.provider)
+    with cli.workspace() as workspace, workspace.ingest(provider, asked, from_files=from_files) as ingest:
+        anew = [] if dry_run else ingest.republished(start, end)
+        sessions = sorted({*ingest.missing(start, end), *anew})
+        cost = ingest.cost(len(sessions))
+        if not as_json:
+            output.message(cost_of(len(sessions), cost))
+        elif dry_run:
+            output.write_json({"sessions": len(sessions), **vars(cost), "dry_run": True})
+        if dry_run:
+            return
+        ordered = sessions[::-1] if order == "newest" else sessions
+        with output.countdown(provider, len(sessions), cost.seconds) as bar:
+            report = nightly.backfill(workspace, ingest, ordered, on_load=bar.loaded)
+    _finish(report, as_json=as_json)
+
+
+@click.command("import", short_help="Load daily bars from files, then resample what changed.")
+@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
+@click.option("--provider", default="file", show_default=True, help="Name under which the bars are kept.")
+@click.option(
+    "--splits", multiple=True, type=_FILE, help="File of splits: symbol, ex_date, split_from, split_to."
+)
+@click.option(
+    "--dividends", multiple=True, type=_FILE, help="File of dividends: symbol, ex_date, cash_amount."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done; store nothing.")
+@json_option
+@pass_cli
+def import_(
+    cli: Cli,
+    files: tuple[Path, ...],
+    provider: str,
+    splits: tuple[Path, ...],
+    dividends: tuple[Path, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Load daily bars from CSV, CSV.GZ or Parquet files, then resample what changed.
+
+    Columns, in any order: symbol (or ticker), session (or date), open, high, low, close, volume; vwap and
+    trades if known. Massive's flat files are read as they are. Loading a file again changes nothing.
+    """
+    datasets: list[tuple[Path, Dataset]] = [
+        *((path, "daily_bars") for path in files),
+        *((path, "splits") for path in splits),
+        *((path, "dividends") for path in dividends),
+    ]
+    with cli.workspace() as workspace, output.progress("files") as bars:
+        report = import_files(
+            workspace,
+            datasets,
+            provider,
+            dry_run=dry_run,
+            on_file=_advancing(bars),
+            on_progress=_advancing(bars, "resampling"),
+        )
+    _finish(report, as_json=as_json, dry_run=dry_run)
+
+
+@click.command(short_help="Recompute the bars that recorded changes touch.")
+@click.option("--full", is_flag=True, help="Recompute every bar, not only what changed.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Of the Ith of N shares of the instruments, from 0/N; as an AWS Batch array tells, if left out.",
+)
+@json_option
+@pass_cli
+def resample(cli: Cli, full: bool, shard: str | None, as_json: bool) -> None:
+    """Recompute the bars that recorded changes touch; with --full all of them.
+
+    Shards share nothing: run all of them, at once or one after the other, on any machines.
+    """
+    share = Shard.parse(shard) if shard else Shard.of_environment(os.environ)
+    with cli.workspace() as workspace, output.progress("resampling") as bars:
+        report = resample_all(workspace, full=full, shard=share, on_progress=_advancing(bars))
+    output.measure(report.metrics)
+    if as_json and report.resampled is not None:
+        output.write_json(resampled_as_json(report.resampled))
+    else:
+        say_resampled(report)
+
+
+@click.command()
+@click.option(
+    "--from-archive", is_flag=True, required=True, help="From what providers answered, as archived."
+)
+@json_option
+@pass_cli
+def rebuild(cli: Cli, from_archive: bool, as_json: bool) -> None:  # noqa: ARG001  # it says what from, and there is one
+    """Build an empty database anew from the archive.
+
+    Daily bars, revisions, refused rows and bars come out as they were; what was known when is told by the
+    instants of the fetches.
+    """
+    with cli.workspace() as workspace, output.progress("rebuilding") as bars:
+        report = rebuild_from_archive(workspace, on_progress=_advancing(bars))
+    _finish(report, as_json=as_json)
+
+
+@click.command(short_help="Hold archive, daily bars and bars against each other.")
+@click.option("--sample", type=click.IntRange(min=1), help="So many loads and instruments, chosen at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Which choice.")
+@click.option("--repair", is_flag=True, help="Recompute the bars that differ.")
+@json_option
+@pass_cli
+def verify(cli: Cli, sample: int | None, seed: int, repair: bool, as_json: bool) -> None:
+    """Hold archive, daily bars and bars against each other, and name each difference.
+
+    Exits with 1 if there is one that is not mended.
+    """
+    with cli.workspace(may_create=False) as workspace:
+        with output.progress("verifying") as bars:
+            found = verify_all(workspace, sample=sample, seed=seed, on_progress=_advancing(bars))
+        if repair and any(one.what == "bar" for one in found):
+            resample_all(workspace, full=True)
+            found = verify_all(workspace, sample=sample, seed=seed)
+    if as_json:
+        output.write_json({"findings": [vars(one) for one in found]})
+    else:
+        for one in found:
+            click.echo(" ".join(filter(None, (one.what, one.symbol, one.where, one.problem))))
+        output.message(f"{len(found):,} differences" if found else "archive, daily bars and bars agree")
+    sys.exit(1 if found else 0)
+
+
+@click.command(short_help="Fetch who is and was listed, and what is known about each.")
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
+@click.option(
+    "--provider", type=click.Choice(PROVIDERS), default="massive", show_default=True, help="Whom to ask."
+)
+@json_option
+@pass_cli
+def metadata(cli: Cli, symbols: tuple[str, ...], provider: str, as_json: bool) -> None:
+    """Fetch who is and was listed, with names, exchanges, FIGIs and dates; delisted ones stay for good.
+
+    For the SYMBOLs given also what takes a call each: industry, market value, shares. Every change of a value
+    is kept with its dates; read them with: condvest instruments.
+    """
+    with cli.workspace() as workspace, output.progress(provider) as bars:
+        report = nightly.metadata(
+            workspace, provider, symbols, on_load=lambda load: output.note(bars, load.name)
+        )
+    _finish(report, as_json=as_json)
+
+
+COMMANDS = (demo, run, backfill, import_, resample, rebuild, verify, metadata)
+
+
+def _finish(report: Report, *, as_json: bool, dry_run: bool = False) -> None:
+    output.measure(report.metrics)
+    if as_json:
+        output.write_json(report.as_json() | ({"dry_run": True} if dry_run else {}))
+    else:
+        say_loads(report, dry_run=dry_run)
+        say_resampled(report)
+    for one in report.unavailable:
+        output.message(f"{one.session}: {one.reason}")
+    for path, reason in report.failed.items():
+        output.message(f"error: {reason}" if path in reason else f"error: {path}: {reason}")
+    if report.failed:
+        sys.exit(exit_codes.failure_code(os.environ, may_pass=report.may_pass))
+    sys.exit(report.exit_code)
+
+
+def _program(name: str) -> str:
+    """Return how a program beside ours is called: by its name, or by its path if PATH has another or none."""
+    ours = Path(sys.argv[0]).with_name(name)
+    return name if shutil.which(name) == str(ours.absolute()) else str(ours)
+
+
+def _say_waiting() -> None:
+    output.message("another condvest run was at work; waited for it to end")
+
+
+def _advancing(bars: ProgressBars, label: str | None = None) -> Progress:
+    def advance(done: int, total: int) -> None:
+        if label is not None:
+            output.note(bars, label)
+        output.advance(bars, done, total)
+
+    return advance
+
+
+def _symbols(text: str | None, path: Path | None) -> tuple[str, ...]:
+    given = tuple((text or "").replace(",", " ").split())
+    return given + (read_symbols(path) if path else ())

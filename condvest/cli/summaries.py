@@ -1,0 +1,94 @@
+"""What the jobs tell people, on standard error."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+
+from batch_layer.operations.report import Report
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.providers import Cost
+from condvest.cli import output
+
+_MOST_NAMED = 5
+"""Of more loads, notes or sessions than this, the rest is told as a number."""
+
+
+def say_loads(report: Report, *, dry_run: bool = False) -> None:
+    """Tell what came of each load; of a dry run what would have."""
+    would = "would be " if dry_run else ""
+    if not (report.failed or report.unavailable) and all(
+        load.dataset != "daily_bars" for load in report.loads
+    ):
+        output.message("nothing to fetch: every session is there")
+    for loads in _told_together(report.loads):
+        _say_counts(loads, would)
+        _say_troubles(loads)
+
+
+def _told_together(loads: Sequence[LoadSummary]) -> list[list[LoadSummary]]:
+    """Group loads of one data set that follow each other, where there are too many to name each."""
+    runs = [list(run) for _, run in itertools.groupby(loads, key=lambda load: load.dataset)]
+    return [part for run in runs for part in ([run] if len(run) > _MOST_NAMED else [[load] for load in run])]
+
+
+def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
+    always = [
+        (f"{would}inserted", sum(load.inserted for load in loads)),
+        (f"{would}changed", sum(load.changed for load in loads)),
+        ("unchanged", sum(load.unchanged for load in loads)),
+    ]
+    seldom = [
+        ("withdrawn", sum(load.withdrawn for load in loads)),
+        ("outranked", sum(load.outranked for load in loads)),
+        ("repeated", sum(load.duplicates for load in loads)),
+        ("refused", sum(sum(load.refused.values()) for load in loads)),
+    ]
+    counts = [*always, *((word, count) for word, count in seldom if count)]
+    name = loads[0].name if len(loads) == 1 else f"{len(loads):,} answers of {loads[0].provider}"
+    rows, what = sum(load.rows for load in loads), loads[0].dataset.replace("_", " ")
+    told = ", ".join(f"{count:,} {word}" for word, count in counts)
+    came = "" if any(load.altered for load in loads) else " (nothing new)"
+    output.message(f"{name}: {rows:,} {what}: {told}{came}")
+
+
+def _say_troubles(loads: Sequence[LoadSummary]) -> None:
+    notices = [notice for load in loads for notice in load.notices]
+    for notice in notices[:_MOST_NAMED]:
+        output.message(f"  note: {notice}")
+    if notices[_MOST_NAMED:]:
+        output.message(f"  and {len(notices) - _MOST_NAMED:,} more notes; --json gives all")
+    partial = [day for load in loads for day in load.partial]
+    if partial:
+        days = ", ".join(map(str, partial[:_MOST_NAMED]))
+        more = f" and {len(partial) - _MOST_NAMED:,} more" if partial[_MOST_NAMED:] else ""
+        output.message(f"  partial, will be asked for again: {days}{more}")
+    refused: Counter[str] = Counter()
+    for load in loads:
+        refused.update(load.refused)
+    if refused:
+        codes = ", ".join(f"{code} {count:,}" for code, count in refused.items())
+        output.message(f"  refused: {codes} (see: condvest refused)")
+
+
+def say_resampled(report: Report) -> None:
+    """Tell what resampling did, if there was any."""
+    done = report.resampled
+    if done is None:
+        return
+    windows = sum(done.windows.values())
+    output.message(
+        f"resampled {windows:,} windows: {done.inserted:,} bars inserted, {done.changed:,} changed, "
+        f"{done.removed:,} removed, {done.unchanged:,} unchanged"
+        if windows
+        else "resampled nothing: no bar is touched by a change"
+    )
+
+
+def cost_of(sessions: int, cost: Cost) -> str:
+    """Return what fetching so many sessions costs, in words."""
+    return (
+        f"{sessions:,} sessions to fetch: {cost.calls:,} calls, at least {cost.seconds / 60:,.0f} minutes, "
+        f"about {cost.megabytes:,.0f} MB"
+    )

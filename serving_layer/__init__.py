@@ -1,0 +1,1 @@
+"""The serving layer: reads and answers, writes nothing."""

@@ -1,0 +1,1 @@
+"""Questions about the stored data, each answered from one state of it."""

@@ -1,0 +1,1 @@
+"""Where answers are read from: the database, or a published data set."""

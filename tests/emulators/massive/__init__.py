@@ -1,5 +1,0 @@
-"""Massive (formerly Polygon.io) over a synthetic market: REST and flat files."""
-
-from tests.emulators.massive.server import KEY, MassiveEmulator
-
-__all__ = ["KEY", "MassiveEmulator"]

@@ -1,6 +1,0 @@
-"""Yahoo Finance, as far as yfinance asks it, over a synthetic market or over given histories."""
-
-from tests.emulators.yahoo.history import History
-from tests.emulators.yahoo.server import YahooEmulator
-
-__all__ = ["History", "YahooEmulator"]

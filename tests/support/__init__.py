@@ -1,0 +1,1 @@
+"""What the tests share: servers, small markets, strategies, payloads, emulators of vendors."""
