@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from batch_layer.database.opening import OpenDatabase, open_database
-from batch_layer.shared.clients import aws
 from batch_layer.shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ def open_for_reading(settings: Settings) -> Iterator[OpenDatabase]:
 
     Raises what `open_database` does.
     """
+    from batch_layer.shared.clients import aws  # noqa: PLC0415  # needed only to open
+
     login = aws.database_login(settings)
     with open_database(settings, login, may_create=False) as database:
         yield OpenDatabase(settings, database, dt.datetime.now(dt.UTC))

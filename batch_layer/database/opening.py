@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.database.migrate import check_schema, is_empty, migrate
 from batch_layer.database.postgres.connection import Database
 from batch_layer.database.stores.sessions import extend_sessions, read_sessions, sessions_ahead
 from batch_layer.shared.models.sessions import Sessions
@@ -66,13 +64,23 @@ def open_database(
         DatabaseUnavailable, DatabaseError, SettingsError: it cannot be opened; the message says what to do.
         SchemaTooOld, SchemaTooNew, MigrationEdited: its schema does not match this version.
     """
+    from batch_layer.database.migrate import check_schema, is_empty, migrate  # noqa: PLC0415  # see _leased
+
     with ExitStack() as stack:
-        url = settings.database_url or stack.enter_context(
-            EmbeddedServer(settings.home, binaries=settings.postgres_bin).lease()
-        )
+        url = settings.database_url or stack.enter_context(_leased(settings))
         database = stack.enter_context(Database(url, login))
         if settings.database_url is None or (may_create and is_empty(database)):
             migrate(database)
         else:
             check_schema(database)
         yield database
+
+
+@contextmanager
+def _leased(settings: Settings) -> Iterator[str]:
+    """Keep the embedded server running; give its URL."""
+    # Imported here, as the migrations are, so that `import condvest` stays quick.
+    from batch_layer.database.embedded.server import EmbeddedServer  # noqa: PLC0415
+
+    with EmbeddedServer(settings.home, binaries=settings.postgres_bin).lease() as url:
+        yield url

@@ -14,10 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores import loads
 from batch_layer.shared.core.adjustment import adjust_in_place, rescaled, split_factors
-from batch_layer.shared.core.folding import fold
-from batch_layer.shared.core.total_return import dividend_ratios
 from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.models.bars import Bars, Int32s, Positions, run_starts
 from batch_layer.shared.models.corporate_actions import Splits
@@ -28,7 +25,7 @@ from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
 from serving_layer.queries.question import Question
 from serving_layer.queries.selection import select
-from serving_layer.sources.bar_source import BarSource
+from serving_layer.sources import BarSource
 from serving_layer.sources.database import DatabaseSource
 
 
@@ -61,6 +58,8 @@ def answer_from_database(database: Database, sessions: Sessions, question: Quest
     with database.transaction(snapshot=True, read_only=True) as connection:
         known_by = EVERY_LOAD
         if question.as_of is not None:
+            from batch_layer.database.stores import loads  # noqa: PLC0415  # few questions are about the past
+
             known_by = loads.last_load_by(connection, question.as_of)
         return answer(DatabaseSource(connection, sessions, known_by), question)
 
@@ -159,6 +158,9 @@ class _Reader:
         return Spans(self._ids[held], low[held], high[held])
 
     def _folded(self) -> Bars:
+        """Fold the daily bars of the windows."""
+        from batch_layer.shared.core.folding import fold  # noqa: PLC0415  # stored intervals need no folding
+
         n, windows = self._question.interval, self._windows()
         anchor = self._anchors_of(windows.instrument_id)
         spans = Spans(
@@ -172,6 +174,9 @@ class _Reader:
 
     def _total(self) -> Bars:
         """Fold the daily bars that splits and dividends have brought to the last loaded session."""
+        from batch_layer.shared.core.folding import fold  # noqa: PLC0415  # stored intervals need no folding
+        from batch_layer.shared.core.total_return import dividend_ratios  # noqa: PLC0415  # as above
+
         n, windows = self._question.interval, self._windows()
         # To the end, not to the bounds: the factors need the closes of all later ex-dates.
         needed = Spans.within(windows.instrument_id, 0, self._sessions.last_ordinal)

@@ -12,7 +12,7 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.published.tables import PRICES, price_arrays
 from serving_layer.queries.bars import Answer, answer, answer_from_database
 from serving_layer.queries.question import Question
-from serving_layer.sources.bar_source import BarSource
+from serving_layer.sources import BarSource
 
 SCHEMA = pa.schema(
     [

@@ -14,7 +14,7 @@ from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.stores.symbols import instruments_named
 from batch_layer.shared.errors import UnknownSymbol
 from batch_layer.shared.models.bars import Int32s
-from serving_layer.sources.bar_source import BarSource
+from serving_layer.sources import BarSource
 
 
 def select(source: BarSource, symbols: Sequence[str] | None) -> tuple[Mapping[int, str], Int32s]:

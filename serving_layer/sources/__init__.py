@@ -1,1 +1,55 @@
-"""Where answers are read from: the database, or a published data set."""
+"""Where answers are read from: the database, or a published data set. `BarSource` is what each can do."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
+from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
+from batch_layer.shared.models.coverage import Coverage
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import Spans
+
+
+class BarSource(Protocol):
+    """One state of the bars and of all that they are adjusted with. Instruments are asked for ascending."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """The calendar."""
+        ...
+
+    def names(self, ids: Int32s | None = None) -> dict[int, str]:
+        """Return the symbol that each instrument with bars carries now, or carried last; of all if None."""
+        ...
+
+    def carriers(self, symbol: str) -> list[int]:
+        """Return the instruments that carry or carried a symbol, the latest first."""
+        ...
+
+    def coverage(self, ids: Int32s) -> Coverage:
+        """Return which sessions have been loaded for the instruments."""
+        ...
+
+    def splits(self, ids: Int32s) -> SplitEvents:
+        """Return the splits of the instruments, by instrument and ex-date."""
+        ...
+
+    def dividends(self, ids: Int32s) -> DividendEvents:
+        """Return the dividends of the instruments, by instrument and ex-date."""
+        ...
+
+    def listed(self, ids: Int32s) -> Spans:
+        """Return the ordinals of the first and last daily bar of each instrument that has any, ascending."""
+        ...
+
+    def daily(self, spans: Spans) -> DailyBars:
+        """Return the daily bars within the spans, ascending by instrument and ordinal."""
+        ...
+
+    def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
+        """Return the stored bars within the spans of windows, in the spans' order; or the complete ones only.
+
+        The spans of one instrument come together and ascend.
+        """
+        ...

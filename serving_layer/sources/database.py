@@ -1,4 +1,4 @@
-"""Where bars are read from: what a reader needs to know, and the database that tells it."""
+"""Answers read from the database, within one transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from batch_layer.shared.models.spans import Spans, always
 
 @dataclass(frozen=True)
 class DatabaseSource:
-    """A `Source` within one transaction.
+    """A `BarSource` within one transaction.
 
     Attributes:
         connection: in a transaction that sees one state of the database.
@@ -33,34 +33,34 @@ class DatabaseSource:
     known_by: int = EVERY_LOAD
 
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
-        """Return the symbols by instrument; see `Source`."""
+        """Return the symbols by instrument; see `BarSource`."""
         return symbols_by_instrument(self.connection, ids)
 
     def carriers(self, symbol: str) -> list[int]:
-        """Return the instruments that carry or carried a symbol; see `Source`."""
+        """Return the instruments that carry or carried a symbol; see `BarSource`."""
         return instruments_named(self.connection, symbol)
 
     def coverage(self, ids: Int32s) -> Coverage:
-        """Return which sessions have been loaded; see `Source`."""
+        """Return which sessions have been loaded; see `BarSource`."""
         return read_coverage(self.connection, ids, self.known_by)
 
     def splits(self, ids: Int32s) -> SplitEvents:
-        """Return the splits; see `Source`."""
+        """Return the splits; see `BarSource`."""
         return SPLITS.read(self.connection, always(ids), self.known_by)
 
     def dividends(self, ids: Int32s) -> DividendEvents:
-        """Return the dividends; see `Source`."""
+        """Return the dividends; see `BarSource`."""
         return DIVIDENDS.read(self.connection, always(ids), self.known_by)
 
     def listed(self, ids: Int32s) -> Spans:
-        """Return the spans of the daily bars; see `Source`."""
+        """Return the spans of the daily bars; see `BarSource`."""
         return spans_of_bars(self.connection, ids, self.known_by)
 
     def daily(self, spans: Spans) -> DailyBars:
-        """Return the daily bars; see `Source`."""
+        """Return the daily bars; see `BarSource`."""
         return DAILY_BARS.read(self.connection, spans, self.known_by)
 
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
-        """Return the stored bars; see `Source`."""
+        """Return the stored bars; see `BarSource`."""
         bars = read_bars(self.connection, interval, spans)
         return bars.take(bars.is_complete) if complete and not bars.is_complete.all() else bars

@@ -51,7 +51,7 @@ AnyEvents = TypeVar("AnyEvents", bound=Events)
 
 
 class PublishedSource:
-    """A `Source` that reads one version of a published data set.
+    """A `BarSource` that reads one version of a published data set.
 
     The version is the one that was current when the source was opened; it stays readable while newer ones
     are published, until they have been so many that it is removed.
@@ -111,7 +111,7 @@ class PublishedSource:
         )
 
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
-        """Return the symbols by instrument; see `Source`."""
+        """Return the symbols by instrument; see `BarSource`."""
         table = self._instruments
         wanted = pc.is_valid(table["symbol"])
         if ids is not None:
@@ -120,7 +120,7 @@ class PublishedSource:
         return dict(zip(table["instrument_id"].to_pylist(), table["symbol"].to_pylist(), strict=True))
 
     def carriers(self, symbol: str) -> list[int]:
-        """Return the instruments that carry or carried a symbol; see `Source`."""
+        """Return the instruments that carry or carried a symbol; see `BarSource`."""
         table = self._small("symbols")
         rows = table.filter(pc.equal(table["symbol"], symbol)).to_pylist()
         rows.sort(
@@ -129,7 +129,7 @@ class PublishedSource:
         return [row["instrument_id"] for row in rows]
 
     def coverage(self, ids: Int32s) -> Coverage:
-        """Return which sessions have been loaded; see `Source`."""
+        """Return which sessions have been loaded; see `BarSource`."""
         through = np.full(64, NOTHING_LOADED, dtype=np.int32)
         for provider, last in self._manifest.loaded_through.items():
             through[provider] = last
@@ -144,15 +144,15 @@ class PublishedSource:
         )
 
     def splits(self, ids: Int32s) -> SplitEvents:
-        """Return the splits; see `Source`."""
+        """Return the splits; see `BarSource`."""
         return self._events("splits", SplitEvents, ids)
 
     def dividends(self, ids: Int32s) -> DividendEvents:
-        """Return the dividends; see `Source`."""
+        """Return the dividends; see `BarSource`."""
         return self._events("dividends", DividendEvents, ids)
 
     def listed(self, ids: Int32s) -> Spans:
-        """Return the spans of the daily bars; see `Source`."""
+        """Return the spans of the daily bars; see `BarSource`."""
         table = self._instruments
         table = table.filter(
             pc.and_(pc.is_in(table["instrument_id"], pa.array(ids)), pc.is_valid(table["first_session"]))
@@ -164,11 +164,11 @@ class PublishedSource:
         return Spans(to_numpy(table["instrument_id"]), first, last)
 
     def daily(self, spans: Spans) -> DailyBars:
-        """Return the daily bars; see `Source`."""
+        """Return the daily bars; see `BarSource`."""
         return DailyBars(**self._bars(1, [field.name for field in fields(DailyBars)], spans))
 
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
-        """Return the bars; see `Source`."""
+        """Return the bars; see `BarSource`."""
         return Bars(**self._bars(interval, [field.name for field in fields(Bars)], spans, complete=complete))
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import numbers
 from batch_layer.shared.models.bars import Int16s, Int32s
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import Payload
+
+if TYPE_CHECKING:  # readers of bars need no payloads
+    from batch_layer.shared.models.payloads import Payload
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,10 @@ UNUSED = json.loads((HERE / "unused.json").read_text())
 """What no code path imports, as regular expressions on the path; tests run what is left."""
 
 _LOADING = ("batch_layer/__init__.py", "batch_layer/database", "batch_layer/fetching", "batch_layer/shared")
-OURS = {"function": _LOADING, "image": (*_LOADING, "batch_layer/operations", "batch_layer/processing", "serving_layer", "condvest")}
+OURS = {
+    "function": _LOADING,
+    "image": (*_LOADING, "batch_layer/operations", "batch_layer/processing", "serving_layer", "condvest"),
+}
 NOT_OURS = re.compile(
     r"/(terraform|deployment_packages|container_images|schemas|__pycache__)(/|$)|requirements\.txt$"
 )
