@@ -12,6 +12,7 @@ from dataclasses import fields
 import numpy as np
 
 from batch_layer.database.postgres.revisioned import DAILY_BARS
+from batch_layer.database.stores.bars import delete_bars, insert_bars, read_bars
 from batch_layer.processing.resample import resample
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.spans import Spans
@@ -74,12 +75,12 @@ def floor(database, bars):
     ordinal = int(bars.ordinal[0])
     with database.transaction(rehearsal=True) as connection:
         windows = {n: Spans.within(bars.instrument_id, ordinal // n, ordinal // n) for n in INTERVALS}
-        changed = {n: bars.read_bars(connection, n, windows[n]) for n in INTERVALS}
+        changed = {n: read_bars(connection, n, windows[n]) for n in INTERVALS}
         connection.execute("DELETE FROM daily_bars WHERE ordinal = %s", (ordinal,))
         for n in INTERVALS:
-            bars.delete_bars(connection, n, changed[n])
+            delete_bars(connection, n, changed[n])
         start = time.perf_counter()
         DAILY_BARS.insert(connection, bars, 1)
         for n in INTERVALS:
-            bars.insert_bars(connection, n, changed[n])
+            insert_bars(connection, n, changed[n])
         return time.perf_counter() - start

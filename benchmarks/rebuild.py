@@ -12,7 +12,7 @@ from psycopg import sql
 
 from batch_layer.database.postgres.binary_copy import copy_out, select_list
 from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores import bars
+from batch_layer.database.stores.bars import insert_bars, read_bars
 from batch_layer.processing.resample import resample
 from batch_layer.shared.models.spans import always
 from batch_layer.shared.settings import INTERVALS
@@ -69,7 +69,7 @@ def run(options):
 def answer(database, ids):
     """Return the stored bars of every interval."""
     with database.transaction() as connection:
-        return {n: bars.read_bars(connection, n, always(ids)) for n in INTERVALS}
+        return {n: read_bars(connection, n, always(ids)) for n in INTERVALS}
 
 
 def floor(database, bars):
@@ -78,7 +78,7 @@ def floor(database, bars):
         columns = select_list(DAILY_BARS.columns, DAILY_BARS.name)
         copy_out(connection, sql.SQL("SELECT {} FROM daily_bars").format(columns), DAILY_BARS.columns)
         for n, of_interval in bars.items():
-            bars.insert_bars(connection, n, of_interval)
+            insert_bars(connection, n, of_interval)
 
 
 def expert(database):

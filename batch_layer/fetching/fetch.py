@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.database.stores import instruments, loads, metadata
+from batch_layer.database.stores import instruments, metadata
 from batch_layer.database.stores.ledger import UNDER_WAY, keep_etag, read_etags, read_ledger
+from batch_layer.database.stores.loads import is_any_loaded
 from batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
 from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
 from batch_layer.shared.errors import NotASession, UsageError
@@ -222,7 +223,7 @@ class Fetcher:
         with self.loader.database.transaction() as connection:
             provider_id = instruments.provider_id_of(connection, self.provider.name)
             # A backfill that was stopped may have left bars without them.
-            is_first = not loads.is_any_loaded(connection, provider_id, "dividends")
+            is_first = not is_any_loaded(connection, provider_id, "dividends")
         if is_first or not len(held):
             return min(self._first_held(), default=None)
         return self.loader.sessions.session(int(held.ordinal[-1])) - ACTIONS_OVERLAP

@@ -217,7 +217,7 @@ def test_a_symbol_with_brackets_is_shown_as_it_is(fresh, prices):
     ("arguments", "says"),
     [
         (["bars", "NOPE"], "NOPE"),
-        (["bars", "IBN"], "near it are IBM"),
+        (["bars", "IBN"], "did you mean IBM"),
         (["gaps", "NOPE"], "NOPE"),
     ],
 )

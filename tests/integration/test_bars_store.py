@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from batch_layer.database.stores import bars
+from batch_layer.database.stores.bars import delete_bars, put_bars, read_bars
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars
 from batch_layer.shared.models.spans import Spans, always
 
@@ -31,7 +31,7 @@ def some_bars():
 
 def put(world, bars):
     with world.workspace.database.transaction() as connection:
-        return bars.put_bars(connection, 13, bars)
+        return put_bars(connection, 13, bars)
 
 
 def places(world):
@@ -41,7 +41,7 @@ def places(world):
 
 def stored(world):
     with world.workspace.database.transaction() as connection:
-        return bars.read_bars(connection, 13, always(np.unique(IDS)))
+        return read_bars(connection, 13, always(np.unique(IDS)))
 
 
 def test_new_ones_are_stored_changed_ones_replaced_and_the_others_not_touched(world):
@@ -66,8 +66,8 @@ def test_new_ones_are_stored_changed_ones_replaced_and_the_others_not_touched(wo
 def test_it_may_be_done_again_in_the_same_transaction(world):
     bars = some_bars()
     with world.workspace.database.transaction() as connection:
-        assert bars.put_bars(connection, 13, bars) == (4, 0)
-        assert bars.put_bars(connection, 13, replace(bars, volume=bars.volume + 1)) == (0, 4)
+        assert put_bars(connection, 13, bars) == (4, 0)
+        assert put_bars(connection, 13, replace(bars, volume=bars.volume + 1)) == (0, 4)
 
 
 def test_none_is_nothing(world):
@@ -78,6 +78,6 @@ def test_deleting_takes_those_keys_only(world):
     put(world, some_bars())
     with world.workspace.database.transaction() as connection:
         spans = Spans.within(np.array([1, 3], dtype=np.int32), 8, 9)
-        bars.delete_bars(connection, 13, bars.read_bars(connection, 13, spans))
+        delete_bars(connection, 13, read_bars(connection, 13, spans))
     got = stored(world)
     assert list(zip(got.instrument_id.tolist(), got.window.tolist(), strict=True)) == [(1, 7), (2, 7), (3, 7)]

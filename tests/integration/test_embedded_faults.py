@@ -12,9 +12,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from batch_layer.database.embedded import account, socket_directory
 from batch_layer.database.embedded.account import ServerAccount, account_for
 from batch_layer.database.embedded.binaries import find_binaries, major_of, version_of
-from batch_layer.database.embedded.server import EmbeddedServer, account, socket_directory
+from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.embedded.socket_directory import (
     choose_socket_directory,
     prepare_socket_directory,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from batch_layer.database.stores import vendor_files
 from batch_layer.database.stores.ledger import UNDER_WAY, keep_etag
+from batch_layer.fetching import fetch
 from batch_layer.operations import nightly
 from batch_layer.shared.clients.massive.bucket import client_of
 from batch_layer.shared.clients.massive.flat_files import AHEAD, FlatFilesProvider, name_of
@@ -161,7 +161,7 @@ def test_a_load_that_was_stopped_before_its_version_was_kept_is_done_again(desk,
             raise Stopped
         keep(connection, provider_id, name, etag, fetched_at)
 
-    monkeypatch.setattr(vendor_files, "keep_etag", stop_before_the_version_is_kept)
+    monkeypatch.setattr(fetch, "keep_etag", stop_before_the_version_is_kept)
     with pytest.raises(Stopped):
         desk.backfill(now)
     monkeypatch.undo()

@@ -116,7 +116,7 @@ class TestSameAnswers:
         assert len(table) == 251
 
     def test_an_unknown_symbol_is_said_with_what_is_near(self, sample_place):
-        with pytest.raises(condvest.BatchLayerError, match="carries the symbol AAPLE; near it are AAPL"):
+        with pytest.raises(condvest.CondvestError, match="carries the symbol AAPLE; did you mean AAPL"):
             from_files(sample_place, symbols=["AAPLE"])
 
     def test_of_a_database_that_is_empty(self, world, place):

@@ -239,7 +239,7 @@ class TestAdjusting:
 
 class TestRefusals:
     def test_an_unknown_symbol_is_named_with_those_near_it(self, bars):
-        with pytest.raises(UnknownSymbol, match=r"AAPLE.*near it are AAPL"):
+        with pytest.raises(UnknownSymbol, match=r"AAPLE.*did you mean AAPL"):
             bars("AAPLE")
         with pytest.raises(UnknownSymbol, match=r"aapl.*AAPL"):
             bars(["IBM", "aapl"])

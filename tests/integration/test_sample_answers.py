@@ -13,6 +13,7 @@ from importlib import resources
 import pytest
 
 from batch_layer.shared.settings import INTERVALS
+from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from tests.support import naive
 from tests.support.exchange import independent_calendar
@@ -99,7 +100,7 @@ def expected(rows, n, splits, numbered):
 
 def bars_of(sample, symbol, n, adjust="none"):
     question = Question(symbols=[symbol], interval=n, adjust=adjust, include_open=True)
-    return bars_of(sample.workspace.database, sample.sessions, question).to_pylist()
+    return read_bars(sample.workspace.database, sample.sessions, question).to_pylist()
 
 
 @pytest.mark.parametrize("n", [1, *INTERVALS])

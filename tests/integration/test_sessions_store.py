@@ -7,7 +7,7 @@ import pytest
 
 from batch_layer.database.migrate import migrate
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores import sessions
+from batch_layer.database.stores import sessions as sessions_store
 from batch_layer.database.stores.sessions import extend_sessions, read_sessions, sessions_ahead
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import CalendarChanged, NotASession
@@ -57,7 +57,7 @@ def library(monkeypatch, sessions):
                 early[order],
             )
 
-        monkeypatch.setattr(sessions, "exchange_sessions", altered)
+        monkeypatch.setattr(sessions_store, "exchange_sessions", altered)
 
     return change
 
@@ -259,7 +259,7 @@ def test_a_calendar_that_reaches_far_enough_is_not_made_anew(bare, library, monk
         asked.append(years)
         raise LookupError
 
-    monkeypatch.setattr(sessions, "exchange_sessions", asked_for)
+    monkeypatch.setattr(sessions_store, "exchange_sessions", asked_for)
     assert sessions_ahead(bare, instant("2024-11-26")).date[-1] == np.datetime64("2025-12-31")
     assert asked == []
     with pytest.raises(LookupError):
