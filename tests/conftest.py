@@ -15,7 +15,7 @@ from batch_layer.database.postgres.connection import Database
 from batch_layer.operations import nightly
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.models.sessions import calendar_of
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import DatabaseSettings, Settings
 from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
 from tests.support.servers import embedded_server, given_server, tcp_server
 from tests.support.world import World
@@ -117,7 +117,7 @@ def any_database(any_url):
 @pytest.fixture
 def workspace(url, database, tmp_path):
     """The same database with an archive of its own, at NOW."""
-    return Workspace(Settings(home=tmp_path, database_url=url), database, NOW)
+    return Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=url)), database, NOW)
 
 
 @pytest.fixture
@@ -131,7 +131,10 @@ def world(workspace, sessions):
 @pytest.fixture
 def any_world(any_url, any_database, tmp_path, sessions):
     """As ``world``, on each kind of server."""
-    one = World(Workspace(Settings(home=tmp_path, database_url=any_url), any_database, NOW), sessions)
+    one = World(
+        Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=any_url)), any_database, NOW),
+        sessions,
+    )
     yield one
     one.close()
 
@@ -141,7 +144,9 @@ def sample(server, sessions, tmp_path_factory):
     """The sample, fetched, loaded and resampled; to be read only."""
     home = tmp_path_factory.mktemp("sample")
     with server.lent() as url, Database(url) as database:
-        one = World(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
+        one = World(
+            Workspace(Settings(home=home, database=DatabaseSettings(url=url)), database, NOW), sessions
+        )
         nightly.run(one.workspace, "sample", on_wait=pytest.fail)
         yield one
         one.close()

@@ -67,9 +67,9 @@ def open_database(
     from batch_layer.database.migrate import check_schema, is_empty, migrate  # noqa: PLC0415  # see _leased
 
     with ExitStack() as stack:
-        url = settings.database_url or stack.enter_context(_leased(settings))
+        url = settings.database.url or stack.enter_context(_leased(settings))
         database = stack.enter_context(Database(url, login))
-        if settings.database_url is None or (may_create and is_empty(database)):
+        if settings.database.url is None or (may_create and is_empty(database)):
             migrate(database)
         else:
             check_schema(database)
@@ -82,5 +82,5 @@ def _leased(settings: Settings) -> Iterator[str]:
     # Imported here, as the migrations are, so that `import condvest` stays quick.
     from batch_layer.database.embedded.server import EmbeddedServer  # noqa: PLC0415
 
-    with EmbeddedServer(settings.home, binaries=settings.postgres_bin).lease() as url:
+    with EmbeddedServer(settings.home, binaries=settings.database.binaries).lease() as url:
         yield url

@@ -45,7 +45,7 @@ def all_checks(settings: Settings) -> list[Check]:
         _home(settings),
         _room(settings),
         _attempt("calendar", _calendar, "reinstall pandas-market-calendars: make install"),
-        _attempt("server binaries", lambda: str(find_binaries(settings.postgres_bin)), "make install"),
+        _attempt("server binaries", lambda: str(find_binaries(settings.database.binaries)), "make install"),
         _attempt(
             "database", lambda: _database(settings), "see the message; condvest db up shows the server's log"
         ),
@@ -55,7 +55,7 @@ def all_checks(settings: Settings) -> list[Check]:
 def psql(settings: Settings) -> str | None:
     """Return the psql that came with the embedded server, None if there is none."""
     try:
-        program = find_binaries(settings.postgres_bin) / "psql"
+        program = find_binaries(settings.database.binaries) / "psql"
     except CondvestError:
         return None  # an external database needs no embedded server
     return str(program) if program.exists() else None
@@ -101,10 +101,10 @@ def _calendar() -> str:
 
 
 def _database(settings: Settings) -> str:
-    if settings.database_url is not None:
-        with Database(settings.database_url) as database:
+    if settings.database.url is not None:
+        with Database(settings.database.url) as database:
             return f"{_version(database)}; {_schema(database)}"
-    server = EmbeddedServer(settings.home, binaries=settings.postgres_bin).status()
+    server = EmbeddedServer(settings.home, binaries=settings.database.binaries).status()
     return f"embedded, {'running' if server.running else 'not running'}, data in {server.data_directory}"
 
 

@@ -41,7 +41,9 @@ def run(
                         ingest.backfill(ingest.covered(), fetched, on_load=on_load)
                 if old or not new:
                     with workspace.ingest(provider, old) as ingest:
-                        ingest.nightly(fetched, ask_again=workspace.settings.ask_again, on_load=on_load)
+                        ingest.nightly(
+                            fetched, ask_again=workspace.settings.nightly.ask_again, on_load=on_load
+                        )
             report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
     return report
 

@@ -90,7 +90,7 @@ class Workspace(OpenDatabase):
             if not asked:
                 raise UsageError("Yahoo is asked by symbol: give --symbols AAPL,MSFT or --symbols-file FILE")
             cache = self.settings.home / "yahoo"
-            return YahooProvider(asked, base_url=self.settings.yahoo_base_url, cache_dir=cache)
+            return YahooProvider(asked, base_url=self.settings.yahoo.base_url, cache_dir=cache)
         if symbols:
             raise UsageError(f"{provider} gives whole sessions: symbols are for yahoo alone")
         if provider == "massive":

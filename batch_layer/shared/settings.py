@@ -1,4 +1,16 @@
-"""The settings, and how they are read from an environment."""
+"""The settings, in groups by what they configure, and how each group is read from an environment.
+
+::
+
+    Settings                 home, archive, published data
+    ├── database             DatabaseSettings: which PostgreSQL, and how to log in
+    ├── nightly              NightlySettings: which provider the nightly job asks, and how much again
+    ├── massive              MassiveSettings: key, plan and address of Massive's REST service
+    ├── flat_files           FlatFilesSettings: keys and address of Massive's flat files
+    └── yahoo                YahooSettings: address of Yahoo's service
+
+Every setting has a default, and nothing reads the environment at import. Secrets are left out of ``repr``.
+"""
 
 from __future__ import annotations
 
@@ -6,80 +18,178 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import urlsplit
 
 import platformdirs
 
+from batch_layer.shared import variables
 from batch_layer.shared.errors import SettingsError
 
 INTERVALS = (3, 5, 8, 13, 21, 34)
 """The Fibonacci intervals that are stored, in sessions."""
 
 MassivePlan = Literal["basic", "paid"]
-"""``basic``: 5 calls a minute, two years back, nothing before the end of the day. ``paid``: any other."""
+"""``basic``: 5 calls a minute, two years back, nothing before the end of the session. ``paid``: any other."""
 
 MASSIVE_BASE_URL = "https://api.massive.com"
 FLATFILES_ENDPOINT = "https://files.massive.com"
 
-_S3 = "s3://"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """Which PostgreSQL holds the data, and how to log in to it.
+
+    Attributes:
+        url: a PostgreSQL URL, or None for the embedded server (``CONDVEST_DATABASE_URL``). It may hold a
+            password, so ``repr`` leaves it out.
+        binaries: directory of the embedded server's programs, or None to find them
+            (``CONDVEST_POSTGRES_BIN``).
+        iam: whether to log in by AWS IAM, over verified TLS (``CONDVEST_DATABASE_IAM``: ``true`` or
+            ``false``).
+        secret: name or ARN of the secret of AWS Secrets Manager that holds the password of the URL's user,
+            sent over verified TLS; None if there is none (``CONDVEST_DATABASE_SECRET``).
+        authorities: file of the certificate authorities that may vouch for the server then, or None for the
+            one that is shipped to AWS (``CONDVEST_DATABASE_CA``).
+    """
+
+    url: str | None = field(default=None, repr=False)
+    binaries: Path | None = None
+    iam: bool = False
+    secret: str | None = None
+    authorities: Path | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> DatabaseSettings:
+        """Read the group; raises SettingsError as `Settings.from_env` does."""
+        return cls(
+            url=variables.checked_database_url(variables.text(environ, "CONDVEST_DATABASE_URL")),
+            binaries=variables.path(environ, "CONDVEST_POSTGRES_BIN"),
+            iam=variables.flag(environ, "CONDVEST_DATABASE_IAM"),
+            secret=variables.text(environ, "CONDVEST_DATABASE_SECRET"),
+            authorities=variables.path(environ, "CONDVEST_DATABASE_CA"),
+        )
+
+
+@dataclass(frozen=True)
+class NightlySettings:
+    """What the nightly job asks, and whom.
+
+    Attributes:
+        provider: the provider asked if a command names none (``CONDVEST_PROVIDER``).
+        ask_again: how many of the newest sessions to ask for again, since vendors correct them
+            (``CONDVEST_ASK_AGAIN``).
+    """
+
+    provider: str = "sample"
+    ask_again: int = 3
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> NightlySettings:
+        """Read the group; raises SettingsError as `Settings.from_env` does."""
+        return cls(
+            provider=variables.text(environ, "CONDVEST_PROVIDER") or cls.provider,
+            ask_again=variables.count(environ, "CONDVEST_ASK_AGAIN", cls.ask_again),
+        )
+
+
+@dataclass(frozen=True)
+class MassiveSettings:
+    """Massive's REST service.
+
+    Attributes:
+        api_key: the key, secret; None if there is none (``MASSIVE_API_KEY``, else ``POLYGON_API_KEY``).
+        plan: what the key may ask for (``CONDVEST_MASSIVE_PLAN``: ``basic`` or ``paid``).
+        base_url: address of the service (``CONDVEST_MASSIVE_BASE_URL``; ``https://api.polygon.io`` works
+            as well).
+        secret: name or ARN of the secret of AWS Secrets Manager that holds the key, read if no key is
+            given; None if there is none (``CONDVEST_MASSIVE_SECRET``).
+    """
+
+    api_key: str | None = field(default=None, repr=False)
+    plan: MassivePlan = "basic"
+    base_url: str = MASSIVE_BASE_URL
+    secret: str | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> MassiveSettings:
+        """Read the group; raises SettingsError as `Settings.from_env` does."""
+        url = variables.vendor_url(environ, "CONDVEST_MASSIVE_BASE_URL", MASSIVE_BASE_URL)
+        return cls(
+            api_key=variables.secret(environ, "MASSIVE_API_KEY")
+            or variables.secret(environ, "POLYGON_API_KEY"),
+            plan=_massive_plan(variables.text(environ, "CONDVEST_MASSIVE_PLAN") or cls.plan),
+            base_url=url or cls.base_url,
+            secret=variables.text(environ, "CONDVEST_MASSIVE_SECRET"),
+        )
+
+
+@dataclass(frozen=True)
+class FlatFilesSettings:
+    """Massive's flat files, which lie in a bucket with keys of its own.
+
+    Attributes:
+        endpoint: address of the bucket's service (``CONDVEST_FLATFILES_ENDPOINT``).
+        bucket: its name (``CONDVEST_FLATFILES_BUCKET``).
+        key_id: id of the key, secret; None if there is none (``CONDVEST_FLATFILES_KEY_ID``).
+        secret: the key itself, secret; None if there is none (``CONDVEST_FLATFILES_SECRET``).
+    """
+
+    endpoint: str = FLATFILES_ENDPOINT
+    bucket: str = "flatfiles"
+    key_id: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> FlatFilesSettings:
+        """Read the group; raises SettingsError as `Settings.from_env` does."""
+        url = variables.vendor_url(environ, "CONDVEST_FLATFILES_ENDPOINT", FLATFILES_ENDPOINT)
+        return cls(
+            endpoint=url or cls.endpoint,
+            bucket=variables.text(environ, "CONDVEST_FLATFILES_BUCKET") or cls.bucket,
+            key_id=variables.secret(environ, "CONDVEST_FLATFILES_KEY_ID"),
+            secret=variables.secret(environ, "CONDVEST_FLATFILES_SECRET"),
+        )
+
+
+@dataclass(frozen=True)
+class YahooSettings:
+    """Yahoo's service.
+
+    Attributes:
+        base_url: its address, or None for Yahoo itself (``CONDVEST_YAHOO_BASE_URL``).
+    """
+
+    base_url: str | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> YahooSettings:
+        """Read the group; raises SettingsError as `Settings.from_env` does."""
+        return cls(
+            variables.vendor_url(environ, "CONDVEST_YAHOO_BASE_URL", "https://query2.finance.yahoo.com")
+        )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things lie. Every setting has a default.
+    """All settings.
 
     Attributes:
-        home: directory of the embedded database and of the archive (``CONDVEST_HOME``; default: the
-            user's data directory).
-        database_url: a PostgreSQL URL, or None for the embedded server (``CONDVEST_DATABASE_URL``).
-        postgres_bin: directory of the server's binaries for the embedded server, or None to find them
-            (``CONDVEST_POSTGRES_BIN``).
-        ask_again: how many of the newest sessions the nightly job asks for again, since vendors correct
-            (``CONDVEST_ASK_AGAIN``).
-        provider: whom the jobs ask if no provider is named (``CONDVEST_PROVIDER``).
-        massive_api_key: the key of Massive, secret, so never shown; None if there is none
-            (``MASSIVE_API_KEY``, else ``POLYGON_API_KEY``).
-        massive_plan: what the key may ask for (``CONDVEST_MASSIVE_PLAN``: ``basic`` or ``paid``).
-        massive_base_url: where Massive's REST service is (``CONDVEST_MASSIVE_BASE_URL``;
-            ``https://api.polygon.io`` works as well).
-        flatfiles_endpoint: where Massive's flat files are (``CONDVEST_FLATFILES_ENDPOINT``).
-        flatfiles_bucket: the bucket there (``CONDVEST_FLATFILES_BUCKET``).
-        flatfiles_key_id, flatfiles_secret: the keys of the files, secret, so never shown; None if there are
-            none (``CONDVEST_FLATFILES_KEY_ID``, ``CONDVEST_FLATFILES_SECRET``).
-        massive_secret: name or ARN of the secret of AWS Secrets Manager that holds the key, asked for if
-            no key is given; None if there is none (``CONDVEST_MASSIVE_SECRET``).
+        home: directory of the embedded database, the archive and the published data (``CONDVEST_HOME``;
+            default: the user's data directory).
         archive_at: where the archive is: ``s3://bucket/prefix`` or a directory; None for ``archive`` below
             ``home`` (``CONDVEST_ARCHIVE``).
         published_at: where data sets are published: ``s3://bucket/prefix`` or a directory; None for
             ``published`` below ``home`` (``CONDVEST_PUBLISHED``).
-        database_iam: whether to log in to the database by IAM, over TLS (``CONDVEST_DATABASE_IAM``:
-            ``true`` or ``false``).
-        database_secret: name or ARN of the secret of AWS Secrets Manager that holds the password of the
-            URL's user, over TLS as well; None if there is none (``CONDVEST_DATABASE_SECRET``).
-        database_ca: file of the authorities that may vouch for the server then, or None for the one that is
-            shipped to AWS (``CONDVEST_DATABASE_CA``).
+        database, nightly, massive, flat_files, yahoo: the groups; see the module.
     """
 
     home: Path
-    database_url: str | None = None
-    postgres_bin: Path | None = None
-    ask_again: int = 3
-    provider: str = "sample"
-    yahoo_base_url: str | None = None
-    massive_api_key: str | None = field(default=None, repr=False)
-    massive_plan: MassivePlan = "basic"
-    massive_base_url: str = MASSIVE_BASE_URL
-    massive_secret: str | None = None
-    flatfiles_endpoint: str = FLATFILES_ENDPOINT
-    flatfiles_bucket: str = "flatfiles"
-    flatfiles_key_id: str | None = field(default=None, repr=False)
-    flatfiles_secret: str | None = field(default=None, repr=False)
     archive_at: str | None = None
     published_at: str | None = None
-    database_iam: bool = False
-    database_secret: str | None = None
-    database_ca: Path | None = None
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    nightly: NightlySettings = field(default_factory=NightlySettings)
+    massive: MassiveSettings = field(default_factory=MassiveSettings)
+    flat_files: FlatFilesSettings = field(default_factory=FlatFilesSettings)
+    yahoo: YahooSettings = field(default_factory=YahooSettings)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -88,35 +198,16 @@ class Settings:
         Raises:
             SettingsError: a variable holds a value that its setting cannot have.
         """
-        home = environ.get("CONDVEST_HOME") or platformdirs.user_data_dir("condvest", appauthor=False)
-        bin_dir = environ.get("CONDVEST_POSTGRES_BIN")
-        yahoo = environ.get("CONDVEST_YAHOO_BASE_URL")
-        authorities = environ.get("CONDVEST_DATABASE_CA")
+        default_home = Path(platformdirs.user_data_dir("condvest", appauthor=False))
         return cls(
-            home=Path(home).expanduser().absolute(),
-            database_url=checked_database_url(environ.get("CONDVEST_DATABASE_URL") or None),
-            postgres_bin=Path(bin_dir).expanduser().absolute() if bin_dir else None,
-            provider=environ.get("CONDVEST_PROVIDER") or "sample",
-            ask_again=_count("CONDVEST_ASK_AGAIN", environ.get("CONDVEST_ASK_AGAIN") or "3"),
-            yahoo_base_url=_vendor_url("CONDVEST_YAHOO_BASE_URL", yahoo) if yahoo else None,
-            massive_api_key=_massive_key(environ),
-            massive_plan=_massive_plan(environ.get("CONDVEST_MASSIVE_PLAN") or "basic"),
-            massive_base_url=_vendor_url(
-                "CONDVEST_MASSIVE_BASE_URL", environ.get("CONDVEST_MASSIVE_BASE_URL") or MASSIVE_BASE_URL
-            ),
-            massive_secret=environ.get("CONDVEST_MASSIVE_SECRET") or None,
-            flatfiles_endpoint=_vendor_url(
-                "CONDVEST_FLATFILES_ENDPOINT",
-                environ.get("CONDVEST_FLATFILES_ENDPOINT") or FLATFILES_ENDPOINT,
-            ),
-            flatfiles_bucket=environ.get("CONDVEST_FLATFILES_BUCKET") or "flatfiles",
-            flatfiles_key_id=_secret("CONDVEST_FLATFILES_KEY_ID", environ),
-            flatfiles_secret=_secret("CONDVEST_FLATFILES_SECRET", environ),
-            archive_at=checked_place("CONDVEST_ARCHIVE", environ.get("CONDVEST_ARCHIVE") or None),
-            published_at=checked_place("CONDVEST_PUBLISHED", environ.get("CONDVEST_PUBLISHED") or None),
-            database_iam=_flag("CONDVEST_DATABASE_IAM", environ.get("CONDVEST_DATABASE_IAM") or "false"),
-            database_secret=environ.get("CONDVEST_DATABASE_SECRET") or None,
-            database_ca=Path(authorities).expanduser().absolute() if authorities else None,
+            home=variables.path(environ, "CONDVEST_HOME") or default_home,
+            archive_at=_location(environ, "CONDVEST_ARCHIVE"),
+            published_at=_location(environ, "CONDVEST_PUBLISHED"),
+            database=DatabaseSettings.from_env(environ),
+            nightly=NightlySettings.from_env(environ),
+            massive=MassiveSettings.from_env(environ),
+            flat_files=FlatFilesSettings.from_env(environ),
+            yahoo=YahooSettings.from_env(environ),
         )
 
     @property
@@ -129,60 +220,15 @@ class Settings:
         """Where data sets are published: a directory, or ``s3://bucket/prefix``."""
         return self._at("published_at", self.published_at, "published")
 
-    def _at(self, name: str, place: str | None, default: str) -> Path | str:
-        checked = checked_place(name, place)
+    def _at(self, name: str, location: str | None, default: str) -> Path | str:
+        checked = variables.checked_location(name, location)
         if checked is None:
             return self.home / default
-        return checked if checked.startswith(_S3) else Path(checked).expanduser().absolute()
+        return checked if checked.startswith(variables.S3) else Path(checked).expanduser().absolute()
 
 
-def checked_database_url(url: str | None) -> str | None:
-    """Return ``url`` if it names a PostgreSQL server, None if it is None.
-
-    Raises:
-        SettingsError: the URL has another scheme. The message leaves the URL out, for it may hold a
-            password.
-    """
-    if url is not None and urlsplit(url).scheme not in ("postgresql", "postgres"):
-        raise SettingsError(
-            "CONDVEST_DATABASE_URL must begin with postgresql:// "
-            "(for example postgresql://user@host:5432/condvest); unset it for the embedded server"
-        )
-    return url
-
-
-def checked_place(name: str, place: str | None) -> str | None:
-    """Return ``place`` if it is a directory or in S3, None if it is None.
-
-    Raises:
-        SettingsError: it is a URI of something else; the message begins with ``name``.
-    """
-    if place and "://" in place and not place.startswith(_S3):
-        raise SettingsError(f"{name} must be s3://bucket/prefix or a directory, not {place!r}")
-    return place
-
-
-def _flag(name: str, text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise SettingsError(f"{name} must be true or false, not {text!r}")
-    return text.lower() == "true"
-
-
-def _count(name: str, text: str) -> int:
-    if not text.isdecimal():
-        raise SettingsError(f"{name} must be a whole number from 0, not {text!r}")
-    return int(text)
-
-
-def _massive_key(environ: Mapping[str, str]) -> str | None:
-    return _secret("MASSIVE_API_KEY", environ) or _secret("POLYGON_API_KEY", environ)
-
-
-def _secret(name: str, environ: Mapping[str, str]) -> str | None:
-    key = environ.get(name, "").strip()  # a line break at its end is how keys come out of files
-    if not all("!" <= character <= "~" for character in key):
-        raise SettingsError(f"{name} holds a character that no API key has; copy the key again")
-    return key or None
+def _location(environ: Mapping[str, str], name: str) -> str | None:
+    return variables.checked_location(name, variables.text(environ, name))
 
 
 def _massive_plan(text: str) -> MassivePlan:
@@ -192,22 +238,3 @@ def _massive_plan(text: str) -> MassivePlan:
     raise SettingsError(
         f"CONDVEST_MASSIVE_PLAN must be basic or paid, not {text!r} (paid is every plan but the free one)"
     )
-
-
-def _vendor_url(name: str, text: str) -> str:
-    """Return the base URL of a vendor without a slash at its end; the message never holds its user part."""
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        # The reason is left out, for it may repeat a part that is secret.
-        raise SettingsError(f"{name} is no URL; it must be one like {MASSIVE_BASE_URL}") from None
-    if parts.scheme not in ("https", "http") or not host:
-        raise SettingsError(f"{name} must be a URL like {MASSIVE_BASE_URL}")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise SettingsError(f"{name} must be a plain URL, without a user, a query or a fragment")
-    if parts.scheme == "http" and host not in _LOOPBACK:
-        raise SettingsError(
-            f"{name} must begin with https://: over http:// to {host} anybody on the way could read the key"
-        )
-    return text.rstrip("/")

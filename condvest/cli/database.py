@@ -45,7 +45,7 @@ def down(cli: Cli, now: bool) -> None:
 @pass_cli
 def url(cli: Cli) -> None:
     """Print the URL of the database; an embedded server is started and kept up."""
-    click.echo(cli.settings.database_url or _keep_up(cli))
+    click.echo(cli.settings.database.url or _keep_up(cli))
 
 
 @db.command(short_help="Bring the schema to this version.")
@@ -53,8 +53,8 @@ def url(cli: Cli) -> None:
 @pass_cli
 def migrate(cli: Cli, as_json: bool) -> None:
     """Bring the schema to this version; on RDS, make the users of the functions and jobs."""
-    if cli.settings.database_url is not None:
-        with Database(cli.settings.database_url, aws.database_login(cli.settings)) as database:
+    if cli.settings.database.url is not None:
+        with Database(cli.settings.database.url, aws.database_login(cli.settings)) as database:
             applied = apply_migrations(database)
             users = grant_logins(database)
     else:
@@ -75,8 +75,8 @@ def migrate(cli: Cli, as_json: bool) -> None:
 @pass_cli
 def shell(cli: Cli, arguments: tuple[str, ...]) -> None:
     """Open psql on the database, with the arguments given."""
-    if cli.settings.database_url is not None:
-        sys.exit(_psql(cli, cli.settings.database_url, arguments))
+    if cli.settings.database.url is not None:
+        sys.exit(_psql(cli, cli.settings.database.url, arguments))
     with cli.workspace() as workspace:
         code = _psql(cli, workspace.database.url, arguments)
     sys.exit(code)
@@ -104,11 +104,11 @@ COMMANDS = (db, doctor)
 
 
 def _embedded(cli: Cli) -> EmbeddedServer:
-    if cli.settings.database_url is not None:
+    if cli.settings.database.url is not None:
         raise UsageError(
             "CONDVEST_DATABASE_URL names another database; up and down are for the embedded server"
         )
-    return EmbeddedServer(cli.settings.home, binaries=cli.settings.postgres_bin)
+    return EmbeddedServer(cli.settings.home, binaries=cli.settings.database.binaries)
 
 
 def _keep_up(cli: Cli) -> str:

@@ -86,7 +86,7 @@ def run(
     It may be run at any time and any number of times; with nothing new it changes nothing.
     """
     asked = _symbols(symbols, symbols_file)
-    provider = provider or cli.settings.provider
+    provider = provider or cli.settings.nightly.provider
     with cli.workspace() as workspace, output.progress(provider) as bars:
         report = nightly.run(
             workspace,
@@ -135,7 +135,7 @@ def backfill(
     Each is stored as it comes: stop it when you like, and run it again to go on.
     """
     asked = _symbols(symbols, symbols_file)
-    provider = provider or ("massive" if from_files else cli.settings.provider)
+    provider = provider or ("massive" if from_files else cli.settings.nightly.provider)
     with cli.workspace() as workspace, workspace.ingest(provider, asked, from_files=from_files) as ingest:
         anew = [] if dry_run else ingest.republished(start, end)
         sessions = sorted({*ingest.missing(start, end), *anew})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batch_layer.shared.published.manifest import KEEP
-from batch_layer.shared.settings import checked_place
+from batch_layer.shared.variables import checked_location
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 
@@ -40,7 +40,7 @@ def publish(cli: Cli, to: str | None, keep: int, take_over: bool, dry_run: bool,
     # Imported here: no other command waits for what writes Parquet.
     from batch_layer.operations.publish import publish_all  # noqa: PLC0415
 
-    settings = replace(cli.settings, published_at=checked_place("--to", to) or cli.settings.published_at)
+    settings = replace(cli.settings, published_at=checked_location("--to", to) or cli.settings.published_at)
     with cli.workspace(may_create=False) as workspace, output.progress("publishing") as bars:
         done = publish_all(
             workspace,

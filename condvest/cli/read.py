@@ -14,7 +14,7 @@ from batch_layer.database.stores.loads import refused_rows
 from batch_layer.operations.compare import compare_providers
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import checked_place
+from batch_layer.shared.variables import checked_location
 from condvest.api import From, answer
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
@@ -136,7 +136,9 @@ def bars(
     if place is not None and source != "published":
         raise UsageError("--from names what is published: it is for --source published")
     question = Question(list(symbols) or None, interval, start, end, adjust, anchor, include_open, as_of)
-    settings = replace(cli.settings, published_at=checked_place("--from", place) or cli.settings.published_at)
+    settings = replace(
+        cli.settings, published_at=checked_location("--from", place) or cli.settings.published_at
+    )
     table = answer(question, source, settings)
     shape = output.shape_for(path, shape)
     if shape == "table":

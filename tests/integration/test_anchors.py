@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.settings import INTERVALS, Settings
+from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from tests.conftest import NOW
@@ -27,7 +27,9 @@ def lasting(server, sessions, tmp_path_factory):
     """One database for all examples of this module; each empties it first."""
     home = tmp_path_factory.mktemp("home")
     with server.lent() as url, Database(url) as database:
-        world = LongWorld(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
+        world = LongWorld(
+            Workspace(Settings(home=home, database=DatabaseSettings(url=url)), database, NOW), sessions
+        )
         yield world
         world.close()
 

@@ -14,7 +14,7 @@ import condvest
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import INTERVALS, Settings
+from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.instruments import read_instruments
 from serving_layer.queries.question import Question
@@ -45,7 +45,9 @@ def lasting(server, sessions, tmp_path_factory):
     """One database for all examples of this module; each empties it first."""
     home = tmp_path_factory.mktemp("home")
     with server.lent() as url, Database(url) as database:
-        world = LongWorld(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
+        world = LongWorld(
+            Workspace(Settings(home=home, database=DatabaseSettings(url=url)), database, NOW), sessions
+        )
         yield world
         world.close()
 

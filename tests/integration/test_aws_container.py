@@ -10,7 +10,7 @@ import pytest
 
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.conftest import NOW
 from tests.support import aws_artefacts, containers
 from tests.support.payloads import bar
@@ -64,7 +64,9 @@ def image(docker, pushed):
 def changed(other_server, sessions, tmp_path):
     """A market of 200 instruments over 40 sessions, loaded and not resampled, on a server over TCP."""
     with other_server.lent() as url, Database(url) as database:
-        one = World(Workspace(Settings(home=tmp_path, database_url=url), database, NOW), sessions)
+        one = World(
+            Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=url)), database, NOW), sessions
+        )
         one.bars([bar(f"S{number}", one.date(15_000 + n)) for number in range(200) for n in range(40)])
         yield one
         one.close()

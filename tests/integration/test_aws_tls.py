@@ -60,7 +60,7 @@ def by_iam(server, **how):
 def logged_in(environ):
     """Return who is logged in, and whether over TLS, by the settings of a function or a job."""
     settings = Settings.from_env(environ)
-    database = Database(settings.database_url, aws.database_login(settings))
+    database = Database(settings.database.url, aws.database_login(settings))
     with database, database.transaction(read_only=True) as connection:
         (user,) = connection.execute("SELECT current_user").fetchone()
         return user, connection.pgconn.ssl_in_use

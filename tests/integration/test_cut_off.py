@@ -8,7 +8,7 @@ import pytest
 
 from batch_layer.database.postgres import binary_copy
 from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.conftest import NOW
 from tests.support.fragile import Fragile, received
 from tests.support.happenings import LongWorld, happen, json_payload
@@ -26,7 +26,9 @@ def fragile(url, sessions, tmp_path, monkeypatch):
     """Two instruments over 12 sessions of a vendor's, resampled, on a connection that can be cut."""
     monkeypatch.setattr(binary_copy, "_received", received)
     with Fragile(url) as database:
-        world = LongWorld(Workspace(Settings(home=tmp_path, database_url=url), database, NOW), sessions)
+        world = LongWorld(
+            Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=url)), database, NOW), sessions
+        )
         rows = [bar(symbol, world.date(at)) for symbol in ("A", "B") for at in range(12)]
         world.bars(rows, provider="massive", whole=(0, 11))
         world.resample()

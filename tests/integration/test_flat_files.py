@@ -14,7 +14,7 @@ from batch_layer.shared.clients.massive.flat_files import AHEAD, FlatFilesProvid
 from batch_layer.shared.errors import SettingsError, VendorRefused, VendorUnavailable
 from batch_layer.shared.models.payloads import VendorFile
 from batch_layer.shared.models.providers import Unavailable
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import FlatFilesSettings, Settings
 from batch_layer.shared.utils.retry import Retry
 from tests.support.emulators.faults import Fault
 from tests.support.emulators.market import LONGEST_DELAY, Market
@@ -31,9 +31,8 @@ def files_ready(session):
 
 
 def settings_of(emulator, home):
-    return Settings(
-        home=home, flatfiles_endpoint=emulator.url, flatfiles_key_id="an-id", flatfiles_secret=KEY_OF_FILES
-    )
+    files = FlatFilesSettings(endpoint=emulator.url, key_id="an-id", secret=KEY_OF_FILES)
+    return Settings(home=home, flat_files=files)
 
 
 @dataclass(frozen=True)
@@ -267,5 +266,5 @@ def test_files_need_their_own_keys(tmp_path):
 def test_the_keys_are_never_shown(tmp_path):
     environ = {"CONDVEST_FLATFILES_KEY_ID": "an-id-4711", "CONDVEST_FLATFILES_SECRET": KEY_OF_FILES}
     settings = Settings.from_env(environ | {"CONDVEST_HOME": str(tmp_path)})
-    assert (settings.flatfiles_key_id, settings.flatfiles_secret) == ("an-id-4711", KEY_OF_FILES)
+    assert (settings.flat_files.key_id, settings.flat_files.secret) == ("an-id-4711", KEY_OF_FILES)
     assert "4711" not in repr(settings)

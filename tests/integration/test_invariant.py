@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing import resample as resampling
-from batch_layer.shared.settings import INTERVALS, Settings
+from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
 from tests.conftest import NOW
 from tests.support.payloads import bar, split
 from tests.support.world import World
@@ -74,7 +74,9 @@ def lasting(server, sessions, tmp_path_factory):
     """One database for all examples of this module; each empties it first."""
     home = tmp_path_factory.mktemp("home")
     with server.lent() as url, Database(url) as database:
-        world = World(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
+        world = World(
+            Workspace(Settings(home=home, database=DatabaseSettings(url=url)), database, NOW), sessions
+        )
         yield world
         world.close()
 

@@ -24,7 +24,7 @@ from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import resample
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.settings import INTERVALS, Settings
+from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
 from tests.conftest import NOW
 from tests.support import naive_database
 from tests.support.fragile import Fragile, received
@@ -147,7 +147,9 @@ def attacked(server, sessions, tmp_path, monkeypatch):
     """Lend the histories a database that logs every recorded change."""
     monkeypatch.setattr(binary_copy, "_received", received)
     with server.lent() as url, Fragile(url) as database:
-        world = LongWorld(Workspace(Settings(home=tmp_path, database_url=url), database, NOW), sessions)
+        world = LongWorld(
+            Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=url)), database, NOW), sessions
+        )
         world.looking.execute(_LOGGED)
         Histories.world, Histories.steps = world, 0
         yield

@@ -12,7 +12,7 @@ import pytest
 
 import condvest
 from batch_layer.shared.errors import SchemaTooOld, UnknownSymbol, UsageError
-from batch_layer.shared.settings import INTERVALS, Settings
+from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from tests.support.naive_database import folded, rows_of
@@ -267,7 +267,7 @@ class TestRefusals:
         """An empty database stays so, and the error says how to fill it."""
         url = server.empty_database()
         with pytest.raises(SchemaTooOld, match="condvest db migrate"):
-            condvest.bars("IBM", settings=Settings(home=tmp_path, database_url=url))
+            condvest.bars("IBM", settings=Settings(home=tmp_path, database=DatabaseSettings(url=url)))
         server.drop(url)
 
 

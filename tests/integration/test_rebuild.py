@@ -11,7 +11,7 @@ from batch_layer.database.postgres.connection import Database
 from batch_layer.fetching.check_archive import check_archive
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.check_bars import check_bars
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.conftest import NOW
 from tests.support.happenings import LongWorld, happen, loads
 from tests.support.in_process import Program
@@ -34,7 +34,9 @@ def lasting(server, sessions, tmp_path_factory):
     """One database for all examples of this module; each empties it first."""
     home = tmp_path_factory.mktemp("home")
     with server.lent() as url, Database(url) as database:
-        world = LongWorld(Workspace(Settings(home=home, database_url=url), database, NOW), sessions)
+        world = LongWorld(
+            Workspace(Settings(home=home, database=DatabaseSettings(url=url)), database, NOW), sessions
+        )
         yield world
         world.close()
 

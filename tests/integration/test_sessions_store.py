@@ -11,7 +11,7 @@ from batch_layer.database.stores import sessions as sessions_store
 from batch_layer.database.stores.sessions import extend_sessions, read_sessions, sessions_ahead
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import CalendarChanged, NotASession
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.conftest import NOW
 from tests.support.exchange import independent_calendar
 from tests.support.payloads import bar
@@ -179,7 +179,9 @@ class TestOverTime:
         """Back in 2024 the calendar keeps what it holds of 2026 and 2027, loaded sessions among them."""
         then = instant("2026-02-01")
         after = extend_sessions(bare, then)
-        world = World(Workspace(Settings(home=tmp_path, database_url=bare.url), bare, then), after)
+        world = World(
+            Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=bare.url)), bare, then), after
+        )
         world.bars([bar("A", day("2026-01-30"))], fetched_at=then)
         world.close()
         same(extend_sessions(bare, instant("2024-06-03")), after)

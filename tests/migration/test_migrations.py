@@ -11,7 +11,7 @@ from batch_layer.database.migrate import Migration, check_schema, is_empty, migr
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import open_workspace
 from batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import DatabaseSettings, Settings
 
 SQL = resources.files("batch_layer.database")
 ONE = Migration(1, "one", "CREATE TABLE one (n int4);")
@@ -177,7 +177,7 @@ class TestOpening:
 
     @pytest.fixture
     def settings(self, empty_url, tmp_path):
-        return Settings(home=tmp_path, database_url=empty_url)
+        return Settings(home=tmp_path, database=DatabaseSettings(url=empty_url))
 
     def test_an_empty_database_is_given_its_schema(self, settings, empty):
         with open_workspace(settings):

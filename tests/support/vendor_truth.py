@@ -12,7 +12,7 @@ from batch_layer.operations import nightly
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport
 from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import MassiveSettings, NightlySettings, Settings
 from batch_layer.shared.utils.retry import Retry
 from tests.support import naive_database
 from tests.support.emulators import truth
@@ -88,7 +88,9 @@ class Desk:
         """Return the workspace at an instant, to which the vendor's clock is set."""
         self.emulator.knobs.update({"now": now})
         settings = Settings(
-            home=self.home, ask_again=self.ask_again, massive_api_key=KEY, massive_plan="paid"
+            home=self.home,
+            nightly=NightlySettings(ask_again=self.ask_again),
+            massive=MassiveSettings(api_key=KEY, plan="paid"),
         )
         return AtMassive(settings, self.database, now, emulator=self.emulator)
 

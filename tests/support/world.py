@@ -43,7 +43,7 @@ class World:
     def __init__(self, workspace, sessions):
         self.workspace = workspace
         self.sessions = sessions
-        self.url = workspace.settings.database_url
+        self.url = workspace.settings.database.url
         self.archive = MemoryArchive()
         self._clock = dt.timedelta(0)
         self._looking = None

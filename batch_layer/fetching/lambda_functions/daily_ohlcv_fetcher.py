@@ -45,7 +45,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
         symbols = () if isinstance(asked, ScheduleEvent) else asked.symbols
         with vendors.provider(settings, call, symbols) as provider:
             archive_all(call, archive, provider.fetch(sessions), archived)
-        note_left(call, archived, sessions if settings.provider == "massive" else ())
+        note_left(call, archived, sessions if settings.nightly.provider == "massive" else ())
         return logged(call, "fetched", archived.answer())
 
 
@@ -57,9 +57,9 @@ def _sessions(asked: FetchEvent, settings: Settings, archive: S3Archive) -> list
     if isinstance(asked, RangeEvent):
         return Closed.by(instant, asked.start).between(asked.start, asked.end)[::-1]
     recent = Closed.by(instant, instant.date() - dt.timedelta(days=60)).dates[::-1][:LOOK_BACK]
-    again = recent[: max(settings.ask_again, 1)]
+    again = recent[: max(settings.nightly.ask_again, 1)]
     return [session for session in recent if session in again or not _is_held(archive, settings, session)]
 
 
 def _is_held(archive: S3Archive, settings: Settings, session: dt.date) -> bool:
-    return any(archive.keys_below(f"{settings.provider}/daily_bars/{session}/"))
+    return any(archive.keys_below(f"{settings.nightly.provider}/daily_bars/{session}/"))

@@ -63,9 +63,9 @@ def open_loader(settings: Settings, archive: S3Archive, now: dt.datetime) -> Ite
         SchemaTooOld, SchemaTooNew, MigrationEdited: its schema is not the one of this version.
         DatabaseUnavailable, DatabaseError: it cannot be opened.
     """
-    if settings.database_url is None:
+    if settings.database.url is None:
         raise SettingsError("CONDVEST_DATABASE_URL is not set: a function has no database of its own")
-    with Database(settings.database_url, aws.database_login(settings)) as database:
+    with Database(settings.database.url, aws.database_login(settings)) as database:
         check_schema(database)
         yield Loader(database, archive, sessions_ahead(database, now), parse, now)
 

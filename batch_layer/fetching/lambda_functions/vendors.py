@@ -29,14 +29,14 @@ def provider(settings: Settings, call: Call, symbols: Sequence[str] = ()) -> Ite
         SettingsError: the provider's key is not to be had.
         UsageError: the provider is not one that a function can ask.
     """
-    if settings.provider == "massive":
+    if settings.nightly.provider == "massive":
         with _massive(settings, call) as made:
             yield made
-    elif settings.provider == "yahoo":
+    elif settings.nightly.provider == "yahoo":
         yield _yahoo(settings, symbols)
     else:
         raise UsageError(
-            f"the functions ask massive or yahoo, not {settings.provider!r}: set CONDVEST_PROVIDER"
+            f"the functions ask massive or yahoo, not {settings.nightly.provider!r}: set CONDVEST_PROVIDER"
         )
 
 
@@ -55,17 +55,17 @@ class _Counted(Transport):
 @contextmanager
 def _massive(settings: Settings, call: Call) -> Iterator[Provider]:
     settings = aws.with_secrets(settings)
-    if not settings.massive_api_key:
+    if not settings.massive.api_key:
         raise SettingsError("Massive needs an API key: CONDVEST_MASSIVE_SECRET must name the secret with it")
     deadline = call.deadline
     # One copy of a function runs at a time, so the limit of its own machine is the limit of the key.
     limit = RateLimit(
-        settings.home / "limits" / "massive", RATES[settings.massive_plan], sleep=deadline.sleep
+        settings.home / "limits" / "massive", RATES[settings.massive.plan], sleep=deadline.sleep
     )
-    exchange = _Counted(call, settings.massive_base_url, settings.massive_api_key)
+    exchange = _Counted(call, settings.massive.base_url, settings.massive.api_key)
     client = MassiveClient(exchange, limit, retry=Retry(budget=deadline.budget, sleep=deadline.sleep))
     try:
-        with MassiveProvider(client, settings.massive_plan) as made:
+        with MassiveProvider(client, settings.massive.plan) as made:
             yield made
     except VendorRefused:
         aws.forget_secrets()  # the key may have been exchanged: the next call asks for it anew
@@ -77,4 +77,4 @@ def _yahoo(settings: Settings, symbols: Sequence[str]) -> Provider:
         raise UsageError('Yahoo is asked by symbol: add "symbols": ["AAPL", "MSFT"] to the event')
     from batch_layer.shared.clients.yahoo import YahooProvider  # noqa: PLC0415  # pandas and curl take a while
 
-    return YahooProvider(symbols, base_url=settings.yahoo_base_url, cache_dir=settings.home / "yahoo")
+    return YahooProvider(symbols, base_url=settings.yahoo.base_url, cache_dir=settings.home / "yahoo")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from batch_layer.shared import variables
 from batch_layer.shared.errors import SettingsError, VendorUnavailable
 from batch_layer.shared.settings import Settings
 
@@ -53,10 +54,10 @@ def with_secrets(settings: Settings) -> Settings:
         SettingsError: the secret is not there, may not be read, or holds no key; the message has its name.
         VendorUnavailable: Secrets Manager does not answer.
     """
-    if settings.massive_secret is None or settings.massive_api_key is not None:
+    if settings.massive.secret is None or settings.massive.api_key is not None:
         return settings
-    environ = {"MASSIVE_API_KEY": _secret_key(settings.massive_secret)}
-    return replace(settings, massive_api_key=Settings.from_env(environ).massive_api_key)
+    key = variables.secret({"MASSIVE_API_KEY": _secret_key(settings.massive.secret)}, "MASSIVE_API_KEY")
+    return replace(settings, massive=replace(settings.massive, api_key=key))
 
 
 def bucket_and_prefix(uri: str, what: str) -> tuple[str, str]:
@@ -128,24 +129,24 @@ def database_login(settings: Settings) -> Callable[[], Mapping[str, str]] | None
         SettingsError: CONDVEST_DATABASE_IAM or CONDVEST_DATABASE_SECRET is set, and the URL names no host or
             user, or has a password, or there is no file of authorities; or both are set.
     """
-    if not settings.database_iam and settings.database_secret is None:
+    if not settings.database.iam and settings.database.secret is None:
         return None
-    if settings.database_iam and settings.database_secret is not None:
+    if settings.database.iam and settings.database.secret is not None:
         raise SettingsError("set CONDVEST_DATABASE_IAM or CONDVEST_DATABASE_SECRET, not both")
-    parts = urlsplit(settings.database_url or "")
+    parts = urlsplit(settings.database.url or "")
     if not parts.hostname or not parts.username or parts.password:
         raise SettingsError(
-            f"CONDVEST_DATABASE_{'IAM' if settings.database_iam else 'SECRET'} needs a CONDVEST_DATABASE_URL "
+            f"CONDVEST_DATABASE_{'IAM' if settings.database.iam else 'SECRET'} needs a CONDVEST_DATABASE_URL "
             "with host and user and without a password"
         )
-    authorities = settings.database_ca or SHIPPED_CA
+    authorities = settings.database.authorities or SHIPPED_CA
     if not authorities.is_file():
         raise SettingsError(
             f"there is no file {authorities} of the authorities that vouch for the database's server; set "
             "CONDVEST_DATABASE_CA to the bundle of RDS (truststore.pki.rds.amazonaws.com)"
         )
     host, port, user = parts.hostname, parts.port or 5432, unquote(parts.username)
-    secret = settings.database_secret
+    secret = settings.database.secret
 
     def parameters() -> Mapping[str, str]:
         password = _token(host, port, user) if secret is None else _password(secret)

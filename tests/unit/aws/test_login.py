@@ -11,7 +11,7 @@ import pytest
 from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import DatabaseSettings, Settings
 
 URL = "postgresql://condvest_loader@db.example.rds.amazonaws.com:5433/condvest?sslmode=prefer"
 
@@ -30,8 +30,12 @@ def settings(tmp_path, monkeypatch):
     aws.client.cache_clear()
     authorities = tmp_path / "ca.pem"
     authorities.write_text("-----BEGIN CERTIFICATE-----\n")
-    yield Settings(home=tmp_path, database_url=URL, database_iam=True, database_ca=authorities)
+    yield Settings(tmp_path, database=DatabaseSettings(url=URL, iam=True, authorities=authorities))
     aws.client.cache_clear()
+
+
+def changed(settings, **database):
+    return replace(settings, database=replace(settings.database, **database))
 
 
 def test_the_token_is_for_this_host_port_and_user_and_lasts_a_quarter_of_an_hour(settings):
@@ -59,12 +63,12 @@ def test_it_goes_only_to_a_server_that_has_proved_its_name_whatever_the_url_says
         with pytest.raises(Exception, match="enough"), database.transaction():
             pass
     assert [one["sslmode"] for one in given] == ["verify-full"] * 2
-    assert {one["sslrootcert"] for one in given} == {str(settings.database_ca)}
+    assert {one["sslrootcert"] for one in given} == {str(settings.database.authorities)}
     assert all(one["password"].startswith("db.example.rds.amazonaws.com") for one in given)
 
 
 def test_without_iam_the_url_is_enough(settings):
-    assert aws.database_login(replace(settings, database_iam=False)) is None
+    assert aws.database_login(changed(settings, iam=False)) is None
 
 
 class Secrets:
@@ -82,11 +86,11 @@ def test_a_secret_is_read_anew_for_each_connection_and_sent_over_tls_alone(setti
     """RDS changes the administrator's password every week, also while a job runs."""
     secrets = Secrets('{"username": "condvest_admin", "password": "first"}')
     monkeypatch.setattr("boto3.client", lambda _service, **_: secrets)
-    login = aws.database_login(replace(settings, database_iam=False, database_secret="rds!db-1"))  # noqa: S106
+    login = aws.database_login(changed(settings, iam=False, secret="rds!db-1"))  # noqa: S106
     assert login() == {
         "password": "first",
         "sslmode": "verify-full",
-        "sslrootcert": str(settings.database_ca),
+        "sslrootcert": str(settings.database.authorities),
     }
     secrets.text = '{"username": "condvest_admin", "password": "second"}'
     assert login()["password"] == "second"  # noqa: S105  # made up
@@ -95,7 +99,7 @@ def test_a_secret_is_read_anew_for_each_connection_and_sent_over_tls_alone(setti
 def test_a_secret_without_a_password_is_named(settings, monkeypatch):
     secrets = Secrets('{"username": "condvest_admin"}')
     monkeypatch.setattr("boto3.client", lambda _service, **_: secrets)
-    login = aws.database_login(replace(settings, database_iam=False, database_secret="rds!db-1"))  # noqa: S106
+    login = aws.database_login(changed(settings, iam=False, secret="rds!db-1"))  # noqa: S106
     with pytest.raises(SettingsError, match="the secret rds!db-1 holds no password"):
         login()
 
@@ -103,21 +107,21 @@ def test_a_secret_without_a_password_is_named(settings, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"database_secret": "rds!db-1"}, "not both"),
-        ({"database_iam": False, "database_secret": "s", "database_url": "postgresql://h/d"}, "SECRET needs"),
-        ({"database_url": None}, "CONDVEST_DATABASE_URL with host and user"),
-        ({"database_url": "postgresql://u:p@h/d"}, "without a password"),
-        ({"database_url": "postgresql://h/d"}, "host and user"),
-        ({"database_ca": Path("/nowhere/ca.pem")}, "no file /nowhere/ca.pem"),
+        ({"secret": "rds!db-1"}, "not both"),
+        ({"iam": False, "secret": "s", "url": "postgresql://h/d"}, "SECRET needs"),
+        ({"url": None}, "CONDVEST_DATABASE_URL with host and user"),
+        ({"url": "postgresql://u:p@h/d"}, "without a password"),
+        ({"url": "postgresql://h/d"}, "host and user"),
+        ({"authorities": Path("/nowhere/ca.pem")}, "no file /nowhere/ca.pem"),
     ],
 )
 def test_what_is_missing_is_named(settings, change, said):
     with pytest.raises(SettingsError, match=said):
-        aws.database_login(replace(settings, **change))
+        aws.database_login(changed(settings, **change))
 
 
 def test_a_password_is_never_shown_by_the_error(settings):
     secret = base64.b64encode(b"a password").decode()
     with pytest.raises(SettingsError) as refused:
-        aws.database_login(replace(settings, database_url=f"postgresql://u:{secret}@h/d"))
+        aws.database_login(changed(settings, url=f"postgresql://u:{secret}@h/d"))
     assert secret not in str(refused.value)

@@ -176,18 +176,18 @@ def test_a_redirect_is_followed_within_one_origin_alone(location, target):
 def test_the_key_comes_from_either_variable_and_is_not_shown():
     both = Settings.from_env({"MASSIVE_API_KEY": " s3cret\n", "POLYGON_API_KEY": "older"})
     older = Settings.from_env({"MASSIVE_API_KEY": "", "POLYGON_API_KEY": "older"})
-    assert (both.massive_api_key, older.massive_api_key) == ("s3cret", "older")
-    assert Settings.from_env({}).massive_api_key is None
+    assert (both.massive.api_key, older.massive.api_key) == ("s3cret", "older")
+    assert Settings.from_env({}).massive.api_key is None
     assert "s3cret" not in repr(both)
 
 
 def test_the_plan_and_the_base_url_have_defaults():
     settings = Settings.from_env({})
-    assert (settings.massive_plan, settings.massive_base_url) == ("basic", "https://api.massive.com")
+    assert (settings.massive.plan, settings.massive.base_url) == ("basic", "https://api.massive.com")
     changed = Settings.from_env(
         {"CONDVEST_MASSIVE_PLAN": "paid", "CONDVEST_MASSIVE_BASE_URL": "http://127.0.0.1:8080/"}
     )
-    assert (changed.massive_plan, changed.massive_base_url) == ("paid", "http://127.0.0.1:8080")
+    assert (changed.massive.plan, changed.massive.base_url) == ("paid", "http://127.0.0.1:8080")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from batch_layer.shared.settings import Settings
 
 
 def base_url(value):
-    return Settings.from_env({"CONDVEST_YAHOO_BASE_URL": value}).yahoo_base_url
+    return Settings.from_env({"CONDVEST_YAHOO_BASE_URL": value}).yahoo.base_url
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ def base_url(value):
 )
 def test_unset_means_yahoo_itself(value, meant):
     assert base_url(value) == meant
-    assert Settings.from_env({}).yahoo_base_url is None
+    assert Settings.from_env({}).yahoo.base_url is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.settings import Settings, checked_place
+from batch_layer.shared.settings import Settings
+from batch_layer.shared.variables import checked_location
 
 
 @pytest.mark.parametrize("place", ["gs://bucket/x", "S3://bucket/x", "http://x/y", "file:///x"])
@@ -15,7 +16,7 @@ def test_another_scheme_is_refused_by_the_name_of_who_said_it(place):
     with pytest.raises(
         SettingsError, match=rf"^--to must be s3://bucket/prefix or a directory, not '{place}'"
     ):
-        checked_place("--to", place)
+        checked_location("--to", place)
     with pytest.raises(SettingsError, match=r"^CONDVEST_PUBLISHED must be"):
         Settings.from_env({"CONDVEST_PUBLISHED": place})
     with pytest.raises(SettingsError, match=r"^published_at must be"):
@@ -23,8 +24,8 @@ def test_another_scheme_is_refused_by_the_name_of_who_said_it(place):
 
 
 def test_a_directory_and_a_prefix_of_s3_are_taken():
-    assert checked_place("--to", None) is None
-    assert checked_place("--to", "some/where") == "some/where"
+    assert checked_location("--to", None) is None
+    assert checked_location("--to", "some/where") == "some/where"
     assert Settings(home=Path("/h"), published_at="s3://b/p").published == "s3://b/p"
     assert Settings(home=Path("/h"), published_at="/d").published == Path("/d")
     assert Settings(home=Path("/h")).published == Path("/h/published")

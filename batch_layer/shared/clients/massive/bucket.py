@@ -25,12 +25,12 @@ def client_of(settings: Settings) -> Any:  # noqa: ANN401  # boto3 has no types
     from botocore.config import Config  # noqa: PLC0415
 
     return boto3.session.Session(
-        aws_access_key_id=settings.flatfiles_key_id,
-        aws_secret_access_key=settings.flatfiles_secret,
+        aws_access_key_id=settings.flat_files.key_id,
+        aws_secret_access_key=settings.flat_files.secret,
         region_name="us-east-1",
     ).client(
         "s3",
-        endpoint_url=settings.flatfiles_endpoint,
+        endpoint_url=settings.flat_files.endpoint,
         config=Config(
             s3={"addressing_style": "path"},
             signature_version="s3v4",

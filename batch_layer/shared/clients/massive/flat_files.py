@@ -82,13 +82,13 @@ class FlatFilesProvider:
         Raises:
             SettingsError: there are no keys of the files.
         """
-        if not (settings.flatfiles_key_id and settings.flatfiles_secret):
+        if not (settings.flat_files.key_id and settings.flat_files.secret):
             raise SettingsError(
                 "Massive's flat files have keys of their own; set CONDVEST_FLATFILES_KEY_ID and "
                 "CONDVEST_FLATFILES_SECRET to those of your dashboard (Flat Files), or leave out --from-files"
             )
-        rest = MassiveProvider.from_settings(settings) if settings.massive_api_key else None
-        return cls(client_of(settings), settings.flatfiles_bucket, rest)
+        rest = MassiveProvider.from_settings(settings) if settings.massive.api_key else None
+        return cls(client_of(settings), settings.flat_files.bucket, rest)
 
     def close(self) -> None:
         """Wait for the files on their way, and close the connections."""

@@ -68,16 +68,16 @@ class MassiveProvider:
         Raises:
             SettingsError: there is no key.
         """
-        if not settings.massive_api_key:
+        if not settings.massive.api_key:
             raise SettingsError(
                 "Massive needs an API key; set MASSIVE_API_KEY (or POLYGON_API_KEY) to the one of your "
                 "dashboard, or use a provider that needs none (--provider yahoo)"
             )
         limit = RateLimit.for_key(
-            settings.home / "limits", settings.massive_api_key, RATES[settings.massive_plan]
+            settings.home / "limits", settings.massive.api_key, RATES[settings.massive.plan]
         )
-        exchange = Transport(settings.massive_base_url, settings.massive_api_key)
-        return cls(MassiveClient(exchange, limit), settings.massive_plan)
+        exchange = Transport(settings.massive.base_url, settings.massive.api_key)
+        return cls(MassiveClient(exchange, limit), settings.massive.plan)
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,0 +1,123 @@
+"""One variable of an environment: read, checked, and refused with what it should have been.
+
+An empty value counts as unset. No message repeats a value that may be secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from batch_layer.shared.errors import SettingsError
+
+S3 = "s3://"
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def text(environ: Mapping[str, str], name: str) -> str | None:
+    """Return the value of a variable, None if it is unset or empty."""
+    return environ.get(name) or None
+
+
+def path(environ: Mapping[str, str], name: str) -> Path | None:
+    """Return an absolute path, ``~`` expanded; None if the variable is unset."""
+    given = text(environ, name)
+    return Path(given).expanduser().absolute() if given else None
+
+
+def flag(environ: Mapping[str, str], name: str) -> bool:
+    """Return whether a variable is ``true``; False if it is unset.
+
+    Raises:
+        SettingsError: the value is neither ``true`` nor ``false``, in any case.
+    """
+    given = text(environ, name) or "false"
+    if given.lower() not in ("true", "false"):
+        raise SettingsError(f"{name} must be true or false, not {given!r}")
+    return given.lower() == "true"
+
+
+def count(environ: Mapping[str, str], name: str, default: int) -> int:
+    """Return a whole number from 0; ``default`` if the variable is unset.
+
+    Raises:
+        SettingsError: the value is not a whole number from 0.
+    """
+    given = text(environ, name)
+    if given is None:
+        return default
+    if not given.isdecimal():
+        raise SettingsError(f"{name} must be a whole number from 0, not {given!r}")
+    return int(given)
+
+
+def secret(environ: Mapping[str, str], name: str) -> str | None:
+    """Return a key without the white space around it; None if the variable is unset.
+
+    Raises:
+        SettingsError: the key holds a character outside printable ASCII, or a blank.
+    """
+    key = environ.get(name, "").strip()  # a key copied from a file often ends with a line break
+    if not all("!" <= character <= "~" for character in key):
+        raise SettingsError(f"{name} holds a character that no API key has; copy the key again")
+    return key or None
+
+
+def vendor_url(environ: Mapping[str, str], name: str, example: str) -> str | None:
+    """Return the base URL of a vendor without the slash at its end; None if the variable is unset.
+
+    Args:
+        environ: where to look.
+        name: of the variable.
+        example: a URL as it should be, for the message.
+
+    Raises:
+        SettingsError: it is not a plain ``https://`` URL. ``http://`` is accepted for this machine only, as
+            anybody on the way could read the key.
+    """
+    given = text(environ, name)
+    if given is None:
+        return None
+    try:
+        parts = urlsplit(given)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        # The reason is left out: it may repeat a part that is secret.
+        raise SettingsError(f"{name} is no URL; it must be one like {example}") from None
+    if parts.scheme not in ("https", "http") or not host:
+        raise SettingsError(f"{name} must be a URL like {example}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError(f"{name} must be a plain URL, without a user, a query or a fragment")
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise SettingsError(
+            f"{name} must begin with https://: over http:// to {host} anybody on the way could read the key"
+        )
+    return given.rstrip("/")
+
+
+def checked_database_url(url: str | None) -> str | None:
+    """Return ``url`` if it names a PostgreSQL server, None if it is None.
+
+    Raises:
+        SettingsError: the URL has another scheme. The message leaves the URL out, because it may hold a
+            password.
+    """
+    if url is not None and urlsplit(url).scheme not in ("postgresql", "postgres"):
+        raise SettingsError(
+            "CONDVEST_DATABASE_URL must begin with postgresql:// "
+            "(for example postgresql://user@host:5432/condvest); unset it for the embedded server"
+        )
+    return url
+
+
+def checked_location(name: str, location: str | None) -> str | None:
+    """Return ``location`` if it is a directory or a URI of S3, None if it is None.
+
+    Raises:
+        SettingsError: it is a URI of something else; the message begins with ``name``.
+    """
+    if location and "://" in location and not location.startswith(S3):
+        raise SettingsError(f"{name} must be s3://bucket/prefix or a directory, not {location!r}")
+    return location
