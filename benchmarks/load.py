@@ -16,7 +16,7 @@ import numpy as np
 from batch_layer.database.postgres.binary_copy import Column, copy_in
 from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
 from batch_layer.fetching.loading.loader import MOST_AT_ONCE
-from batch_layer.shared.utils.prefetch import ahead
+from batch_layer.shared.utils.prefetch import prefetch_batches
 from benchmarks.answers import INSTRUMENTS, body_of, payload_of, session_of
 from benchmarks.machine import peak_memory
 from benchmarks.report import Figure
@@ -58,7 +58,7 @@ def load(loader, bodies, dates):
     answers = (
         payload_of(body, date, dt.datetime.now(dt.UTC)) for body, date in zip(bodies, dates, strict=True)
     )
-    for read in ahead(map(loader.read, answers), MOST_AT_ONCE):
+    for read in prefetch_batches(map(loader.read, answers), MOST_AT_ONCE):
         loader.load_all(read)
 
 

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
-from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
+from batch_layer.database.postgres.revisioned import DAILY_BARS
 from batch_layer.database.stores import instruments
 from batch_layer.database.stores.loads import ArchivedLoad, archived_loads
 from batch_layer.database.stores.symbols import all_symbols
-from batch_layer.fetching.loading.bars import bars_of
+from batch_layer.fetching.loading.datasets import DATASETS
 from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
 from batch_layer.shared.errors import CondvestError, InputError, UsageError
 from batch_layer.shared.models.bars import Columns, Int32s
-from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
 from batch_layer.shared.models.difference import difference
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import BarRows, DividendRows, Rows, SplitRows
 from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.utils.prefetch import ahead
-
-_TABLES: Mapping[str, RevisionedTable[Any]] = {
-    "daily_bars": DAILY_BARS,
-    "splits": SPLITS,
-    "dividends": DIVIDENDS,
-}
-_WHAT = {"daily_bars": "daily_bar", "splits": "split", "dividends": "dividend"}
+from batch_layer.shared.utils.prefetch import prefetch_batches
 
 
 @dataclass(frozen=True)
@@ -68,7 +58,9 @@ def rebuild(loader: Loader, on_progress: Callable[[int, int], None] | None = Non
     if not keys:
         raise UsageError("the archive is empty: there is nothing to rebuild from")
     summaries: list[LoadSummary] = []
-    with closing(ahead((_read_or_passed_over(loader, key) for key in keys), MOST_AT_ONCE)) as batches:
+    with closing(
+        prefetch_batches((_read_or_passed_over(loader, key) for key in keys), MOST_AT_ONCE)
+    ) as batches:
         for batch in batches:
             summaries += [one for one in batch if isinstance(one, LoadSummary)]
             summaries += loader.load_all([one for one in batch if isinstance(one, JudgedPayload)])
@@ -98,10 +90,15 @@ def check_archive(loader: Loader, sample: int | None, seed: int) -> Iterator[Fin
     """
     with loader.database.transaction(read_only=True) as connection:
         loads = archived_loads(connection)
-        for dataset, table in _TABLES.items():
-            for load_id, rows in table.of_no_load(connection, dataset):
+        for name, dataset in DATASETS.items():
+            if dataset.stored_as is None:
+                continue
+            for load_id, rows in dataset.stored_as.table.of_no_load(connection, name):
                 yield Finding(
-                    _WHAT[dataset], "", "", f"{rows:,} rows come from load {load_id}, which gave none of them"
+                    dataset.stored_as.noun,
+                    "",
+                    "",
+                    f"{rows:,} rows come from load {load_id}, which gave none of them",
                 )
     named = set()
     for load in _chosen(loads, sample, seed):
@@ -125,15 +122,16 @@ def _chosen(loads: Sequence[ArchivedLoad], sample: int | None, seed: int) -> Seq
 def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
     read = loader.read_archived(load.archive_key)
     payload, verdict = read.payload, read.verdict
-    table = _TABLES.get(payload.dataset)
-    if table is None:
+    stored_as = DATASETS[payload.dataset].stored_as
+    if stored_as is None:
         return
+    table, noun = stored_as.table, stored_as.noun
     rows = read.parsed.rows.take(verdict.passed)
     with loader.database.transaction(snapshot=True, read_only=True) as connection:
         ids = instruments.instruments_of(connection, rows.symbol, rows.dates())
         names = all_symbols(connection)
         held = table.of_load(connection, load.load_id)
-        given = _as_stored(rows, ids, verdict.ordinal[verdict.passed])
+        given = stored_as.of_rows(rows, ids, verdict.ordinal[verdict.passed])
         ids, number = _keys(given)
         # Whatever a load gives is known when it has been stored, whichever load it came with.
         then = table.read(connection, Spans.of_points(ids, number), known_by=load.load_id)
@@ -144,7 +142,7 @@ def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
             if table is DAILY_BARS:
                 date = loader.sessions.dates_of(np.array([key]))[0]
             symbol = names.get(instrument_id, str(instrument_id))
-            yield Finding(_WHAT[payload.dataset], symbol, str(date), problem)
+            yield Finding(noun, symbol, str(date), problem)
 
     found = difference(held, given)
     is_known = ids != instruments.NO_INSTRUMENT
@@ -156,27 +154,14 @@ def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
     yield from findings(lost, "is not there, though a payload gave it")
     if not is_known.all():
         count = np.count_nonzero(~is_known)
-        yield Finding(
-            _WHAT[payload.dataset], "", "", f"{count:,} rows of {load.archive_key} are of no instrument now"
-        )
+        yield Finding(noun, "", "", f"{count:,} rows of {load.archive_key} are of no instrument now")
     if len(held) not in (load.stored, load.stored - len(lost)):
         yield Finding(
-            _WHAT[payload.dataset],
+            noun,
             "",
             "",
             f"load {load.load_id} ({load.archive_key}) stored {load.stored:,} rows, {len(held):,} are there",
         )
-
-
-def _as_stored(rows: Rows, instrument_id: Int32s, ordinal: Int32s) -> Columns:
-    """Return rows of a payload as they are stored; those of nobody belong to NO_INSTRUMENT."""
-    if isinstance(rows, BarRows):
-        return bars_of(rows, instrument_id, ordinal)
-    if isinstance(rows, SplitRows):
-        return SplitEvents(instrument_id, rows.ex_date, rows.split_from, rows.split_to)
-    if isinstance(rows, DividendRows):
-        return DividendEvents(instrument_id, rows.ex_date, rows.cash_amount)
-    raise TypeError(type(rows).__name__)
 
 
 def _keys(rows: Columns) -> tuple[Int32s, Int32s]:

@@ -13,7 +13,7 @@ from batch_layer.database.stores import instruments
 from batch_layer.database.stores.ledger import read_ledger
 from batch_layer.database.stores.loads import archive_keys_of
 from batch_layer.fetching.ledger import complete_sessions
-from batch_layer.fetching.loading.bars import bars_of
+from batch_layer.fetching.loading.bars import daily_bars_of
 from batch_layer.fetching.loading.loader import JudgedPayload, Loader
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
@@ -101,12 +101,11 @@ def answered(
 
 def _bars(loader: Loader, read: JudgedPayload) -> DailyBars:
     """Return the daily bars of an answer that pass every rule and belong to an instrument."""
-    rows, verdict = read.parsed.rows, read.verdict
-    assert isinstance(rows, BarRows)  # noqa: S101  # for the type checker
-    rows = rows.take(verdict.passed)
+    verdict = read.verdict
+    rows = read.parsed.rows_as(BarRows).take(verdict.passed)
     with loader.database.transaction(read_only=True) as connection:
         ids = instruments.instruments_of(connection, rows.symbol, rows.session)
-    bars = bars_of(rows, ids, verdict.ordinal[verdict.passed])
+    bars = daily_bars_of(rows, ids, verdict.ordinal[verdict.passed])
     return bars.take(bars.instrument_id != instruments.NO_INSTRUMENT)
 
 

@@ -19,7 +19,7 @@ from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.loads import LedgerRows, LoadSummary
 from batch_layer.shared.models.payloads import Payload, VendorFile
 from batch_layer.shared.models.providers import Cost, FileProvider, Provider, Unavailable
-from batch_layer.shared.utils.prefetch import ahead
+from batch_layer.shared.utils.prefetch import prefetch_batches
 
 OnLoad = Callable[[LoadSummary], None]
 
@@ -161,7 +161,7 @@ class Fetcher:
     ) -> None:
         """Load the answers, those in one transaction that came while the ones before them were stored."""
         # Closed at once, so that nobody is asked for more when loading fails.
-        with closing(ahead(map(self._read, answers), MOST_AT_ONCE)) as batches:
+        with closing(prefetch_batches(map(self._read, answers), MOST_AT_ONCE)) as batches:
             for batch in batches:
                 fetched.unavailable += [one for one in batch if isinstance(one, Unavailable)]
                 read = [one for one in batch if not isinstance(one, Unavailable)]

@@ -12,12 +12,12 @@ from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import resample
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import Dataset
+from batch_layer.shared.models.payloads import DatasetName
 
 
 def import_files(
     workspace: Workspace,
-    files: Sequence[tuple[Path, Dataset]],
+    files: Sequence[tuple[Path, DatasetName]],
     provider: str,
     *,
     dry_run: bool = False,
@@ -42,7 +42,7 @@ def import_files(
     return report
 
 
-def _import(loader: Loader, path: Path, dataset: Dataset, provider: str) -> LoadSummary:
+def _import(loader: Loader, path: Path, dataset: DatasetName, provider: str) -> LoadSummary:
     # Imported here: only who imports files waits for what reads them.
     from batch_layer.shared.clients.files import read_payload  # noqa: PLC0415
 

@@ -20,7 +20,7 @@ from batch_layer.operations.workspace import PROVIDERS
 from batch_layer.processing.batch_jobs.shards import Shard
 from batch_layer.shared import exit_codes
 from batch_layer.shared.clients.yahoo import read_symbols
-from batch_layer.shared.models.payloads import Dataset
+from batch_layer.shared.models.payloads import DatasetName
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.read import SESSION, show_bars, show_status
@@ -178,7 +178,7 @@ def import_(
     Columns, in any order: symbol (or ticker), session (or date), open, high, low, close, volume; vwap and
     trades if known. Massive's flat files are read as they are. Loading a file again changes nothing.
     """
-    datasets: list[tuple[Path, Dataset]] = [
+    datasets: list[tuple[Path, DatasetName]] = [
         *((path, "daily_bars") for path in files),
         *((path, "splits") for path in splits),
         *((path, "dividends") for path in dividends),

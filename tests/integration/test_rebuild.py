@@ -136,7 +136,7 @@ def test_an_old_payload_of_the_archive_is_known_from_when_it_is_loaded(long_worl
     """Loads ascend with their instants: else what was known at one would be said wrong."""
     old = long_world.archive.keep(bars_payload([bar("A", long_world.date(3))]))
     long_world.bars([bar("A", long_world.date(4))], provider="mine")
-    long_world.loader().replay(old)
+    long_world.loader().load_archived(old)
     ((first, second),) = long_world.ask("SELECT min(loaded_at), max(loaded_at) FROM loads WHERE load_id < 3")
     assert first == second
     assert long_world.ask("SELECT load_id FROM loads WHERE fetched_at < loaded_at ORDER BY 1") == [(1,), (2,)]

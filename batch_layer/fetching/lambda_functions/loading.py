@@ -87,7 +87,7 @@ def load_key(call: Call, loader: Loader, key: str, loaded: Loaded) -> None:
             loaded.keys[key] = "passed over"
         else:
             for each in (key, *later):
-                summary = loader.replay(each)
+                summary = loader.load_archived(each)
                 loaded.add(summary)
                 _tell(call, each, summary)
             loaded.keys[key] = "loaded"

@@ -34,12 +34,12 @@ _NUMBERS = ("market_cap", "shares_outstanding", "weighted_shares_outstanding")
 _DATES = ("list_date", "delisted_date")
 
 
-def store_listings(storing: PayloadLoad, rows: InstrumentRows) -> LoadSummary:
+def store_listings(load: PayloadLoad) -> LoadSummary:
     """Store a provider's reference: instruments, their symbols by date, and every field that changed.
 
     Instruments that a reference no longer has stay: a delisting is a fact, not a reason to forget.
     """
-    passed = rows.take(storing.verdict.passed)
+    passed = load.parsed.rows_as(InstrumentRows).take(load.verdict.passed)
     listings = [
         Listing(str(symbol), str(figi), None if active or delisted is None else delisted)
         for symbol, figi, active, delisted in zip(
@@ -50,33 +50,33 @@ def store_listings(storing: PayloadLoad, rows: InstrumentRows) -> LoadSummary:
             strict=True,
         )
     ]
-    entities, ids, moved = _identified(storing, listings)
+    entities, ids, moved = _identified(load, listings)
     fields = [
         (instrument_id, field, value)
         for instrument_id, entity in zip(ids, entities, strict=True)
         for field, value in _fields(passed, entity)
     ]
-    return _store(storing, fields, moved, len(passed) - len(entities))
+    return _store(load, fields, moved, len(passed) - len(entities))
 
 
-def store_symbols(storing: PayloadLoad, rows: SymbolRows) -> LoadSummary:
+def store_symbols(load: PayloadLoad) -> LoadSummary:
     """Store the symbols that instruments took one after the other: a rename keeps one series.
 
     A history that does not lead to the symbol that its instrument carries now is left for another time:
     the reference and the record of renames do not agree yet.
     """
-    passed = rows.take(storing.verdict.passed)
+    passed = load.parsed.rows_as(SymbolRows).take(load.verdict.passed)
     taken: dict[tuple[str, str], set[tuple[dt.date, str]]] = defaultdict(set)
     for figi, current, date, symbol in zip(
         passed.figi, passed.current, passed.date.tolist(), passed.symbol, strict=True
     ):
         taken[str(figi), str(current)].add((date, str(symbol)))
-    figis = metadata.instruments_by_figi(storing.connection)
-    known = identity.read_spans(storing.connection)
-    listed = metadata.listed_instruments(storing.connection)
+    figis = metadata.instruments_by_figi(load.connection)
+    known = identity.read_spans(load.connection)
+    listed = metadata.listed_instruments(load.connection)
     named = set(figis.values())
     carriers = {spans[-1].symbol: one for one, spans in known.items() if one in listed and one not in named}
-    histories = metadata.histories(storing.connection)
+    histories = metadata.histories(load.connection)
     fields = []
     for (figi, current), history in taken.items():
         instrument_id = figis.get(figi) if figi else carriers.get(current)
@@ -86,31 +86,31 @@ def store_symbols(storing: PayloadLoad, rows: SymbolRows) -> LoadSummary:
             histories[instrument_id] = sorted(history)
             text = metadata.history_text(sorted(history))
             fields.append((instrument_id, metadata.HISTORY, text))
-    moved = _settle(storing, _names_held(known, histories, listed))
-    return _store(storing, fields, moved, 0)
+    moved = _settle(load, _names_held(known, histories, listed))
+    return _store(load, fields, moved, 0)
 
 
 def _identified(
-    storing: PayloadLoad, listings: Sequence[Listing]
+    load: PayloadLoad, listings: Sequence[Listing]
 ) -> tuple[list[Entity], list[int], identity.Moved]:
-    known = identity.read_spans(storing.connection)
-    figis = metadata.instruments_by_figi(storing.connection)
+    known = identity.read_spans(load.connection)
+    figis = metadata.instruments_by_figi(load.connection)
     entities = entities_of(listings, [span for spans in known.values() for span in spans[:-1]])
     found = assigned(entities, known, figis)
-    made = iter(identity.make_instruments(storing.connection, found.count(None)))
+    made = iter(identity.make_instruments(load.connection, found.count(None)))
     ids = [next(made) if one is None else one for one in found]
-    last_bars = _last_bars(storing, ids)
-    histories = metadata.histories(storing.connection)
-    listed = metadata.listed_instruments(storing.connection)
+    last_bars = _last_bars(load, ids)
+    histories = metadata.histories(load.connection)
+    listed = metadata.listed_instruments(load.connection)
     held = _names_held(known, histories, dict.fromkeys(known))
     names = {
         instrument_id: names_now(entity.names, held.get(instrument_id, ()), last_bars.get(instrument_id))
         for instrument_id, entity in zip(ids, entities, strict=True)
-        if storing.payload.is_whole or instrument_id not in known
+        if load.payload.is_whole or instrument_id not in known
     }
-    if not storing.payload.is_whole:  # some listings by themselves say nothing about who else was listed
+    if not load.payload.is_whole:  # some listings by themselves say nothing about who else was listed
         names = _names_held(known, histories, dict.fromkeys(ids) | listed) | names
-    moved = _settle(storing, names)
+    moved = _settle(load, names)
     return entities, ids, replace(moved, made=found.count(None))
 
 
@@ -127,15 +127,15 @@ def _names_held(
     }
 
 
-def _settle(storing: PayloadLoad, names: Mapping[int, Sequence[Name]]) -> identity.Moved:
+def _settle(load: PayloadLoad, names: Mapping[int, Sequence[Name]]) -> identity.Moved:
     wanted = {one: spans for one, spans in settled(names).items() if spans}
-    return identity.write_spans(storing.connection, wanted, storing.sessions)
+    return identity.write_spans(load.connection, wanted, load.sessions)
 
 
-def _last_bars(storing: PayloadLoad, ids: Sequence[int]) -> dict[int, dt.date]:
+def _last_bars(load: PayloadLoad, ids: Sequence[int]) -> dict[int, dt.date]:
     """Return the session of the last daily bar of each instrument that has any."""
-    spans = spans_of_bars(storing.connection, np.array(sorted(ids), dtype=np.int32))
-    last: list[dt.date] = storing.sessions.dates_of(spans.last).tolist()
+    spans = spans_of_bars(load.connection, np.array(sorted(ids), dtype=np.int32))
+    last: list[dt.date] = load.sessions.dates_of(spans.last).tolist()
     return dict(zip(spans.instrument_id.tolist(), last, strict=True))
 
 
@@ -158,24 +158,24 @@ def _fields(rows: InstrumentRows, entity: Entity) -> Iterator[tuple[str, str]]:
 
 
 def _store(
-    storing: PayloadLoad, fields: list[tuple[int, str, str]], moved: identity.Moved, merged: int
+    load: PayloadLoad, fields: list[tuple[int, str, str]], moved: identity.Moved, merged: int
 ) -> LoadSummary:
-    new, changed, _ = metadata.stage_fields(storing.connection, fields)
+    new, changed, _ = metadata.stage_fields(load.connection, fields)
     notices = []
     if moved.changed or moved.made:
         notices.append(
             f"{moved.made:,} instruments made, the symbols of {moved.changed:,} changed, "
             f"{moved.bars:,} daily bars moved to the instrument they belong to"
         )
-    passed = storing.summary.rows - sum(storing.summary.refused.values()) - merged
+    passed = load.summary.rows - sum(load.summary.refused.values()) - merged
     touched = min(passed, new + changed + moved.changed)
     summary = replace(
-        storing.summary,
+        load.summary,
         duplicates=merged,
         changed=touched,
         unchanged=passed - touched,
         notices=tuple(notices),
     )
-    if storing.is_news(summary):
-        metadata.store_fields(storing.connection, storing.record(summary))
+    if load.is_news(summary):
+        metadata.store_fields(load.connection, load.record(summary))
     return summary

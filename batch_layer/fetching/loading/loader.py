@@ -1,14 +1,14 @@
 """Service: load payloads. Archive them, judge their rows, store them with the record of what changed.
 
-Everything that a load stores, it stores in one transaction: a reader sees all of it or nothing. Several
-loads may share a transaction; what comes of them is the same as if each had its own.
+A load is one transaction: a reader sees all of it or nothing. Several loads may share a transaction; the
+result is the same as if each had its own.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
@@ -17,31 +17,31 @@ import numpy as np
 from batch_layer.database.postgres.connection import Connection, Database
 from batch_layer.database.stores import instruments, loads
 from batch_layer.fetching import quality
-from batch_layer.fetching.loading.store_all import store_all
+from batch_layer.fetching.loading.datasets import DATASETS, store_all
 from batch_layer.fetching.loading.transaction import PayloadLoad
 from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import BarRows, DividendRows, Parsed, Payload, SplitRows
+from batch_layer.shared.models.payloads import Parsed, Payload
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.utils.prefetch import in_turn
+from batch_layer.shared.utils.prefetch import submit_in_order
 
 MOST_AT_ONCE = 10
-"""Payloads worth loading together: more would gain little, and their rows are all in memory."""
+"""Payloads in one transaction at most: more would gain little, and all their rows are in memory."""
 
 MOST_OVERTAKEN = dt.timedelta(hours=1)
-"""What was fetched later than this after a payload did not overtake it on the way: a clock was wrong."""
+"""A payload fetched longer than this before the last load was not overtaken by it: a clock was wrong."""
 
 
 @dataclass(frozen=True)
 class JudgedPayload:
-    """A payload that was read and judged, ready to be loaded.
+    """A payload whose rows were parsed and judged, ready to be loaded.
 
     Attributes:
         payload: the payload.
-        archived: its key, if it comes from the archive; None if it is to be kept there.
-        parsed, verdict: its rows, and what is to become of each.
+        archived: its key, if it comes from the archive; None if it has to be archived.
+        parsed, verdict: its rows, and which of them may be loaded.
         seconds: the time spent by step.
-        known_from: when what it says was known; None if that is when it is stored.
+        known_from: when what it says was known; None if that is when it is loaded.
     """
 
     payload: Payload
@@ -57,12 +57,12 @@ class Loader:
     """Loads payloads into one database.
 
     Attributes:
-        database: where to.
-        archive: where the payloads' bytes are kept first.
+        database: where the rows go.
+        archive: where the payloads' bytes go first.
         sessions: the calendar.
-        parse: reads a payload of any provider; pure.
-        now: what time it is, an aware datetime.
-        is_rehearsal: whether nothing is kept or stored, and the summaries say what a load would do.
+        parse: parses a payload of any provider; pure.
+        now: the current instant, an aware datetime.
+        is_rehearsal: whether nothing is archived or stored, and the summaries say what a load would do.
     """
 
     database: Database
@@ -76,134 +76,137 @@ class Loader:
         """Load a payload; loading the same one again changes nothing.
 
         Raises:
-            InputError: the payload cannot be read as what it should be. It is in the archive all the same.
-            ArchiveError: it cannot be kept; nothing was loaded.
-            TransientError, DatabaseError: the database is away or refuses; nothing was loaded.
+            InputError: the payload is not in the expected format. It is archived all the same.
+            ArchiveError: it cannot be archived; nothing was loaded.
+            TransientError, DatabaseError: the database is unreachable or refuses; nothing was loaded.
         """
         return self.load_all([self.read(payload)])[0]
 
-    def replay(self, key: str) -> LoadSummary:
-        """Load what the archive has under a key, as known from the instant when it was fetched.
+    def load_archived(self, key: str) -> LoadSummary:
+        """Load what the archive holds under a key, as known from the instant when it was fetched.
 
         Raises:
-            ArchiveError: the archive has nothing there, or its bytes are damaged.
+            ArchiveError: the archive holds nothing there, or its bytes are damaged.
             InputError, TransientError, DatabaseError: as for `load`.
         """
         return self.load_all([self.read_archived(key)])[0]
 
     def read(self, payload: Payload) -> JudgedPayload:
-        """Read and judge a payload; it needs no database, and may be done in another thread.
+        """Parse and judge a payload. Needs no database: another thread may do it.
 
         Raises:
             InputError, ArchiveError: as for `load`.
         """
         try:
-            return self._read(payload, None)
+            return self._judged(payload, None)
         except Exception:
-            self._keep(payload)
+            self._archive(payload)
             raise
 
     def read_archived(self, key: str) -> JudgedPayload:
-        """Read and judge what the archive has under a key; errors as for `replay`."""
-        return self._read(self.archive.read(key), key)
+        """Parse and judge what the archive holds under a key; errors as for `load_archived`."""
+        return self._judged(self.archive.read(key), key)
 
-    def load_all(self, read: Sequence[JudgedPayload]) -> list[LoadSummary]:
-        """Load what was read, as one payload after the other but in one transaction; errors as for `load`."""
-        if not read:
+    def load_all(self, judged: Sequence[JudgedPayload]) -> list[LoadSummary]:
+        """Load payloads as if one after the other, but in one transaction; errors as for `load`.
+
+        In phases, each over all payloads: put their instants in order; start to archive them; store their
+        rows; wait until all are archived; commit. So nothing is committed that is not archived.
+        """
+        if not judged:
             return []
-        clock = _Clock()
-        kept: list[Future[str]] = []
+        watch = _Stopwatch()
+        archive_keys: list[Future[str]] = []
         try:
             with self.database.transaction(rehearsal=self.is_rehearsal) as connection:
                 loads.lock_loads(connection)
-                placed = self._placed(read, loads.last_instants(connection))
-                kept = in_turn(self._key, placed)
-                storings = self._storings(connection, placed, kept)
-                summaries = store_all(storings)
-                for one in kept:
-                    one.result()
+                ordered = self._in_order(judged, loads.last_instants(connection))
+                archive_keys = submit_in_order(self._archive_key, ordered)
+                summaries = store_all(self._payload_loads(connection, ordered, archive_keys))
+                for archive_key in archive_keys:
+                    archive_key.result()
         except Exception:
-            wait(kept)  # what cannot be stored is in the archive all the same
+            wait(archive_keys)  # what cannot be stored is archived all the same
             raise
-        clock.lap("store")
-        share = {"store": clock.laps["store"] / len(read)}
+        watch.lap("store")
+        share = {"store": watch.laps["store"] / len(judged)}
         return [
-            replace(summary, seconds={**one.seconds, **share})
-            for summary, one in zip(summaries, read, strict=True)
+            replace(summary, seconds={**payload.seconds, **share})
+            for summary, payload in zip(summaries, judged, strict=True)
         ]
 
-    def _read(self, payload: Payload, archived: str | None) -> JudgedPayload:
-        clock = _Clock()
+    def _judged(self, payload: Payload, archived: str | None) -> JudgedPayload:
+        watch = _Stopwatch()
         parsed = self.parse(payload)
-        clock.lap("parse")
-        verdict = self.judge(payload, parsed)
-        clock.lap("judge")
-        return JudgedPayload(payload, archived, parsed, verdict, clock.laps)
+        watch.lap("parse")
+        verdict = self._judge(payload, parsed)
+        watch.lap("judge")
+        return JudgedPayload(payload, archived, parsed, verdict, watch.laps)
 
-    def _placed(self, read: Sequence[JudgedPayload], last: loads.Instants | None) -> list[JudgedPayload]:
-        """Return what was read, with instants that lie after the last load's."""
-        placed = []
-        for one in read:
-            payload, verdict, known_from = one.payload, one.verdict, None
-            if one.archived is None:
-                payload = _after(payload, last)
-                if payload is not one.payload:
-                    verdict = self.judge(payload, one.parsed)
+    def _judge(self, payload: Payload, parsed: Parsed) -> quality.Verdict:
+        return DATASETS[payload.dataset].judge(payload, parsed, self.sessions)
+
+    def _in_order(self, judged: Sequence[JudgedPayload], last: loads.Instants | None) -> list[JudgedPayload]:
+        """Return the payloads with instants that ascend from the last load's.
+
+        For example, the last load's payload was fetched at 10:00:07 and loaded at 10:00:09:
+
+            ================== ==================== ================================================
+            payload            its instant of fetch what happens
+            ================== ==================== ================================================
+            new                10:00:05             fetched_at becomes 10:00:07.000001, and it is
+                                                    judged again by that
+            new                10:00:08             stays as it is
+            from the archive   yesterday            keeps fetched_at; is known from 10:00:09 at the
+                                                    earliest, for loads ascend with what was known
+            ================== ==================== ================================================
+        """
+        ordered = []
+        for each in judged:
+            payload, verdict, known_from = each.payload, each.verdict, None
+            if each.archived is None:
+                payload = _fetched_after(payload, last)
+                if payload is not each.payload:
+                    verdict = self._judge(payload, each.parsed)
             else:
-                # Loads ascend with their instants, whatever order an old payload comes in.
                 known_from = max(payload.fetched_at, last.loaded_at) if last else payload.fetched_at
             last = loads.Instants(payload.fetched_at, known_from or self.now)
-            placed.append(replace(one, payload=payload, verdict=verdict, known_from=known_from))
-        return placed
+            ordered.append(replace(each, payload=payload, verdict=verdict, known_from=known_from))
+        return ordered
 
-    def _key(self, one: JudgedPayload) -> str:
-        return self._keep(one.payload) if one.archived is None else one.archived
+    def _archive_key(self, judged: JudgedPayload) -> str:
+        return self._archive(judged.payload) if judged.archived is None else judged.archived
 
-    def _keep(self, payload: Payload) -> str:
+    def _archive(self, payload: Payload) -> str:
         return "" if self.is_rehearsal else self.archive.keep(payload)
 
-    def _storings(
-        self, connection: Connection, read: Sequence[JudgedPayload], kept: Sequence[Future[str]]
-    ) -> Iterator[PayloadLoad]:
-        """Yield what storing each payload needs."""
-        names = dict.fromkeys(one.payload.provider for one in read)
+    def _payload_loads(
+        self, connection: Connection, judged: Sequence[JudgedPayload], archive_keys: Sequence[Future[str]]
+    ) -> list[PayloadLoad]:
+        names = dict.fromkeys(each.payload.provider for each in judged)
         provider_ids = {name: instruments.provider_id_of(connection, name) for name in names}
-        for one, key in zip(read, kept, strict=True):
-            yield PayloadLoad(
+        return [
+            PayloadLoad(
                 connection=connection,
-                payload=one.payload,
-                parsed=one.parsed,
-                verdict=one.verdict,
-                provider_id=provider_ids[one.payload.provider],
+                payload=each.payload,
+                parsed=each.parsed,
+                verdict=each.verdict,
+                provider_id=provider_ids[each.payload.provider],
                 archive=self.archive,
-                kept=key,
-                known_from=one.known_from,
+                archive_key=archive_key,
+                known_from=each.known_from,
                 sessions=self.sessions,
-                summary=_summary(one.payload, one.parsed, one.verdict),
+                summary=_summary(each.payload, each.parsed, each.verdict),
             )
-
-    def judge(self, payload: Payload, parsed: Parsed) -> quality.Verdict:
-        """Return which rows of a payload pass, and why the others do not."""
-        rows = parsed.rows
-        if isinstance(rows, BarRows):
-            bounds = None
-            if payload.first_session and payload.last_session:
-                bounds = (payload.first_session, payload.last_session)
-            # By the instant of the fetch, so that a replay judges as the first load did.
-            last_closed = self.sessions.last_closed(payload.fetched_at)
-            return quality.judge_bars(rows, parsed.faults, self.sessions, last_closed, bounds)
-        if isinstance(rows, SplitRows):
-            return quality.judge_splits(rows, parsed.faults, self.sessions)
-        if isinstance(rows, DividendRows):
-            return quality.judge_dividends(rows, parsed.faults, self.sessions)
-        return quality.judge_listings(rows, parsed.faults)
+            for each, archive_key in zip(judged, archive_keys, strict=True)
+        ]
 
 
-def _after(payload: Payload, last: loads.Instants | None) -> Payload:
-    """Return the payload with an instant of its fetch that lies after the last load's.
+def _fetched_after(payload: Payload, last: loads.Instants | None) -> Payload:
+    """Return the payload with an instant of fetch later than that of the last load.
 
-    Two processes may load in another order than they fetched, and files that are fetched at once come in
-    any. The archive is replayed by these instants, so they say the order of the loads.
+    Two processes may load in another order than they fetched, and files read in the same instant come in
+    any order. A rebuild loads the archive by these instants, so they must ascend as the loads did.
     """
     if last is None:
         return payload
@@ -226,8 +229,8 @@ def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> Load
     )
 
 
-class _Clock:
-    """Splits time into named laps."""
+class _Stopwatch:
+    """Divides time into named laps, in seconds."""
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}

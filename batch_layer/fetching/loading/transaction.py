@@ -1,4 +1,4 @@
-"""What storing a payload's rows needs and does, whatever the rows are."""
+"""One payload's load within a transaction: what every data set needs to store its rows."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class StoredRows(Generic[Rows]):
 
     Attributes:
         rows: the rows, keys unique.
-        load_id: int32 a row, the load it came with.
-        provider_id, rank: int16 a row, of that load.
+        load_id: int32, the load that each row came with.
+        provider_id, rank: int16, of that load.
     """
 
     rows: Rows
@@ -58,7 +58,14 @@ class PayloadLoad:
     """One payload on its way into the database, within one transaction.
 
     Attributes:
-        kept: the payload's key in the archive, when it is there.
+        connection: inside the transaction.
+        payload, parsed, verdict: the bytes, their rows, and which of these may be loaded.
+        provider_id: of the payload's provider.
+        archive: where the payload's bytes are kept.
+        archive_key: the payload's key there, as soon as it is kept.
+        known_from: when what the payload says was known; None if that is when it is loaded.
+        sessions: the calendar.
+        summary: of the rows, before they are compared with the stored ones.
     """
 
     connection: Connection
@@ -67,7 +74,7 @@ class PayloadLoad:
     verdict: Verdict
     provider_id: int
     archive: Archive
-    kept: Future[str]
+    archive_key: Future[str]
     known_from: dt.datetime | None
     sessions: Sessions
     summary: LoadSummary
@@ -77,32 +84,34 @@ class PayloadLoad:
     ) -> Reconciled[Rows]:
         """Compare stored rows with the payload's.
 
-        ``missed`` tells, a stored row, whether the payload would have it if it still stood; None if absence
-        means nothing. Only rows of the payload's own provider are ever withdrawn.
+        Args:
+            stored: the stored rows.
+            wanted: the payload's, keys unique.
+            missed: bool, for each stored row whether the payload would have it if it still held; None if
+                absence from the payload means nothing. Only rows of the payload's own provider are withdrawn.
         """
         own_rank = instruments.rank_of(self.payload.provider)
         own = stored.provider_id == self.provider_id
         may_go = np.zeros(len(own), dtype=bool) if missed is None else missed & own
         return reconcile(stored.rows, stored.load_id, stored.rank <= own_rank, may_go, wanted)
 
-    def counted(self, done: Reconciled[Rows], notices: Sequence[str] = ()) -> LoadSummary:
+    def counted(self, reconciled: Reconciled[Rows], notices: Sequence[str] = ()) -> LoadSummary:
         """Return the summary with what came of the rows that passed."""
         return replace(
             self.summary,
-            inserted=len(done.insert),
-            changed=len(done.new),
-            unchanged=done.unchanged,
-            outranked=done.outranked,
-            withdrawn=done.withdrawn,
+            inserted=len(reconciled.insert),
+            changed=len(reconciled.new),
+            unchanged=reconciled.unchanged,
+            outranked=reconciled.outranked,
+            withdrawn=reconciled.withdrawn,
             notices=(*self.summary.notices, *notices),
         )
 
     def is_news(self, summary: LoadSummary) -> bool:
-        """Return whether there is anything to record: rows to store, or bytes not seen before.
+        """Return whether there is anything to record: rows to store, or bytes that were never loaded.
 
-        A service's answer never has the same bytes twice, for it holds the number of its request. So one
-        that alters nothing, and of which as many rows came, passed and were refused as of the one before,
-        is no news.
+        A service's answers differ in the id of the request if in nothing else. So an answer that alters
+        nothing, with as many rows received, passed and refused as the one before it, is no news.
         """
         if summary.altered:
             return True
@@ -112,9 +121,9 @@ class PayloadLoad:
 
     def record(self, summary: LoadSummary) -> int:
         """Record the load and its refused rows; return the load's id."""
-        key = self.kept.result()
-        # The archive has it from before, but other loads may have come between, and a rebuild goes by the
-        # instants of the fetches.
+        key = self.archive_key.result()
+        # The same bytes are in the archive under an earlier instant. Other loads may have come in between,
+        # and a rebuild follows the instants: keep them under this one too.
         if key and key != key_of(self.payload):
             key = self.archive.keep(self.payload, again=True)
         load_id = loads.record_load(

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from batch_layer.shared.models.bars import Columns, Floats, Int64s
 from batch_layer.shared.models.given_rows import OriginalRows
 
-Dataset = Literal["daily_bars", "splits", "dividends", "instruments", "symbols"]
+DatasetName = Literal["daily_bars", "splits", "dividends", "instruments", "symbols"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Payload:
     """
 
     provider: str
-    dataset: Dataset
+    dataset: DatasetName
     content: bytes = field(repr=False)
     media: str
     first_session: dt.date | None
@@ -188,6 +188,8 @@ class SymbolRows(Columns):
 Rows = BarRows | SplitRows | DividendRows | InstrumentRows | SymbolRows
 """Rows of any data set."""
 
+RowsT = TypeVar("RowsT", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows)
+
 
 @dataclass(frozen=True, eq=False)
 class Parsed:
@@ -204,3 +206,13 @@ class Parsed:
     rows: Rows
     faults: Mapping[int, str]
     source: OriginalRows
+
+    def rows_as(self, kind: type[RowsT]) -> RowsT:
+        """Return the rows, which must be of that class.
+
+        Raises:
+            TypeError: they are of another data set.
+        """
+        if not isinstance(self.rows, kind):
+            raise TypeError(f"expected {kind.__name__}, got {type(self.rows).__name__}")
+        return self.rows

@@ -1,4 +1,4 @@
-"""Let another thread make things, while this one uses what is made or does something else."""
+"""Let a second thread produce items while this one uses those that are ready, or does something else."""
 
 from __future__ import annotations
 
@@ -15,65 +15,71 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class _Failed:
+    """The last thing that the producing thread hands over: why it stopped (StopIteration at the end)."""
+
     error: BaseException
 
 
-def ahead(items: Iterable[T], most: int) -> Generator[list[T]]:
-    """Yield the items in their order, each time all that are made and at least one, at most ``most``.
+def prefetch_batches(items: Iterable[T], most: int) -> Generator[list[T]]:
+    """Yield the items in their order, in batches of those that are ready: at least one, at most ``most``.
 
-    While those are in use, up to ``most`` more are made in another thread: so whoever takes long gets many at
-    once, and whoever is quicker than the making gets one after the other. An error of the iterable is raised
-    when all that came before it has been yielded. Whoever stops in between, or is interrupted, does not wait
-    for the item that is under way: the thread ends when that is made, or with the process.
+    While a batch is in use, a second thread produces up to ``most`` further items: a slow consumer gets
+    large batches, a quick one gets single items.
+
+    Closing the generator does not wait for the item under way; the thread ends when it has that item, or
+    with the process.
+
+    Raises:
+        BaseException: whatever the iterable raises, once all items before it have been yielded.
     """
-    made: SimpleQueue[T | _Failed] = SimpleQueue()
+    ready: SimpleQueue[T | _Failed] = SimpleQueue()
     room = threading.Semaphore(most)
     is_over = threading.Event()
 
-    def make() -> None:
+    def produce() -> None:
         iterator = iter(items)
         while room.acquire() and not is_over.is_set():
             try:
-                made.put(next(iterator))
-            except BaseException as error:  # noqa: BLE001  # it is raised again in the other thread
-                made.put(_Failed(error))
+                ready.put(next(iterator))
+            except BaseException as error:  # noqa: BLE001  # the consuming thread raises it
+                ready.put(_Failed(error))
                 return
 
-    threading.Thread(target=make, name="ahead", daemon=True).start()
+    threading.Thread(target=produce, name="prefetch batches", daemon=True).start()
     try:
         while True:
-            taken = [made.get()]
-            while not made.empty():
-                taken.append(made.get())
-            batch = [one for one in taken if not isinstance(one, _Failed)]
+            taken = [ready.get()]
+            while not ready.empty():
+                taken.append(ready.get())
+            batch = [item for item in taken if not isinstance(item, _Failed)]
             room.release(len(batch) or 1)
             if batch:
                 yield batch
-            for one in taken[len(batch) :]:
-                if isinstance(one, _Failed) and not isinstance(one.error, StopIteration):
-                    raise one.error
+            for end in taken[len(batch) :]:
+                if isinstance(end, _Failed) and not isinstance(end.error, StopIteration):
+                    raise end.error
                 return
     finally:
         is_over.set()
         room.release()
 
 
-def in_turn(work: Callable[[Item], T], items: Sequence[Item]) -> list[Future[T]]:
-    """Begin to do work on the items in another thread, one after the other; return the results to come.
+def submit_in_order(work: Callable[[Item], T], items: Sequence[Item]) -> list[Future[T]]:
+    """Start to call ``work`` on one item after the other in a second thread; return a future per item.
 
-    The error of an item ends the work, and is that of all items after it too. Whoever is interrupted does not
-    wait for the item that is under way.
+    The first error ends the work: that item's future and all later ones raise it. An interrupted caller
+    does not wait for the item under way.
     """
-    coming: list[Future[T]] = [Future() for _ in items]
+    results: list[Future[T]] = [Future() for _ in items]
 
-    def do() -> None:
-        for place, item in enumerate(items):
+    def work_on_all() -> None:
+        for number, item in enumerate(items):
             try:
-                coming[place].set_result(work(item))
-            except BaseException as error:  # noqa: BLE001  # it is raised again by whoever asks
-                for one in coming[place:]:
-                    one.set_exception(error)
+                results[number].set_result(work(item))
+            except BaseException as error:  # noqa: BLE001  # every future from here on raises it
+                for result in results[number:]:
+                    result.set_exception(error)
                 return
 
-    threading.Thread(target=do, name="in turn", daemon=True).start()
-    return coming
+    threading.Thread(target=work_on_all, name="submit in order", daemon=True).start()
+    return results

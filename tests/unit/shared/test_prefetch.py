@@ -5,16 +5,16 @@ from itertools import chain
 
 import pytest
 
-from batch_layer.shared.utils.prefetch import ahead, in_turn
+from batch_layer.shared.utils.prefetch import prefetch_batches, submit_in_order
 
 
 @pytest.mark.parametrize("most", [1, 3, 100])
 def test_the_items_come_in_their_order(most):
     """All of them, in lists that are neither empty nor longer than asked, and none of nothing."""
-    batches = list(ahead(range(50), most))
+    batches = list(prefetch_batches(range(50), most))
     assert list(chain(*batches)) == list(range(50))
     assert {len(batch) for batch in batches} <= set(range(1, most + 1))
-    assert list(ahead((), most)) == []
+    assert list(prefetch_batches((), most)) == []
 
 
 def test_so_many_are_made_while_others_are_in_use():
@@ -29,7 +29,7 @@ def test_so_many_are_made_while_others_are_in_use():
                 first_is_in_use.wait(timeout=10)
 
     first_is_in_use = threading.Event()
-    batches = ahead(make(), 2)
+    batches = prefetch_batches(make(), 2)
     assert next(batches) == [0]
     first_is_in_use.set()
     assert made[2].wait(timeout=10)
@@ -45,7 +45,7 @@ def test_an_error_comes_after_what_was_made_before_it():
         yield 2
         raise ValueError("the third is broken")
 
-    batches, came = ahead(make(), 2), []
+    batches, came = prefetch_batches(make(), 2), []
     with pytest.raises(ValueError, match="the third is broken"):
         came.extend(chain.from_iterable(batches))
     assert came == [1, 2]
@@ -64,7 +64,7 @@ def test_who_stops_does_not_wait():
         finally:
             ended.set()
 
-    batches = ahead(make(), 1)
+    batches = prefetch_batches(make(), 1)
     assert next(batches) == [1]
     batches.close()
     never.set()
@@ -83,7 +83,7 @@ def test_work_begins_at_once_and_goes_in_turn():
             go_on.wait(timeout=10)
         return number * 10
 
-    results = in_turn(work, range(3))
+    results = submit_in_order(work, range(3))
     assert begun[1].wait(timeout=10)
     assert results[0].result(timeout=10) == 0
     assert not begun[2].is_set()
@@ -101,7 +101,7 @@ def test_nothing_is_worked_on_after_an_error():
             raise OSError("the disk is full")
         return number
 
-    first, *others = in_turn(work, range(4))
+    first, *others = submit_in_order(work, range(4))
     for one in others:
         with pytest.raises(OSError, match="the disk is full"):
             one.result(timeout=10)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Dataset
+from batch_layer.shared.models.payloads import DatasetName
 
 Kind = Literal["symbol", "date", "number", "count"]
 
@@ -49,7 +49,7 @@ def _numbers(*names: str) -> tuple[Field, ...]:
     return tuple(Field(name, "number", (name,)) for name in names)
 
 
-LAYOUTS: Mapping[Dataset, tuple[Field, ...]] = {
+LAYOUTS: Mapping[DatasetName, tuple[Field, ...]] = {
     "daily_bars": (
         _SYMBOL,
         Field("session", "date", ("session", "date", WINDOW_START)),
@@ -63,7 +63,7 @@ LAYOUTS: Mapping[Dataset, tuple[Field, ...]] = {
 """The fields of each data set, in the order of its rows' dataclass."""
 
 
-def match_columns(header: Sequence[str], dataset: Dataset, *, name: str) -> dict[str, int]:
+def match_columns(header: Sequence[str], dataset: DatasetName, *, name: str) -> dict[str, int]:
     """Return, for each field whose column is there, the position of its column in ``header``.
 
     Args:
@@ -102,7 +102,7 @@ def match_columns(header: Sequence[str], dataset: Dataset, *, name: str) -> dict
     return columns
 
 
-def _needed(dataset: Dataset) -> str:
+def _needed(dataset: DatasetName) -> str:
     fields = LAYOUTS[dataset]
     needed = ", ".join(field.names[0] for field in fields if field.required)
     optional = ", ".join(field.names[0] for field in fields if not field.required)

@@ -15,9 +15,9 @@ from batch_layer.shared.clients.files.text import Table, read_header, read_rows
 from batch_layer.shared.clients.files.unpack import PARQUET_MAGIC, text_of
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.bars import UNKNOWN_TRADES
-from batch_layer.shared.models.payloads import BarRows, Dataset, DividendRows, Parsed, Payload, SplitRows
+from batch_layer.shared.models.payloads import BarRows, DatasetName, DividendRows, Parsed, Payload, SplitRows
 
-_ROWS: Mapping[Dataset, type[BarRows | SplitRows | DividendRows]] = {
+_ROWS: Mapping[DatasetName, type[BarRows | SplitRows | DividendRows]] = {
     "daily_bars": BarRows,
     "splits": SplitRows,
     "dividends": DividendRows,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from batch_layer.shared.clients.files.unpack import GZIP_MAGIC, MAX_UNPACKED_BYTES, PARQUET_MAGIC
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Dataset, Payload
+from batch_layer.shared.models.payloads import DatasetName, Payload
 
 
 def read_payload(
-    path: str | os.PathLike[str], *, provider: str, dataset: Dataset, now: dt.datetime
+    path: str | os.PathLike[str], *, provider: str, dataset: DatasetName, now: dt.datetime
 ) -> Payload:
     """Read a file whole.
 

@@ -15,7 +15,7 @@ from batch_layer.shared.clients.massive.transport import Transport
 from batch_layer.shared.clients.massive.urls import path_of
 from batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from batch_layer.shared.errors import NotReadyYet, SettingsError, UnknownSymbol
-from batch_layer.shared.models.payloads import Dataset, Payload
+from batch_layer.shared.models.payloads import DatasetName, Payload
 from batch_layer.shared.models.providers import Cost, Unavailable
 from batch_layer.shared.settings import MassivePlan, Settings
 
@@ -182,13 +182,15 @@ class MassiveProvider:
         if bodies:
             yield self._listed("symbols", json_seq.join(bodies), "/vX/reference/tickers/{id}/events")
 
-    def _actions(self, dataset: Dataset, content: bytes, since: dt.date, before: dt.date | None) -> Payload:
+    def _actions(
+        self, dataset: DatasetName, content: bytes, since: dt.date, before: dt.date | None
+    ) -> Payload:
         """Return a list of all actions with ex-dates in [since, before)."""
         last = before - dt.timedelta(days=1) if before else dt.date.max
         payload = self._listed(dataset, content, f"/stocks/v1/{dataset}", is_whole=True)
         return replace(payload, first_session=since, last_session=last)
 
-    def _listed(self, dataset: Dataset, content: bytes, name: str, *, is_whole: bool = False) -> Payload:
+    def _listed(self, dataset: DatasetName, content: bytes, name: str, *, is_whole: bool = False) -> Payload:
         return Payload(
             provider=self.name,
             dataset=dataset,

@@ -8,7 +8,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Dataset, Payload
+from batch_layer.shared.models.payloads import DatasetName, Payload
 from batch_layer.shared.models.providers import Cost
 
 FIRST_SESSION = dt.date(2000, 3, 1)
@@ -80,7 +80,7 @@ class SampleProvider:
     def corporate_actions(self, since: dt.date | None = None) -> Sequence[Payload]:  # noqa: ARG002  # all are few
         """Return the splits and the dividends of the companies, one answer each, whatever ``since``."""
         here: Traversable = resources.files(__package__)
-        datasets: tuple[Dataset, ...] = ("splits", "dividends")
+        datasets: tuple[DatasetName, ...] = ("splits", "dividends")
         return tuple(
             self._payload(
                 dataset, here.joinpath(f"{dataset}.csv").read_bytes(), "csv", f"sample/{dataset}.csv"
@@ -88,7 +88,7 @@ class SampleProvider:
             for dataset in datasets
         )
 
-    def _payload(self, dataset: Dataset, content: bytes, media: str, name: str) -> Payload:
+    def _payload(self, dataset: DatasetName, content: bytes, media: str, name: str) -> Payload:
         return Payload(
             provider=self.name,
             dataset=dataset,

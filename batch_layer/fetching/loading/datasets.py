@@ -1,0 +1,155 @@
+"""The data sets: what their rows are, and how these are judged, stored and found again. One entry each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
+from batch_layer.fetching import quality
+from batch_layer.fetching.loading.actions import (
+    dividend_events_of,
+    split_events_of,
+    store_dividends,
+    store_splits,
+)
+from batch_layer.fetching.loading.bars import claimed_sessions, daily_bars_of, store_bars
+from batch_layer.fetching.loading.listings import store_listings, store_symbols
+from batch_layer.fetching.loading.transaction import PayloadLoad
+from batch_layer.shared.models.bars import Columns, Int32s
+from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.payloads import (
+    BarRows,
+    DatasetName,
+    DividendRows,
+    InstrumentRows,
+    Parsed,
+    Payload,
+    Rows,
+    SplitRows,
+    SymbolRows,
+)
+from batch_layer.shared.models.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class StoredAs:
+    """How the rows of a data set are stored, for those that are stored row by row.
+
+    Attributes:
+        noun: what one of them is called in findings.
+        table: where they are, with their revisions.
+        of_rows: turns parsed rows, their instruments and their ordinals (int32) into rows of the table.
+    """
+
+    noun: str
+    table: RevisionedTable[Any]
+    of_rows: Callable[[Any, Int32s, Int32s], Columns]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set.
+
+    Attributes:
+        rows: what a payload of it is parsed into.
+        judge: decides which rows of a payload may be loaded.
+        store: stores a group of loads within their transaction; a summary per load, in their order.
+        claimed: the ordinals (ascending) that a load speaks of. Consecutive loads of one provider that claim
+            no session in common form a group. None: every load is a group of its own.
+        stored_as: how its rows are stored; None where they are taken apart into what they say about
+            instruments.
+    """
+
+    rows: type[Rows]
+    judge: Callable[[Payload, Parsed, Sessions], quality.Verdict]
+    store: Callable[[Sequence[PayloadLoad]], list[LoadSummary]]
+    claimed: Callable[[PayloadLoad], Int32s] | None = None
+    stored_as: StoredAs | None = None
+
+
+def _judge_bars(payload: Payload, parsed: Parsed, sessions: Sessions) -> quality.Verdict:
+    bounds = None
+    if payload.first_session and payload.last_session:
+        bounds = (payload.first_session, payload.last_session)
+    # By the instant of the fetch, so that loading it again from the archive judges as the first load did.
+    last_closed = sessions.last_closed(payload.fetched_at)
+    return quality.judge_bars(parsed.rows_as(BarRows), parsed.faults, sessions, last_closed, bounds)
+
+
+def _judge_splits(_: Payload, parsed: Parsed, sessions: Sessions) -> quality.Verdict:
+    return quality.judge_splits(parsed.rows_as(SplitRows), parsed.faults, sessions)
+
+
+def _judge_dividends(_: Payload, parsed: Parsed, sessions: Sessions) -> quality.Verdict:
+    return quality.judge_dividends(parsed.rows_as(DividendRows), parsed.faults, sessions)
+
+
+def _judge_listings(_: Payload, parsed: Parsed, __: Sessions) -> quality.Verdict:
+    return quality.judge_listings(parsed.rows_as(InstrumentRows), parsed.faults)
+
+
+def _judge_symbols(_: Payload, parsed: Parsed, __: Sessions) -> quality.Verdict:
+    return quality.judge_listings(parsed.rows_as(SymbolRows), parsed.faults)
+
+
+def _each(
+    store: Callable[[PayloadLoad], LoadSummary],
+) -> Callable[[Sequence[PayloadLoad]], list[LoadSummary]]:
+    return lambda loads: [store(load) for load in loads]
+
+
+DATASETS: Mapping[DatasetName, Dataset] = {
+    "daily_bars": Dataset(
+        BarRows, _judge_bars, store_bars, claimed_sessions, StoredAs("daily_bar", DAILY_BARS, daily_bars_of)
+    ),
+    "splits": Dataset(
+        SplitRows, _judge_splits, _each(store_splits), None, StoredAs("split", SPLITS, split_events_of)
+    ),
+    "dividends": Dataset(
+        DividendRows,
+        _judge_dividends,
+        _each(store_dividends),
+        None,
+        StoredAs("dividend", DIVIDENDS, dividend_events_of),
+    ),
+    "instruments": Dataset(InstrumentRows, _judge_listings, _each(store_listings)),
+    "symbols": Dataset(SymbolRows, _judge_symbols, _each(store_symbols)),
+}
+"""Every data set by its name."""
+
+
+def store_all(loads: Iterable[PayloadLoad]) -> list[LoadSummary]:
+    """Store payloads as if one after the other; return a summary per load, in their order."""
+    return [
+        summary for group in _groups(loads) for summary in DATASETS[group[0].payload.dataset].store(group)
+    ]
+
+
+def _groups(loads: Iterable[PayloadLoad]) -> Iterator[list[PayloadLoad]]:
+    """Yield consecutive loads that can be stored together; see `Dataset.claimed`.
+
+    Daily bars of sessions 1 and 2, splits, and daily bars of sessions 3, 4 and 3 again make four groups:
+    bars 1 and 2; splits; bars 3 and 4; bars 3.
+    """
+    group: list[PayloadLoad] = []
+    claimed_by_group: set[int] = set()
+    for load in loads:
+        claimed_by = DATASETS[load.payload.dataset].claimed
+        claimed = None if claimed_by is None else set(claimed_by(load).tolist())
+        if group and (claimed is None or claimed & claimed_by_group or not _alike(load, group[0])):
+            yield group
+            group, claimed_by_group = [], set()
+        group.append(load)
+        if claimed is None:
+            yield group
+            group = []
+        else:
+            claimed_by_group |= claimed
+    if group:
+        yield group
+
+
+def _alike(load: PayloadLoad, other: PayloadLoad) -> bool:
+    return (load.provider_id, load.payload.dataset) == (other.provider_id, other.payload.dataset)
