@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from batch_layer.database.postgres.connection import Connection, Database
+from batch_layer.database.postgres.queries import holds, rows
 from batch_layer.shared.errors import MigrationEdited, SchemaTooNew, SchemaTooOld
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
@@ -45,12 +46,12 @@ class Migration:
 def migrations() -> tuple[Migration, ...]:
     """Return the migrations that ship with this version, ascending."""
     folder = resources.files("batch_layer.database") / "migrations"
-    found = (
+    shipped = (
         Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
         for file in folder.iterdir()
         if (match := _FILE_NAME.fullmatch(file.name))
     )
-    return tuple(sorted(found, key=lambda migration: migration.version))
+    return tuple(sorted(shipped, key=lambda migration: migration.version))
 
 
 def migrate(database: Database, known: Sequence[Migration] | None = None) -> list[str]:
@@ -121,8 +122,7 @@ def _pending(database: Database, known: Sequence[Migration]) -> list[Migration]:
 
 
 def _records(connection: Connection) -> dict[int, tuple[str, str]]:
-    exists = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
-    if exists is None or not exists[0]:
+    if not holds(connection, "SELECT to_regclass('schema_migrations') IS NOT NULL"):
         return {}
-    rows = connection.execute("SELECT version, name, checksum FROM schema_migrations ORDER BY version")
-    return {int(str(version)): (str(name), str(checksum)) for version, name, checksum in rows}
+    applied = rows(connection, "SELECT version, name, checksum FROM schema_migrations ORDER BY version")
+    return {version: (name, checksum) for version, name, checksum in applied}

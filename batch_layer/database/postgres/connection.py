@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import LiteralString, Self
+from typing import Any, LiteralString, Self
 
 import psycopg
 from psycopg import sql
@@ -20,7 +20,7 @@ from batch_layer.shared.errors import (
     SettingsError,
 )
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 OLDEST_SERVER = 14
 """The oldest major version of PostgreSQL that the SQL here runs on."""
@@ -129,7 +129,7 @@ class Database:
         query = sql.SQL("SELECT part, {}(hashtext(%s), part) FROM unnest(%s::int4[]) AS part")
         with self.transaction() as connection:
             rows = connection.execute(query.format(sql.Identifier(function)), (name, parts))
-            return [(int(str(part)), answer is not False) for part, answer in rows]
+            return [(part, answer is not False) for part, answer in rows]
 
     def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:

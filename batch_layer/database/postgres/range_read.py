@@ -8,7 +8,7 @@ tells which is so.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,8 +56,8 @@ def may_be_range(spans: Spans) -> bool:
 def is_cheaper(connection: Connection, query: sql.Composed, spans: Spans) -> bool:
     """Return whether PostgreSQL thinks the query of the whole range cheaper than a look for each span."""
     text = psycopg.ClientCursor(connection).mogrify(sql.SQL("EXPLAIN (FORMAT JSON) {}").format(query))
-    row = cast("tuple[list[dict[str, dict[str, float]]]]", connection.execute(text.encode()).fetchone())
-    cost = row[0][0]["Plan"]["Total Cost"]
+    [(plans,)] = connection.execute(text.encode()).fetchall()
+    cost: float = plans[0]["Plan"]["Total Cost"]
     sessions = int((spans.last.astype(np.int64) - spans.first + 1).sum())
     return cost < COST_A_SPAN * len(spans) + COST_A_ROW * sessions
 

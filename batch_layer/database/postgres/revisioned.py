@@ -17,7 +17,7 @@ from psycopg import sql
 from batch_layer.database.postgres import range_read
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import numbers
+from batch_layer.database.postgres.queries import array_of, column, rows
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
 from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
 from batch_layer.shared.models.difference import keys_of
@@ -111,29 +111,31 @@ class RevisionedTable(Generic[Rows]):
         return self.model(**copy_out(connection, query, self.columns, {"load_id": load_id}))
 
     def of_no_load(self, connection: Connection, dataset: str) -> list[tuple[int, int]]:
-        """Return the loads that rows, current or superseded, name and that are none of the data set.
+        """Return (load, number of rows) for rows, current or superseded, of a load that is not recorded.
 
-        With the number of the rows of each.
+        A load of another data set counts as not recorded. Ascending by load.
         """
-        rows = connection.execute(
+        unrecorded = rows(
+            connection,
             sql.SQL(
                 "SELECT load_id, count(*) FROM (SELECT load_id FROM {table} UNION ALL "
-                "SELECT load_id FROM {revisions}) AS held WHERE NOT EXISTS (SELECT FROM loads "
-                "WHERE loads.load_id = held.load_id AND dataset = %s) GROUP BY 1 ORDER BY 1"
+                "SELECT load_id FROM {revisions}) AS named WHERE NOT EXISTS (SELECT FROM loads "
+                "WHERE loads.load_id = named.load_id AND dataset = %s) GROUP BY 1 ORDER BY 1"
             ).format(table=sql.Identifier(self.name), revisions=sql.Identifier(self.revisions)),
             (dataset,),
         )
-        return [(int(str(load_id)), int(str(count))) for load_id, count in rows]
+        return [(load_id, count) for load_id, count in unrecorded]
 
     def instruments_within(self, connection: Connection, first: dt.date, last: dt.date) -> Int32s:
         """Return the instruments (ascending) that have rows with ex-dates from first to last, inclusive."""
-        rows = connection.execute(
+        ids = column(
+            connection,
             sql.SQL(
                 "SELECT DISTINCT instrument_id FROM {table} WHERE {key} BETWEEN %s AND %s ORDER BY 1"
             ).format(table=sql.Identifier(self.name), key=sql.Identifier(self.columns[1].name)),
             (first, last),
         )
-        return np.array([row[0] for row in rows], dtype=np.int32)
+        return np.array(ids, dtype=np.int32)
 
     def insert(self, connection: Connection, rows: Rows, load_id: int | Int32s) -> None:
         """Store rows none of whose keys is stored, of one load or each of its own (int32 a row); by key."""
@@ -169,7 +171,7 @@ class RevisionedTable(Generic[Rows]):
                 key=sql.Identifier(self.columns[1].name),
                 kind=sql.SQL(self.columns[1].kind),
             ),
-            (numbers(instrument_id), numbers(key)),
+            (array_of(instrument_id), array_of(key)),
         )
         self.insert(connection, new, load_id)
 
@@ -187,42 +189,69 @@ class RevisionedTable(Generic[Rows]):
     def _read(
         self, connection: Connection, columns: tuple[Column, ...], spans: Spans, known_by: int
     ) -> dict[str, Any]:
-        if self.divided > 1 and known_by == EVERY_LOAD and range_read.may_be_range(spans):
+        """Return the columns of the rows within the spans by the cheapest of three queries.
+
+        Example: daily bars of the instruments 1 to 12,000 for the ordinals 15,600 to 15,603.
+
+        ================  ============================================================
+        `_read_range`     every row BETWEEN 15600 AND 15603; rows outside spans dropped
+        `_read_spans`     instrument 1 BETWEEN 15600 AND 15603, instrument 2 ..., by key
+        `_read_known_by`  the same by key, from current rows and revisions together
+        ================  ============================================================
+        """
+        if known_by != EVERY_LOAD:
+            return self._read_known_by(connection, columns, spans, known_by)
+        if self.divided > 1 and range_read.may_be_range(spans):
             query = self._range_query(columns, spans)
             if range_read.is_cheaper(connection, query, spans):
-                key = (self.columns[0].name, self.columns[1].name)
-                return range_read.in_spans(copy_out(connection, query, columns), spans, key)
-        inside = sql.SQL("instrument_id = span.instrument_id AND {} BETWEEN span.first AND span.last").format(
-            self.number
-        )
-        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-        rows = sql.SQL("SELECT {names} FROM {table} WHERE {inside} AND {same_part}")
-        if known_by != EVERY_LOAD:
-            rows = sql.SQL(
-                "SELECT {names} FROM {table} WHERE {inside} AND {same_part} AND load_id <= %(known_by)s "
-                "UNION ALL "
-                "SELECT {names} FROM {revisions} WHERE {inside} "
-                "AND load_id <= %(known_by)s AND %(known_by)s < superseded_by"
-            )
-        query = sql.SQL(
-            "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
-            "WITH ORDINALITY AS span (instrument_id, first, last, place) "
-            # OFFSET 0 keeps one index range a span, whatever the planner believes about the table.
-            "CROSS JOIN LATERAL ({rows} OFFSET 0) AS {table} ORDER BY span.place, {table}.{key}"
-        ).format(
+                return self._read_range(connection, query, columns, spans)
+        return self._read_spans(connection, columns, spans)
+
+    def _read_range(
+        self, connection: Connection, query: sql.Composed, columns: tuple[Column, ...], spans: Spans
+    ) -> dict[str, Any]:
+        """Read one range of ordinals over all instruments, and drop the rows that lie in no span."""
+        key = (self.columns[0].name, self.columns[1].name)
+        return range_read.in_spans(copy_out(connection, query, columns), spans, key)
+
+    def _read_spans(
+        self, connection: Connection, columns: tuple[Column, ...], spans: Spans
+    ) -> dict[str, Any]:
+        """Read each span of current rows by one range of the key."""
+        return self._read_each_span(connection, _CURRENT_ROWS, columns, spans, {})
+
+    def _read_known_by(
+        self, connection: Connection, columns: tuple[Column, ...], spans: Spans, known_by: int
+    ) -> dict[str, Any]:
+        """Read each span as it was known when load ``known_by`` had been stored.
+
+        Example: load 5 stored a close of 10 and load 9 corrected it to 11. The current row (11, load 9) and
+        the revision (10, load 5, superseded by 9) give 10 for ``known_by`` 5 to 8, and 11 from 9 on.
+        """
+        return self._read_each_span(connection, _ROWS_KNOWN_BY, columns, spans, {"known_by": known_by})
+
+    def _read_each_span(
+        self,
+        connection: Connection,
+        rows_of_span: sql.SQL,
+        columns: tuple[Column, ...],
+        spans: Spans,
+        parameters: dict[str, int],
+    ) -> dict[str, Any]:
+        query = _EACH_SPAN.format(
             columns=select_list(columns, self.name),
-            rows=rows.format(
-                names=names,
+            rows=rows_of_span.format(
+                names=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
                 table=sql.Identifier(self.name),
                 revisions=sql.Identifier(self.revisions),
-                inside=inside,
+                inside=_INSIDE.format(number=self.number),
                 same_part=self.same_part("span"),
             ),
             table=sql.Identifier(self.name),
             key=sql.Identifier(self.columns[1].name),
         )
-        parameters = {name: numbers(values) for name, values in vars(spans).items()} | {"known_by": known_by}
-        return copy_out(connection, query, columns, parameters)
+        arrays = {name: array_of(values) for name, values in vars(spans).items()}
+        return copy_out(connection, query, columns, arrays | parameters)
 
     def _range_query(self, columns: tuple[Column, ...], spans: Spans) -> sql.Composed:
         """Return the query of every row between the first and the last ordinal of all the spans."""
@@ -241,6 +270,22 @@ class RevisionedTable(Generic[Rows]):
             in_parts=in_parts if len(parts) < self.divided else sql.SQL(""),
         )
 
+
+# The rows of all spans, in the spans' order and by key within each. OFFSET 0 keeps the planner from merging
+# the inner query: so each span is one index range, whatever the statistics of the table say.
+_EACH_SPAN = sql.SQL(
+    "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
+    "WITH ORDINALITY AS span (instrument_id, first, last, number) "
+    "CROSS JOIN LATERAL ({rows} OFFSET 0) AS {table} ORDER BY span.number, {table}.{key}"
+)
+_INSIDE = sql.SQL("instrument_id = span.instrument_id AND {number} BETWEEN span.first AND span.last")
+_CURRENT_ROWS = sql.SQL("SELECT {names} FROM {table} WHERE {inside} AND {same_part}")
+_ROWS_KNOWN_BY = sql.SQL(
+    "SELECT {names} FROM {table} WHERE {inside} AND {same_part} AND load_id <= %(known_by)s "
+    "UNION ALL "
+    "SELECT {names} FROM {revisions} WHERE {inside} "
+    "AND load_id <= %(known_by)s AND %(known_by)s < superseded_by"
+)
 
 DAILY_BARS = RevisionedTable(
     DailyBars,

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import numbers
+from batch_layer.database.postgres.queries import array_of, rows
 from batch_layer.database.postgres.revisioned import PRICE_COLUMNS
 from batch_layer.shared.models.bars import Bars
 from batch_layer.shared.models.spans import Spans
@@ -42,7 +42,7 @@ def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
     ).format(
         columns=select_list(BAR_COLUMNS, table), table=sql.Identifier(table), interval=sql.Literal(interval)
     )
-    parameters = {name: numbers(values) for name, values in vars(spans).items()}
+    parameters = {name: array_of(values) for name, values in vars(spans).items()}
     return Bars(**copy_out(connection, query, BAR_COLUMNS, parameters))
 
 
@@ -73,7 +73,8 @@ def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, in
     insert_bars(connection, interval, bars, table=staged)
     names = [sql.Identifier(column.name) for column in (*BAR_COLUMNS, _INTERVAL)]
     values = [sql.Identifier(column.name) for column in BAR_COLUMNS[2:]]
-    counts = connection.execute(
+    [(new, changed)] = rows(
+        connection,
         sql.SQL(
             "WITH put AS (INSERT INTO {table} AS stored ({names}) SELECT {names} FROM {staged} "
             'ON CONFLICT ("interval", instrument_id, "window") DO UPDATE SET ({values}) = ROW ({new}) '
@@ -88,10 +89,9 @@ def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, in
             values=sql.SQL(", ").join(values),
             old=sql.SQL(", ").join(sql.SQL("stored.{}").format(name) for name in values),
             new=sql.SQL(", ").join(sql.SQL("excluded.{}").format(name) for name in values),
-        )
-    ).fetchone()
+        ),
+    )
     connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(staged)))
-    new, changed = (int(str(count)) for count in counts or ())
     return new, changed
 
 
@@ -104,7 +104,7 @@ def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
                 'WHERE {table}."interval" = {interval} AND {table}.instrument_id = old.instrument_id '
                 'AND {table}."window" = old.number'
             ).format(table=sql.Identifier(_table(interval)), interval=sql.Literal(interval)),
-            (numbers(bars.instrument_id), numbers(bars.window)),
+            (array_of(bars.instrument_id), array_of(bars.window)),
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from batch_layer.database.postgres.connection import Connection, undone_if_locked
+from batch_layer.database.postgres.queries import column, holds
 from batch_layer.database.stores.bars import insert_bars
 from batch_layer.shared.errors import DatabaseUnavailable
 from batch_layer.shared.models.bars import Bars
@@ -21,11 +22,11 @@ _PATIENCE = "500ms"
 
 def may_build(connection: Connection) -> bool:
     """Return whether no bar is stored yet, and the present user may make tables in the place of these."""
-    row = connection.execute(
+    return holds(
+        connection,
         "SELECT NOT EXISTS (SELECT FROM bars) AND pg_has_role(relowner, 'USAGE') "
-        "AND has_schema_privilege(relnamespace, 'CREATE') FROM pg_class WHERE oid = 'bars'::regclass"
-    ).fetchone()
-    return row is not None and bool(row[0])
+        "AND has_schema_privilege(relnamespace, 'CREATE') FROM pg_class WHERE oid = 'bars'::regclass",
+    )
 
 
 def create(connection: Connection, intervals: Sequence[int]) -> None:
@@ -94,13 +95,14 @@ def switch(connection: Connection, intervals: Sequence[int]) -> None:
 
 def _grants(connection: Connection, interval: int) -> list[bytes]:
     """Return the statements that give others the rights that they have on a table."""
-    rows = connection.execute(
+    statements = column(
+        connection,
         "SELECT format('GRANT %%s ON %%s TO %%s', privilege_type, oid::regclass, "
         "CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END) "
         "FROM pg_class, aclexplode(relacl) WHERE oid = to_regclass(%s) AND grantee <> relowner",
         (f"bars_{interval}",),
     )
-    return [str(statement).encode() for (statement,) in rows]
+    return [statement.encode() for statement in statements]
 
 
 def _old(interval: int) -> sql.Identifier:

@@ -8,13 +8,14 @@ partition, so that each shard takes its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import LiteralString
 
 import numpy as np
 from psycopg import sql
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import numbers
+from batch_layer.database.postgres.queries import array_of, rows
 from batch_layer.shared.models.spans import Spans
 
 PARTITIONS = 64
@@ -29,7 +30,7 @@ def record_instruments(connection: Connection, spans: Spans) -> None:
         "INSERT INTO changes (partition, instrument_id, first_ordinal, last_ordinal) "
         "SELECT instrument_id %% %s, instrument_id, first, last "
         "FROM unnest(%s::int4[], %s::int4[], %s::int4[]) AS span (instrument_id, first, last)",
-        (PARTITIONS, numbers(spans.instrument_id), numbers(spans.first), numbers(spans.last)),
+        (PARTITIONS, array_of(spans.instrument_id), array_of(spans.first), array_of(spans.last)),
     )
 
 
@@ -42,7 +43,7 @@ def record_sessions(connection: Connection, provider_id: int, spans: Spans) -> N
         "INSERT INTO changes (partition, provider_id, first_ordinal, last_ordinal) "
         "SELECT partition, %s, first, last FROM generate_series(0, %s - 1) AS partition, "
         "unnest(%s::int4[], %s::int4[]) AS span (first, last)",
-        (provider_id, PARTITIONS, numbers(spans.first), numbers(spans.last)),
+        (provider_id, PARTITIONS, array_of(spans.first), array_of(spans.last)),
     )
 
 
@@ -102,11 +103,11 @@ def volumes(connection: Connection, reach: int) -> dict[int, int]:
     Each record is taken to reach so many sessions further than it says, for the windows are whole, and no
     further than what is loaded. The estimate is high where records of single instruments lie close together.
     """
-    rows = connection.execute(
-        "WITH held AS (SELECT min(ordinal) AS first, max(ordinal) AS last FROM ledger), "
+    query: LiteralString = (
+        "WITH loaded AS (SELECT min(ordinal) AS first, max(ordinal) AS last FROM ledger), "
         "cut AS (SELECT partition, instrument_id, provider_id, "
-        "  greatest(first_ordinal, held.first) AS first, least(last_ordinal, held.last) AS last "
-        "  FROM changes, held) "
+        "  greatest(first_ordinal, loaded.first) AS first, least(last_ordinal, loaded.last) AS last "
+        "  FROM changes, loaded) "
         "SELECT partition, sum(bars) FROM ("
         "  SELECT partition, sum(greatest(last - first, 0) + %(reach)s) AS bars "
         "  FROM cut WHERE instrument_id IS NOT NULL GROUP BY 1 UNION ALL "
@@ -114,16 +115,15 @@ def volumes(connection: Connection, reach: int) -> dict[int, int]:
         "    (SELECT count(*) / %(count)s + 1 FROM instrument_providers AS supplied "
         "     WHERE supplied.provider_id = cut.provider_id) "
         "  FROM cut WHERE provider_id IS NOT NULL GROUP BY partition, provider_id"
-        ") AS estimated GROUP BY 1 ORDER BY 1",
-        {"reach": reach, "count": PARTITIONS},
+        ") AS estimated GROUP BY 1 ORDER BY 1"
     )
-    return {int(str(partition)): int(str(bars)) for partition, bars in rows}
+    estimates = rows(connection, query, {"reach": reach, "count": PARTITIONS})
+    return {partition: int(bars) for partition, bars in estimates}
 
 
 def waiting(connection: Connection) -> dict[int, int]:
     """Return how many records wait, by partition; partitions with none are left out."""
-    rows = connection.execute("SELECT partition, count(*) FROM changes GROUP BY 1 ORDER BY 1")
-    return {int(str(partition)): int(str(count)) for partition, count in rows}
+    return dict(rows(connection, "SELECT partition, count(*) FROM changes GROUP BY 1 ORDER BY 1"))
 
 
 def spans_of_ordinals(ordinals: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Spans:

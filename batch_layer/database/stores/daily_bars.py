@@ -9,7 +9,7 @@ from psycopg import sql
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import numbers
+from batch_layer.database.postgres.queries import array_of, records
 from batch_layer.database.postgres.revisioned import DAILY_BARS
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.loads import EVERY_LOAD
@@ -42,7 +42,7 @@ def spans_of_bars(connection: Connection, instrument_id: Int32s, known_by: int =
             "CROSS JOIN LATERAL ({bars}) AS bars WHERE bars.first IS NOT NULL ORDER BY 1"
         ).format(bars=bars.format(own=own, same_part=same_part)),
         (Column("instrument_id", "int4"), Column("first", "int4"), Column("last", "int4")),
-        {"ids": numbers(np.unique(instrument_id)), "known_by": known_by},
+        {"ids": array_of(np.unique(instrument_id)), "known_by": known_by},
     )
     return Spans(**columns)
 
@@ -56,7 +56,8 @@ def states_of_bars(
     trades, known_from, known_to (None for what is known now), provider, name (of the payload),
     archive_key, ended_by (the payload that superseded it; None for what is known now).
     """
-    cursor = connection.execute(
+    return records(
+        connection,
         "WITH states AS (SELECT daily_bars.*, NULL::int4 AS superseded_by FROM daily_bars "
         "  UNION ALL SELECT * FROM daily_bar_revisions) "
         "SELECT ordinal, open, high, low, close, volume, vwap, trades, came.loaded_at AS known_from, "
@@ -68,5 +69,3 @@ def states_of_bars(
         "ORDER BY ordinal, came.load_id",
         {"id": instrument_id, "ordinal": ordinal},
     )
-    names = [column.name for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor]

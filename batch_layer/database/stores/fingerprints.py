@@ -7,7 +7,7 @@ from psycopg import sql
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import numbers
+from batch_layer.database.postgres.queries import array_of, column, number, rows
 from batch_layer.database.postgres.revisioned import DAILY_BARS
 from batch_layer.database.stores.bars import BAR_COLUMNS
 from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
@@ -29,7 +29,7 @@ def fingerprints(connection: Connection, interval: int, starts: Int32s) -> dict[
         starts: int32, ascending: the first ordinal or window of each part.
 
     Returns:
-        place in ``starts`` to fingerprint; a row before the first start counts to place -1.
+        index in ``starts`` to fingerprint; rows before the first start count to index -1.
     """
     table, columns = _table(interval)
     query = sql.SQL(
@@ -40,8 +40,8 @@ def fingerprints(connection: Connection, interval: int, starts: Int32s) -> dict[
         columns=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
         table=sql.Identifier(table),
     )
-    rows = connection.execute(query, (numbers(starts),))
-    return {int(str(place)): (int(str(count)), f"{count}-{digest}") for place, count, digest in rows}
+    parts = rows(connection, query, (array_of(starts),))
+    return {part: (count, f"{count}-{digest}") for part, count, digest in parts}
 
 
 def rows_between(connection: Connection, interval: int, first: int, last: int) -> DailyBars | Bars:
@@ -58,9 +58,9 @@ def rows_between(connection: Connection, interval: int, first: int, last: int) -
         table=sql.Identifier(table),
         key=sql.Identifier(columns[1].name),
     )
-    found = copy_out(connection, query, columns, {"first": first, "last": last})
-    rows: DailyBars | Bars = DailyBars(**found) if interval == 1 else Bars(**found)
-    return rows.take(np.argsort(keys_of(rows)))
+    data = copy_out(connection, query, columns, {"first": first, "last": last})
+    bars: DailyBars | Bars = DailyBars(**data) if interval == 1 else Bars(**data)
+    return bars.take(np.argsort(keys_of(bars)))
 
 
 def identity(connection: Connection) -> str:
@@ -69,17 +69,17 @@ def identity(connection: Connection) -> str:
     The identifier is drawn when a server's data directory is made; a replica, and a copy of the directory,
     have the same. A database that is built anew, or dumped and restored, is another one.
     """
-    row = connection.execute(
+    [name] = column(
+        connection,
         "SELECT system_identifier || '/' || oid FROM pg_control_system(), pg_database "
-        "WHERE datname = current_database()"
-    ).fetchone()
-    return str(row[0]) if row else ""
+        "WHERE datname = current_database()",
+    )
+    return str(name)
 
 
 def schema_version(connection: Connection) -> int:
     """Return the number of the last migration applied."""
-    row = connection.execute("SELECT max(version) FROM schema_migrations").fetchone()
-    return int(str(row[0])) if row else 0
+    return number(connection, "SELECT max(version) FROM schema_migrations")
 
 
 def _table(interval: int) -> tuple[str, tuple[Column, ...]]:

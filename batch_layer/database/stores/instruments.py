@@ -1,4 +1,4 @@
-"""Instruments, the symbols they carry, and who supplies them, in the database."""
+"""Instruments and providers: which instrument a symbol means on a date, and which provider supplies it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import numbers, texts
+from batch_layer.database.postgres.queries import array_of, array_of_texts, column
 from batch_layer.shared.models.bars import Int32s
 
 IMPORTED_RANK = 30
@@ -22,7 +22,7 @@ NO_INSTRUMENT = 0
 """Stands where a symbol belongs to no instrument."""
 
 _SPAN_COLUMNS = (
-    Column("place", "int4"),
+    Column("code", "int4"),
     Column("first", "int4"),
     Column("last", "int4"),
     Column("instrument_id", "int4"),
@@ -39,8 +39,8 @@ def rank_of(provider: str) -> int:
 def provider_id_of(connection: Connection, provider: str) -> int:
     """Return the id of a provider, made if new."""
     query: LiteralString = "SELECT provider_id FROM providers WHERE provider = %s"
-    row = connection.execute(query, (provider,)).fetchone()
-    if row is None:
+    ids = column(connection, query, (provider,))
+    if not ids:
         # The lowest id that is free, not a sequence's next: what is rolled back must use up none of the few.
         connection.execute("LOCK TABLE providers IN SHARE ROW EXCLUSIVE MODE")
         connection.execute(
@@ -49,36 +49,37 @@ def provider_id_of(connection: Connection, provider: str) -> int:
             "HAVING bool_or(provider = %(provider)s) IS NOT TRUE",
             {"provider": provider, "rank": rank_of(provider)},
         )
-        row = connection.execute(query, (provider,)).fetchone()
-    return int(str(row[0])) if row else -1
+        ids = column(connection, query, (provider,))
+    return int(ids[0])
 
 
 def instruments_of(
     connection: Connection, symbols: npt.NDArray[np.object_], sessions: npt.NDArray[np.datetime64]
 ) -> Int32s:
-    """Return, a row, the instrument that carried the symbol on that date; NO_INSTRUMENT where none did."""
+    """Return the instrument that carried each row's symbol on its date; NO_INSTRUMENT where none did."""
     given = symbols.tolist()
-    number: defaultdict[str, int] = defaultdict(count().__next__)
-    code = np.fromiter(map(number.__getitem__, given), dtype=np.int64, count=len(given))
+    # Each distinct symbol has a code: its index in the array that the query gets.
+    code_of: defaultdict[str, int] = defaultdict(count().__next__)
+    code = np.fromiter(map(code_of.__getitem__, given), dtype=np.int64, count=len(given))
     spans = copy_out(
         connection,
-        "SELECT (place - 1)::int4, greatest(valid_from, date '0001-01-01') - date '0001-01-01', "
+        "SELECT (number - 1)::int4, greatest(valid_from, date '0001-01-01') - date '0001-01-01', "
         "least(valid_to, date '9999-12-31') - date '0001-01-01', instrument_id "
-        "FROM unnest(%(symbols)s::text[]) WITH ORDINALITY AS given (symbol, place) "
-        "JOIN symbols USING (symbol) ORDER BY place, valid_from",
+        "FROM unnest(%(symbols)s::text[]) WITH ORDINALITY AS given (symbol, number) "
+        "JOIN symbols USING (symbol) ORDER BY number, valid_from",
         _SPAN_COLUMNS,
-        # What nobody can carry need not be sought, and PostgreSQL takes no NUL.
-        {"symbols": texts(_printable(list(number)))},
+        # No instrument carries an unprintable symbol, and PostgreSQL refuses NUL.
+        {"symbols": array_of_texts(_printable(list(code_of)))},
     )
-    found = np.full(len(symbols), NO_INSTRUMENT, dtype=np.int32)
-    if len(spans["place"]):
+    carriers = np.full(len(symbols), NO_INSTRUMENT, dtype=np.int32)
+    if len(spans["code"]):
         # The last span of the symbol that starts on or before the date, if it is still running then.
         days: npt.NDArray[np.int64] = (sessions.astype("datetime64[D]") - _DATE_ONE).astype(np.int64)
-        keys = spans["place"].astype(np.int64) * _MOST_DAYS + spans["first"]
+        keys = spans["code"].astype(np.int64) * _MOST_DAYS + spans["first"]
         last = np.searchsorted(keys, code * _MOST_DAYS + days, side="right") - 1
-        held = (last >= 0) & (spans["place"][last] == code) & (days <= spans["last"][last])
-        found[held] = spans["instrument_id"][last[held]]
-    return found
+        carried = (last >= 0) & (spans["code"][last] == code) & (days <= spans["last"][last])
+        carriers[carried] = spans["instrument_id"][last[carried]]
+    return carriers
 
 
 def _printable(symbols: list[str]) -> list[str]:
@@ -90,31 +91,34 @@ def _printable(symbols: list[str]) -> list[str]:
 def identify(
     connection: Connection, symbols: npt.NDArray[np.object_], dates: npt.NDArray[np.datetime64]
 ) -> tuple[Int32s, Int32s]:
-    """Return each row's instrument, and those that had to be made because nobody carried the symbol."""
-    found = instruments_of(connection, symbols, dates)
-    unknown = found == NO_INSTRUMENT
+    """Return each row's instrument, and the instruments made for symbols that none carried on the date."""
+    carriers = instruments_of(connection, symbols, dates)
+    unknown = carriers == NO_INSTRUMENT
     if unknown.any():
         create_instruments(connection, symbols[unknown], dates[unknown])
-        found[unknown] = instruments_of(connection, symbols[unknown], dates[unknown])
-    return found, np.unique(found[unknown])
+        carriers[unknown] = instruments_of(connection, symbols[unknown], dates[unknown])
+    return carriers, np.unique(carriers[unknown])
 
 
 def create_instruments(
     connection: Connection, symbols: npt.NDArray[np.object_], dates: npt.NDArray[np.datetime64]
 ) -> None:
-    """Make an instrument for each symbol that nobody carried on a date; it carries it for all the free time.
+    """Make an instrument for each symbol that no instrument carried on a date.
 
-    A symbol is free between the spans in which others carry it. Rows are symbol and date; several dates in
-    one free time make one instrument.
+    The new instrument carries the symbol for the whole gap between the spans in which others carry it;
+    several dates within one gap make one instrument.
+
+    Example: instrument 7 carries FB to 2022-06-08. Given (FB, 2023-01-03), a new instrument carries FB from
+    2022-06-09 without end.
     """
     connection.execute(
         "WITH given AS (SELECT DISTINCT symbol, date "
         "  FROM unnest(%s::text[], %s::date[]) AS given (symbol, date)), "
         "free AS (SELECT DISTINCT given.symbol, "
-        "  coalesce((SELECT max(valid_to) + 1 FROM symbols AS held WHERE held.symbol = given.symbol "
-        "    AND held.valid_to < given.date), '-infinity') AS valid_from, "
-        "  coalesce((SELECT min(valid_from) - 1 FROM symbols AS held WHERE held.symbol = given.symbol "
-        "    AND held.valid_from > given.date), 'infinity') AS valid_to FROM given), "
+        "  coalesce((SELECT max(valid_to) + 1 FROM symbols AS other WHERE other.symbol = given.symbol "
+        "    AND other.valid_to < given.date), '-infinity') AS valid_from, "
+        "  coalesce((SELECT min(valid_from) - 1 FROM symbols AS other WHERE other.symbol = given.symbol "
+        "    AND other.valid_from > given.date), 'infinity') AS valid_to FROM given), "
         "new AS (SELECT symbol, valid_from, valid_to, "
         "  nextval(pg_get_serial_sequence('instruments', 'instrument_id'))::int4 AS instrument_id "
         "  FROM (SELECT * FROM free ORDER BY symbol, valid_from) AS ordered), "
@@ -122,7 +126,7 @@ def create_instruments(
         "  SELECT instrument_id FROM new) "
         "INSERT INTO symbols (symbol, valid_from, valid_to, instrument_id) "
         "SELECT symbol, valid_from, valid_to, instrument_id FROM new",
-        (texts(symbols.tolist()), numbers(dates.astype("datetime64[D]"))),
+        (array_of_texts(symbols.tolist()), array_of(dates.astype("datetime64[D]"))),
     )
 
 
@@ -139,24 +143,10 @@ def supplied_by(connection: Connection, provider_id: int) -> Int32s:
 
 
 def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s, load_id: int) -> None:
-    """Note that from a load on a provider supplies the instruments, none of which it had supplied before."""
+    """Record that a provider supplies the instruments from a load on; it supplied none of them before."""
     if len(instrument_id):
         connection.execute(
             "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
             "SELECT unnest(%s::int4[]), %s, %s",
-            (numbers(instrument_id), provider_id, load_id),
+            (array_of(instrument_id), provider_id, load_id),
         )
-
-
-def symbols_of(connection: Connection, instrument_id: Int32s) -> list[str]:
-    """Return every symbol that the instruments carry or carried, ascending."""
-    rows = connection.execute(
-        "SELECT DISTINCT symbol FROM symbols WHERE instrument_id = ANY(%s::int4[]) ORDER BY 1",
-        (numbers(instrument_id),),
-    )
-    return [str(row[0]) for row in rows]
-
-
-def known_symbols(connection: Connection) -> list[str]:
-    """Return every symbol that an instrument carries or carried, ascending."""
-    return [str(row[0]) for row in connection.execute("SELECT DISTINCT symbol FROM symbols ORDER BY 1")]

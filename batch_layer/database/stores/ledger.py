@@ -9,7 +9,7 @@ import numpy as np
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import numbers
+from batch_layer.database.postgres.queries import array_of, number, rows
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.loads import EVERY_LOAD, LedgerRows
@@ -19,8 +19,7 @@ _LEDGER_KINDS = {"complete": "bool"}
 
 def rows_loaded(connection: Connection) -> int:
     """Return how many daily bars are stored, as the ledger counts them; more if providers share sessions."""
-    row = connection.execute("SELECT coalesce(sum(passed), 0) FROM ledger").fetchone()
-    return int(str(row[0])) if row else 0
+    return number(connection, "SELECT coalesce(sum(passed), 0) FROM ledger")
 
 
 def sessions_loaded(connection: Connection) -> Int32s:
@@ -58,7 +57,7 @@ def write_ledger(connection: Connection, provider_id: int, load_id: int, entries
         "passed = excluded.passed, inserted = excluded.inserted, changed = excluded.changed, "
         "withdrawn = excluded.withdrawn, refused = excluded.refused",
         {"provider": provider_id, "load": load_id}
-        | {field.name: numbers(getattr(entries, field.name)) for field in fields(LedgerRows)},
+        | {field.name: array_of(getattr(entries, field.name)) for field in fields(LedgerRows)},
     )
 
 
@@ -75,9 +74,9 @@ def read_coverage(
         "WHERE (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s::int4[])) "
         "AND first_load_id <= %(known_by)s GROUP BY 1 ORDER BY 1",
         (Column("instrument_id", "int4"), Column("providers", "int8")),
-        {"ids": None if instrument_id is None else numbers(instrument_id), "known_by": known_by},
+        {"ids": None if instrument_id is None else array_of(instrument_id), "known_by": known_by},
     )
-    held = copy_out(
+    loaded = copy_out(
         connection,
         "SELECT ordinal, "
         "coalesce(bit_or(1::int8 << provider_id) FILTER (WHERE completed_by <= %(known_by)s), 0) "
@@ -86,14 +85,16 @@ def read_coverage(
         {"known_by": known_by},
     )
     through = np.full(64, NOTHING_LOADED, dtype=np.int32)
-    for provider_id, ordinal in connection.execute(
-        "SELECT provider_id, max(ordinal) FROM ledger WHERE first_load_id <= %s GROUP BY 1", (known_by,)
+    for provider_id, ordinal in rows(
+        connection,
+        "SELECT provider_id, max(ordinal) FROM ledger WHERE first_load_id <= %s GROUP BY 1",
+        (known_by,),
     ):
-        through[int(str(provider_id))] = int(str(ordinal))
-    first = int(held["ordinal"][0]) if len(held["ordinal"]) else 0
-    span = int(held["ordinal"][-1]) - first + 1 if len(held["ordinal"]) else 0
+        through[provider_id] = ordinal
+    first = int(loaded["ordinal"][0]) if len(loaded["ordinal"]) else 0
+    span = int(loaded["ordinal"][-1]) - first + 1 if len(loaded["ordinal"]) else 0
     complete = np.zeros(span, dtype=np.int64)
-    complete[held["ordinal"] - first] = held["complete"]
+    complete[loaded["ordinal"] - first] = loaded["complete"]
     return Coverage(supplied["instrument_id"], supplied["providers"], first, complete, through)
 
 
@@ -103,8 +104,9 @@ UNDER_WAY = ""
 
 def read_etags(connection: Connection, provider_id: int) -> dict[str, str]:
     """Return the ETag of each file that was loaded, by the file's name."""
-    rows = connection.execute("SELECT name, etag FROM published_files WHERE provider_id = %s", (provider_id,))
-    return {str(name): str(etag) for name, etag in rows}
+    return dict(
+        rows(connection, "SELECT name, etag FROM published_files WHERE provider_id = %s", (provider_id,))
+    )
 
 
 def keep_etag(

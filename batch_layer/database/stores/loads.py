@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import numpy as np
 
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import numbers
+from batch_layer.database.postgres.queries import array_of, column, holds, number, records, rows
 from batch_layer.shared.models.bars import Int16s, Int32s
 from batch_layer.shared.models.loads import LoadSummary
 
@@ -40,13 +40,8 @@ class Instants:
 
 def last_instants(connection: Connection) -> Instants | None:
     """Return the instants of the last load that is recorded; None if there is none."""
-    row = cast(
-        "tuple[dt.datetime, dt.datetime] | None",
-        connection.execute(
-            "SELECT fetched_at, loaded_at FROM loads ORDER BY load_id DESC LIMIT 1"
-        ).fetchone(),
-    )
-    return None if row is None else Instants(*row)
+    last = rows(connection, "SELECT fetched_at, loaded_at FROM loads ORDER BY load_id DESC LIMIT 1")
+    return Instants(*last[0]) if last else None
 
 
 def lock_loads(connection: Connection) -> None:
@@ -56,38 +51,37 @@ def lock_loads(connection: Connection) -> None:
 
 def is_recorded(connection: Connection, payload: Payload) -> bool:
     """Return whether a load of these very bytes, for the same provider and data set, is recorded."""
-    row = connection.execute(
+    return holds(
+        connection,
         "SELECT EXISTS (SELECT FROM loads JOIN providers USING (provider_id) "
         "WHERE digest = %s AND provider = %s AND dataset = %s)",
         (payload.digest, payload.provider, payload.dataset),
-    ).fetchone()
-    return row is not None and bool(row[0])
+    )
 
 
 def is_any_loaded(connection: Connection, provider_id: int, dataset: str) -> bool:
     """Return whether a load of the data set from the provider is recorded."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT FROM loads WHERE provider_id = %s AND dataset = %s)", (provider_id, dataset)
-    ).fetchone()
-    return row is not None and bool(row[0])
+    return holds(
+        connection,
+        "SELECT EXISTS (SELECT FROM loads WHERE provider_id = %s AND dataset = %s)",
+        (provider_id, dataset),
+    )
 
 
 def is_repeated(connection: Connection, payload: Payload, summary: LoadSummary) -> bool:
     """Return whether the last load from the same place had as many rows, with as many of them refused."""
-    row = connection.execute(
+    last = rows(
+        connection,
         "SELECT rows, refused FROM loads JOIN providers USING (provider_id) "
         "WHERE provider = %s AND dataset = %s AND name = %s ORDER BY load_id DESC LIMIT 1",
         (payload.provider, payload.dataset, payload.name),
-    ).fetchone()
-    return row == (summary.rows, sum(summary.refused.values()))
+    )
+    return last == [(summary.rows, sum(summary.refused.values()))]
 
 
 def is_archived(connection: Connection, archive_key: str) -> bool:
     """Return whether a load is recorded that took its payload from this place in the archive."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT FROM loads WHERE archive_key = %s)", (archive_key,)
-    ).fetchone()
-    return row is not None and bool(row[0])
+    return holds(connection, "SELECT EXISTS (SELECT FROM loads WHERE archive_key = %s)", (archive_key,))
 
 
 def archived_after(connection: Connection, archive_key: str) -> list[str]:
@@ -95,12 +89,13 @@ def archived_after(connection: Connection, archive_key: str) -> list[str]:
 
     In the order in which they were fetched.
     """
-    rows = connection.execute(
+    keys = column(
+        connection,
         "SELECT DISTINCT archive_key FROM loads WHERE starts_with(archive_key, %s) "
         'AND archive_key COLLATE "C" > %s ORDER BY 1',
         (f"{archive_key.rpartition('/')[0]}/", archive_key),
     )
-    return sorted(str(key) for (key,) in rows)
+    return sorted(keys)
 
 
 def record_load(
@@ -113,7 +108,8 @@ def record_load(
     loaded_at: dt.datetime | None = None,
 ) -> int:
     """Record a load, as stored at an instant (now if None), and return its id."""
-    row = connection.execute(
+    return number(
+        connection,
         "INSERT INTO loads (provider_id, dataset, name, archive_key, digest, fetched_at, loaded_at, rows, "
         "inserted, changed, unchanged, withdrawn, outranked, duplicates, refused) "
         "VALUES (%s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()), "
@@ -135,30 +131,30 @@ def record_load(
             summary.duplicates,
             sum(summary.refused.values()),
         ),
-    ).fetchone()
-    return int(str(row[0])) if row else -1
+    )
 
 
-def record_refused(connection: Connection, load_id: int, rows: Sequence[RefusedRow]) -> None:
+def record_refused(connection: Connection, load_id: int, refused: Sequence[RefusedRow]) -> None:
     """Keep the refused rows of a load."""
-    if not rows:
+    if not refused:
         return
     with connection.cursor().copy(
         "COPY refused_rows (load_id, line, code, symbol, session, reason, content) FROM STDIN"
     ) as copy:
-        for row in rows:
+        for row in refused:
             copy.write_row((load_id, row.line, row.code, row.symbol, row.session, row.reason, row.content))
 
 
 def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int16s]:
     """Return, a row, the provider of a load and the provider's rank."""
     distinct, inverse = np.unique(load_id, return_inverse=True)
-    rows = connection.execute(
+    ranks = rows(
+        connection,
         "SELECT load_id, provider_id, rank FROM loads JOIN providers USING (provider_id) "
         "WHERE load_id = ANY(%s::int4[]) ORDER BY load_id",
-        (numbers(distinct),),
-    ).fetchall()
-    table = np.array([row[1:] for row in rows], dtype=np.int16).reshape(-1, 2)
+        (array_of(distinct),),
+    )
+    table = np.array([row[1:] for row in ranks], dtype=np.int16).reshape(-1, 2)
     return table[inverse, 0], table[inverse, 1]
 
 
@@ -167,21 +163,18 @@ def last_load_by(connection: Connection, instant: dt.datetime) -> int:
 
     Loads are stored one at a time, so their ids ascend with their instants.
     """
-    row = connection.execute(
-        "SELECT coalesce(max(load_id), 0) FROM loads WHERE loaded_at <= %s", (instant,)
-    ).fetchone()
-    return int(str(row[0])) if row else 0
+    query: LiteralString = "SELECT coalesce(max(load_id), 0) FROM loads WHERE loaded_at <= %s"
+    return number(connection, query, (instant,))
 
 
 def refused_rows(connection: Connection) -> list[dict[str, Any]]:
     """Return every refused row: load_id, provider, name, line, code, symbol, session, reason, content."""
-    cursor = connection.execute(
+    return records(
+        connection,
         "SELECT load_id, provider, dataset, name, line, code, symbol, session, reason, content "
         "FROM refused_rows JOIN loads USING (load_id) JOIN providers USING (provider_id) "
-        "ORDER BY load_id, line"
+        "ORDER BY load_id, line",
     )
-    names = [column.name for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 @dataclass(frozen=True)
@@ -195,15 +188,15 @@ class ArchivedLoad:
 
 def archived_loads(connection: Connection) -> list[ArchivedLoad]:
     """Return every load, in their order."""
-    rows = connection.execute("SELECT load_id, archive_key, inserted + changed FROM loads ORDER BY 1")
-    return [ArchivedLoad(int(str(load_id)), str(key), int(str(stored))) for load_id, key, stored in rows]
+    query: LiteralString = "SELECT load_id, archive_key, inserted + changed FROM loads ORDER BY 1"
+    return [ArchivedLoad(*row) for row in rows(connection, query)]
 
 
 def archive_keys_of(connection: Connection, provider: str) -> list[str]:
     """Return where the archive has what a provider answered for daily bars, in the order of the loads."""
-    rows = connection.execute(
+    return column(
+        connection,
         "SELECT archive_key FROM loads JOIN providers USING (provider_id) "
         "WHERE provider = %s AND dataset = 'daily_bars' ORDER BY load_id",
         (provider,),
     )
-    return [str(row[0]) for row in rows]

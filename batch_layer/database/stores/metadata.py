@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable
+from typing import LiteralString
 
 from psycopg import sql
 
 from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import column, rows
 from batch_layer.database.postgres.revisioned import DAILY_BARS
 
 FIGI = "figi"
@@ -23,32 +26,30 @@ DELISTED = "delisted_date"
 
 def instruments_by_figi(connection: Connection) -> dict[str, int]:
     """Return the instrument known by each composite FIGI."""
-    rows = connection.execute("SELECT value, instrument_id FROM metadata WHERE field = %s", (FIGI,))
-    return {str(value): int(str(instrument_id)) for value, instrument_id in rows}
+    return dict(rows(connection, "SELECT value, instrument_id FROM metadata WHERE field = %s", (FIGI,)))
 
 
 def listed_instruments(connection: Connection) -> dict[int, dt.date | None]:
     """Return the instruments that a reference knows, with the dates of those that were delisted."""
-    rows = connection.execute(
+    query: LiteralString = (
         "SELECT instrument_id, CASE active.value WHEN 'false' THEN gone.value::date END "
         "FROM metadata AS active LEFT JOIN metadata AS gone USING (instrument_id) "
         "WHERE active.field = %s AND gone.field = %s UNION ALL "
         "SELECT instrument_id, NULL FROM metadata AS active WHERE field = %s AND NOT EXISTS "
-        "(SELECT FROM metadata AS own WHERE own.instrument_id = active.instrument_id AND own.field = %s)",
-        (ACTIVE, DELISTED, ACTIVE, DELISTED),
+        "(SELECT FROM metadata AS own WHERE own.instrument_id = active.instrument_id AND own.field = %s)"
     )
-    return {int(str(row[0])): row[1] if isinstance(row[1], dt.date) else None for row in rows}
+    return dict(rows(connection, query, (ACTIVE, DELISTED, ACTIVE, DELISTED)))
 
 
 def histories(connection: Connection) -> dict[int, list[tuple[dt.date, str]]]:
     """Return (first date, symbol), ascending, of every symbol that instruments took, where that is known."""
-    rows = connection.execute("SELECT instrument_id, value FROM metadata WHERE field = %s", (HISTORY,))
+    texts = rows(connection, "SELECT instrument_id, value FROM metadata WHERE field = %s", (HISTORY,))
     return {
-        int(str(instrument_id)): [
+        instrument_id: [
             (dt.date.fromisoformat(date), symbol)
-            for date, symbol in (part.split(" ") for part in str(value).split(", "))
+            for date, symbol in (part.split(" ") for part in text.split(", "))
         ]
-        for instrument_id, value in rows
+        for instrument_id, text in texts
     }
 
 
@@ -90,10 +91,9 @@ def without_history(connection: Connection, provider_id: int, since: int | None 
         "OR valid_from >= (SELECT session FROM sessions WHERE ordinal = %(since)s)) "
         "ORDER BY md5(coalesce(figi.value, symbol) || loaded.last)"
     ).format(same_part=DAILY_BARS.same_part("named"))
-    rows = connection.execute(
-        query, {"provider": provider_id, "figi": FIGI, "history": HISTORY, "since": since}
+    return column(
+        connection, query, {"provider": provider_id, "figi": FIGI, "history": HISTORY, "since": since}
     )
-    return [str(row[0]) for row in rows]
 
 
 def stage_fields(connection: Connection, fields: Iterable[tuple[int, str, str]]) -> tuple[int, int, int]:
@@ -109,13 +109,13 @@ def stage_fields(connection: Connection, fields: Iterable[tuple[int, str, str]])
     with connection.cursor().copy("COPY staged (instrument_id, field, value) FROM STDIN") as copy:
         for row in fields:
             copy.write_row(row)
-    counts = connection.execute(
-        "SELECT count(*) FILTER (WHERE held.value IS NULL), "
-        "count(*) FILTER (WHERE held.value <> staged.value), "
-        "count(*) FILTER (WHERE held.value = staged.value) "
-        "FROM staged LEFT JOIN metadata AS held USING (instrument_id, field)"
-    ).fetchone()
-    new, changed, same = (int(str(count)) for count in counts or ())
+    [(new, changed, same)] = rows(
+        connection,
+        "SELECT count(*) FILTER (WHERE stored.value IS NULL), "
+        "count(*) FILTER (WHERE stored.value <> staged.value), "
+        "count(*) FILTER (WHERE stored.value = staged.value) "
+        "FROM staged LEFT JOIN metadata AS stored USING (instrument_id, field)",
+    )
     return new, changed, same
 
 
@@ -123,8 +123,8 @@ def store_fields(connection: Connection, load_id: int) -> None:
     """Store what was staged; values that it supersedes are kept among the revisions."""
     connection.execute(
         "INSERT INTO metadata_revisions (instrument_id, field, value, load_id, superseded_by) "
-        "SELECT instrument_id, field, held.value, held.load_id, %s "
-        "FROM metadata AS held JOIN staged USING (instrument_id, field) WHERE held.value <> staged.value",
+        "SELECT instrument_id, field, stored.value, stored.load_id, %s "
+        "FROM metadata AS stored JOIN staged USING (instrument_id, field) WHERE stored.value <> staged.value",
         (load_id,),
     )
     connection.execute(
@@ -138,13 +138,13 @@ def store_fields(connection: Connection, load_id: int) -> None:
 
 def read_fields(connection: Connection, known_by: int) -> dict[int, dict[str, str]]:
     """Return what is known about each instrument, as it was known when a load had been stored."""
-    found: dict[int, dict[str, str]] = {}
-    rows = connection.execute(
+    fields: defaultdict[int, dict[str, str]] = defaultdict(dict)
+    for instrument_id, field, value in rows(
+        connection,
         "SELECT instrument_id, field, value FROM metadata WHERE load_id <= %(known_by)s UNION ALL "
         "SELECT instrument_id, field, value FROM metadata_revisions "
         "WHERE load_id <= %(known_by)s AND %(known_by)s < superseded_by ORDER BY 1, 2",
         {"known_by": known_by},
-    )
-    for instrument_id, field, value in rows:
-        found.setdefault(int(str(instrument_id)), {})[str(field)] = str(value)
-    return found
+    ):
+        fields[instrument_id][field] = value
+    return dict(fields)

@@ -8,6 +8,7 @@ import numpy as np
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection, Database
+from batch_layer.database.postgres.queries import number
 from batch_layer.shared.models.sessions import Sessions, calendar_of, extension
 from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
 
@@ -79,8 +80,8 @@ def extend_sessions(database: Database, now: dt.datetime) -> Sessions:
         if stored is None:
             _insert(connection, fresh)
             return fresh
-        row = connection.execute("SELECT max(ordinal) FROM ledger").fetchone()
-        last_loaded = stored.first_ordinal - 1 if row is None or row[0] is None else int(str(row[0]))
+        before_all = stored.first_ordinal - 1
+        last_loaded = number(connection, "SELECT coalesce(max(ordinal), %s) FROM ledger", (before_all,))
         fixed = max(stored.last_closed(now), last_loaded)
         coming = extension(stored, fresh, fixed)
         if not _same_tail(stored, coming):

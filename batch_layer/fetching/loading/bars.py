@@ -9,7 +9,7 @@ import numpy as np
 
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores import changes, instruments
+from batch_layer.database.stores import changes, instruments, symbols
 from batch_layer.database.stores.ledger import read_coverage, read_ledger, sessions_loaded, write_ledger
 from batch_layer.fetching import quality
 from batch_layer.fetching.loading.bar_plan import BarPlan, IdentifiedBars, ProviderState, plan_bars
@@ -126,8 +126,8 @@ def _case_twins(connection: Connection, made: Int32s) -> tuple[str, ...]:
     """Return a notice per new instrument whose symbol differs from another by case only."""
     if not len(made):
         return ()
-    known = instruments.known_symbols(connection)
-    new = instruments.symbols_of(connection, made)
+    known = symbols.known_symbols(connection)
+    new = symbols.symbols_of(connection, made)
     return tuple(
         f"{symbol} differs by case only from {', '.join(others)}; tickers are case-sensitive, so each is an "
         "instrument of its own"

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from batch_layer.database.stores import identity, metadata
+from batch_layer.database.stores import metadata, ownership
 from batch_layer.database.stores.daily_bars import spans_of_bars
+from batch_layer.database.stores.symbols import read_spans
 from batch_layer.fetching.identity import (
     Entity,
     History,
@@ -72,7 +73,7 @@ def store_symbols(load: PayloadLoad) -> LoadSummary:
     ):
         taken[str(figi), str(current)].add((date, str(symbol)))
     figis = metadata.instruments_by_figi(load.connection)
-    known = identity.read_spans(load.connection)
+    known = read_spans(load.connection)
     listed = metadata.listed_instruments(load.connection)
     named = set(figis.values())
     carriers = {spans[-1].symbol: one for one, spans in known.items() if one in listed and one not in named}
@@ -92,12 +93,12 @@ def store_symbols(load: PayloadLoad) -> LoadSummary:
 
 def _identified(
     load: PayloadLoad, listings: Sequence[Listing]
-) -> tuple[list[Entity], list[int], identity.Moved]:
-    known = identity.read_spans(load.connection)
+) -> tuple[list[Entity], list[int], ownership.Moved]:
+    known = read_spans(load.connection)
     figis = metadata.instruments_by_figi(load.connection)
     entities = entities_of(listings, [span for spans in known.values() for span in spans[:-1]])
     found = assigned(entities, known, figis)
-    made = iter(identity.make_instruments(load.connection, found.count(None)))
+    made = iter(ownership.make_instruments(load.connection, found.count(None)))
     ids = [next(made) if one is None else one for one in found]
     last_bars = _last_bars(load, ids)
     histories = metadata.histories(load.connection)
@@ -127,9 +128,9 @@ def _names_held(
     }
 
 
-def _settle(load: PayloadLoad, names: Mapping[int, Sequence[Name]]) -> identity.Moved:
+def _settle(load: PayloadLoad, names: Mapping[int, Sequence[Name]]) -> ownership.Moved:
     wanted = {one: spans for one, spans in settled(names).items() if spans}
-    return identity.write_spans(load.connection, wanted, load.sessions)
+    return ownership.write_spans(load.connection, wanted, load.sessions)
 
 
 def _last_bars(load: PayloadLoad, ids: Sequence[int]) -> dict[int, dt.date]:
@@ -158,7 +159,7 @@ def _fields(rows: InstrumentRows, entity: Entity) -> Iterator[tuple[str, str]]:
 
 
 def _store(
-    load: PayloadLoad, fields: list[tuple[int, str, str]], moved: identity.Moved, merged: int
+    load: PayloadLoad, fields: list[tuple[int, str, str]], moved: ownership.Moved, merged: int
 ) -> LoadSummary:
     new, changed, _ = metadata.stage_fields(load.connection, fields)
     notices = []

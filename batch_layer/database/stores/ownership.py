@@ -1,0 +1,170 @@
+"""Moves what an instrument has to another one, when a vendor says anew who carried which symbol."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from psycopg import sql
+
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import column, holds, rows
+from batch_layer.database.stores import changes
+from batch_layer.database.stores.symbols import read_spans, replace_spans
+from batch_layer.shared.core.symbol_moves import Move, plan_moves
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import Spans
+from batch_layer.shared.models.symbols import FOREVER, SymbolSpan
+
+_DATED = {
+    "daily_bars": "ordinal",
+    "daily_bar_revisions": "ordinal",
+    "splits": "ex_date",
+    "split_revisions": "ex_date",
+    "dividends": "ex_date",
+    "dividend_revisions": "ex_date",
+}
+"""The tables of an instrument's rows, and the column of each that says when."""
+
+_OWNED = ("metadata", *_DATED)
+
+_LAST_ID = 2**31 - 1
+"""The largest instrument id. It and the ids below it hold rows that are on their way between instruments."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a change of spans did.
+
+    Attributes:
+        made: number of instruments made.
+        changed: number of instruments whose symbols changed.
+        bars: number of daily bars that now belong to another instrument.
+    """
+
+    made: int = 0
+    changed: int = 0
+    bars: int = 0
+
+
+def make_instruments(connection: Connection, count: int) -> list[int]:
+    """Make instruments that carry no symbol yet; return their ids, ascending."""
+    made = column(
+        connection,
+        "INSERT INTO instruments (created_at) SELECT clock_timestamp() FROM generate_series(1, %s) "
+        "RETURNING instrument_id",
+        (count,),
+    )
+    return sorted(made)
+
+
+def write_spans(
+    connection: Connection, wanted: Mapping[int, Sequence[SymbolSpan]], sessions: Sessions
+) -> Moved:
+    """Give instruments the symbols that they carried, with the rows that others have under them.
+
+    What is to move is decided by `plan_moves`. Rows that an instrument has under a symbol and time that it
+    gives up, and that no other instrument claims, go to a new instrument: they are another company's.
+
+    Args:
+        connection: in a transaction.
+        wanted: for each instrument all its spans; spans of different instruments do not overlap.
+        sessions: the calendar.
+
+    Returns:
+        what changed. Instruments whose bars changed are recorded for the resampler.
+    """
+    plan = plan_moves(read_spans(connection), wanted)
+    orphaned = [
+        (loser, span) for loser, span in plan.unclaimed if _has_rows(connection, loser, span, sessions)
+    ]
+    heirs = make_instruments(connection, len(orphaned))
+    plan = plan.with_heirs(dict(zip(heirs, orphaned, strict=True)))
+    replace_spans(connection, plan.spans)
+    bars = _move_rows(connection, plan.moves, sessions)
+    _forget_emptied(connection, {move.loser for move in plan.moves} - set(wanted))
+    return Moved(made=len(heirs), changed=len(plan.spans), bars=bars)
+
+
+def _has_rows(connection: Connection, instrument_id: int, span: SymbolSpan, sessions: Sessions) -> bool:
+    first, last = _ordinals(span, sessions)
+    return holds(
+        connection,
+        "SELECT EXISTS (SELECT FROM daily_bars WHERE instrument_id = %(id)s "
+        "AND ordinal BETWEEN %(first)s AND %(last)s) "
+        "OR EXISTS (SELECT FROM splits WHERE instrument_id = %(id)s "
+        "AND ex_date BETWEEN %(from)s AND %(to)s) "
+        "OR EXISTS (SELECT FROM dividends WHERE instrument_id = %(id)s "
+        "AND ex_date BETWEEN %(from)s AND %(to)s)",
+        {"id": instrument_id, "first": first, "last": last, "from": span.first, "to": span.last},
+    )
+
+
+def _move_rows(connection: Connection, moves: Sequence[Move], sessions: Sessions) -> int:
+    """Move what the losers have within the spans to the takers; return the number of daily bars.
+
+    Each move goes by way of an id of its own, because two instruments may swap a symbol: written directly,
+    what 7 takes from 8 would be taken back by 8 with its own.
+    """
+    bars_moved = 0
+    for index, move in enumerate(moves):
+        _reown(connection, move.span, move.loser, _LAST_ID - index, sessions)
+    for index, move in enumerate(moves):
+        bars = _reown(connection, move.span, _LAST_ID - index, move.taker, sessions)
+        bars_moved += bars
+        if bars:
+            connection.execute(
+                "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
+                "SELECT %s, provider_id, first_load_id FROM instrument_providers WHERE instrument_id = %s "
+                "ON CONFLICT DO NOTHING",
+                (move.taker, move.loser),
+            )
+    if moves:
+        touched = np.unique(np.array([(move.taker, move.loser) for move in moves], dtype=np.int32))
+        everything = Spans.within(touched, sessions.first_ordinal, sessions.last_ordinal)
+        changes.record_instruments(connection, everything)
+    return bars_moved
+
+
+def _forget_emptied(connection: Connection, losers: Collection[int]) -> None:
+    """Remove the providers of losers without a daily bar, and the symbols of losers without any row."""
+    owns_any = sql.SQL(" OR ").join(
+        sql.SQL("EXISTS (SELECT FROM {} AS own WHERE own.instrument_id = loser.id)").format(
+            sql.Identifier(table)
+        )
+        for table in _OWNED
+    )
+    query = sql.SQL(
+        "SELECT id, {owns_any} FROM unnest(%s::int4[]) AS loser (id) "
+        "WHERE NOT EXISTS (SELECT FROM daily_bars AS own WHERE own.instrument_id = loser.id)"
+    )
+    without_bars = rows(connection, query.format(owns_any=owns_any), (list(losers),))
+    without_rows = [instrument_id for instrument_id, owns_rows in without_bars if not owns_rows]
+    connection.execute("DELETE FROM symbols WHERE instrument_id = ANY(%s)", (without_rows,))
+    connection.execute(
+        "DELETE FROM instrument_providers WHERE instrument_id = ANY(%s)",
+        ([instrument_id for instrument_id, _ in without_bars],),
+    )
+
+
+def _reown(connection: Connection, span: SymbolSpan, old: int, new: int, sessions: Sessions) -> int:
+    """Give the rows of instrument ``old`` within a span to ``new``; return the number of daily bars."""
+    first, last = _ordinals(span, sessions)
+    bars = 0
+    for table, key in _DATED.items():
+        low, high = (first, last) if key == "ordinal" else (span.first, span.last)
+        query = sql.SQL(
+            "UPDATE {table} SET instrument_id = %s WHERE instrument_id = %s AND {key} BETWEEN %s AND %s"
+        ).format(table=sql.Identifier(table), key=sql.Identifier(key))
+        updated = connection.execute(query, (new, old, low, high)).rowcount
+        bars += updated if table == "daily_bars" else 0
+    return bars
+
+
+def _ordinals(span: SymbolSpan, sessions: Sessions) -> tuple[int, int]:
+    """Return the ordinals of the first and last session within a span, inclusive."""
+    end = span.last if span.last == FOREVER else span.last + dt.timedelta(1)
+    first, after = sessions.ordinals_on_or_after(np.array([span.first, end], "datetime64[D]")).tolist()
+    return first, after - 1
