@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-aws test-all terraform aws-local lint format bench lock clean
+.PHONY: help install demo unit test test-long test-aws test-all terraform aws-local lint format bench house lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ $(TOOLS): $(RUNTIME) requirements-dev.lock
 
 demo: $(RUNTIME) ## the whole job on the sample: real prices of five companies, to bars on the screen
 	@$(BIN)/condvest demo
+
+unit: $(TOOLS) ## the unit tests, in under a minute
+	$(BIN)/python -m pytest -q -n auto tests/unit
 
 test: lint ## lint, types, contracts and the tests
 	$(BIN)/python -m pytest -n auto
@@ -72,6 +75,9 @@ format: $(TOOLS) ## format the code and mend what ruff can
 
 bench: $(TOOLS) ## benchmarks: ratios against rivals, measured side by side
 	$(BIN)/python -m benchmarks
+
+house: $(TOOLS) ## figures of the code: modules, functions, their lengths, the share that is typed
+	@$(BIN)/python -m tests.support.house
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from batch_layer.database.stores.status import finish_run, start_run
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import ResampleSummary
 from batch_layer.shared.errors import CondvestError
-from batch_layer.shared.exit_codes import DONE, FAILED, NEEDS_ATTENTION
+from batch_layer.shared.exit_codes import DONE, NEEDS_ATTENTION, error_code, failure_code
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.providers import Unavailable
 
@@ -42,19 +43,17 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 1 something failed, 3 done but a session is partial or rows were refused."""
+        """What the command exits with and the table `runs` records; see `batch_layer.shared.exit_codes`."""
         if self.failed:
-            return FAILED
+            return failure_code(os.environ, may_pass=self.may_pass)
         return NEEDS_ATTENTION if any(load.needs_attention for load in self.loads) else DONE
 
     @property
     def metrics(self) -> dict[str, float]:
-        """What is worth a metric, by the names of `batch_jobs.observing.UNITS`."""
+        """The metrics of the command, by the names of `batch_layer.shared.utils.logs.UNITS`."""
         measured: Counter[str] = Counter()
         for load in self.loads:
-            measured["RowsLoaded"] += load.inserted
-            measured["RowsChanged"] += load.changed + load.withdrawn
-            measured["RowsRefused"] += sum(load.refused.values())
+            measured.update(load.metrics)
         if self.resampled is not None:
             measured["BarsInserted"] = self.resampled.inserted
             measured["BarsChanged"] = self.resampled.changed
@@ -101,7 +100,7 @@ def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> 
         yield report
     except CondvestError as error:
         with workspace.database.transaction() as connection:
-            finish_run(connection, run_id, FAILED, {"error": str(error)})
+            finish_run(connection, run_id, error_code(os.environ, error), {"error": str(error)})
         raise
     report.seconds = time.monotonic() - began
     with workspace.database.transaction() as connection:

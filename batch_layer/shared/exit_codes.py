@@ -1,4 +1,4 @@
-"""The exit codes of every command and job.
+"""The exit codes of every command and job, in one place.
 
 On a terminal every failure ends with 1. On AWS Batch, a failure that may pass by itself ends with 75
 (EX_TEMPFAIL of sysexits.h), and a job stopped by SIGTERM with 143 (128 + 15, as in a shell): the job
@@ -8,6 +8,8 @@ definition retries these two and no other.
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from batch_layer.shared.errors import CondvestError, TransientError, UsageError
 
 DONE = 0
 FAILED = 1
@@ -28,6 +30,18 @@ def failure_code(environ: Mapping[str, str], *, may_pass: bool) -> int:
     return TRY_AGAIN if may_pass and is_batch(environ) else FAILED
 
 
+def error_code(environ: Mapping[str, str], error: CondvestError) -> int:
+    """Return the exit code of a command that ends with an error."""
+    if isinstance(error, UsageError):
+        return WRONG_USAGE
+    return failure_code(environ, may_pass=isinstance(error, TransientError))
+
+
 def stopped_code(environ: Mapping[str, str], *, by_sigterm: bool) -> int:
     """Return the exit code of a command that was stopped."""
     return TERMINATED if by_sigterm and is_batch(environ) else FAILED
+
+
+def check_code(*, passed: bool) -> int:
+    """Return the exit code of a command that checks something, such as ``verify`` and ``doctor``."""
+    return DONE if passed else FAILED

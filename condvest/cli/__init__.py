@@ -13,7 +13,7 @@ from types import FrameType
 import click
 
 from batch_layer.shared import exit_codes
-from batch_layer.shared.errors import CondvestError, PermanentError, TransientError, UsageError
+from batch_layer.shared.errors import CondvestError, PermanentError, UsageError
 from condvest.cli import database, operate, publish, read, resend
 from condvest.cli.context import Cli
 from condvest.cli.output import message
@@ -84,11 +84,11 @@ def main() -> None:
         sys.exit(exit_codes.stopped_code(os.environ, by_sigterm=by_sigterm))
     except UsageError as error:
         message(f"error: {error}")
-        sys.exit(exit_codes.WRONG_USAGE)
+        sys.exit(exit_codes.error_code(os.environ, error))
     except CondvestError as error:
         hint = "" if isinstance(error, PermanentError) or "again" in str(error) else " (try again)"
         message(f"error: {error}{hint}")
-        sys.exit(exit_codes.failure_code(os.environ, may_pass=isinstance(error, TransientError)))
+        sys.exit(exit_codes.error_code(os.environ, error))
     except BrokenPipeError:
         # The reader of standard output has gone (condvest bars | head); nothing is left to say.
         _drop_output()

@@ -13,6 +13,7 @@ from batch_layer.database.logins import grant_logins
 from batch_layer.database.migrate import migrate as apply_migrations
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.doctor import all_checks, psql
+from batch_layer.shared import exit_codes
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import UsageError
 from condvest.cli import output
@@ -87,17 +88,16 @@ def shell(cli: Cli, arguments: tuple[str, ...]) -> None:
 @pass_cli
 def doctor(cli: Cli, as_json: bool) -> None:
     """Say what is found, what is missing, and how to mend it. Exits with 1 if something is wrong."""
-    found = all_checks(cli.settings)
+    checks = all_checks(cli.settings)
     if as_json:
-        output.write_json({"checks": [vars(check) for check in found]})
+        output.write_json({"checks": [vars(check) for check in checks]})
     else:
-        output.table(
-            ("", "check", "found"), [("ok" if one.ok else "WRONG", one.name, one.found) for one in found]
-        )
-        for one in found:
-            if not one.ok:
-                output.message(f"\n{one.name}: {one.mend}")
-    sys.exit(0 if all(one.ok for one in found) else 1)
+        rows = [("ok" if check.ok else "WRONG", check.name, check.found) for check in checks]
+        output.table(("", "check", "found"), rows)
+        for check in checks:
+            if not check.ok:
+                output.message(f"\n{check.name}: {check.mend}")
+    sys.exit(exit_codes.check_code(passed=all(check.ok for check in checks)))
 
 
 COMMANDS = (db, doctor)

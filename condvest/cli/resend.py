@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from batch_layer.shared import exit_codes
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.dead_letters import DeadLetter
 from batch_layer.shared.clients.dead_letters import replay as replay_letters
@@ -40,4 +41,4 @@ def replay(queue: str, dry_run: bool, as_json: bool) -> None:
         output.write_json({"events": sent, "unreadable": stay, "dry_run": dry_run})
     else:
         output.message(f"{len(sent):,} events {'would be sent' if dry_run else 'sent'} again")
-    sys.exit(1 if stay else 0)
+    sys.exit(exit_codes.check_code(passed=not stay))

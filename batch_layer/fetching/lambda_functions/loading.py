@@ -119,11 +119,7 @@ def measure_staleness(call: Call, loader: Loader, provider: str) -> None:
 
 
 def _tell(call: Call, key: str, summary: LoadSummary) -> None:
-    call.measure(
-        RowsLoaded=summary.inserted,
-        RowsChanged=summary.changed + summary.withdrawn,
-        RowsRefused=sum(summary.refused.values()),
-    )
+    call.measure(**summary.metrics)
     for notice in summary.notices:
         call.log.warning("notice", key=key, notice=notice)
     if summary.needs_attention:

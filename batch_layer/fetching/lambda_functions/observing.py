@@ -11,22 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 
 from batch_layer.fetching.lambda_functions.deadline import Deadline, LambdaContext
-
-UNITS = {
-    "RowsLoaded": MetricUnit.Count,
-    "RowsChanged": MetricUnit.Count,
-    "RowsRefused": MetricUnit.Count,
-    "SessionsArchived": MetricUnit.Count,
-    "SessionsLeft": MetricUnit.Count,
-    "SessionsMissing": MetricUnit.Count,
-    "StalenessHours": MetricUnit.NoUnit,
-    "VendorCalls": MetricUnit.Count,
-    "DurationSeconds": MetricUnit.Seconds,
-}
-"""The metrics that there are."""
+from batch_layer.shared.utils.logs import NAMESPACE, UNITS
 
 
 @dataclass
@@ -50,7 +37,7 @@ class Call:
         self.log.set_correlation_id(correlation_id)
 
     def measure(self, **values: float) -> None:
-        """Add to metrics, each a name of UNITS; each is written once, when the call ends."""
+        """Add to metrics, named as in UNITS; each is written once, when the call ends."""
         for name, value in values.items():
             self.measured[name] += value  # type: ignore[assignment]  # typeshed lets a Counter count whole only
 
@@ -63,7 +50,7 @@ def observed(function: str, context: LambdaContext, correlation_id: str | None =
     """
     service = os.environ.get("POWERTOOLS_SERVICE_NAME") or function
     log = Logger(service=service, location="%(module)s:%(lineno)d")
-    metrics = Metrics(service=service, namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Condvest")
+    metrics = Metrics(service=service, namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE)
     metrics.clear_metrics()
     call = Call(Deadline(context), log, correlation_id or context.aws_request_id)
     log.append_keys(request_id=context.aws_request_id)

@@ -50,6 +50,15 @@ class LoadSummary:
         return self.inserted + self.changed + self.withdrawn
 
     @property
+    def metrics(self) -> dict[str, int]:
+        """Its metrics, by the names of `batch_layer.shared.utils.logs.UNITS`."""
+        return {
+            "RowsLoaded": self.inserted,
+            "RowsChanged": self.changed + self.withdrawn,
+            "RowsRefused": sum(self.refused.values()),
+        }
+
+    @property
     def needs_attention(self) -> bool:
         """Whether rows were refused or a session is partial."""
         return bool(self.refused) or bool(self.partial)

@@ -1,7 +1,8 @@
-"""What a job on AWS Batch leaves in CloudWatch: a line of JSON for each message, and metrics.
+"""Log lines and metrics for CloudWatch: one JSON object per line.
 
-Both as the functions leave them (`batch_layer.fetching.lambda_functions.observing`), so that one query by
-correlation id follows a night from the fetch to the load to the jobs. People get plain text.
+The functions on AWS Lambda (`batch_layer.fetching.lambda_functions.observing`) and the jobs on AWS Batch
+write the same fields and the same metrics, so one query by correlation id follows a night from the fetch to
+the load to the jobs. On a terminal, people get plain text and no metrics.
 """
 
 from __future__ import annotations
@@ -15,12 +16,20 @@ UNITS = {
     "RowsLoaded": "Count",
     "RowsChanged": "Count",
     "RowsRefused": "Count",
+    "SessionsArchived": "Count",
+    "SessionsLeft": "Count",
+    "SessionsMissing": "Count",
+    "StalenessHours": "None",
+    "VendorCalls": "Count",
     "BarsInserted": "Count",
     "BarsChanged": "Count",
     "BarsRemoved": "Count",
     "DurationSeconds": "Seconds",
 }
-"""The metrics that there are, with CloudWatch's unit of each."""
+"""Every metric of the functions and the jobs, with CloudWatch's unit of each."""
+
+NAMESPACE = "Condvest"
+"""The namespace of the metrics, unless ``POWERTOOLS_METRICS_NAMESPACE`` names another."""
 
 _NAMES = {
     "AWS_BATCH_JOB_ID": "job_id",
@@ -28,16 +37,16 @@ _NAMES = {
     "AWS_BATCH_JOB_ARRAY_INDEX": "shard",
     "CONDVEST_CORRELATION_ID": "correlation_id",
 }
-"""The variables that say of which job a line is; those that are set go into it."""
+"""The environment variables that identify a job, and the fields of a log line that carry their values."""
 
 
 def log_line(environ: Mapping[str, str], text: str, now: dt.datetime) -> str:
     """Return a message as one line of JSON.
 
     Args:
-        environ: of the job; ``CONDVEST_CORRELATION_ID`` is what the fetch was marked with that made the job
+        environ: of the job; ``CONDVEST_CORRELATION_ID`` is the correlation id of the fetch that made the job
             necessary.
-        text: the message; one that begins with ``error:`` is of the level ERROR.
+        text: the message; its level is ERROR if it begins with ``error:``, otherwise INFO.
         now: an aware instant.
     """
     level = "ERROR" if text.startswith("error:") else "INFO"
@@ -51,7 +60,7 @@ def metrics_line(environ: Mapping[str, str], values: Mapping[str, float], now: d
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
     directive = {
-        "Namespace": environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Condvest",
+        "Namespace": environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
         "Dimensions": [["service"]],
         "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
     }

@@ -1,0 +1,88 @@
+"""Figures of the house: modules and functions, how long they are, and how many are typed.
+
+``make house`` prints them; CONTRIBUTING says what they should be, and a test holds the limits.
+"""
+
+import ast
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("condvest", "serving_layer", "batch_layer")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function or method: where it is, its lines without the docstring, whether it is typed in full."""
+
+    where: str
+    lines: int
+    is_typed: bool
+
+
+def modules(root=ROOT, packages=PACKAGES):
+    """Return the module files of the packages, without ``__init__.py`` files that hold a docstring only."""
+    files = [path for package in packages for path in sorted((root / package).rglob("*.py"))]
+    return [path for path in files if path.name != "__init__.py" or len(ast.parse(path.read_text()).body) > 1]
+
+
+def name_of(path, root=ROOT):
+    """Return the dotted name of a module."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def length(path):
+    """Return how many lines a file has."""
+    return len(path.read_text().splitlines())
+
+
+def functions(paths, root=ROOT):
+    """Return every function of the files."""
+    return [
+        _function(node, path.relative_to(root))
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+def _function(node, path):
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+    given = [
+        *node.args.posonlyargs,
+        *node.args.args,
+        *node.args.kwonlyargs,
+        node.args.vararg,
+        node.args.kwarg,
+    ]
+    arguments = [one for one in given if one is not None and one.arg not in ("self", "cls")]
+    is_typed = node.returns is not None and all(one.annotation is not None for one in arguments)
+    return Function(f"{path}:{node.lineno} {node.name}", lines, is_typed)
+
+
+def figures():
+    """Return the figures as lines of text."""
+    files = modules()
+    longest = max(files, key=length)
+    lengths = sorted(map(length, files))
+    every = functions(files)
+    most = max(every, key=lambda one: one.lines)
+    bodies = sorted(one.lines for one in every)
+    typed = sum(one.is_typed for one in every) / len(every)
+    nine_in_ten = bodies[len(bodies) * 9 // 10]
+    return [
+        f"modules             {len(files)}",
+        f"lines               {sum(lengths):,}",
+        f"lines per module    median {statistics.median(lengths):.0f}",
+        f"longest module      {lengths[-1]} ({longest.relative_to(ROOT)})",
+        f"functions           {len(every):,}, typed in full {typed:.1%}",
+        f"lines per function  median {statistics.median(bodies):.0f}, nine in ten up to {nine_in_ten}",
+        f"longest function    {most.lines} ({most.where})",
+    ]
+
+
+if __name__ == "__main__":
+    print("\n".join(figures()))
