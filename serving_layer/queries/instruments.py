@@ -15,26 +15,15 @@ from batch_layer.database.stores.daily_bars import spans_of_bars
 from batch_layer.database.stores.symbols import all_symbols
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.loads import EVERY_LOAD
+from batch_layer.shared.models.metadata import METADATA, FieldKind
 from batch_layer.shared.models.spans import Spans
 
-METADATA_FIELDS = {
-    "name": pa.string(),
-    "type": pa.string(),
-    "exchange": pa.string(),
-    "currency": pa.string(),
-    "cik": pa.string(),
-    "figi": pa.string(),
-    "share_class_figi": pa.string(),
-    "list_date": pa.date32(),
-    "delisted_date": pa.date32(),
-    "sic_code": pa.string(),
-    "sic_description": pa.string(),
-    "market_cap": pa.float64(),
-    "shares_outstanding": pa.float64(),
-    "weighted_shares_outstanding": pa.float64(),
+_TYPES: Mapping[FieldKind, pa.DataType] = {"text": pa.string(), "number": pa.float64(), "date": pa.date32()}
+_READERS: Mapping[FieldKind, Callable[[str], Any]] = {
+    "text": str,
+    "number": float,
+    "date": dt.date.fromisoformat,
 }
-"""What may be known about an instrument, and its type."""
-
 
 _INSTRUMENTS = pa.schema(
     [
@@ -43,7 +32,7 @@ _INSTRUMENTS = pa.schema(
         ("active", pa.bool_()),
         ("first_session", pa.date32()),
         ("last_session", pa.date32()),
-        *METADATA_FIELDS.items(),
+        *((name, _TYPES[kind]) for name, kind in METADATA.items()),
     ]
 )
 
@@ -55,7 +44,7 @@ def read_instruments(
 
     Columns: instrument_id (int32), symbol (that it carries now, or carried last), active (bool, null where
     no reference says), first_session and last_session of its daily bars (date32, null if it has none), and
-    the fields of METADATA_FIELDS as text, market_cap and shares as float64, dates as date32.
+    the fields of METADATA: a text as string, a number as float64, a date as date32, null where unknown.
 
     Args:
         opened: the open database.
@@ -79,14 +68,14 @@ def read_instruments(
         names = {one: symbol for one, symbol in names.items() if one in known}
     bars = dict(zip(spans.instrument_id.tolist(), zip(*_bounds(opened, spans), strict=True), strict=True))
     rows = []
-    for instrument_id in sorted(names, key=lambda one: (names[one], one)):
-        told = fields.get(instrument_id, {})
-        is_active = {"true": True, "false": False}.get(told.get("active", ""))
+    for instrument_id in sorted(names, key=lambda each: (names[each], each)):
+        values = fields.get(instrument_id, {})
+        is_active = {"true": True, "false": False}.get(values.get("active", ""))
         if active is not None and is_active is not active:
             continue
         first, last = bars.get(instrument_id, (None, None))
         row = {"instrument_id": instrument_id, "symbol": names[instrument_id], "active": is_active}
-        rows.append(row | {"first_session": first, "last_session": last} | _typed(told))
+        rows.append(row | {"first_session": first, "last_session": last} | _typed(values))
     return pa.Table.from_pylist(rows, schema=_INSTRUMENTS)
 
 
@@ -95,12 +84,5 @@ def _bounds(opened: OpenDatabase, spans: Spans) -> tuple[list[dt.date], list[dt.
     return dates_of(spans.first).tolist(), dates_of(spans.last).tolist()
 
 
-def _typed(told: Mapping[str, str]) -> dict[str, Any]:
-    readers: dict[pa.DataType, Callable[[str], Any]] = {
-        pa.float64(): float,
-        pa.date32(): dt.date.fromisoformat,
-        pa.string(): str,
-    }
-    return {
-        name: readers[kind](told[name]) if name in told else None for name, kind in METADATA_FIELDS.items()
-    }
+def _typed(values: Mapping[str, str]) -> dict[str, Any]:
+    return {name: _READERS[kind](values[name]) if name in values else None for name, kind in METADATA.items()}

@@ -80,7 +80,7 @@ class Vendor:
                 exchange=empty,
                 currency=empty,
                 cik=empty,
-                composite_figi=np.array(figis, dtype=object),
+                figi=np.array(figis, dtype=object),
                 share_class_figi=empty,
                 active=np.isnat(gone),
                 list_date=np.full(count, np.datetime64("NaT", "D")),

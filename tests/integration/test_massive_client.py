@@ -324,7 +324,7 @@ def test_the_reference_is_paged_and_holds_the_delisted(clock, tmp_path):
     told = [one for one in truth.instruments(crowd, NOW) if not one["otc"]]
     rows = parse(reference).rows
     listed, gone = rows.take(rows.active), rows.take(~rows.active)
-    assert dict(zip(listed.symbol, listed.composite_figi, strict=True)) == {
+    assert dict(zip(listed.symbol, listed.figi, strict=True)) == {
         one["names"][-1]["symbol"]: one["composite_figi"] or "" for one in told if not one["delisted_date"]
     }
     assert sorted(zip(gone.symbol, gone.delisted_date.astype(str), gone.cik, strict=True)) == sorted(
@@ -339,7 +339,7 @@ def test_details_of_a_ticker_on_a_date(client, market):
     then = client.ticker_details("FB", dt.date(2023, 12, 5)).value.rows
     now = client.ticker_details("META").value.rows
     assert (then.symbol[0], now.symbol[0]) == ("FB", "META")
-    assert then.composite_figi[0] == now.composite_figi[0] == truth.composite_figi(market, 0)
+    assert then.figi[0] == now.figi[0] == truth.composite_figi(market, 0)
     assert now.shares_outstanding[0] == market.universe.shares[0]
     with pytest.raises(UnknownSymbol, match="Massive has no details of FB"):
         client.ticker_details("FB")

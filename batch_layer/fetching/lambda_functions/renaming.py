@@ -55,5 +55,5 @@ def _listed(reference: Payload) -> dict[str, str]:
     rows = parse(reference).rows
     if not isinstance(rows, InstrumentRows):
         return {}
-    columns = zip(rows.composite_figi.tolist(), rows.symbol.tolist(), rows.active.tolist(), strict=True)
+    columns = zip(rows.figi.tolist(), rows.symbol.tolist(), rows.active.tolist(), strict=True)
     return {figi or symbol: symbol for figi, symbol, active in columns if active and symbol}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -25,27 +26,29 @@ from batch_layer.fetching.identity import (
 )
 from batch_layer.fetching.loading.transaction import PayloadLoad
 from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.metadata import METADATA, FieldKind
 from batch_layer.shared.models.payloads import InstrumentRows, SymbolRows
 from batch_layer.shared.models.symbols import SymbolSpan
 
-_TEXTS = (
-    "name", "type", "exchange", "currency", "cik", "share_class_figi", "sic_code", "sic_description"
-)  # fmt: skip
-_NUMBERS = ("market_cap", "shares_outstanding", "weighted_shares_outstanding")
-_DATES = ("list_date", "delisted_date")
+_AS_TEXT: Mapping[FieldKind, Callable[[Any], str]] = {
+    "text": str,
+    "number": lambda number: "" if np.isnan(number) else repr(float(number)),
+    "date": lambda date: "" if np.isnat(date) else str(date),
+}
+"""How a value of each kind is stored; "" where it is unknown."""
 
 
 def store_listings(load: PayloadLoad) -> LoadSummary:
     """Store a provider's reference: instruments, their symbols by date, and every field that changed.
 
-    Instruments that a reference no longer has stay: a delisting is a fact, not a reason to forget.
+    Instruments that the reference no longer lists stay: a delisting is a fact, not a reason to forget.
     """
     passed = load.parsed.rows_as(InstrumentRows).take(load.verdict.passed)
     listings = [
         Listing(str(symbol), str(figi), None if active or delisted is None else delisted)
         for symbol, figi, active, delisted in zip(
             passed.symbol,
-            passed.composite_figi,
+            passed.figi,
             passed.active.tolist(),
             passed.delisted_date.astype("datetime64[D]").tolist(),
             strict=True,
@@ -63,8 +66,8 @@ def store_listings(load: PayloadLoad) -> LoadSummary:
 def store_symbols(load: PayloadLoad) -> LoadSummary:
     """Store the symbols that instruments took one after the other: a rename keeps one series.
 
-    A history that does not lead to the symbol that its instrument carries now is left for another time:
-    the reference and the record of renames do not agree yet.
+    A history that does not end with the symbol that its instrument carries now is passed over until the
+    reference and the record of renames agree.
     """
     passed = load.parsed.rows_as(SymbolRows).take(load.verdict.passed)
     taken: dict[tuple[str, str], set[tuple[dt.date, str]]] = defaultdict(set)
@@ -75,8 +78,12 @@ def store_symbols(load: PayloadLoad) -> LoadSummary:
     figis = metadata.instruments_by_figi(load.connection)
     known = read_spans(load.connection)
     listed = metadata.listed_instruments(load.connection)
-    named = set(figis.values())
-    carriers = {spans[-1].symbol: one for one, spans in known.items() if one in listed and one not in named}
+    with_figi = set(figis.values())
+    carriers = {
+        spans[-1].symbol: instrument_id
+        for instrument_id, spans in known.items()
+        if instrument_id in listed and instrument_id not in with_figi
+    }
     histories = metadata.histories(load.connection)
     fields = []
     for (figi, current), history in taken.items():
@@ -97,22 +104,22 @@ def _identified(
     known = read_spans(load.connection)
     figis = metadata.instruments_by_figi(load.connection)
     entities = entities_of(listings, [span for spans in known.values() for span in spans[:-1]])
-    found = assigned(entities, known, figis)
-    made = iter(ownership.make_instruments(load.connection, found.count(None)))
-    ids = [next(made) if one is None else one for one in found]
+    matches = assigned(entities, known, figis)
+    made = iter(ownership.make_instruments(load.connection, matches.count(None)))
+    ids = [next(made) if match is None else match for match in matches]
     last_bars = _last_bars(load, ids)
     histories = metadata.histories(load.connection)
     listed = metadata.listed_instruments(load.connection)
-    held = _names_held(known, histories, dict.fromkeys(known))
+    earlier = _names_held(known, histories, dict.fromkeys(known))
     names = {
-        instrument_id: names_now(entity.names, held.get(instrument_id, ()), last_bars.get(instrument_id))
+        instrument_id: names_now(entity.names, earlier.get(instrument_id, ()), last_bars.get(instrument_id))
         for instrument_id, entity in zip(ids, entities, strict=True)
         if load.payload.is_whole or instrument_id not in known
     }
     if not load.payload.is_whole:  # some listings by themselves say nothing about who else was listed
         names = _names_held(known, histories, dict.fromkeys(ids) | listed) | names
     moved = _settle(load, names)
-    return entities, ids, replace(moved, made=found.count(None))
+    return entities, ids, replace(moved, made=matches.count(None))
 
 
 def _names_held(
@@ -122,14 +129,14 @@ def _names_held(
 ) -> dict[int, tuple[Name, ...]]:
     """Return the names of the instruments of ``delisted``, as far as they carry or carried any."""
     return {
-        one: names_held(known[one], histories.get(one, ()), date)
-        for one, date in delisted.items()
-        if known.get(one)
+        instrument_id: names_held(known[instrument_id], histories.get(instrument_id, ()), date)
+        for instrument_id, date in delisted.items()
+        if known.get(instrument_id)
     }
 
 
 def _settle(load: PayloadLoad, names: Mapping[int, Sequence[Name]]) -> ownership.Moved:
-    wanted = {one: spans for one, spans in settled(names).items() if spans}
+    wanted = {instrument_id: spans for instrument_id, spans in settled(names).items() if spans}
     return ownership.write_spans(load.connection, wanted, load.sessions)
 
 
@@ -141,21 +148,12 @@ def _last_bars(load: PayloadLoad, ids: Sequence[int]) -> dict[int, dt.date]:
 
 
 def _fields(rows: InstrumentRows, entity: Entity) -> Iterator[tuple[str, str]]:
-    """Yield (field, value) of what a reference says; what it does not know is left out."""
-    yield "active", "true" if rows.active[entity.row] else "false"
-    if entity.figi:
-        yield metadata.FIGI, entity.figi
-    for name in _TEXTS:
-        if text := str(getattr(rows, name)[entity.row]):
+    """Yield (field, text) per field that the reference knows."""
+    yield metadata.ACTIVE, "true" if rows.active[entity.row] else "false"
+    for name, kind in METADATA.items():
+        value = getattr(rows, name)[entity.row] if name != metadata.FIGI else entity.figi
+        if text := _AS_TEXT[kind](value):
             yield name, text
-    for name in _NUMBERS:
-        number = float(getattr(rows, name)[entity.row])
-        if not np.isnan(number):
-            yield name, repr(number)
-    for name in _DATES:
-        date = getattr(rows, name)[entity.row]
-        if not np.isnat(date):
-            yield name, str(date)
 
 
 def _store(

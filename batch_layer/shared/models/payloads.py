@@ -123,32 +123,32 @@ class DividendRows(Columns):
 
 @dataclass(frozen=True, eq=False)
 class InstrumentRows(Columns):
-    """Listings as a provider's reference gives them. Text is "" where unknown, a number NaN, a date NaT.
+    """Listings as a provider's reference gives them: beside these columns, one per field of METADATA.
 
     Attributes:
         line: as in BarRows.
         symbol: object array of str.
-        name, type, exchange, currency, cik: object arrays of str: the issuer's or fund's name, the kind of
-            security as the provider codes it (CS, ETF ...), the primary exchange's MIC, the ISO currency
-            in upper case, the SEC's key.
-        composite_figi, share_class_figi: object arrays of str.
         active: bool, whether it is listed now.
-        list_date, delisted_date: datetime64[D].
-        sic_code, sic_description: object arrays of str.
-        market_cap: float64, quote currency.
-        shares_outstanding, weighted_shares_outstanding: float64, shares.
+        name: the issuer's or fund's name.
+        type: the kind of security as the provider codes it (CS, ETF ...).
+        exchange: the primary exchange's MIC.
+        currency: the ISO code, in upper case.
+        cik: the SEC's key of the issuer.
+        figi, share_class_figi: the composite FIGI, and that of the share class.
+        market_cap: quote currency.
+        shares_outstanding, weighted_shares_outstanding: shares.
     """
 
     line: Int64s
     symbol: npt.NDArray[np.object_]
+    active: npt.NDArray[np.bool_]
     name: npt.NDArray[np.object_]
     type: npt.NDArray[np.object_]
     exchange: npt.NDArray[np.object_]
     currency: npt.NDArray[np.object_]
     cik: npt.NDArray[np.object_]
-    composite_figi: npt.NDArray[np.object_]
+    figi: npt.NDArray[np.object_]
     share_class_figi: npt.NDArray[np.object_]
-    active: npt.NDArray[np.bool_]
     list_date: npt.NDArray[np.datetime64]
     delisted_date: npt.NDArray[np.datetime64]
     sic_code: npt.NDArray[np.object_]

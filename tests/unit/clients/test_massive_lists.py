@@ -105,14 +105,14 @@ def test_tickers_listed_and_delisted():
     assert rows.exchange.tolist() == ["XNYS", "XNAS", "", ""]
     assert rows.currency.tolist() == ["USD"] * 4
     assert rows.cik.tolist() == ["0001090872", "", "", ""]
-    assert rows.composite_figi.tolist() == ["BBG000C2V3D6", "", "", ""]
+    assert rows.figi.tolist() == ["BBG000C2V3D6", "", "", ""]
     assert rows.share_class_figi.tolist() == ["BBG001SCTQY4", "", "", ""]
     assert rows.active.tolist() == [True, False, False, True]
     assert iso(rows.delisted_date) == [None, "2024-03-05", "2022-10-31", None]
     assert iso(rows.list_date) == [None] * 4
     assert numbers(rows.market_cap) == [None] * 4
     assert read.faults == {
-        3: "delisted_date: 'yesterday' is not a date; name: 5 is not text; active: 'yes' is neither true nor "
+        3: "name: 5 is not text; delisted_date: 'yesterday' is not a date; active: 'yes' is neither true nor "
         "false"
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -15,22 +15,22 @@ from batch_layer.shared.clients.massive.columns import Faults
 from batch_layer.shared.clients.massive.pages import Objects, read_pages
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.bars import Int64s
+from batch_layer.shared.models.metadata import METADATA, FieldKind
 from batch_layer.shared.models.payloads import InstrumentRows, Parsed, SymbolRows
 
-_TEXTS = {
-    "name": "name",
-    "type": "type",
+_KEYS = {
     "exchange": "primary_exchange",
-    "cik": "cik",
-    "composite_figi": "composite_figi",
-    "share_class_figi": "share_class_figi",
-    "sic_code": "sic_code",
-    "sic_description": "sic_description",
-}
-_NUMBERS = {
-    "market_cap": "market_cap",
+    "currency": "currency_name",
+    "figi": "composite_figi",
+    "delisted_date": "delisted_utc",
     "shares_outstanding": "share_class_shares_outstanding",
-    "weighted_shares_outstanding": "weighted_shares_outstanding",
+}
+"""Massive's key of each field of METADATA that it calls otherwise."""
+
+_READERS: Mapping[FieldKind, Callable[[columns.Values, str, Faults], npt.NDArray[Any]]] = {
+    "text": columns.texts,
+    "number": columns.numbers,
+    "date": columns.dates,
 }
 
 
@@ -67,25 +67,21 @@ def _tickers(body: bytes) -> list[Any]:
 
 
 def _instruments(rows: Objects, line: Int64s, faults: Faults) -> InstrumentRows:
-    delisted = columns.utc_dates(columns.values_of(rows, "delisted_utc"), "delisted_date", faults)
-    values: dict[str, Any] = {
-        name: columns.texts(columns.values_of(rows, key), name, faults) for name, key in _TEXTS.items()
-    }
-    values |= {
-        name: columns.numbers(columns.values_of(rows, key), name, faults) for name, key in _NUMBERS.items()
-    }
+    values: dict[str, Any] = {}
+    for name, kind in METADATA.items():
+        key = _KEYS.get(name, name)
+        read = columns.utc_dates if key.endswith("_utc") else _READERS[kind]
+        values[name] = read(columns.values_of(rows, key), name, faults)
+    values["currency"] = _upper(values["currency"])
     return InstrumentRows(
         line=line,
         symbol=columns.texts(columns.values_of(rows, "ticker"), "symbol", faults, required=True),
-        currency=_upper(columns.texts(columns.values_of(rows, "currency_name"), "currency", faults)),
         active=columns.flags(
             columns.values_of(rows, "active"),
             "active",
             faults,
-            missing=lambda row: bool(np.isnat(delisted[row])),
+            missing=lambda row: bool(np.isnat(values["delisted_date"][row])),
         ),
-        list_date=columns.dates(columns.values_of(rows, "list_date"), "list_date", faults),
-        delisted_date=delisted,
         **values,
     )
 
