@@ -64,8 +64,10 @@ class Report:
         """Return the report as plain values."""
         bars = [load for load in self.loads if load.dataset == "daily_bars"]
         refused: Counter[str] = Counter()
+        newly_refused: Counter[str] = Counter()
         for load in self.loads:
             refused.update(load.refused)
+            newly_refused.update(load.newly_refused)
         report: dict[str, Any] = {
             "rows": sum(load.rows for load in bars),
             "inserted": sum(load.inserted for load in bars),
@@ -75,6 +77,7 @@ class Report:
             "outranked": sum(load.outranked for load in bars),
             "duplicates": sum(load.duplicates for load in bars),
             "refused": dict(refused),
+            "newly_refused": dict(newly_refused),
             "sessions": sum(load.sessions for load in bars),
             "partial": sorted({day.isoformat() for load in bars for day in load.partial}),
             "loads": [_load_as_json(load) for load in self.loads],

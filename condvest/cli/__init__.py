@@ -14,7 +14,7 @@ import click
 
 from batch_layer.shared import exit_codes
 from batch_layer.shared.errors import CondvestError, PermanentError, UsageError
-from condvest.cli import database, operate, publish, read, resend
+from condvest.cli import database, imports, operate, publish, read, resend
 from condvest.cli.context import Cli
 from condvest.cli.output import message
 
@@ -24,7 +24,7 @@ Exit codes:
   0  done
   1  failed; the message says what to do
   2  wrong usage
-  3  done, but a session is partial or rows were refused
+  3  done, but a session is partial or rows are newly refused
 \b
 Settings, from the environment:
   CONDVEST_HOME          where the embedded database and the archive lie
@@ -58,6 +58,7 @@ def condvest(context: click.Context, database_url: str | None, home: str | None)
 
 for command in (
     *operate.COMMANDS,
+    *imports.COMMANDS,
     *read.COMMANDS,
     publish.publish,
     *database.COMMANDS,

@@ -13,14 +13,12 @@ import click
 from rich.progress import Progress as ProgressBars
 
 from batch_layer.operations import nightly
-from batch_layer.operations.import_files import import_files
 from batch_layer.operations.report import Progress, Report, resampled_as_json
 from batch_layer.operations.upkeep import rebuild_from_archive, resample_all, verify_all
 from batch_layer.operations.workspace import PROVIDERS
 from batch_layer.processing.batch_jobs.shards import Shard
 from batch_layer.shared import exit_codes
 from batch_layer.shared.clients.yahoo import read_symbols
-from batch_layer.shared.models.payloads import DatasetName
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.read import SESSION, show_bars, show_status
@@ -60,7 +58,7 @@ def demo(cli: Cli) -> None:
     """Do the whole job on the sample: real prices of five companies, 2000 to 2013."""
     with cli.workspace() as workspace:
         with output.progress("sample") as bars:
-            report = nightly.run(workspace, "sample", on_wait=_say_waiting, on_progress=_advancing(bars))
+            report = nightly.run(workspace, "sample", on_wait=_say_waiting, on_progress=advancing(bars))
         say_loads(report)
         say_resampled(report)
         question = Question(symbols=["AAPL"], interval=13, end=dt.date(2005, 6, 30))
@@ -94,9 +92,9 @@ def run(
             asked,
             on_wait=_say_waiting,
             on_load=lambda load: output.note(bars, load.name),
-            on_progress=_advancing(bars),
+            on_progress=advancing(bars),
         )
-    _finish(report, as_json=as_json)
+    finish(report, as_json=as_json)
 
 
 @click.command(short_help="Fetch the sessions of the past that the database lacks.")
@@ -149,50 +147,7 @@ def backfill(
         ordered = sessions[::-1] if order == "newest" else sessions
         with output.countdown(provider, len(sessions), cost.seconds) as bar:
             report = nightly.backfill(workspace, ingest, ordered, on_load=bar.loaded)
-    _finish(report, as_json=as_json)
-
-
-@click.command("import", short_help="Load daily bars from files, then resample what changed.")
-@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
-@click.option("--provider", default="file", show_default=True, help="Name under which the bars are kept.")
-@click.option(
-    "--splits", multiple=True, type=_FILE, help="File of splits: symbol, ex_date, split_from, split_to."
-)
-@click.option(
-    "--dividends", multiple=True, type=_FILE, help="File of dividends: symbol, ex_date, cash_amount."
-)
-@click.option("--dry-run", is_flag=True, help="Say what would be done; store nothing.")
-@json_option
-@pass_cli
-def import_(
-    cli: Cli,
-    files: tuple[Path, ...],
-    provider: str,
-    splits: tuple[Path, ...],
-    dividends: tuple[Path, ...],
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Load daily bars from CSV, CSV.GZ or Parquet files, then resample what changed.
-
-    Columns, in any order: symbol (or ticker), session (or date), open, high, low, close, volume; vwap and
-    trades if known. Massive's flat files are read as they are. Loading a file again changes nothing.
-    """
-    datasets: list[tuple[Path, DatasetName]] = [
-        *((path, "daily_bars") for path in files),
-        *((path, "splits") for path in splits),
-        *((path, "dividends") for path in dividends),
-    ]
-    with cli.workspace() as workspace, output.progress("files") as bars:
-        report = import_files(
-            workspace,
-            datasets,
-            provider,
-            dry_run=dry_run,
-            on_file=_advancing(bars),
-            on_progress=_advancing(bars, "resampling"),
-        )
-    _finish(report, as_json=as_json, dry_run=dry_run)
+    finish(report, as_json=as_json)
 
 
 @click.command(short_help="Recompute the bars that recorded changes touch.")
@@ -211,7 +166,7 @@ def resample(cli: Cli, full: bool, shard: str | None, as_json: bool) -> None:
     """
     share = Shard.parse(shard) if shard else Shard.of_environment(os.environ)
     with cli.workspace() as workspace, output.progress("resampling") as bars:
-        report = resample_all(workspace, full=full, shard=share, on_progress=_advancing(bars))
+        report = resample_all(workspace, full=full, shard=share, on_progress=advancing(bars))
     output.measure(report.metrics)
     if as_json and report.resampled is not None:
         output.write_json(resampled_as_json(report.resampled))
@@ -230,8 +185,8 @@ def rebuild(cli: Cli, from_archive: bool, as_json: bool) -> None:  # noqa: ARG00
     what was known when.
     """
     with cli.workspace() as workspace, output.progress("rebuilding") as bars:
-        report = rebuild_from_archive(workspace, on_progress=_advancing(bars))
-    _finish(report, as_json=as_json)
+        report = rebuild_from_archive(workspace, on_progress=advancing(bars))
+    finish(report, as_json=as_json)
 
 
 @click.command(short_help="Hold archive, daily bars and bars against each other.")
@@ -247,7 +202,7 @@ def verify(cli: Cli, sample: int | None, seed: int, repair: bool, as_json: bool)
     """
     with cli.workspace(may_create=False) as workspace:
         with output.progress("verifying") as bars:
-            found = verify_all(workspace, sample=sample, seed=seed, on_progress=_advancing(bars))
+            found = verify_all(workspace, sample=sample, seed=seed, on_progress=advancing(bars))
         if repair and any(one.what == "bar" for one in found):
             resample_all(workspace, full=True)
             found = verify_all(workspace, sample=sample, seed=seed)
@@ -277,18 +232,26 @@ def metadata(cli: Cli, symbols: tuple[str, ...], provider: str, as_json: bool) -
         report = nightly.metadata(
             workspace, provider, symbols, on_load=lambda load: output.note(bars, load.name)
         )
-    _finish(report, as_json=as_json)
+    finish(report, as_json=as_json)
 
 
-COMMANDS = (demo, run, backfill, import_, resample, rebuild, verify, metadata)
+COMMANDS = (demo, run, backfill, resample, rebuild, verify, metadata)
 
 
-def _finish(report: Report, *, as_json: bool, dry_run: bool = False) -> None:
+def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bool = True) -> None:
+    """Say what a job did, and exit with its code.
+
+    Args:
+        report: what it did.
+        as_json: whether to write it as JSON; otherwise in words.
+        dry_run: whether nothing was stored.
+        is_fetch: whether a provider was asked for sessions.
+    """
     output.measure(report.metrics)
     if as_json:
         output.write_json(report.as_json() | ({"dry_run": True} if dry_run else {}))
     else:
-        say_loads(report, dry_run=dry_run)
+        say_loads(report, dry_run=dry_run, is_fetch=is_fetch)
         say_resampled(report)
     for one in report.unavailable:
         output.message(f"{one.session}: {one.reason}")
@@ -307,7 +270,9 @@ def _say_waiting() -> None:
     output.message("another condvest run was at work; waited for it to end")
 
 
-def _advancing(bars: ProgressBars, label: str | None = None) -> Progress:
+def advancing(bars: ProgressBars, label: str | None = None) -> Progress:
+    """Return what moves the first of the progress bars, and labels it if a label is given."""
+
     def advance(done: int, total: int) -> None:
         if label is not None:
             output.note(bars, label)

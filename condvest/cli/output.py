@@ -170,7 +170,7 @@ def _write_csv(data: pa.Table, sink: BinaryIO) -> None:
 def _csv_column(column: pa.Array) -> list[Any]:
     values: list[Any] = column.to_pylist()
     if pa.types.is_boolean(column.type):
-        return ["true" if value else "false" for value in values]
+        return [None if value is None else str(value).lower() for value in values]
     return values
 
 

@@ -160,16 +160,20 @@ def status(cli: Cli, as_json: bool) -> None:
 
 
 @click.command(short_help="List the rows that broke a rule.")
+@click.option("--new", "only_new", is_flag=True, help="Only those first refused by the last run or import.")
 @_format
 @_output
 @pass_cli
-def refused(cli: Cli, shape: str, path: Path | None) -> None:
-    """List the rows that broke a rule: where they stood, which rule, and the row itself."""
+def refused(cli: Cli, only_new: bool, shape: str, path: Path | None) -> None:
+    """List the rows that broke a rule: where they stood, which rule, and the row itself.
+
+    A row that a provider sends again each night is refused again each night, but is new only once.
+    """
     with (
         cli.workspace(may_create=False) as workspace,
         workspace.database.transaction(read_only=True) as connection,
     ):
-        rows = refused_rows(connection)
+        rows = refused_rows(connection, only_new=only_new)
     _show(refused_table(rows), shape, path, hidden=("content", "load_id", "dataset", "provider"))
 
 

@@ -15,12 +15,11 @@ _MOST_NAMED = 5
 """Of more loads, notes or sessions than this, the rest is told as a number."""
 
 
-def say_loads(report: Report, *, dry_run: bool = False) -> None:
-    """Tell what came of each load; of a dry run what would have."""
+def say_loads(report: Report, *, dry_run: bool = False, is_fetch: bool = True) -> None:
+    """Say what came of each load; of a dry run what would have."""
     would = "would be " if dry_run else ""
-    if not (report.failed or report.unavailable) and all(
-        load.dataset != "daily_bars" for load in report.loads
-    ):
+    is_complete = is_fetch and not (report.failed or report.unavailable)
+    if is_complete and all(load.dataset != "daily_bars" for load in report.loads):
         output.message("nothing to fetch: every session is there")
     for loads in _told_together(report.loads):
         _say_counts(loads, would)
@@ -69,7 +68,9 @@ def _say_troubles(loads: Sequence[LoadSummary]) -> None:
         refused.update(load.refused)
     if refused:
         codes = ", ".join(f"{code} {count:,}" for code, count in refused.items())
-        output.message(f"  refused: {codes} (see: condvest refused)")
+        new = sum(sum(load.newly_refused.values()) for load in loads)
+        where = f"{new:,} new; see: condvest refused --new" if new else "none new; see: condvest refused"
+        output.message(f"  refused: {codes} ({where})")
 
 
 def say_resampled(report: Report) -> None:

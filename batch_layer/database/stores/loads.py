@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -20,7 +21,15 @@ if TYPE_CHECKING:  # readers of bars need no payloads
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A row that broke a rule, and the row itself."""
+    """A row that broke a rule, and the row itself.
+
+    Attributes:
+        line: where it stands in its payload.
+        code: of the rule.
+        symbol, session: as far as they can be read; the session as an ISO date.
+        reason: what is wrong, in one sentence.
+        content: the row as it came, a JSON object of its columns.
+    """
 
     line: int
     code: str
@@ -28,6 +37,23 @@ class RefusedRow:
     session: str | None
     reason: str
     content: str
+
+    @property
+    def identity(self) -> RowIdentity:
+        """What makes it the same row in another answer; see `row_identity`."""
+        return row_identity(self.symbol, self.session, self.content)
+
+
+RowIdentity = tuple[str, str | None, str]
+
+
+def row_identity(symbol: str, session: str | None, content: str) -> RowIdentity:
+    """Return what two refused rows have in common if they are the same row of two answers.
+
+    Columns without a value do not count: which ones an answer has depends on its other rows.
+    """
+    values = {name: value for name, value in json.loads(content).items() if value is not None}
+    return symbol, session, json.dumps(values, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -145,6 +171,21 @@ def record_refused(connection: Connection, load_id: int, refused: Sequence[Refus
             copy.write_row((load_id, row.line, row.code, row.symbol, row.session, row.reason, row.content))
 
 
+def refused_before(
+    connection: Connection, provider_id: int, dataset: str, symbols: Iterable[str]
+) -> set[RowIdentity]:
+    """Return the rows of these symbols that recorded loads of the provider and data set have refused."""
+    rows = connection.execute(
+        "SELECT symbol, session, content FROM refused_rows JOIN loads USING (load_id) "
+        "WHERE provider_id = %s AND dataset = %s AND symbol = ANY(%s)",
+        (provider_id, dataset, list(symbols)),
+    )
+    return {
+        row_identity(str(symbol), None if session is None else str(session), str(content))
+        for symbol, session, content in rows
+    }
+
+
 def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int16s]:
     """Return, a row, the provider of a load and the provider's rank."""
     distinct, inverse = np.unique(load_id, return_inverse=True)
@@ -167,14 +208,35 @@ def last_load_by(connection: Connection, instant: dt.datetime) -> int:
     return number(connection, query, (instant,))
 
 
-def refused_rows(connection: Connection) -> list[dict[str, Any]]:
-    """Return every refused row: load_id, provider, name, line, code, symbol, session, reason, content."""
-    return records(
+_LOADING_COMMANDS = "^(run|backfill|import|metadata|rebuild)( |$)"
+
+
+def refused_rows(connection: Connection, *, only_new: bool = False) -> list[dict[str, Any]]:
+    """Return the refused rows, by load and line.
+
+    Keys of each: load_id, provider, dataset, name, line, code, symbol, session, reason, content.
+
+    Args:
+        connection: in a transaction.
+        only_new: only the rows that the last command that loads anything was the first to refuse. Without
+            such a command in the table ``runs`` (on AWS), every row once, of the load that refused it first.
+    """
+    refused = records(
         connection,
-        "SELECT load_id, provider, dataset, name, line, code, symbol, session, reason, content "
+        "SELECT load_id, provider, dataset, name, line, code, symbol, session, reason, content, "
+        "loaded_at >= coalesce((SELECT max(started_at) FROM runs WHERE command ~ %s), '-infinity') "
+        "AS is_last "
         "FROM refused_rows JOIN loads USING (load_id) JOIN providers USING (provider_id) "
         "ORDER BY load_id, line",
+        (_LOADING_COMMANDS,),
     )
+    is_new, seen = [], set()
+    for row in refused:
+        identity = row_identity(row["symbol"], row["session"] and str(row["session"]), row["content"])
+        key = (row["provider"], row["dataset"], *identity)
+        is_new.append(row.pop("is_last") and key not in seen)
+        seen.add(key)
+    return [row for row, new in zip(refused, is_new, strict=True) if new or not only_new]
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,7 @@ def _store(
         changed=touched,
         unchanged=passed - touched,
         notices=tuple(notices),
+        newly_refused=load.newly_refused(),
     )
     if load.is_news(summary):
         metadata.store_fields(load.connection, load.record(summary))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -104,8 +105,19 @@ class PayloadLoad:
             unchanged=reconciled.unchanged,
             outranked=reconciled.outranked,
             withdrawn=reconciled.withdrawn,
+            newly_refused=self.newly_refused(),
             notices=(*self.summary.notices, *notices),
         )
+
+    def newly_refused(self) -> dict[str, int]:
+        """Return by code how many of the refused rows no load of the provider and data set refused before."""
+        rows = self._refused_rows()
+        if not rows:
+            return {}
+        known = loads.refused_before(
+            self.connection, self.provider_id, self.payload.dataset, {row.symbol for row in rows}
+        )
+        return dict(Counter(row.code for row in rows if row.identity not in known))
 
     def is_news(self, summary: LoadSummary) -> bool:
         """Return whether there is anything to record: rows to store, or bytes that were never loaded.
@@ -113,7 +125,7 @@ class PayloadLoad:
         A service's answers differ in the id of the request if in nothing else. So an answer that alters
         nothing, with as many rows received, passed and refused as the one before it, is no news.
         """
-        if summary.altered:
+        if summary.altered or summary.newly_refused:
             return True
         if self.payload.media.startswith("json"):
             return not loads.is_repeated(self.connection, self.payload, summary)

@@ -21,6 +21,7 @@ class LoadSummary:
         outranked: rows that differ from a bar of a higher-ranked provider, which stays.
         duplicates: rows that repeat another row of the payload, value by value.
         refused: rows refused, by the code of the rule they broke.
+        newly_refused: of these the rows that no load of the provider and data set had refused before.
         withdrawn: stored rows that the payload no longer has, moved to the revisions.
         sessions: how many sessions the rows are of; ex-dates for splits and dividends.
         partial: sessions that look cut short, ascending.
@@ -38,6 +39,7 @@ class LoadSummary:
     outranked: int = 0
     duplicates: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
+    newly_refused: Mapping[str, int] = field(default_factory=dict)
     withdrawn: int = 0
     sessions: int = 0
     partial: tuple[dt.date, ...] = ()
@@ -60,8 +62,8 @@ class LoadSummary:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether rows were refused or a session is partial."""
-        return bool(self.refused) or bool(self.partial)
+        """Whether a session is partial, or rows were refused that had not been refused before."""
+        return bool(self.newly_refused) or bool(self.partial)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ def test_altered_counts_what_is_stored_otherwise_now():
     assert summary(rows=5, unchanged=5).altered == 0
 
 
-def test_attention_is_needed_for_refused_rows_and_partial_sessions():
+def test_attention_is_needed_for_newly_refused_rows_and_partial_sessions():
     assert not summary(rows=3, inserted=3).needs_attention
-    assert summary(refused={"malformed": 1}).needs_attention
+    assert not summary(refused={"malformed": 1}).needs_attention
+    assert summary(refused={"malformed": 2}, newly_refused={"malformed": 1}).needs_attention
     assert summary(partial=(dt.date(2024, 5, 31),)).needs_attention

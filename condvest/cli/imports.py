@@ -1,0 +1,64 @@
+"""The command that loads the user's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from batch_layer.operations.import_files import import_files
+from batch_layer.shared.errors import UsageError
+from batch_layer.shared.models.payloads import DatasetName
+from condvest.cli import output
+from condvest.cli.context import Cli, json_option, pass_cli
+from condvest.cli.operate import advancing, finish
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("import", short_help="Load daily bars from files, then resample what changed.")
+@click.argument("files", nargs=-1, type=_FILE, metavar="[FILE...]")
+@click.option("--provider", default="file", show_default=True, help="Name under which the bars are kept.")
+@click.option(
+    "--splits", multiple=True, type=_FILE, help="File of splits: symbol, ex_date, split_from, split_to."
+)
+@click.option(
+    "--dividends", multiple=True, type=_FILE, help="File of dividends: symbol, ex_date, cash_amount."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done; store nothing.")
+@json_option
+@pass_cli
+def import_(
+    cli: Cli,
+    files: tuple[Path, ...],
+    provider: str,
+    splits: tuple[Path, ...],
+    dividends: tuple[Path, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Load daily bars from CSV, CSV.GZ or Parquet files, then resample what changed.
+
+    Columns, in any order: symbol (or ticker), session (or date), open, high, low, close, volume; vwap and
+    trades if known. Massive's flat files are read as they are. Loading a file again changes nothing.
+    """
+    datasets: list[tuple[Path, DatasetName]] = [
+        *((path, "daily_bars") for path in files),
+        *((path, "splits") for path in splits),
+        *((path, "dividends") for path in dividends),
+    ]
+    if not datasets:
+        raise UsageError("nothing to import: name a FILE of prices, --splits FILE or --dividends FILE")
+    with cli.workspace() as workspace, output.progress("files") as bars:
+        report = import_files(
+            workspace,
+            datasets,
+            provider,
+            dry_run=dry_run,
+            on_file=advancing(bars),
+            on_progress=advancing(bars, "resampling"),
+        )
+    finish(report, as_json=as_json, dry_run=dry_run, is_fetch=False)
+
+
+COMMANDS = (import_,)
