@@ -61,7 +61,7 @@ terraform:
 		echo "terraform is not installed: get 1.10 or later from https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
 
 aws-local: $(TOOLS) ## the whole chain of AWS on this machine, from the vendor to bars, with the artefacts as built
-	@$(BIN)/python -m tests.support.aws_local
+	@$(BIN)/python -m tests.support.aws.local
 
 lint: $(TOOLS) ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

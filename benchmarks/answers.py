@@ -7,7 +7,7 @@ import numpy as np
 from batch_layer.shared.clients.massive.grouped import read_grouped
 from batch_layer.shared.clients.massive.parse import CheckedPayload
 from batch_layer.shared.models.bars import DailyBars
-from tests.support.emulators.sessions import milliseconds, new_york
+from tests.support.emulators.synthetic.sessions import milliseconds, new_york
 
 INSTRUMENTS = 12_500
 

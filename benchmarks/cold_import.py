@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 from benchmarks.report import figures
-from tests.support import aws_artefacts
+from tests.support.aws import artefacts as aws_artefacts
 
 OURS = "archive_loader"
 BUDGET = 0.7

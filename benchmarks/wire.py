@@ -13,8 +13,8 @@ from massive.rest.models import GroupedDailyAgg
 from batch_layer.shared.clients.massive.grouped import read_grouped
 from benchmarks.machine import peak_memory
 from benchmarks.report import figures
-from tests.support.emulators.market import Market
 from tests.support.emulators.massive.aggregates import grouped_body
+from tests.support.emulators.synthetic.market import Market
 
 OURS = "condvest"
 SESSION = dt.date(2024, 3, 28)

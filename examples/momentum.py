@@ -25,9 +25,9 @@ import condvest
 from batch_layer.operations.import_files import import_files
 from batch_layer.operations.publish import publish_all
 from batch_layer.operations.workspace import open_workspace
-from tests.support.emulators import truth
-from tests.support.emulators.market import Market
-from tests.support.emulators.sessions import Schedule
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
+from tests.support.emulators.synthetic.sessions import Schedule
 
 INTERVAL, LOOK_BACK, TENTH = 21, 12, 0.1
 FIRST, LAST = dt.date(2016, 1, 4), dt.date(2024, 6, 28)

@@ -5,7 +5,6 @@ with ``--database-url URL`` (or CONDVEST_TEST_DATABASE_URL) on that one alone. I
 to create databases; those that the tests make begin with ``condvest_test_`` and are dropped again.
 """
 
-import datetime as dt
 import os
 
 import hypothesis
@@ -17,15 +16,13 @@ from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.models.sessions import calendar_of
 from batch_layer.shared.settings import DatabaseSettings, Settings
 from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
-from tests.support.servers import embedded_server, given_server, tcp_server
-from tests.support.world import World
+from tests.support.databases.servers import embedded_server, given_server, tcp_server
+from tests.support.exchange import NOW
+from tests.support.worlds.world import World
 
 TEST_URL = "CONDVEST_TEST_DATABASE_URL"
 LONGEST = ("test_emulator.py", "test_aws_container.py", "test_aws_packages.py", "test_aws_chain.py")
 """Files of tests that take minutes."""
-
-NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
-"""A Monday before the open: the last closed session is 2024-05-31."""
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("condvest", deadline=None)

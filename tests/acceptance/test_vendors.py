@@ -10,11 +10,11 @@ import pytest
 
 from batch_layer.database.postgres.connection import Database
 from tests.support.emulators.faults import Fault
-from tests.support.emulators.market import Market
 from tests.support.emulators.massive import KEY, MassiveEmulator
-from tests.support.emulators.sessions import Schedule, new_york_date
+from tests.support.emulators.synthetic.market import Market
+from tests.support.emulators.synthetic.sessions import Schedule, new_york_date
 from tests.support.emulators.yahoo import YahooEmulator
-from tests.support.vendor_truth import Desk, disagreements, unconnected
+from tests.support.worlds.vendor_truth import Desk, disagreements, unconnected
 
 
 def last_closed():

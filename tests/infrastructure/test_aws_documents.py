@@ -116,7 +116,7 @@ def test_actionlint_finds_nothing():
 
 
 def test_the_manifest_of_the_tools_is_pinned():
-    for path in (ROOT / "tests").glob("*/requirements-*.txt"):
+    for path in (ROOT / "tests").rglob("requirements-*.txt"):
         lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
         assert lines
         assert all(re.fullmatch(r"[\w.\[\]-]+==[\w.]+", line) for line in lines), path.name

@@ -30,12 +30,12 @@ from event_patterns import job_event, matches
 from test_deploy_script import Desk
 from workshop import ROOT, STAND_IN, environment, found, from_venv, lay_mirror
 
-from tests.support import aws_artefacts
-from tests.support.emulators.market import Market
+from tests.support.aws import artefacts
+from tests.support.aws.lambda_runtime import running
+from tests.support.databases.rds import ADMIN, PASSWORD, rds
 from tests.support.emulators.massive import KEY, MassiveEmulator
-from tests.support.lambda_runtime import running
-from tests.support.naive_database import differences
-from tests.support.rds import ADMIN, PASSWORD, rds
+from tests.support.emulators.synthetic.market import Market
+from tests.support.naive.database import differences
 
 sys.path.insert(0, str(STAND_IN))
 import batch
@@ -111,10 +111,10 @@ class Machine:
         (self.desk.bin / "terraform").symlink_to(
             found("terraform", "https://developer.hashicorp.com/terraform/install")
         )
-        aws_artefacts.need_runtime()
-        self.python = aws_artefacts.runtime()
+        artefacts.need_runtime()
+        self.python = artefacts.runtime()
         for part, place in (("layer", LAMBDA), ("function", LAMBDA), ("image", "build/image")):
-            self.lay(aws_artefacts.built(part), self.checkout / place)
+            self.lay(artefacts.built(part), self.checkout / place)
         self.images = folder / "images"
         self.pause = folder / "pause"
         self.here = {**ACCESS, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "ca-west-1"}
@@ -129,7 +129,7 @@ class Machine:
             "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",
             "TF_VAR_vendor": '{"plan": "paid"}',
             "CONDVEST_AWS_ACCOUNT_ID": "123456789012",
-            "CONDVEST_LAMBDA_PYTHON": aws_artefacts.interpreter(),
+            "CONDVEST_LAMBDA_PYTHON": artefacts.interpreter(),
             "CONDVEST_RDS_BUNDLE": str(instance.authorities),
             "STAND_IN_DATABASE_URL": instance.url(ADMIN, password=PASSWORD),
         }

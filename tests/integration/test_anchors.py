@@ -4,34 +4,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
+from batch_layer.shared.settings import INTERVALS
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
-from tests.conftest import NOW
-from tests.integration.test_invariant import answers, imports
-from tests.integration.test_invariant import splits as split_payloads
-from tests.support.happenings import LongWorld, dividends, happen
 from tests.support.in_process import Program
-from tests.support.naive_state import State, names_of, rows_read
+from tests.support.naive.state import State, names_of, rows_read
 from tests.support.payloads import BARS, bar, csv_of
+from tests.support.strategies.market_events import dividend_loads, file_imports, split_loads, vendor_answers
+from tests.support.worlds.playing import play_all
 
 histories = st.lists(
-    st.one_of(imports(), imports(), answers(), split_payloads(), dividends()), min_size=1, max_size=6
+    st.one_of(file_imports(), file_imports(), vendor_answers(), split_loads(), dividend_loads()),
+    min_size=1,
+    max_size=6,
 )
-
-
-@pytest.fixture(scope="module")
-def lasting(server, sessions, tmp_path_factory):
-    """One database for all examples of this module; each empties it first."""
-    home = tmp_path_factory.mktemp("home")
-    with server.lent() as url, Database(url) as database:
-        world = LongWorld(
-            Workspace(Settings(home=home, database=DatabaseSettings(url=url)), database, NOW), sessions
-        )
-        yield world
-        world.close()
 
 
 def answer(world, **asked):
@@ -41,17 +27,16 @@ def answer(world, **asked):
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=histories, n=st.one_of(st.sampled_from(INTERVALS), st.integers(1, 60)))
-def test_windows_from_the_listing_are_those_of_the_naive_model(lasting, history, n):
+def test_windows_from_the_listing_are_those_of_the_naive_model(lasting_world, history, n):
     """Of several instruments that begin apart, adjusted in every way."""
-    lasting.empty()
-    for what in history:
-        happen(lasting, what)
-    lasting.resample()
-    state, names = State.of(lasting.looking), names_of(lasting.looking)
+    lasting_world.empty()
+    play_all(lasting_world, history)
+    lasting_world.resample()
+    state, names = State.of(lasting_world.looking), names_of(lasting_world.looking)
     for adjust in ("none", "splits", "total"):
         expected = state.bars(n, adjust, names, listing=True)
-        assert answer(lasting, interval=n, adjust=adjust, anchor="listing") == expected
-        assert answer(lasting, interval=n, adjust=adjust) == state.bars(n, adjust, names)
+        assert answer(lasting_world, interval=n, adjust=adjust, anchor="listing") == expected
+        assert answer(lasting_world, interval=n, adjust=adjust) == state.bars(n, adjust, names)
 
 
 @pytest.mark.parametrize("interval", [*INTERVALS, 7, 20])

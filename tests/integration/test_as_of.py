@@ -11,45 +11,37 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import condvest
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
+from batch_layer.shared.settings import INTERVALS
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.instruments import read_instruments
 from serving_layer.queries.question import Question
-from tests.conftest import NOW
-from tests.integration.test_invariant import answers, imports
-from tests.integration.test_invariant import splits as split_payloads
-from tests.support.happenings import LongWorld, dividends, happen, ordinals, repeats, symbols
 from tests.support.in_process import Program
-from tests.support.naive_state import State, names_of, rows_read
+from tests.support.naive.state import State, names_of, rows_read
 from tests.support.payloads import bar, split
-
-references = st.tuples(
-    st.just("listings"),
-    st.sets(symbols, min_size=1).map(sorted),
-    st.just(["", "", ""]),
-    st.sampled_from(["One Inc.", "Two Inc."]),
-    st.none(),
-    st.booleans(),
+from tests.support.strategies.market_events import (
+    dividend_loads,
+    file_imports,
+    listing_loads_without_figis,
+    ordinals,
+    repeats,
+    split_loads,
+    vendor_answers,
 )
+from tests.support.worlds.playing import play, play_all
+
 histories = st.lists(
-    st.one_of(imports(), imports(), answers(), split_payloads(), dividends(), references, repeats()),
+    st.one_of(
+        file_imports(),
+        file_imports(),
+        vendor_answers(),
+        split_loads(),
+        dividend_loads(),
+        listing_loads_without_figis(),
+        repeats(),
+    ),
     max_size=8,
 )
-
-
-@pytest.fixture(scope="module")
-def lasting(server, sessions, tmp_path_factory):
-    """One database for all examples of this module; each empties it first."""
-    home = tmp_path_factory.mktemp("home")
-    with server.lent() as url, Database(url) as database:
-        world = LongWorld(
-            Workspace(Settings(home=home, database=DatabaseSettings(url=url)), database, NOW), sessions
-        )
-        yield world
-        world.close()
 
 
 def answer(world, **asked):
@@ -80,38 +72,37 @@ def moment(world):
     adjust=st.sampled_from(["none", "splits", "total"]),
     anchor=st.sampled_from(["calendar", "calendar", "listing"]),
 )
-def test_at_every_instant_between_loads_the_answer_is_that_of_then(lasting, history, n, adjust, anchor):
+def test_at_every_instant_between_loads_the_answer_is_that_of_then(lasting_world, history, n, adjust, anchor):
     """By the naive model from what the tables held then, open bars with and without."""
-    lasting.empty()
-    moments = [moment(lasting)]
+    lasting_world.empty()
+    moments = [moment(lasting_world)]
     for what in history:
-        happen(lasting, what)
-        moments.append(moment(lasting))
-    names = names_of(lasting.looking)
+        play(lasting_world, what)
+        moments.append(moment(lasting_world))
+    names = names_of(lasting_world.looking)
     for then in moments:
         asked = {"interval": n, "adjust": adjust, "anchor": anchor, "as_of": then.at}
         expected = then.state.bars(n, adjust, names, listing=anchor == "listing")
-        assert answer(lasting, include_open=True, **asked) == expected
-        assert answer(lasting, **asked) == [row for row in expected if row[-1]]
+        assert answer(lasting_world, include_open=True, **asked) == expected
+        assert answer(lasting_world, **asked) == [row for row in expected if row[-1]]
         told = [
             (one, name, value == "true" if name == "active" else value)
             for one, name, value in then.state.metadata
         ]
-        assert metadata(lasting, then.at) == told
+        assert metadata(lasting_world, then.at) == told
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=histories, n=st.sampled_from([1, 5, 6]), at=ordinals)
-def test_the_present_is_an_instant_like_any_other(lasting, history, n, at):
+def test_the_present_is_an_instant_like_any_other(lasting_world, history, n, at):
     """Stored bars and folded ones, whole histories and parts of them, are told alike."""
-    lasting.empty()
-    for what in history:
-        happen(lasting, what)
-    lasting.resample()
-    now = lasting.number("SELECT clock_timestamp()")
+    lasting_world.empty()
+    play_all(lasting_world, history)
+    lasting_world.resample()
+    now = lasting_world.number("SELECT clock_timestamp()")
     for adjust in ("none", "splits", "total"):
-        asked = {"interval": n, "adjust": adjust, "include_open": True, "start": lasting.date(at)}
-        assert answer(lasting, as_of=now, **asked) == answer(lasting, **asked)
+        asked = {"interval": n, "adjust": adjust, "include_open": True, "start": lasting_world.date(at)}
+        assert answer(lasting_world, as_of=now, **asked) == answer(lasting_world, **asked)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
 from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError
-from tests.support.aws_world import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
+from tests.support.aws.emulated import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
 from tests.support.payloads import FETCHED, bars_payload
 
 SESSION = dt.date(2024, 5, 31)

@@ -5,12 +5,12 @@ import datetime as dt
 import psycopg
 import pytest
 
-from tests.conftest import NOW
-from tests.support.aws_chain import Chain, Processes
-from tests.support.aws_world import configured, emulated_aws, fresh_bucket
-from tests.support.emulators.market import Market
+from tests.support.aws.chain import Chain, Processes
+from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
 from tests.support.emulators.massive import MassiveEmulator
-from tests.support.naive_database import differences
+from tests.support.emulators.synthetic.market import Market
+from tests.support.exchange import NOW
+from tests.support.naive.database import differences
 
 FIRST, LAST = dt.date(2024, 5, 20), dt.date(2024, 5, 31)
 SESSIONS = 9

@@ -11,10 +11,10 @@ import pytest
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.settings import DatabaseSettings, Settings
-from tests.conftest import NOW
-from tests.support import aws_artefacts, containers
+from tests.support.aws import artefacts, containers
+from tests.support.exchange import NOW
 from tests.support.payloads import bar
-from tests.support.world import World
+from tests.support.worlds.world import World
 
 pytestmark = pytest.mark.aws
 
@@ -23,7 +23,7 @@ AWAY = "postgresql://nobody@127.0.0.1:9/none"
 
 @pytest.fixture(scope="module", autouse=True)
 def _as_shipped():
-    aws_artefacts.need_runtime()
+    artefacts.need_runtime()
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def repository(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pushed(docker, repository):
     """The image, built and pushed, by the digest that the script printed."""
-    name = docker.build(aws_artefacts.built("image").parent, "--push", repository)
+    name = docker.build(artefacts.built("image").parent, "--push", repository)
     yield name
     docker.forget(*names_of(repository))
 

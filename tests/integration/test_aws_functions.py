@@ -31,10 +31,10 @@ from batch_layer.shared.errors import (
     VendorRefused,
     VendorUnavailable,
 )
-from tests.support.aws_world import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
-from tests.support.emulators.market import Market
+from tests.support.aws.emulated import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
 from tests.support.emulators.massive import KEY, MassiveEmulator
-from tests.support.naive_database import differences
+from tests.support.emulators.synthetic.market import Market
+from tests.support.naive.database import differences
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 BEFORE = dt.datetime(2024, 4, 12, 23, tzinfo=dt.UTC)

@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from batch_layer.processing.resample import resample
-from tests.support.aws_world import configured, emulated_aws, fresh_bucket
+from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
 from tests.support.payloads import bar
 
 BIN = Path(sys.executable).parent

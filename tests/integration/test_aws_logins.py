@@ -7,7 +7,7 @@ import pytest
 
 from batch_layer.database.logins import USERS, grant_logins
 from batch_layer.database.postgres.connection import Database
-from tests.support.servers import embedded_server
+from tests.support.databases.servers import embedded_server
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 

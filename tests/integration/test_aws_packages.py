@@ -12,11 +12,11 @@ import boto3
 import pytest
 
 from tests.integration.test_aws_functions import NOW, SECRET, SESSIONS, bars
-from tests.support import aws_artefacts
-from tests.support.aws_world import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
-from tests.support.emulators.market import Market
+from tests.support.aws import artefacts
+from tests.support.aws.emulated import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
+from tests.support.aws.lambda_runtime import running
 from tests.support.emulators.massive import KEY, MassiveEmulator
-from tests.support.lambda_runtime import running
+from tests.support.emulators.synthetic.market import Market
 
 pytestmark = pytest.mark.aws
 
@@ -28,7 +28,7 @@ HANDLERS = "batch_layer.fetching.lambda_functions"
 def build(script, out, *options, builders=BUILDERS, **more):
     return subprocess.run(
         [builders / script, "--out", out, *options],
-        env=os.environ | aws_artefacts.build_environ() | more,
+        env=os.environ | artefacts.build_environ() | more,
         capture_output=True,
         text=True,
         check=False,
@@ -37,23 +37,23 @@ def build(script, out, *options, builders=BUILDERS, **more):
 
 @pytest.fixture(scope="module", autouse=True)
 def _as_shipped():
-    aws_artefacts.need_runtime()
+    artefacts.need_runtime()
 
 
 @pytest.fixture(scope="module")
 def package():
-    return aws_artefacts.built("function")
+    return artefacts.built("function")
 
 
 @pytest.fixture(scope="module")
 def layer():
-    return aws_artefacts.built("layer")
+    return artefacts.built("layer")
 
 
 @pytest.fixture(scope="module")
 def python():
     """An interpreter of the runtime's version with what the runtime brings, and nothing else."""
-    return aws_artefacts.runtime()
+    return artefacts.runtime()
 
 
 @pytest.fixture

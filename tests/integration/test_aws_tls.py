@@ -14,8 +14,8 @@ from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import DatabaseError
 from batch_layer.shared.settings import Settings
-from tests.support.aws_world import configured, emulated_aws, fresh_bucket
-from tests.support.rds import ADMIN, PASSWORD, rds
+from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
+from tests.support.databases.rds import ADMIN, PASSWORD, rds
 
 pytestmark = pytest.mark.aws
 

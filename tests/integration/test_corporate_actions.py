@@ -7,8 +7,7 @@ import pytest
 
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
-from tests.support.happenings import dividend, json_payload
-from tests.support.payloads import bar, dividends_payload, split, splits_payload
+from tests.support.payloads import bar, dividend, dividends_payload, json_payload, split, splits_payload
 
 FRIDAY, SATURDAY = 3, "1962-01-06"
 """Session 3 is 1962-01-05; session 4 is the Monday after."""

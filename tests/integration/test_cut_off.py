@@ -9,10 +9,11 @@ import pytest
 from batch_layer.database.postgres import binary_copy
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.settings import DatabaseSettings, Settings
-from tests.conftest import NOW
-from tests.support.fragile import Fragile, received
-from tests.support.happenings import LongWorld, happen, json_payload
-from tests.support.payloads import bar, split
+from tests.support.databases.fragile import Fragile, received
+from tests.support.exchange import NOW
+from tests.support.payloads import bar, json_payload, split
+from tests.support.worlds.long_world import LongWorld
+from tests.support.worlds.playing import play
 
 TABLES = (
     "daily_bars", "daily_bar_revisions", "splits", "split_revisions", "dividends", "dividend_revisions",
@@ -68,7 +69,7 @@ def rename(world, version):
     """B is renamed, by its FIGI: its bars stay, the new symbol is its own."""
     row = {"ticker": "B", "name": f"B {version}", "active": True, "composite_figi": "F1"}
     world.load(json_payload("instruments", [row]))
-    happen(world, ("renames", "F1", [(0, "B"), (version + 1, "A"), (version + 2, "B")]))
+    play(world, ("renames", "F1", [(0, "B"), (version + 1, "A"), (version + 2, "B")]))
 
 
 # To the server it is the same whether the client dies after one message or before the next.

@@ -13,7 +13,7 @@ import pytest
 
 from batch_layer.database.embedded.server import Down, EmbeddedServer
 from batch_layer.shared.errors import DatabaseUnavailable
-from tests.support.embedded_processes import (
+from tests.support.databases.embedded_processes import (
     ORDINARY,
     Client,
     clean_up,

@@ -21,7 +21,13 @@ from batch_layer.database.embedded.socket_directory import (
     prepare_socket_directory,
 )
 from batch_layer.shared.errors import DatabaseError, DatabaseFull, SettingsError
-from tests.support.embedded_processes import Client, as_ordinary_user, clean_up, is_dead, short_directory
+from tests.support.databases.embedded_processes import (
+    Client,
+    as_ordinary_user,
+    clean_up,
+    is_dead,
+    short_directory,
+)
 
 TMP = Path(os.sep, "tmp").resolve()
 

@@ -11,9 +11,9 @@ from batch_layer.operations.workspace import Workspace
 from batch_layer.processing import first_build
 from batch_layer.shared.errors import DatabaseUnavailable
 from batch_layer.shared.settings import INTERVALS
-from tests.migration.test_migrations import CATALOGUE
+from tests.support.databases.catalogue import CATALOGUE
 from tests.support.payloads import bar, split
-from tests.support.world import World
+from tests.support.worlds.world import World
 
 SYMBOLS = [f"S{number}" for number in range(40)]
 

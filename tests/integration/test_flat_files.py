@@ -17,8 +17,8 @@ from batch_layer.shared.models.providers import Unavailable
 from batch_layer.shared.settings import FlatFilesSettings, Settings
 from batch_layer.shared.utils.retry import Retry
 from tests.support.emulators.faults import Fault
-from tests.support.emulators.market import LONGEST_DELAY, Market
-from tests.support.vendor_truth import AtMassive, Desk, disagreements, serving, unconnected
+from tests.support.emulators.synthetic.market import LONGEST_DELAY, Market
+from tests.support.worlds.vendor_truth import AtMassive, Desk, disagreements, serving, unconnected
 
 D = dt.date
 FIRST, LAST = D(2024, 1, 2), D(2024, 2, 29)

@@ -5,11 +5,11 @@ import datetime as dt
 import pytest
 
 from batch_layer.fetching.fetch import FetchReport
-from tests.support.emulators import truth, universe
 from tests.support.emulators.faults import Fault
-from tests.support.emulators.market import Market
+from tests.support.emulators.synthetic import truth, universe
+from tests.support.emulators.synthetic.market import Market
 from tests.support.payloads import dividends_payload, split
-from tests.support.vendor_truth import Desk, after_close, disagreements, serving, unconnected
+from tests.support.worlds.vendor_truth import Desk, after_close, disagreements, serving, unconnected
 
 D = dt.date
 FIRST, LAST = D(2024, 1, 2), D(2024, 3, 28)

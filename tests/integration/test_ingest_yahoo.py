@@ -10,11 +10,11 @@ from batch_layer.operations import nightly
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.clients.yahoo import YahooProvider
 from batch_layer.shared.settings import Settings
-from tests.support import naive_database
-from tests.support.emulators import truth
-from tests.support.emulators.market import Market
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import YahooEmulator
-from tests.support.vendor_truth import after_close
+from tests.support.naive import database as naive_database
+from tests.support.worlds.vendor_truth import after_close
 
 D = dt.date
 FIRST, LAST = D(2024, 1, 2), D(2024, 3, 28)

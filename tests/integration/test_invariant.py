@@ -4,129 +4,25 @@ Histories are drawn: files and whole-market answers of several providers, correc
 cut short, refused rows, splits that come, change and go, and shards resampled at any time in between.
 """
 
-import random
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.workspace import Workspace
 from batch_layer.processing import resample as resampling
-from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
-from tests.conftest import NOW
+from batch_layer.shared.settings import INTERVALS
 from tests.support.payloads import bar, split
-from tests.support.world import World
+from tests.support.strategies.market_events import (
+    file_imports,
+    shard_resamplings,
+    split_loads,
+    vendor_answers,
+)
+from tests.support.worlds.playing import check, play_all
 
-FIRST, LAST = -5, 36
-"""Around 1962-01-02, so that windows on both sides of ordinal 0 occur; 33 ends the first one of 34."""
-
-SYMBOLS = ("A", "B", "b")
-RATIOS = ((1, 2), (2, 3), (10, 1), (7, 3), (1, 1))
-
-# Most happens among a few sessions, where one thing meets another.
-ordinals = st.one_of(st.integers(FIRST, 9), st.integers(FIRST, LAST))
-symbols = st.sampled_from(SYMBOLS)
-versions = st.integers(0, 2)
-
-
-def imports():
-    """A file: any bars of any sessions."""
-    keys = st.dictionaries(st.tuples(symbols, ordinals), versions, min_size=1, max_size=6)
-    return st.tuples(st.just("import"), st.sampled_from(["file", "mine", "massive"]), keys)
-
-
-def answers():
-    """A vendor's answer for a run of sessions: most bars, some missing, some not fit to load."""
-    return st.tuples(
-        st.just("answer"),
-        st.sampled_from(["sample", "massive"]),
-        ordinals,
-        st.one_of(st.integers(0, 2), st.integers(0, 20)),
-        versions,
-        st.sampled_from([1.0, 0.9, 0.3, 0.0]),
-        st.integers(0, 2**16),
-    )
-
-
-def splits():
-    """Splits, of a file or all that a vendor knows; an ex-date need not be a session."""
-    keys = st.tuples(symbols, ordinals, st.sampled_from([0, 1]))
-    some = st.dictionaries(keys, st.sampled_from(RATIOS), min_size=1, max_size=3)
-    others = st.dictionaries(keys, st.sampled_from(RATIOS), max_size=3)
-    return st.one_of(
-        st.tuples(st.just("splits"), st.sampled_from(["file", "massive"]), st.just(value=False), some),
-        st.tuples(st.just("splits"), st.sampled_from(["sample", "massive"]), st.just(value=True), others),
-    )
-
-
-def shards():
-    """Some of the partitions: the few instruments lie in the first ones."""
-    return st.tuples(st.just("resample"), st.sets(st.integers(0, 5), min_size=1), st.booleans())
-
-
-changes = st.one_of(imports(), answers(), splits())
-histories = st.lists(st.one_of(changes, changes, shards(), st.just(("check",))), min_size=1, max_size=16)
-
-
-@pytest.fixture(scope="module")
-def lasting(server, sessions, tmp_path_factory):
-    """One database for all examples of this module; each empties it first."""
-    home = tmp_path_factory.mktemp("home")
-    with server.lent() as url, Database(url) as database:
-        world = World(
-            Workspace(Settings(home=home, database=DatabaseSettings(url=url)), database, NOW), sessions
-        )
-        yield world
-        world.close()
-
-
-def follow(world, history):
-    for kind, *what in history:
-        if kind == "import":
-            provider, keys = what
-            rows = [bar(symbol, world.date(at), version) for (symbol, at), version in keys.items()]
-            world.bars(rows, provider=provider)
-        elif kind == "answer":
-            provider, first, length, version, share, seed = what
-            last = min(first + length, LAST)
-            world.bars(
-                market(world, first, last, version, share, seed), provider=provider, whole=(first, last)
-            )
-        elif kind == "splits":
-            provider, whole, ratios = what
-            rows = {
-                (symbol, ex_date(world, at, later)): ratio for (symbol, at, later), ratio in ratios.items()
-            }
-            world.splits([split(*key, *ratio) for key, ratio in rows.items()], provider=provider, whole=whole)
-        elif kind == "resample":
-            partitions, full = what
-            world.resample(partitions=sorted(partitions), full=full)
-        else:
-            check(world)
-
-
-def check(world):
-    """Not only at the end, for the next change may mend what the last one left wrong."""
-    world.resample()
-    assert world.differences() == []
-
-
-def market(world, first, last, version, share, seed):
-    chance = random.Random(seed)
-    rows = []
-    for ordinal in range(first, last + 1):
-        present = share if chance.random() < 0.9 else 0
-        for symbol in SYMBOLS:
-            if chance.random() < present:
-                broken = {"high": 1.0} if chance.random() < 0.1 else {}
-                rows.append(bar(symbol, world.date(ordinal), version, **broken))
-    return rows
-
-
-def ex_date(world, ordinal, later):
-    date = world.date(ordinal)
-    return date.replace(day=date.day + 1) if later and date.day < 28 else date
+changes = st.one_of(file_imports(), vendor_answers(), split_loads())
+histories = st.lists(
+    st.one_of(changes, changes, shard_resamplings(), st.just(("check",))), min_size=1, max_size=16
+)
 
 
 @settings(
@@ -134,13 +30,13 @@ def ex_date(world, ordinal, later):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(history=histories)
-def test_stored_bars_equal_a_full_recomputation(lasting, history):
+def test_stored_bars_equal_a_full_recomputation(lasting_world, history):
     """However bars came to be, they are what the tables say; a full resampling then finds no difference."""
-    lasting.empty()
-    follow(lasting, history)
-    check(lasting)
-    assert lasting.resample(full=True, partitions=range(6)).altered == 0
-    assert lasting.number("SELECT count(*) FROM changes") == 0
+    lasting_world.empty()
+    play_all(lasting_world, history)
+    check(lasting_world)
+    assert lasting_world.resample(full=True, partitions=range(6)).altered == 0
+    assert lasting_world.number("SELECT count(*) FROM changes") == 0
 
 
 def test_two_transactions_at_once_give_what_one_gives(world, monkeypatch):

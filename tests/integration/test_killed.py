@@ -22,12 +22,12 @@ import psycopg
 import pytest
 
 from batch_layer.database.embedded.server import EmbeddedServer
-from tests.support.embedded_processes import clean_up, kill_server, processes_of, short_directory
-from tests.support.naive_database import differences
+from tests.support.databases.embedded_processes import clean_up, kill_server, processes_of, short_directory
+from tests.support.naive.database import differences
 from tests.support.payloads import BARS, bar, csv_of
 
 CONDVEST = Path(sys.executable).with_name("condvest")
-READER = Path(__file__).parents[1] / "support/watching_reader.py"
+READER = Path(__file__).parents[1] / "support/databases/watching_reader.py"
 SYMBOLS = [f"S{number}" for number in range(24)]
 SESSIONS = range(100)
 BARS_EACH = 34 + 20 + 13 + 8 + 5 + 3

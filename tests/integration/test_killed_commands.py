@@ -18,8 +18,8 @@ import pytest
 from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.migrate import migrate
 from batch_layer.database.postgres.connection import Database
-from tests.support.embedded_processes import clean_up, kill_server, processes_of, short_directory
-from tests.support.naive_database import differences
+from tests.support.databases.embedded_processes import clean_up, kill_server, processes_of, short_directory
+from tests.support.naive.database import differences
 from tests.support.payloads import BARS, bar, csv_of
 
 CONDVEST = Path(sys.executable).with_name("condvest")

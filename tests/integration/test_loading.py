@@ -8,9 +8,9 @@ import pytest
 from batch_layer.database.postgres.connection import Database
 from batch_layer.database.stores import loads
 from batch_layer.operations.workspace import Workspace
-from tests.conftest import NOW
+from tests.support.exchange import NOW
 from tests.support.payloads import bar, bars_payload, csv_of, parquet_payload, payload, split
-from tests.support.world import World
+from tests.support.worlds.world import World
 
 SESSIONS = range(5)
 

@@ -25,10 +25,12 @@ from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import resample
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
-from tests.conftest import NOW
-from tests.support import naive_database
-from tests.support.fragile import Fragile, received
-from tests.support.happenings import LongWorld, happen, loads
+from tests.support.databases.fragile import Fragile, received
+from tests.support.exchange import NOW
+from tests.support.naive import database as naive_database
+from tests.support.strategies.market_events import any_loads
+from tests.support.worlds.long_world import LongWorld
+from tests.support.worlds.playing import play
 
 STEPS = 10_000
 PARTITIONS = range(16)
@@ -62,9 +64,9 @@ class Histories(RuleBasedStateMachine):
         self.bars = {}
         self.waiting = set()
 
-    @rule(what=loads)
+    @rule(what=any_loads())
     def load(self, what):
-        happen(self.world, what)
+        play(self.world, what)
 
     @rule(partitions=shards, full=st.booleans())
     def resample(self, partitions, full):
@@ -75,20 +77,20 @@ class Histories(RuleBasedStateMachine):
         self.world.resample(partitions=PARTITIONS)
         assert self.world.number("SELECT count(*) FROM changes WHERE partition < 16") == 0
 
-    @rule(what=loads, moment=moments, again=st.booleans())
+    @rule(what=any_loads(), moment=moments, again=st.booleans())
     def load_and_be_cut_off(self, what, moment, again):
         """A client that dies while it loads; then it tries again, or does not."""
         with self._cut(moment):
-            happen(self.world, what)
+            play(self.world, what)
         if again:
-            happen(self.world, what)
+            play(self.world, what)
 
     @rule(partitions=shards, moment=moments)
     def resample_and_be_cut_off(self, partitions, moment):
         with self._cut(moment):
             self.world.resample(partitions=partitions)
 
-    @rule(what=st.lists(loads, min_size=2, max_size=3), parts=st.lists(shards, min_size=1, max_size=2))
+    @rule(what=st.lists(any_loads(), min_size=2, max_size=3), parts=st.lists(shards, min_size=1, max_size=2))
     def all_at_once(self, what, parts):
         """Loaders and resamplers on connections of their own, whose shards may be the same."""
         payloads = [payload for payload in map(self.world.payload_of, what) if payload is not None]

@@ -18,10 +18,10 @@ from batch_layer.shared.errors import (
 from batch_layer.shared.models.payloads import Payload
 from batch_layer.shared.models.providers import Unavailable
 from batch_layer.shared.utils.retry import Retry
-from tests.support.emulators import truth
 from tests.support.emulators.faults import Fault
-from tests.support.emulators.market import Market
 from tests.support.emulators.massive import KEY, MassiveEmulator
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
 
 NOW = dt.datetime(2024, 7, 10, 16, 0, tzinfo=dt.UTC)
 SESSION = dt.date(2024, 3, 5)

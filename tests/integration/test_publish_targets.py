@@ -7,7 +7,7 @@ import pytest
 
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.clients.publish_targets.s3 import S3Target
-from tests.support.aws_world import BUCKET, configured, emulated_aws, fresh_bucket
+from tests.support.aws.emulated import BUCKET, configured, emulated_aws, fresh_bucket
 
 PATH = "manifest.json"
 

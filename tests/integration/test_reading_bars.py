@@ -15,7 +15,7 @@ from batch_layer.shared.errors import SchemaTooOld, UnknownSymbol, UsageError
 from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
-from tests.support.naive_database import folded, rows_of
+from tests.support.naive.database import folded, rows_of
 from tests.support.payloads import bar, split
 
 COLUMNS = {

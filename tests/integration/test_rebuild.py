@@ -7,18 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.database.postgres.connection import Database
 from batch_layer.fetching.check_archive import check_archive
-from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.check_bars import check_bars
-from batch_layer.shared.settings import DatabaseSettings, Settings
-from tests.conftest import NOW
-from tests.support.happenings import LongWorld, happen, loads
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, bars_payload, csv_of
+from tests.support.strategies.market_events import any_loads
+from tests.support.worlds.long_world import LongWorld
+from tests.support.worlds.playing import play
 
 lags = st.sampled_from([0, 0, 0, 1, 2, 5])
-histories = st.lists(st.tuples(lags, loads), min_size=1, max_size=10)
+histories = st.lists(st.tuples(lags, any_loads()), min_size=1, max_size=10)
 
 WITHOUT_INSTANTS = {
     "loads": "(SELECT load_id, provider, dataset, name, archive_key, digest, fetched_at, rows, inserted, "
@@ -27,18 +25,6 @@ WITHOUT_INSTANTS = {
     "instruments": "(SELECT instrument_id FROM instruments)",
 }
 """What the clock of a rebuild does not repeat: when a load was stored, when an instrument was made."""
-
-
-@pytest.fixture(scope="module")
-def lasting(server, sessions, tmp_path_factory):
-    """One database for all examples of this module; each empties it first."""
-    home = tmp_path_factory.mktemp("home")
-    with server.lent() as url, Database(url) as database:
-        world = LongWorld(
-            Workspace(Settings(home=home, database=DatabaseSettings(url=url)), database, NOW), sessions
-        )
-        yield world
-        world.close()
 
 
 def held(world):
@@ -52,29 +38,29 @@ def held(world):
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=histories)
-def test_a_rebuilt_database_is_the_same_row_for_row(lasting, history):
+def test_a_rebuilt_database_is_the_same_row_for_row(lasting_world, history):
     """Every table, the bars too; and what was known when is told by the instants of the fetches.
 
     Payloads may have been fetched in another order than they were loaded.
     """
-    lasting.empty()
-    for lasting.lag, what in history:
-        happen(lasting, what)
-    lasting.resample()
-    before = held(lasting)
-    assert list(check_archive(lasting.loader(), None, 0)) == []
-    assert list(check_bars(lasting.workspace.database, lasting.sessions, None, 0)) == []
-    if not lasting.archive.payloads:
+    lasting_world.empty()
+    for lasting_world.lag, what in history:
+        play(lasting_world, what)
+    lasting_world.resample()
+    before = held(lasting_world)
+    assert list(check_archive(lasting_world.loader(), None, 0)) == []
+    assert list(check_bars(lasting_world.workspace.database, lasting_world.sessions, None, 0)) == []
+    if not lasting_world.archive.payloads:
         return
-    lasting.rebuild()
-    assert lasting.ask("SELECT load_id FROM loads WHERE loaded_at <> fetched_at") == []
-    lasting.resample()
-    assert held(lasting) == before
+    lasting_world.rebuild()
+    assert lasting_world.ask("SELECT load_id FROM loads WHERE loaded_at <> fetched_at") == []
+    lasting_world.resample()
+    assert held(lasting_world) == before
 
 
 @pytest.fixture
 def long_world(workspace, sessions):
-    """As ``lasting``, for one test alone."""
+    """As ``lasting_world``, for one test alone."""
     world = LongWorld(workspace, sessions)
     yield world
     world.close()

@@ -15,8 +15,8 @@ import pytest
 from batch_layer.shared.settings import INTERVALS
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
-from tests.support import naive
 from tests.support.exchange import independent_calendar
+from tests.support.naive import bars as naive
 
 FILE = "_data/stocks.csv.gz"
 SPLITS = {

@@ -12,10 +12,9 @@ from batch_layer.database.stores.sessions import extend_sessions, read_sessions,
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import CalendarChanged, NotASession
 from batch_layer.shared.settings import DatabaseSettings, Settings
-from tests.conftest import NOW
-from tests.support.exchange import independent_calendar
+from tests.support.exchange import NOW, independent_calendar
 from tests.support.payloads import bar
-from tests.support.world import World
+from tests.support.worlds.world import World
 
 
 def day(text):

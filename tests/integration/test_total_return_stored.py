@@ -13,7 +13,7 @@ import pytest
 
 import condvest
 from tests.support.in_process import Program
-from tests.support.naive_state import State, names_of, rows_read
+from tests.support.naive.state import State, names_of, rows_read
 
 COMPANIES = {"AAPL": 3270, "FB": 196, "GOOG": 2148, "IBM": 3270, "MSFT": 3270}
 """How many rows each has in the published file."""

@@ -5,9 +5,10 @@ from itertools import permutations
 import pytest
 
 from batch_layer.fetching.check_archive import check_archive
-from tests.support.happenings import LongWorld, _renames, json_payload
 from tests.support.in_process import Program
-from tests.support.payloads import bar, dividends_payload, split
+from tests.support.payloads import bar, dividends_payload, json_payload, split
+from tests.support.worlds.long_world import LongWorld
+from tests.support.worlds.playing import rename_payload
 
 SESSIONS = range(40)
 ONE = 'WHERE "interval" = 13 AND "window" = 1 AND instrument_id = 1'
@@ -191,7 +192,7 @@ def test_a_dividend_to_come_under_a_name_to_be_given_up_or_to_be_taken_is_not_lo
         "l": [json_payload("instruments", [{"ticker": "A", **listed}], whole=True)],
         "r": [
             json_payload("instruments", [{"ticker": "B", **listed}], whole=True),
-            _renames(world, "F1", [(0, "A"), (10, "B")]),
+            rename_payload(world, "F1", [(0, "A"), (10, "B")]),
         ],
     }
     world.bars([bar("A", world.date(at)) for at in range(6)], provider="massive", whole=(0, 5))

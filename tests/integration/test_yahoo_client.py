@@ -16,8 +16,8 @@ import pytest
 from batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, client, parse
 from batch_layer.shared.clients.yahoo.provider import PAUSE
 from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
-from tests.support.emulators import truth
-from tests.support.emulators.market import Market
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import History, YahooEmulator
 from tests.support.emulators.yahoo.sample import sample_histories
 

@@ -1,11 +1,15 @@
-"""The exchange's sessions from exchange_calendars, which the package does not use."""
+"""When the tests take place, and the sessions by exchange_calendars, which the package does not use."""
 
+import datetime as dt
 import warnings
 from unittest import mock
 
 import exchange_calendars
 import pandas as pd
 from pandas.tseries.holiday import AbstractHolidayCalendar
+
+NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
+"""A Monday before the open: the last closed session is 2024-05-31."""
 
 
 def independent_calendar(start, end):

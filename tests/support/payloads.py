@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import json
 import random
 from dataclasses import replace
 
@@ -37,7 +38,13 @@ def bar(symbol, session, version=0, **values):
 
 
 def split(symbol, ex_date, split_from=1, split_to=2):
+    """Return a row of `SPLITS`; two shares for one unless others are given."""
     return {"symbol": symbol, "ex_date": ex_date, "split_from": split_from, "split_to": split_to}
+
+
+def dividend(symbol, ex_date, cash_amount):
+    """Return a row of `DIVIDENDS`."""
+    return {"symbol": symbol, "ex_date": ex_date, "cash_amount": cash_amount}
 
 
 def csv_of(columns, rows):
@@ -83,3 +90,10 @@ def splits_payload(rows, **how):
 
 def dividends_payload(rows, **how):
     return payload("dividends", csv_of(DIVIDENDS, rows), **how)
+
+
+def json_payload(dataset, results, *, whole=False):
+    """Return a payload of Massive's; ``whole`` makes it all that there is."""
+    content = json.dumps({"status": "OK", "results": results}, indent=1).encode()
+    asked = (FETCHED.date(), FETCHED.date()) if whole else None
+    return replace(payload(dataset, content, provider="massive", asked=asked), media="json")

@@ -9,9 +9,9 @@ import threading
 
 from tests.support.emulators.emulator import Emulator
 from tests.support.emulators.faults import Fault
-from tests.support.emulators.market import Market
 from tests.support.emulators.plans import PLANS
-from tests.support.emulators.sessions import NEW_YORK, Schedule, new_york_date
+from tests.support.emulators.synthetic.market import Market
+from tests.support.emulators.synthetic.sessions import NEW_YORK, Schedule, new_york_date
 
 
 def parser(what: str) -> argparse.ArgumentParser:

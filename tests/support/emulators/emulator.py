@@ -19,11 +19,11 @@ import datetime as dt
 import json
 from typing import Self
 
-from tests.support.emulators import truth
 from tests.support.emulators.faults import Fault, Reply, compressed, json_reply, spoil
 from tests.support.emulators.httpd import Request, Server
 from tests.support.emulators.knobs import CallLog, Dice, Knobs
-from tests.support.emulators.market import Market
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
 
 _SMALLEST_COMPRESSED = 1000
 _SECRETS = frozenset({"apikey", "crumb"})

@@ -8,7 +8,7 @@ import pytest
 from batch_layer.shared.core.folding import fold, fold_all
 from batch_layer.shared.errors import UnorderedSessions, UsageError
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars
-from tests.support.histories import daily_bars, everything_loaded, splits_of
+from tests.support.strategies.histories import daily_bars, everything_loaded, splits_of
 
 NAN = float("nan")
 NO_SPLITS = splits_of([])

@@ -13,8 +13,15 @@ from batch_layer.shared.core.folding import fold, fold_all
 from batch_layer.shared.core.windows import last_ordinals, windows_of
 from batch_layer.shared.models.bars import Bars, DailyBars
 from batch_layer.shared.models.corporate_actions import Splits
-from tests.support import naive
-from tests.support.histories import FIRST, LAST, daily_bars, everything_loaded, histories, splits_of
+from tests.support.naive import bars as naive
+from tests.support.strategies.histories import (
+    FIRST,
+    LAST,
+    daily_bars,
+    everything_loaded,
+    histories,
+    splits_of,
+)
 
 INTERVALS = (3, 5, 8, 13, 21, 34)
 intervals = st.sampled_from([1, 2, 3, 5, 7, 8, 13, 21, 34, 100])

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from tests.support.emulators.market import Market
+from tests.support.emulators.synthetic.market import Market
 
 
 @pytest.fixture(scope="session")

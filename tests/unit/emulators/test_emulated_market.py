@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.emulators import truth
-from tests.support.emulators.market import Market
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
 
 FIRST, LAST = dt.date(2024, 1, 2), dt.date(2024, 6, 28)
 PRICES = ("open", "high", "low", "close")

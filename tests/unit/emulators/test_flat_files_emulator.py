@@ -7,9 +7,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tests.support.emulators.market import Market
 from tests.support.emulators.massive import MassiveEmulator
 from tests.support.emulators.probe import ask
+from tests.support.emulators.synthetic.market import Market
 
 NOW = dt.datetime(2024, 7, 10, 16, 0, tzinfo=dt.UTC)
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=k/20240710/us-east-1/s3/aws4_request, Signature=0"}

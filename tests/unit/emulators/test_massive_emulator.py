@@ -6,11 +6,11 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 import pytest
 
-from tests.support.emulators import truth
-from tests.support.emulators.market import Market
 from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.massive.aggregates import JUNK
 from tests.support.emulators.probe import ask
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
 
 NOW = dt.datetime(2024, 7, 10, 16, 0, tzinfo=dt.UTC)
 GROUPED = "/v2/aggs/grouped/locale/us/market/stocks/"

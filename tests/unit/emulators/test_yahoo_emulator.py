@@ -5,9 +5,9 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from tests.support.emulators import truth
-from tests.support.emulators.market import Market
 from tests.support.emulators.probe import ask
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import History, YahooEmulator
 from tests.support.emulators.yahoo.sample import sample_histories
 from tests.support.emulators.yahoo.server import CRUMB

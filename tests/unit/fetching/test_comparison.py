@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_layer.fetching.comparison import COMPARED, compared
-from tests.support.histories import daily_bars
+from tests.support.strategies.histories import daily_bars
 
 
 def bars(*keys, **values):

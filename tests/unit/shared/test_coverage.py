@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
-from tests.support.histories import FIRST, LAST, coverages
+from tests.support.strategies.histories import FIRST, LAST, coverages
 
 
 def int32(values):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
-from tests.support.emulators import truth
-from tests.support.emulators.market import Market
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
 
 
 def splits(market: Market, now: dt.datetime, *, dirt: bool) -> list[dict]:

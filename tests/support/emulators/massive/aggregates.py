@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tests.support.emulators.market import Rows
-from tests.support.emulators.sessions import milliseconds, new_york
+from tests.support.emulators.synthetic.market import Rows
+from tests.support.emulators.synthetic.sessions import milliseconds, new_york
 
 JUNK = ("\x00\x13\x02Z", "�\x01﷐", "ÿþA\x00B\x00")
 """Tickers as once came in grouped answers (polygon-io/issues#3)."""

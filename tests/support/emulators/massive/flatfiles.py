@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from tests.support.emulators.faults import Reply
 from tests.support.emulators.httpd import Request
-from tests.support.emulators.market import Market, Rows
 from tests.support.emulators.plans import Plan
-from tests.support.emulators.sessions import milliseconds, new_york, new_york_date
+from tests.support.emulators.synthetic.market import Market, Rows
+from tests.support.emulators.synthetic.sessions import milliseconds, new_york, new_york_date
 
 BUCKET = "flatfiles"
 PREFIX = "us_stocks_sip/day_aggs_v1"

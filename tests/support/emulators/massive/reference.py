@@ -6,9 +6,9 @@ import datetime as dt
 
 import numpy as np
 
-from tests.support.emulators import truth
-from tests.support.emulators.market import Market
-from tests.support.emulators.universe import SECTORS
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
+from tests.support.emulators.synthetic.universe import SECTORS
 
 _SUFFIX = {"CS": "Inc. Common Stock", "ETF": "ETF", "ADRC": "plc ADR", "PFD": "Preferred", "FUND": "Fund"}
 

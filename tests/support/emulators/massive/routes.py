@@ -9,7 +9,7 @@ from tests.support.emulators.emulator import Refusal
 from tests.support.emulators.httpd import Request
 from tests.support.emulators.massive import errors
 from tests.support.emulators.massive.flatfiles import BUCKET
-from tests.support.emulators.sessions import new_york_date
+from tests.support.emulators.synthetic.sessions import new_york_date
 
 _ROUTES = (
     ("grouped", "grouped", r"/v2/aggs/grouped/locale/us/market/stocks/(?P<date>[^/]+)"),

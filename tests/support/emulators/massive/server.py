@@ -13,12 +13,12 @@ from tests.support.emulators.emulator import Emulator, Refusal
 from tests.support.emulators.faults import Fault, Reply, json_reply
 from tests.support.emulators.httpd import Request
 from tests.support.emulators.kept import Kept
-from tests.support.emulators.market import Market, Rows
 from tests.support.emulators.massive import actions, aggregates, errors, paging, reference, status
 from tests.support.emulators.massive.flatfiles import FlatFiles, years_before
 from tests.support.emulators.massive.routes import date_in, is_true, route_of
 from tests.support.emulators.plans import PLANS, CallCount, Plan
-from tests.support.emulators.sessions import new_york_date, utc64
+from tests.support.emulators.synthetic.market import Market, Rows
+from tests.support.emulators.synthetic.sessions import new_york_date, utc64
 
 KEY = "emulated-key"
 """The key that the emulator knows, unless told another."""

@@ -6,8 +6,8 @@ import datetime as dt
 
 import numpy as np
 
-from tests.support.emulators.market import Market
-from tests.support.emulators.sessions import NEW_YORK, new_york, new_york_date, utc64
+from tests.support.emulators.synthetic.market import Market
+from tests.support.emulators.synthetic.sessions import NEW_YORK, new_york, new_york_date, utc64
 
 _EXCHANGES = ("NYSE", "NASDAQ")
 _EARLY_HOURS, _AFTER_HOURS = 4, 20

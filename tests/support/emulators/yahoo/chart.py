@@ -6,7 +6,7 @@ import datetime as dt
 
 import numpy as np
 
-from tests.support.emulators.sessions import NEW_YORK, new_york, new_york_date
+from tests.support.emulators.synthetic.sessions import NEW_YORK, new_york, new_york_date
 from tests.support.emulators.yahoo.history import History
 
 RANGES = {"1d": 1, "5d": 5, "1mo": 31, "3mo": 92, "6mo": 183, "1y": 365, "2y": 730, "5y": 1826, "10y": 3652}

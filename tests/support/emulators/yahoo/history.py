@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.support.emulators import truth
-from tests.support.emulators.market import Market
-from tests.support.emulators.sessions import new_york_date
+from tests.support.emulators.synthetic import truth
+from tests.support.emulators.synthetic.market import Market
+from tests.support.emulators.synthetic.sessions import new_york_date
 
 
 @dataclass(frozen=True, eq=False)

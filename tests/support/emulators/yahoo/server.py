@@ -13,9 +13,9 @@ from tests.support.emulators.emulator import Emulator, Refusal
 from tests.support.emulators.faults import Fault, Reply, json_reply
 from tests.support.emulators.httpd import Request
 from tests.support.emulators.kept import Kept
-from tests.support.emulators.market import Market
 from tests.support.emulators.plans import CallCount
-from tests.support.emulators.sessions import new_york_date
+from tests.support.emulators.synthetic.market import Market
+from tests.support.emulators.synthetic.sessions import new_york_date
 from tests.support.emulators.yahoo import chart
 from tests.support.emulators.yahoo.history import History, of_market
 

@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 
 from tests.infrastructure.workshop import missing
-from tests.support.authorities import Authority
+from tests.support.databases.authorities import Authority
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BUILD = ROOT / "build/aws-artefacts"
 RUNTIME = "3.13"
 _PACKING = ROOT / "batch_layer/deploy/packing/packing.py"

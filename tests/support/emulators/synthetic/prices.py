@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.support.emulators.noise import uniform
-from tests.support.emulators.universe import Universe
+from tests.support.emulators.synthetic.noise import uniform
+from tests.support.emulators.synthetic.universe import Universe
 
 TICK = 10_000
 _HIGHEST = 200_000.0

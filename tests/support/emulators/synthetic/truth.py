@@ -10,9 +10,9 @@ import datetime as dt
 
 import numpy as np
 
-from tests.support.emulators.market import Market
-from tests.support.emulators.noise import uniform
-from tests.support.emulators.sessions import new_york_date
+from tests.support.emulators.synthetic.market import Market
+from tests.support.emulators.synthetic.noise import uniform
+from tests.support.emulators.synthetic.sessions import new_york_date
 
 _DECLARED = 23
 

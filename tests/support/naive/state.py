@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.support import naive
-from tests.support.naive_database import PRICES, folded, rows_of
+from tests.support.naive import bars as naive
+from tests.support.naive.database import PRICES, folded, rows_of
 
 NAMES = (
     "SELECT DISTINCT ON (instrument_id) instrument_id, symbol FROM symbols "

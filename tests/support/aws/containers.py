@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from tests.infrastructure.workshop import ROOT, TOOLS, missing
-from tests.support import aws_artefacts
+from tests.support.aws import artefacts
 
 IMAGES = ROOT / "batch_layer/processing/container_images"
 INSTALL = Path(__file__).with_name("install_container_tools.sh")
@@ -105,7 +105,7 @@ class Docker:
         """Run build_container.sh as it is; return the last line of what it printed."""
         done = subprocess.run(
             [IMAGES / "build_container.sh", "--out", out, *options],
-            env=self._environ | aws_artefacts.build_environ(),
+            env=self._environ | artefacts.build_environ(),
             capture_output=True,
             text=True,
             check=False,

@@ -24,10 +24,10 @@ import psycopg
 
 from batch_layer.database.embedded.account import account_for
 from batch_layer.database.embedded.binaries import find_binaries
-from tests.support import aws_artefacts
-from tests.support.authorities import Authority
-from tests.support.aws_world import credentials
-from tests.support.servers import _guarded, _run
+from tests.support.aws import artefacts
+from tests.support.aws.emulated import credentials
+from tests.support.databases.authorities import Authority
+from tests.support.databases.servers import _guarded, _run
 
 ADMIN, PASSWORD = "condvest_admin", "made-by-RDS"
 PORT = 5432
@@ -82,7 +82,7 @@ class Rds:
         number = os.getpid()
         self.address = f"127.{next(_numbers)}.{number // 250 % 250}.{number % 250 + 1}"
         self.local, self._port = local, port
-        ours = aws_artefacts.authority()
+        ours = artefacts.authority()
         self.authorities, self.strangers = ours.path, Authority.made(folder / "strangers.pem").path
         self.ahead = dt.timedelta(0)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

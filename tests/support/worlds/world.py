@@ -7,9 +7,9 @@ import psycopg
 
 from batch_layer.processing.resample import resample
 from batch_layer.shared.clients.archive import key_of
-from tests.support import naive_database
+from tests.support.databases.servers import forget
+from tests.support.naive import database as naive_database
 from tests.support.payloads import bars_payload, dividends_payload, splits_payload
-from tests.support.servers import forget
 
 _ROW = {
     "daily_bars": b"A,1962-01-02,1,1,1,1,1,1,1\n",
@@ -51,12 +51,16 @@ class World:
     def date(self, ordinal):
         return self.sessions.session(ordinal)
 
+    def loader(self, *, rehearsal=False):
+        """Return a loader that keeps payloads in memory, and takes a vendor's answer without rows."""
+        loader = self.workspace.loader(self.sessions, rehearsal=rehearsal)
+        return replace(loader, archive=self.archive, parse=_accepting_nothing(loader.parse))
+
     def load(self, payload, *, rehearsal=False):
         return self.load_all([payload], rehearsal=rehearsal)[0]
 
     def load_all(self, payloads, *, rehearsal=False):
-        loader = self.workspace.loader(self.sessions, rehearsal=rehearsal)
-        loader = replace(loader, archive=self.archive, parse=_accepting_nothing(loader.parse))
+        loader = self.loader(rehearsal=rehearsal)
         fetched = []
         for payload in payloads:
             self._clock += dt.timedelta(seconds=1)

@@ -12,14 +12,14 @@ import time
 
 import boto3
 
-from tests.support import aws_artefacts
-from tests.support.aws_world import ARCHIVE, BUCKET, PREFIX, credentials
+from tests.support.aws import artefacts
+from tests.support.aws.emulated import ARCHIVE, BUCKET, PREFIX, credentials
+from tests.support.aws.lambda_runtime import running
 from tests.support.emulators.massive import KEY
-from tests.support.lambda_runtime import running
 
 HANDLERS = "batch_layer.fetching.lambda_functions"
 SECRET = "condvest-dev/massive-api-key"  # noqa: S105  # its name
-_CONDVEST = aws_artefacts.ROOT / "batch_layer/processing/container_images/condvest"
+_CONDVEST = artefacts.ROOT / "batch_layer/processing/container_images/condvest"
 
 
 class Wires:
@@ -74,7 +74,7 @@ class Processes:
     def __init__(self, database_url, home):
         self._environ = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(aws_artefacts.unpacked_app()),
+            "PYTHONPATH": str(artefacts.unpacked_app()),
             "PYTHONDONTWRITEBYTECODE": "1",
             "HOME": str(home),
             "CONDVEST_HOME": str(home / "condvest"),
@@ -84,7 +84,7 @@ class Processes:
     def __call__(self, *arguments, **environ):
         """Run a job; return its exit code, what it printed and what it told."""
         done = subprocess.run(
-            [aws_artefacts.interpreter(), _CONDVEST, *arguments],
+            [artefacts.interpreter(), _CONDVEST, *arguments],
             env=self._environ | environ,
             capture_output=True,
             text=True,
@@ -193,9 +193,9 @@ class Chain:
             self._tell(line)
 
     def _function(self, name):
-        package, layer = aws_artefacts.built("function"), aws_artefacts.built("layer")
+        package, layer = artefacts.built("function"), artefacts.built("layer")
         handler = f"{HANDLERS}.{name}.handler"
-        return running(package, layer, handler, aws_artefacts.runtime(), self._root, self._environ)
+        return running(package, layer, handler, artefacts.runtime(), self._root, self._environ)
 
 
 def _message(told):

@@ -11,7 +11,7 @@ import datetime as dt
 
 import numpy as np
 
-from tests.support.emulators.cast import CAST, Role
+from tests.support.emulators.synthetic.cast import CAST, Role
 
 KINDS = np.array(["CS", "ETF", "ADRC", "PFD", "WARRANT", "FUND"], dtype=object)
 EXCHANGES = np.array(["XNAS", "XNYS", "ARCX", "XASE", "BATS"], dtype=object)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import aws_artefacts, containers
-from tests.support.aws_chain import Chain, Containers, Processes
-from tests.support.aws_world import configured, emulated_aws, fresh_bucket
-from tests.support.emulators.market import Market
+from tests.support.aws import artefacts, containers
+from tests.support.aws.chain import Chain, Containers, Processes
+from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
+from tests.support.databases.servers import tcp_server
 from tests.support.emulators.massive import MassiveEmulator
-from tests.support.servers import tcp_server
+from tests.support.emulators.synthetic.market import Market
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 FIRST, LAST = dt.date(2024, 5, 20), dt.date(2024, 5, 31)
@@ -41,7 +41,7 @@ def main():
     parser.add_argument("--no-container", action="store_true", help="jobs as processes though Docker answers")
     options = parser.parse_args()
     for part in ("function", "layer"):
-        path = aws_artefacts.built(part)
+        path = artefacts.built(part)
         tell(f"built {path.name}: {path.stat().st_size / 1e6:.1f} MB")
     market = Market(seed=11, instruments=options.instruments, first_session=FIRST, last_session=LAST)
     with ExitStack() as stack:
@@ -68,12 +68,12 @@ def jobs_on(database_url, place, *, in_containers):
     """Yield what runs jobs: the image, if a Docker daemon answers, else processes."""
     if in_containers and containers.answers():
         with containers.docker() as docker:
-            image = docker.build(aws_artefacts.built("image").parent)
+            image = docker.build(artefacts.built("image").parent)
             told = int(docker("inspect", "--format", "{{.Size}}", image))
             tell(f"built {image}: {told / 1e6:.0f} MB")
             yield Containers(docker, image, database_url)
         return
-    app = aws_artefacts.built("image")
+    app = artefacts.built("image")
     tell(f"no container: jobs are {app.name}, {app.stat().st_size / 1e6:.1f} MB, run by its interpreter")
     yield Processes(database_url, place)
 

@@ -14,9 +14,9 @@ from batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, T
 from batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from batch_layer.shared.settings import MassiveSettings, NightlySettings, Settings
 from batch_layer.shared.utils.retry import Retry
-from tests.support import naive_database
-from tests.support.emulators import truth
 from tests.support.emulators.massive import KEY, MassiveEmulator
+from tests.support.emulators.synthetic import truth
+from tests.support.naive import database as naive_database
 
 BAR = ("open", "high", "low", "close", "volume", "vwap", "trades")
 START = dt.date(2024, 1, 2)

@@ -18,10 +18,10 @@ from functools import cached_property
 import numpy as np
 
 from tests.support.emulators.kept import Kept
-from tests.support.emulators.noise import uniform
-from tests.support.emulators.prices import TICK, Dividends, Split, closes_of
-from tests.support.emulators.sessions import Schedule, new_york_date, utc64
-from tests.support.emulators.universe import Universe
+from tests.support.emulators.synthetic.noise import uniform
+from tests.support.emulators.synthetic.prices import TICK, Dividends, Split, closes_of
+from tests.support.emulators.synthetic.sessions import Schedule, new_york_date, utc64
+from tests.support.emulators.synthetic.universe import Universe
 
 LONGEST_DELAY = 5
 """A revision is published at most so many sessions after its session."""
