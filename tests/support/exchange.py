@@ -1,4 +1,4 @@
-"""The exchange's sessions from exchange_calendars, which the package does not use."""
+"""The exchange's sessions from exchange_calendars, the second library."""
 
 import warnings
 from unittest import mock

@@ -31,6 +31,7 @@ SESSIONS = Sessions(
     opens_at=np.array(DATES, dtype="datetime64[s]"),
     closes_at=np.array(DATES, dtype="datetime64[s]"),
     early_close=np.zeros(len(DATES), dtype=bool),
+    late_open=np.zeros(len(DATES), dtype=bool),
 )
 GOOD = {
     "symbol": "AAPL",
