@@ -147,7 +147,153 @@ class TestOverTime:
         extend_sessions(bare, NOW)
         written = "SELECT max(xmin::text::int8) FROM sessions"
         with bare.transaction() as connection:
-        same(extend_sessions(bare, NOW), right)
+            before = connection.execute(written).fetchone()
+        extend_sessions(bare, NOW)
+        with bare.transaction() as connection:
+            assert connection.execute(written).fetchone() == before
+
+
+class TestALibraryThatChanges:
+    @pytest.fixture
+    def full(self, server):
+        """A database of its own, for its calendar is changed here."""
+        url = server.database()
+        with Database(url) as database:
+            yield database
+        server.drop(url)
+
+    def test_a_session_of_the_past_that_is_gone_is_named_and_nothing_changed(self, full, library, sessions):
+        library(without=["2001-09-10", "2012-10-31"])
+        with pytest.raises(CalendarChanged, match="no longer has 2001-09-10, 2012-10-31") as refused:
+            extend_sessions(full, NOW)
+        assert "pandas-market-calendars" in str(refused.value)
+        same(stored(full), sessions)
+
+    def test_a_session_of_the_past_that_is_new_is_named(self, full, library, sessions):
+        library(more=["2001-09-11"])
+        with pytest.raises(CalendarChanged, match="now has 2001-09-11"):
+            extend_sessions(full, NOW)
+        same(stored(full), sessions)
+
+    def test_many_are_named_in_part(self, full, library):
+        library(without=[f"2001-10-{number:02}" for number in range(1, 32)])
+        with pytest.raises(CalendarChanged, match=r"2001-10-01.* and 13 more"):
+            extend_sessions(full, NOW)
+
+    def test_a_change_of_the_future_is_taken(self, full, library, sessions):
+        """On 2024-06-03 a day of mourning is declared for 2025-01-09, and one for the day after is lifted."""
+        library(without=["2025-01-10"], more=["2025-01-09"])
+        changed = extend_sessions(full, NOW)
+        wanted = sorted({*sessions.date.tolist(), day("2025-01-09")} - {day("2025-01-10")})
+        assert changed.date.tolist() == wanted
+        assert changed.first_ordinal == sessions.first_ordinal
+        same(stored(full), changed)
+
+    def test_the_session_that_goes_on_is_of_the_future_and_the_one_before_of_the_past(self, full, library):
+        """At noon on 2024-06-03 in New York that session has not closed, and 2024-05-31 has."""
+        noon = instant("2024-06-03T16:00")
+        library(without=["2024-06-03"])
+        assert extend_sessions(full, noon).date.tolist().count(day("2024-06-03")) == 0
+        library(without=["2024-06-03", "2024-05-31"])
+        with pytest.raises(CalendarChanged, match="no longer has 2024-05-31"):
+            extend_sessions(full, noon)
+
+    def test_a_session_that_was_loaded_is_fixed_whatever_the_clock_says(self, world, library):
+        """Loaded is 2024-05-31; a clock of 2020 does not make it a matter of the future."""
+        session = day("2024-05-31")
+        world.bars([bar("A", session)])
+        library(without=[session.isoformat()])
+        with pytest.raises(CalendarChanged, match="no longer has 2024-05-31"):
+            extend_sessions(world.workspace.database, instant("2020-06-01"))
+
+
+class TestTwoLibraries:
+    """On 2024-06-03 the calendar ends with 2025; both libraries gain 2026, and differ there."""
+
+    NEXT_YEAR = instant("2025-06-03")
+
+    @pytest.fixture
+    def of_2025(self, bare, library):
+        library(last_year=2025)
+        before = extend_sessions(bare, NOW)
+        return bare, before
+
+    def test_a_session_that_one_lacks_is_named_and_nothing_is_stored(self, of_2025, library):
+        database, before = of_2025
+        library(last_year=2026, second=((), ["2026-01-10"]))
+        with pytest.raises(
+            CalendarDisputed, match=r"2026-01-10 is a session by exchange-calendars==\S+ and not"
+        ):
+            extend_sessions(database, self.NEXT_YEAR)
+        same(stored(database), before)
+
+    def test_the_last_session_of_a_year_may_be_in_dispute(self, of_2025, library):
+        database, _ = of_2025
+        library(last_year=2026, without=["2026-12-31"], second=((), ()))
+        with pytest.raises(CalendarDisputed, match="2026-12-31 is a session by exchange-calendars"):
+            extend_sessions(database, self.NEXT_YEAR)
+
+    @pytest.mark.parametrize("held", [True, False])
+    def test_a_decision_settles_it_either_way(self, of_2025, library, held):
+        database, before = of_2025
+        library(last_year=2026, second=((), ["2026-01-10"]))
+        after = extend_sessions(database, self.NEXT_YEAR, {day("2026-01-10"): held})
+        assert (day("2026-01-10") in after.date.tolist()) == held
+        assert after.date[: len(before)].tolist() == before.date.tolist()
+        same(stored(database), after)
+
+    def test_what_is_stored_is_asked_about_no_more(self, of_2025, library):
+        """The second library changes its mind about 2020: nothing hangs on it any more."""
+        database, before = of_2025
+        library(last_year=2025, second=(["2020-06-01"], ()))
+        same(extend_sessions(database, self.NEXT_YEAR - dt.timedelta(days=200)), before)
+
+    def test_a_new_database_is_asked_about_every_session_since_1970(self, bare, library):
+        library(second=((), ["2025-01-09"]))
+        with pytest.raises(CalendarDisputed, match="2025-01-09"):
+            extend_sessions(bare, NOW)
+        assert stored(bare) is None
+
+    def test_without_a_second_library_the_first_decides(self, bare, library, monkeypatch):
+        library(second=((), ["2025-01-09"]))
+        monkeypatch.setattr(store, "second_library_version", lambda: None)
+        assert day("2025-01-09") not in extend_sessions(bare, NOW).date.tolist()
+
+
+class TestWhoseWord:
+    SOURCES = "SELECT library, second_library FROM calendar_sources ORDER BY source_id"
+
+    def sources(self, database):
+        with database.transaction(read_only=True) as connection:
+            return connection.execute(self.SOURCES).fetchall()
+
+    def test_each_version_that_agreed_is_recorded_once(self, bare, monkeypatch):
+        for version in ("5.4.0", "5.4.0", "5.5.0"):
+            monkeypatch.setattr(store, "library_version", lambda version=version: f"library=={version}")
+            extend_sessions(bare, NOW)
+        assert [library for library, _ in self.sources(bare)] == ["library==5.4.0", "library==5.5.0"]
+
+    def test_the_last_one_that_agreed_is_the_one_to_pin(self, bare, library, monkeypatch):
+        monkeypatch.setattr(store, "library_version", lambda: "library==5.4.0")
+        extend_sessions(bare, NOW)
+        monkeypatch.setattr(store, "library_version", lambda: "library==5.5.0")
+        library(without=["2001-09-10"])
+        with pytest.raises(
+            CalendarChanged, match=r"library==5\.5\.0 no longer has 2001-09-10.*: library==5\.4\.0"
+        ):
+            extend_sessions(bare, NOW)
+        assert len(self.sources(bare)) == 1
+
+
+def test_hours_of_the_past_are_corrected_and_written_only_where_they_differ(bare):
+    """One close and one flag of the past are wrong: two rows are written, and no date or ordinal."""
+    right = extend_sessions(bare, NOW)
+    with bare.transaction() as connection:
+        connection.execute(
+            "UPDATE sessions SET closes_at = closes_at + interval '1 hour' WHERE session = '1968-01-22'"
+        )
+        connection.execute("UPDATE sessions SET late_open = false WHERE session = '2001-09-17'")
+    same(extend_sessions(bare, NOW), right)
     same(stored(bare), right)
     with bare.transaction(read_only=True) as connection:
         rows = connection.execute(
