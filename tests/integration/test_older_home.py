@@ -16,7 +16,7 @@ from batch_layer.operations.upkeep import verify_all
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.errors import SchemaTooOld
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.conftest import NOW
 from tests.support.payloads import bar
 from tests.support.publishing import published
@@ -42,7 +42,7 @@ def older(server, tmp_path, sessions):
     """Bars of 1952 to 1954: those since 1953 were loaded, resampled and published, the others refused."""
     url = server.database()
     with Database(url) as database:
-        workspace = Workspace(Settings(home=tmp_path, database_url=url), database, NOW)
+        workspace = Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=url)), database, NOW)
         world = World(workspace, since_1953(sessions))
         world.archive = workspace.archive
         dates = [date for date in sessions.date.tolist() if 1952 <= date.year <= 1954]
@@ -77,7 +77,7 @@ def forget_late_opens(path):
 
 
 def ask(workspace, query):
-    with psycopg.connect(workspace.settings.database_url) as connection:
+    with psycopg.connect(workspace.settings.database.url) as connection:
         return connection.execute(query).fetchall()
 
 

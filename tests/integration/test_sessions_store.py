@@ -15,7 +15,7 @@ from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import CalendarChanged, CalendarDisputed
 from batch_layer.shared.models.calendar_changes import with_decisions
 from batch_layer.shared.models.sessions import calendar_of
-from batch_layer.shared.settings import Settings
+from batch_layer.shared.settings import DatabaseSettings, Settings
 from batch_layer.shared.utils.calendar import FIRST_YEAR, Calendar, exchange_sessions
 from tests.conftest import NOW
 from tests.support.payloads import bar
@@ -137,7 +137,9 @@ class TestOverTime:
         """Back in 2024 the calendar keeps what it holds of 2026 and 2027, loaded sessions among them."""
         then = instant("2026-02-01")
         after = extend_sessions(bare, then)
-        world = World(Workspace(Settings(home=tmp_path, database_url=bare.url), bare, then), after)
+        world = World(
+            Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=bare.url)), bare, then), after
+        )
         world.bars([bar("A", day("2026-01-30"))], fetched_at=then)
         world.close()
         same(extend_sessions(bare, instant("2024-06-03")), after)
