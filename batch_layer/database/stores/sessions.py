@@ -105,7 +105,7 @@ def extend_sessions(
             check_past(stored, fresh, last_fixed, source or _NOT_RECORDED, library_version())
         coming = _after(fresh, last_fixed)
         if stored is None or not np.array_equal(_after(stored, last_fixed), coming):
-            _check_agreement(coming, decisions)
+            check_second_opinion(coming, decisions)
         _put(connection, stored, fresh, last_fixed)
         if source != library_version():
             connection.execute(
@@ -113,6 +113,31 @@ def extend_sessions(
                 (library_version(), second_library_version()),
             )
         return fresh
+
+
+def check_second_opinion(dates: Dates, decisions: Mapping[dt.date, bool]) -> str | None:
+    """Make sure that a second library holds the same dates for sessions, as far back as it knows.
+
+    Args:
+        dates: consecutive sessions (datetime64[D], ascending), to the end of a year.
+        decisions: by date, whether a person says that it is a session; such a date needs no agreement.
+
+    Returns:
+        the second library and its version; None if it is not installed.
+
+    Raises:
+        CalendarDisputed: it disagrees; the message names each date.
+    """
+    ours = dates[dates >= np.datetime64(SECOND_KNOWS_FROM)]
+    second = second_library_version()
+    if second is None or not len(ours):
+        return second
+    first, last = ours[[0, -1]].tolist()
+    # To the year's end: its last session may be the one in dispute.
+    theirs = second_opinion(first, last.replace(month=12, day=31))
+    if theirs is not None:
+        check_agreement(ours, theirs, decisions, library_version(), second)
+    return second
 
 
 def _years(stored: Sessions | None, now: dt.datetime) -> tuple[int, int]:
@@ -143,20 +168,6 @@ def _last_loaded(connection: Connection) -> int:
 def _after(sessions: Sessions, ordinal: int) -> Dates:
     """Return the dates of the sessions after one."""
     return sessions.date[max(ordinal + 1 - sessions.first_ordinal, 0) :]
-
-
-def _check_agreement(coming: Dates, decisions: Mapping[dt.date, bool]) -> None:
-    """Ask the second library about the sessions that are new here, as far back as it knows."""
-    ours = coming[coming >= np.datetime64(SECOND_KNOWS_FROM)]
-    second = second_library_version()
-    if second is None or not len(ours):
-        return
-    first, last = ours[[0, -1]].tolist()
-    # To the year's end: the last session of the year may be the one in dispute.
-    last = last.replace(month=12, day=31)
-    theirs = second_opinion(first, last)
-    if theirs is not None:
-        check_agreement(ours, theirs, decisions, library_version(), second)
 
 
 def _put(connection: Connection, stored: Sessions | None, fresh: Sessions, last_fixed: int) -> None:
