@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection, Database
+from batch_layer.database.postgres.queries import column, number
 from batch_layer.shared.models.bars import Bools
 from batch_layer.shared.models.calendar_changes import check_agreement, check_past, with_decisions
 from batch_layer.shared.models.sessions import NO_ORDINAL, Dates, Sessions, calendar_of
@@ -154,15 +155,12 @@ def _last_year(now: dt.datetime) -> int:
 
 def _source(connection: Connection) -> str | None:
     """Return the library and version that last agreed with the stored sessions, None if not recorded."""
-    row = connection.execute(
-        "SELECT library FROM calendar_sources ORDER BY source_id DESC LIMIT 1"
-    ).fetchone()
-    return None if row is None else str(row[0])
+    found = column(connection, "SELECT library FROM calendar_sources ORDER BY source_id DESC LIMIT 1")
+    return str(found[0]) if found else None
 
 
 def _last_loaded(connection: Connection) -> int:
-    row = connection.execute("SELECT max(ordinal) FROM ledger").fetchone()
-    return int(NO_ORDINAL) if row is None or row[0] is None else int(str(row[0]))
+    return number(connection, "SELECT coalesce(max(ordinal), %s) FROM ledger", (int(NO_ORDINAL),))
 
 
 def _after(sessions: Sessions, ordinal: int) -> Dates:
