@@ -17,6 +17,7 @@ from batch_layer.database.postgres.connection import Database
 from batch_layer.database.stores.sessions import check_second_opinion
 from batch_layer.shared.errors import CondvestError
 from batch_layer.shared.models.calendar_changes import with_decisions
+from batch_layer.shared.models.sessions import calendar_of
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.calendar import (
     FIRST_YEAR,
@@ -103,9 +104,10 @@ def _room(settings: Settings) -> Check:
 def _calendar(settings: Settings) -> str:
     decisions = dict(settings.disputed_sessions)
     next_year = dt.datetime.now(dt.UTC).year + 1
-    date = with_decisions(exchange_sessions(FIRST_YEAR, next_year), decisions).date
+    sessions = calendar_of(*with_decisions(exchange_sessions(FIRST_YEAR, next_year), decisions))
+    date = sessions.date
     found = f"{len(date):,} sessions, {date[0]} to {date[-1]}, {library_version()}"
-    second = check_second_opinion(date, decisions)
+    second = check_second_opinion(sessions, sessions.first_ordinal, decisions)
     if second is None:
         return f"{found}; no second opinion: exchange-calendars is not installed"
     return f"{found}; {second} agrees since {SECOND_KNOWS_FROM.year}"

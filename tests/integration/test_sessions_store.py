@@ -235,6 +235,21 @@ class TestTwoLibraries:
         with pytest.raises(CalendarDisputed, match="2026-12-31 is a session by exchange-calendars"):
             extend_sessions(database, self.NEXT_YEAR)
 
+    def test_a_session_that_is_to_come_is_asked_about_each_time(self, of_2025, library):
+        """A closure is declared for 2025-01-10; the second library hears of it first."""
+        database, before = of_2025
+        library(last_year=2025, second=(["2025-01-10"], ()))
+        with pytest.raises(CalendarDisputed, match="2025-01-10 is a session by pandas-market-calendars=="):
+            extend_sessions(database, NOW)
+        same(stored(database), before)
+
+    def test_the_date_after_the_last_fixed_session_is_asked_about_too(self, of_2025, library):
+        """2024-05-31, a Friday, has closed; the second library alone has a session on the Saturday."""
+        database, _ = of_2025
+        library(last_year=2025, second=((), ["2024-06-01"]))
+        with pytest.raises(CalendarDisputed, match="2024-06-01"):
+            extend_sessions(database, instant("2024-06-02T12:00"))
+
     @pytest.mark.parametrize("held", [True, False])
     def test_a_decision_settles_it_either_way(self, of_2025, library, held):
         database, before = of_2025
@@ -302,6 +317,39 @@ def test_hours_of_the_past_are_corrected_and_written_only_where_they_differ(bare
             "SELECT xmin::text, count(*) FROM sessions GROUP BY 1 ORDER BY 2"
         ).fetchall()
     assert [count for _, count in rows] == [2, len(right) - 2]
+
+
+class TestAhead:
+    """A calendar that reaches far enough is made anew where it could come out otherwise."""
+
+    @pytest.fixture
+    def asked(self, bare, library, monkeypatch):
+        library(last_year=2025)
+        extend_sessions(bare, NOW)
+        asked = []
+        ours = store.exchange_sessions
+        monkeypatch.setattr(store, "exchange_sessions", lambda *years: asked.append(years) or ours(*years))
+        return asked
+
+    def test_not_if_nothing_is_new(self, bare, asked):
+        sessions_ahead(bare, NOW)
+        sessions_ahead(
+            bare, NOW, {day("2024-11-28"): False, day("2024-11-29"): True, day("2030-01-01"): True}
+        )
+        assert asked == []
+
+    @pytest.mark.parametrize("which", ["library_version", "second_library_version"])
+    def test_with_another_version_of_a_library(self, bare, asked, monkeypatch, which):
+        monkeypatch.setattr(store, which, lambda: "library==6.0.0")
+        sessions_ahead(bare, NOW)
+        sessions_ahead(bare, NOW)
+        assert len(asked) == 1
+
+    def test_with_a_decision_that_it_does_not_hold(self, bare, asked):
+        for _ in range(2):
+            ahead = sessions_ahead(bare, NOW, {day("2025-01-10"): False})
+            assert day("2025-01-10") not in ahead.date.tolist()
+        assert len(asked) == 1
 
 
 def test_a_calendar_that_reaches_far_enough_is_not_made_anew(bare, library, monkeypatch):

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.queries import column, number
+from batch_layer.database.postgres.queries import number, rows
 from batch_layer.shared.models.bars import Bools
 from batch_layer.shared.models.calendar_changes import check_agreement, check_past, with_decisions
-from batch_layer.shared.models.sessions import NO_ORDINAL, Dates, Sessions, calendar_of
+from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions, calendar_of
 from batch_layer.shared.utils.calendar import (
     FIRST_YEAR,
     SECOND_KNOWS_FROM,
@@ -65,16 +65,16 @@ def sessions_ahead(
 ) -> Sessions:
     """Return the sessions as stored, extended as `extend_sessions` does only if need be.
 
-    There is need if they do not reach far enough, or if an earlier version of Condvest stored them, which
-    knew other hours. The library takes a second to load.
+    There is need if they do not reach far enough, if they stand on another version of a library than is
+    installed now, or if they differ from a decision. The libraries take a second to load.
 
     Raises:
         CalendarChanged, CalendarDisputed: as for `extend_sessions`.
     """
     with database.transaction(read_only=True) as connection:
         stored = read_sessions(connection)
-        source = _source(connection)
-    if stored is not None and source is not None and stored.date[-1].item().year >= _last_year(now):
+        is_current = _source(connection) == (library_version(), second_library_version())
+    if stored is not None and is_current and _reaches(stored, now) and _is_as_decided(stored, decisions):
         return stored
     return extend_sessions(database, now, decisions)
 
@@ -95,7 +95,7 @@ def extend_sessions(
 
     Raises:
         CalendarChanged: the library disagrees about a session that may not change.
-        CalendarDisputed: a second library disagrees about a session that is new here.
+        CalendarDisputed: a second library disagrees about a session that may still change.
     """
     with database.locked("condvest sessions"), database.transaction() as connection:
         stored, source = read_sessions(connection), _source(connection)
@@ -103,24 +103,26 @@ def extend_sessions(
         last_fixed = int(NO_ORDINAL)
         if stored is not None:
             last_fixed = max(stored.last_closed(now), _last_loaded(connection))
-            check_past(stored, fresh, last_fixed, source or _NOT_RECORDED, library_version())
-        coming = _after(fresh, last_fixed)
-        if stored is None or not np.array_equal(_after(stored, last_fixed), coming):
-            check_second_opinion(coming, decisions)
+            check_past(stored, fresh, last_fixed, source[0] if source else _NOT_RECORDED, library_version())
+        second = check_second_opinion(fresh, last_fixed + 1, decisions)
         _put(connection, stored, fresh, last_fixed)
-        if source != library_version():
+        if source != (library_version(), second):
             connection.execute(
                 "INSERT INTO calendar_sources (library, second_library) VALUES (%s, %s)",
-                (library_version(), second_library_version()),
+                (library_version(), second),
             )
         return fresh
 
 
-def check_second_opinion(dates: Dates, decisions: Mapping[dt.date, bool]) -> str | None:
+def check_second_opinion(
+    sessions: Sessions, first_ordinal: int, decisions: Mapping[dt.date, bool]
+) -> str | None:
     """Make sure that a second library holds the same dates for sessions, as far back as it knows.
 
     Args:
-        dates: consecutive sessions (datetime64[D], ascending), to the end of a year.
+        sessions: the calendar, to the end of a year.
+        first_ordinal: of the first session to ask about; all that can be are asked about if it lies before
+            the calendar.
         decisions: by date, whether a person says that it is a session; such a date needs no agreement.
 
     Returns:
@@ -129,14 +131,16 @@ def check_second_opinion(dates: Dates, decisions: Mapping[dt.date, bool]) -> str
     Raises:
         CalendarDisputed: it disagrees; the message names each date.
     """
-    ours = dates[dates >= np.datetime64(SECOND_KNOWS_FROM)]
     second = second_library_version()
-    if second is None or not len(ours):
+    # From the date after the session before, to the year's end: the second library may have one more there.
+    place = first_ordinal - sessions.first_ordinal
+    first = sessions.date[place - 1].item() + dt.timedelta(1) if place > 0 else SECOND_KNOWS_FROM
+    first, last = max(first, SECOND_KNOWS_FROM), sessions.date[-1].item().replace(month=12, day=31)
+    if second is None or first > last:
         return second
-    first, last = ours[[0, -1]].tolist()
-    # To the year's end: its last session may be the one in dispute.
-    theirs = second_opinion(first, last.replace(month=12, day=31))
+    theirs = second_opinion(first, last)
     if theirs is not None:
+        ours = sessions.date[sessions.date >= np.datetime64(first)]
         check_agreement(ours, theirs, decisions, library_version(), second)
     return second
 
@@ -153,19 +157,26 @@ def _last_year(now: dt.datetime) -> int:
     return (now.astimezone(dt.UTC) + _AHEAD).year
 
 
-def _source(connection: Connection) -> str | None:
-    """Return the library and version that last agreed with the stored sessions, None if not recorded."""
-    found = column(connection, "SELECT library FROM calendar_sources ORDER BY source_id DESC LIMIT 1")
-    return str(found[0]) if found else None
+def _reaches(stored: Sessions, now: dt.datetime) -> bool:
+    return bool(stored.date[-1].item().year >= _last_year(now))
+
+
+def _is_as_decided(stored: Sessions, decisions: Mapping[dt.date, bool]) -> bool:
+    """Return whether each date that a person decided on, within the calendar, is stored so."""
+    dates = np.array(list(decisions), dtype="datetime64[D]")
+    held = np.array(list(decisions.values()), dtype=bool)
+    within = (dates >= stored.date[0]) & (dates <= stored.date[-1])
+    return np.array_equal(np.isin(dates, stored.date)[within], held[within])
+
+
+def _source(connection: Connection) -> tuple[str, str | None] | None:
+    """Return both libraries with the versions that last agreed with the stored sessions, None if unknown."""
+    query = "SELECT library, second_library FROM calendar_sources ORDER BY source_id DESC LIMIT 1"
+    return next(((library, second) for library, second in rows(connection, query)), None)
 
 
 def _last_loaded(connection: Connection) -> int:
     return number(connection, "SELECT coalesce(max(ordinal), %s) FROM ledger", (int(NO_ORDINAL),))
-
-
-def _after(sessions: Sessions, ordinal: int) -> Dates:
-    """Return the dates of the sessions after one."""
-    return sessions.date[max(ordinal + 1 - sessions.first_ordinal, 0) :]
 
 
 def _put(connection: Connection, stored: Sessions | None, fresh: Sessions, last_fixed: int) -> None:

@@ -54,6 +54,23 @@ def test_special_sessions_are_as_the_exchange_lists_them(calendar, answer):
     assert calendar.late_open[at] == (answer["late_open"] == "late")
 
 
+@pytest.mark.parametrize(
+    ("date", "hours"),
+    [
+        ("1974-06-03", ("10:00", "16:00")),
+        ("1985-06-03", ("09:30", "16:00")),
+        ("1967-08-08", ("10:00", "15:30")),
+        ("1976-06-08", ("10:15", "16:00")),
+        ("1990-12-27", ("09:31", "16:00")),
+        ("1999-12-31", ("09:30", "16:00")),
+    ],
+)
+def test_doubtful_hours_are_still_as_the_documentation_says(calendar, date, hours):
+    """A version of the library that mends one of them lets docs/calendar.md drop a line."""
+    (at,) = np.flatnonzero(calendar.date == np.datetime64(date))
+    assert (wall_clock(calendar.opens_at[at]), wall_clock(calendar.closes_at[at])) == hours
+
+
 class TestCRSP:
     """25,710 dates of daily returns, whose source knows nothing of calendar libraries."""
 
