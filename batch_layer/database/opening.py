@@ -37,12 +37,12 @@ class OpenDatabase:
 
     def extended_sessions(self) -> Sessions:
         """Extend the calendar, at least 400 days ahead, and return it."""
-        return extend_sessions(self.database, self.now)
+        return extend_sessions(self.database, self.now, dict(self.settings.disputed_sessions))
 
     @property
     def sessions_ahead(self) -> Sessions:
         """The calendar, extended only if it does not reach far enough."""
-        return sessions_ahead(self.database, self.now)
+        return sessions_ahead(self.database, self.now, dict(self.settings.disputed_sessions))
 
 
 @contextmanager

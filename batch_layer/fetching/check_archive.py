@@ -11,7 +11,7 @@ import numpy as np
 
 from batch_layer.database.postgres.revisioned import DAILY_BARS
 from batch_layer.database.stores import instruments
-from batch_layer.database.stores.loads import ArchivedLoad, archived_loads
+from batch_layer.database.stores.loads import ArchivedLoad, archived_loads, refused_lines
 from batch_layer.database.stores.symbols import all_symbols
 from batch_layer.fetching.loading.datasets import DATASETS
 from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
@@ -126,12 +126,15 @@ def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
     if stored_as is None:
         return
     table, noun = stored_as.table, stored_as.noun
-    rows = read.parsed.rows.take(verdict.passed)
     with loader.database.transaction(snapshot=True, read_only=True) as connection:
+        # What it refused under the rules of its time is no lack, though it passed today.
+        refused = refused_lines(connection, load.load_id)
+        passed = verdict.passed & ~np.isin(read.parsed.rows.line, refused)
+        rows = read.parsed.rows.take(passed)
         ids = instruments.instruments_of(connection, rows.symbol, rows.dates())
         names = all_symbols(connection)
         held = table.of_load(connection, load.load_id)
-        given = stored_as.of_rows(rows, ids, verdict.ordinal[verdict.passed])
+        given = stored_as.of_rows(rows, ids, verdict.ordinal[passed])
         ids, number = _keys(given)
         # Whatever a load gives is known when it has been stored, whichever load it came with.
         then = table.read(connection, Spans.of_points(ids, number), known_by=load.load_id)

@@ -14,9 +14,17 @@ from batch_layer.database.embedded.binaries import find_binaries
 from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.migrate import check_schema, is_empty
 from batch_layer.database.postgres.connection import Database
+from batch_layer.database.stores.sessions import check_second_opinion
 from batch_layer.shared.errors import CondvestError
+from batch_layer.shared.models.calendar_changes import with_decisions
+from batch_layer.shared.models.sessions import calendar_of
 from batch_layer.shared.settings import Settings
-from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
+from batch_layer.shared.utils.calendar import (
+    FIRST_YEAR,
+    SECOND_KNOWS_FROM,
+    exchange_sessions,
+    library_version,
+)
 
 _LEAST_FREE = 1 << 30
 
@@ -44,7 +52,7 @@ def all_checks(settings: Settings) -> list[Check]:
         _python(),
         _home(settings),
         _room(settings),
-        _attempt("calendar", _calendar, "reinstall pandas-market-calendars: make install"),
+        _attempt("calendar", lambda: _calendar(settings), "make install brings the versions that agree"),
         _attempt("server binaries", lambda: str(find_binaries(settings.database.binaries)), "make install"),
         _attempt(
             "database", lambda: _database(settings), "see the message; condvest db up shows the server's log"
@@ -93,11 +101,16 @@ def _room(settings: Settings) -> Check:
     )
 
 
-def _calendar() -> str:
-    year = dt.datetime.now(dt.UTC).year + 1
-    date = exchange_sessions(FIRST_YEAR, year)[0]
-    library = "pandas-market-calendars"
-    return f"{len(date):,} sessions, {date[0]} to {date[-1]}, {library} {metadata.version(library)}"
+def _calendar(settings: Settings) -> str:
+    decisions = dict(settings.disputed_sessions)
+    next_year = dt.datetime.now(dt.UTC).year + 1
+    sessions = calendar_of(*with_decisions(exchange_sessions(FIRST_YEAR, next_year), decisions))
+    date = sessions.date
+    found = f"{len(date):,} sessions, {date[0]} to {date[-1]}, {library_version()}"
+    second = check_second_opinion(sessions, sessions.first_ordinal, decisions)
+    if second is None:
+        return f"{found}; no second opinion: exchange-calendars is not installed"
+    return f"{found}; {second} agrees since {SECOND_KNOWS_FROM.year}"
 
 
 def _database(settings: Settings) -> str:

@@ -23,12 +23,14 @@ def publish_all(
 ) -> PublishSummary:
     """Resample what changed, then publish; a dry run does neither."""
     place = target_at(where)
+    # The first publication after an upgrade has the hours that the upgrade corrects.
+    sessions = workspace.sessions if dry_run else workspace.sessions_ahead
     with recorded(workspace, "publish", rehearsal=dry_run) as report:
         if not dry_run:
-            report.resampled = resample(workspace.database, workspace.sessions)
+            report.resampled = resample(workspace.database, sessions)
         return publish(
             workspace.database,
-            workspace.sessions,
+            sessions,
             place,
             workspace.now,
             keep=keep,

@@ -19,6 +19,7 @@
         ├── PublishedError              a published data set cannot be written or read
         │   └── PublishedFormat         it was written by another version of Condvest
         ├── CalendarChanged             the calendar library no longer agrees with stored sessions
+        ├── CalendarDisputed            two calendar libraries disagree about a session
         ├── NotASession                 a date is no session of the exchange
         ├── UnknownSymbol               a symbol that no instrument has carried
         ├── UnorderedSessions           sessions do not ascend where they must
@@ -105,6 +106,10 @@ class PublishedFormat(PublishedError):
 
 class CalendarChanged(PermanentError):
     """The calendar library no longer agrees with the sessions stored."""
+
+
+class CalendarDisputed(PermanentError):
+    """Two calendar libraries disagree about whether a date is a session."""
 
 
 class NotASession(PermanentError):

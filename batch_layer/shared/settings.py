@@ -2,7 +2,7 @@
 
 ::
 
-    Settings                 home, archive, published data
+    Settings                 home, archive, published data, disputed sessions
     ├── database             DatabaseSettings: which PostgreSQL, and how to log in
     ├── nightly              NightlySettings: which provider the nightly job asks, and how much again
     ├── massive              MassiveSettings: key, plan and address of Massive's REST service
@@ -14,6 +14,7 @@ Every setting has a default, and nothing reads the environment at import. Secret
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,12 +180,15 @@ class Settings:
             ``home`` (``CONDVEST_ARCHIVE``).
         published_at: where data sets are published: ``s3://bucket/prefix`` or a directory; None for
             ``published`` below ``home`` (``CONDVEST_PUBLISHED``).
+        disputed_sessions: dates on which calendar libraries disagree, and whether the exchange held a session
+            (``CONDVEST_DISPUTED_SESSIONS``: ``2025-01-09=closed,2025-01-10=held``).
         database, nightly, massive, flat_files, yahoo: the groups; see the module.
     """
 
     home: Path
     archive_at: str | None = None
     published_at: str | None = None
+    disputed_sessions: tuple[tuple[dt.date, bool], ...] = ()
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     nightly: NightlySettings = field(default_factory=NightlySettings)
     massive: MassiveSettings = field(default_factory=MassiveSettings)
@@ -203,6 +207,7 @@ class Settings:
             home=variables.path(environ, "CONDVEST_HOME") or default_home,
             archive_at=_location(environ, "CONDVEST_ARCHIVE"),
             published_at=_location(environ, "CONDVEST_PUBLISHED"),
+            disputed_sessions=variables.held_or_closed(environ, "CONDVEST_DISPUTED_SESSIONS"),
             database=DatabaseSettings.from_env(environ),
             nightly=NightlySettings.from_env(environ),
             massive=MassiveSettings.from_env(environ),

@@ -5,6 +5,7 @@ An empty value counts as unset. No message repeats a value that may be secret.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,6 +52,28 @@ def count(environ: Mapping[str, str], name: str, default: int) -> int:
     if not given.isdecimal():
         raise SettingsError(f"{name} must be a whole number from 0, not {given!r}")
     return int(given)
+
+
+def held_or_closed(environ: Mapping[str, str], name: str) -> tuple[tuple[dt.date, bool], ...]:
+    """Return dates, ascending, each with whether the exchange held a session; none if the variable is unset.
+
+    Raises:
+        SettingsError: a part is not a date with ``held`` or ``closed``, or a date is there twice.
+    """
+    decided: dict[dt.date, bool] = {}
+    for part in filter(None, (one.strip() for one in (text(environ, name) or "").split(","))):
+        date, _, word = (piece.strip() for piece in part.partition("="))
+        try:
+            session = dt.date.fromisoformat(date)
+        except ValueError:
+            session = None
+        if session is None or word not in ("held", "closed") or session in decided:
+            raise SettingsError(
+                f"{name} must be dates with held or closed, each date once, like "
+                f"2025-01-09=closed,2025-01-10=held, not {part!r}"
+            )
+        decided[session] = word == "held"
+    return tuple(sorted(decided.items()))
 
 
 def secret(environ: Mapping[str, str], name: str) -> str | None:

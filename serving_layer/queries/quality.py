@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from batch_layer.database.opening import OpenDatabase
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.postgres.revisioned import DAILY_BARS, SPLITS
+from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS
 from batch_layer.database.stores import changes
 from batch_layer.database.stores.symbols import symbols_by_instrument
 from batch_layer.shared.core.bar_flags import FLAGS, Flagged, flagged
+from batch_layer.shared.core.total_return import dividend_ratios
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import always
@@ -39,11 +40,13 @@ def screen(
                 spans = spans.take(np.isin(spans.instrument_id, instrument_id))
             daily = DAILY_BARS.read(connection, spans)
             splits = SPLITS.read(connection, always(spans.instrument_id)).on(sessions)
+            dividends = DIVIDENDS.read(connection, always(spans.instrument_id))
+        ratios = dividend_ratios(dividends, daily, sessions)
         if len(daily):
-            found.append(flagged(daily, splits))
+            found.append(flagged(daily, splits, ratios))
         if on_progress is not None:
             on_progress(partition + 1, changes.PARTITIONS)
-    nothing = flagged(daily.take(slice(0, 0)), splits.take(slice(0, 0)))
+    nothing = flagged(daily.take(slice(0, 0)), splits.take(slice(0, 0)), ratios.take(slice(0, 0)))
     flags = Flagged.concat([nothing, *found])
     return flags.take(np.lexsort((flags.ordinal, flags.instrument_id)))
 

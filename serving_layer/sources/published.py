@@ -100,13 +100,15 @@ class PublishedSource:
 
     @cached_property
     def sessions(self) -> Sessions:
-        """The calendar."""
+        """The calendar; of a data set that an earlier version published, no open counts as late."""
         table = self._ledger
+        unknown = np.zeros(len(table), dtype=np.bool_)
         instants = {name: to_numpy(table[name]).astype("datetime64[s]") for name in ("opens_at", "closes_at")}
         return Sessions(
             first_ordinal=table["ordinal"][0].as_py(),
             date=to_numpy(table["session"]).astype("datetime64[D]"),
             early_close=to_numpy(table["early_close"]),
+            late_open=to_numpy(table["late_open"]) if "late_open" in table.column_names else unknown,
             **instants,
         )
 

@@ -1,6 +1,7 @@
 """The nightly job, the demo, the server's commands and the doctor, as a person or a scheduler runs them."""
 
 import os
+import re
 import signal
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,6 +160,10 @@ def test_a_database_that_is_empty_is_not_made_by_reading(fresh):
 
 def test_the_doctor_finds_all_well(server, fresh):
     checks = server.json("doctor", "--json")["checks"]
+    (calendar,) = (check["found"] for check in checks if check["name"] == "calendar")
+    assert re.search(
+        r"1926-01-02 to \S+, pandas-market-calendars==\S+; exchange-calendars==\S+ agrees", calendar
+    )
     assert [check["name"] for check in checks] == [
         "python",
         "home",

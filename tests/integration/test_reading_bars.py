@@ -277,8 +277,8 @@ def test_settings_come_from_the_environment_if_none_are_given(sample, monkeypatc
 
 
 def test_the_first_window_of_the_calendar_can_be_read(world, sessions):
-    """Its first sessions lie before the calendar, which begins on 1953-01-02; its last is known."""
-    days = [dt.date(1953, 1, 2), dt.date(1953, 1, 5)]
+    """Its first sessions lie before the calendar, which begins on 1926-01-02; its last is known."""
+    days = [dt.date(1926, 1, 2), dt.date(1926, 1, 4)]
     world.bars([bar("OLD", day) for day in days])
     world.resample()
     question = Question(["OLD"], 34, include_open=True)

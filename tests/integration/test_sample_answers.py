@@ -16,7 +16,7 @@ from batch_layer.shared.settings import INTERVALS
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from tests.support.exchange import independent_calendar
-from tests.support.naive import bars as naive
+from tests.support.naive.bars import bars as naive
 
 FILE = "_data/stocks.csv.gz"
 SPLITS = {

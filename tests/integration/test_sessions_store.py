@@ -1,18 +1,23 @@
 """The calendar in the database: against an independent library, over time, and when the library changes."""
 
 import datetime as dt
+import warnings
 
 import numpy as np
+import pandas_market_calendars
 import pytest
 
 from batch_layer.database.migrate import migrate
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores import sessions as sessions_store
+from batch_layer.database.stores import sessions as store
 from batch_layer.database.stores.sessions import extend_sessions, read_sessions, sessions_ahead
 from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.errors import CalendarChanged, NotASession
+from batch_layer.shared.errors import CalendarChanged, CalendarDisputed
+from batch_layer.shared.models.calendar_changes import with_decisions
+from batch_layer.shared.models.sessions import calendar_of
 from batch_layer.shared.settings import DatabaseSettings, Settings
-from tests.support.exchange import NOW, independent_calendar
+from batch_layer.shared.utils.calendar import FIRST_YEAR, Calendar, exchange_sessions
+from tests.support.exchange import NOW
 from tests.support.payloads import bar
 from tests.support.worlds.world import World
 
@@ -36,27 +41,27 @@ def bare(server):
 
 
 @pytest.fixture
-def library(monkeypatch, sessions):
-    """The calendar library under the test's control: as it is, less some sessions, with others more."""
+def library(monkeypatch):
+    """Both calendar libraries under the test's control: as they are, less some sessions, with others more."""
 
-    def change(*, without=(), more=(), last_year=2025):
-        def altered(_first_year, _last_year):
-            keep = ~np.isin(sessions.date, np.array(without, "datetime64[D]"))
-            keep &= sessions.date < np.datetime64(f"{last_year + 1}-01-01")
-            added = np.array(more, "datetime64[D]")
-            date = np.concatenate([sessions.date[keep], added])
-            opens = np.concatenate([sessions.opens_at[keep], added + np.timedelta64(14, "h")])
-            closes = np.concatenate([sessions.closes_at[keep], added + np.timedelta64(21, "h")])
-            early = np.concatenate([sessions.early_close[keep], np.zeros(len(added), bool)])
-            order = np.argsort(date)
-            return (
-                date[order],
-                opens[order].astype("datetime64[s]"),
-                closes[order].astype("datetime64[s]"),
-                early[order],
-            )
+    def altered(without, more, last_year):
+        within = calendar_of(*exchange_sessions(FIRST_YEAR, last_year))
+        columns = (within.date, within.opens_at, within.closes_at, within.early_close, within.late_open)
+        decisions = {day(date): False for date in without} | {day(date): True for date in more}
+        return with_decisions(Calendar(*columns), decisions)
 
-        monkeypatch.setattr(sessions_store, "exchange_sessions", altered)
+    def change(*, without=(), more=(), last_year=2025, second=None):
+        """``second`` is what the second library lacks and has more, if it differs from the first."""
+        ours = altered(without, more, last_year)
+        theirs = ours if second is None else altered(*second, last_year)
+        monkeypatch.setattr(store, "exchange_sessions", lambda _first, _last: ours)
+        monkeypatch.setattr(
+            store,
+            "second_opinion",
+            lambda first, last: theirs.date[
+                (theirs.date >= np.datetime64(first)) & (theirs.date <= np.datetime64(last))
+            ],
+        )
 
     return change
 
@@ -68,53 +73,26 @@ def stored(database):
 
 def same(left, right):
     assert left.first_ordinal == right.first_ordinal
-    for name in ("date", "opens_at", "closes_at", "early_close"):
+    for name in ("date", "opens_at", "closes_at", "early_close", "late_open"):
         assert np.array_equal(getattr(left, name), getattr(right, name)), name
 
 
-def test_every_session_from_1962_to_next_year_is_the_independent_librarys(bare):
-    """Dates, opens, closes to the second, and early closes, as PostgreSQL gives them back."""
+def test_hours_are_those_of_nyse_for_every_session(bare):
+    """From the first to next year's last: opens and closes to the second, as PostgreSQL gives them back."""
     now = dt.datetime.now(dt.UTC)
     extend_sessions(bare, now)
     held = stored(bare)
     last_year = (now + dt.timedelta(days=400)).year
-    other = independent_calendar("1962-01-02", f"{last_year}-12-31")
-    wanted = other.sessions.values.astype("datetime64[D]")
-    since = held.ordinal(wanted[0].item()) - held.first_ordinal
-    assert held.date[since:].tolist() == wanted.tolist()
-    schedule = other.schedule
-    for ours, theirs in ((held.opens_at, schedule["open"]), (held.closes_at, schedule["close"])):
-        assert (
-            ours[since:].tolist() == theirs.dt.tz_localize(None).to_numpy().astype("datetime64[s]").tolist()
-        )
-    early = other.early_closes.values.astype("datetime64[D]")
-    assert held.date[since:][held.early_close[since:]].tolist() == early.tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nyse = pandas_market_calendars.get_calendar("NYSE").schedule("1926-01-01", f"{last_year}-12-31")
+    assert held.date.tolist() == [date.date() for date in nyse.index]
+    for ours, theirs in ((held.opens_at, nyse["market_open"]), (held.closes_at, nyse["market_close"])):
+        assert ours.astype(int).tolist() == [int(instant.timestamp()) for instant in theirs]
 
 
 class TestDates:
     """What everybody can look up."""
-
-    @pytest.mark.parametrize(
-        "closed",
-        [
-            "1963-11-25",  # the funeral of President Kennedy
-            "1968-06-12",  # the first Wednesday given to paperwork
-            "2001-09-11",
-            "2001-09-12",
-            "2001-09-13",
-            "2001-09-14",
-            "2004-06-11",  # the funeral of President Reagan
-            "2012-10-29",  # Hurricane Sandy
-            "2012-10-30",
-            "2018-12-05",  # the funeral of President G. H. W. Bush
-            "2021-12-24",  # Christmas, observed
-            "2022-06-20",  # Juneteenth, observed for the first time
-            "2025-01-09",  # the funeral of President Carter
-        ],
-    )
-    def test_special_closures_are_no_sessions(self, sessions, closed):
-        with pytest.raises(NotASession, match=closed):
-            sessions.ordinal(day(closed))
 
     @pytest.mark.parametrize(
         "held",
@@ -122,25 +100,6 @@ class TestDates:
     )
     def test_sessions_beside_them_are(self, sessions, held):
         assert sessions.session(sessions.ordinal(day(held))) == day(held)
-
-    @pytest.mark.parametrize(
-        ("session", "closes"),
-        [
-            ("2023-11-24", "2023-11-24T18:00"),  # the day after Thanksgiving, 13:00 in winter
-            ("2024-07-03", "2024-07-03T17:00"),  # 13:00 in summer
-            ("2019-12-24", "2019-12-24T18:00"),
-            ("1999-11-26", "1999-11-26T18:00"),
-        ],
-    )
-    def test_early_closes(self, sessions, session, closes):
-        place = sessions.ordinal(day(session)) - sessions.first_ordinal
-        assert sessions.early_close[place]
-        assert sessions.closes_at[place] == np.datetime64(closes)
-
-    @pytest.mark.parametrize("session", ["2024-07-02", "2023-11-22", "2020-12-31"])
-    def test_the_usual_close_is_not_early(self, sessions, session):
-        place = sessions.ordinal(day(session)) - sessions.first_ordinal
-        assert not sessions.early_close[place]
 
     def test_the_close_follows_daylight_saving(self, sessions):
         """16:00 in New York is 21:00 UTC on Friday, and 20:00 on Monday."""
@@ -245,9 +204,152 @@ class TestALibraryThatChanges:
         """Loaded is 2024-05-31; a clock of 2020 does not make it a matter of the future."""
         session = day("2024-05-31")
         world.bars([bar("A", session)])
-        library(without=[session])
+        library(without=[session.isoformat()])
         with pytest.raises(CalendarChanged, match="no longer has 2024-05-31"):
             extend_sessions(world.workspace.database, instant("2020-06-01"))
+
+
+class TestTwoLibraries:
+    """On 2024-06-03 the calendar ends with 2025; both libraries gain 2026, and differ there."""
+
+    NEXT_YEAR = instant("2025-06-03")
+
+    @pytest.fixture
+    def of_2025(self, bare, library):
+        library(last_year=2025)
+        before = extend_sessions(bare, NOW)
+        return bare, before
+
+    def test_a_session_that_one_lacks_is_named_and_nothing_is_stored(self, of_2025, library):
+        database, before = of_2025
+        library(last_year=2026, second=((), ["2026-01-10"]))
+        with pytest.raises(
+            CalendarDisputed, match=r"2026-01-10 is a session by exchange-calendars==\S+ and not"
+        ):
+            extend_sessions(database, self.NEXT_YEAR)
+        same(stored(database), before)
+
+    def test_the_last_session_of_a_year_may_be_in_dispute(self, of_2025, library):
+        database, _ = of_2025
+        library(last_year=2026, without=["2026-12-31"], second=((), ()))
+        with pytest.raises(CalendarDisputed, match="2026-12-31 is a session by exchange-calendars"):
+            extend_sessions(database, self.NEXT_YEAR)
+
+    def test_a_session_that_is_to_come_is_asked_about_each_time(self, of_2025, library):
+        """A closure is declared for 2025-01-10; the second library hears of it first."""
+        database, before = of_2025
+        library(last_year=2025, second=(["2025-01-10"], ()))
+        with pytest.raises(CalendarDisputed, match="2025-01-10 is a session by pandas-market-calendars=="):
+            extend_sessions(database, NOW)
+        same(stored(database), before)
+
+    def test_the_date_after_the_last_fixed_session_is_asked_about_too(self, of_2025, library):
+        """2024-05-31, a Friday, has closed; the second library alone has a session on the Saturday."""
+        database, _ = of_2025
+        library(last_year=2025, second=((), ["2024-06-01"]))
+        with pytest.raises(CalendarDisputed, match="2024-06-01"):
+            extend_sessions(database, instant("2024-06-02T12:00"))
+
+    @pytest.mark.parametrize("held", [True, False])
+    def test_a_decision_settles_it_either_way(self, of_2025, library, held):
+        database, before = of_2025
+        library(last_year=2026, second=((), ["2026-01-10"]))
+        after = extend_sessions(database, self.NEXT_YEAR, {day("2026-01-10"): held})
+        assert (day("2026-01-10") in after.date.tolist()) == held
+        assert after.date[: len(before)].tolist() == before.date.tolist()
+        same(stored(database), after)
+
+    def test_what_is_stored_is_asked_about_no_more(self, of_2025, library):
+        """The second library changes its mind about 2020: nothing hangs on it any more."""
+        database, before = of_2025
+        library(last_year=2025, second=(["2020-06-01"], ()))
+        same(extend_sessions(database, self.NEXT_YEAR - dt.timedelta(days=200)), before)
+
+    def test_a_new_database_is_asked_about_every_session_since_1970(self, bare, library):
+        library(second=((), ["2025-01-09"]))
+        with pytest.raises(CalendarDisputed, match="2025-01-09"):
+            extend_sessions(bare, NOW)
+        assert stored(bare) is None
+
+    def test_without_a_second_library_the_first_decides(self, bare, library, monkeypatch):
+        library(second=((), ["2025-01-09"]))
+        monkeypatch.setattr(store, "second_library_version", lambda: None)
+        assert day("2025-01-09") not in extend_sessions(bare, NOW).date.tolist()
+
+
+class TestWhoseWord:
+    SOURCES = "SELECT library, second_library FROM calendar_sources ORDER BY source_id"
+
+    def sources(self, database):
+        with database.transaction(read_only=True) as connection:
+            return connection.execute(self.SOURCES).fetchall()
+
+    def test_each_version_that_agreed_is_recorded_once(self, bare, monkeypatch):
+        for version in ("5.4.0", "5.4.0", "5.5.0"):
+            monkeypatch.setattr(store, "library_version", lambda version=version: f"library=={version}")
+            extend_sessions(bare, NOW)
+        assert [library for library, _ in self.sources(bare)] == ["library==5.4.0", "library==5.5.0"]
+
+    def test_the_last_one_that_agreed_is_the_one_to_pin(self, bare, library, monkeypatch):
+        monkeypatch.setattr(store, "library_version", lambda: "library==5.4.0")
+        extend_sessions(bare, NOW)
+        monkeypatch.setattr(store, "library_version", lambda: "library==5.5.0")
+        library(without=["2001-09-10"])
+        with pytest.raises(
+            CalendarChanged, match=r"library==5\.5\.0 no longer has 2001-09-10.*: library==5\.4\.0"
+        ):
+            extend_sessions(bare, NOW)
+        assert len(self.sources(bare)) == 1
+
+
+def test_hours_of_the_past_are_corrected_and_written_only_where_they_differ(bare):
+    """One close and one flag of the past are wrong: two rows are written, and no date or ordinal."""
+    right = extend_sessions(bare, NOW)
+    with bare.transaction() as connection:
+        connection.execute(
+            "UPDATE sessions SET closes_at = closes_at + interval '1 hour' WHERE session = '1968-01-22'"
+        )
+        connection.execute("UPDATE sessions SET late_open = false WHERE session = '2001-09-17'")
+    same(extend_sessions(bare, NOW), right)
+    same(stored(bare), right)
+    with bare.transaction(read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT xmin::text, count(*) FROM sessions GROUP BY 1 ORDER BY 2"
+        ).fetchall()
+    assert [count for _, count in rows] == [2, len(right) - 2]
+
+
+class TestAhead:
+    """A calendar that reaches far enough is made anew where it could come out otherwise."""
+
+    @pytest.fixture
+    def asked(self, bare, library, monkeypatch):
+        library(last_year=2025)
+        extend_sessions(bare, NOW)
+        asked = []
+        ours = store.exchange_sessions
+        monkeypatch.setattr(store, "exchange_sessions", lambda *years: asked.append(years) or ours(*years))
+        return asked
+
+    def test_not_if_nothing_is_new(self, bare, asked):
+        sessions_ahead(bare, NOW)
+        sessions_ahead(
+            bare, NOW, {day("2024-11-28"): False, day("2024-11-29"): True, day("2030-01-01"): True}
+        )
+        assert asked == []
+
+    @pytest.mark.parametrize("which", ["library_version", "second_library_version"])
+    def test_with_another_version_of_a_library(self, bare, asked, monkeypatch, which):
+        monkeypatch.setattr(store, which, lambda: "library==6.0.0")
+        sessions_ahead(bare, NOW)
+        sessions_ahead(bare, NOW)
+        assert len(asked) == 1
+
+    def test_with_a_decision_that_it_does_not_hold(self, bare, asked):
+        for _ in range(2):
+            ahead = sessions_ahead(bare, NOW, {day("2025-01-10"): False})
+            assert day("2025-01-10") not in ahead.date.tolist()
+        assert len(asked) == 1
 
 
 def test_a_calendar_that_reaches_far_enough_is_not_made_anew(bare, library, monkeypatch):
@@ -260,9 +362,9 @@ def test_a_calendar_that_reaches_far_enough_is_not_made_anew(bare, library, monk
         asked.append(years)
         raise LookupError
 
-    monkeypatch.setattr(sessions_store, "exchange_sessions", asked_for)
+    monkeypatch.setattr(store, "exchange_sessions", asked_for)
     assert sessions_ahead(bare, instant("2024-11-26")).date[-1] == np.datetime64("2025-12-31")
     assert asked == []
     with pytest.raises(LookupError):
         sessions_ahead(bare, instant("2024-11-27"))
-    assert asked == [(1953, 2026)]
+    assert asked == [(1926, 2026)]

@@ -2,6 +2,7 @@
 
 from itertools import permutations
 
+import numpy as np
 import pytest
 
 from batch_layer.fetching.check_archive import check_archive
@@ -41,11 +42,23 @@ def archived(condvest, dataset):
     )
 
 
-def findings(condvest):
+def findings(condvest, code=1):
     return [
         (one["what"], one["symbol"], one["where"], one["problem"])
-        for one in condvest.done("verify", "--json", code=1).json["findings"]
+        for one in condvest.done("verify", "--json", code=code).json["findings"]
     ]
+
+
+def test_a_range_that_was_widened_by_the_last_bits_of_a_double_is_sound(condvest, sound):
+    """The open is a bit above the high, as a library that adjusts prices leaves it; it becomes the high."""
+    above = float(np.nextafter(12.0, 13))
+    row = {**bar("C", sound.date(30)), "open": above, "high": 12.0, "low": 9.0, "close": 10.0}
+    assert sound.bars([row]).inserted == 1
+    sound.resample()
+    assert sound.ask("SELECT open, high, low FROM daily_bars WHERE ordinal = 30 AND low = 9") == [
+        (above, above, 9.0)
+    ]
+    assert findings(condvest, code=0) == []
 
 
 @pytest.mark.usefixtures("sound")

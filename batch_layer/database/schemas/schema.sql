@@ -17,7 +17,15 @@ CREATE TABLE sessions (
     opens_at    timestamptz NOT NULL,
     closes_at   timestamptz NOT NULL,
     early_close bool NOT NULL,
+    late_open   bool NOT NULL,
     CHECK (opens_at < closes_at)
+);
+
+CREATE TABLE calendar_sources (
+    source_id      int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    library        text NOT NULL,
+    second_library text,
+    recorded_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 CREATE TABLE providers (

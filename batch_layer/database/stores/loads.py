@@ -12,7 +12,7 @@ import numpy as np
 
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, column, holds, number, records, rows
-from batch_layer.shared.models.bars import Int16s, Int32s
+from batch_layer.shared.models.bars import Int16s, Int32s, Int64s
 from batch_layer.shared.models.loads import LoadSummary
 
 if TYPE_CHECKING:  # readers of bars need no payloads
@@ -184,6 +184,12 @@ def refused_before(
         row_identity(str(symbol), None if session is None else str(session), str(content))
         for symbol, session, content in rows
     }
+
+
+def refused_lines(connection: Connection, load_id: int) -> Int64s:
+    """Return the lines (int64, ascending) of a payload that were refused when it was loaded."""
+    lines = column(connection, "SELECT line FROM refused_rows WHERE load_id = %s ORDER BY line", (load_id,))
+    return np.array(lines, dtype=np.int64)
 
 
 def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int16s]:

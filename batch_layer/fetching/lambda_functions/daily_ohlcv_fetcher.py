@@ -51,12 +51,13 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
 
 def _sessions(asked: FetchEvent, settings: Settings, archive: S3Archive) -> list[dt.date]:
     """Return the sessions to fetch, newest first: those count most if the time does not suffice."""
-    instant = now()
+    instant, decisions = now(), dict(settings.disputed_sessions)
     if isinstance(asked, SessionsEvent):
-        return Closed.by(instant, min(asked.sessions)).checked(asked.sessions)[::-1]
+        return Closed.by(instant, min(asked.sessions), decisions).checked(asked.sessions)[::-1]
     if isinstance(asked, RangeEvent):
-        return Closed.by(instant, asked.start).between(asked.start, asked.end)[::-1]
-    recent = Closed.by(instant, instant.date() - dt.timedelta(days=60)).dates[::-1][:LOOK_BACK]
+        return Closed.by(instant, asked.start, decisions).between(asked.start, asked.end)[::-1]
+    start = instant.date() - dt.timedelta(days=60)
+    recent = Closed.by(instant, start, decisions).dates[::-1][:LOOK_BACK]
     again = recent[: max(settings.nightly.ask_again, 1)]
     return [session for session in recent if session in again or not _is_held(archive, settings, session)]
 

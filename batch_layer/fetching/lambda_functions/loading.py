@@ -67,7 +67,8 @@ def open_loader(settings: Settings, archive: S3Archive, now: dt.datetime) -> Ite
         raise SettingsError("CONDVEST_DATABASE_URL is not set: a function has no database of its own")
     with Database(settings.database.url, aws.database_login(settings)) as database:
         check_schema(database)
-        yield Loader(database, archive, sessions_ahead(database, now), parse, now)
+        sessions = sessions_ahead(database, now, dict(settings.disputed_sessions))
+        yield Loader(database, archive, sessions, parse, now)
 
 
 def load_key(call: Call, loader: Loader, key: str, loaded: Loaded) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from batch_layer.fetching.lambda_functions.observing import Call
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.errors import NotASession
+from batch_layer.shared.models.calendar_changes import with_decisions
 from batch_layer.shared.settings import Settings
 
 LABEL = "correlation-id"
@@ -54,13 +55,13 @@ class Closed:
     dates: tuple[dt.date, ...]
 
     @classmethod
-    def by(cls, instant: dt.datetime, first: dt.date) -> Closed:
-        """Return those from the year of ``first`` on."""
+    def by(cls, instant: dt.datetime, first: dt.date, decisions: Mapping[dt.date, bool]) -> Closed:
+        """Return those from the year of ``first`` on, with a person's decisions on disputed dates."""
         from batch_layer.shared.utils.calendar import exchange_sessions  # noqa: PLC0415  # pandas takes time
 
-        date, _, closes_at, _ = exchange_sessions(first.year, instant.year)
-        closed = closes_at <= np.datetime64(instant.astimezone(dt.UTC).replace(tzinfo=None), "s")
-        return cls(tuple(date[closed].astype("datetime64[D]").tolist()))
+        calendar = with_decisions(exchange_sessions(first.year, instant.year), decisions)
+        closed = calendar.closes_at <= np.datetime64(instant.astimezone(dt.UTC).replace(tzinfo=None), "s")
+        return cls(tuple(calendar.date[closed].tolist()))
 
     def checked(self, wanted: Sequence[dt.date]) -> list[dt.date]:
         """Return the sessions wanted, ascending, each once.

@@ -78,13 +78,16 @@ def claimed_sessions(load: PayloadLoad) -> Int32s:
 
 
 def daily_bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> DailyBars:
-    """Return rows of a payload as daily bars of the given instruments and sessions, by key."""
+    """Return rows of a payload as daily bars of the given instruments and sessions, by key.
+
+    The range holds open and close, which may cross it by the last bits of a double (see RANGE_TOLERANCE).
+    """
     bars = DailyBars(
         instrument_id,
         ordinal,
         rows.open,
-        rows.high,
-        rows.low,
+        np.maximum.reduce([rows.high, rows.low, rows.open, rows.close]),
+        np.minimum.reduce([rows.low, rows.high, rows.open, rows.close]),
         rows.close,
         rows.volume,
         rows.vwap,

@@ -15,6 +15,13 @@ from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 
 _PRICES = ("open", "high", "low", "close")
 
+RANGE_TOLERANCE = 1e-12
+"""By how much of itself a price may cross the low or high.
+
+Prices that a library has adjusted are products, each rounded for itself, so that an open that was the high
+may come out some last bits (2.2e-16 each) above it. The stored range is widened to hold them.
+"""
+
 
 def judge_bars(
     rows: BarRows,
@@ -60,11 +67,12 @@ def _judge_values(rows: BarRows, refusals: Refusals) -> None:
     for name in _PRICES:
         values = getattr(rows, name)
         refusals.refuse("price_not_positive", values <= 0, partial(not_positive, name, values))
-    refusals.refuse("high_below_low", high < low, lambda row: f"high {high[row]} below low {low[row]}")
+    least, most = low * (1 - RANGE_TOLERANCE), high * (1 + RANGE_TOLERANCE)
+    refusals.refuse("high_below_low", most < low, lambda row: f"high {high[row]} below low {low[row]}")
     for name, values in (("open", open_), ("close", close)):
         refusals.refuse(
             f"{name}_outside_range",
-            (values < low) | (values > high),
+            (values < least) | (values > most),
             partial(_outside_range, name, values, rows),
         )
     volume, vwap, trades = rows.volume, rows.vwap, rows.trades

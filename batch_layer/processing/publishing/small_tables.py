@@ -103,9 +103,10 @@ def _sessions(coverage: Coverage, sessions: Sessions) -> pa.Table:
     columns = {
         "ordinal": np.arange(len(sessions), dtype=np.int32) + np.int32(sessions.first_ordinal),
         "session": sessions.date,
-        "opens_at": pa.array(sessions.opens_at).cast(pa.timestamp("s", "UTC")),
-        "closes_at": pa.array(sessions.closes_at).cast(pa.timestamp("s", "UTC")),
+        "opens_at": pa.array(sessions.opens_at).cast(SCHEMAS["sessions"].field("opens_at").type),
+        "closes_at": pa.array(sessions.closes_at).cast(SCHEMAS["sessions"].field("opens_at").type),
         "early_close": sessions.early_close,
+        "late_open": sessions.late_open,
         "complete": complete,
     }
     return pa.table(columns, schema=SCHEMAS["sessions"])

@@ -26,7 +26,11 @@ FLAGS: Mapping[str, tuple[str, str]] = {
     ),
     "outlier_move": (
         "warning",
-        "a close far from the one before, and no split to explain it; compare another provider",
+        "a close far from the one before, and no split or dividend to explain it; compare another provider",
+    ),
+    "vwap_outside_range": (
+        "warning",
+        "a mean price outside the session's low..high; the vwap, the low or the high counts other trades",
     ),
     "volume_scale": (
         "warning",
@@ -64,6 +68,10 @@ RATIO_TOLERANCE = 0.06
 """How near a move is to a split's ratio, as a difference of logarithms."""
 
 
+RANGE_TOLERANCE = 1e-9
+"""By how much of it a vwap may cross the low or high: it is a quotient, rounded by who computed it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Flagged(Columns):
     """Daily bars with a flag.
@@ -71,8 +79,8 @@ class Flagged(Columns):
     Attributes:
         instrument_id, ordinal: int32, of the bar.
         flag: object array of str, a key of FLAGS.
-        value: float64, what was measured: the ratio of closes, the ratio of volumes, or the number of equal
-            bars.
+        value: float64, what was measured: the ratio of closes, the ratio of volumes, the number of equal
+            bars, or the vwap over the low or high that it crosses.
     """
 
     instrument_id: Int32s
@@ -81,33 +89,40 @@ class Flagged(Columns):
     value: Floats
 
 
-def flagged(daily: DailyBars, splits: Splits) -> Flagged:
+def flagged(daily: DailyBars, splits: Splits, dividends: Splits) -> Flagged:
     """Return the flags of series of daily bars, by instrument, ordinal and flag.
 
     Args:
         daily: as traded, ascending by instrument and ordinal.
         splits: all splits of the instruments.
+        dividends: all dividends of the instruments, as `dividend_ratios` gives them.
     """
     same = np.concatenate(([False], daily.instrument_id[1:] == daily.instrument_id[:-1]))
     ratio = _ratio(daily.close, same)
-    expected = _split_ratio(daily, splits, same)
+    expected = _expected_ratio(daily, splits, same)
+    # From 27.00 to 15.00 over a dividend of 12.00 is no move: (15 + 12) / 27 = 1. What is no move without the
+    # dividend is none either: this flag is about prices, not about a dividend that may be wrong.
+    with_dividend = expected * _expected_ratio(daily, dividends, same)
     volume = _volume_ratio(daily, same)
     move = np.abs(np.log(ratio / expected))
-    usual = _trailing_median(move, same)
+    unexplained = np.minimum(move, np.abs(np.log(ratio / with_dividend)))
+    usual = _trailing_median(unexplained, same)
     by_split = expected != 1.0
     denied = by_split & (np.abs(np.log(expected)) > 2 * RATIO_TOLERANCE) & (np.abs(np.log(ratio)) < move / 2)
     turnover = volume * ratio
     usual_turnover = (turnover > TURNOVER[0]) & (turnover < TURNOVER[1])
-    is_outlier = (move > LEAST_MOVE) & (move > TIMES_USUAL * usual)
+    is_outlier = (unexplained > LEAST_MOVE) & (unexplained > TIMES_USUAL * usual)
     missing = ~by_split & is_outlier & _near_split(ratio) & usual_turnover
     outlier = ~denied & ~missing & is_outlier
     scale = np.maximum(volume, 1.0 / volume)
     adjusted = np.where(by_split, 1.0, scale)
     run = _equal_run(daily, same)
+    outside = _outside_range(daily)
     found = [
         ("split_denied", denied, ratio),
         ("split_missing", missing, ratio),
         ("outlier_move", outlier, ratio),
+        ("vwap_outside_range", outside != 1.0, outside),
         ("volume_scale", (adjusted > SCALE[0]) & (adjusted < SCALE[1]), volume),
         ("stale_price", run == STALE_SESSIONS, run.astype(np.float64)),
     ]
@@ -126,7 +141,14 @@ def _ratio(values: Floats, same: Bools) -> Floats:
     return np.where(same, ratio, 1.0)
 
 
-def _split_ratio(daily: DailyBars, splits: Splits, same: Bools) -> Floats:
+def _outside_range(daily: DailyBars) -> Floats:
+    """Return, for each bar, its vwap over the low or high that it crosses; 1 where it crosses neither."""
+    vwap = np.where(np.isnan(daily.vwap), daily.close, daily.vwap)
+    over = vwap / np.clip(vwap, daily.low, daily.high)
+    return np.where(np.abs(over - 1.0) > RANGE_TOLERANCE, over, 1.0)
+
+
+def _expected_ratio(daily: DailyBars, splits: Splits, same: Bools) -> Floats:
     """Return, a bar, by what the splits since the bar before should have multiplied its price."""
     place = np.searchsorted(keys_of(daily), pack(splits.instrument_id, splits.ex_ordinal))
     inside = place < len(daily)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.errors import CalendarChanged, NotASession
+from batch_layer.shared.errors import NotASession
 
 Dates = npt.NDArray[np.datetime64]
 Ordinals = npt.NDArray[np.int32]
@@ -33,7 +33,8 @@ class Sessions:
         date: datetime64[D], the sessions' dates in the exchange's time zone.
         opens_at: datetime64[s], instants of the open, UTC.
         closes_at: datetime64[s], instants of the close, UTC.
-        early_close: bool, whether the session closes before its usual hour.
+        early_close: bool, whether the session closed before the usual hour of its time.
+        late_open: bool, whether it opened after the usual hour of its time.
     """
 
     first_ordinal: int
@@ -41,6 +42,7 @@ class Sessions:
     opens_at: Dates
     closes_at: Dates
     early_close: npt.NDArray[np.bool_]
+    late_open: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.date)
@@ -114,57 +116,12 @@ class Sessions:
 
 
 def calendar_of(
-    date: Dates, opens_at: Dates, closes_at: Dates, early_close: npt.NDArray[np.bool_]
+    date: Dates,
+    opens_at: Dates,
+    closes_at: Dates,
+    early_close: npt.NDArray[np.bool_],
+    late_open: npt.NDArray[np.bool_],
 ) -> Sessions:
     """Number the sessions of a calendar (columns as in Sessions) that reaches over 1962-01-02."""
     before = int(np.searchsorted(date, np.datetime64(ORDINAL_ZERO)))
-    return Sessions(-before, date, opens_at, closes_at, early_close)
-
-
-def extension(stored: Sessions, fresh: Sessions, last_closed: int) -> Sessions:
-    """Return the sessions by which ``stored`` must be replaced after ``last_closed``, to be as ``fresh``.
-
-    What has not come to pass may still change (a day of mourning is declared); what has, never does:
-    ordinals of the past are the windows' anchor.
-
-    Args:
-        stored: the sessions as they are kept; not empty.
-        fresh: the calendar as the library gives it now.
-        last_closed: ordinal of the last session that may not change any more.
-
-    Raises:
-        CalendarChanged: a session up to ``last_closed`` is missing or new in ``fresh``;
-            the message names each.
-    """
-    past = stored.date[: max(last_closed - stored.first_ordinal + 1, 0)]
-    if len(past):
-        within = fresh.date[(fresh.date >= past[0]) & (fresh.date <= past[-1])]
-        gone, new = np.setdiff1d(past, within), np.setdiff1d(within, past)
-        if len(gone) or len(new):
-            raise CalendarChanged(_calendar_message(gone, new))
-    rest = np.searchsorted(fresh.date, past[-1], side="right") if len(past) else 0
-    return Sessions(
-        stored.first_ordinal + len(past),
-        fresh.date[rest:],
-        fresh.opens_at[rest:],
-        fresh.closes_at[rest:],
-        fresh.early_close[rest:],
-    )
-
-
-def _calendar_message(gone: Dates, new: Dates) -> str:
-    parts = []
-    if len(gone):
-        parts.append(f"no longer has {_named(gone)}")
-    if len(new):
-        parts.append(f"now has {_named(new)}")
-    return (
-        f"the calendar library {' and '.join(parts)}, which would renumber every session since and move "
-        "every window; nothing was changed. Install the version of pandas-market-calendars that was in use "
-        "before, or rebuild into an empty database to take the new calendar"
-    )
-
-
-def _named(dates: Dates, most: int = 10) -> str:
-    listed = ", ".join(str(date) for date in dates[:most])
-    return listed if len(dates) <= most else f"{listed} and {len(dates) - most} more"
+    return Sessions(-before, date, opens_at, closes_at, early_close, late_open)

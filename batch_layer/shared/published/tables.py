@@ -45,7 +45,7 @@ _BARS = _schema(
     ("sessions", pa.int16()),
     ("is_complete", pa.bool_()),
 )
-_UTC = pa.timestamp("s", "UTC")
+_UTC = pa.timestamp("ms", "UTC")  # the coarsest unit that Parquet has
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "daily_bars": _schema(
@@ -87,6 +87,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("opens_at", _UTC),
         ("closes_at", _UTC),
         ("early_close", pa.bool_()),
+        ("late_open", pa.bool_()),
         ("complete", pa.int64()),
     ),
 }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.support.naive import bars as naive
+from tests.support.naive.bars import bars as naive
 from tests.support.naive.database import PRICES, folded, rows_of
 
 NAMES = (

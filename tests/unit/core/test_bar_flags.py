@@ -34,8 +34,9 @@ def splits(*events):
     return Splits(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
-def found(daily, known=()):
-    flags = flagged(daily, splits(*known))
+def found(daily, known=(), dividends=()):
+    """``dividends``: instrument, ex-ordinal, close of the ex-date, and that close plus the cash."""
+    flags = flagged(daily, splits(*known), splits(*dividends))
     return list(zip(flags.instrument_id.tolist(), flags.ordinal.tolist(), flags.flag.tolist(), strict=True))
 
 
@@ -74,6 +75,40 @@ def test_volume_in_another_unit_is_flagged(scale):
 def test_a_price_carried_forward_is_flagged_once_when_it_has_stood_long_enough():
     closes = QUIET[:20] + [QUIET[19]] * 15 + QUIET[35:]
     assert found(series(closes)) == [(1, 19 + STALE_SESSIONS - 1, "stale_price")]
+
+
+def test_a_move_that_a_dividend_explains_has_no_flag():
+    """From 27 to 15 over a dividend of 12.00; news of the same size has no dividend."""
+    closes = [price * 0.27 for price in QUIET[:30]] + [price * 0.15 for price in QUIET[30:]]
+    assert found(series(closes), dividends=[(1, 30, 15.0, 27.0)]) == []
+    assert found(series(closes)) == [(1, 30, "outlier_move")]
+
+
+def test_a_split_and_a_dividend_on_one_ex_date_explain_it_together():
+    """2-for-1, then 6.00 a new share: from 54 to 21."""
+    closes = [price * 0.54 for price in QUIET[:30]] + [price * 0.21 for price in QUIET[30:]]
+    assert found(series(closes), [(1, 30, 1, 2)], [(1, 30, 21.0, 27.0)]) == []
+
+
+def test_a_dividend_makes_no_move_of_what_is_none():
+    assert found(series(QUIET), dividends=[(1, 30, 100.0, 200.0)]) == []
+
+
+@pytest.mark.parametrize(
+    ("vwap", "flags"),
+    [
+        (100.4, []),
+        (100.6, ["vwap_outside_range"]),
+        (99.4, ["vwap_outside_range"]),
+        (100.5 * (1 + 1e-12), []),  # the last bits of a quotient
+        (np.nan, []),
+    ],
+)
+def test_a_vwap_outside_low_and_high_is_flagged(vwap, flags):
+    """The low is 99.5, the high 100.5."""
+    daily = series([100.0])
+    daily.vwap[0] = vwap
+    assert [flag for _, _, flag in found(daily)] == flags
 
 
 def test_the_first_bar_of_an_instrument_is_not_compared_with_the_last_of_another():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_layer.shared.core.group_reduction import Groups, Reducer
-from tests.support.naive import bars as naive
+from tests.support.naive.bars import bars as naive
 
 counts = st.lists(st.integers(1, 40), min_size=1, max_size=12)
 

@@ -31,6 +31,7 @@ SESSIONS = Sessions(
     opens_at=np.array(DATES, dtype="datetime64[s]"),
     closes_at=np.array(DATES, dtype="datetime64[s]"),
     early_close=np.zeros(len(DATES), dtype=bool),
+    late_open=np.zeros(len(DATES), dtype=bool),
 )
 GOOD = {
     "symbol": "AAPL",
@@ -119,6 +120,22 @@ def test_each_rule_refuses_its_row_and_leaves_the_others(change, code, reason):
     assert reason in verdict.reasons[1]
     assert verdict.refused() == {code: 1}
     assert verdict.duplicates == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "passes"),
+    [
+        ({"open": np.nextafter(12.0, 13)}, True),
+        ({"close": np.nextafter(9.0, 8)}, True),
+        ({"open": 12.0 * (1 + 0.9e-12)}, True),
+        ({"open": 12.0 * (1 + 1.1e-12)}, False),
+        ({"close": 9.0 * (1 - 1.1e-12)}, False),
+        ({"open": 11.0, "close": 11.0, "low": 11.0, "high": np.nextafter(11.0, 10)}, True),
+        ({"open": np.float64(np.nextafter(np.float32(12), np.float32(13)))}, False),  # those of a float32
+    ],
+)
+def test_a_price_may_cross_its_range_by_the_last_bits_of_a_double(change, passes):
+    assert judge(bars(change)).passed.tolist() == [passes]
 
 
 @pytest.mark.parametrize(

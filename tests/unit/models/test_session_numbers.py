@@ -1,12 +1,12 @@
-"""Sessions as numbers: the calendar of one made-up week, and the rule for what of it may change."""
+"""Sessions as numbers: the calendar of one made-up week."""
 
 import datetime as dt
 
 import numpy as np
 import pytest
 
-from batch_layer.shared.errors import CalendarChanged, NotASession
-from batch_layer.shared.models.sessions import NO_ORDINAL, calendar_of, extension
+from batch_layer.shared.errors import NotASession
+from batch_layer.shared.models.sessions import NO_ORDINAL, calendar_of
 
 DATES = ("1961-12-28", "1961-12-29", "1962-01-02", "1962-01-03", "1962-01-05")
 
@@ -18,7 +18,8 @@ def dates(*texts):
 def calendar(*texts):
     date = dates(*texts)
     opens = date.astype("datetime64[s]") + np.timedelta64(15, "h")
-    return calendar_of(date, opens, opens + np.timedelta64(6, "h"), np.zeros(len(date), dtype=bool))
+    usual = np.zeros(len(date), dtype=bool)
+    return calendar_of(date, opens, opens + np.timedelta64(6, "h"), usual, usual)
 
 
 @pytest.fixture
@@ -74,36 +75,3 @@ def test_errors_name_the_sessions_beside_and_the_bounds(week):
 def test_a_session_has_closed_at_the_instant_of_its_close(week, instant, closed):
     """In whatever time zone the instant is given; here every session closes at 21:00 UTC."""
     assert week.last_closed(dt.datetime.fromisoformat(instant)) == closed
-
-
-class TestExtension:
-    def test_what_is_new_comes_after_what_is_fixed(self, week):
-        fresh = calendar(*DATES, "1962-01-08")
-        coming = extension(week, fresh, last_closed=1)
-        assert (coming.first_ordinal, coming.date.tolist()) == (2, dates("1962-01-05", "1962-01-08").tolist())
-
-    def test_the_future_may_change(self, week):
-        """A session of mourning moved the 5th to the 4th."""
-        coming = extension(week, calendar(*DATES[:4], "1962-01-04"), last_closed=1)
-        assert (coming.first_ordinal, coming.date.tolist()) == (2, dates("1962-01-04").tolist())
-
-    def test_before_anything_has_closed_all_may_change(self, week):
-        fresh = calendar(*DATES[1:])
-        assert extension(week, fresh, last_closed=-3).date.tolist() == fresh.date.tolist()
-
-    def test_a_library_that_begins_earlier_changes_nothing(self, week):
-        """What lies before the first session stored is no business of the past that is kept."""
-        coming = extension(week, calendar("1961-12-27", *DATES), last_closed=2)
-        assert (coming.first_ordinal, len(coming)) == (3, 0)
-
-    @pytest.mark.parametrize(
-        ("fresh", "says"),
-        [
-            ([*DATES[:1], *DATES[2:]], "no longer has 1961-12-29"),
-            ([*DATES[:2], "1962-01-01", *DATES[2:]], "now has 1962-01-01"),
-            ([*DATES[:1], "1961-12-30", *DATES[2:]], "no longer has 1961-12-29 and now has 1961-12-30"),
-        ],
-    )
-    def test_the_past_may_not(self, week, fresh, says):
-        with pytest.raises(CalendarChanged, match=says):
-            extension(week, calendar(*fresh), last_closed=1)

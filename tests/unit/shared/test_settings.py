@@ -1,5 +1,6 @@
 """The groups of settings, and what no setting can be."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ FULL = {
     "CONDVEST_HOME": "/data/condvest",
     "CONDVEST_ARCHIVE": "s3://bucket/archive",
     "CONDVEST_PUBLISHED": "/data/published",
+    "CONDVEST_DISPUTED_SESSIONS": "2025-01-10=held, 2025-01-09=closed",
     "CONDVEST_DATABASE_URL": "postgresql://reader:pa55word@db.example:5433/prices",
     "CONDVEST_POSTGRES_BIN": "/usr/lib/postgresql/17/bin",
     "CONDVEST_DATABASE_IAM": "True",
@@ -42,6 +44,7 @@ def test_each_variable_reaches_its_group():
         home=Path("/data/condvest"),
         archive_at="s3://bucket/archive",
         published_at="/data/published",
+        disputed_sessions=((dt.date(2025, 1, 9), False), (dt.date(2025, 1, 10), True)),
         database=DatabaseSettings(
             url="postgresql://reader:pa55word@db.example:5433/prices",
             binaries=Path("/usr/lib/postgresql/17/bin"),
@@ -80,6 +83,10 @@ def test_no_secret_is_shown():
         ("CONDVEST_DATABASE_IAM", "yes", "true or false, not 'yes'"),
         ("CONDVEST_DATABASE_URL", "mysql://h/d", "must begin with postgresql://"),
         ("CONDVEST_ARCHIVE", "gs://bucket", "must be s3://bucket/prefix or a directory, not 'gs://bucket'"),
+        ("CONDVEST_DISPUTED_SESSIONS", "2025-01-09", "with held or closed, each date once"),
+        ("CONDVEST_DISPUTED_SESSIONS", "2025-01-09=open", "not '2025-01-09=open'"),
+        ("CONDVEST_DISPUTED_SESSIONS", "9 January=held", "not '9 January=held'"),
+        ("CONDVEST_DISPUTED_SESSIONS", "2025-01-09=held,2025-01-09=closed", "not '2025-01-09=closed'"),
         ("CONDVEST_FLATFILES_SECRET", "two words", "a character that no API key has"),
     ],
 )
