@@ -16,6 +16,7 @@ import psycopg
 from batch_layer.database.embedded.account import ServerAccount
 from batch_layer.database.embedded.cluster import SUPERUSER, server_environment
 from batch_layer.database.embedded.socket_directory import socket_in
+from batch_layer.database.postgres.variables import none_of_libpqs
 from batch_layer.shared.errors import DatabaseError
 
 DATABASE = "condvest"
@@ -114,15 +115,16 @@ def ask(data: Path, *, timeout: int = 3) -> Answer | Silence:
 
 def connected(directory: Path, port: int, database: str, *, timeout: int = 3) -> psycopg.Connection:
     """Connect to the socket in ``directory``, whatever the PG* variables of our environment say."""
-    return psycopg.connect(
-        host=str(directory),
-        port=port,
-        user=SUPERUSER,
-        dbname=database,
-        connect_timeout=timeout,
-        options="",
-        autocommit=True,
-    )
+    with none_of_libpqs():
+        return psycopg.connect(
+            host=str(directory),
+            port=port,
+            user=SUPERUSER,
+            dbname=database,
+            connect_timeout=timeout,
+            client_encoding="utf8",
+            autocommit=True,
+        )
 
 
 def launch(data: Path, account: ServerAccount, binaries: Path, log: Path, *, lock: int) -> None:
