@@ -140,7 +140,7 @@ def database_login(settings: Settings) -> Callable[[], Mapping[str, str]] | None
     if not host or not user or not {"password", "hostaddr"}.isdisjoint(parts) or "," in host or "/" in host:
         raise SettingsError(
             f"CONDVEST_DATABASE_{'IAM' if settings.database.iam else 'SECRET'} needs a CONDVEST_DATABASE_URL "
-            "with one host and user, and without a password or hostaddr"
+            "with host and user and without a password (one host, and no hostaddr)"
         )
     authorities = settings.database.authorities or SHIPPED_CA
     if not authorities.is_file():
