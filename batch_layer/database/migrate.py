@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import resources
 
 from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.queries import holds, rows
-from batch_layer.shared.errors import MigrationEdited, SchemaTooNew, SchemaTooOld
+from batch_layer.database.postgres.queries import column, holds, rows
+from batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
@@ -42,6 +42,9 @@ class Migration:
         """SHA-256 of the text, hexadecimal; line ends count as LF."""
         return hashlib.sha256(self.sql.replace("\r\n", "\n").encode()).hexdigest()
 
+    def __str__(self) -> str:
+        return f"{self.version:04}_{self.name}"
+
 
 def migrations() -> tuple[Migration, ...]:
     """Return the migrations that ship with this version, ascending."""
@@ -57,8 +60,9 @@ def migrations() -> tuple[Migration, ...]:
 def migrate(database: Database, known: Sequence[Migration] | None = None) -> list[str]:
     """Apply what the database lacks; return the names of the migrations applied.
 
-    Each is applied in one transaction with its record, so an interrupted one leaves nothing. Two
-    processes may migrate at once: the second waits and then finds nothing to do.
+    Each is applied in one transaction with its record, so an interrupted one leaves nothing. An empty
+    database gets today's schema at once. Two processes may migrate at once: the second waits and then finds
+    nothing to do.
 
     Args:
         database: the database to bring up to date.
@@ -68,20 +72,42 @@ def migrate(database: Database, known: Sequence[Migration] | None = None) -> lis
         MigrationEdited: an applied migration is not the one that ships under its number.
         SchemaTooNew: the database has migrations that this version does not know.
     """
-    known = migrations() if known is None else known
-    applied: list[str] = []
     with database.locked("condvest migrate"):
-        pending = _pending(database, known)
-        for migration in pending:
-            with database.transaction() as connection:
-                connection.execute(_RECORDS)
-                connection.execute(migration.sql.encode())
-                connection.execute(
-                    "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
-                    (migration.version, migration.name, migration.checksum),
-                )
-            applied.append(f"{migration.version:04}_{migration.name}")
-    return applied
+        pending = _pending(database, migrations() if known is None else known)
+        if known is None and pending == list(migrations()):
+            _build(database, pending)
+        else:
+            for migration in pending:
+                with database.transaction() as connection:
+                    connection.execute(_RECORDS)
+                    connection.execute(migration.sql.encode())
+                    _record(connection, migration)
+    return [str(migration) for migration in pending]
+
+
+def _build(database: Database, all_migrations: Sequence[Migration]) -> None:
+    """Make today's schema in an empty database, in one transaction, and record every migration as applied.
+
+    The migrations one by one would end in the same tables, as a test proves, but need more: one of them makes
+    a schema to move daily bars through, which a role that owns one schema only may not.
+    """
+    with database.transaction() as connection:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise DatabaseError(
+                f"the database's encoding is {encoding}; Condvest needs UTF8, for symbols and names may hold "
+                "any character. Make another one: CREATE DATABASE condvest ENCODING 'UTF8' TEMPLATE template0"
+            )
+        connection.execute((resources.files("batch_layer.database") / "schemas" / "schema.sql").read_bytes())
+        for migration in all_migrations:
+            _record(connection, migration)
+
+
+def _record(connection: Connection, migration: Migration) -> None:
+    connection.execute(
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
+        (migration.version, migration.name, migration.checksum),
+    )
 
 
 def check_schema(database: Database, known: Sequence[Migration] | None = None) -> None:
@@ -89,17 +115,25 @@ def check_schema(database: Database, known: Sequence[Migration] | None = None) -
 
     Raises:
         SchemaTooOld: migrations are waiting.
+        DatabaseError: Condvest's tables are in a schema that is not in the search path.
         SchemaTooNew, MigrationEdited: as for `migrate`.
     """
     pending = _pending(database, migrations() if known is None else known)
     if pending:
-        waiting = ", ".join(f"{migration.version:04}_{migration.name}" for migration in pending)
+        with database.transaction(read_only=True) as connection:
+            _refuse_if_elsewhere(connection)
+        waiting = ", ".join(map(str, pending))
         raise SchemaTooOld(f"the database waits for {waiting}; run: condvest db migrate")
 
 
 def is_empty(database: Database) -> bool:
-    """Return whether no migration has been applied to the database."""
+    """Return whether no migration has been applied to the database.
+
+    Raises:
+        DatabaseError: Condvest's tables are there, in a schema that is not in the search path.
+    """
     with database.transaction(read_only=True) as connection:
+        _refuse_if_elsewhere(connection)
         return not _records(connection)
 
 
@@ -122,7 +156,36 @@ def _pending(database: Database, known: Sequence[Migration]) -> list[Migration]:
 
 
 def _records(connection: Connection) -> dict[int, tuple[str, str]]:
+    """Return name and checksum of each applied migration, by version."""
     if not holds(connection, "SELECT to_regclass('schema_migrations') IS NOT NULL"):
         return {}
+    columns = column(
+        connection,
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'schema_migrations'::regclass AND attnum > 0",
+    )
+    if "checksum" not in columns:
+        raise DatabaseError(
+            "the table schema_migrations is another application's. Give Condvest a database of its own, or a "
+            "schema: CREATE SCHEMA condvest, and ?options=-csearch_path%3Dcondvest in CONDVEST_DATABASE_URL"
+        )
     applied = rows(connection, "SELECT version, name, checksum FROM schema_migrations ORDER BY version")
     return {version: (name, checksum) for version, name, checksum in applied}
+
+
+def _refuse_if_elsewhere(connection: Connection) -> None:
+    """Refuse a search path that misses the schema in which Condvest's tables are."""
+    if holds(connection, "SELECT to_regclass('schema_migrations') IS NOT NULL"):
+        return
+    schemas = column(
+        connection,
+        "SELECT nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+        "JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'checksum' "
+        "WHERE relname = 'schema_migrations' AND relkind = 'r' ORDER BY 1",
+    )
+    if schemas:
+        path = column(connection, "SHOW search_path")[0]
+        raise DatabaseError(
+            f"Condvest's tables are in schema {', '.join(schemas)}, and the search path of this role is "
+            f"{path}. Add ?options=-csearch_path%3D{schemas[0]} to CONDVEST_DATABASE_URL, or: ALTER ROLE ... "
+            f"IN DATABASE ... SET search_path = {schemas[0]}. To make a second set: condvest db migrate"
+        )

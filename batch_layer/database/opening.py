@@ -68,7 +68,9 @@ def open_database(
 
     with ExitStack() as stack:
         url = settings.database.url or stack.enter_context(_leased(settings))
-        database = stack.enter_context(Database(url, login))
+        database = stack.enter_context(
+            Database(url, login, reads_environment=settings.database.url is not None)
+        )
         if settings.database.url is None or (may_create and is_empty(database)):
             migrate(database)
         else:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from batch_layer.shared.errors import SettingsError
+from batch_layer.shared.postgres_url import PostgresUrl
 
 S3 = "s3://"
 
@@ -121,17 +122,13 @@ def vendor_url(environ: Mapping[str, str], name: str, example: str) -> str | Non
 
 
 def checked_database_url(url: str | None) -> str | None:
-    """Return ``url`` if it names a PostgreSQL server, None if it is None.
+    """Return ``url`` if it is a PostgreSQL URL, None if it is None.
 
     Raises:
-        SettingsError: the URL has another scheme. The message leaves the URL out, because it may hold a
-            password.
+        SettingsError: as for `PostgresUrl.parse`; the message leaves the URL out, for it may hold a password.
     """
-    if url is not None and urlsplit(url).scheme not in ("postgresql", "postgres"):
-        raise SettingsError(
-            "CONDVEST_DATABASE_URL must begin with postgresql:// "
-            "(for example postgresql://user@host:5432/condvest); unset it for the embedded server"
-        )
+    if url is not None:
+        PostgresUrl.parse(url)
     return url
 
 

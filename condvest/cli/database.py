@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.logins import grant_logins
 from batch_layer.database.migrate import migrate as apply_migrations
 from batch_layer.database.postgres.connection import Database
+from batch_layer.database.postgres.variables import psql_environment
 from batch_layer.operations.doctor import all_checks, psql
 from batch_layer.shared import exit_codes
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import UsageError
+from batch_layer.shared.postgres_url import PostgresUrl
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 
@@ -59,7 +62,7 @@ def migrate(cli: Cli, as_json: bool) -> None:
             applied = apply_migrations(database)
             users = grant_logins(database)
     else:
-        with _embedded(cli).lease() as address, Database(address) as database:
+        with _embedded(cli).lease() as address, Database(address, reads_environment=False) as database:
             applied, users = apply_migrations(database), []
     if as_json:
         output.write_json({"applied": applied, "users": users})
@@ -77,7 +80,7 @@ def migrate(cli: Cli, as_json: bool) -> None:
 def shell(cli: Cli, arguments: tuple[str, ...]) -> None:
     """Open psql on the database, with the arguments given."""
     if cli.settings.database.url is not None:
-        sys.exit(_psql(cli, cli.settings.database.url, arguments))
+        sys.exit(_psql(cli, PostgresUrl.parse(cli.settings.database.url), arguments))
     with cli.workspace() as workspace:
         code = _psql(cli, workspace.database.url, arguments)
     sys.exit(code)
@@ -117,8 +120,10 @@ def _keep_up(cli: Cli) -> str:
         return address
 
 
-def _psql(cli: Cli, address: str, arguments: tuple[str, ...]) -> int:
+def _psql(cli: Cli, address: PostgresUrl, arguments: tuple[str, ...]) -> int:
     program = psql(cli.settings) or shutil.which("psql")
     if program is None:
         raise UsageError("no psql is installed; any client can use the URL that `condvest db url` prints")
-    return subprocess.run([program, address, *arguments], check=False).returncode
+    # By the environment: the arguments of a process are shown to everybody on the machine.
+    environ = psql_environment(address, os.environ, ours_alone=cli.settings.database.url is None)
+    return subprocess.run([program, *arguments], env=environ, check=False).returncode

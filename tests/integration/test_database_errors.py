@@ -34,7 +34,7 @@ class TestNoConnection:
             probe.bind(("127.0.0.1", 0))  # bound and never listening: refused
             url = f"postgresql://keeper:{SECRET}@127.0.0.1:{probe.getsockname()[1]}/bars"
             with (
-                pytest.raises(DatabaseUnavailable, match=r"(?s)away.*run it again") as refused,
+                pytest.raises(DatabaseUnavailable, match=r"(?s)cannot reach.*run it again") as refused,
                 Database(url) as database,
             ):
                 answer(database)
@@ -43,7 +43,7 @@ class TestNoConnection:
 
     def test_there_is_no_such_socket(self, tmp_path):
         with (
-            pytest.raises(DatabaseUnavailable, match="away"),
+            pytest.raises(DatabaseUnavailable, match="cannot reach the database"),
             Database(f"postgresql:///bars?host={tmp_path}") as one,
         ):
             answer(one)
@@ -87,7 +87,7 @@ class TestNoConnection:
         ],
     )
     def test_an_unreadable_url_is_told_without_its_password(self, url):
-        with pytest.raises(SettingsError, match="the database URL cannot be read") as refused:
+        with pytest.raises(SettingsError, match="CONDVEST_DATABASE_URL cannot be read") as refused:
             answer(Database(url))
         assert SECRET not in str(refused.value)
 
@@ -125,7 +125,12 @@ class TestConnections:
         ("53100", DatabaseFull),
         ("40001", DatabaseUnavailable),
         ("40P01", DatabaseUnavailable),
-        ("57014", DatabaseUnavailable),
+        ("57014", DatabaseError),
+        ("25P03", DatabaseError),
+        ("55P03", DatabaseError),
+        ("57P01", DatabaseUnavailable),
+        ("53400", DatabaseError),
+        ("XX001", DatabaseError),
         ("53300", DatabaseUnavailable),
         ("08006", DatabaseUnavailable),
         ("23505", DatabaseError),

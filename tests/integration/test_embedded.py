@@ -418,6 +418,9 @@ def test_the_environment_of_a_client_does_not_matter(home, new_home):
         "PGHOST": "nowhere.invalid",
         "PGDATA": "/nowhere",
         "PGUSER": "nobody",
+        "PGSERVICE": "of_another_database",
+        "PGCHANNELBINDING": "require",
+        "PGDATESTYLE": "German",
         "TZ": "Asia/Tokyo",
     }
     first, second = Client(home, environ={**odd, "XDG_RUNTIME_DIR": str(runtime)}), Client(home)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pwd
 import shutil
 import socket
 import stat
@@ -308,17 +309,36 @@ class TestAccounts:
         assert "unshare --user" in str(refused.value)
 
     def test_root_takes_the_second_way_when_the_first_is_barred(self, tmp_path, monkeypatch, programs):
-        """Then the files stay root's own, as seen from outside."""
+        """Without user namespaces another account has the files, and no capability that it does not need."""
         monkeypatch.setattr(account.os, "geteuid", lambda: 0)
-        monkeypatch.setenv("PATH", str(programs(setpriv="exit 1", unshare=VERSION)))
-        found = account_for(find_binaries(), tmp_path)
-        assert (found.uid, found.prefix[0], found.version) == (0, "unshare", "18.6")
+        monkeypatch.setattr(account, "OWN_ACCOUNTS", ())
+        monkeypatch.setenv("PATH", str(programs(unshare="exit 1", setpriv=VERSION)))
+        tmp_path.joinpath("postgres").mkdir()
+        chosen = account_for(find_binaries(), tmp_path / "postgres")
+        assert (chosen.uid, chosen.prefix[0], chosen.version) == (65534, "setpriv", "18.6")
+        assert not any("caps" in argument for argument in chosen.prefix)
+        assert chosen.callers == ("root",)
+
+    def test_a_user_id_without_a_name_gets_one_in_a_namespace(self, tmp_path, monkeypatch, programs):
+        monkeypatch.setattr(account.os, "geteuid", lambda: 12345)
+        monkeypatch.setattr(account.os, "getegid", lambda: 12345)
+        monkeypatch.setenv("PATH", str(programs(unshare=VERSION)))
+        chosen = account_for(find_binaries(), tmp_path)
+        assert (chosen.uid, chosen.prefix[0]) == (12345, "unshare")
+        assert chosen.callers[0] not in ("root", "nobody")
+
+    def test_a_user_id_without_a_name_is_told_how_to_get_one(self, tmp_path, monkeypatch, programs):
+        monkeypatch.setattr(account.os, "geteuid", lambda: 12345)
+        monkeypatch.setenv("PATH", str(programs(unshare="echo not allowed >&2; exit 1")))
+        with pytest.raises(DatabaseError, match=r"12345 has no name.*/etc/passwd.*not allowed"):
+            account_for(find_binaries(), tmp_path)
 
     def test_an_ordinary_user_needs_no_way(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(account.os, "geteuid", lambda: 1000)
-        monkeypatch.setattr(account.os, "getegid", lambda: 1000)
-        found = account_for(find_binaries(), tmp_path)
-        assert (found.uid, found.gid, found.prefix) == (1000, 1000, ())
+        monkeypatch.setattr(account.os, "geteuid", lambda: 1)
+        monkeypatch.setattr(account.os, "getegid", lambda: 1)
+        chosen = account_for(find_binaries(), tmp_path)
+        assert (chosen.uid, chosen.gid, chosen.prefix) == (1, 1, ())
+        assert chosen.callers == (pwd.getpwuid(1).pw_name, "root")
 
 
 # PostgreSQL refuses root, so root has cases that no other user has; only root can make them.
@@ -345,7 +365,16 @@ if os.geteuid() == 0:
         subprocess.run(["chown", "-R", "0:0", str(home / "postgres")], check=True)
         with EmbeddedServer(home).lease() as url, psycopg.connect(url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
-        assert owners_of(home) == {65534}
+        assert owners_of(home) == {0}
+
+    def test_root_takes_over_what_nobody_owned(home):
+        """As a server that root started did, up to version 0.1."""
+        with EmbeddedServer(home).lease():
+            pass
+        subprocess.run(["chown", "-R", "65534:65534", str(home / "postgres")], check=True)
+        with EmbeddedServer(home).lease() as url, psycopg.connect(url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert owners_of(home) == {0}
 
     def test_a_home_that_only_root_may_enter_is_reached(home):
         """Such as one below /root."""

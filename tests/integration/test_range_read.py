@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from batch_layer.database.postgres import range_read
-from batch_layer.database.postgres.connection import Database
 from batch_layer.database.postgres.revisioned import DAILY_BARS
 from batch_layer.database.stores import changes
 from batch_layer.processing import first_build, resample
@@ -133,7 +132,7 @@ def test_without_it_the_index_knows_less(world):
 def test_where_a_table_is_being_vacuumed_it_is_left_alone(world):
     """A vacuum holds such a lock; what is read is the same, if not as quickly."""
     stored(world, market(by_session))
-    with Database(world.workspace.database.url) as beside, beside.transaction() as holding:
+    with world.workspace.database.another() as beside, beside.transaction() as holding:
         holding.execute("LOCK TABLE daily_bars_3 IN SHARE UPDATE EXCLUSIVE MODE")
         range_read.summarize(world.workspace.database, "daily_bars")
     assert not_summarized(world) > 0

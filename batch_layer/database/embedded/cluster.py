@@ -13,9 +13,19 @@ from batch_layer.database.embedded.socket_directory import PORT
 from batch_layer.shared.errors import CondvestError, DatabaseError, DatabaseFull
 
 SUPERUSER = "condvest"
-"""The one role of the embedded server."""
+"""The role that Condvest logs in as. It is a superuser: only who could be the server may log in at all."""
 
 _SETTINGS_FILE = "condvest.conf"
+_ACCESS_FILE = "condvest_hba.conf"
+_CALLERS_FILE = "condvest_ident.conf"
+
+_ACCESS = """\
+# Written by Condvest at every start. The operating system says who calls; condvest_ident.conf, who may.
+local all all peer map=condvest
+"""
+
+_FIRST_WITH_ALL = 16
+"""The first major version whose map of callers knows the word ``all`` for every role."""
 
 _SETTINGS = """\
 # Written by Condvest at every start: changes made here are lost. Use ALTER SYSTEM, which prevails.
@@ -23,6 +33,8 @@ listen_addresses = ''
 port = {port}
 unix_socket_directories = '{socket_directory}'
 unix_socket_permissions = 0700
+hba_file = '{access_file}'
+ident_file = '{callers_file}'
 max_connections = 40
 shared_buffers = {shared_buffers}MB
 maintenance_work_mem = {maintenance_work_mem}MB
@@ -43,6 +55,11 @@ log_checkpoints = off
 log_line_prefix = '%m [%p] '
 """
 
+_NEEDED = (
+    *("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+    # By these a user id without a name gets one.
+    *("LD_PRELOAD", "NSS_WRAPPER_PASSWD", "NSS_WRAPPER_GROUP"),
+)
 _MEBIBYTE = 2**20
 _NO_ROOM = ("No space left on device", "Disk quota exceeded")
 
@@ -62,7 +79,7 @@ def make_cluster(data: Path, account: ServerAccount, binaries: Path, *, lock: in
         shutil.rmtree(unfinished)
     unfinished.mkdir(mode=0o700)
     account.own(unfinished)
-    options = ("--locale=C", "--encoding=UTF8", "--auth=trust", "--data-checksums", "--no-instructions")
+    options = ("--locale=C", "--encoding=UTF8", "--auth=peer", "--data-checksums", "--no-instructions")
     said = subprocess.run(
         [*account.prefix, str(binaries / "initdb"), *options, "-U", SUPERUSER, "-D", str(unfinished)],
         check=False,
@@ -108,27 +125,39 @@ def check_major(data: Path, account: ServerAccount, binaries: Path) -> None:
 def stored_major(data: Path) -> str | None:
     """Return the major version that made ``data``, or None if there is no database in it."""
     file = data / "PG_VERSION"
-    return file.read_text(encoding="ascii").strip() if file.exists() else None
+    return file.read_text(encoding="ascii", errors="replace").strip() if file.exists() else None
 
 
 def write_settings(data: Path, account: ServerAccount, socket_directory: Path) -> None:
-    """Write our settings into ``data``, so that those of a newer Condvest hold from the next start."""
+    """Write our settings into ``data``, so that those of a newer Condvest hold from the next start.
+
+    Among them is who may log in: the account's callers, by the operating system's word, and nobody else.
+
+    Raises:
+        OSError: the account may not write there.
+    """
     memory = _memory_mebibytes()
     text = _SETTINGS.format(
         port=PORT,
         socket_directory=_quoted_in_list(socket_directory),
         shared_buffers=max(16, min(256, memory // 8)),
         maintenance_work_mem=max(16, min(128, memory // 16)),
+        access_file=_quoted(str(data / _ACCESS_FILE)),
+        callers_file=_quoted(str(data / _CALLERS_FILE)),
     )
-    unfinished = data / (_SETTINGS_FILE + ".new")
-    unfinished.write_text(text, encoding="utf-8")
-    account.own(unfinished)
-    unfinished.replace(data / _SETTINGS_FILE)
+    role = "all" if int(major_of(account.version)) >= _FIRST_WITH_ALL else SUPERUSER
+    callers = "".join(f'condvest "{caller}" {role}\n' for caller in account.callers)
+    account.write(data / _CALLERS_FILE, callers)
+    account.write(data / _ACCESS_FILE, _ACCESS)
+    account.write(data / _SETTINGS_FILE, text)
 
 
 def server_environment() -> dict[str, str]:
-    """Return our environment without PostgreSQL's own variables, in UTC and with untranslated messages."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    """Return the environment of the server's programs: what they need to run, in UTC and untranslated.
+
+    Nothing else of ours: whoever may log in to the server can read its environment, for as long as it is up.
+    """
+    kept = {name: os.environ[name] for name in _NEEDED if name in os.environ}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -152,8 +181,12 @@ def _memory_mebibytes() -> int:
 
 def _quoted_in_list(path: Path) -> str:
     # One element of a list of names, within a string of the settings file.
-    element = '"' + str(path).replace('"', '""') + '"'
-    return element.replace("\\", "\\\\").replace("'", "''")
+    return _quoted('"' + str(path).replace('"', '""') + '"')
+
+
+def _quoted(text: str) -> str:
+    # Within a string of the settings file.
+    return text.replace("\\", "\\\\").replace("'", "''")
 
 
 def _sync_directory(directory: Path) -> None:

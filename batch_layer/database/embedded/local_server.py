@@ -137,8 +137,7 @@ class LocalServer:
             make_cluster(self.data, account, binaries, lock=lock)
         check_major(self.data, account, binaries)
         # Root on a user's database leaves nothing behind that the user could not open again.
-        for path in (self.root, *(path for path in self.root.iterdir() if path.is_file())):
-            account.own(path)
+        account.own_files_in(self.root)
         account.own_tree(self.data)
         disown_pid_file(self.data)
         directory = choose_socket_directory(self._home, os.environ)

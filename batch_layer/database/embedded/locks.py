@@ -18,6 +18,9 @@ from batch_layer.shared.errors import DatabaseError, DatabaseUnavailable
 if sys.platform != "win32":
     import fcntl
 
+_LAST_STANDARD = 2
+"""The descriptor of standard error."""
+
 POLL_SECONDS = 0.01
 """How often a state that nobody announces is looked at."""
 
@@ -84,7 +87,14 @@ def shared(path: Path) -> int:
 
 
 def _opened(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if descriptor > _LAST_STANDARD:
+        return descriptor
+    # A standard stream was closed. What we start redirects these numbers, and would lose the lock by that.
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LAST_STANDARD + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _locked(descriptor: int, kind: int) -> bool:

@@ -16,14 +16,16 @@ import psycopg
 from batch_layer.database.embedded.account import ServerAccount
 from batch_layer.database.embedded.cluster import SUPERUSER, server_environment
 from batch_layer.database.embedded.socket_directory import socket_in
+from batch_layer.database.postgres.variables import none_of_libpqs
 from batch_layer.shared.errors import DatabaseError
 
 DATABASE = "condvest"
 """Name of the database that Condvest works in."""
 
 # The shell leaves the server in the background and ends, so that the server is nobody's child: no zombie is
-# left when it stops before us. Arguments are handed over as they are, whatever characters they hold.
-_DETACHED = '"$@" &'
+# left when it stops before us. Arguments are handed over as they are, whatever characters they hold. The
+# shell runs as the account, so that a link in the place of the log leads no further than the account may go.
+_DETACHED = 'umask 077; log=$1; shift; exec >>"$log" 2>&1 && { "$@" & }'
 
 _NO_PROCESS = 2**31 - 1
 _READY_LINE = 7
@@ -114,38 +116,40 @@ def ask(data: Path, *, timeout: int = 3) -> Answer | Silence:
 
 def connected(directory: Path, port: int, database: str, *, timeout: int = 3) -> psycopg.Connection:
     """Connect to the socket in ``directory``, whatever the PG* variables of our environment say."""
-    return psycopg.connect(
-        host=str(directory),
-        port=port,
-        user=SUPERUSER,
-        dbname=database,
-        connect_timeout=timeout,
-        options="",
-        autocommit=True,
-    )
+    with none_of_libpqs():
+        return psycopg.connect(
+            host=str(directory),
+            port=port,
+            user=SUPERUSER,
+            dbname=database,
+            connect_timeout=timeout,
+            client_encoding="utf8",
+            autocommit=True,
+        )
 
 
 def launch(data: Path, account: ServerAccount, binaries: Path, log: Path, *, lock: int) -> None:
     """Start the server on ``data`` and return at once; it writes to ``log`` and keeps ``lock`` till it ends.
 
     It lives in a session of its own: Ctrl-C and the end of a terminal do not reach it.
+
+    Raises:
+        DatabaseError: the account may not write to ``log``.
     """
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        account.own(log)
-        subprocess.run(
-            ["/bin/sh", "-c", _DETACHED, "sh", *account.prefix, binaries / "postgres", "-D", data],
-            check=True,
-            cwd="/",
-            env=server_environment(),
-            pass_fds=(lock,),
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-        )
-    finally:
-        os.close(descriptor)
+    launched = subprocess.run(
+        [*account.prefix, "/bin/sh", "-c", _DETACHED, "sh", log, binaries / "postgres", "-D", data],
+        check=False,
+        cwd="/",
+        env=server_environment(),
+        pass_fds=(lock,),
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    if launched.returncode != 0:
+        said = launched.stderr.decode(errors="replace").strip()
+        raise DatabaseError(f"the server cannot write its log {log}: {said}")
 
 
 def server_pid(data: Path) -> int | None:

@@ -28,7 +28,8 @@ def choose_socket_directory(home: Path, environ: Mapping[str, str]) -> Path:
     Raises:
         DatabaseError: no such directory has a path short enough.
     """
-    name = "condvest-" + hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    # Each user has a name of its own, so that a directory left by root's server is in nobody's way.
+    name = "condvest-" + hashlib.sha256(os.fsencode(home) + f" {os.geteuid()}".encode()).hexdigest()[:12]
     bases = list(_bases(environ))
     for base in bases:
         path = os.fsencode(socket_in(base / name))

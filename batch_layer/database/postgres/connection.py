@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, LiteralString, Self
 
@@ -12,49 +11,66 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from batch_layer.shared.errors import (
-    DatabaseError,
-    DatabaseFull,
-    DatabaseReadOnly,
-    DatabaseUnavailable,
-    SettingsError,
-)
+from batch_layer.database.postgres import poolers
+from batch_layer.database.postgres.failures import translation_of
+from batch_layer.database.postgres.variables import none_of_libpqs
+from batch_layer.shared.errors import DatabaseError, SettingsError
+from batch_layer.shared.postgres_url import PostgresUrl
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 OLDEST_SERVER = 14
 """The oldest major version of PostgreSQL that the SQL here runs on."""
 
-_REFUSALS = (
-    "authentication failed",
-    "no password supplied",
-    "no pg_hba.conf entry",
-    "not permitted to log in",
-    "permission denied for database",
-    "does not exist",
-    "certificate verify failed",
-    "does not match host name",
-)
-"""What is said of a connection that is refused for good."""
+_SESSION = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "extra_float_digits": "1",
+    # Our statements are short and long of rows: compiling them only delays them.
+    "jit": "off",
+}
+"""What each session is set to, whatever the server, the role or the environment (PGTZ, PGDATESTYLE) prefers.
+
+By SET and not by the parameter ``options``, which connection poolers refuse.
+"""
 
 
 class Database:
     """One connection to one database, opened when first used.
 
-    Every error of the driver leaves here as one of ours, with the driver's as its cause.
+    Every error of the driver leaves here as one of ours, with the driver's as its cause. Neither ``repr`` nor
+    a message shows a password.
+
+    A `Database` belongs to one thread of one process. A child process that inherits it must not use it; it
+    opens its own by `another`.
     """
 
-    def __init__(self, url: str, login: Callable[[], Mapping[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        url: str | PostgresUrl,
+        login: Callable[[], Mapping[str, str]] | None = None,
+        *,
+        reads_environment: bool = True,
+    ) -> None:
         """Take a ``postgresql://`` URL; nothing is opened yet.
 
         Args:
             url: where the database is.
-            login: gives parameters beside the URL's, asked anew for each connection: a password that
+            login: returns parameters beside the URL's, called anew for each connection: a password that
                 expires, and how the server has to identify itself.
+            reads_environment: whether libpq's variables (PGPASSFILE, PGSSLROOTCERT, ...) complete the URL.
+                False for the embedded server: they are of another database.
+
+        Raises:
+            SettingsError: it is not such a URL.
         """
-        self.url = url
+        self.url = PostgresUrl.parse(url) if isinstance(url, str) else url
         self._login = login
+        self._reads_environment = reads_environment
         self._connection: Connection | None = None
+
+    def __repr__(self) -> str:
+        return f"Database({self.url})"
 
     def __enter__(self) -> Self:
         return self
@@ -71,8 +87,8 @@ class Database:
             self._connection = None
 
     def another(self) -> Database:
-        """Return the same database, for a connection of its own."""
-        return Database(self.url, self._login)
+        """Return the same database, with a connection of its own."""
+        return Database(self.url, self._login, reads_environment=self._reads_environment)
 
     def interrupt(self) -> None:
         """Stop the statement that another thread is running on the connection, if one is."""
@@ -133,26 +149,55 @@ class Database:
 
     def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            try:
-                given = psycopg.conninfo.conninfo_to_dict(self.url).get("options") or ""
-                more = self._login() if self._login is not None else {}
-                connection: Connection = psycopg.connect(
-                    psycopg.conninfo.make_conninfo(self.url, **more) if more else self.url,
-                    application_name="condvest",
-                    connect_timeout=10,
-                    # Our statements are short, and long of rows: compiling them only delays them.
-                    options=f"{given} -c timezone=UTC -c extra_float_digits=1 -c jit=off".strip(),
-                )
-            except psycopg.ProgrammingError as error:
-                raise SettingsError(f"the database URL cannot be read: {_without_url(error)}") from error
-            version = connection.info.server_version // 10000
-            if version < OLDEST_SERVER:
-                connection.close()
-                raise DatabaseError(
-                    f"the server runs PostgreSQL {version}; Condvest needs {OLDEST_SERVER} or later"
-                )
-            self._connection = connection
+            self._connection = self._ready(self._connect())
         return self._connection
+
+    def _connect(self) -> Connection:
+        more = self._login() if self._login is not None else {}
+        parameters = {"connect_timeout": "10", **self.url.with_parameters(more).parameters}
+        try:
+            with nullcontext() if self._reads_environment else none_of_libpqs():
+                connection: Connection = psycopg.connect(
+                    # Keywords and no text, so that the driver has no URL to quote.
+                    psycopg.conninfo.make_conninfo(**parameters),
+                    application_name="condvest",
+                    client_encoding="utf8",
+                    # A pooler may hand our prepared statements to another session.
+                    prepare_threshold=None,
+                )
+        except psycopg.ProgrammingError:
+            raise SettingsError(
+                "CONDVEST_DATABASE_URL cannot be read: it has a parameter after the ? that PostgreSQL does "
+                "not know; in a password write ? as %3F"
+            ) from None
+        return connection
+
+    def _ready(self, connection: Connection) -> Connection:
+        """Check the server behind a new connection and set the session; close it if it will not do."""
+        try:
+            self._check_server(connection)
+            calls = sql.SQL(", ").join(
+                sql.SQL("set_config({}, {}, false)").format(name, value) for name, value in _SESSION.items()
+            )
+            connection.execute(sql.SQL("SELECT {}").format(calls))
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_server(self, connection: Connection) -> None:
+        version = connection.info.server_version // 10000
+        if version < OLDEST_SERVER:
+            raise DatabaseError(
+                f"the server runs PostgreSQL {version}; Condvest needs {OLDEST_SERVER} or later"
+            )
+        if poolers.is_pooled(connection) and poolers.changes_sessions(connection, self._connect):
+            raise DatabaseError(
+                f"{self.url} is a connection pooler in transaction mode. Condvest keeps locks and settings "
+                "over several transactions, so it needs a session of its own: name the server itself in "
+                "CONDVEST_DATABASE_URL, or a pool in session mode (PgBouncer: pool_mode = session)"
+            )
 
 
 @contextmanager
@@ -161,7 +206,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise _ours(error) from error
+        raise translation_of(error) from error
 
 
 @contextmanager
@@ -194,25 +239,3 @@ def undone_if_locked(connection: Connection, patience: str) -> Iterator[list[boo
             done.append(True)
     except psycopg.errors.LockNotAvailable:
         done.clear()
-
-
-def _without_url(error: psycopg.Error) -> str:
-    """Return what the driver says, cut before it quotes the URL or a part of it: there is the password."""
-    return re.split(r'"[^"]*(?:://|%)', str(error), maxsplit=1)[0].strip().rstrip(":")
-
-
-def _ours(error: psycopg.Error) -> Exception:
-    state = error.sqlstate or ""
-    text = str(error).strip() or type(error).__name__
-    if state == "25006":
-        return DatabaseReadOnly(f"the database takes no writes: {text}; connect to the primary server")
-    if state == "53100":
-        return DatabaseFull(f"the database has no room on its disk: {text}; free some and run again")
-    # The driver gives no SQLSTATE for a connection that did not come about.
-    if state in ("28P01", "28000", "3D000") or (not state and any(phrase in text for phrase in _REFUSALS)):
-        return DatabaseError(f"the database refused the connection: {text}; check CONDVEST_DATABASE_URL")
-    if state[:2] in ("08", "57", "53", "40") or (not state and isinstance(error, psycopg.OperationalError)):
-        return DatabaseUnavailable(
-            f"the database is away: {text}; nothing of the current step was stored, run it again"
-        )
-    return DatabaseError(f"the database refused ({state or 'no SQLSTATE'}): {text}")

@@ -11,10 +11,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from batch_layer.shared import variables
 from batch_layer.shared.errors import SettingsError, VendorUnavailable
+from batch_layer.shared.postgres_url import PostgresUrl
 from batch_layer.shared.settings import Settings
 
 SHIPPED_CA = Path(__file__).parents[2] / "rds-bundle.pem"
@@ -133,11 +134,13 @@ def database_login(settings: Settings) -> Callable[[], Mapping[str, str]] | None
         return None
     if settings.database.iam and settings.database.secret is not None:
         raise SettingsError("set CONDVEST_DATABASE_IAM or CONDVEST_DATABASE_SECRET, not both")
-    parts = urlsplit(settings.database.url or "")
-    if not parts.hostname or not parts.username or parts.password:
+    # As libpq will read it: a host after the ? comes before the one in front of it.
+    parts = PostgresUrl.parse(settings.database.url).parameters if settings.database.url else {}
+    host, user = parts.get("host", ""), parts.get("user", "")
+    if not host or not user or not {"password", "hostaddr"}.isdisjoint(parts) or "," in host or "/" in host:
         raise SettingsError(
             f"CONDVEST_DATABASE_{'IAM' if settings.database.iam else 'SECRET'} needs a CONDVEST_DATABASE_URL "
-            "with host and user and without a password"
+            "with host and user and without a password (one host, and no hostaddr)"
         )
     authorities = settings.database.authorities or SHIPPED_CA
     if not authorities.is_file():
@@ -145,7 +148,7 @@ def database_login(settings: Settings) -> Callable[[], Mapping[str, str]] | None
             f"there is no file {authorities} of the authorities that vouch for the database's server; set "
             "CONDVEST_DATABASE_CA to the bundle of RDS (truststore.pki.rds.amazonaws.com)"
         )
-    host, port, user = parts.hostname, parts.port or 5432, unquote(parts.username)
+    port = int(parts.get("port", "5432"))
     secret = settings.database.secret
 
     def parameters() -> Mapping[str, str]:

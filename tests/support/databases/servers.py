@@ -202,7 +202,7 @@ def _guarded(stopping):
     directory.chmod(0o755)
     command = stopping(directory)
     if os.geteuid() == 0 and command[0] != sys.executable:
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+        command = [*account_for(find_binaries(), directory).prefix, *command]
     warden = subprocess.Popen(
         [sys.executable, str(WARDEN), str(directory), *command],
         stdin=subprocess.PIPE,
