@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.models.bars import Bools, Int32s, Int64s
+from batch_layer.shared.models.bars import Bools, Int32s, Int64s, run_starts
 
 Integer = TypeVar("Integer", bound=np.integer)
 
@@ -77,9 +77,7 @@ class Coverage:
         self, instrument_id: Int32s, known: npt.NDArray[Integer], otherwise: Integer | int
     ) -> tuple[npt.NDArray[Integer], npt.NDArray[np.intp]]:
         """Return what is ``known`` of each instrument as they follow, and how many rows follow of it."""
-        starts = np.ones(len(instrument_id), dtype=np.bool_)
-        np.not_equal(instrument_id[1:], instrument_id[:-1], out=starts[1:])
-        first = np.flatnonzero(starts)
+        first = run_starts(instrument_id)
         rows = np.diff(first, append=len(instrument_id))
         if not len(self.instrument_id):
             return np.full(len(first), otherwise, dtype=known.dtype), rows
