@@ -441,7 +441,7 @@ class TestTwoDatabases:
                     yield folder
                 publish(other, market.sessions, place, market.workspace.now)
 
-        with pytest.raises(PublishedError, match=r"somebody else published in .*--to"):
+        with pytest.raises(PublishedError, match=r"another publication in .*--to"):
             published(market, Overtaken(Path(place.name)))
         assert len(from_files(place)) == 0
         assert publish(other, market.sessions, place, market.workspace.now).is_new is False
@@ -456,7 +456,7 @@ class TestTwoDatabases:
                 publish(other, market.sessions, place, market.workspace.now, take_over=True)
                 return super().replace(*arguments)
 
-        with pytest.raises(PublishedError, match="somebody else published in"):
+        with pytest.raises(PublishedError, match="another publication in"):
             published(market, Overtaken(Path(place.name)))
         current = (Path(place.name) / "manifest.json").read_bytes()
         assert json.loads(current)["database"] == identity_of(other.url)
@@ -596,7 +596,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("code", "told"),
         [
-            (errno.ENOSPC, "no room on its disk; free some"),
+            (errno.ENOSPC, "the disk is full; free some space"),
             (errno.EROFS, "publish elsewhere with --to DIR"),
             (errno.EACCES, "publish elsewhere with --to DIR"),
             (errno.EIO, "Input/output error"),
