@@ -1,7 +1,7 @@
 """The manifest of a published data set: which files make one version of it.
 
-It is JSON, for any reader. Paths are relative to the manifest's directory, so the whole may be moved. The name
-of a file holds the digest of its bytes and the file is never altered, so versions share files.
+It is JSON, for any reader. Paths are relative to the manifest's directory, so the whole may be moved. A file
+has the digest of its bytes in its name and is never altered, so versions share files.
 """
 
 from __future__ import annotations
