@@ -41,7 +41,7 @@ def screen(
             daily = DAILY_BARS.read(connection, spans)
             splits = SPLITS.read(connection, always(spans.instrument_id)).on(sessions)
             dividends = DIVIDENDS.read(connection, always(spans.instrument_id))
-        ratios = dividend_ratios(dividends, daily, sessions)
+        ratios = dividend_ratios(dividends, daily, splits, sessions)
         if len(daily):
             found.append(flagged(daily, splits, ratios))
         if on_progress is not None:

@@ -15,8 +15,8 @@ Adjust = Literal["none", "splits", "total"]
 Anchor = Literal["calendar", "listing"]
 
 
-LONGEST_INTERVAL = 252
-"""The longest bar that can be asked for: about a year."""
+LONGEST_ANSWERED = 252
+"""The longest bar that a question can ask for, in sessions: about a year."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Question:
     as_of: dt.datetime | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.interval <= LONGEST_INTERVAL:
-            raise UsageError(f"interval {self.interval}: a bar has 1 to {LONGEST_INTERVAL} sessions")
+        if not 1 <= self.interval <= LONGEST_ANSWERED:
+            raise UsageError(f"interval {self.interval}: a bar has 1 to {LONGEST_ANSWERED} sessions")
         if self.adjust not in get_args(Adjust):
             raise UsageError(f"adjust {self.adjust!r}: choose none, splits or total")
         if self.anchor not in get_args(Anchor):

@@ -1,7 +1,7 @@
-"""Rows of many Parquet files, gathered in the order of spans with one copy of each value.
+"""Rows of many Parquet files in the order of spans, with one copy of each value.
 
-First the keys are read, which tell where each row belongs in the result; then every other column goes from
-its file straight there, a file a thread.
+The keys are read first; they say where each row belongs in the result. Then every other column is copied from
+its file straight to those positions, one file per thread.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _KINDS: dict[str, Any] = {
 
 
 _ALIGNED = 64
-"""Bytes: what Arrow wishes arrays to begin at a multiple of."""
+"""Bytes. Arrow wants arrays to begin at a multiple of this."""
 
 
 @dataclass
-class Piece:
-    """The rows of one file that are wanted.
+class FileRows:
+    """The wanted rows of one file.
 
     Attributes:
-        parquet, groups: the row groups that hold them.
-        wanted: which rows of those; None for all.
-        keys: the columns that are read already, of the wanted rows.
-        starts, lengths: where each instrument's rows begin among the wanted ones, and how many they are.
-        first: where each instrument's first row belongs in the result, once it is laid out.
+        parquet, groups: the file, and the row groups that hold the rows.
+        wanted: mask of the wanted rows in those groups; None for all.
+        keys: the columns read so far, of the wanted rows.
+        starts, lengths: per instrument, where its rows begin among the wanted ones, and their number.
+        first: per instrument, the position of its first row in the result; set by `SpanRows.lay_out`.
     """
 
     parquet: pq.ParquetFile
@@ -55,18 +55,20 @@ class Piece:
     lengths: Positions
     first: Positions
 
-    def to(self) -> Positions:
-        """Return where each row belongs in the result."""
+    def positions(self) -> Positions:
+        """Return the position of each row in the result."""
         rows = np.repeat(self.first - self.starts, self.lengths)
         rows += np.arange(len(rows))
         return rows
 
 
-class Gathering:
-    """Rows within spans, in the spans' order.
+class SpanRows:
+    """Rows within spans, in the order of the spans.
+
+    Use: `keys_of` each file, `lay_out` them all, `fill` from each; then ``arrays`` holds the columns.
 
     Args:
-        spans: of ordinals or windows; must not overlap, those of one instrument together and ascending.
+        spans: of ordinals or windows, without overlaps; those of one instrument are contiguous and ascend.
         known: int32, ascending: all instruments that the files may hold.
         names: the columns wanted; the first two are the key.
         complete: whether to leave out rows that are not ``is_complete``.
@@ -76,17 +78,17 @@ class Gathering:
         self._names = list(names)
         self._complete = complete
         self._spans = spans.merged()
-        self._ids, first_place = np.unique(spans.instrument_id, return_index=True)
-        self._order = np.argsort(first_place)
+        self._ids, first_span = np.unique(spans.instrument_id, return_index=True)
+        self._order = np.argsort(first_span)
         self._rank = np.argsort(self._order)
         self._bounds = (int(spans.first.min()), int(spans.last.max())) if len(spans) else (0, -1)
         alike = bool((spans.first == self._bounds[0]).all() and (spans.last == self._bounds[1]).all())
         self._is_whole = alike and len(self._ids) == len(spans) and np.array_equal(self._ids, known)
         self.arrays: Arrays = {}
-        self._gathered: list[str] = []
+        self._to_read: list[str] = []
 
-    def piece(self, parquet: pq.ParquetFile) -> Piece:
-        """Return the rows of a file that are wanted, their keys read. A file ascends by its key."""
+    def keys_of(self, parquet: pq.ParquetFile) -> FileRows:
+        """Return the wanted rows of a file, with their keys. The file ascends by its key."""
         groups = [group for group in range(parquet.num_row_groups) if self._may_hold(parquet, group)]
         names = self._names[:2]
         if self._complete and not all(_is_complete(parquet, group) for group in groups):
@@ -98,47 +100,44 @@ class Gathering:
             keys = {name: values[wanted] for name, values in keys.items()}
         starts = run_starts(keys[names[0]])
         lengths = np.diff(starts, append=len(keys[names[0]]))
-        return Piece(parquet, groups, wanted, keys, starts, lengths, first=starts)
+        return FileRows(parquet, groups, wanted, keys, starts, lengths, first=starts)
 
-    def lay_out(self, pieces: Sequence[Piece]) -> None:
-        """Find where the rows of the pieces belong. Of one instrument, a later piece has the later rows."""
-        places = [
-            self._rank[np.searchsorted(self._ids, piece.keys[self._names[0]][piece.starts])]
-            for piece in pieces
+    def lay_out(self, files: Sequence[FileRows]) -> None:
+        """Find the positions of all files' rows. Of one instrument, a later file has the later rows."""
+        ranks = [
+            self._rank[np.searchsorted(self._ids, file.keys[self._names[0]][file.starts])] for file in files
         ]
         counts = np.zeros(len(self._ids), dtype=np.intp)
-        for place, piece in zip(places, pieces, strict=True):
-            counts[place] += piece.lengths
+        for rank, file in zip(ranks, files, strict=True):
+            counts[rank] += file.lengths
         free = np.cumsum(counts) - counts
-        for place, piece in zip(places, pieces, strict=True):
-            piece.first = free[place]
-            free[place] += piece.lengths
+        for rank, file in zip(ranks, files, strict=True):
+            file.first = free[rank]
+            free[rank] += file.lengths
         total = int(counts.sum())
-        # What is known already need not be gathered.
+        # These two columns are known without reading them.
         self.arrays = {self._names[0]: np.repeat(self._ids[self._order], counts)}
         if self._complete:
             self.arrays["is_complete"] = np.ones(total, dtype=np.bool_)
-        self._gathered = [name for name in self._names if name not in self.arrays]
-        self.arrays |= _empty(
-            {name: np.dtype(_KINDS.get(name, np.float64)) for name in self._gathered}, total
-        )
+        self._to_read = [name for name in self._names if name not in self.arrays]
+        self.arrays |= _empty({name: np.dtype(_KINDS.get(name, np.float64)) for name in self._to_read}, total)
 
-    def fill(self, piece: Piece) -> None:
-        """Put the rows of a piece where they belong."""
-        if not len(piece.starts):
+    def fill(self, file: FileRows) -> None:
+        """Copy the rows of a file to their positions."""
+        if not len(file.starts):
             return
-        to = piece.to()
-        number, *others = self._gathered
-        self.arrays[number][to] = piece.keys[number]
-        table = piece.parquet.read_row_groups(piece.groups, columns=others, use_threads=False)
+        positions = file.positions()
+        number, *others = self._to_read
+        self.arrays[number][positions] = file.keys[number]
+        table = file.parquet.read_row_groups(file.groups, columns=others, use_threads=False)
         for name in others:
             values = to_numpy(table[name])
-            self.arrays[name][to] = values if piece.wanted is None else values[piece.wanted]
+            self.arrays[name][positions] = values if file.wanted is None else values[file.wanted]
 
     def _may_hold(self, parquet: pq.ParquetFile, group: int) -> bool:
         """Return whether a row group may hold a wanted row, by its statistics."""
         metadata = parquet.metadata.row_group(group)
-        instrument, key = (metadata.column(place).statistics for place in (0, 1))
+        instrument, key = (metadata.column(column).statistics for column in (0, 1))
         at = int(np.searchsorted(self._ids, instrument.min))
         is_between = at < len(self._ids) and int(self._ids[at]) <= instrument.max
         return is_between and key.min <= self._bounds[1] and self._bounds[0] <= key.max
@@ -157,7 +156,7 @@ class Gathering:
 
 
 def _empty(kinds: dict[str, np.dtype[Any]], rows: int) -> Arrays:
-    """Return columns without values, cut from one piece of memory: the system gives it in larger pages."""
+    """Return columns without values, cut from one allocation: the system gives it in larger pages."""
     widths = [-(-rows * kind.itemsize // _ALIGNED) * _ALIGNED for kind in kinds.values()]
     memory = np.empty(sum(widths), dtype=np.uint8)
     parts = np.split(memory, np.cumsum(widths)[:-1])
@@ -169,6 +168,6 @@ def _empty(kinds: dict[str, np.dtype[Any]], rows: int) -> Arrays:
 
 def _is_complete(parquet: pq.ParquetFile, group: int) -> bool:
     """Return whether all rows of a row group are complete, by its statistics."""
-    place = parquet.schema_arrow.get_field_index("is_complete")
-    statistics = parquet.metadata.row_group(group).column(place).statistics
+    column = parquet.schema_arrow.get_field_index("is_complete")
+    statistics = parquet.metadata.row_group(group).column(column).statistics
     return statistics is not None and statistics.has_min_max and statistics.min is True

@@ -27,7 +27,7 @@ from batch_layer.shared.published.manifest import Manifest, PublishedFile
 from batch_layer.shared.published.tables import dataset_of, to_numpy, year_starts, years_of
 from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.published.versions import current_manifest
-from serving_layer.sources.parquet_rows import Arrays, Gathering, Piece
+from serving_layer.sources.parquet_rows import Arrays, FileRows, SpanRows
 
 _DENIED = (
     "ACCESS_DENIED",
@@ -39,13 +39,13 @@ _DENIED = (
     "SIGNATURE_DOES_NOT_MATCH",
     "UNRECOGNIZED_CLIENT",
 )
-"""Arrow's names of what S3 says and does not pass by itself.
+"""S3 errors, under Arrow's names, that do not pass by themselves.
 
-Who may not list a bucket is denied what is not there, too.
+Without the right to list a bucket, S3 also answers ACCESS_DENIED for a missing object.
 """
 
 _FAILURES = (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError)
-"""What reading a file may raise: a damaged one may say anything of itself, and stumbled over in any way."""
+"""What reading a file may raise: a damaged file can break a reader in any of these ways."""
 
 AnyEvents = TypeVar("AnyEvents", bound=Events)
 
@@ -53,31 +53,31 @@ AnyEvents = TypeVar("AnyEvents", bound=Events)
 class PublishedSource:
     """A `BarSource` that reads one version of a published data set.
 
-    The version is the one that was current when the source was opened; it stays readable while newer ones
-    are published, until they have been so many that it is removed.
+    The version is the one that was current when the source was opened. It stays readable until
+    `condvest publish` removes it, ``--keep`` versions later.
     """
 
-    def __init__(self, place: PublishTarget, manifest: Manifest) -> None:
-        self._place = place
-        self._manifest = manifest
-        self._filesystem, self._base = place.filesystem()
+    def __init__(self, target: PublishTarget, manifest: Manifest) -> None:
+        self._target = target
+        self.manifest = manifest
+        self._filesystem, self._base = target.filesystem()
 
     @classmethod
-    def open(cls, place: PublishTarget) -> PublishedSource:
+    def open(cls, target: PublishTarget) -> PublishedSource:
         """Open the current version.
 
         Raises:
-            PublishedError: there is none, or it cannot be read.
+            PublishedError: nothing is published there, or it cannot be read.
             PublishedFormat: another version of Condvest wrote it.
-            PublishedUnavailable: the place does not answer.
+            PublishedUnavailable: the target does not answer.
         """
-        manifest = current_manifest(place)
+        manifest = current_manifest(target)
         if manifest is None:
             raise PublishedError(
-                f"nothing is published in {place.name}; run condvest publish, or if it was moved, set "
+                f"nothing is published in {target.name}; run condvest publish, or if it was moved, set "
                 "CONDVEST_PUBLISHED to where it is"
             )
-        return cls(place, manifest)
+        return cls(target, manifest)
 
     def files(self, dataset: str) -> list[str]:
         """Return where the files of a data set are, for any reader of Parquet.
@@ -85,18 +85,18 @@ class PublishedSource:
         Raises:
             UsageError: there is no such data set.
         """
-        if dataset not in self._manifest.files:
-            raise UsageError(f"no data set {dataset!r}: choose one of {', '.join(self._manifest.files)}")
+        if dataset not in self.manifest.files:
+            raise UsageError(f"no data set {dataset!r}: choose one of {', '.join(self.manifest.files)}")
         scheme = "s3://" if isinstance(self._filesystem, pyarrow.fs.S3FileSystem) else ""
         return [f"{scheme}{self._base}{file.path}" for file in self._files_of(dataset)]
 
     def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
-        if dataset not in self._manifest.files:
+        if dataset not in self.manifest.files:
             raise PublishedError(
-                f"version {self._manifest.version} in {self._place.name} has no data set {dataset}: "
+                f"version {self.manifest.version} in {self._target.name} has no data set {dataset}: "
                 "run condvest publish"
             )
-        return self._manifest.files[dataset]
+        return self.manifest.files[dataset]
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -133,7 +133,7 @@ class PublishedSource:
     def coverage(self, ids: Int32s) -> Coverage:
         """Return which sessions have been loaded; see `BarSource`."""
         through = np.full(64, NOTHING_LOADED, dtype=np.int32)
-        for provider, last in self._manifest.loaded_through.items():
+        for provider, last in self.manifest.loaded_through.items():
             through[provider] = last
         known = to_numpy(self._instruments["instrument_id"])
         asked = np.isin(known, ids)
@@ -173,6 +173,11 @@ class PublishedSource:
         """Return the bars; see `BarSource`."""
         return Bars(**self._bars(interval, [field.name for field in fields(Bars)], spans, complete=complete))
 
+    def waiting(self, ids: Int32s) -> Spans:
+        """Return no spans: only resampled bars are published."""
+        none = ids[:0]
+        return Spans(none, none, none)
+
     @cached_property
     def _instruments(self) -> pa.Table:
         return self._small("instruments")
@@ -194,22 +199,22 @@ class PublishedSource:
 
     def _bars(self, interval: int, names: Sequence[str], spans: Spans, *, complete: bool = False) -> Arrays:
         files = self._files_within(interval, spans)
-        gathering = Gathering(spans, to_numpy(self._instruments["instrument_id"]), names, complete=complete)
+        rows = SpanRows(spans, to_numpy(self._instruments["instrument_id"]), names, complete=complete)
         with ExitStack() as stack, ThreadPoolExecutor(os.cpu_count()) as pool:
             opened = [stack.enter_context(self._opened(file)) for file in files]
 
-            def keys(at: int) -> Piece:
+            def keys(at: int) -> FileRows:
                 with self._translated(files[at]):
-                    return gathering.piece(opened[at])
+                    return rows.keys_of(opened[at])
 
-            def fill(at: int, piece: Piece) -> None:
+            def fill(at: int, file_rows: FileRows) -> None:
                 with self._translated(files[at]):
-                    gathering.fill(piece)
+                    rows.fill(file_rows)
 
-            pieces = list(pool.map(keys, range(len(files))))
-            gathering.lay_out(pieces)
-            list(pool.map(fill, range(len(files)), pieces))
-        return gathering.arrays
+            of_files = list(pool.map(keys, range(len(files))))
+            rows.lay_out(of_files)
+            list(pool.map(fill, range(len(files)), of_files))
+        return rows.arrays
 
     def _files_within(self, interval: int, spans: Spans) -> Sequence[PublishedFile]:
         """Return the files of the years that the spans reach into."""
@@ -232,13 +237,13 @@ class PublishedSource:
 
     @contextmanager
     def _translated(self, file: PublishedFile) -> Iterator[None]:
-        where = f"{file.path} of the published data set {self._place.name}"
+        where = f"{file.path} of the published data set {self._target.name}"
         try:
             yield
         except FileNotFoundError as error:
             raise PublishedError(
-                f"{where} is gone, though version {self._manifest.version} names it: newer versions took its "
-                "place or somebody removed it. Read again; if that does not help, run condvest publish"
+                f"{where} is gone, though version {self.manifest.version} names it: newer versions replaced "
+                "it, or it was removed by hand. Read again; if that does not help, run condvest publish"
             ) from error
         except MemoryError:
             raise

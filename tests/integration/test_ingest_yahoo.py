@@ -13,7 +13,7 @@ from batch_layer.shared.settings import Settings
 from tests.support.emulators.synthetic import truth
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import YahooEmulator
-from tests.support.naive.bars import database as naive_database
+from tests.support.naive import database as naive_database
 from tests.support.worlds.vendor_truth import after_close
 
 D = dt.date

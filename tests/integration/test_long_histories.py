@@ -27,7 +27,7 @@ from batch_layer.shared.errors import InputError
 from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
 from tests.support.databases.fragile import Fragile, received
 from tests.support.exchange import NOW
-from tests.support.naive.bars import database as naive_database
+from tests.support.naive import database as naive_database
 from tests.support.strategies.market_events import any_loads
 from tests.support.worlds.long_world import LongWorld
 from tests.support.worlds.playing import play

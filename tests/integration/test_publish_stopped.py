@@ -99,7 +99,7 @@ def test_a_file_that_the_system_takes_no_more_of_leaves_the_version_before(marke
     refused = subprocess.run(limited, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert f"cannot write to the published data set {place.name}" in refused.stderr
-    assert "What was published before stays" in refused.stderr
+    assert "The version published before stays" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert from_files(place, **ASKED).equals(old)
     assert held.items() <= place.sizes().items()

@@ -16,7 +16,7 @@ from batch_layer.shared.settings import INTERVALS
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from tests.support.exchange import independent_calendar
-from tests.support.naive.bars import bars as naive
+from tests.support.naive import bars as naive
 
 FILE = "_data/stocks.csv.gz"
 SPLITS = {
@@ -80,9 +80,9 @@ def expected_bar(rows, last, splits):
 
 
 def expected(rows, n, splits, numbered):
-    """Return the bars of one company; the sample ends on 2013-03-01, so a later window is open."""
+    """Return the bars of one company; windows that reach beyond the sample's sessions are not complete."""
     _, dates = numbered
-    end = dt.date(2013, 3, 1)
+    begin, end = dt.date(2000, 3, 1), dt.date(2013, 3, 1)
     bars = []
     for window, held in sorted(windows_of(rows, n, numbered).items()):
         first, last = dates[window * n], dates[window * n + n - 1]
@@ -92,7 +92,7 @@ def expected(rows, n, splits, numbered):
                 "first_session": first,
                 "last_session": last,
                 **expected_bar(held, min(last, end), splits),
-                "is_complete": last <= end,
+                "is_complete": begin <= first and last <= end,
             }
         )
     return bars

@@ -1,4 +1,4 @@
-"""Fill the columns of bars from groups of daily bars, as the rows stand: nothing is rescaled here."""
+"""Compute the columns of bars from groups of daily bars. Nothing is rescaled here."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batch_layer.shared.core.group_reduction import Groups, Reducer
-from batch_layer.shared.core.windows import last_ordinals, windows_of
+from batch_layer.shared.core.group_layout import Groups, Layout
+from batch_layer.shared.core.group_reduction import Reducer
+from batch_layer.shared.core.windows import first_ordinals, windows_of
 from batch_layer.shared.models.bars import (
     UNKNOWN_TRADES,
     Bars,
@@ -28,10 +29,10 @@ _WIDE = 7
 
 @dataclass(frozen=True, eq=False)
 class BarBuffer:
-    """Room for bars, or for a slice of them. Columns of 8 bytes are rows of one array, to be written at once.
+    """Memory for bars, or for a slice of them. The 8-byte columns are one array, so one copy moves them all.
 
     Attributes:
-        wide: a row each of open, high, low, close, volume, vwap and trades, the last int64 seen as float64.
+        wide: one row each for open, high, low, close, volume, vwap and trades (int64 viewed as float64).
         instrument_id, window, sessions, is_complete: columns of `Bars`.
     """
 
@@ -43,10 +44,10 @@ class BarBuffer:
 
     @classmethod
     def of(cls, count: int) -> BarBuffer:
-        """Return room for ``count`` bars, which have no values yet.
+        """Return uninitialized memory for ``count`` bars.
 
-        It is one allocation: the system backs a large one with large pages, which are written to for the
-        first time some four times faster than small ones.
+        It is one allocation: the system backs a large one with large pages, whose first write is some four
+        times faster than that of small ones.
         """
         # The widest first, so that each column begins where its dtype may.
         widths = np.array([8 * _WIDE, 4, 4, 2, 1])
@@ -61,7 +62,7 @@ class BarBuffer:
         )
 
     def take(self, rows: slice) -> BarBuffer:
-        """Return the room of a slice of the bars."""
+        """Return a view of a slice of the bars."""
         return BarBuffer(
             wide=self.wide[:, rows],
             instrument_id=self.instrument_id[rows],
@@ -71,7 +72,7 @@ class BarBuffer:
         )
 
     def write(self, bars: BarBuffer) -> None:
-        """Fill this room with the values of another of its size."""
+        """Copy in the values of another buffer of the same size."""
         self.wide[:] = bars.wide
         self.instrument_id[:] = bars.instrument_id
         self.window[:] = bars.window
@@ -79,7 +80,7 @@ class BarBuffer:
         self.is_complete[:] = bars.is_complete
 
     def bars(self) -> Bars:
-        """Return the bars that are written here."""
+        """Return the bars, as views of this memory."""
         open_, high, low, close, volume, vwap, trades = self.wide
         return Bars(
             instrument_id=self.instrument_id,
@@ -102,10 +103,10 @@ def first_rows(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s)
     Args:
         daily: ascending by instrument, then by ordinal.
         intervals: sessions in a window, for each interval.
-        anchor: ordinal of the first session of window 0, one for all or one a row.
+        anchor: ordinal of the first session of window 0, one for all or one per row.
 
     Raises:
-        UsageError: an interval is none.
+        UsageError: an interval is out of range.
     """
     is_new = daily.instrument_id[1:] != daily.instrument_id[:-1]
     begins = np.ones(len(daily), dtype=np.bool_)
@@ -119,7 +120,7 @@ def first_rows(daily: DailyBars, intervals: Sequence[int], anchor: int | Int32s)
 
 
 def fill(
-    sheets: Mapping[int, BarBuffer],
+    buffers: Mapping[int, BarBuffer],
     firsts: Mapping[int, Int32s],
     daily: DailyBars,
     anchor: int | Int32s,
@@ -128,26 +129,27 @@ def fill(
     """Fold the daily bars into the bars of every interval.
 
     Args:
-        sheets: interval to the room of its bars.
+        buffers: interval to the memory of its bars.
         firsts: their first rows, as `first_rows` gives them for these daily bars and this anchor.
         daily: ascending by instrument, then by ordinal.
-        anchor: ordinal of the first session of window 0, one for all or one a row.
+        anchor: ordinal of the first session of window 0, one for all or one per row.
         coverage: which sessions are loaded.
     """
     if not len(daily):
         return
-    reducer = Reducer(len(daily), [Groups(firsts[n], n) for n in sheets])
-    instrument_id = daily.instrument_id.take(reducer.first)
-    window, last = _windows(daily, sheets, anchor, reducer)
+    reducer = Reducer(len(daily), [Groups(firsts[n], n) for n in buffers])
+    layout = reducer.layout
+    instrument_id = daily.instrument_id.take(layout.first)
+    window, first, last = _windows(daily, buffers, anchor, layout)
     joined = BarBuffer(
         wide=_wide(daily, reducer),
         instrument_id=instrument_id,
         window=window,
-        sessions=reducer.count.astype(np.int16),
-        is_complete=coverage.is_complete(instrument_id, last),
+        sessions=layout.count.astype(np.int16),
+        is_complete=coverage.is_complete(instrument_id, first, last),
     )
-    for sheet, of_interval in zip(sheets.values(), reducer.slices, strict=True):
-        sheet.write(joined.take(of_interval))
+    for buffer, of_interval in zip(buffers.values(), layout.slices, strict=True):
+        buffer.write(joined.take(of_interval))
 
 
 def at(anchor: int | Int32s, rows: slice | Positions) -> int | Int32s:
@@ -156,28 +158,30 @@ def at(anchor: int | Int32s, rows: slice | Positions) -> int | Int32s:
 
 
 def _windows(
-    daily: DailyBars, intervals: Iterable[int], anchor: int | Int32s, reducer: Reducer
-) -> tuple[Int32s, Int32s]:
-    """Return each bar's window, and the window's last session."""
-    ordinal, of_bar = daily.ordinal.take(reducer.first), at(anchor, reducer.first)
-    windows, lasts = [], []
-    for n, of_interval in zip(intervals, reducer.slices, strict=True):
+    daily: DailyBars, intervals: Iterable[int], anchor: int | Int32s, layout: Layout
+) -> tuple[Int32s, Int32s, Int32s]:
+    """Return each bar's window, and the window's first and last session, both inclusive."""
+    ordinal, of_bar = daily.ordinal.take(layout.first), at(anchor, layout.first)
+    windows, firsts, lasts = [], [], []
+    for n, of_interval in zip(intervals, layout.slices, strict=True):
         since = at(of_bar, of_interval)
         windows.append(windows_of(ordinal[of_interval], n, since))
-        lasts.append(last_ordinals(windows[-1], n, since))
-    return reducer.join(windows), reducer.join(lasts)
+        firsts.append(first_ordinals(windows[-1], n, since))
+        lasts.append(firsts[-1] + np.int32(n - 1))
+    return layout.join(windows), layout.join(firsts), layout.join(lasts)
 
 
 def _wide(daily: DailyBars, reducer: Reducer) -> Floats:
-    """Return the rows of `Sheet.wide` for the bars of all intervals, joined; they are longer than needed."""
-    wide = np.empty((_WIDE, reducer.room))
+    """Return `BarBuffer.wide` for the bars of all intervals, joined; its rows are longer than needed."""
+    layout = reducer.layout
+    wide = np.empty((_WIDE, layout.room))
     open_, high, low, close, volume, vwap, trades = wide
-    groups = len(reducer.first)
-    # Clipped, though no place is beyond: NumPy takes straight into ``out`` only where it need not look.
-    daily.open.take(reducer.first, out=open_[:groups], mode="clip")
+    groups = len(layout.first)
+    # Clipped, though no position is out of range: NumPy writes straight to ``out`` only if it need not check.
+    daily.open.take(layout.first, out=open_[:groups], mode="clip")
     reducer.reduce(daily.high, np.maximum, out=high)
     reducer.reduce(daily.low, np.minimum, out=low)
-    daily.close.take(reducer.last, out=close[:groups], mode="clip")
+    daily.close.take(layout.last, out=close[:groups], mode="clip")
     reducer.reduce(daily.volume, np.add, out=volume)
     _fill_vwap(daily, volume[:groups], reducer, out=vwap)
     _fill_trades(daily, reducer, out=trades[:groups].view(np.int64))
@@ -187,18 +191,18 @@ def _wide(daily: DailyBars, reducer: Reducer) -> Floats:
 def _fill_vwap(daily: DailyBars, volume: Floats, reducer: Reducer, out: Floats) -> None:
     """Set each bar's mean price, weighted by volume; ``volume`` is the bars'."""
     turnover = daily.vwap * daily.volume
-    turnover[daily.volume == 0] = 0.0  # whether the vwap is known does not matter there
+    turnover[daily.volume == 0] = 0.0  # an unknown vwap does not matter there
     vwap = reducer.reduce(turnover, np.add, out)
-    with np.errstate(invalid="ignore"):  # 0 / 0 where there was no volume: the NaN that is wanted
+    with np.errstate(invalid="ignore"):  # no volume: 0 / 0 is NaN, unknown
         np.divide(vwap, volume, out=vwap)
-    # The mean of one is that one, which multiplied and divided might come back another.
-    alone = np.flatnonzero(reducer.count == 1)
+    # The mean of one price is that price; multiplied and divided by its volume, it might lose a bit.
+    alone = np.flatnonzero(reducer.layout.count == 1)
     alone = alone[volume[alone] > 0]
-    vwap[alone] = daily.vwap[reducer.first[alone]]
+    vwap[alone] = daily.vwap[reducer.layout.first[alone]]
 
 
 def _fill_trades(daily: DailyBars, reducer: Reducer, out: Int64s) -> None:
-    """Set each bar's trades, unknown where those of one daily bar are."""
+    """Set each bar's trades: unknown if those of any of its daily bars are."""
     reducer.total(daily.trades, out)
     if (daily.trades < 0).any():
         out[reducer.reduce(daily.trades, np.minimum) < 0] = UNKNOWN_TRADES

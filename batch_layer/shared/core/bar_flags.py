@@ -1,12 +1,13 @@
 """Flag what looks wrong in a series of daily bars, though every bar by itself is possible. Pure.
 
-Nothing is refused or altered for a flag: a person decides.
+A flag refuses and alters nothing: a person decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -97,42 +98,131 @@ def flagged(daily: DailyBars, splits: Splits, dividends: Splits) -> Flagged:
         splits: all splits of the instruments.
         dividends: all dividends of the instruments, as `dividend_ratios` gives them.
     """
-    same = np.concatenate(([False], daily.instrument_id[1:] == daily.instrument_id[:-1]))
-    ratio = _ratio(daily.close, same)
-    expected = _expected_ratio(daily, splits, same)
-    # From 27.00 to 15.00 over a dividend of 12.00 is no move: (15 + 12) / 27 = 1. What is no move without the
-    # dividend is none either: this flag is about prices, not about a dividend that may be wrong.
-    with_dividend = expected * _expected_ratio(daily, dividends, same)
-    volume = _volume_ratio(daily, same)
-    move = np.abs(np.log(ratio / expected))
-    unexplained = np.minimum(move, np.abs(np.log(ratio / with_dividend)))
-    usual = _trailing_median(unexplained, same)
-    by_split = expected != 1.0
-    denied = by_split & (np.abs(np.log(expected)) > 2 * RATIO_TOLERANCE) & (np.abs(np.log(ratio)) < move / 2)
-    turnover = volume * ratio
-    usual_turnover = (turnover > TURNOVER[0]) & (turnover < TURNOVER[1])
-    is_outlier = (unexplained > LEAST_MOVE) & (unexplained > TIMES_USUAL * usual)
-    missing = ~by_split & is_outlier & _near_split(ratio) & usual_turnover
-    outlier = ~denied & ~missing & is_outlier
-    scale = np.maximum(volume, 1.0 / volume)
-    adjusted = np.where(by_split, 1.0, scale)
-    run = _equal_run(daily, same)
-    outside = _outside_range(daily)
-    found = [
-        ("split_denied", denied, ratio),
-        ("split_missing", missing, ratio),
-        ("outlier_move", outlier, ratio),
-        ("vwap_outside_range", outside != 1.0, outside),
-        ("volume_scale", (adjusted > SCALE[0]) & (adjusted < SCALE[1]), volume),
-        ("stale_price", run == STALE_SESSIONS, run.astype(np.float64)),
-    ]
-    rows = [np.flatnonzero(mask) for _, mask, _ in found]
-    flag = np.repeat(np.array([name for name, _, _ in found], dtype=object), [len(part) for part in rows])
-    value = np.concatenate([values[part] for (_, _, values), part in zip(found, rows, strict=True)])
-    place = np.concatenate(rows)
-    order = np.lexsort((flag.astype(str), place))
-    place = place[order]
-    return Flagged(daily.instrument_id[place], daily.ordinal[place], flag[order], value[order])
+    measures = _Measures.of(daily, splits, dividends)
+    rows, names, values = [], [], []
+    for name in FLAGS:
+        mask, value = _TESTS[name](measures)
+        rows.append(np.flatnonzero(mask))
+        names.append(np.full(len(rows[-1]), name, dtype=object))
+        values.append(value[rows[-1]])
+    row, flag, value = np.concatenate(rows), np.concatenate(names), np.concatenate(values)
+    order = np.lexsort((flag.astype(str), row))
+    row = row[order]
+    return Flagged(daily.instrument_id[row], daily.ordinal[row], flag[order], value[order])
+
+
+@dataclass(frozen=True, eq=False)
+class _Measures:
+    """What the flags are decided by, per bar; a bar is compared with the ones before it in its series.
+
+    Example, a 2-for-1 split on the third bar that the prices follow::
+
+        close     100   102   51
+        ratio       1  1.02  0.5
+        expected    1     1  0.5     by the split
+        move        0  0.02    0     abs(log(ratio / expected))
+
+    Attributes:
+        ratio: close over the close before; 1 for the first bar of a series.
+        expected: what the splits since the bar before should have multiplied the price by; 1 without any.
+        volume: volume over the median volume before; 1 where that is unknown.
+        move: how far the close moved beyond what splits explain, as an absolute logarithm.
+        unexplained: the same beyond what splits and dividends explain, whichever is less. From 27.00 to 15.00
+            over a dividend of 12.00 is no move: (15 + 12) / 27 = 1. What is no move without the dividend is
+            none either: the flag is about prices, not about a dividend that may be wrong.
+        usual_move: the median of ``unexplained`` before; infinite where too few bars come before.
+        beyond_range: vwap over the low or high that it crosses; 1 where it crosses neither.
+        equal_bars: how many bars up to and including this one have the same four prices.
+    """
+
+    ratio: Floats
+    expected: Floats
+    volume: Floats
+    move: Floats
+    unexplained: Floats
+    usual_move: Floats
+    beyond_range: Floats
+    equal_bars: Int64s
+
+    @classmethod
+    def of(cls, daily: DailyBars, splits: Splits, dividends: Splits) -> Self:
+        """Measure the bars."""
+        same = np.concatenate(([False], daily.instrument_id[1:] == daily.instrument_id[:-1]))
+        ratio = _ratio(daily.close, same)
+        expected = _expected_ratio(daily, splits, same)
+        with_dividend = expected * _expected_ratio(daily, dividends, same)
+        move = np.abs(np.log(ratio / expected))
+        unexplained = np.minimum(move, np.abs(np.log(ratio / with_dividend)))
+        return cls(
+            ratio=ratio,
+            expected=expected,
+            volume=_volume_ratio(daily, same),
+            move=move,
+            unexplained=unexplained,
+            usual_move=_trailing_median(unexplained, same),
+            beyond_range=_outside_range(daily),
+            equal_bars=_equal_bars(daily, same),
+        )
+
+    @property
+    def has_split(self) -> Bools:
+        """Whether a split takes effect on the bar."""
+        changed: Bools = self.expected != 1.0
+        return changed
+
+    @property
+    def is_outlier(self) -> Bools:
+        """Whether the close moved far, and far beyond what is usual for the instrument."""
+        return (self.unexplained > LEAST_MOVE) & (self.unexplained > TIMES_USUAL * self.usual_move)
+
+
+def _split_denied(measures: _Measures) -> tuple[Bools, Floats]:
+    """The close is nearer to the one before than to what the split makes of it; small splits do not tell."""
+    is_large = np.abs(np.log(measures.expected)) > 2 * RATIO_TOLERANCE
+    ignores_split = np.abs(np.log(measures.ratio)) < measures.move / 2
+    return measures.has_split & is_large & ignores_split, measures.ratio
+
+
+def _split_missing(measures: _Measures) -> tuple[Bools, Floats]:
+    """The close jumped by a ratio that splits have, and the money traded stayed as usual."""
+    turnover = measures.volume * measures.ratio
+    is_usual = (turnover > TURNOVER[0]) & (turnover < TURNOVER[1])
+    is_missing = ~measures.has_split & measures.is_outlier & _near_split(measures.ratio) & is_usual
+    return is_missing, measures.ratio
+
+
+def _outlier_move(measures: _Measures) -> tuple[Bools, Floats]:
+    """The close moved far, and no flag about a split explains it."""
+    explained = _split_denied(measures)[0] | _split_missing(measures)[0]
+    return measures.is_outlier & ~explained, measures.ratio
+
+
+def _vwap_outside_range(measures: _Measures) -> tuple[Bools, Floats]:
+    """The vwap lies outside the session's low and high."""
+    return measures.beyond_range != 1.0, measures.beyond_range
+
+
+def _volume_scale(measures: _Measures) -> tuple[Bools, Floats]:
+    """The volume is out of scale by about 100, and no split explains it."""
+    scale = np.maximum(measures.volume, 1.0 / measures.volume)
+    is_out_of_scale = (scale > SCALE[0]) & (scale < SCALE[1])
+    return is_out_of_scale & ~measures.has_split, measures.volume
+
+
+def _stale_price(measures: _Measures) -> tuple[Bools, Floats]:
+    """The four prices repeat; only the bar that makes them STALE_SESSIONS is flagged."""
+    return measures.equal_bars == STALE_SESSIONS, measures.equal_bars.astype(np.float64)
+
+
+_TESTS: Mapping[str, Callable[[_Measures], tuple[Bools, Floats]]] = {
+    "split_denied": _split_denied,
+    "split_missing": _split_missing,
+    "outlier_move": _outlier_move,
+    "vwap_outside_range": _vwap_outside_range,
+    "volume_scale": _volume_scale,
+    "stale_price": _stale_price,
+}
+"""Flag to the function that returns, per bar, whether it has the flag, and what was measured."""
 
 
 def _ratio(values: Floats, same: Bools) -> Floats:
@@ -142,51 +232,51 @@ def _ratio(values: Floats, same: Bools) -> Floats:
 
 
 def _outside_range(daily: DailyBars) -> Floats:
-    """Return, for each bar, its vwap over the low or high that it crosses; 1 where it crosses neither."""
+    """Return, per bar, its vwap over the low or high that it crosses; 1 where it crosses neither."""
     vwap = np.where(np.isnan(daily.vwap), daily.close, daily.vwap)
     over = vwap / np.clip(vwap, daily.low, daily.high)
     return np.where(np.abs(over - 1.0) > RANGE_TOLERANCE, over, 1.0)
 
 
 def _expected_ratio(daily: DailyBars, splits: Splits, same: Bools) -> Floats:
-    """Return, a bar, by what the splits since the bar before should have multiplied its price."""
-    place = np.searchsorted(keys_of(daily), pack(splits.instrument_id, splits.ex_ordinal))
-    inside = place < len(daily)
-    inside[inside] = daily.instrument_id[place[inside]] == splits.instrument_id[inside]
+    """Return, per bar, what the splits since the bar before should have multiplied its price by."""
+    bar = np.searchsorted(keys_of(daily), pack(splits.instrument_id, splits.ex_ordinal))
+    inside = bar < len(daily)
+    inside[inside] = daily.instrument_id[bar[inside]] == splits.instrument_id[inside]
     expected = np.ones(len(daily))
-    np.multiply.at(expected, place[inside], (splits.split_from / splits.split_to)[inside])
+    np.multiply.at(expected, bar[inside], (splits.split_from / splits.split_to)[inside])
     return np.where(same, expected, 1.0)
 
 
 def _volume_ratio(daily: DailyBars, same: Bools) -> Floats:
-    """Return, a bar, its volume over the median of those before; 1 where there is nothing to compare."""
+    """Return, per bar, its volume over the median volume before it; 1 where there is none."""
     usual = _trailing_median(daily.volume, same)
     known = (usual > 0) & (daily.volume > 0) & np.isfinite(usual)
     return np.where(known, daily.volume / np.where(known, usual, 1.0), 1.0)
 
 
 def _trailing_median(values: Floats, same: Bools) -> Floats:
-    """Return, a bar, the median of the TRAILING values before it; infinite where there are fewer."""
+    """Return, per bar, the median of the TRAILING values before it; infinite where there are fewer."""
     median = np.full(len(values), np.inf)
     if len(values) > TRAILING:
         windows = np.lib.stride_tricks.sliding_window_view(values[:-1], TRAILING)
         median[TRAILING:] = np.median(windows, axis=1)
-        held: Int64s = np.cumsum(same) - np.maximum.accumulate(np.where(same, 0, np.cumsum(same)))
-        median[held < TRAILING] = np.inf
+        bars_before: Int64s = np.cumsum(same) - np.maximum.accumulate(np.where(same, 0, np.cumsum(same)))
+        median[bars_before < TRAILING] = np.inf
     return median
 
 
-def _near_split(ratio: Floats) -> Bools:
-    usual = np.log(np.array([*SPLIT_RATIOS, *(1 / one for one in SPLIT_RATIOS)]))
-    distance = np.abs(np.log(ratio)[:, None] - usual[None, :]).min(axis=1)
+def _near_split(close_ratio: Floats) -> Bools:
+    usual = np.log(np.array([*SPLIT_RATIOS, *(1 / ratio for ratio in SPLIT_RATIOS)]))
+    distance = np.abs(np.log(close_ratio)[:, None] - usual[None, :]).min(axis=1)
     near: Bools = distance < RATIO_TOLERANCE
     return near
 
 
-def _equal_run(daily: DailyBars, same: Bools) -> npt.NDArray[np.int64]:
-    """Return, a bar, how many bars up to it are equal in all four prices."""
+def _equal_bars(daily: DailyBars, same: Bools) -> Int64s:
+    """Return, per bar, how many bars up to it are equal in all four prices."""
     equal = same.copy()
     for prices in (daily.open, daily.high, daily.low, daily.close):
         equal[1:] &= prices[1:] == prices[:-1]
-    place = np.arange(len(equal))
-    return place - np.maximum.accumulate(np.where(equal, 0, place)) + 1
+    row = np.arange(len(equal))
+    return row - np.maximum.accumulate(np.where(equal, 0, row)) + 1

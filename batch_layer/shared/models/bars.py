@@ -18,6 +18,7 @@ Int16s = npt.NDArray[np.int16]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Positions = npt.NDArray[np.intp]
 
 UNKNOWN_TRADES = -1
 """Stands for a number of trades that the provider does not give."""
@@ -71,7 +72,7 @@ class DailyBars(Columns):
 
 @dataclass(frozen=True, eq=False)
 class Bars(Columns):
-    """Bars of n sessions, one row an instrument and window; n is kept beside, not in a column.
+    """Bars of n sessions, one row per instrument and window; n is not a column.
 
     Attributes:
         instrument_id: int32.
@@ -81,7 +82,7 @@ class Bars(Columns):
         vwap: float64, NaN where unknown for any session with volume.
         trades: int64, UNKNOWN_TRADES where unknown for any session.
         sessions: int16, how many daily bars went in.
-        is_complete: bool, whether the window's last session has been loaded.
+        is_complete: bool, whether every session of the window has been loaded in full; see `Coverage`.
     """
 
     instrument_id: Int32s
@@ -98,8 +99,7 @@ class Bars(Columns):
 
 
 def run_starts(instrument_id: Int32s) -> Positions:
-    """Return where another instrument begins than in the row before; 0 is among them if there is a row."""
-    return np.flatnonzero(np.append(True, instrument_id[1:] != instrument_id[:-1])[: len(instrument_id)])
-
-
-Positions = npt.NDArray[np.intp]
+    """Return the rows at which another instrument begins; row 0 is one of them, if there is a row."""
+    begins = np.ones(len(instrument_id), dtype=np.bool_)
+    np.not_equal(instrument_id[1:], instrument_id[:-1], out=begins[1:])
+    return np.flatnonzero(begins)

@@ -1,7 +1,7 @@
 """The manifest of a published data set: which files make one version of it.
 
-It is JSON, for any reader. Paths are relative to the place where the manifest lies, so that the whole may be
-moved. A file bears the digest of its own bytes in its name and is never altered, so versions share files.
+It is JSON, for any reader. Paths are relative to the manifest's directory, so the whole may be moved. A file
+has the digest of its bytes in its name and is never altered, so versions share files.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 from batch_layer.shared.errors import PublishedError, PublishedFormat
 
 FORMAT = 1
-"""Number of the layout of files and manifest; another one is refused, not guessed at."""
+"""The number of this layout of files and manifest. A reader refuses any other."""
 
 CURRENT = "manifest.json"
-"""Where the manifest of the current version lies. It is switched at once, when all that it names is there."""
+"""The path of the current version's manifest. It is switched atomically, after all files that it names."""
 
 KEEP = 3
-"""How many versions before the current one stay, so that who reads one of them can end."""
+"""How many versions before the current one stay, so that their readers can finish."""
 
 MANIFESTS = "manifests/"
-"""Where the manifests of all versions lie that are kept, in the order of their names."""
+"""The directory of the manifests of all versions that are kept; their names ascend with the versions."""
 
 _OWN_NAMES = re.compile(
     r"(manifests/\d{8}\.json|(daily_bars|bars_\d+|instruments|symbols|sessions|splits|dividends)"
@@ -38,12 +38,12 @@ class PublishedFile:
     """One file of Parquet.
 
     Attributes:
-        path: relative to the manifest's place: ``bars_13/2024-<16 digits of the digest>.parquet``.
+        path: relative to the manifest's directory: ``bars_13/2024-<16 digits of the digest>.parquet``.
         part: the year of the rows' sessions (of the windows' last ones), or ``all``.
         sha256: digest of the file's bytes, hexadecimal.
         bytes: its size.
         rows: how many it holds.
-        fingerprint: of the rows in the database that it was made from; "" where it is made anew each time.
+        fingerprint: of the database rows that it was made from; "" if every publication writes the file.
     """
 
     path: str
@@ -61,12 +61,14 @@ class Manifest:
     Attributes:
         version: ascends by one from 1.
         published_at: when it was made, an aware datetime.
-        database: which database it was made from; "" where Condvest did not say so yet.
+        database: which database it was made from; "" in manifests of early versions of Condvest.
         schema_version: of that database.
         first_session, last_session: the sessions that its daily bars cover, inclusive; None without bars.
         loaded_through: provider's id to the ordinal of the last session loaded from it.
         schema: data set to its columns, and those to their types.
         files: data set to its files, by part.
+        through_load: the last load of the database that it holds; None if an earlier Condvest made it. A load
+            that changed no row makes no version, so later loads may say nothing new.
     """
 
     version: int
@@ -78,10 +80,11 @@ class Manifest:
     loaded_through: Mapping[int, int]
     schema: Mapping[str, Mapping[str, str]]
     files: Mapping[str, Sequence[PublishedFile]]
+    through_load: int | None = None
 
     @property
     def path(self) -> str:
-        """Where this version's manifest stays when it is no longer the current one."""
+        """The path of the copy of this manifest that stays when the version is no longer current."""
         return f"{MANIFESTS}{self.version:08}.json"
 
     def all_files(self) -> list[PublishedFile]:
@@ -89,45 +92,55 @@ class Manifest:
         return [file for files in self.files.values() for file in files]
 
     def says_the_same(self, other: Manifest) -> bool:
-        """Return whether the other one differs in nothing but its number and instant."""
+        """Return whether the other manifest differs at most in version, published_at and through_load."""
         return _content(self) == _content(other)
 
     def to_json(self) -> bytes:
         """Return the manifest as JSON."""
-        told = {"format": FORMAT, "version": self.version, "published_at": self.published_at.isoformat()}
-        return json.dumps(told | _content(self), indent=1).encode()
+        header: dict[str, Any] = {
+            "format": FORMAT,
+            "version": self.version,
+            "published_at": self.published_at.isoformat(),
+        }
+        if self.through_load is not None:
+            header["through_load"] = self.through_load
+        return json.dumps(header | _content(self), indent=1).encode()
 
     @classmethod
-    def from_json(cls, content: bytes, place: str) -> Manifest:
-        """Return the manifest that `to_json` made; ``place`` is named in what is raised.
+    def from_json(cls, content: bytes, name: str) -> Manifest:
+        """Return the manifest that `to_json` made; errors name the target ``name``.
 
         Raises:
             PublishedFormat: it has another format.
             PublishedError: it is damaged.
         """
         try:
-            told: dict[str, Any] = json.loads(content)
-            if told["format"] != FORMAT:
+            document: dict[str, Any] = json.loads(content)
+            if document["format"] != FORMAT:
                 raise PublishedFormat(
-                    f"the published data set {place} has format {told['format']}, and this version of "
+                    f"the published data set {name} has format {document['format']}, and this version of "
                     f"Condvest reads format {FORMAT}: use the version that wrote it, or publish elsewhere"
                 )
             return cls(
-                version=int(told["version"]),
-                published_at=dt.datetime.fromisoformat(told["published_at"]),
-                database=str(told.get("database", "")),
-                schema_version=int(told["schema_version"]),
-                first_session=_date(told["sessions"]["first"]),
-                last_session=_date(told["sessions"]["last"]),
-                loaded_through={int(one): int(last) for one, last in told["loaded_through"].items()},
-                schema=told["schema"],
+                version=int(document["version"]),
+                published_at=dt.datetime.fromisoformat(document["published_at"]),
+                database=str(document.get("database", "")),
+                schema_version=int(document["schema_version"]),
+                first_session=_date(document["sessions"]["first"]),
+                last_session=_date(document["sessions"]["last"]),
+                loaded_through={
+                    int(provider): int(last) for provider, last in document["loaded_through"].items()
+                },
+                schema=document["schema"],
+                through_load=document.get("through_load"),
                 files={
-                    name: [PublishedFile(**file) for file in files] for name, files in told["files"].items()
+                    name: [PublishedFile(**file) for file in files]
+                    for name, files in document["files"].items()
                 },
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PublishedError(
-                f"the manifest of the published data set {place} is damaged ({error}); remove {CURRENT} "
+                f"the manifest of the published data set {name} is damaged ({error}); remove {CURRENT} "
                 "there and run condvest publish"
             ) from error
 
@@ -146,7 +159,7 @@ def _content(manifest: Manifest) -> dict[str, Any]:
             "first": first.isoformat() if first else None,
             "last": last.isoformat() if last else None,
         },
-        "loaded_through": {str(one): last for one, last in manifest.loaded_through.items()},
+        "loaded_through": {str(provider): last for provider, last in manifest.loaded_through.items()},
         "schema": manifest.schema,
         "files": {name: [asdict(file) for file in files] for name, files in manifest.files.items()},
     }

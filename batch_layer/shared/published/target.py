@@ -1,4 +1,4 @@
-"""Where data sets are published: what a directory or a bucket has to be able to do."""
+"""The protocol of a publish target: what a directory or a bucket has to be able to do."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pyarrow.fs
 
 
 class PublishTarget(Protocol):
-    """Files under paths relative to one place. Nothing appears under its path before it is whole.
+    """Files under relative paths in one directory or prefix. No file appears before it is whole.
 
-    Every method raises PublishedError if the place refuses, PublishedUnavailable if it does not answer; the
-    message names the place and says what to do.
+    Every method raises PublishedError if the target refuses, PublishedUnavailable if it does not answer; the
+    message names the target and says what to do.
     """
 
     @property
@@ -30,22 +30,22 @@ class PublishTarget(Protocol):
         ...
 
     def building(self) -> AbstractContextManager[Path]:
-        """Give a directory to build files in, empty at first, gone at the end."""
+        """Give an empty directory to build files in; it is removed at the end."""
         ...
 
     def put(self, built: Path, path: str) -> None:
-        """Move a file that was built into its place."""
+        """Move a built file to a path of the target."""
         ...
 
     def write(self, content: bytes, path: str) -> None:
-        """Put a small file into its place, whole and at once over what was there."""
+        """Write a small file atomically, over an older one if there is one."""
         ...
 
     def replace(self, old: bytes | None, content: bytes, path: str) -> bool:
-        """Put a small file into its place if ``old`` is what lies there, None for nothing.
+        """Write a small file if its content is ``old`` (None: if there is no such file).
 
         Returns:
-            Whether it did: of several that come with the same ``old``, one does.
+            Whether it was written: of several callers with the same ``old``, exactly one succeeds.
         """
         ...
 
@@ -54,5 +54,5 @@ class PublishTarget(Protocol):
         ...
 
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
-        """Return what Arrow reads the files through, and what their paths begin with there."""
+        """Return the Arrow file system of the target, and the prefix of its paths there."""
         ...

@@ -1,4 +1,4 @@
-"""The versions of a published data set in one place: which is current, whose they are, which stay."""
+"""The versions of a published data set in one target: which is current, who made them, which stay."""
 
 from __future__ import annotations
 
@@ -9,96 +9,96 @@ from batch_layer.shared.published.manifest import CURRENT, MANIFESTS, Manifest
 from batch_layer.shared.published.target import PublishTarget
 
 
-def current_manifest(place: PublishTarget) -> Manifest | None:
+def current_manifest(target: PublishTarget) -> Manifest | None:
     """Return the manifest of the current version; None if nothing has been published there.
 
     Raises:
-        PublishedError, PublishedUnavailable: it cannot be read, or was written by another version.
+        PublishedError, PublishedUnavailable: it cannot be read, or another version of Condvest wrote it.
     """
-    return manifest_of(place.read(CURRENT), place)
+    return manifest_of(target.read(CURRENT), target)
 
 
-def manifest_of(content: bytes | None, place: PublishTarget) -> Manifest | None:
-    """Return the manifest that was read in the place; None if there was none.
+def manifest_of(content: bytes | None, target: PublishTarget) -> Manifest | None:
+    """Return the manifest whose bytes were read in the target; None if there was none.
 
     Raises:
-        PublishedError: it is damaged, or was written by another version.
+        PublishedError: it is damaged, or another version of Condvest wrote it.
     """
-    return None if content is None else Manifest.from_json(content, place.name)
+    return None if content is None else Manifest.from_json(content, target.name)
 
 
-def switch(place: PublishTarget, manifest: Manifest, seen: bytes | None) -> None:
-    """Make a version current, if what was ``seen`` as the current one's manifest still is.
+def switch(target: PublishTarget, manifest: Manifest, seen: bytes | None) -> None:
+    """Make a version current, if ``seen`` (bytes, None for nothing) still is the current manifest.
 
     Raises:
-        PublishedError, PublishedUnavailable: it is not, or the place cannot be written; nothing was switched.
+        PublishedError, PublishedUnavailable: it is not, or the target cannot be written; nothing switched.
     """
-    if not place.replace(seen, manifest.to_json(), CURRENT):
-        # The lock of a publication is its database's own, so another one may have published meanwhile.
+    if not target.replace(seen, manifest.to_json(), CURRENT):
+        # Each database locks only its own publications, so another database may have published meanwhile.
         raise PublishedError(
-            f"somebody else published in {place.name} meanwhile; nothing was switched. If it was "
-            "another database, give each a place of its own with --to; then run the command again"
+            f"another publication in {target.name} came first; nothing was switched. If it came from "
+            "another database, give each its own target with --to; then run the command again"
         )
 
 
-def newest_manifest(place: PublishTarget, held: Mapping[str, int]) -> Manifest | None:
-    """Return the newest version whose manifest is whole, for where there is no current one.
+def newest_manifest(target: PublishTarget, sizes: Mapping[str, int]) -> Manifest | None:
+    """Return the newest version whose manifest is whole, for a target without a current version.
 
     Raises:
         PublishedFormat: another version of Condvest wrote a newer one.
     """
-    paths = sorted((path for path in held if path.startswith(MANIFESTS)), reverse=True)
-    return next(filter(None, (_kept(place, path) for path in paths)), None)
+    paths = sorted((path for path in sizes if path.startswith(MANIFESTS)), reverse=True)
+    return next(filter(None, (_kept(target, path) for path in paths)), None)
 
 
-def check_owner(before: Manifest | None, own: str, place: PublishTarget) -> None:
-    """Check that what is published in the place is of the database ``own``.
+def check_owner(before: Manifest | None, own: str, target: PublishTarget) -> None:
+    """Check that the published data set comes from the database ``own``.
 
     Raises:
-        PublishedError: it is of another one; the message says what to do.
+        PublishedError: it comes from another one; the message says what to do.
     """
     if before is not None and before.database not in ("", own):
         raise PublishedError(
-            f"what is published in {place.name} is from another database ({before.database}, and this one is "
-            f"{own}): each would undo what the other publishes. Publish elsewhere with --to; or, if this "
-            "database was restored or rebuilt and takes the other's place, run condvest publish --take-over"
+            f"the data set in {target.name} comes from another database ({before.database}; this one is "
+            f"{own}), and each would undo what the other publishes. Publish elsewhere with --to; or, if this "
+            "database was restored or rebuilt and replaces the other, run condvest publish --take-over"
         )
 
 
-def remove_unneeded(place: PublishTarget, current: Manifest, keep: int) -> int:
-    """Remove the versions that are too old, and every file that none of the others names.
+def remove_unneeded(target: PublishTarget, current: Manifest, keep: int) -> int:
+    """Remove the versions that are too old, and every file that no other version names.
 
-    The current version stays, and ``keep`` before it, the newest; one whose manifest is damaged keeps
-    nothing. Nothing is removed where somebody else has switched to another version meanwhile, or where
-    another version of Condvest keeps what is its own. What nobody published in the place is not touched.
+    The current version stays, and the newest ``keep`` before it; one whose manifest is damaged protects no
+    file. Nothing is removed if another publication has switched meanwhile, or if another version of Condvest
+    wrote one of the manifests. Files that Condvest did not write stay.
 
     Returns:
-        How many files were removed.
+        The number of files removed.
     """
-    held = place.sizes()
-    if current_manifest(place) != current:
+    sizes = target.sizes()
+    if current_manifest(target) != current:
         return 0
-    older = sorted(path for path in held if path.startswith(MANIFESTS) and path < current.path)
+    older = sorted(path for path in sizes if path.startswith(MANIFESTS) and path < current.path)
     needed = {current.path, *(file.path for file in current.all_files())}
     try:
-        kept = {path: _kept(place, path) for path in (older[-keep:] if keep else ())}
+        kept = {path: _kept(target, path) for path in (older[-keep:] if keep else ())}
     except PublishedFormat:
         return 0
     for path, manifest in kept.items():
         if manifest is not None:
             needed |= {path, *(file.path for file in manifest.all_files())}
     # Versions go before the files that they name.
-    gone = sorted(set(held) - needed, key=lambda path: not path.startswith(MANIFESTS))
+    gone = sorted(set(sizes) - needed, key=lambda path: not path.startswith(MANIFESTS))
     for path in gone:
-        place.remove(path)
+        target.remove(path)
     return len(gone)
 
 
-def _kept(place: PublishTarget, path: str) -> Manifest | None:
-    """Return the manifest of a version that is kept; None if it is damaged: then it keeps nothing."""
-    content = place.read(path)
+def _kept(target: PublishTarget, path: str) -> Manifest | None:
+    """Return the manifest of a version to keep; None if it is gone or damaged, which protects no file."""
+    content = target.read(path)
     try:
-        return None if content is None else Manifest.from_json(content, f"{place.name}/{path}")
+        return None if content is None else Manifest.from_json(content, f"{target.name}/{path}")
     except PublishedFormat:
         raise
     except PublishedError:

@@ -1,7 +1,7 @@
 """What the stored bars should be: recomputed from the tables by plain SQL and the naive model."""
 
 from batch_layer.shared.settings import INTERVALS
-from tests.support.naive.bars import bars as naive
+from tests.support.naive import bars as naive
 
 PRICES = ("open", "high", "low", "close", "volume", "vwap", "trades")
 BAR = ("instrument_id", "window", *PRICES, "sessions", "is_complete")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.support.naive.bars import bars as naive
+from tests.support.naive import bars as naive
 from tests.support.naive.database import PRICES, folded, rows_of
 
 NAMES = (
@@ -110,7 +110,8 @@ class State:
             for dividend in self.dividends:
                 is_its = dividend["instrument_id"] == instrument
                 if is_its and before["ordinal"] < dividend["ex_ordinal"] <= row["ordinal"]:
-                    cash = cash + dividend["cash_amount"]
+                    price, _ = naive.factors(self.splits, instrument, dividend["ex_ordinal"], row["ordinal"])
+                    cash = cash + dividend["cash_amount"] * price
             if cash:
                 close = row["close"]
                 at = {"instrument_id": instrument, "ex_ordinal": row["ordinal"]}

@@ -16,7 +16,7 @@ from batch_layer.shared.settings import MassiveSettings, NightlySettings, Settin
 from batch_layer.shared.utils.retry import Retry
 from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.synthetic import truth
-from tests.support.naive.bars import database as naive_database
+from tests.support.naive import database as naive_database
 
 BAR = ("open", "high", "low", "close", "volume", "vwap", "trades")
 START = dt.date(2024, 1, 2)

@@ -13,7 +13,7 @@ from batch_layer.shared.core.folding import fold, fold_all
 from batch_layer.shared.core.windows import last_ordinals, windows_of
 from batch_layer.shared.models.bars import Bars, DailyBars
 from batch_layer.shared.models.corporate_actions import Splits
-from tests.support.naive.bars import bars as naive
+from tests.support.naive import bars as naive
 from tests.support.strategies.histories import (
     FIRST,
     LAST,

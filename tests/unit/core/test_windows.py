@@ -9,7 +9,7 @@ from batch_layer.processing.resample import windows_touched
 from batch_layer.shared.core.windows import LONGEST_INTERVAL, first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.spans import Spans
-from tests.support.naive.bars import bars as naive
+from tests.support.naive import bars as naive
 
 ordinals = st.integers(-20_000, 20_000)
 intervals = st.sampled_from([1, 2, 3, 5, 8, 13, 21, 34, 252])

@@ -1,4 +1,4 @@
-"""Where data sets are published: a directory, or a prefix of a bucket of S3."""
+"""Publish targets: a directory, or a prefix of an S3 bucket."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from batch_layer.shared.published.target import PublishTarget
 
 
 def target_at(where: Path | str) -> PublishTarget:
-    """Return the place at a directory or at ``s3://bucket/prefix``.
+    """Return the target at a directory or at ``s3://bucket/prefix``.
 
     Raises:
-        SettingsError: it is no such URI.
+        SettingsError: the URI has another form.
     """
     if isinstance(where, Path):
         return DirectoryTarget(where)
-    # Imported here: only who publishes in S3 waits for boto3.
+    # Imported here, so that a directory needs no boto3.
     from batch_layer.shared.clients.publish_targets.s3 import S3Target  # noqa: PLC0415
 
     return S3Target.of(where, aws.client("s3"))

@@ -19,11 +19,11 @@ from batch_layer.shared.published.manifest import is_own
 _BUILDING, _PART = ".building-", ".part-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LOCKS_NO_DIRECTORIES = (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP)
-"""What some file systems on a network answer; there, two publications could switch at one instant."""
+"""Errors of network file systems that cannot lock; there, two publications could switch at the same time."""
 
 
 class DirectoryTarget:
-    """A `Place` below one directory, made when first needed. Files come into their places by renaming."""
+    """A `PublishTarget` in one directory, made when first needed. Files appear by renaming."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -44,16 +44,16 @@ class DirectoryTarget:
     def sizes(self) -> dict[str, int]:
         """Return the size of every file that a publication may have written, by path."""
         with self._translated("read"):
-            found = {}
+            sizes = {}
             for path in self._root.glob("*/*"):
                 name = path.relative_to(self._root).as_posix()
                 if is_own(name):
-                    found[name] = path.stat().st_size
-            return found
+                    sizes[name] = path.stat().st_size
+            return sizes
 
     @contextmanager
     def building(self) -> Iterator[Path]:
-        """Give a directory to build files in, beside those that are there; what killed runs left goes."""
+        """Give a directory to build files in, on the same file system; remove what killed runs left."""
         with self._translated("write to"):
             self._root.mkdir(parents=True, exist_ok=True)
             for left in self._root.glob(f"{_BUILDING}*"):
@@ -67,7 +67,7 @@ class DirectoryTarget:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def put(self, built: Path, path: str) -> None:
-        """Move a file that was built into its place, and onto the disk."""
+        """Move a built file to a path of the target, and wait until it is on the disk."""
         with self._translated("write to"):
             target = self._root / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ class DirectoryTarget:
             _sync(target.parent)
 
     def write(self, content: bytes, path: str) -> None:
-        """Put a small file into its place, whole and at once over what was there."""
+        """Write a small file atomically, over an older one if there is one."""
         with self._translated("write to"):
             handle, scratch = tempfile.mkstemp(dir=self._root, prefix=_PART)
             try:
@@ -88,7 +88,7 @@ class DirectoryTarget:
                 Path(scratch).unlink(missing_ok=True)
 
     def replace(self, old: bytes | None, content: bytes, path: str) -> bool:
-        """Put a small file into its place if ``old`` is what lies there; return whether it did."""
+        """Write a small file if its content is ``old``; return whether it was written."""
         with self._translated("write to"), self._one_at_a_time():
             if self.read(path) != old:
                 return False
@@ -101,12 +101,12 @@ class DirectoryTarget:
             (self._root / path).unlink(missing_ok=True)
 
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
-        """Return what Arrow reads the files through, and what their paths begin with there."""
+        """Return the local file system, and the prefix of the target's paths."""
         return pyarrow.fs.LocalFileSystem(), f"{self._root.absolute()}/"
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
-        """Keep others waiting who replace something here; a killed one keeps nobody waiting."""
+        """Serialize replacements in this directory; the lock of a killed process is released."""
         handle = os.open(self._root, os.O_RDONLY)
         try:
             try:
@@ -123,16 +123,18 @@ class DirectoryTarget:
         try:
             yield
         except OSError as error:
-            told = error.strerror or str(error)
+            reason = error.strerror or str(error)
             if error.errno in _FULL:
-                told = "no room on its disk; free some"
+                reason = "the disk is full; free some space"
             elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-                told = f"{told}; make it writable or publish elsewhere with --to DIR"
+                reason = f"{reason}; make it writable or publish elsewhere with --to DIR"
                 if doing == "read":
-                    told = f"{error.strerror}; let this user read it"
-            stays = "" if doing == "read" else ". What was published before stays; then run the command again"
+                    reason = f"{error.strerror}; make it readable for this user"
+            stays = (
+                "" if doing == "read" else ". The version published before stays; then run the command again"
+            )
             raise PublishedError(
-                f"cannot {doing} the published data set {self._root}: {told}{stays}"
+                f"cannot {doing} the published data set {self._root}: {reason}{stays}"
             ) from error
 
 

@@ -21,7 +21,7 @@ _MISSING = ("NoSuchKey", "404")
 
 
 class S3Target:
-    """A `Place` below a prefix of one bucket. An object appears when it is whole; so it needs no renaming."""
+    """A `PublishTarget` under a prefix of one bucket. S3 shows an object only when it is whole."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class S3Target:
         uri: str,
         client: Any,  # noqa: ANN401  # boto3 has no types
     ) -> S3Target:
-        """Return the place at ``s3://bucket/prefix``.
+        """Return the target at ``s3://bucket/prefix``.
 
         Raises:
-            SettingsError: it is no such URI.
+            SettingsError: the URI has another form.
         """
-        return cls(client, *aws.bucket_and_prefix(uri, "a place to publish in is a directory or"))
+        return cls(client, *aws.bucket_and_prefix(uri, "a publish target is a directory or"))
 
     @property
     def name(self) -> str:
@@ -59,41 +59,41 @@ class S3Target:
 
     def sizes(self) -> dict[str, int]:
         """Return the size of every object that a publication may have written, by path."""
-        found = {}
+        sizes = {}
         with self._translated("list"):
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
-                for one in page.get("Contents", ()):
-                    name = one["Key"].removeprefix(self._prefix)
+                for item in page.get("Contents", ()):
+                    name = item["Key"].removeprefix(self._prefix)
                     if is_own(name):
-                        found[name] = int(one["Size"])
-        return found
+                        sizes[name] = int(item["Size"])
+        return sizes
 
     @contextmanager
     def building(self) -> Iterator[Path]:
-        """Give a directory of this machine to build files in."""
+        """Give a temporary directory of this machine to build files in."""
         try:
             with tempfile.TemporaryDirectory(prefix="condvest-publish-") as folder:
                 yield Path(folder)
         except OSError as error:
             raise PublishedError(
                 f"cannot build files for {self.name} in {tempfile.gettempdir()}: {error.strerror or error}; "
-                "make room there, or set TMPDIR to a directory that has some"
+                "free some space there, or set TMPDIR to another directory"
             ) from error
 
     def put(self, built: Path, path: str) -> None:
-        """Upload a file that was built, whole or not at all."""
+        """Upload a built file, whole or not at all."""
         with self._translated("write to"), built.open("rb") as file:
             self._client.put_object(Bucket=self._bucket, Key=f"{self._prefix}{path}", Body=file)
         built.unlink()
 
     def write(self, content: bytes, path: str) -> None:
-        """Put a small object into its place, whole and at once over what was there."""
+        """Write a small object atomically, over an older one if there is one."""
         with self._translated("write to"):
             self._client.put_object(Bucket=self._bucket, Key=f"{self._prefix}{path}", Body=content)
 
     def replace(self, old: bytes | None, content: bytes, path: str) -> bool:
-        """Put a small object into its place if ``old`` is what lies there; return whether it did."""
+        """Write a small object if its content is ``old``; return whether it was written."""
         key = {"Bucket": self._bucket, "Key": f"{self._prefix}{path}"}
         with self._translated("write to"):
             seen, tag = self._read(path)
@@ -105,7 +105,7 @@ class S3Target:
             except ClientError as error:
                 if error.response["Error"]["Code"] not in CONDITION_FAILED:
                     raise
-                # An answer that was lost is asked for again, and then what changed it was this.
+                # boto3 repeats a PUT whose answer was lost; the first attempt may have written it already.
                 return self._read(path)[0] == content
             return True
 
@@ -115,7 +115,7 @@ class S3Target:
             self._client.delete_object(Bucket=self._bucket, Key=f"{self._prefix}{path}")
 
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
-        """Return what Arrow reads the objects through, with boto3's credentials, region and endpoint."""
+        """Return Arrow's S3 file system, with boto3's credentials, region and endpoint, and the prefix."""
         given = boto3.Session().get_credentials()
         keys = {}
         if given is not None:
