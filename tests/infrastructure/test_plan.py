@@ -338,6 +338,8 @@ def test_the_functions_are_what_was_agreed(settled):
         assert function["architectures"] == ["x86_64"]
         assert 128 <= function["memory_size"] <= 10240
         assert function["timeout"] <= 900
+    # The free plan's five calls a minute: tests/unit/aws/test_night_fits.py counts them.
+    assert functions["daily_meta_fetcher"]["timeout"] == 900
     inside = {name: len(function["vpc_config"]) for name, function in functions.items()}
     assert inside == {"daily_ohlcv_fetcher": 0, "daily_meta_fetcher": 0, "archive_loader": 1}
     loader = functions["archive_loader"]["environment"][0]["variables"]
@@ -561,11 +563,24 @@ def test_everything_is_tagged(terraform, artefacts):
 def test_a_component_stands_alone_under_its_own_names(terraform, artefacts, name):
     shown = terraform.plan(terraform.path(ROOTS[name]), {"environment": "dev", **artefacts})
     plan = Plan(shown)
-    assert plan.one("aws_db_instance")["identifier"] == f"condvest-dev-{name}-db"
-    assert plan.one("aws_db_instance")["deletion_protection"] is False
+    databases = [
+        (one["identifier"], one["deletion_protection"]) for one in plan.of("aws_db_instance").values()
+    ]
+    assert databases == ([] if name == "fetching" else [(f"condvest-dev-{name}-db", False)])
     assert "aws_cloudwatch_dashboard" not in plan.resources
     for role in plan.of("aws_iam_role").values():
         assert role["name"].startswith(f"condvest-dev-{name}-")
+
+
+def test_the_fetchers_alone_archive_and_have_nothing_that_could_not_load(terraform, artefacts):
+    """Nothing would migrate a database of theirs; a loader without a schema fills its dead-letter queue."""
+    plan = Plan(terraform.plan(terraform.path(ROOTS["fetching"]), {"environment": "dev", **artefacts}))
+    functions = {one["function_name"] for one in plan.of("aws_lambda_function").values()}
+    assert functions == {
+        "condvest-dev-fetching-daily-ohlcv-fetcher",
+        "condvest-dev-fetching-daily-meta-fetcher",
+    }
+    assert plan.of("aws_cloudwatch_event_rule") == {}
 
 
 BAD = [
@@ -576,7 +591,7 @@ BAD = [
     ({"monthly_budget_usd": 0}, "monthly_budget_usd must be at least 1"),
     ({"capacity": "EC2"}, "capacity must be FARGATE_SPOT or FARGATE"),
     ({"reserved_concurrency": 50}, "reserved_concurrency must be -1 or from 1 to 10"),
-    ({"runtime": {"name": "python3.9"}}, "runtime.name must be python3.11"),
+    ({"runtime": {"name": "python3.11"}}, "runtime.name must be python3.12"),
     ({"vendor": {"provider": "polygon"}}, "vendor.provider must be massive or yahoo"),
     ({"database": {"backup_days": 40}}, "backup_days must be from 1 to 35"),
     ({"database": {"class": "t4g.micro"}}, "instance.class must be a class of RDS"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+import account
 import emulator
 import values
 
@@ -61,6 +62,7 @@ def applied(kind, prior, plan):
         if emulator.is_there():
             emulator.applied(kind, prior, None)
         return None
+    account.check(kind, prior, plan)
     new = dict(plan)
     name = _name(kind, new)
     if values.is_unknown(new.get("name")):
@@ -75,12 +77,13 @@ def applied(kind, prior, plan):
     for attribute, value in _computed(kind, name).items():
         if values.is_unknown(new.get(attribute)):
             new[attribute] = value
-    return new
+    return account.described(kind, new)
 
 
 def read(kind, state):
     """Return the state as it is found: without an emulator nothing changes by itself."""
-    return emulator.read(kind, state) if emulator.is_there() else state
+    found = emulator.read(kind, state) if emulator.is_there() else state
+    return account.described(kind, found)
 
 
 def looked_up(kind, config):

@@ -69,8 +69,8 @@ variable "runtime" {
   default = {}
 
   validation {
-    condition     = contains(["python3.11", "python3.12", "python3.13"], var.runtime.name)
-    error_message = "runtime.name must be python3.11, python3.12 or python3.13."
+    condition     = contains(["python3.12", "python3.13", "python3.14"], var.runtime.name)
+    error_message = "runtime.name must be python3.12, python3.13 or python3.14: python3.11 runs on Amazon Linux 2, whose C library (glibc 2.26) is older than numpy's wheels need."
   }
 
   validation {
