@@ -43,6 +43,8 @@ module "database" {
   final_snapshot    = var.final_snapshot
   instance          = var.database
   backup_days       = var.database.backup_days
+  hours             = var.database_hours
+  scheduler_role    = module.shared.roles["scheduler"]
 
   clients = {
     loader   = { role = module.shared.roles["loader"].name, user = local.loader_user }
@@ -95,6 +97,10 @@ module "processing" {
   published_uri   = module.shared.published_uri
   alert_topic_arn = module.shared.alert_topic_arn
   trigger         = { function_arn = module.fetching.loader_arn }
+  shards          = var.shards
+
+  schedule_group    = module.fetching.schedule_group
+  schedules_enabled = var.schedules_enabled
 
   network = {
     subnet_ids        = module.shared.public_subnet_ids

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 import workshop
+from desk import Desk
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,9 @@ def terraform(tmp_path_factory):
 def artefacts(tmp_path_factory):
     """Variables that name stand-ins for the built artefacts."""
     return workshop.stand_in_artefacts(tmp_path_factory.mktemp("artefacts"))
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """deploy.sh on a machine of stand-ins."""
+    return Desk(tmp_path)

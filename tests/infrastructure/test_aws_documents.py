@@ -79,7 +79,7 @@ def test_the_runbook_knows_every_alarm():
 def test_every_command_in_the_pages_is_one_of_deploy():
     words = {
         "all", "fetching", "processing", "database", "layer", "build", "init", "plan", "destroy", "validate",
-        "status", "outputs", "logs", "bootstrap",
+        "status", "outputs", "logs", "bootstrap", "rollback",
     }  # fmt: skip
     for name, page in PAGES.items():
         for command in re.findall(r"deploy\.sh (?:dev|staging|prod|ENV|ENVIRONMENT) (\w+)", page):

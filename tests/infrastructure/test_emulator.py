@@ -26,8 +26,8 @@ import time
 
 import psycopg
 import pytest
+from desk import Desk
 from event_patterns import job_event, matches
-from test_deploy_script import Desk
 from workshop import ROOT, STAND_IN, environment, found, from_venv, lay_mirror
 
 from tests.support import aws_artefacts

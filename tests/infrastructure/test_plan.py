@@ -164,7 +164,7 @@ def test_a_snapshot_stays_when_the_protection_is_lifted(terraform, artefacts):
 
 def test_instances_are_what_the_cost_page_counts(plans):
     sizes = {name: plan.one("aws_db_instance")["instance_class"] for name, plan in plans.items()}
-    assert sizes == {"dev": "db.t4g.micro", "staging": "db.t4g.small", "prod": "db.t4g.small"}
+    assert set(sizes.values()) == {"db.t4g.small"}
     assert {plan.one("aws_db_instance")["multi_az"] for plan in plans.values()} == {False}
     assert {plan.one("aws_db_instance")["allocated_storage"] for plan in plans.values()} == {20}
 
@@ -197,9 +197,44 @@ def test_buckets_are_private_versioned_and_tls_only(plans, settled):
         policy = json.loads(
             settled["resources"][f'module.shared.aws_s3_bucket_policy.this["{key}"]']["policy"]
         )
-        (statement,) = policy["Statement"]
+        statement = policy["Statement"][0]
         assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert len(policy["Statement"]) == (2 if key == "archive" else 1)
+
+
+def test_nobody_overwrites_what_is_archived(settled):
+    """Whoever does not ask S3 to refuse a key that is there may not write; parts of an upload cannot ask."""
+    policy = json.loads(settled["resources"]['module.shared.aws_s3_bucket_policy.this["archive"]']["policy"])
+    deny = policy["Statement"][1]
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "s3:PutObject")
+    assert deny["Resource"] == "arn:aws:s3:::condvest-dev-archive-123456789012/archive/*"
+    assert deny["Condition"] == {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+
+
+def test_the_network_leads_to_its_own_buckets_alone(settled):
+    """And to that of ECR, where the layers of the image lie."""
+    policy = json.loads(settled["resources"]["module.shared.aws_vpc_endpoint.s3[0]"]["policy"])
+    reached = {name for statement in policy["Statement"] for name in as_list(statement["Resource"])}
+    assert {name.split(":::")[1].split("/")[0] for name in reached} == {
+        "condvest-dev-archive-123456789012",
+        "condvest-dev-published-123456789012",
+        "prod-ca-west-1-starport-layer-bucket",
+    }
+
+
+def test_nobody_elses_service_takes_a_role(settled):
+    """Lambda alone sends no account when it assumes one."""
+    for address, role in settled["resources"].items():
+        if ".aws_iam_role." in address:
+            (statement,) = json.loads(role["assume_role_policy"])["Statement"]
+            is_lambda = statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+            assert statement.get("Condition") == (
+                None if is_lambda else {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+            )
 
 
 def test_a_star_stands_only_where_no_name_can(settled):
@@ -241,7 +276,10 @@ def test_each_role_may_do_just_this(settled):
             "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
             "ecr:GetDownloadUrlForLayer",
         },
-        "scheduler": {"lambda:InvokeFunction", "sqs:SendMessage"},
+        "scheduler": {
+            "lambda:InvokeFunction", "sqs:SendMessage", "batch:SubmitJob",
+            "rds:StartDBInstance", "rds:StopDBInstance",
+        },
         "events": {"batch:SubmitJob"},
     }  # fmt: skip
 
@@ -358,15 +396,44 @@ def test_schedules_follow_the_exchange(plans):
         "condvest-prod-metadata": "cron(0 19 ? * MON-FRI *)",
         "condvest-prod-evening": "cron(30 20 ? * MON-FRI *)",
         "condvest-prod-morning": "cron(0 6 ? * TUE-SAT *)",
+        "condvest-prod-sweep": "cron(0 7 ? * TUE-SAT *)",
+        "condvest-prod-sweep-jobs": "cron(0 8 ? * TUE-SAT *)",
     }
     assert {one["schedule_expression_timezone"] for one in schedules.values()} == {"America/New_York"}
     # As text: the scheduler knows its word only if < and > stand in it as they are.
-    assert {name: one["target"][0]["input"] for name, one in schedules.items()} == {
-        f"condvest-prod-{name}": f'{{"schedule":"{name}","scheduled_at":"<aws.scheduler.scheduled-time>"}}'
-        for name in ("metadata", "evening", "morning")
+    names = ("metadata", "evening", "morning", "sweep")
+    assert {name: schedules[f"condvest-prod-{name}"]["target"][0]["input"] for name in names} == {
+        name: f'{{"schedule":"{name}","scheduled_at":"<aws.scheduler.scheduled-time>"}}' for name in names
     }
     assert {one["state"] for one in schedules.values()} == {"ENABLED"}
     assert {one["state"] for one in plans["staging"].of("aws_scheduler_schedule").values()} == {"DISABLED"}
+
+
+def test_the_database_of_dev_is_awake_whenever_a_schedule_wants_it(plans):
+    """It starts an hour before the evening's first, and stops after the morning's last."""
+    schedules = {one["name"]: one for one in plans["dev"].of("aws_scheduler_schedule").values()}
+    cron = re.compile(r"cron\((\d+) (\d+) \? \* ([A-Z-]+) \*\)")
+    times = {name: cron.fullmatch(one["schedule_expression"]).groups() for name, one in schedules.items()}
+    start, stop = times.pop("condvest-dev-db-start"), times.pop("condvest-dev-db-stop")
+    assert (start[2], stop[2]) == ("MON-FRI", "TUE-SAT")
+    evening = [int(hour) for _, hour, days in times.values() if days == "MON-FRI"]
+    morning = [int(hour) for _, hour, days in times.values() if days == "TUE-SAT"]
+    assert int(start[1]) + 1 <= min(evening)
+    assert max(morning) + 1 <= int(stop[1])
+    assert len(evening) + len(morning) == len(times) == 5
+    for name in ("staging", "prod"):
+        assert not any("db-stop" in one["name"] for one in plans[name].of("aws_scheduler_schedule").values())
+
+
+def test_the_sweep_submits_the_newest_resampling_as_an_array(settled):
+    schedule = settled["resources"]["module.processing.aws_scheduler_schedule.sweep[0]"]
+    target = schedule["target"][0]
+    assert target["arn"] == "arn:aws:scheduler:::aws-sdk:batch:submitJob"
+    told = json.loads(target["input"])
+    assert told["ArrayProperties"] == {"Size": 8}
+    assert told["JobQueue"].endswith(":job-queue/condvest-dev-jobs")
+    assert told["JobDefinition"].endswith(":job-definition/condvest-dev-resample")  # no revision: the newest
+    assert schedule["group_name"] == "condvest-dev"
 
 
 def test_a_described_payload_starts_the_loader(settled):
@@ -478,8 +545,17 @@ def test_a_publication_is_one_job_that_keeps_its_own_rules_of_retry(settled):
 
 
 def test_jobs_run_on_spot_in_public_subnets_with_sizes_that_exist(plans, settled):
-    compute = plans["dev"].one("aws_batch_compute_environment")["compute_resources"][0]
-    assert compute["type"] == "FARGATE_SPOT"
+    environments = plans["dev"].of("aws_batch_compute_environment").values()
+    assert {one["compute_resources"][0]["type"] for one in environments} == {"FARGATE_SPOT", "FARGATE"}
+    queues = {
+        address: [one["compute_environment"].split("/")[1] for one in queue["compute_environment_order"]]
+        for address, queue in settled["resources"].items()
+        if ".aws_batch_job_queue." in address
+    }
+    assert [[one.split("-")[2] for one in order] for order in queues.values()] == [
+        ["spot", "demand"],
+        ["demand"],
+    ]
     jobs = {
         one["name"]: json.loads(one["container_properties"])
         for address, one in settled["resources"].items()
@@ -532,7 +608,7 @@ def test_every_alarm_reaches_somebody_and_is_in_the_runbook(settled):
     alarms = {
         one["alarm_name"]: one for address, one in settled["resources"].items() if "metric_alarm" in address
     }
-    assert len(alarms) == 17
+    assert len(alarms) == 21
     for name, alarm in alarms.items():
         assert alarm["alarm_actions"] == ["arn:aws:sns:ca-west-1:123456789012:condvest-dev-alerts"], name
         assert alarm["period"] * alarm["evaluation_periods"] <= 604800

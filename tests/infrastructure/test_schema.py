@@ -38,7 +38,7 @@ PLANTED = [
     (
         "processing",
         "main.tf",
-        'name     = "${var.name_prefix}-jobs"',
+        'name     = "${var.name_prefix}-${each.key}"',
         'name = "x"\n arn = "y"',
         "unconfigurable",
     ),

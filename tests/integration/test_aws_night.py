@@ -14,11 +14,11 @@ import pytest
 
 from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.clients.parsing import parse
-from tests.emulators.massive import KEY
-from tests.integration import aws_artefacts
-from tests.integration.aws_world import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
-from tests.integration.fast_clock import FastClock
-from tests.integration.lambda_runtime import running
+from tests.support import aws_artefacts
+from tests.support.aws_world import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
+from tests.support.emulators.massive import KEY
+from tests.support.fast_clock import FastClock
+from tests.support.lambda_runtime import running
 
 pytestmark = pytest.mark.aws
 

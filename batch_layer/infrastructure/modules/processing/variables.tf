@@ -4,7 +4,7 @@ variable "name_prefix" {
 }
 
 variable "roles" {
-  description = "Roles made by the shared module: migrate, resample, backfill, publish, execution and events are used here."
+  description = "Roles made by the shared module: migrate, resample, backfill, publish, execution, events and scheduler are used here."
   type        = map(object({ name = string, arn = string }))
 }
 
@@ -134,6 +134,29 @@ variable "published_uri" {
 variable "vendor" {
   description = "Who delivers: provider (massive or yahoo), the plan subscribed to, and the ARN of the secret that holds the key."
   type        = object({ provider = string, plan = string, secret_arn = string })
+}
+
+variable "sweep" {
+  description = "When a resampling is started whatever was told, in the exchange's time zone: an EventBridge Scheduler expression."
+  type        = string
+  default     = "cron(0 8 ? * TUE-SAT *)" # after the morning's loads and the loader's own sweep at 7
+
+  validation {
+    condition     = can(regex("^cron\\([^ ]+( [^ ]+){5}\\)$", var.sweep))
+    error_message = "sweep must be cron(...) with six fields."
+  }
+}
+
+variable "schedule_group" {
+  description = "Schedule group of the sweep."
+  type        = string
+  default     = "default"
+}
+
+variable "schedules_enabled" {
+  description = "Whether the sweep runs."
+  type        = bool
+  default     = true
 }
 
 variable "trigger" {
