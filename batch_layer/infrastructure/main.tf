@@ -18,8 +18,9 @@ locals {
   name_prefix = "${var.project}-${var.environment}"
 
   # Database users, made by `condvest db migrate`; each role logs in as its own.
-  loader_user = "condvest_loader"
-  jobs_user   = "condvest_jobs"
+  loader_user   = "condvest_loader"
+  jobs_user     = "condvest_jobs"
+  backfill_user = "condvest_backfill"
 }
 
 module "shared" {
@@ -49,7 +50,7 @@ module "database" {
   clients = {
     loader   = { role = module.shared.roles["loader"].name, user = local.loader_user }
     resample = { role = module.shared.roles["resample"].name, user = local.jobs_user }
-    backfill = { role = module.shared.roles["backfill"].name, user = local.jobs_user }
+    backfill = { role = module.shared.roles["backfill"].name, user = local.backfill_user }
     publish  = { role = module.shared.roles["publish"].name, user = local.jobs_user }
   }
 }
@@ -108,6 +109,7 @@ module "processing" {
   }
   database = {
     jobs_url         = module.database.urls[local.jobs_user]
+    backfill_url     = module.database.urls[local.backfill_user]
     admin_url        = module.database.urls[module.database.admin_user]
     admin_secret_arn = module.database.admin_secret_arn
   }

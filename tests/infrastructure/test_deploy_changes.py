@@ -1,4 +1,4 @@
-"""deploy.sh with stand-ins for all that it calls: migrations before code, the way back, a new account, a night."""
+"""deploy.sh with stand-ins: migrations before code, the way back, a new account, a night under way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_what_migrates_is_applied_before_the_code_that_needs_it(desk):
         [
             "module.shared",
             "module.database",
-            "module.processing.aws_batch_job_queue.on_demand",
+            "module.processing.aws_batch_job_queue.this",
             'module.processing.aws_batch_job_definition.this["migrate"]',
         ],
         [],

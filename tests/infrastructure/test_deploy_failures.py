@@ -184,7 +184,8 @@ def plan_files(desk):
 def test_plans_of_two_runs_lie_apart_and_none_stays(desk):
     desk.deploy("dev", "all")
     first = plan_files(desk)
-    assert first == [first[0]] * 6
+    assert len(first) == 5  # two of three plans are applied, and the first of all was looked at
+    assert first == [first[0]] * 5
     desk.deploy("dev", "all")
     assert plan_files(desk)[0] != first[0]
     assert not list((desk.layer.parent / "build").rglob("plan*"))
@@ -248,7 +249,8 @@ def test_bootstrap_makes_a_private_versioned_bucket(desk):
     calls = [call for call in desk.calls() if call.startswith("aws s3api")]
     assert [call.split()[2] for call in calls] == [
         "head-bucket", "create-bucket", "put-bucket-versioning", "put-public-access-block",
-        "put-bucket-encryption", "put-bucket-policy", "put-bucket-lifecycle-configuration", "put-bucket-tagging",
+        "put-bucket-encryption", "put-bucket-policy", "put-bucket-lifecycle-configuration",
+        "put-bucket-tagging",
     ]  # fmt: skip
     assert not any("LocationConstraint" in call for call in calls)  # us-east-1 takes none
 

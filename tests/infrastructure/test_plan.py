@@ -344,7 +344,7 @@ def test_each_client_logs_in_as_its_own_user(settled):
     assert users == {
         "condvest-dev-loader": f"{resource}/condvest_loader",
         "condvest-dev-resample": f"{resource}/condvest_jobs",
-        "condvest-dev-backfill": f"{resource}/condvest_jobs",
+        "condvest-dev-backfill": f"{resource}/condvest_backfill",
         "condvest-dev-publish": f"{resource}/condvest_jobs",
     }
 

@@ -7,6 +7,7 @@ MIGRATED=false
 
 # A database that sleeps takes no change.
 wake_database() {
+  needs_database || return 0
   would "start the database $NAME_PREFIX-db if it sleeps" && return
   case "$(database_status)" in
     stopping)
@@ -40,14 +41,14 @@ wait_for_status() {
   done
 }
 
-# Network, database and the job that migrates come first; functions, rules and the other jobs stay as they are until the
+# Network, database, queues and the job that migrates come first; functions, rules and the other jobs stay as they are until the
 # schema is there. The code that runs until then goes on with a schema that has only been added to (database/migrate.py).
 migrate_database() {
   needs_image || return 0
   keep_snapshot
   step "Preparing the migration"
   if ! would "apply what the migration needs and nothing else"; then
-    apply_only module.shared module.database module.processing.aws_batch_job_queue.on_demand \
+    apply_only module.shared module.database module.processing.aws_batch_job_queue.this \
       'module.processing.aws_batch_job_definition.this["migrate"]'
   fi
   step "Migrating the database"

@@ -107,12 +107,12 @@ variable "job_sizes" {
 }
 
 variable "database" {
-  description = "CONDVEST_DATABASE_URL of the jobs (IAM) and of the administrator (who migrates), without password, and the ARN of the secret of the latter's."
-  type        = object({ jobs_url = string, admin_url = string, admin_secret_arn = string })
+  description = "CONDVEST_DATABASE_URL of the jobs (IAM), of the backfill (IAM, with more rights) and of the administrator (who migrates), without password, and the ARN of the secret of the latter's."
+  type        = object({ jobs_url = string, backfill_url = string, admin_url = string, admin_secret_arn = string })
 
   validation {
-    condition     = !can(regex("//[^@/]*:[^@/]*@", var.database.jobs_url)) && !can(regex("//[^@/]*:[^@/]*@", var.database.admin_url))
-    error_message = "database.jobs_url and database.admin_url must hold no password."
+    condition     = alltrue([for url in [var.database.jobs_url, var.database.backfill_url, var.database.admin_url] : !can(regex("//[^@/]*:[^@/]*@", url))])
+    error_message = "database.jobs_url, database.backfill_url and database.admin_url must hold no password."
   }
 }
 

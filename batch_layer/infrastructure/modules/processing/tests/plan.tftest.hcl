@@ -40,6 +40,7 @@ variables {
   }
   database = {
     jobs_url         = "postgresql://condvest_jobs@db:5432/condvest?sslmode=verify-full"
+    backfill_url     = "postgresql://condvest_backfill@db:5432/condvest?sslmode=verify-full"
     admin_url        = "postgresql://condvest_admin@db:5432/condvest?sslmode=verify-full"
     admin_secret_arn = "arn:aws:secretsmanager:ca-west-1:123456789012:secret:rds-1"
   }
@@ -211,6 +212,7 @@ run "refuses_a_password" {
   variables {
     database = {
       jobs_url         = "postgresql://condvest_jobs:secret@db:5432/condvest"
+      backfill_url     = "postgresql://condvest_backfill@db:5432/condvest"
       admin_url        = "postgresql://condvest_admin@db:5432/condvest"
       admin_secret_arn = "arn:aws:secretsmanager:ca-west-1:123456789012:secret:rds-1"
     }
