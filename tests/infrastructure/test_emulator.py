@@ -103,7 +103,7 @@ class Machine:
         self.checkout = folder / "a folder with blanks"
         self.desk = Desk(folder)
         shutil.rmtree(self.checkout)
-        for part in ("batch_layer", "condvest"):
+        for part in ("batch_layer", "condvest", "serving_layer"):
             shutil.copytree(ROOT / part, self.checkout / part, ignore=_not_in_a_checkout)
         shutil.copy(ROOT / "pyproject.toml", self.checkout)
         self.desk.install("aws", f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -m awscli "$@"\n')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import fnmatch
 import json
 import re
 from dataclasses import replace
@@ -460,11 +459,13 @@ def test_a_described_payload_starts_the_loader(settled):
         is_whole=True,
         name="grouped",
     )
-    (wildcard,) = pattern["detail"]["object"]["key"][0].values()
+    bucket = {"name": "condvest-dev-archive-123456789012"}
     for media in ("json", "csv", "csv.gz", "json-seq.gz"):
         key = f"archive/{key_of(replace(payload, media=media))}"
-        assert not fnmatch.fnmatchcase(key, wildcard)
-        assert fnmatch.fnmatchcase(f"{key}{DESCRIBED}", wildcard)
+        for name, starts in ((key, False), (f"{key}{DESCRIBED}", True)):
+            detail = {"bucket": bucket, "object": {"key": name}}
+            event = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+            assert matches(pattern, event) is starts, name
     config = settled["resources"][
         'module.fetching.aws_lambda_function_event_invoke_config.this["archive_loader"]'
     ]

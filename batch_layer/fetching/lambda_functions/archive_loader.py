@@ -61,10 +61,10 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
             elif isinstance(asked, ScheduleEvent):
                 if asked.correlation_id:
                     call.correlate(asked.correlation_id)
-                keys = not_loaded(loader, archive, settings.provider)
+                keys = not_loaded(loader, archive, settings.nightly.provider)
                 answer["left"] = _sweep(call, loader, keys, loaded)
             elif isinstance(asked, CheckEvent):
-                answer["not_loaded"] = len(not_loaded(loader, archive, settings.provider))
+                answer["not_loaded"] = len(not_loaded(loader, archive, settings.nightly.provider))
             else:
                 answer["left"] = _load(call, loader, archive, asked, loaded)
             measure_staleness(call, loader, settings.nightly.provider)
