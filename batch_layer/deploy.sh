@@ -4,31 +4,47 @@
 set -euo pipefail
 
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-for part in say options checks state artefacts terraform jobs report; do
+for part in say options checks account state artefacts releases terraform jobs database report; do
   # shellcheck source=/dev/null
   . "$HERE/deploy/lib/$part.sh"
 done
 
 deploy() {
-  check_tools
-  check_account
-  check_state_bucket
+  check_before_changes
   confirm "deploy $TARGET to $ENVIRONMENT"
   build_artefacts
   init_terraform
   publish_layer
   push_image
-  apply_changes
-  migrate_database
-  smoke_check
-  show_outputs
+  change_everything
   show_next_steps
+}
+
+# The release before the present one, as it was built then: its functions, its layer, its image.
+rollback() {
+  check_before_changes
+  find_release previous
+  confirm "put $NAME_PREFIX back to the release before ($RELEASE)"
+  init_terraform
+  change_everything
+}
+
+# The schema first, then the code: what runs until then goes on with a schema that has been added to.
+change_everything() {
+  wake_database
+  plan_and_confirm
+  migrate_database
+  apply_changes
+  smoke_check
+  record_release
+  show_outputs
 }
 
 plan() {
   check_tools
   check_account
   check_state_bucket
+  choose_concurrency
   build_artefacts
   init_terraform
   find_published_layer
@@ -39,6 +55,7 @@ plan() {
 destroy() {
   check_tools
   check_account
+  check_credentials_last
   check_state_bucket
   check_unprotected
   confirm_typed "destroy $TARGET in $ENVIRONMENT and everything stored in it"
@@ -63,7 +80,7 @@ others() {
     build) show_artefacts ;;
     outputs) show_outputs ;;
     validate) validate_configuration ;;
-    bootstrap) create_state_bucket ;;
+    bootstrap) create_state_bucket; create_linked_roles; show_quotas; pin_everything ;;
     status) show_status ;;
     logs) show_logs ;;
   esac
@@ -75,7 +92,7 @@ main() {
   trap 'rm -f "$WORK/plan.$$"' EXIT
   trap 'die "interrupted: what was done until then is in the state" "run the same command again" 130' INT TERM
   case "$COMMAND" in
-    deploy | plan | destroy) "$COMMAND" ;;
+    deploy | plan | destroy | rollback) "$COMMAND" ;;
     *) others ;;
   esac
 }

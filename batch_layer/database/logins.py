@@ -10,21 +10,42 @@ from psycopg import sql
 
 from batch_layer.database.postgres.connection import Connection, Database
 
-USERS = ("condvest_loader", "condvest_jobs")
-"""The functions that load, and the jobs; the Terraform names them alike."""
+ADMINISTRATORS_OWN = frozenset({"schema_migrations"})
+"""What has been applied is for the administrator to say: everybody else reads it."""
 
-_GRANTS = (
-    "GRANT rds_iam TO {user}",
-    "GRANT USAGE ON SCHEMA public TO {user}",
-    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}",
-    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {user}",
-    # What has been applied is for the administrator to say.
-    "REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {user}",
-)
+BARS = frozenset({"bars"})
+"""What is made of daily bars: the functions that load neither read nor write it."""
+
+MADE_BY_JOBS = BARS | {"changes", "runs", "sessions"}
+"""What the jobs that resample and publish write. The calendar grows by itself, whoever opens the database."""
+
+USERS = ("condvest_loader", "condvest_jobs", "condvest_backfill")
+"""The functions that load; the jobs that resample and publish; the job that does all of it for a history.
+
+Publishing resamples what is left, so it has the rights of resampling. The Terraform names the users alike.
+"""
+
+_TABLES = """
+SELECT coalesce(parent.relname, one.relname), one.relname FROM pg_class AS one
+LEFT JOIN pg_inherits ON inhrelid = one.oid LEFT JOIN pg_class AS parent ON parent.oid = inhparent
+WHERE one.relnamespace = 'public'::regnamespace AND one.relkind IN ('r', 'p') ORDER BY 2
+"""
+_READ, _WRITE = "SELECT", "SELECT, INSERT, UPDATE, DELETE"
+
+
+def rights_of(user: str, table: str) -> str:
+    """Return the privileges of a user on a table (of a partition, its parent's name); none if empty."""
+    if table in ADMINISTRATORS_OWN:
+        return _READ
+    if user == "condvest_loader":
+        return "" if table in BARS else _WRITE
+    if user == "condvest_jobs":
+        return _WRITE if table in MADE_BY_JOBS else _READ
+    return _WRITE
 
 
 def grant_logins(database: Database) -> list[str]:
-    """Make the users that are missing and let all of them do their work; return the users.
+    """Make the users that are missing and let each of them do its work and no more; return the users.
 
     It may be done again at any time, and is after each migration, for the new tables.
 
@@ -37,12 +58,20 @@ def grant_logins(database: Database) -> list[str]:
     with database.locked("condvest migrate"), database.transaction() as connection:
         if not _is_there(connection, "rds_iam"):
             return []
+        tables = [(str(parent), str(table)) for parent, table in connection.execute(_TABLES)]
         for user in USERS:
             name = sql.Identifier(user)
             if not _is_there(connection, user):
-                connection.execute(sql.SQL("CREATE ROLE {user} LOGIN").format(user=name))
-            for grant in _GRANTS:
-                connection.execute(sql.SQL(grant).format(user=name))
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+            connection.execute(sql.SQL("GRANT rds_iam TO {}").format(name))
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name))
+            connection.execute(sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(name))
+            # What an earlier version gave and this one does not is taken back.
+            connection.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(name))
+            for parent, table in tables:
+                if rights := rights_of(user, parent):
+                    grant = sql.SQL("GRANT {} ON {} TO {}")
+                    connection.execute(grant.format(sql.SQL(rights), sql.Identifier(table), name))
     return list(USERS)
 
 

@@ -1,4 +1,9 @@
-"""Migrations: numbered SQL files, each applied once, in one transaction with its record."""
+"""Migrations: numbered SQL files, each applied once, in one transaction with its record.
+
+A file whose first line is ``-- readable from: N`` adds to the schema and takes nothing away: code that
+knows the migrations up to N goes on with it. So the schema can be migrated before the code changes, and the
+code can be put back afterwards. Without that line only code that knows the migration itself may run.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from batch_layer.database.postgres.connection import Connection, Database
 from batch_layer.database.postgres.queries import column, holds, rows
 from batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
 
+_READABLE = re.compile(r"-- readable from: (\d+)\n")
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 _RECORDS = """
@@ -19,8 +25,21 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     version    int4 PRIMARY KEY,
     name       text NOT NULL,
     checksum   text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    readable_from int4
 )"""
+
+# Databases of before have no such column. Only where it is missing, and in a transaction of its own: whoever
+# looks at the schema would wait for the lock, and a migration may take minutes.
+_ADD_READABLE = """
+DO $$ BEGIN
+    IF to_regclass('schema_migrations') IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass('schema_migrations') AND attname = 'readable_from'
+    ) THEN
+        ALTER TABLE schema_migrations ADD COLUMN readable_from int4;
+    END IF;
+END $$"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,12 @@ class Migration:
         """SHA-256 of the text, hexadecimal; line ends count as LF."""
         return hashlib.sha256(self.sql.replace("\r\n", "\n").encode()).hexdigest()
 
+    @property
+    def readable_from(self) -> int:
+        """The oldest version whose code goes on with this one: its own if the file names none."""
+        said = _READABLE.match(self.sql.replace("\r\n", "\n"))
+        return int(said[1]) if said else self.version
+
     def __str__(self) -> str:
         return f"{self.version:04}_{self.name}"
 
@@ -62,7 +87,7 @@ def migrate(database: Database, known: Sequence[Migration] | None = None) -> lis
 
     Each is applied in one transaction with its record, so an interrupted one leaves nothing. An empty
     database gets today's schema at once. Two processes may migrate at once: the second waits and then finds
-    nothing to do.
+    nothing to do. So does one that is older than a schema that was only added to.
 
     Args:
         database: the database to bring up to date.
@@ -70,13 +95,15 @@ def migrate(database: Database, known: Sequence[Migration] | None = None) -> lis
 
     Raises:
         MigrationEdited: an applied migration is not the one that ships under its number.
-        SchemaTooNew: the database has migrations that this version does not know.
+        SchemaTooNew: the database has migrations that this version does not know, and that did not only add.
     """
     with database.locked("condvest migrate"):
         pending = _pending(database, migrations() if known is None else known)
         if known is None and pending == list(migrations()):
             _build(database, pending)
-        else:
+        elif pending:
+            with database.transaction() as connection:
+                connection.execute(_ADD_READABLE)
             for migration in pending:
                 with database.transaction() as connection:
                     connection.execute(_RECORDS)
@@ -105,13 +132,13 @@ def _build(database: Database, all_migrations: Sequence[Migration]) -> None:
 
 def _record(connection: Connection, migration: Migration) -> None:
     connection.execute(
-        "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
-        (migration.version, migration.name, migration.checksum),
+        "INSERT INTO schema_migrations (version, name, checksum, readable_from) VALUES (%s, %s, %s, %s)",
+        (migration.version, migration.name, migration.checksum, migration.readable_from),
     )
 
 
 def check_schema(database: Database, known: Sequence[Migration] | None = None) -> None:
-    """Make sure that the database has exactly the schema of this version.
+    """Make sure that the database has the schema of this version, or a later one that was only added to.
 
     Raises:
         SchemaTooOld: migrations are waiting.
@@ -141,22 +168,32 @@ def _pending(database: Database, known: Sequence[Migration]) -> list[Migration]:
     with database.transaction(read_only=True) as connection:
         records = _records(connection)
     by_version = {migration.version: migration for migration in known}
-    for version, (name, checksum) in records.items():
+    newest = max(by_version, default=0)
+    for version, record in records.items():
         if version not in by_version:
+            if record.readable_from <= newest:
+                continue
             raise SchemaTooNew(
-                f"the database holds migration {version:04}_{name}, which this version of Condvest does "
-                f"not know; install the version that applied it, or a later one"
+                f"the database holds migration {version:04}_{record.name}, which this version of Condvest "
+                f"does not know; install the version that applied it, or a later one"
             )
-        if by_version[version].checksum != checksum:
+        if by_version[version].checksum != record.checksum:
             raise MigrationEdited(
-                f"migration {version:04}_{name} was applied with another text than the one that ships "
+                f"migration {version:04}_{record.name} was applied with another text than the one that ships "
                 f"now; an applied migration is never edited: restore the file and write a new one"
             )
     return [migration for migration in known if migration.version not in records]
 
 
-def _records(connection: Connection) -> dict[int, tuple[str, str]]:
-    """Return name and checksum of each applied migration, by version."""
+@dataclass(frozen=True)
+class _Record:
+    name: str
+    checksum: str
+    readable_from: int
+
+
+def _records(connection: Connection) -> dict[int, _Record]:
+    """Return what is recorded of each applied migration, by version."""
     if not holds(connection, "SELECT to_regclass('schema_migrations') IS NOT NULL"):
         return {}
     columns = column(
@@ -168,8 +205,13 @@ def _records(connection: Connection) -> dict[int, tuple[str, str]]:
             "the table schema_migrations is another application's. Give Condvest a database of its own, or a "
             "schema: CREATE SCHEMA condvest, and ?options=-csearch_path%3Dcondvest in CONDVEST_DATABASE_URL"
         )
-    applied = rows(connection, "SELECT version, name, checksum FROM schema_migrations ORDER BY version")
-    return {version: (name, checksum) for version, name, checksum in applied}
+    # By way of JSON, which says null of a column that is not there.
+    applied = rows(
+        connection,
+        "SELECT version, name, checksum, coalesce((to_jsonb(record) ->> 'readable_from')::int4, version) "
+        "FROM schema_migrations AS record ORDER BY version",
+    )
+    return {version: _Record(name, checksum, oldest) for version, name, checksum, oldest in applied}
 
 
 def _refuse_if_elsewhere(connection: Connection) -> None:

@@ -18,8 +18,9 @@ locals {
   name_prefix = "${var.project}-${var.environment}"
 
   # Database users, made by `condvest db migrate`; each role logs in as its own.
-  loader_user = "condvest_loader"
-  jobs_user   = "condvest_jobs"
+  loader_user   = "condvest_loader"
+  jobs_user     = "condvest_jobs"
+  backfill_user = "condvest_backfill"
 }
 
 module "shared" {
@@ -43,11 +44,13 @@ module "database" {
   final_snapshot    = var.final_snapshot
   instance          = var.database
   backup_days       = var.database.backup_days
+  hours             = var.database_hours
+  scheduler_role    = module.shared.roles["scheduler"]
 
   clients = {
     loader   = { role = module.shared.roles["loader"].name, user = local.loader_user }
     resample = { role = module.shared.roles["resample"].name, user = local.jobs_user }
-    backfill = { role = module.shared.roles["backfill"].name, user = local.jobs_user }
+    backfill = { role = module.shared.roles["backfill"].name, user = local.backfill_user }
     publish  = { role = module.shared.roles["publish"].name, user = local.jobs_user }
   }
 }
@@ -95,6 +98,10 @@ module "processing" {
   published_uri   = module.shared.published_uri
   alert_topic_arn = module.shared.alert_topic_arn
   trigger         = { function_arn = module.fetching.loader_arn }
+  shards          = var.shards
+
+  schedule_group    = module.fetching.schedule_group
+  schedules_enabled = var.schedules_enabled
 
   network = {
     subnet_ids        = module.shared.public_subnet_ids
@@ -102,6 +109,7 @@ module "processing" {
   }
   database = {
     jobs_url         = module.database.urls[local.jobs_user]
+    backfill_url     = module.database.urls[local.backfill_user]
     admin_url        = module.database.urls[module.database.admin_user]
     admin_secret_arn = module.database.admin_secret_arn
   }

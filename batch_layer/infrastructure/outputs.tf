@@ -81,7 +81,7 @@ output "container_image" {
 }
 
 output "job_queue" {
-  description = "Queue of the jobs."
+  description = "Queue of the jobs; the migration's is called on-demand."
   value       = module.processing.job_queue
 }
 

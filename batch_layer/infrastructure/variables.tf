@@ -93,13 +93,25 @@ variable "network" {
 variable "database" {
   description = "PostgreSQL: instance class, storage in GiB, a standby in a second zone, days of backups."
   type = object({
-    class               = optional(string, "db.t4g.micro")
+    class               = optional(string, "db.t4g.small")
     storage_gib         = optional(number, 20)
     largest_storage_gib = optional(number, 100)
     multi_az            = optional(bool, false)
     backup_days         = optional(number, 7)
   })
   default = {}
+}
+
+variable "database_hours" {
+  description = "When the database is started and stopped (`start`, `stop`: EventBridge Scheduler expressions in New York time); null: it always runs. It must run from before the evening's schedules until after the morning's."
+  type        = object({ start = string, stop = string })
+  default     = null
+}
+
+variable "shards" {
+  description = "Into how many jobs a resampling is divided; each holds a connection of the database."
+  type        = number
+  default     = 8
 }
 
 variable "vendor" {

@@ -26,8 +26,8 @@ import time
 
 import psycopg
 import pytest
+from desk import Desk
 from event_patterns import job_event, matches
-from test_deploy_script import Desk
 from workshop import ROOT, STAND_IN, environment, found, from_venv, lay_mirror
 
 from tests.support.aws import artefacts
@@ -39,6 +39,7 @@ from tests.support.naive.database import differences
 
 sys.path.insert(0, str(STAND_IN))
 import batch
+import functions
 
 pytestmark = pytest.mark.aws
 
@@ -102,7 +103,7 @@ class Machine:
         self.checkout = folder / "a folder with blanks"
         self.desk = Desk(folder)
         shutil.rmtree(self.checkout)
-        for part in ("batch_layer", "condvest"):
+        for part in ("batch_layer", "condvest", "serving_layer"):
             shutil.copytree(ROOT / part, self.checkout / part, ignore=_not_in_a_checkout)
         shutil.copy(ROOT / "pyproject.toml", self.checkout)
         self.desk.install("aws", f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -m awscli "$@"\n')
@@ -208,6 +209,13 @@ class Machine:
                 return one["instances"][0]["attributes"]
         raise AssertionError(f"{kind}.{name} was not applied")
 
+    def invoke(self, name, event):
+        """Call a function once, as the command line does."""
+        root = self.folder / "invoked"
+        root.mkdir(exist_ok=True)
+        with self.function(name, root) as function:
+            return function.call(event)
+
     def function(self, name, root, **more):
         """Run a function as it was deployed: its code, its layer, its handler, its variables."""
         told = self.aws("lambda", "get-function-configuration", "--function-name", name)
@@ -240,8 +248,16 @@ def instance():
 @pytest.fixture(scope="module")
 def machine(endpoint, instance, tmp_path_factory):
     machine = Machine(tmp_path_factory.mktemp("machine"), endpoint, instance)
-    with batch.serving(machine.jobs) as url:
-        machine.settings["AWS_ENDPOINT_URL_BATCH"] = url
+    with (
+        batch.serving(machine.jobs) as jobs_url,
+        functions.serving(endpoint, machine.invoke) as functions_url,
+    ):
+        machine.settings |= {
+            "AWS_ENDPOINT_URL_BATCH": jobs_url,
+            "AWS_ENDPOINT_URL_LAMBDA": functions_url,
+            # The emulator's account lends as many executions as a new one.
+            "STAND_IN_LINKED_ROLES": "ecs,batch,rds",
+        }
         yield machine
 
 
@@ -264,10 +280,11 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
     assert first.returncode == 0
     assert "SUCCEEDED" in first.stderr
     assert "function condvest-dev-archive-loader: ok" in first.stderr
+    assert 'loader: {"not_loaded": 0, "changed": 0' in first.stderr  # it logged in by IAM, over TLS
     assert 'job_queue = "condvest-dev-jobs"' in first.stdout
     assert machine.keys("condvest-terraform-state") == ["batch-layer/dev/terraform.tfstate"]
     (migration,) = machine.jobs.jobs.values()
-    assert "by IAM may log in: condvest_loader, condvest_jobs" in migration["ends"][0][1]
+    assert "by IAM may log in: condvest_loader, condvest_jobs, condvest_backfill" in migration["ends"][0][1]
     # The layer, the functions, the image and the image to push it.
     assert first.stderr.count("nothing changed since it was built") == 4
 
@@ -277,6 +294,7 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
     assert second.returncode == 0
     assert "nothing to change" in second.stderr
     assert second.stderr.count("nothing changed since it was built") == 3
+    assert "the same release as before" in second.stderr
     layers = machine.aws("lambda", "list-layer-versions", "--layer-name", "condvest-batch-dependencies")
     assert len(layers["LayerVersions"]) == 1
 

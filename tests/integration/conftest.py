@@ -5,8 +5,12 @@ import pytest
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.settings import DatabaseSettings, Settings
+from tests.support.aws.lambdas import aws_endpoint, lambda_market, lambdas, s3, vendor
 from tests.support.exchange import NOW
 from tests.support.worlds.long_world import LongWorld
+
+__all__ = ["aws_endpoint", "lambda_market", "lambdas", "s3", "vendor"]
+"""Fixtures of the functions on AWS, for the files that call them."""
 
 
 @pytest.fixture(scope="module")

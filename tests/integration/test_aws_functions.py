@@ -2,23 +2,18 @@
 
 import datetime as dt
 import json
-import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import boto3
 import pytest
 
 from batch_layer.database.postgres.connection import Database
 from batch_layer.fetching.lambda_functions import (
-    archive_loader,
     daily_meta_fetcher,
-    daily_ohlcv_fetcher,
 )
 from batch_layer.processing.resample import resample
 from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.errors import (
     ArchiveError,
     ArchiveUnavailable,
@@ -31,109 +26,14 @@ from batch_layer.shared.errors import (
     VendorRefused,
     VendorUnavailable,
 )
-from tests.support.aws.emulated import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
-from tests.support.emulators.massive import KEY, MassiveEmulator
-from tests.support.emulators.synthetic.market import Market
+from tests.support.aws.emulated import ARCHIVE, BUCKET
+from tests.support.aws.lambdas import EVENTS, NOW, SECRET
+from tests.support.emulators.massive import KEY
 from tests.support.naive.database import differences
 
-NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 BEFORE = dt.datetime(2024, 4, 12, 23, tzinfo=dt.UTC)
 SESSIONS = [dt.date(2024, 5, day) for day in (31, 30, 29, 28, 24, 23, 22, 21, 20, 17)]
 """The ten newest that have closed by then, newest first; 05-27 was Memorial Day."""
-
-EVENTS = Path(__file__).parents[1] / "events"
-SECRET = "condvest-dev/massive"  # noqa: S105  # its name
-
-
-class Context:
-    """What Lambda tells of a call of ``seconds``."""
-
-    def __init__(self, seconds=300.0, request_id="a-request"):
-        self.aws_request_id = request_id
-        self._until = time.monotonic() + seconds
-
-    def get_remaining_time_in_millis(self):
-        return int((self._until - time.monotonic()) * 1000)
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    with emulated_aws() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def market():
-    return Market(
-        seed=7, instruments=60, first_session=dt.date(2024, 4, 1), last_session=dt.date(2024, 5, 31)
-    )
-
-
-@pytest.fixture
-def vendor(market):
-    with MassiveEmulator(market, now=NOW, delay=0.01) as running:
-        yield running
-
-
-@pytest.fixture
-def s3(endpoint, monkeypatch):
-    with configured(monkeypatch, endpoint):
-        made = fresh_bucket(endpoint)
-        boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps({"api_key": KEY}))
-        yield made
-
-
-@pytest.fixture
-def lambdas(s3, vendor, url, monkeypatch, tmp_path):
-    """The environment of the functions, as Terraform sets it."""
-    for name, value in {
-        "CONDVEST_ARCHIVE": ARCHIVE,
-        "CONDVEST_PROVIDER": "massive",
-        "CONDVEST_MASSIVE_SECRET": SECRET,
-        "CONDVEST_MASSIVE_PLAN": "paid",
-        "CONDVEST_MASSIVE_BASE_URL": vendor.url,
-        "CONDVEST_DATABASE_URL": url,
-        "CONDVEST_HOME": str(tmp_path),
-        "POWERTOOLS_METRICS_NAMESPACE": "Condvest/test",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for module in (daily_ohlcv_fetcher, daily_meta_fetcher, archive_loader):
-        monkeypatch.setattr(module, "now", lambda: NOW)
-    yield Lambdas(s3, monkeypatch)
-    for name in ("daily_ohlcv_fetcher", "daily_meta_fetcher", "archive_loader"):
-        logging.root.manager.loggerDict.pop(name, None)  # it writes to this test's standard output
-
-
-class Lambdas:
-    """Calls the functions, and delivers S3's events as EventBridge does."""
-
-    def __init__(self, s3, monkeypatch):
-        self.s3 = s3
-        self.archive = S3Archive.of(ARCHIVE, s3)
-        self.setenv = monkeypatch.setenv
-        self._template = json.loads((EVENTS / "s3_object_created.json").read_text())
-
-    def fetch(self, event=None, **how):
-        schedule = json.loads((EVENTS / "schedule.json").read_text())
-        return daily_ohlcv_fetcher.handler(schedule if event is None else event, Context(**how))
-
-    def fetch_meta(self, event):
-        return daily_meta_fetcher.handler(event, Context())
-
-    def load(self, event, **how):
-        return archive_loader.handler(event, Context(**how))
-
-    def event_of(self, name):
-        detail = self._template["detail"]
-        return self._template | {"detail": detail | {"object": detail["object"] | {"key": name}}}
-
-    def events(self):
-        """Return the events of all objects, in the order in which they were written."""
-        names = [f"archive/{key}" for key in self.archive.keys()]  # noqa: SIM118  # no mapping
-        return [self.event_of(name) for key in names for name in (key, f"{key}.json")]
-
-    def load_all(self):
-        return [self.load(event) for event in self.events()]
 
 
 def lines(capsys):
@@ -163,7 +63,7 @@ def test_the_schedule_archives_the_newest_sessions_and_the_next_one_nothing_new(
 
 
 def test_from_the_vendor_to_the_database_and_every_event_says_what_changed(
-    lambdas, url, market, database, sessions
+    lambdas, url, lambda_market, database, sessions
 ):
     lambdas.fetch()
     lambdas.fetch_meta({"start": "2024-04-01", "end": "2024-05-31"})
@@ -173,7 +73,7 @@ def test_from_the_vendor_to_the_database_and_every_event_says_what_changed(
     truth = {
         (session, symbol, open_, close)
         for session in SESSIONS
-        for symbol, open_, close in truth_of(market, session)
+        for symbol, open_, close in truth_of(lambda_market, session)
     }
     stored = bars(url)
     assert {(session, symbol, open_, close) for session, symbol, open_, close, _ in stored} == truth
@@ -211,8 +111,8 @@ def test_the_renames_of_whom_the_reference_shows_under_a_new_symbol_are_asked_fo
     assert carried == [("FB",), ("META",)]
 
 
-def truth_of(market, session):
-    rows = market.bars(session, NOW, otc=False, source="rest")
+def truth_of(lambda_market, session):
+    rows = lambda_market.bars(session, NOW, otc=False, source="rest")
     return zip(rows.symbol.tolist(), rows.open.tolist(), rows.close.tolist(), strict=True)
 
 
@@ -392,12 +292,12 @@ def test_a_session_that_is_not_ready_is_no_failure(lambdas, vendor):
     assert list(answer["unavailable"]) == ["2024-05-31"]
 
 
-def test_every_passing_fault_of_the_vendor_ends_in_the_right_bytes(lambdas, vendor, url, market):
+def test_every_passing_fault_of_the_vendor_ends_in_the_right_bytes(lambdas, vendor, url, lambda_market):
     vendor.knobs.faults = 0.5
     vendor.knobs.fault_names = ("TRUNCATED_TEXT", "RESULTS_MISSING", "OTHER_SESSION")
     lambdas.fetch({"sessions": ["2024-05-31"]})
     lambdas.load_all()
-    assert {row[1:4] for row in bars(url)} == set(truth_of(market, SESSIONS[0]))
+    assert {row[1:4] for row in bars(url)} == set(truth_of(lambda_market, SESSIONS[0]))
 
 
 def test_a_database_at_another_schema_is_left_alone(lambdas, server):

@@ -1,15 +1,37 @@
 """The users that a migration makes on RDS, on a server of the tests' own: roles belong to a whole server."""
 
 import datetime as dt
+from urllib.parse import quote
 
 import psycopg
 import pytest
 
 from batch_layer.database.logins import USERS, grant_logins
 from batch_layer.database.postgres.connection import Database
+from batch_layer.database.stores.sessions import sessions_ahead
+from batch_layer.fetching.loading.loader import Loader
+from batch_layer.processing.publishing.publish import publish
+from batch_layer.processing.resample import resample
+from batch_layer.shared.clients.archive.directory import DirectoryArchive
+from batch_layer.shared.clients.parsing import parse
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from tests.support.databases.servers import embedded_server
+from tests.support.payloads import bar, bars_payload
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
+
+READ, WRITE, NOTHING = "reads", "writes", "nothing"
+
+RIGHTS = {
+    "condvest_loader": {"bars": NOTHING, "bars_13": NOTHING, "daily_bars": WRITE, "daily_bars_3": WRITE,
+                        "loads": WRITE, "splits": WRITE, "changes": WRITE, "schema_migrations": READ},
+    "condvest_jobs": {"bars": WRITE, "bars_13": WRITE, "daily_bars": READ, "daily_bars_3": READ,
+                      "loads": READ, "splits": READ, "changes": WRITE, "symbols": READ, "ledger": READ,
+                      "dividends": READ, "metadata": READ, "schema_migrations": READ},
+    "condvest_backfill": {"bars": WRITE, "bars_13": WRITE, "daily_bars": WRITE, "loads": WRITE,
+                          "splits": WRITE, "changes": WRITE, "schema_migrations": READ},
+}  # fmt: skip
+"""What each user may do with a table: by hand, not from the code."""
 
 
 @pytest.fixture(scope="module")
@@ -18,22 +40,80 @@ def rds():
         yield one
 
 
-def test_the_users_do_their_work_and_leave_the_schema_alone(rds):
+@pytest.fixture
+def url(rds):
+    """A database whose server knows logins by IAM."""
+    with rds.lent() as lent:
+        with psycopg.connect(lent, autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'").fetchone():
+                connection.execute("CREATE ROLE rds_iam")
+        yield lent
+
+
+def login(url, user):
+    """Return the URL by which a user comes in: with its rights and no others."""
+    return f"{url}{'&' if '?' in url else '?'}options={quote(f'-c role={user}')}"
+
+
+def allowed(url, user, statement):
+    with psycopg.connect(login(url, user)) as connection:
+        try:
+            connection.execute(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            return False
+        finally:
+            connection.rollback()
+    return True
+
+
+def test_a_server_that_knows_no_logins_by_iam_gets_no_users(rds):
     with rds.lent() as url, Database(url) as database:
-        assert grant_logins(database) == []
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("CREATE ROLE rds_iam")
-            assert grant_logins(database) == list(USERS)
-            assert grant_logins(database) == list(USERS)
-            for user in USERS:
-                connection.execute(f"SET ROLE {user}")
-                connection.execute("INSERT INTO providers (provider, rank) VALUES (%s, 1)", (user,))
-                connection.execute("INSERT INTO instruments DEFAULT VALUES")
-                connection.execute("DELETE FROM changes")
-                connection.execute("SELECT * FROM schema_migrations")
-                for forbidden in ("DELETE FROM schema_migrations", "DROP TABLE bars", "CREATE TABLE t ()"):
-                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                        connection.execute(forbidden)
-                connection.execute("RESET ROLE")
-                member = connection.execute("SELECT pg_has_role(%s, 'rds_iam', 'member')", (user,))
-                assert member.fetchone() == (True,)
+        with psycopg.connect(url) as connection:
+            there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'").fetchone()
+        if there is None:
+            assert grant_logins(database) == []
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_each_user_may_do_its_work_and_no_more(url, user):
+    with Database(url) as database:
+        assert grant_logins(database) == list(USERS)
+        assert grant_logins(database) == list(USERS)
+    for table, right in RIGHTS[user].items():
+        may = [allowed(url, user, f"SELECT FROM {table}"), allowed(url, user, f"DELETE FROM {table}")]
+        assert may == {READ: [True, False], WRITE: [True, True], NOTHING: [False, False]}[right], table
+    for forbidden in (
+        "DROP TABLE bars",
+        "CREATE TABLE t ()",
+        "TRUNCATE changes",
+        "ALTER TABLE loads ADD x int",
+    ):
+        assert not allowed(url, user, forbidden), forbidden
+    with psycopg.connect(url) as connection:
+        member = connection.execute("SELECT pg_has_role(%s, 'rds_iam', 'member')", (user,))
+        assert member.fetchone() == (True,)
+
+
+def test_what_an_earlier_version_gave_is_taken_back(url):
+    with Database(url) as database:
+        grant_logins(database)
+        with psycopg.connect(url) as connection:
+            connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO condvest_loader")
+        grant_logins(database)
+    assert not allowed(url, "condvest_loader", "SELECT FROM bars")
+
+
+def test_a_night_by_the_users_who_do_it(url, tmp_path):
+    """The loader loads, the jobs resample and publish, each with its own rights."""
+    with Database(url) as database:
+        grant_logins(database)
+    rows = [bar("AAA", "2024-05-30"), bar("AAA", "2024-05-31"), bar("BBB", "2024-05-31")]
+    with Database(login(url, "condvest_loader")) as database:
+        loader = Loader(database, DirectoryArchive(tmp_path / "a"), sessions_ahead(database, NOW), parse, NOW)
+        (summary,) = loader.load_all([loader.read(bars_payload(rows))])
+    assert summary.inserted == 3
+    with Database(login(url, "condvest_jobs")) as database:
+        sessions = sessions_ahead(database, NOW)
+        assert resample(database, sessions).inserted > 0
+        place = DirectoryTarget(tmp_path / "p")
+        assert publish(database, sessions, place, NOW).version == 1

@@ -121,6 +121,34 @@ def test_a_newer_schema_is_refused_and_left_alone(empty, empty_url):
     assert tables(empty_url) == ["one", "schema_migrations", "two"]
 
 
+ADDED = Migration(2, "two", "-- readable from: 1\nCREATE TABLE two (n int4);")
+ADDED_MORE = Migration(3, "three", "-- readable from: 2\nCREATE TABLE three (n int4);")
+
+
+def test_code_goes_on_with_a_newer_schema_that_was_only_added_to(empty, empty_url):
+    """A deployment migrates first and changes the code afterwards; a rollback puts the code back."""
+    migrate(empty, [ONE, ADDED])
+    check_schema(empty, [ONE])
+    assert migrate(empty, [ONE]) == []
+    migrate(empty, [ONE, ADDED, ADDED_MORE])
+    check_schema(empty, [ONE, ADDED])
+    with pytest.raises(SchemaTooNew, match="0003_three"):  # which code of before the second does not read
+        check_schema(empty, [ONE])
+    assert tables(empty_url) == ["one", "schema_migrations", "three", "two"]
+
+
+def test_a_database_of_before_learns_who_may_read_it(empty, empty_url):
+    """Its records have no such column: code looks at it all the same, the next migration adds it."""
+    migrate(empty, [ONE])
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("ALTER TABLE schema_migrations DROP COLUMN readable_from")
+    check_schema(empty, [ONE])
+    with pytest.raises(SchemaTooOld, match="0002_two"):
+        check_schema(empty, [ONE, ADDED])
+    assert migrate(empty, [ONE, ADDED]) == ["0002_two"]
+    check_schema(empty, [ONE])
+
+
 def test_a_migration_that_fails_leaves_nothing_and_those_before_it_stay(empty, empty_url):
     """The third statement fails, so neither the first two nor the record are there."""
     broken = Migration(2, "two", "CREATE TABLE two (n int4); INSERT INTO one VALUES (1); SELECT 1/0;")

@@ -8,7 +8,8 @@ CREATE TABLE schema_migrations (
     version    int4 PRIMARY KEY,
     name       text NOT NULL,
     checksum   text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    readable_from int4
 );
 
 CREATE TABLE sessions (

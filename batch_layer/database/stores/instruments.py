@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import count
-from typing import LiteralString
 
 import numpy as np
 import numpy.typing as npt
@@ -36,11 +35,16 @@ def rank_of(provider: str) -> int:
     return PROVIDER_RANKS.get(provider, IMPORTED_RANK)
 
 
+def known_provider(connection: Connection, provider: str) -> int | None:
+    """Return the id of a provider; None if nothing was ever loaded from it."""
+    ids = column(connection, "SELECT provider_id FROM providers WHERE provider = %s", (provider,))
+    return int(ids[0]) if ids else None
+
+
 def provider_id_of(connection: Connection, provider: str) -> int:
     """Return the id of a provider, made if new."""
-    query: LiteralString = "SELECT provider_id FROM providers WHERE provider = %s"
-    ids = column(connection, query, (provider,))
-    if not ids:
+    known = known_provider(connection, provider)
+    if known is None:
         # The lowest id that is free, not a sequence's next: what is rolled back must use up none of the few.
         connection.execute("LOCK TABLE providers IN SHARE ROW EXCLUSIVE MODE")
         connection.execute(
@@ -49,8 +53,8 @@ def provider_id_of(connection: Connection, provider: str) -> int:
             "HAVING bool_or(provider = %(provider)s) IS NOT TRUE",
             {"provider": provider, "rank": rank_of(provider)},
         )
-        ids = column(connection, query, (provider,))
-    return int(ids[0])
+        known = known_provider(connection, provider)
+    return -1 if known is None else known
 
 
 def instruments_of(

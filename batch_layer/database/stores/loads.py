@@ -110,6 +110,12 @@ def is_archived(connection: Connection, archive_key: str) -> bool:
     return holds(connection, "SELECT EXISTS (SELECT FROM loads WHERE archive_key = %s)", (archive_key,))
 
 
+def archived_since(connection: Connection, fetched_at: dt.datetime) -> set[str]:
+    """Return the archive keys of the payloads fetched since an instant (inclusive) that were loaded."""
+    rows = connection.execute("SELECT archive_key FROM loads WHERE fetched_at >= %s", (fetched_at,))
+    return {str(key) for (key,) in rows}
+
+
 def archived_after(connection: Connection, archive_key: str) -> list[str]:
     """Return the keys of the same provider, data set and sessions, fetched later, whose loads are recorded.
 

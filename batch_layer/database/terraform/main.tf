@@ -39,7 +39,7 @@ module "database" {
 
   clients = {
     resample = { role = module.shared.roles["resample"].name, user = "condvest_jobs" }
-    backfill = { role = module.shared.roles["backfill"].name, user = "condvest_jobs" }
+    backfill = { role = module.shared.roles["backfill"].name, user = "condvest_backfill" }
     publish  = { role = module.shared.roles["publish"].name, user = "condvest_jobs" }
   }
 }

@@ -4,6 +4,17 @@
 MINIMUM_TERRAFORM=1.5.0
 MINIMUM_PYTHON=3.11.0
 
+# All that is looked at before a deployment or a rollback.
+check_before_changes() {
+  check_tools
+  check_account
+  check_credentials_last
+  check_state_bucket
+  check_pinned
+  check_quiet
+  choose_concurrency
+}
+
 check_tools() {
   step "Checking the tools"
   [ "${#NAME_PREFIX}" -le 28 ] \
@@ -44,8 +55,7 @@ at_least() {
 check_account() {
   step "Checking the account"
   would "check that the credentials are of account ${EXPECTED_ACCOUNT:-(any)}" && return
-  ACCOUNT="$(aws sts get-caller-identity --query Account --output text 2>"$(scratch)")" \
-    || die "AWS does not accept the credentials: $(cat "$(scratch)")" "run: aws configure, or aws sso login"
+  ACCOUNT="$(aws sts get-caller-identity --query Account --output text 2>"$(scratch)")" || explain_refusal
   if [ -z "$EXPECTED_ACCOUNT" ]; then
     [ "$ENVIRONMENT" != prod ] \
       || die "no account is named for prod, and these credentials are of $ACCOUNT" \
@@ -59,6 +69,74 @@ check_account() {
   if [ "$COMMAND $TARGET" = "deploy all" ] && ! sed -n '/^alert_emails/,/]/p' "$VARIABLES" | grep -q @; then
     warn "nobody is told of alarms and of the budget: set alert_emails in environments/$ENVIRONMENT.tfvars"
   fi
+}
+
+# A region that is not switched on answers as for credentials that do not exist, and so it does to version 1 of the
+# command line whose STS tokens are of the global endpoint.
+explain_refusal() {
+  if grep -q -e InvalidClientTokenId -e "security token included in the request is invalid" "$(scratch)"; then
+    die "AWS in $REGION does not accept the credentials: $(cat "$(scratch)")" \
+      "is $REGION switched on (Account > AWS Regions)? With AWS CLI 1: export AWS_STS_REGIONAL_ENDPOINTS=regional. Else: aws configure"
+  fi
+  die "AWS does not accept the credentials: $(cat "$(scratch)")" "run: aws configure, or aws sso login"
+}
+
+# A session that ends in the middle of an apply leaves what was done outside the state.
+check_credentials_last() {
+  local least=45 minutes
+  [ "$COMMAND" != destroy ] || least=75 # Lambda may keep its network interfaces for three quarters of an hour
+  would "check that the credentials last for $least minutes" && return
+  minutes="$(minutes_left)"
+  if [ -n "$minutes" ] && [ "$minutes" -lt "$least" ]; then
+    warn "the credentials expire in $minutes minutes, and a $COMMAND may take $least: take new ones first (aws sso login)"
+  fi
+}
+
+# How many minutes the credentials are good for; nothing where they do not expire or nobody says so.
+minutes_left() {
+  { aws configure export-credentials --format process 2>/dev/null || printf '{}'; } | python3 -c 'import datetime, json, os, sys
+try:
+    until = json.load(sys.stdin).get("Expiration")
+except ValueError:
+    until = None
+until = until or os.environ.get("AWS_CREDENTIAL_EXPIRATION")
+if until:
+    left = datetime.datetime.fromisoformat(until.replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+    print(max(int(left.total_seconds() // 60), 0))'
+}
+
+# A deployment in the middle of a night would change the code under its loads and jobs.
+check_quiet() {
+  [ "$TARGET" = all ] || return 0
+  would "refuse while jobs run or a night is under way, unless --now" && return
+  [ "$NOW" = false ] || return 0
+  if schedules_run && is_night; then
+    die "it is $(TZ=America/New_York date +%H:%M) in New York: the nightly schedule is under way until 22:00" \
+      "wait, or run the same command with --now"
+  fi
+  local state jobs
+  for state in RUNNING STARTING RUNNABLE; do
+    jobs="$(aws batch list-jobs --job-queue "$NAME_PREFIX-jobs" --job-status "$state" \
+      --query 'length(jobSummaryList)' --output text 2>/dev/null)" || jobs=0 # no queue yet
+    case "$jobs" in
+      0 | None | '') ;;
+      *) die "$jobs jobs of $NAME_PREFIX are $state" "wait until they have ended, or run the same command with --now" ;;
+    esac
+  done
+}
+
+schedules_run() { ! grep -q '^[[:space:]]*schedules_enabled[[:space:]]*=[[:space:]]*false' "$VARIABLES"; }
+
+# Whether it is between 18:45 and 22:00 in New York on a weekday: the metadata at 19:00, the bars at 20:30, their jobs.
+is_night() {
+  local weekday hour
+  case "$(TZ=America/New_York date +%Z)" in
+    E?T) ;;
+    *) warn "this machine does not know New York's time: see that no night is under way" && return 1 ;;
+  esac
+  weekday="$(TZ=America/New_York date +%u)"
+  hour="$(TZ=America/New_York date +%H%M)"
+  [ "$weekday" -le 5 ] && [ "$hour" -ge 1845 ] && [ "$hour" -lt 2200 ]
 }
 
 # Nothing of a protected database may be taken down; AWS says what is so, whatever the files say.

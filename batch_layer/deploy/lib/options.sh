@@ -4,7 +4,7 @@
 
 usage() {
   cat <<'TEXT'
-usage: deploy.sh ENVIRONMENT COMMAND [TARGET] [--yes] [--dry-run] [--since MINUTES]
+usage: deploy.sh ENVIRONMENT COMMAND [TARGET] [--yes] [--dry-run] [--now] [--since MINUTES]
 
 environments: dev, staging, prod
 
@@ -16,15 +16,18 @@ environments: dev, staging, prod
   build                   build all artefacts, deploy nothing
   init [TARGET]           initialise Terraform
   plan [TARGET]           build, and show what a deployment would change
+  rollback                put the release before the present one back (again: the present one)
   destroy [TARGET]        take everything down
   validate                check the Terraform without AWS
   status [TARGET]         how the database, functions, jobs and alarms are
   outputs [TARGET]        names and addresses of what was deployed
   logs [TARGET]           the newest log lines of functions and jobs
-  bootstrap               create the bucket of the Terraform states (once per account)
+  bootstrap               once per account: the bucket of the Terraform states, the roles that AWS's services
+                          need, the files that hold provider and base image to what was checked
 
 TARGET is all (the default), fetching, processing or database.
---yes or CI=true answers every question with yes; --dry-run says what would be done and does nothing.
+--yes or CI=true answers every question with yes; --dry-run says what would be done and does nothing;
+--now deploys although jobs run or the nightly schedule is under way (18:45 to 22:00 in New York).
 
 Settings: CONDVEST_STATE_BUCKET (condvest-terraform-state), CONDVEST_STATE_REGION (ca-west-1),
 CONDVEST_AWS_ACCOUNT_ID (instead of aws_account_id in environments/ENVIRONMENT.tfvars), CONDVEST_LOCK_SECONDS (60:
@@ -37,13 +40,14 @@ TEXT
 wrong_usage() { die "$1" "deploy.sh --help lists environments and commands" 2; }
 
 parse_options() {
-  ENVIRONMENT="" COMMAND="" TARGET="" DRY_RUN=false ASSUME_YES=false SINCE_MINUTES=60
+  ENVIRONMENT="" COMMAND="" TARGET="" DRY_RUN=false ASSUME_YES=false NOW=false SINCE_MINUTES=60
   [ "${CI:-}" != true ] || ASSUME_YES=true
   while [ $# -gt 0 ]; do
     case "$1" in
       -h | --help) usage && exit 0 ;;
       --yes) ASSUME_YES=true ;;
       --dry-run) DRY_RUN=true ;;
+      --now) NOW=true ;;
       --since)
         shift
         SINCE_MINUTES="${1:-}"
@@ -57,6 +61,8 @@ parse_options() {
   [ -n "$ENVIRONMENT" ] || wrong_usage "no environment was given"
   [ -n "$COMMAND" ] || wrong_usage "no command was given"
   : "${TARGET:=all}"
+  [ "$COMMAND $TARGET" != "rollback $TARGET" ] || [ "$TARGET" = all ] \
+    || wrong_usage "rollback takes no target: only all has releases"
 }
 
 take_word() {
@@ -68,7 +74,7 @@ take_word() {
   elif [ -z "$COMMAND" ]; then
     case "$1" in
       all | fetching | processing | database) COMMAND=deploy TARGET="$1" ;;
-      layer | build | init | plan | destroy | validate | status | outputs | logs | bootstrap) COMMAND="$1" ;;
+      layer | build | init | plan | destroy | rollback | validate | status | outputs | logs | bootstrap) COMMAND="$1" ;;
       *) wrong_usage "unknown command or component $1" ;;
     esac
   elif [ -z "$TARGET" ]; then
@@ -106,6 +112,7 @@ use_settings() {
   VARIABLES="$INFRASTRUCTURE/environments/$ENVIRONMENT.tfvars"
   BUILD="$(dirname "$HERE")/build"
   WORK="$BUILD/deploy/$ENVIRONMENT/$TARGET"
+  BASE_PIN="$HERE/processing/container_images/base.txt"
   PROJECT="$(variable_in "$INFRASTRUCTURE/terraform.tfvars" project)"
   REGION="$(variable_in "$VARIABLES" aws_region)"
   : "${REGION:=$(variable_in "$INFRASTRUCTURE/terraform.tfvars" aws_region)}"

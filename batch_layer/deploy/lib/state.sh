@@ -45,7 +45,14 @@ create_state_bucket() {
   state_bucket put-bucket-policy --policy "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Sid\":\"TlsOnly\",
     \"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"s3:*\",
     \"Resource\":[\"arn:aws:s3:::$STATE_BUCKET\",\"arn:aws:s3:::$STATE_BUCKET/*\"],
-    \"Condition\":{\"Bool\":{\"aws:SecureTransport\":\"false\"}}}]}"
+    \"Condition\":{\"Bool\":{\"aws:SecureTransport\":\"false\"}}},
+    {\"Sid\":\"NobodyDeletesStates\",\"Effect\":\"Deny\",\"Principal\":\"*\",
+    \"Action\":[\"s3:DeleteBucket\",\"s3:DeleteObjectVersion\"],
+    \"Resource\":[\"arn:aws:s3:::$STATE_BUCKET\",\"arn:aws:s3:::$STATE_BUCKET/*\"]}]}"
+  # The lifecycle still ends old versions: twenty stay, and every one for three months.
+  state_bucket put-bucket-lifecycle-configuration --lifecycle-configuration '{"Rules":[{"ID":"old-states",
+    "Status":"Enabled","Filter":{},"NoncurrentVersionExpiration":{"NoncurrentDays":90,"NewerNoncurrentVersions":20},
+    "AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}}]}'
   state_bucket put-bucket-tagging --tagging "TagSet=[{Key=project,Value=$PROJECT},{Key=layer,Value=batch}]"
   say "s3://$STATE_BUCKET is ready; next: deploy.sh $ENVIRONMENT all"
 }

@@ -2,6 +2,8 @@
 # shellcheck disable=SC2153 # set by options.sh
 # Terraform: initialised for one state, planned into a file, and that very plan applied.
 
+CHANGES=false
+
 terraform_here() {
   TF_DATA_DIR="$WORK/terraform" TF_IN_AUTOMATION=1 TF_INPUT=0 terraform -chdir="$TERRAFORM_ROOT" "$@"
 }
@@ -9,7 +11,9 @@ terraform_here() {
 init_terraform() {
   step "Initialising Terraform"
   would "use the state s3://$STATE_BUCKET/$(state_key)" && return
-  local lock=""
+  local lock="" held=""
+  # A provider of another hash than the committed one is refused instead of written down.
+  [ ! -f "$TERRAFORM_ROOT/.terraform.lock.hcl" ] || held=-lockfile=readonly
   if at_least "$TERRAFORM_VERSION" 1.10.0; then
     lock=-backend-config=use_lockfile=true
   else
@@ -20,7 +24,7 @@ init_terraform() {
   terraform_here init -reconfigure \
     "-backend-config=bucket=$STATE_BUCKET" "-backend-config=key=$(state_key)" \
     "-backend-config=region=$STATE_REGION" -backend-config=skip_region_validation=true \
-    ${lock:+"$lock"} >"$WORK/init.txt" 2>&1 || {
+    ${lock:+"$lock"} ${held:+"$held"} >"$WORK/init.txt" 2>&1 || {
     cat "$WORK/init.txt" >&2
     die "terraform init failed (above)" "mend it and run the same command again"
   }
@@ -33,8 +37,12 @@ pass_variables() {
   # A component root reads no variables file, and must run on what the artefacts are built for.
   export TF_VAR_runtime="{\"name\":\"python$PYTHON_VERSION\",\"architecture\":\"$ARCHITECTURE\"}"
   if needs_functions; then
-    TF_VAR_function_package="$(package_of "$PACKAGES_MANIFEST")" || exit 1
-    TF_VAR_layer_package="$(package_of "$LAYER_MANIFEST")" || exit 1
+    if [ -n "$RELEASED_PACKAGE" ]; then # of a release, which was published long ago
+      TF_VAR_function_package="$RELEASED_PACKAGE" TF_VAR_layer_package=null
+    else
+      TF_VAR_function_package="$(package_of "$PACKAGES_MANIFEST")" || exit 1
+      TF_VAR_layer_package="$(package_of "$LAYER_MANIFEST")" || exit 1
+    fi
     export TF_VAR_function_package TF_VAR_layer_package
     if [ -n "$LAYER_ARN" ]; then
       export TF_VAR_lambda_layer_arns="[\"$LAYER_ARN\"]"
@@ -73,6 +81,7 @@ terraform_told() {
     set -- "$@" "-var-file=$VARIABLES" "-var=runtime=$TF_VAR_runtime"
     # The account may come from the environment instead of the file.
     [ -z "$EXPECTED_ACCOUNT" ] || set -- "$@" "-var=aws_account_id=$EXPECTED_ACCOUNT"
+    [ -z "$RESERVED_CONCURRENCY" ] || set -- "$@" "-var=reserved_concurrency=$RESERVED_CONCURRENCY"
   fi
   terraform_here "$@" 2>&1 | show_and_keep "$file" || code="${PIPESTATUS[0]}"
   [ "$code" -ne 1 ] || explain_failure "$file"
@@ -116,22 +125,35 @@ apply_plan() {
   [ "$code" -eq 0 ] || explain_failure "$WORK/terraform.txt"
 }
 
-apply_changes() {
+plan_and_confirm() {
   plan_changes
-  would "apply the plan" && return
-  if [ "$CHANGES" = false ]; then
+  would "ask before it is applied to prod" && return
+  if [ "$CHANGES" = true ]; then
+    confirm "apply the plan above to $ENVIRONMENT"
+  else
     say "nothing to change"
-    return
   fi
-  confirm "apply the plan above to $ENVIRONMENT"
+}
+
+# What was confirmed. After a migration a part of it is applied, so the rest is planned anew.
+apply_changes() {
+  would "apply the plan" && return
+  if [ "$MIGRATED" = true ] && [ "$CHANGES" = true ]; then
+    plan_changes
+  fi
+  [ "$CHANGES" = true ] || return 0
   step "Applying"
   apply_plan
 }
 
-# One resource ahead of the others: the repository, before its first image.
+# Some resources ahead of the others: the repository before its first image, the migration before the code.
 apply_only() {
-  plan_changes "-target=$1"
+  local before="$CHANGES" target
+  local targets=()
+  for target in "$@"; do targets+=("-target=$target"); done
+  plan_changes "${targets[@]}"
   [ "$CHANGES" = false ] || apply_plan
+  CHANGES="$before"
 }
 
 destroy_everything() {
@@ -149,7 +171,9 @@ destroy_everything() {
 validate_configuration() {
   step "Validating"
   local root
-  for root in "$INFRASTRUCTURE" "$HERE/database/terraform" "$HERE/fetching/terraform" "$HERE/processing/terraform"; do
+  mkdir -p "$BUILD/deploy"
+  terraform_roots >"$BUILD/deploy/roots.txt"
+  while read -r root; do
     would "check $root" && continue
     terraform fmt -check -recursive "$root" >&2 \
       || die "terraform fmt would change the files above" "run: terraform fmt -recursive batch_layer"
@@ -157,5 +181,5 @@ validate_configuration() {
     WORK="$BUILD/deploy/validate/$(basename "$(dirname "$root")")"
     terraform_here init -backend=false >/dev/null || die "terraform init failed in $root (above)" "is the registry reached?"
     terraform_here validate >&2 || die "$root is not valid (above)" ""
-  done
+  done <"$BUILD/deploy/roots.txt"
 }

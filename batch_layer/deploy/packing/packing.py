@@ -55,6 +55,9 @@ LIMITS = {"layer": 45, "function": 8, "image": 100}
 """Megabytes (10^6 bytes) zipped; the build fails past them."""
 UNPACKED = {"layer": 130, "function": 30, "image": 225}
 """Megabytes unpacked. Layer and function have 160 together; the image has 350 with its base of 125."""
+GLIBC = {"layer": (2, 34), "function": (2, 34), "image": (2, 36)}
+"""The C library that is there: Amazon Linux 2023's in Lambda's runtimes, Debian 12's in the image."""
+
 NAMES = {"layer": ("layer.zip", "layer.json"), "function": ("functions.zip", "packages.json"),
          "image": ("app.zip", "app.json")}  # fmt: skip
 
@@ -94,6 +97,7 @@ def main() -> None:
             _copy_ours(options.part, site)
         _prune(site, UNUSED[options.part])
         stripping.strip(site, options.arch)
+        _check_c_library(options.part, site)
         _compile(interpreter, site, options.part)
         sizes = _zip(tree, target)
     _check(options.part, target, sizes)
@@ -156,6 +160,8 @@ def _ours(part: str) -> list[Path]:
     found = []
     for name in OURS[part]:
         source = ROOT / name
+        if not source.exists():
+            sys.exit(f"{source} is missing: the checkout is not complete, nothing was built")
         found += [source] if source.is_file() else sorted(source.rglob("*"))
     return [
         path for path in found if path.is_file() and not NOT_OURS.search(path.relative_to(ROOT).as_posix())
@@ -231,6 +237,17 @@ def _zip(tree: Path, target: Path) -> Counter[str]:
             top = inner.parts[1] if inner.parts[0] == "python" else inner.parts[0]
             sizes[top] += path.stat().st_size
     return sizes
+
+
+def _check_c_library(part: str, site: Path) -> None:
+    """End if a library needs a newer C library than there is: it would be built, and fail at its import."""
+    for path in sorted(site.rglob("*.so*")):
+        needed = stripping.needed_glibc(path.read_bytes())
+        if needed > GLIBC[part]:
+            have, want = (".".join(map(str, version)) for version in (GLIBC[part], needed))
+            sys.exit(
+                f"{path.relative_to(site)} needs glibc {want}; the {part} runs on {have}: nothing was built"
+            )
 
 
 def _check(part: str, target: Path, sizes: Counter[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import struct
 import subprocess
@@ -34,6 +35,12 @@ def strip(site: Path, arch: str) -> None:
         stripped.unlink()
         if is_loadable(content):
             path.write_bytes(content)
+
+
+def needed_glibc(content: bytes) -> tuple[int, int]:
+    """Return the newest version of the C library that a library names among what it needs; (0, 0) if none."""
+    named = re.findall(rb"GLIBC_(\d+)\.(\d+)", content)
+    return max(((int(major), int(minor)) for major, minor in named), default=(0, 0))
 
 
 def is_loadable(content: bytes) -> bool:

@@ -6,9 +6,12 @@ from typing import Any
 
 from batch_layer.fetching.lambda_functions.deadline import LambdaContext
 from batch_layer.fetching.lambda_functions.events import (
+    CheckEvent,
     KeysEvent,
     LoadEvent,
+    ObjectEvent,
     QueueEvent,
+    ScheduleEvent,
     load_event,
     message_event,
 )
@@ -16,7 +19,9 @@ from batch_layer.fetching.lambda_functions.loading import (
     Loaded,
     changes_waiting,
     load_key,
+    measure_bars_staleness,
     measure_staleness,
+    not_loaded,
     open_loader,
 )
 from batch_layer.fetching.lambda_functions.observing import Call, logged, observed
@@ -27,7 +32,7 @@ from batch_layer.shared.errors import ArchiveError, CondvestError, OutOfTime
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
-    """Load what the event names.
+    """Load what the event names; for a schedule's event, whatever of the last days no event named.
 
     Returns:
         ``changed``: how many records of change wait for the jobs, so that 0 means there is nothing to
@@ -37,21 +42,29 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
         again.
 
     Raises:
-        BatchLayerError: of the event, the archive or the database; nothing of what failed was stored. Of a
+        CondvestError: of the event, the archive or the database; nothing of what failed was stored. Of a
             batch no single message raises: it is in the answer.
     """
     with observed("archive_loader", context) as call:
         asked = load_event(event)
         settings = read_settings()
         archive = archive_of(settings, call)
-        if not isinstance(asked, QueueEvent) and not _keys(asked, archive):
+        if isinstance(asked, ObjectEvent) and not _keys(asked, archive):
             # The bytes of a payload, which its description follows: what is to be done is done then.
             return logged(call, "not complete yet", {"changed": 0, "keys": {}})
         with open_loader(settings, archive, now()) as loader:
+            measure_bars_staleness(call, loader)
             loaded = Loaded()
             answer: dict[str, Any] = {}
             if isinstance(asked, QueueEvent):
                 answer["batchItemFailures"] = _load_batch(call, loader, archive, asked, loaded)
+            elif isinstance(asked, ScheduleEvent):
+                if asked.correlation_id:
+                    call.correlate(asked.correlation_id)
+                keys = not_loaded(loader, archive, settings.nightly.provider)
+                answer["left"] = _sweep(call, loader, keys, loaded)
+            elif isinstance(asked, CheckEvent):
+                answer["not_loaded"] = len(not_loaded(loader, archive, settings.nightly.provider))
             else:
                 answer["left"] = _load(call, loader, archive, asked, loaded)
             measure_staleness(call, loader, settings.nightly.provider)
@@ -82,6 +95,31 @@ def _load(call: Call, loader: Loader, archive: S3Archive, asked: LoadEvent, load
         if began:
             call.correlate(began)
         load_key(call, loader, key, loaded)
+    return []
+
+
+def _sweep(call: Call, loader: Loader, keys: list[str], loaded: Loaded) -> list[str]:
+    """Load the keys that no event told of; return those that there was no time for.
+
+    A key that cannot be loaded holds up no other.
+
+    Raises:
+        CondvestError: of the last key that could not be loaded; the others are.
+    """
+    failed: CondvestError | None = None
+    for place, key in enumerate(keys):
+        if not call.deadline.has_time():
+            call.log.warning("out of time: keys are left", left=keys[place:])
+            return keys[place:]
+        try:
+            load_key(call, loader, key, loaded)
+        except OutOfTime:
+            raise
+        except CondvestError as error:
+            call.log.exception("key failed", key=key, reason=str(error))
+            failed = error
+    if failed is not None:
+        raise failed
     return []
 
 

@@ -66,6 +66,12 @@ class KeysEvent(_Ours):
     correlation_id: Annotated[str, Field(pattern=r"^[ -~]{1,200}$")] | None = None
 
 
+class CheckEvent(_Ours):
+    """What a deployment asks of the loader: log in, look at the schema and at the archive, load nothing."""
+
+    check: Literal["everything"]
+
+
 class _Bucket(BaseModel):
     name: str
 
@@ -100,12 +106,16 @@ class QueueEvent(BaseModel):
 
 FetchEvent = ScheduleEvent | SessionsEvent | RangeEvent
 LoadEvent = KeysEvent | ObjectEvent
+LoaderEvent = LoadEvent | QueueEvent | ScheduleEvent | CheckEvent
 
 _FETCH_FORMS = (
     '{"schedule": "nightly", "scheduled_at": "..."}, {"sessions": ["2024-05-31"]}, '
     '{"start": "2024-05-01", "end": "2024-05-31"}'
 )
-_LOAD_FORMS = 'an "Object Created" event of S3 from EventBridge, a batch of a queue, {"keys": ["..."]}'
+_LOAD_FORMS = (
+    'an "Object Created" event of S3 from EventBridge, a batch of a queue, {"keys": ["..."]}, '
+    '{"schedule": "sweep", "scheduled_at": "..."}, {"check": "everything"}'
+)
 
 
 def fetch_event(event: Any) -> FetchEvent:  # noqa: ANN401  # whatever came
@@ -119,14 +129,15 @@ def fetch_event(event: Any) -> FetchEvent:  # noqa: ANN401  # whatever came
     return checked
 
 
-def load_event(event: Any) -> LoadEvent | QueueEvent:  # noqa: ANN401  # whatever came
-    """Return the event of the loader.
+def load_event(event: Any) -> LoaderEvent:  # noqa: ANN401  # whatever came
+    """Return the event of the loader; that of a schedule asks it to sweep.
 
     Raises:
         InputError: it is none; the message says what is wrong, and what the loader takes.
     """
-    kind = _kind(event, {"keys": KeysEvent, "detail": ObjectEvent, "Records": QueueEvent})
-    checked: LoadEvent | QueueEvent = _checked(event, kind, _LOAD_FORMS)
+    kinds: dict[str, type[BaseModel]] = {"keys": KeysEvent, "detail": ObjectEvent, "Records": QueueEvent}
+    kind = _kind(event, kinds | {"schedule": ScheduleEvent, "check": CheckEvent})
+    checked: LoaderEvent = _checked(event, kind, _LOAD_FORMS)
     return checked
 
 
@@ -141,9 +152,11 @@ def message_event(message: _Message) -> LoadEvent:
     except ValueError as error:
         raise InputError(f"message {message.message_id} holds no JSON: {error}") from error
     event = load_event(inner)
-    if isinstance(event, QueueEvent):
-        raise InputError(f"message {message.message_id} holds a batch in a batch")
-    return event
+    if isinstance(event, KeysEvent | ObjectEvent):
+        return event
+    raise InputError(
+        f"message {message.message_id} holds a {type(event).__name__}: expected an object or keys to load"
+    )
 
 
 def _kind(event: Any, kinds: dict[str, type[BaseModel]]) -> type[BaseModel] | None:  # noqa: ANN401

@@ -29,6 +29,9 @@ from batch_layer.shared.errors import SettingsError
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.settings import Settings
 
+SWEPT = dt.timedelta(days=14)
+"""A sweep looks for what was archived since so long ago, which is as long as a queue keeps a dead letter."""
+
 
 @dataclass
 class Loaded:
@@ -95,6 +98,34 @@ def load_key(call: Call, loader: Loader, key: str, loaded: Loaded) -> None:
     call.log.info(loaded.keys[key], key=key)
 
 
+def not_loaded(loader: Loader, archive: S3Archive, provider: str) -> list[str]:
+    """Return the keys of the last SWEPT of which no load is recorded, in the order of their fetches.
+
+    Those that were passed over are among them: a newer answer is loaded, and they are passed over again.
+    """
+    since = loader.now - SWEPT
+    earliest = since.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%S")
+    recent = {key for key in archive.keys_below(f"{provider}/") if key.rpartition("/")[2] >= earliest}
+    with loader.database.transaction(read_only=True) as connection:
+        known = loads.archived_since(connection, since)
+    return sorted(recent - known, key=lambda key: (key.rpartition("/")[2], key))
+
+
+def measure_bars_staleness(call: Call, loader: Loader) -> None:
+    """Measure how many hours changes have been waiting for the jobs at least: since the newest load.
+
+    Before anything is loaded, so that what this call changes does not hide what waits. 0 if nothing waits.
+    The jobs take what waits within minutes; nobody else notices an array that never starts.
+    """
+    hours = 0.0
+    if changes_waiting(loader):
+        with loader.database.transaction(read_only=True) as connection:
+            last = loads.last_instants(connection)
+        if last is not None:
+            hours = (loader.now - last.loaded_at) / dt.timedelta(hours=1)
+    call.measure(BarsStalenessHours=max(hours, 0.0))
+
+
 def changes_waiting(loader: Loader) -> int:
     """Return how many records of change wait for the jobs that resample."""
     with loader.database.transaction(read_only=True) as connection:
@@ -104,10 +135,13 @@ def changes_waiting(loader: Loader) -> int:
 def measure_staleness(call: Call, loader: Loader, provider: str) -> None:
     """Measure how many sessions are not complete, and how many hours ago the oldest of them closed.
 
-    From the first session that is held on; 0 hours if none is missing.
+    From the first session that is held on; 0 hours if none is missing. Nothing before the first load.
     """
     with loader.database.transaction(read_only=True) as connection:
-        held = read_ledger(connection, instruments.provider_id_of(connection, provider))
+        provider_id = instruments.known_provider(connection, provider)
+        if provider_id is None:
+            return
+        held = read_ledger(connection, provider_id)
     if not len(held):
         return
     sessions = loader.sessions

@@ -1,4 +1,5 @@
-# For testing only: the functions with an archive and a database of their own, alone, under its own names and state.
+# For testing only: the fetchers with an archive of their own, alone, under their own names and state. There is no loader and
+# no database: nothing here could migrate one, so what is fetched is archived and no more.
 provider "aws" {
   region              = var.aws_region
   allowed_account_ids = var.aws_account_id == "" ? null : [var.aws_account_id]
@@ -16,7 +17,6 @@ provider "aws" {
 
 locals {
   name_prefix = "${var.project}-${var.environment}-fetching"
-  loader_user = "condvest_loader"
 }
 
 module "shared" {
@@ -24,23 +24,6 @@ module "shared" {
 
   name_prefix = local.name_prefix
   protected   = false
-}
-
-module "database" {
-  source = "../../infrastructure/modules/database"
-
-  name_prefix       = local.name_prefix
-  subnet_ids        = module.shared.private_subnet_ids
-  security_group_id = module.shared.security_group_ids["database"]
-  monitor_role_arn  = module.shared.roles["monitor"].arn
-  alert_topic_arn   = module.shared.alert_topic_arn
-  protected         = false
-  final_snapshot    = false
-  backup_days       = 1
-
-  clients = {
-    loader = { role = module.shared.roles["loader"].name, user = local.loader_user }
-  }
 }
 
 module "fetching" {
@@ -67,10 +50,5 @@ module "fetching" {
     provider   = var.vendor.provider
     plan       = var.vendor.plan
     secret_arn = module.shared.vendor_secret_arn
-  }
-  loader = {
-    subnet_ids        = module.shared.private_subnet_ids
-    security_group_id = module.shared.security_group_ids["loader"]
-    database_url      = module.database.urls[local.loader_user]
   }
 }

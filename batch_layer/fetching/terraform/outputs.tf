@@ -3,16 +3,6 @@ output "name_prefix" {
   value       = local.name_prefix
 }
 
-output "database_identifier" {
-  description = "The database instance."
-  value       = module.database.identifier
-}
-
-output "database_host" {
-  description = "Host of the database; it answers inside the network only."
-  value       = module.database.host
-}
-
 output "archive_uri" {
   description = "Where the vendor's answers lie."
   value       = module.shared.archive_uri

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds the image of the jobs, tagged by its content: condvest-jobs:<sha256 of what is in it, 16 digits>.
 # usage: build_container.sh [--push REPOSITORY] [--arch x86_64|arm64] [--out DIR]
-# The last line on standard output is the tag, or with --push REPOSITORY@sha256:... as the registry has it. BASE_IMAGE
-# names another base, by digest if it is to be pinned; CONDVEST_RDS_BUNDLE a copy of the authorities of RDS.
+# The last line on standard output is the tag, or with --push REPOSITORY@sha256:... as the registry has it. The base is the
+# one that base.txt pins by digest (pin_base.sh writes it), so that a patched base gives another image; BASE_IMAGE names
+# another. CONDVEST_RDS_BUNDLE names a copy of the authorities of RDS.
 set -euo pipefail
 
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -10,7 +11,9 @@ PACKING="$HERE/../../deploy/packing/packing.py"
 OUT="$HERE/../../../build/image"
 PYTHON="${PYTHON:-python3}"
 DOCKER="${DOCKER:-docker}"
-BASE_IMAGE="${BASE_IMAGE:-python:3.13-slim-bookworm}"
+if [ -z "${BASE_IMAGE:-}" ]; then
+  BASE_IMAGE="$(cat "$HERE/base.txt" 2>/dev/null)" || BASE_IMAGE="$(sed -n 's/^ARG BASE=//p' "$HERE/Dockerfile")"
+fi
 REPOSITORY="" ARCH=x86_64
 
 while [ $# -gt 0 ]; do
@@ -43,7 +46,11 @@ build() {
   "$PYTHON" -m zipfile -e "$OUT/app.zip" "$context/app"
   cp "$HERE/Dockerfile" "$HERE/condvest" "$context/"
   chmod 755 "$context/condvest"
-  "$DOCKER" build --platform "$PLATFORM" --build-arg "BASE=$BASE_IMAGE" --tag "$image" "$context" >&2
+  # One manifest a push, and no index with a provenance beside it: ECR's lifecycle counts manifests. The legacy builder
+  # makes none, and does not know the option.
+  provenance=""
+  if "$DOCKER" build --help 2>/dev/null | grep -q -e --provenance; then provenance=--provenance=false; fi
+  "$DOCKER" build --platform "$PLATFORM" ${provenance:+"$provenance"} --build-arg "BASE=$BASE_IMAGE" --tag "$image" "$context" >&2
 }
 
 if [ -z "$REPOSITORY" ]; then

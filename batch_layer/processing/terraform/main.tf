@@ -16,7 +16,9 @@ provider "aws" {
 
 locals {
   name_prefix = "${var.project}-${var.environment}-processing"
-  jobs_user   = "condvest_jobs"
+
+  jobs_user     = "condvest_jobs"
+  backfill_user = "condvest_backfill"
 }
 
 module "shared" {
@@ -40,7 +42,7 @@ module "database" {
 
   clients = {
     resample = { role = module.shared.roles["resample"].name, user = local.jobs_user }
-    backfill = { role = module.shared.roles["backfill"].name, user = local.jobs_user }
+    backfill = { role = module.shared.roles["backfill"].name, user = local.backfill_user }
     publish  = { role = module.shared.roles["publish"].name, user = local.jobs_user }
   }
 }
@@ -63,6 +65,7 @@ module "processing" {
   }
   database = {
     jobs_url         = module.database.urls[local.jobs_user]
+    backfill_url     = module.database.urls[local.backfill_user]
     admin_url        = module.database.urls[module.database.admin_user]
     admin_secret_arn = module.database.admin_secret_arn
   }

@@ -20,6 +20,7 @@ UNITS = {
     "SessionsLeft": "Count",
     "SessionsMissing": "Count",
     "StalenessHours": "None",
+    "BarsStalenessHours": "None",
     "VendorCalls": "Count",
     "BarsInserted": "Count",
     "BarsChanged": "Count",

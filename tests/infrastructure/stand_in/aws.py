@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+import account
 import emulator
 import values
 
@@ -61,6 +62,7 @@ def applied(kind, prior, plan):
         if emulator.is_there():
             emulator.applied(kind, prior, None)
         return None
+    account.check(kind, prior, plan)
     new = dict(plan)
     name = _name(kind, new)
     if values.is_unknown(new.get("name")):
@@ -71,16 +73,17 @@ def applied(kind, prior, plan):
         tail = _ARNS.get(kind, kind.split("_")[1] + ":{region}:{account}:{name}")
         new["arn"] = "arn:aws:" + tail.format(region=_state["region"], account=ACCOUNT, name=name)
     if values.is_unknown(new.get("id")):
-        new["id"] = prior["id"] if prior else name
+        new["id"] = prior["id"] if prior else _id(kind, name)
     for attribute, value in _computed(kind, name).items():
         if values.is_unknown(new.get(attribute)):
             new[attribute] = value
-    return new
+    return account.described(kind, new)
 
 
 def read(kind, state):
     """Return the state as it is found: without an emulator nothing changes by itself."""
-    return emulator.read(kind, state) if emulator.is_there() else state
+    found = emulator.read(kind, state) if emulator.is_there() else state
+    return account.described(kind, found)
 
 
 def looked_up(kind, config):
@@ -134,6 +137,12 @@ def policy(config):
 
 def _one_or_many(items):
     return items[0] if len(items) == 1 else sorted(items)
+
+
+def _id(kind, name):
+    if kind != "aws_security_group":
+        return name
+    return "sg-" + hashlib.sha256(name.encode()).hexdigest()[:17]  # what takes one looks at its form
 
 
 def _name(kind, new):

@@ -10,6 +10,7 @@ import http.client
 import http.server
 import json
 import subprocess
+import sys
 import threading
 import uuid
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ class Batch:
                 child |= {"AWS_BATCH_JOB_ARRAY_INDEX": str(index), "AWS_BATCH_JOB_ARRAY_SIZE": str(size)}
             ends.append(self._run(container, child))
         failed = [code for code, _ in ends if code != 0]
+        print(*(words for code, words in ends if code != 0), file=sys.stderr)  # as the log of a job
         self.jobs[number] = {
             "jobId": number,
             "jobName": job["jobName"],

@@ -30,7 +30,7 @@ class _Api(http.server.BaseHTTPRequestHandler):
         if event is None:
             self.close_connection = True
             return
-        deadline = int((time.time() + self.server.seconds) * 1000)
+        deadline = int((self.server.clock() + self.server.seconds) * 1000)
         self._send(
             json.dumps(event).encode(),
             {
@@ -110,8 +110,11 @@ class Function:
 
 
 @contextmanager
-def running(package, layer, handler, python, root, environ, *, seconds=300):
-    """Run a handler of a package with a layer, in the environment that Lambda makes."""
+def running(package, layer, handler, python, root, environ, *, seconds=300, clock=time.time):
+    """Run a handler of a package with a layer, in the environment that Lambda makes.
+
+    ``clock`` tells the function's seconds since the epoch, from which its time is counted.
+    """
     task, opt, log = root / "task", root / "opt", root / "log"
     for archive, place in ((package, task), (layer, opt)):
         if not place.exists():
@@ -119,7 +122,8 @@ def running(package, layer, handler, python, root, environ, *, seconds=300):
                 file.extractall(place)
     server = _Server(("127.0.0.1", 0), _Api)
     server.daemon_threads = True
-    server.events, server.answers, server.seconds = queue.Queue(), queue.Queue(), seconds
+    server.events, server.answers = queue.Queue(), queue.Queue()
+    server.seconds, server.clock = seconds, clock
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     lambdas = {

@@ -112,5 +112,5 @@ def test_a_message_that_holds_no_event_is_named(body):
 def test_a_batch_in_a_batch_is_refused():
     batch = stored("sqs_batch")
     batch["Records"][0]["body"] = json.dumps(stored("sqs_batch"))
-    with pytest.raises(InputError, match="a batch in a batch"):
+    with pytest.raises(InputError, match="holds a QueueEvent: expected an object or keys"):
         message_event(load_event(batch).records[0])

@@ -172,3 +172,35 @@ def test_a_library_that_strip_would_break_stays_as_it_was(tmp_path, monkeypatch)
     stripping.strip(tmp_path, "x86_64")
     assert path.read_bytes() == library(0x1000)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["one.so.2", "strip", "to-be"]
+
+
+def library(folder, *versions):
+    """Write what a library names of the C library's versions."""
+    path = folder / "numpy/core.so"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"\x7fELF" + b"\0".join(f"GLIBC_{version}".encode() for version in versions))
+    return path
+
+
+@pytest.mark.parametrize(("part", "newest"), [("layer", "2.34"), ("function", "2.34"), ("image", "2.36")])
+def test_a_library_that_the_runtime_could_not_load_is_not_shipped(tmp_path, part, newest):
+    library(tmp_path, "2.2.5", newest, "2.17")
+    packing._check_c_library(part, tmp_path)
+    library(tmp_path, "2.2.5", "2.38", "2.4")
+    with pytest.raises(SystemExit, match=rf"numpy/core.so needs glibc 2.38; the {part} runs on {newest}"):
+        packing._check_c_library(part, tmp_path)
+
+
+def test_what_a_real_library_needs_is_read():
+    """This interpreter's numpy, which is built for a C library of 2.17 at least and none of tomorrow."""
+    import numpy as np  # noqa: PLC0415  # its file is what counts
+
+    found = [stripping.needed_glibc(path.read_bytes()) for path in Path(np.__file__).parent.rglob("*.so")]
+    assert (2, 2) < max(found) <= (2, 36)
+
+
+def test_a_checkout_without_a_part_is_not_packed(monkeypatch, tmp_path):
+    """What is left would import until the night."""
+    monkeypatch.setattr(packing, "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match="the checkout is not complete"):
+        packing._ours("image")

@@ -22,6 +22,20 @@ locals {
       periods     = 3
       description = "More than 45 of 60 connections in use for a quarter of an hour"
     }
+    memory = {
+      metric      = "FreeableMemory"
+      comparison  = "LessThanThreshold"
+      threshold   = 200 * pow(1024, 2)
+      periods     = 6
+      description = "Less than 200 MiB of memory free for half an hour: logins by IAM become slow and then fail"
+    }
+    swap = {
+      metric      = "SwapUsage"
+      comparison  = "GreaterThanThreshold"
+      threshold   = 256 * pow(1024, 2)
+      periods     = 6
+      description = "More than 256 MiB swapped for half an hour: the class is too small for what it does"
+    }
     credits = {
       metric      = "CPUCreditBalance"
       comparison  = "LessThanThreshold"

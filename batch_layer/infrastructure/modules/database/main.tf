@@ -70,10 +70,11 @@ resource "aws_db_instance" "this" {
   publicly_accessible    = false
   ca_cert_identifier     = "rds-ca-rsa2048-g1"
 
-  # UTC. Both lie after the morning's loads (06:00 in New York) and before the next evening's.
+  # UTC. Both lie after the evening's loads (from 20:30 in New York) and before the morning's (06:00), so also while an
+  # instance with hours is awake: from Friday's evening to Saturday's morning it is.
   backup_retention_period = var.backup_days
-  backup_window           = "14:00-15:00"
-  maintenance_window      = "sun:15:30-sun:16:30"
+  backup_window           = "04:00-05:00"
+  maintenance_window      = var.hours == null ? "sun:15:30-sun:16:30" : "sat:05:30-sat:06:30"
   copy_tags_to_snapshot   = true
 
   # Where data count, a snapshot stays even when the protection was lifted to destroy the rest. Its name holds the instant
@@ -89,6 +90,8 @@ resource "aws_db_instance" "this" {
   allow_major_version_upgrade = false
   apply_immediately           = !var.protected
 
+  # What the console calls Database Insights now; this is the free mode of it.
+  database_insights_mode                = "standard"
   performance_insights_enabled          = true
   performance_insights_retention_period = 7 # days; the free tier
   monitoring_interval                   = 60
@@ -103,6 +106,17 @@ resource "aws_db_instance" "this" {
     # The volume grows by itself; Terraform must not ask to shrink it. The life cycle is fixed when an instance is made.
     ignore_changes = [allocated_storage, engine_lifecycle_support]
   }
+}
+
+# What no metric tells: a failover, a failure, a volume that cannot grow, a maintenance that is due. Starts and stops are
+# notices, which it leaves out.
+resource "aws_db_event_subscription" "this" {
+  name             = local.identifier
+  sns_topic        = var.alert_topic_arn
+  source_type      = "db-instance"
+  source_ids       = [aws_db_instance.this.identifier]
+  event_categories = ["failover", "failure", "low storage", "maintenance", "recovery", "security patching"]
+  tags             = local.tags
 }
 
 # Each client logs in as its own database user and no other, with a token signed by its own role.

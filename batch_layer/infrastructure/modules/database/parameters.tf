@@ -1,16 +1,20 @@
 # The settings of PostgreSQL that differ from RDS's own, each with its reason. The load: a few long-lived clients (the
 # loader, a job of a few shards of one connection each), bulk writes once a night, range scans by instrument.
+#
+# `restart` makes the apply method pending-reboot. Static parameters need it. So does a parameter whose value here is, or may
+# be, RDS's own default: RDS ignores such a request and keeps reporting pending-reboot, so "immediate" would show as a change
+# in every plan (terraform-provider-aws, page db_parameter_group, "Problematic Plan Changes"; issue #39252 of the provider).
 locals {
   parameters = {
-    # Nothing unencrypted, whatever the client asks for.
-    "rds.force_ssl" = { value = "1" }
+    # Nothing unencrypted, whatever the client asks for. RDS's own default from PostgreSQL 15 on.
+    "rds.force_ssl" = { value = "1", restart = true }
 
     # 8 shards, 2 loaders, RDS's own and a person; each connection costs about 10 MB of a 1 GiB instance.
     "max_connections" = { value = "60", restart = true }
 
     # Which statements take the time: the first question in every incident.
     "shared_preload_libraries" = { value = "pg_stat_statements", restart = true }
-    "track_io_timing"          = { value = "1" }
+    "track_io_timing"          = { value = "1", restart = true } # the default of some families
 
     # kB. A shard sorts and hashes tens of thousands of rows: 16 MB keeps that in memory, and 60 connections are few.
     "work_mem" = { value = "16384" }

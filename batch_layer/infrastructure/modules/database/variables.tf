@@ -43,7 +43,7 @@ variable "engine_version" {
 variable "instance" {
   description = "Size of the instance: class, first and largest storage in GiB, and whether a second zone holds a standby."
   type = object({
-    class               = optional(string, "db.t4g.micro")
+    class               = optional(string, "db.t4g.small")
     storage_gib         = optional(number, 20)
     largest_storage_gib = optional(number, 100)
     multi_az            = optional(bool, false)
@@ -55,10 +55,35 @@ variable "instance" {
     error_message = "instance.class must be a class of RDS such as db.t4g.micro."
   }
 
+  # AWS wants "between 300 and 1000 MiB extra memory" for reliable logins by IAM; 1 GiB with PostgreSQL and RDS in it does not
+  # have that (measured by others: 90 to 145 MB free on a micro).
+  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+  validation {
+    condition     = !can(regex("\\.(micro|nano)$", var.instance.class))
+    error_message = "instance.class must have 2 GiB of memory or more, such as db.t4g.small: logins by IAM time out on a micro."
+  }
+
   validation {
     condition     = var.instance.storage_gib >= 20 && var.instance.largest_storage_gib > var.instance.storage_gib && var.instance.largest_storage_gib <= 1000
     error_message = "instance.storage_gib must be at least 20 (the smallest gp3 volume) and largest_storage_gib above it, at most 1000."
   }
+}
+
+variable "hours" {
+  description = "When the instance is started and stopped (EventBridge Scheduler expressions in New York time), or null: it always runs. Asleep it costs its storage alone."
+  type        = object({ start = string, stop = string })
+  default     = null
+
+  validation {
+    condition     = var.hours == null || alltrue([for expression in values(coalesce(var.hours, {})) : can(regex("^cron\\([^ ]+( [^ ]+){5}\\)$", expression))])
+    error_message = "hours.start and hours.stop must be cron(...) with six fields."
+  }
+}
+
+variable "scheduler_role" {
+  description = "Role under which EventBridge Scheduler starts and stops the instance; needed with hours."
+  type        = object({ name = string, arn = string })
+  default     = null
 }
 
 variable "backup_days" {

@@ -47,12 +47,12 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name          = "${local.names[each.key]}-dead-letters"
   alarm_description   = "An event failed for good and waits to be replayed. ${local.runbook}"
   namespace           = "AWS/SQS"
-  metric_name         = "ApproximateAgeOfOldestMessage"
+  metric_name         = "ApproximateNumberOfMessagesVisible" # their age skips what was looked at three times
   statistic           = "Maximum"
   period              = 300
   evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
   treat_missing_data  = "notBreaching"
   dimensions          = { QueueName = aws_sqs_queue.dead_letters[each.key].name }
   alarm_actions       = [var.alert_topic_arn]
@@ -80,12 +80,32 @@ resource "aws_cloudwatch_metric_alarm" "staleness" {
   tags                = local.tags
 }
 
-# And if the loader no longer runs at all, nothing measures: a weekend with a holiday is three days without a load.
+# How long changes of daily bars have been waiting for the jobs: nobody else tells of an array that never started.
+resource "aws_cloudwatch_metric_alarm" "bars_staleness" {
+  count = var.loader == null ? 0 : 1
+
+  alarm_name          = "${var.name_prefix}-bars-staleness"
+  alarm_description   = "Daily bars were loaded more than 8 hours ago and are not in the bars of n sessions yet. ${local.runbook}"
+  namespace           = local.metrics_namespace
+  metric_name         = "BarsStalenessHours"
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 8        # from the evening's load to the morning's are nine and a half
+  treat_missing_data  = "ignore" # nothing was measured in that hour: the state stays
+  dimensions          = { service = "archive_loader" }
+  alarm_actions       = [var.alert_topic_arn]
+  ok_actions          = [var.alert_topic_arn]
+  tags                = local.tags
+}
+
+# And if the loader no longer runs at all, nothing measures. Its sweep runs from Tuesday to Saturday, whatever the exchange does.
 resource "aws_cloudwatch_metric_alarm" "silence" {
   count = var.loader == null || !var.schedules_enabled ? 0 : 1
 
   alarm_name          = "${var.name_prefix}-silence"
-  alarm_description   = "Nothing was loaded for four days. ${local.runbook}"
+  alarm_description   = "The loader has not run for four days, although it sweeps the archive from Tuesday to Saturday. ${local.runbook}"
   namespace           = "AWS/Lambda"
   metric_name         = "Invocations"
   statistic           = "Sum"

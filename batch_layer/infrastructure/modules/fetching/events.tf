@@ -15,6 +15,7 @@ locals {
     key => "arn:${data.aws_partition.current.partition}:lambda:${local.arn_tail}:function:${name}"
   }
   time_zone = "America/New_York" # the exchange's: daylight saving moves nothing
+  schedules = { for name, schedule in var.schedules : name => schedule if contains(keys(local.functions), schedule.function) }
 }
 
 resource "aws_sqs_queue" "dead_letters" {
@@ -61,7 +62,7 @@ resource "aws_scheduler_schedule_group" "this" {
 
 resource "aws_scheduler_schedule" "this" {
   #checkov:skip=CKV_AWS_297:A schedule's input holds its name and time, nothing to hide behind a customer key
-  for_each = var.schedules
+  for_each = local.schedules
 
   name                         = "${var.name_prefix}-${each.key}"
   description                  = "Starts ${local.names[each.value.function]}"
@@ -95,20 +96,20 @@ resource "aws_scheduler_schedule" "this" {
 
 data "aws_iam_policy_document" "scheduler" {
   statement {
-    sid       = "StartFetchers"
+    sid       = "StartFunctions"
     actions   = ["lambda:InvokeFunction"]
-    resources = [for key in keys(local.fetchers) : local.function_arns[key]]
+    resources = [for key in keys(local.functions) : local.function_arns[key]]
   }
 
   statement {
     sid       = "KeepUndelivered"
     actions   = ["sqs:SendMessage"]
-    resources = [for key in keys(local.fetchers) : aws_sqs_queue.dead_letters[key].arn]
+    resources = [for key in keys(local.functions) : aws_sqs_queue.dead_letters[key].arn]
   }
 }
 
 resource "aws_iam_role_policy" "scheduler" {
-  name   = "fetchers"
+  name   = "functions"
   role   = var.roles["scheduler"].name
   policy = data.aws_iam_policy_document.scheduler.json
 }

@@ -17,10 +17,12 @@ locals {
     CONDVEST_MASSIVE_PLAN   = var.vendor.plan
   }
 
-  # Memory is also CPU: 1,769 MB make one vCPU. A whole session is about 12,500 rows.
+  # Memory is also CPU: 1,769 MB make one vCPU. A whole session is about 12,500 rows. The lists of instruments are some 32
+  # pages and more each year, and the free plan allows five calls a minute: 45 calls take 490 s, and 900 s, the most that
+  # Lambda gives, hold 75 (tests/unit/aws/test_night_fits.py). The time is billed as it is used.
   fetchers = {
-    for name in ["daily_ohlcv_fetcher", "daily_meta_fetcher"] :
-    name => { role = "fetcher", memory = 512, timeout = 300, concurrency = 1, environment = local.fetcher_environment }
+    for name, timeout in { daily_ohlcv_fetcher = 300, daily_meta_fetcher = 900 } :
+    name => { role = "fetcher", memory = 512, timeout = timeout, concurrency = 1, environment = local.fetcher_environment }
   }
   loaders = var.loader == null ? {} : {
     archive_loader = {

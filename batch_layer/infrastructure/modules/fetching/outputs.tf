@@ -23,6 +23,11 @@ output "schedules" {
   value       = { for key, schedule in aws_scheduler_schedule.this : key => schedule.schedule_expression }
 }
 
+output "schedule_group" {
+  description = "Name of the group of the schedules."
+  value       = aws_scheduler_schedule_group.this.name
+}
+
 output "layer_arns" {
   description = "Layers in use, given or published here."
   value       = local.layer_arns

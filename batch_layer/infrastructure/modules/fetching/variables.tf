@@ -69,8 +69,8 @@ variable "runtime" {
   default = {}
 
   validation {
-    condition     = contains(["python3.11", "python3.12", "python3.13"], var.runtime.name)
-    error_message = "runtime.name must be python3.11, python3.12 or python3.13."
+    condition     = contains(["python3.12", "python3.13", "python3.14"], var.runtime.name)
+    error_message = "runtime.name must be python3.12, python3.13 or python3.14: python3.11 runs on Amazon Linux 2, whose C library (glibc 2.26) is older than numpy's wheels need."
   }
 
   validation {
@@ -91,7 +91,7 @@ variable "loader" {
 }
 
 variable "schedules" {
-  description = "When each fetcher runs, in the exchange's time zone: function (daily_ohlcv_fetcher or daily_meta_fetcher) and an EventBridge Scheduler expression."
+  description = "When each function runs, in the exchange's time zone: function (daily_ohlcv_fetcher, daily_meta_fetcher or archive_loader) and an EventBridge Scheduler expression. Those of the loader are left out where there is none."
   type        = map(object({ function = string, expression = string }))
   default = {
     # Two listings' files and the day's actions before the bars that need them; the bars after the close, and again
@@ -99,11 +99,13 @@ variable "schedules" {
     metadata = { function = "daily_meta_fetcher", expression = "cron(0 19 ? * MON-FRI *)" }
     evening  = { function = "daily_ohlcv_fetcher", expression = "cron(30 20 ? * MON-FRI *)" }
     morning  = { function = "daily_ohlcv_fetcher", expression = "cron(0 6 ? * TUE-SAT *)" }
+    # What the archive holds and no event told the loader of; it also measures how stale all is.
+    sweep = { function = "archive_loader", expression = "cron(0 7 ? * TUE-SAT *)" }
   }
 
   validation {
-    condition     = alltrue([for schedule in var.schedules : contains(["daily_ohlcv_fetcher", "daily_meta_fetcher"], schedule.function)])
-    error_message = "A schedule's function must be daily_ohlcv_fetcher or daily_meta_fetcher."
+    condition     = alltrue([for schedule in var.schedules : contains(["daily_ohlcv_fetcher", "daily_meta_fetcher", "archive_loader"], schedule.function)])
+    error_message = "A schedule's function must be daily_ohlcv_fetcher, daily_meta_fetcher or archive_loader."
   }
 
   validation {

@@ -39,6 +39,7 @@ locals {
     backfill = {
       arguments = ["backfill", "--start", "Ref::start"] # submit-job --parameters start=2015-01-01
       environment = merge(local.by_iam, {
+        CONDVEST_DATABASE_URL   = var.database.backfill_url
         CONDVEST_ARCHIVE        = var.archive_uri
         CONDVEST_PROVIDER       = var.vendor.provider
         CONDVEST_MASSIVE_PLAN   = var.vendor.plan

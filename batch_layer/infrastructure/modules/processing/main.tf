@@ -1,9 +1,13 @@
-# The jobs: one image in ECR, run by AWS Batch on Fargate Spot. Nothing here costs money while no job runs.
+# The jobs: one image in ECR, run by AWS Batch on Fargate Spot, the migration on demand. Nothing here costs money while no
+# job runs.
 data "aws_region" "current" {}
 
+data "aws_partition" "current" {}
+
 locals {
-  tags     = merge({ component = "processing" }, var.tags)
-  job_arns = { for name, job in aws_batch_job_definition.this : name => job.arn_prefix }
+  tags       = merge({ component = "processing" }, var.tags)
+  job_arns   = { for name, job in aws_batch_job_definition.this : name => job.arn_prefix }
+  queue_arns = [for queue in aws_batch_job_queue.this : queue.arn]
 }
 
 resource "aws_ecr_repository" "this" {
@@ -22,29 +26,49 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
-# Ten images are enough to roll back; the eleventh costs storage.
+# ECR counts manifests: an image pushed from a containerd store is an index and what it names, so thirty are ten deployments
+# at least, and the image in use is never the one that goes.
 resource "aws_ecr_lifecycle_policy" "this" {
   repository = aws_ecr_repository.this.name
 
   policy = jsonencode({
     rules = [{
       rulePriority = 1
-      description  = "Keep the ten newest images"
-      selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 10 }
+      description  = "Keep the thirty newest manifests"
+      selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 30 }
       action       = { type = "expire" }
     }]
   })
 }
 
-# Batch acts under its own service-linked role, which AWS makes with the first compute environment of an account.
+# Batch acts under its own service-linked role, which `deploy.sh ENV bootstrap` makes. The second environment has capacity
+# when Spot has none; the migration waits for nobody.
+locals {
+  environments = toset(["FARGATE", var.capacity])
+  queues = {
+    jobs      = distinct([var.capacity, "FARGATE"])
+    on-demand = ["FARGATE"]
+  }
+
+  # What Batch says of a job that it will not start, as long as it detects that. The bars' own staleness is measured by the
+  # loader, whatever Batch says (https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html).
+  stuck = [
+    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+  ]
+}
+
 resource "aws_batch_compute_environment" "this" {
-  name_prefix = "${var.name_prefix}-"
+  for_each = local.environments
+
+  name_prefix = "${var.name_prefix}-${each.key == "FARGATE" ? "demand" : "spot"}-"
   type        = "MANAGED"
   state       = "ENABLED"
   tags        = local.tags
 
   compute_resources {
-    type               = var.capacity
+    type               = each.key
     max_vcpus          = var.max_vcpus
     subnets            = var.network.subnet_ids
     security_group_ids = [var.network.security_group_id]
@@ -56,15 +80,38 @@ resource "aws_batch_compute_environment" "this" {
   }
 }
 
+moved {
+  from = aws_batch_job_queue.this
+  to   = aws_batch_job_queue.this["jobs"]
+}
+
 resource "aws_batch_job_queue" "this" {
-  name     = "${var.name_prefix}-jobs"
+  for_each = local.queues
+
+  name     = "${var.name_prefix}-${each.key}"
   state    = "ENABLED"
   priority = 1
   tags     = local.tags
 
-  compute_environment_order {
-    order               = 1
-    compute_environment = aws_batch_compute_environment.this.arn
+  dynamic "compute_environment_order" {
+    for_each = each.value
+
+    content {
+      order               = compute_environment_order.key + 1
+      compute_environment = aws_batch_compute_environment.this[compute_environment_order.value].arn
+    }
+  }
+
+  # A job that cannot start fails within two hours, and a job that failed is an alarm.
+  dynamic "job_state_time_limit_action" {
+    for_each = local.stuck
+
+    content {
+      action           = "CANCEL"
+      state            = "RUNNABLE"
+      reason           = job_state_time_limit_action.value
+      max_time_seconds = 7200
+    }
   }
 }
 

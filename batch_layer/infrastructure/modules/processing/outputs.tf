@@ -4,8 +4,13 @@ output "repository_url" {
 }
 
 output "job_queue" {
-  description = "Name of the queue of the jobs."
-  value       = aws_batch_job_queue.this.name
+  description = "Name of the queue of the jobs, on Spot first."
+  value       = aws_batch_job_queue.this["jobs"].name
+}
+
+output "on_demand_queue" {
+  description = "Name of the queue of the migration, which waits for no Spot capacity."
+  value       = aws_batch_job_queue.this["on-demand"].name
 }
 
 output "job_definitions" {

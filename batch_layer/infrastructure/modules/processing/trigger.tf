@@ -1,5 +1,5 @@
 # What starts the jobs. The loader's result, sent by Lambda to EventBridge, starts a resampling when it says that
-# something changed; a job that stored bars starts a publication.
+# something changed; a job that stored bars starts a publication. Each morning sweep.tf starts a resampling anyway.
 locals {
   triggered = var.trigger != null && var.container_image != null
 }
@@ -29,7 +29,7 @@ resource "aws_cloudwatch_event_target" "loaded" {
 
   rule      = aws_cloudwatch_event_rule.loaded[0].name
   target_id = "resample"
-  arn       = aws_batch_job_queue.this.arn
+  arn       = aws_batch_job_queue.this["jobs"].arn
   role_arn  = var.roles["events"].arn
 
   batch_target {
@@ -75,7 +75,7 @@ resource "aws_cloudwatch_event_rule" "resampled" {
     detail-type = ["Batch Job State Change"]
     detail = {
       status          = ["SUCCEEDED"]
-      jobQueue        = [aws_batch_job_queue.this.arn]
+      jobQueue        = [aws_batch_job_queue.this["jobs"].arn]
       jobDefinition   = [for name in ["resample", "backfill"] : { prefix = "${local.job_arns[name]}:" }] # any revision
       arrayProperties = { index = [{ exists = false }] }
     }
@@ -89,7 +89,7 @@ resource "aws_cloudwatch_event_target" "resampled" {
 
   rule      = aws_cloudwatch_event_rule.resampled[0].name
   target_id = "publish"
-  arn       = aws_batch_job_queue.this.arn
+  arn       = aws_batch_job_queue.this["jobs"].arn
   role_arn  = var.roles["events"].arn
 
   batch_target {
@@ -156,7 +156,7 @@ data "aws_iam_policy_document" "submit" {
     actions = ["batch:SubmitJob"]
     # Any revision of these two definitions, on this one queue.
     resources = [
-      aws_batch_job_queue.this.arn,
+      aws_batch_job_queue.this["jobs"].arn,
       "${local.job_arns["resample"]}:*",
       "${local.job_arns["publish"]}:*",
     ]

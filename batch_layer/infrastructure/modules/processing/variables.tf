@@ -4,7 +4,7 @@ variable "name_prefix" {
 }
 
 variable "roles" {
-  description = "Roles made by the shared module: migrate, resample, backfill, publish, execution and events are used here."
+  description = "Roles made by the shared module: migrate, resample, backfill, publish, execution, events and scheduler are used here."
   type        = map(object({ name = string, arn = string }))
 }
 
@@ -107,12 +107,12 @@ variable "job_sizes" {
 }
 
 variable "database" {
-  description = "CONDVEST_DATABASE_URL of the jobs (IAM) and of the administrator (who migrates), without password, and the ARN of the secret of the latter's."
-  type        = object({ jobs_url = string, admin_url = string, admin_secret_arn = string })
+  description = "CONDVEST_DATABASE_URL of the jobs (IAM), of the backfill (IAM, with more rights) and of the administrator (who migrates), without password, and the ARN of the secret of the latter's."
+  type        = object({ jobs_url = string, backfill_url = string, admin_url = string, admin_secret_arn = string })
 
   validation {
-    condition     = !can(regex("//[^@/]*:[^@/]*@", var.database.jobs_url)) && !can(regex("//[^@/]*:[^@/]*@", var.database.admin_url))
-    error_message = "database.jobs_url and database.admin_url must hold no password."
+    condition     = alltrue([for url in [var.database.jobs_url, var.database.backfill_url, var.database.admin_url] : !can(regex("//[^@/]*:[^@/]*@", url))])
+    error_message = "database.jobs_url, database.backfill_url and database.admin_url must hold no password."
   }
 }
 
@@ -134,6 +134,29 @@ variable "published_uri" {
 variable "vendor" {
   description = "Who delivers: provider (massive or yahoo), the plan subscribed to, and the ARN of the secret that holds the key."
   type        = object({ provider = string, plan = string, secret_arn = string })
+}
+
+variable "sweep" {
+  description = "When a resampling is started whatever was told, in the exchange's time zone: an EventBridge Scheduler expression."
+  type        = string
+  default     = "cron(0 8 ? * TUE-SAT *)" # after the morning's loads and the loader's own sweep at 7
+
+  validation {
+    condition     = can(regex("^cron\\([^ ]+( [^ ]+){5}\\)$", var.sweep))
+    error_message = "sweep must be cron(...) with six fields."
+  }
+}
+
+variable "schedule_group" {
+  description = "Schedule group of the sweep."
+  type        = string
+  default     = "default"
+}
+
+variable "schedules_enabled" {
+  description = "Whether the sweep runs."
+  type        = bool
+  default     = true
 }
 
 variable "trigger" {

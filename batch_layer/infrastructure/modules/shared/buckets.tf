@@ -108,7 +108,7 @@ resource "aws_s3_bucket_policy" "this" {
   for_each = local.buckets
 
   bucket = aws_s3_bucket.this[each.key].id
-  policy = data.aws_iam_policy_document.bucket[each.key].json
+  policy = each.key == "archive" ? data.aws_iam_policy_document.archive.json : data.aws_iam_policy_document.bucket[each.key].json
 
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
@@ -131,6 +131,37 @@ data "aws_iam_policy_document" "bucket" {
       test     = "Bool"
       variable = "aws:SecureTransport"
       values   = ["false"]
+    }
+  }
+}
+
+# An archived answer is never overwritten, whoever writes: S3 refuses a key that is there, and whoever does not ask for that
+# refusal (If-None-Match) may not write at all. A part of a multipart upload creates no object and cannot ask; completing one
+# does and must (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html).
+data "aws_iam_policy_document" "archive" {
+  source_policy_documents = [data.aws_iam_policy_document.bucket["archive"].json]
+
+  statement {
+    sid       = "NobodyOverwrites"
+    effect    = "Deny"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.this["archive"].arn}/${local.archive_prefix}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "s3:if-none-match"
+      values   = ["true"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "s3:ObjectCreationOperation"
+      values   = ["true"]
     }
   }
 }

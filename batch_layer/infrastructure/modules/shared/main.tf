@@ -54,13 +54,13 @@ resource "aws_sns_topic_policy" "alerts" {
 
 data "aws_iam_policy_document" "alerts" {
   statement {
-    sid       = "AlarmsAndBudgetsPublish"
+    sid       = "AlarmsBudgetsAndDatabasesPublish"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.alerts.arn]
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]
+      identifiers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.rds.amazonaws.com"]
     }
 
     condition {

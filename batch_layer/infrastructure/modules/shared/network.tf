@@ -112,7 +112,34 @@ resource "aws_vpc_endpoint" "s3" {
   service_name      = "com.amazonaws.${local.region}.s3"
   vpc_endpoint_type = "Gateway"
   route_table_ids   = local.route_table_ids
+  policy            = local.create_network ? data.aws_iam_policy_document.endpoint.json : null # a given network serves others too
   tags              = merge(local.tags, { Name = "${var.name_prefix}-s3" })
+}
+
+# Out of the network leads no way to anybody else's bucket, but to that of ECR, where the image's layers lie
+# (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html). IAM still says who may do what.
+data "aws_iam_policy_document" "endpoint" {
+  statement {
+    sid       = "OwnBuckets"
+    actions   = ["s3:*"]
+    resources = flatten([for bucket in aws_s3_bucket.this : [bucket.arn, "${bucket.arn}/*"]])
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+  }
+
+  statement {
+    sid       = "LayersOfImages"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:${local.partition}:s3:::prod-${local.region}-starport-layer-bucket/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+  }
 }
 
 # The addresses of S3 in this region, whoever made the endpoint.

@@ -14,8 +14,9 @@ locals {
     monitor   = "monitoring.rds.amazonaws.com"
   }
 
-  # Lambda and RDS monitoring send no source account when they assume a role.
-  roles_with_source_account = ["ecs-tasks.amazonaws.com", "scheduler.amazonaws.com", "events.amazonaws.com"]
+  # Lambda sends no source account when it assumes a role; the others do, RDS monitoring since its confused-deputy notes
+  # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html).
+  roles_with_source_account = [for service in distinct(values(local.roles)) : service if service != "lambda.amazonaws.com"]
 
   archive_arn   = aws_s3_bucket.this["archive"].arn
   published_arn = aws_s3_bucket.this["published"].arn

@@ -79,6 +79,59 @@ run "watches_credits_of_burstable_classes_only" {
   }
 }
 
+run "sleeps_by_day_when_told" {
+  command = plan
+
+  variables {
+    hours          = { start = "cron(0 18 ? * MON-FRI *)", stop = "cron(0 9 ? * TUE-SAT *)" }
+    scheduler_role = { name = "condvest-test-scheduler", arn = "arn:aws:iam::123456789012:role/condvest-test-scheduler" }
+  }
+
+  assert {
+    condition     = { for action, schedule in aws_scheduler_schedule.hours : action => schedule.target[0].arn } == { start = "arn:aws:scheduler:::aws-sdk:rds:startDBInstance", stop = "arn:aws:scheduler:::aws-sdk:rds:stopDBInstance" }
+    error_message = "the schedules must start and stop the instance"
+  }
+
+  assert {
+    condition     = jsondecode(aws_scheduler_schedule.hours["stop"].target[0].input) == { DbInstanceIdentifier = "condvest-test-db" }
+    error_message = "the universal target takes the name as Java's SDK writes it"
+  }
+
+  assert {
+    condition     = aws_db_instance.this.maintenance_window == "sat:05:30-sat:06:30"
+    error_message = "maintenance must lie in hours in which the instance is awake"
+  }
+}
+
+run "never_sleeps_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(aws_scheduler_schedule.hours) == 0
+    error_message = "without hours nothing may stop the instance"
+  }
+}
+
+run "refuses_a_class_too_small_for_logins_by_iam" {
+  command = plan
+
+  variables {
+    instance = { class = "db.t4g.micro" }
+  }
+
+  expect_failures = [var.instance]
+}
+
+run "refuses_hours_of_five_fields" {
+  command = plan
+
+  variables {
+    hours = { start = "cron(0 18 * * MON-FRI)", stop = "cron(0 9 ? * TUE-SAT *)" }
+  }
+
+  expect_failures = [var.hours]
+}
+
 run "refuses_no_backups" {
   command = plan
 

@@ -91,6 +91,11 @@ run "archives_only_without_a_database" {
     condition     = toset(keys(aws_lambda_function.this)) == toset(["daily_meta_fetcher", "daily_ohlcv_fetcher"]) && output.loader_arn == null
     error_message = "without a database there must be no loader"
   }
+
+  assert {
+    condition     = toset(keys(aws_scheduler_schedule.this)) == toset(["metadata", "evening", "morning"])
+    error_message = "what is not there must not be scheduled"
+  }
 }
 
 run "keeps_new_york_time" {
@@ -120,6 +125,16 @@ run "refuses_a_layer_without_its_number" {
   }
 
   expect_failures = [var.lambda_layer_arns]
+}
+
+run "refuses_a_runtime_whose_c_library_is_too_old" {
+  command = plan
+
+  variables {
+    runtime = { name = "python3.11" }
+  }
+
+  expect_failures = [var.runtime]
 }
 
 run "refuses_a_cron_of_five_fields" {

@@ -32,6 +32,7 @@ variables {
     publish   = { name = "condvest-test-publish", arn = "arn:aws:iam::123456789012:role/condvest-test-publish" }
     execution = { name = "condvest-test-execution", arn = "arn:aws:iam::123456789012:role/condvest-test-execution" }
     events    = { name = "condvest-test-events", arn = "arn:aws:iam::123456789012:role/condvest-test-events" }
+    scheduler = { name = "condvest-test-scheduler", arn = "arn:aws:iam::123456789012:role/condvest-test-scheduler" }
   }
   network = {
     subnet_ids        = ["subnet-1"]
@@ -39,6 +40,7 @@ variables {
   }
   database = {
     jobs_url         = "postgresql://condvest_jobs@db:5432/condvest?sslmode=verify-full"
+    backfill_url     = "postgresql://condvest_backfill@db:5432/condvest?sslmode=verify-full"
     admin_url        = "postgresql://condvest_admin@db:5432/condvest?sslmode=verify-full"
     admin_secret_arn = "arn:aws:secretsmanager:ca-west-1:123456789012:secret:rds-1"
   }
@@ -53,8 +55,18 @@ run "runs_on_spot" {
   command = plan
 
   assert {
-    condition     = aws_batch_compute_environment.this.compute_resources[0].type == "FARGATE_SPOT"
-    error_message = "Spot must be the default"
+    condition     = toset([for one in aws_batch_compute_environment.this : one.compute_resources[0].type]) == toset(["FARGATE_SPOT", "FARGATE"])
+    error_message = "Spot must be the default, with a second environment for when it has no capacity"
+  }
+
+  assert {
+    condition     = length(aws_batch_job_queue.this["jobs"].compute_environment_order) == 2 && length(aws_batch_job_queue.this["on-demand"].compute_environment_order) == 1
+    error_message = "the migration must not wait for Spot"
+  }
+
+  assert {
+    condition     = alltrue(flatten([for queue in aws_batch_job_queue.this : [for limit in queue.job_state_time_limit_action : limit.action == "CANCEL" && limit.max_time_seconds == 7200]]))
+    error_message = "a job that cannot start must fail"
   }
 
   assert {
@@ -82,6 +94,20 @@ run "publishes_once_what_was_resampled" {
   }
 }
 
+run "sweeps_each_morning_after_the_loader" {
+  command = plan
+
+  assert {
+    condition     = aws_scheduler_schedule.sweep[0].schedule_expression == "cron(0 8 ? * TUE-SAT *)" && aws_scheduler_schedule.sweep[0].schedule_expression_timezone == "America/New_York"
+    error_message = "what no event started must be started in the morning"
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.sweep[0].target[0].arn == "arn:aws:scheduler:::aws-sdk:batch:submitJob"
+    error_message = "the schedule must submit the job itself"
+  }
+}
+
 run "starts_nothing_without_a_loader" {
   command = plan
 
@@ -90,7 +116,7 @@ run "starts_nothing_without_a_loader" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_rule.loaded) == 0 && length(aws_cloudwatch_event_rule.resampled) == 0
+    condition     = length(aws_cloudwatch_event_rule.loaded) + length(aws_cloudwatch_event_rule.resampled) + length(aws_scheduler_schedule.sweep) == 0
     error_message = "a component alone must be started by hand"
   }
 }
@@ -103,7 +129,7 @@ run "falls_back_to_on_demand" {
   }
 
   assert {
-    condition     = aws_batch_compute_environment.this.compute_resources[0].type == "FARGATE"
+    condition     = [for one in aws_batch_compute_environment.this : one.compute_resources[0].type] == ["FARGATE"]
     error_message = "the fallback must be selectable"
   }
 }
@@ -186,6 +212,7 @@ run "refuses_a_password" {
   variables {
     database = {
       jobs_url         = "postgresql://condvest_jobs:secret@db:5432/condvest"
+      backfill_url     = "postgresql://condvest_backfill@db:5432/condvest"
       admin_url        = "postgresql://condvest_admin@db:5432/condvest"
       admin_secret_arn = "arn:aws:secretsmanager:ca-west-1:123456789012:secret:rds-1"
     }
