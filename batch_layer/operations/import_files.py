@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from batch_layer.fetching.loading.loader import Loader
 from batch_layer.operations.report import Progress, Report, recorded
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import resample
 from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import DatasetName
+from batch_layer.shared.models.payloads import DatasetName, SplitRows
 
 
 def import_files(
     workspace: Workspace,
-    files: Sequence[tuple[Path, DatasetName]],
+    paths: Sequence[tuple[Path, DatasetName]],
     provider: str,
     *,
+    options: FileOptions = AS_THEY_ARE,
     dry_run: bool = False,
     on_file: Progress | None = None,
     on_progress: Progress | None = None,
@@ -27,12 +32,24 @@ def import_files(
     """Load files, each in a transaction of its own, then resample.
 
     A file that cannot be read stops none of the others. A dry run stores nothing and resamples nothing.
+
+    Args:
+        workspace: the open workspace.
+        paths: files, folders and patterns, each with what it holds.
+        provider: the name under which the rows are kept.
+        options: what was said about the files of prices.
+        dry_run: whether nothing is stored.
+        on_file: called after each file.
+        on_progress: of resampling.
     """
     loader = workspace.loader(workspace.sessions_ahead, rehearsal=dry_run)
     with recorded(workspace, "import", rehearsal=dry_run) as report:
+        files = _expanded(paths, report)
+        if options.prices == "split-adjusted":
+            options = replace(options, splits=_splits_in(files, provider))
         for done, (path, dataset) in enumerate(files, start=1):
             try:
-                report.loads.append(_import(loader, path, dataset, provider))
+                report.loads += _import(loader, path, dataset, provider, options)
             except InputError as error:
                 report.failed[str(path)] = str(error)
             if on_file is not None:
@@ -42,9 +59,60 @@ def import_files(
     return report
 
 
-def _import(loader: Loader, path: Path, dataset: DatasetName, provider: str) -> LoadSummary:
+def _expanded(paths: Sequence[tuple[Path, DatasetName]], report: Report) -> list[tuple[Path, DatasetName]]:
     # Imported here: only who imports files waits for what reads them.
-    from batch_layer.shared.clients.files import read_payload  # noqa: PLC0415
+    from batch_layer.shared.clients.files import expand  # noqa: PLC0415
+
+    files: list[tuple[Path, DatasetName]] = []
+    for path, dataset in paths:
+        try:
+            files += [(file, dataset) for file in expand(path)]
+        except InputError as error:
+            report.failed[str(path)] = str(error)
+    return files
+
+
+def _splits_in(
+    files: Sequence[tuple[Path, DatasetName]], provider: str
+) -> tuple[tuple[str, str, float], ...]:
+    """Return symbol, ex-date and ratio of the splits in the files of splits.
+
+    A file that cannot be read gives none; it fails when it is loaded.
+    """
+    from batch_layer.shared.clients.files import parse, read_payload  # noqa: PLC0415  # as above
+
+    splits: list[tuple[str, str, float]] = []
+    for path, dataset in files:
+        if dataset != "splits":
+            continue
+        try:
+            payload = read_payload(path, provider=provider, dataset=dataset, now=dt.datetime.now(dt.UTC))
+            splits += _ratios(parse(payload).rows_as(SplitRows))
+        except InputError:
+            continue
+    return tuple(splits)
+
+
+def _ratios(rows: SplitRows) -> Iterator[tuple[str, str, float]]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = rows.split_to / rows.split_from
+    usable = np.isfinite(ratio) & (ratio > 0) & ~np.isnat(rows.ex_date)
+    for row in np.flatnonzero(usable):
+        yield str(rows.symbol[row]), str(rows.ex_date[row]), float(ratio[row])
+
+
+def _import(
+    loader: Loader, path: Path, dataset: DatasetName, provider: str, options: FileOptions
+) -> list[LoadSummary]:
+    """Load a file; of a file of prices also the splits and dividends that stand in its columns."""
+    from batch_layer.shared.clients.files import action_datasets, read_payload  # noqa: PLC0415  # as above
 
     now = dt.datetime.now(dt.UTC)
-    return loader.load(read_payload(path, provider=provider, dataset=dataset, now=now))
+    own = options if dataset == "daily_bars" else AS_THEY_ARE
+    payload = read_payload(path, provider=provider, dataset=dataset, now=now, options=own)
+    summaries = [loader.load(payload)]
+    if dataset == "daily_bars":
+        for actions in action_datasets(payload):
+            summary = loader.load(replace(payload, dataset=actions))
+            summaries += [summary] if summary.rows else []
+    return summaries

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from batch_layer.operations.import_files import import_files
 from batch_layer.shared.errors import UsageError
+from batch_layer.shared.models.file_options import FileOptions, Midnight, Prices
 from batch_layer.shared.models.payloads import DatasetName
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
@@ -25,6 +27,19 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--dividends", multiple=True, type=_FILE, help="File of dividends: symbol, ex_date, cash_amount."
 )
+@click.option("--symbol", metavar="X", help="Symbol of a file that has no column of symbols.")
+@click.option(
+    "--midnight",
+    type=click.Choice(get_args(Midnight)),
+    default="exchange",
+    show_default=True,
+    help="Zone in which instants of sessions are 00:00.",
+)
+@click.option(
+    "--prices",
+    type=click.Choice(get_args(Prices)),
+    help="What the prices are; split-adjusted ones are brought back by the splits given.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done; store nothing.")
 @json_option
 @pass_cli
@@ -34,6 +49,9 @@ def import_(
     provider: str,
     splits: tuple[Path, ...],
     dividends: tuple[Path, ...],
+    symbol: str | None,
+    midnight: Midnight,
+    prices: Prices | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -41,6 +59,9 @@ def import_(
 
     Columns, in any order: symbol (or ticker), session (or date), open, high, low, close, volume; vwap and
     trades if known. Massive's flat files are read as they are. Loading a file again changes nothing.
+
+    FILE may be a folder or a quoted pattern. A file of one symbol needs no column of symbols if its name
+    (AAPL.csv), its folder (symbol=AAPL) or --symbol says which.
     """
     datasets: list[tuple[Path, DatasetName]] = [
         *((path, "daily_bars") for path in files),
@@ -49,11 +70,14 @@ def import_(
     ]
     if not datasets:
         raise UsageError("nothing to import: name a FILE of prices, --splits FILE or --dividends FILE")
+    if symbol and len(files) != 1:
+        raise UsageError(f"--symbol {symbol} is of one FILE of prices; {len(files)} are given")
     with cli.workspace() as workspace, output.progress("files") as bars:
         report = import_files(
             workspace,
             datasets,
             provider,
+            options=FileOptions(symbol, midnight, prices),
             dry_run=dry_run,
             on_file=advancing(bars),
             on_progress=advancing(bars, "resampling"),

@@ -122,7 +122,7 @@ def test_the_good_rows_go_in(imported):
     ran, _, bars = imported
     assert [row["symbol"] for row in bars] == ["GOOD", "TWICE", "good"]
     assert "1 repeated" in ran.stderr
-    assert "good differs by case only from GOOD" in ran.stderr
+    assert "good differs by case or separator only from GOOD" in ran.stderr
 
 
 def test_files_that_cannot_be_read_make_the_exit_code_1_and_stop_no_other(unreadable):

@@ -308,7 +308,7 @@ class TestProviders:
         summary = any_world.bars([bar("KIMpL", any_world.date(0))])
         assert any_world.instrument("KIMPL") != any_world.instrument("KIMpL")
         assert len(summary.notices) == 1
-        assert "KIMpL differs by case only from KIMPL" in summary.notices[0]
+        assert "KIMpL differs by case or separator only from KIMPL" in summary.notices[0]
 
 
 class TestRehearsals:

@@ -112,7 +112,7 @@ def _identify(loads: Sequence[PayloadLoad]) -> list[IdentifiedBars]:
         if unknown.any():
             ids[unknown], made = instruments.identify(connection, rows.symbol[unknown], rows.session[unknown])
         bars = daily_bars_of(rows, ids, load.verdict.ordinal[load.verdict.passed])
-        notices = _case_twins(connection, made)
+        notices = _spelling_twins(connection, made)
         identified.append(IdentifiedBars(bars, made, claimed_sessions(load), _refused_keys(load), notices))
     return identified
 
@@ -125,16 +125,16 @@ def _refused_keys(load: PayloadLoad) -> Int64s:
     return pack(ids, verdict.ordinal[refused])
 
 
-def _case_twins(connection: Connection, made: Int32s) -> tuple[str, ...]:
-    """Return a notice per new instrument whose symbol differs from another by case only."""
+def _spelling_twins(connection: Connection, made: Int32s) -> tuple[str, ...]:
+    """Return a notice per new instrument whose symbol is another's but for case or separator."""
     if not len(made):
         return ()
     known = symbols.known_symbols(connection)
     new = symbols.symbols_of(connection, made)
     return tuple(
-        f"{symbol} differs by case only from {', '.join(others)}; tickers are case-sensitive, so each is an "
-        "instrument of its own"
-        for symbol, others in quality.case_twins(new, known).items()
+        f"{symbol} differs by case or separator only from {', '.join(others)}; symbols are taken as spelled, "
+        "so each is an instrument of its own"
+        for symbol, others in quality.spelling_twins(new, known).items()
     )
 
 

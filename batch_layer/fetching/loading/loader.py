@@ -226,6 +226,7 @@ def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> Load
         duplicates=verdict.duplicates,
         refused=verdict.refused(),
         sessions=len(np.unique(rows.dates()[verdict.passed])),
+        notices=parsed.notices,
     )
 
 

@@ -6,7 +6,7 @@ A row passes, is refused under one code of ``RULES``, or is a further copy of a 
 from batch_layer.fetching.quality.actions import judge_dividends, judge_splits
 from batch_layer.fetching.quality.bars import judge_bars
 from batch_layer.fetching.quality.listings import judge_listings
-from batch_layer.fetching.quality.market import case_twins, looks_partial
+from batch_layer.fetching.quality.market import looks_partial, spelling_twins
 from batch_layer.fetching.quality.rules import CODES, PASSED, RULES, Verdict
 
 __all__ = [
@@ -14,10 +14,10 @@ __all__ = [
     "PASSED",
     "RULES",
     "Verdict",
-    "case_twins",
     "judge_bars",
     "judge_dividends",
     "judge_listings",
     "judge_splits",
     "looks_partial",
+    "spelling_twins",
 ]

@@ -37,10 +37,11 @@ def looks_partial(rows: int, recent: Sequence[int]) -> bool:
     return median >= LEAST_ROWS and rows < LEAST_SHARE * median
 
 
-def case_twins(symbols: Iterable[str], known: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
-    """Return the symbols that differ from another by case only, each with those others, sorted.
+def spelling_twins(symbols: Iterable[str], known: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Return the symbols that differ from another by case or separator only, each with those others, sorted.
 
-    Tickers are case-sensitive (KIMpL is no KIMPL), so this is a notice and refuses nothing.
+    ``KIMpL`` and ``KIMPL``, or ``BRK.B``, ``BRK/B`` and ``BRK-B``. Tickers are case-sensitive, and which
+    spelling a file means is not guessed, so this is a notice and refuses nothing.
 
     Args:
         symbols: the symbols to look at.
@@ -49,9 +50,16 @@ def case_twins(symbols: Iterable[str], known: Iterable[str] = ()) -> dict[str, t
     looked_at = set(symbols)
     spellings = defaultdict(set)
     for symbol in looked_at.union(known):
-        spellings[symbol.upper()].add(symbol)
+        spellings[_without_spelling(symbol)].add(symbol)
     return {
-        symbol: tuple(sorted(spellings[symbol.upper()] - {symbol}))
+        symbol: tuple(sorted(spellings[_without_spelling(symbol)] - {symbol}))
         for symbol in sorted(looked_at)
-        if len(spellings[symbol.upper()]) > 1
+        if len(spellings[_without_spelling(symbol)]) > 1
     }
+
+
+def _without_spelling(symbol: str) -> str:
+    return symbol.upper().translate(_SEPARATORS)
+
+
+_SEPARATORS = str.maketrans("/-", "..")

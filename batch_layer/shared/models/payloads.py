@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_layer.shared.models.bars import Columns, Floats, Int64s
+from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
 from batch_layer.shared.models.given_rows import OriginalRows
 
 DatasetName = Literal["daily_bars", "splits", "dividends", "instruments", "symbols"]
@@ -34,6 +35,7 @@ class Payload:
             answer): then a row that is gone is a withdrawal and a low count makes the session partial.
             False for an imported file, which may hold any part of the market.
         name: where they came from, for messages: a file's path, an endpoint. Holds no secret.
+        options: what a person said about an imported file.
     """
 
     provider: str
@@ -45,6 +47,7 @@ class Payload:
     fetched_at: dt.datetime
     is_whole: bool
     name: str
+    options: FileOptions = field(default=AS_THEY_ARE, kw_only=True)
 
     @cached_property
     def digest(self) -> str:
@@ -201,11 +204,13 @@ class Parsed:
             ``"open: 'abc' is not a number"``. An absent required value is exactly ``"<column>: missing"``;
             several faults of a row are joined by ``"; "``.
         source: the same rows as they were given, all columns as text, for the record of refused rows.
+        notices: what a person should know about the payload, one sentence each.
     """
 
     rows: Rows
     faults: Mapping[int, str]
     source: OriginalRows
+    notices: tuple[str, ...] = field(default=(), kw_only=True)
 
     def rows_as(self, kind: type[RowsT]) -> RowsT:
         """Return the rows, which must be of that class.

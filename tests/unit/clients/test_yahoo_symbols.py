@@ -21,6 +21,14 @@ from batch_layer.shared.errors import InputError
         ("KIM-PL", "KIM-PL", "KIMpL"),
         ("KIMPL", "KIMPL", "KIMPL"),
         ("^GSPC", "^GSPC", "^GSPC"),
+        ("AAC.U", "AAC-UN", "AAC.U"),
+        ("aac.u", "AAC-UN", "AAC.U"),
+        ("AAC-UN", "AAC-UN", "AAC.U"),
+        ("AAC.WS", "AAC-WT", "AAC.WS"),
+        ("AAC-WT", "AAC-WT", "AAC.WS"),
+        ("AAC.WS.A", "AAC-WTA", "AAC.WS.A"),
+        ("ACCOw", "ACCO-WI", "ACCOw"),
+        ("AACr", "AAC-RI", "AACr"),
     ],
 )
 def test_both_spellings_lead_to_one_symbol(given_as, yahoo, house):
@@ -28,7 +36,7 @@ def test_both_spellings_lead_to_one_symbol(given_as, yahoo, house):
     assert house_symbol(yahoo) == house
 
 
-@given(st.from_regex(r"[A-Z]{1,5}(\.[A-Z]|p[A-Z]?)?", fullmatch=True))
+@given(st.from_regex(r"[A-Z]{1,5}(\.[A-Z]|p[A-Z]?|\.WS(\.[A-Z])?|r|w)?", fullmatch=True))
 def test_yahoos_spelling_can_be_undone(symbol):
     if not symbol.endswith(
         ".P"

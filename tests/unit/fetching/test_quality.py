@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from batch_layer.fetching.quality import (
     CODES,
     RULES,
-    case_twins,
     judge_bars,
     judge_dividends,
     judge_splits,
     looks_partial,
+    spelling_twins,
 )
 from batch_layer.shared.clients.files import parse
 from batch_layer.shared.models.payloads import BarRows, DividendRows, Payload, SplitRows
@@ -348,12 +348,13 @@ def test_a_session_far_below_the_recent_ones_looks_partial(rows, recent, partial
 
 
 def test_symbols_that_differ_by_case_only():
-    assert case_twins(["KIMpL", "AAPL", "aapl", "IBM"], ["KIMPL", "IBM", "MSFT", "msft"]) == {
+    assert spelling_twins(["KIMpL", "AAPL", "aapl", "IBM"], ["KIMPL", "IBM", "MSFT", "msft"]) == {
         "AAPL": ("aapl",),
         "KIMpL": ("KIMPL",),
         "aapl": ("AAPL",),
     }
-    assert case_twins(["A", "A"], ["A"]) == {}
+    assert spelling_twins(["A", "A"], ["A"]) == {}
+    assert spelling_twins(["BRK/B", "BRKB"], ["BRK.B"]) == {"BRK/B": ("BRK.B",)}
 
 
 def test_a_whole_market_is_judged_in_a_few_milliseconds():

@@ -12,7 +12,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_layer.shared.clients.files.dates import (
+    EXCHANGE_ZONE,
     session_of_nanoseconds,
     session_of_text,
     session_of_timestamps,
@@ -111,7 +114,7 @@ def counts(column: pa.ChunkedArray, label: str) -> tuple[Int64s, Faults]:
 
 
 def sessions(
-    column: pa.ChunkedArray, label: str, *, in_nanoseconds: bool = False
+    column: pa.ChunkedArray, label: str, *, in_nanoseconds: bool = False, zone: ZoneInfo = EXCHANGE_ZONE
 ) -> tuple[npt.NDArray[np.datetime64], Faults]:
     """Return dates as datetime64[D], NaT where missing or unreadable; ``dates.py`` says what is read.
 
@@ -119,16 +122,17 @@ def sessions(
         column: text, whole numbers, dates or timestamps.
         label: the column's name.
         in_nanoseconds: whether text and whole numbers count nanoseconds since the epoch.
+        zone: in which zone other instants are 00:00.
 
     Raises:
         WrongType: the column holds none of these.
     """
     kind = column.type
-    read: Reader = session_of_nanoseconds if in_nanoseconds else session_of_text
+    read: Reader = session_of_nanoseconds if in_nanoseconds else partial(session_of_text, zone=zone)
     if pa.types.is_timestamp(kind):
         absent = _to_numpy(column.is_null())
         cells = column.cast(pa.int64())
-        read = session_of_timestamps(kind.unit, is_aware=kind.tz is not None)
+        read = session_of_timestamps(kind.unit, is_aware=kind.tz is not None, zone=zone)
     elif _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_date(kind) or pa.types.is_null(kind):
         cells, absent = _trimmed(column)
     else:

@@ -1,8 +1,8 @@
 """Which columns a file must have, and what each of them may be called.
 
 A column's case and the spaces around its name do not matter, nor does the order of columns. Columns
-that no layout knows are ignored (they stay in ``Parsed.source``). Nothing is guessed: a column that is
-missing, or there twice under one name or two, refuses the file.
+that no layout knows are ignored (they stay in ``Parsed.source``); those without a name are among them.
+Nothing is guessed: a column that is missing, or there twice under one name or two, refuses the file.
 """
 
 from __future__ import annotations
@@ -63,41 +63,47 @@ LAYOUTS: Mapping[DatasetName, tuple[Field, ...]] = {
 """The fields of each data set, in the order of its rows' dataclass."""
 
 
-def match_columns(header: Sequence[str], dataset: DatasetName, *, name: str) -> dict[str, int]:
+def match_columns(
+    header: Sequence[str], dataset: DatasetName, *, name: str, has_symbol: bool = False
+) -> dict[str, int]:
     """Return, for each field whose column is there, the position of its column in ``header``.
 
     Args:
         header: the columns' names as the file gives them.
         dataset: what the file should hold.
         name: the file, for messages.
+        has_symbol: whether the symbol is known without a column of symbols.
 
     Raises:
-        InputError: a column is missing or doubled; the message names it and the columns found.
+        InputError: a column is missing, or one that is read is there twice; the message names it and the
+            columns found.
     """
     plain = [column.strip().lower() for column in header]
-    doubled = sorted(column for column, times in Counter(plain).items() if times > 1)
+    read = {column for field in LAYOUTS[dataset] for column in field.names}
+    doubled = sorted(column for column, times in Counter(plain).items() if times > 1 and column in read)
     if doubled:
         raise InputError(
-            f"{name}: column {_listed(doubled)} is there more than once; "
-            "keep one column of each name, for it is not guessed which one is meant"
+            f"{name}: column {_listed(doubled)} is there more than once; keep one column of each name"
         )
-    place = {column: position for position, column in enumerate(plain)}
+    position_of = {column: position for position, column in enumerate(plain)}
     columns: dict[str, int] = {}
     missing = []
     for field in LAYOUTS[dataset]:
-        found = [column for column in field.names if column in place]
-        if len(found) > 1:
+        matches = [column for column in field.names if column in position_of]
+        if len(matches) > 1:
             raise InputError(
-                f"{name}: columns {_listed(found)} both stand for {field.name}; keep only one of them"
+                f"{name}: columns {_listed(matches)} both stand for {field.name}; keep only one of them"
             )
-        if found:
-            columns[field.name] = place[found[0]]
-        elif field.required:
+        if matches:
+            columns[field.name] = position_of[matches[0]]
+        elif field.required and not (has_symbol and field.name == "symbol"):
             missing.append(" or ".join(field.names))
     if missing:
+        of_one_symbol = "; of a file of one symbol, say --symbol" if "symbol" in missing[0] else ""
         raise InputError(
             f"{name}: no column {', '.join(missing)}; found {_listed(header)}. "
             f"A file of {dataset.replace('_', ' ')} needs {_needed(dataset)}"
+            f"{of_one_symbol if len(missing) == 1 else ''}"
         )
     return columns
 

@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 import datetime as dt
+import glob
 import os
 import stat
 from pathlib import Path
 
 from batch_layer.shared.clients.files.unpack import GZIP_MAGIC, MAX_UNPACKED_BYTES, PARQUET_MAGIC
 from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
 from batch_layer.shared.models.payloads import DatasetName, Payload
+
+SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
+"""Of a folder, the files that are read."""
+
+
+def expand(path: Path) -> list[Path]:
+    """Return the files that a path stands for, sorted.
+
+    A folder stands for all files below it with one of SUFFIXES, but for names that begin with a dot or an
+    underscore; a pattern (``prices/*.csv``) for what it matches; anything else for itself.
+
+    Raises:
+        InputError: there is no such file in the folder, or nothing matches.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if _is_table(file, path))
+        if not files:
+            raise InputError(f"{path}: is a directory without files of {', '.join(SUFFIXES)}")
+        return files
+    if not path.exists() and glob.has_magic(str(path)):
+        matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  # the pattern may be absolute
+        if not matches:
+            raise InputError(f"{path}: matches no file")
+        return matches
+    return [path]
+
+
+def _is_table(file: Path, folder: Path) -> bool:
+    is_hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+    return file.name.lower().endswith(SUFFIXES) and not is_hidden and file.is_file()
 
 
 def read_payload(
-    path: str | os.PathLike[str], *, provider: str, dataset: DatasetName, now: dt.datetime
+    path: str | os.PathLike[str],
+    *,
+    provider: str,
+    dataset: DatasetName,
+    now: dt.datetime,
+    options: FileOptions = AS_THEY_ARE,
 ) -> Payload:
     """Read a file whole.
 
@@ -25,6 +62,7 @@ def read_payload(
         provider: the name under which the rows are kept.
         dataset: what the file should hold.
         now: when it is read, an aware datetime.
+        options: what was said about the file.
 
     Raises:
         InputError: the file is missing, a directory, a device, empty, unreadable, or larger than
@@ -51,6 +89,7 @@ def read_payload(
         fetched_at=now.astimezone(dt.UTC),
         is_whole=False,
         name=name,
+        options=options,
     )
 
 

@@ -58,6 +58,28 @@ def text_of(content: bytes, *, name: str) -> bytes:
     return text.rstrip(b" \n")  # blank lines at the end, and not a tab, which may divide fields
 
 
+def head_of(content: bytes, *, name: str) -> bytes:
+    """Return the first lines of what `text_of` returns, 1 MiB at most; nothing of a Parquet file.
+
+    Raises:
+        InputError: as for `text_of`.
+    """
+    if content.startswith(PARQUET_MAGIC):
+        return b""
+    if not content.startswith(GZIP_MAGIC):
+        return text_of(_whole_lines(content[:_CHUNK]), name=name)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            return text_of(_whole_lines(file.read(_CHUNK)), name=name)
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{name}: the gzip data is damaged ({error}); download it again") from error
+
+
+def _whole_lines(head: bytes) -> bytes:
+    end = head.rfind(b"\n")
+    return head if end < 0 else head[: end + 1]
+
+
 def _unpacked(content: bytes, name: str) -> bytes:
     chunks = []
     size = 0

@@ -1,13 +1,14 @@
 """Symbols: how Yahoo spells them, and files of them.
 
 Condvest spells as the exchanges' consolidated tape does, as far as that goes: ``BRK.B`` is a class of
-shares, ``KIMpL`` a preferred one. Yahoo spells ``BRK-B`` and ``KIM-PL``. Either spelling may be given, and
-both lead to one instrument.
+shares, ``KIMpL`` a preferred one, ``AAC.U`` a unit. Yahoo spells ``BRK-B``, ``KIM-PL`` and ``AAC-UN``. Either
+spelling may be given, and both lead to one instrument.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from batch_layer.shared.errors import InputError
@@ -17,26 +18,50 @@ MAX_FILE_BYTES = 1 << 20
 
 _SYMBOL = re.compile(r"\^?[A-Za-z0-9]+([.=-][A-Za-z0-9]+)*")
 _LONGEST = 32
-_PREFERRED = re.compile(r"([A-Z0-9]+)p([A-Z]?)")
-_CLASS = re.compile(r"([A-Z0-9]+)\.([A-Z])")
-_YAHOO_PREFERRED = re.compile(r"([A-Z0-9]+)-P([A-Z]?)")
-_YAHOO_CLASS = re.compile(r"([A-Z0-9]+)-([A-Z])")
+SPELLINGS = (
+    ("preferred share of a series", "{root}p{series}", "{root}-P{series}"),
+    ("preferred share", "{root}p", "{root}-P"),
+    ("warrant of a series", "{root}.WS.{series}", "{root}-WT{series}"),
+    ("warrant", "{root}.WS", "{root}-WT"),
+    ("unit", "{root}.U", "{root}-UN"),
+    ("right", "{root}r", "{root}-RI"),
+    ("when issued", "{root}w", "{root}-WI"),
+    ("class of shares", "{root}.{series}", "{root}-{series}"),
+)
+"""By kind of security, how the tape and how Yahoo spell its symbols; the first that fits counts.
+
+Sources: the symbols in Massive's answers (small letters for preferred, right and when-issued); Yahoo's as in
+OpenBB-finance/OpenBB#1764 (2022-05-05).
+"""
+
+_PARTS = {r"\{root\}": "(?P<root>[A-Z0-9]+)", r"\{series\}": "(?P<series>[A-Z])"}
 _SHOWN_LENGTH = 40
 
 
 def yahoo_symbol(symbol: str) -> str:
-    """Return a symbol as Yahoo spells it; ``brk.b``, ``BRK.B`` and ``BRK-B`` are ``BRK-B``."""
-    if found := _PREFERRED.fullmatch(symbol):
-        return f"{found[1]}-P{found[2]}"
-    upper = symbol.upper()
-    return f"{found[1]}-{found[2]}" if (found := _CLASS.fullmatch(upper)) else upper
+    """Return a symbol as Yahoo spells it; ``brk.b``, ``BRK.B`` and ``BRK-B`` are ``BRK-B``.
+
+    Small letters that the tape has behind a root in capitals count (``ACCOw`` is ``ACCO-WI``); any other
+    small letter is taken for a capital.
+    """
+    tape_to_yahoo = [(tape, yahoo) for _, tape, yahoo in SPELLINGS]
+    return _respelled(symbol, tape_to_yahoo) or _respelled(symbol.upper(), tape_to_yahoo) or symbol.upper()
 
 
 def house_symbol(symbol: str) -> str:
     """Return Yahoo's symbol as Condvest spells it; undoes `yahoo_symbol`."""
-    if found := _YAHOO_PREFERRED.fullmatch(symbol):
-        return f"{found[1]}p{found[2]}"
-    return f"{found[1]}.{found[2]}" if (found := _YAHOO_CLASS.fullmatch(symbol)) else symbol
+    return _respelled(symbol, [(yahoo, tape) for _, tape, yahoo in SPELLINGS]) or symbol
+
+
+def _respelled(symbol: str, templates: Iterable[tuple[str, str]]) -> str | None:
+    """Return the symbol by the first pair of templates whose left one it fits; None if it fits none."""
+    for template, other in templates:
+        pattern = re.escape(template)
+        for part, expression in _PARTS.items():
+            pattern = pattern.replace(part, expression)
+        if match := re.fullmatch(pattern, symbol):
+            return other.format(**match.groupdict())
+    return None
 
 
 def is_symbol(text: str) -> bool:
