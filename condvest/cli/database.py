@@ -107,9 +107,7 @@ COMMANDS = (db, doctor)
 
 def _embedded(cli: Cli) -> EmbeddedServer:
     if cli.settings.database.url is not None:
-        raise UsageError(
-            "db up and db down are for the embedded server, but CONDVEST_DATABASE_URL names another; unset it"
-        )
+        raise UsageError("CONDVEST_DATABASE_URL names another database; unset it to use db up and db down")
     return EmbeddedServer(cli.settings.home, binaries=cli.settings.database.binaries)
 
 
