@@ -27,25 +27,28 @@ Exit codes:
   3  done, but a session is partial or rows are newly refused
 \b
 Settings, from the environment:
-  CONDVEST_HOME          where the embedded database and the archive lie
-                         (default: the user's data directory)
-  CONDVEST_DATABASE_URL  another PostgreSQL, 14 or later, in place of the
-                         embedded one
-  CONDVEST_POSTGRES_BIN  where the embedded server's programs lie, in place
-                         of those that are installed
+  CONDVEST_HOME          directory of the embedded database, the archive and
+                         the published data (default: the user's data
+                         directory)
+  CONDVEST_DATABASE_URL  a PostgreSQL server, 14 or later, to use instead of
+                         the embedded one
   CONDVEST_PUBLISHED     where condvest publish writes: a directory or
                          s3://bucket/prefix
-  CONDVEST_PROVIDER      whom the nightly job asks (default: sample)
-  CONDVEST_ASK_AGAIN     how many of the newest sessions the nightly job asks
-                         for again (default: 3)
+  CONDVEST_PROVIDER      provider of the nightly job (default: sample)
+  CONDVEST_ASK_AGAIN     number of newest sessions that the nightly job
+                         fetches again (default: 3)
+  MASSIVE_API_KEY        API key of Massive
+The README lists all settings.
 """
 
 
 @click.group(
     epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
 )
-@click.option("--database-url", metavar="URL", help="PostgreSQL to use; before CONDVEST_DATABASE_URL.")
-@click.option("--home", metavar="DIR", help="Where the database and the archive lie; before CONDVEST_HOME.")
+@click.option("--database-url", metavar="URL", help="PostgreSQL to use; overrides CONDVEST_DATABASE_URL.")
+@click.option(
+    "--home", metavar="DIR", help="Directory of the database and the archive; overrides CONDVEST_HOME."
+)
 @click.version_option(package_name="condvest")
 @click.pass_context
 def condvest(context: click.Context, database_url: str | None, home: str | None) -> None:
@@ -69,18 +72,20 @@ for command in (
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # A supervisor's SIGTERM unwinds like Ctrl-C: open transactions roll back, the last command out stops
-    # the embedded server.
+    # SIGTERM unwinds the stack as Ctrl-C does: open transactions roll back, and the last command to leave
+    # stops the embedded server.
     signal.signal(signal.SIGTERM, _terminated)
     try:
         condvest(standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
-        error.show()
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+        message(f"error: {error.format_message()}")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as stopped:
-        message("stopped; what was finished is stored, run the command again to go on")
+        message("stopped; finished work is stored, run the command again to go on")
         by_sigterm = isinstance(stopped.__cause__ or stopped, _Terminated)  # click makes an Abort of it
         sys.exit(exit_codes.stopped_code(os.environ, by_sigterm=by_sigterm))
     except UsageError as error:
@@ -91,11 +96,12 @@ def main() -> None:
         message(f"error: {error}{hint}")
         sys.exit(exit_codes.error_code(os.environ, error))
     except BrokenPipeError:
-        # The reader of standard output has gone (condvest bars | head); nothing is left to say.
+        # The reader of standard output has gone (condvest bars | head): there is nobody left to tell.
         _drop_output()
         sys.exit(exit_codes.FAILED)
     except OSError as error:
-        # Files and servers have errors of their own; this is standard output that takes no more.
+        # Errors of files and servers have types of their own; this one is of standard output, such as a full
+        # disk.
         _drop_output()
         message(f"error: cannot write the output: {error}")
         sys.exit(exit_codes.FAILED)
@@ -106,7 +112,7 @@ class _Terminated(KeyboardInterrupt):
 
 
 def _drop_output() -> None:
-    """Let nothing that is still in a buffer fail once more at the very end."""
+    """Send what is still in the buffer nowhere, so that flushing it at exit does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

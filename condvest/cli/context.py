@@ -1,4 +1,4 @@
-"""What every command has at hand."""
+"""What every command gets: the settings, and how it opens the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands about the database itself: db up, down, url, migrate, shell; doctor."""
+"""The commands about the database itself: db up, db down, db url, db migrate, db shell, doctor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from batch_layer.shared import exit_codes
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.postgres_url import PostgresUrl
-from condvest.cli import output
+from condvest.cli import output, screen
 from condvest.cli.context import Cli, json_option, pass_cli
 
 
@@ -38,7 +38,9 @@ def up(cli: Cli) -> None:
 
 
 @db.command()
-@click.option("--now", is_flag=True, help="Stop it even while commands are using it; their work is undone.")
+@click.option(
+    "--now", is_flag=True, help="Stop it even while commands use it; PostgreSQL rolls their work back."
+)
 @pass_cli
 def down(cli: Cli, now: bool) -> None:
     """Stop the embedded server."""
@@ -56,7 +58,7 @@ def url(cli: Cli) -> None:
 @json_option
 @pass_cli
 def migrate(cli: Cli, as_json: bool) -> None:
-    """Bring the schema to this version; on RDS, make the users of the functions and jobs."""
+    """Bring the schema to this version; on RDS, create the users of the functions and jobs."""
     if cli.settings.database.url is not None:
         with Database(cli.settings.database.url, aws.database_login(cli.settings)) as database:
             applied = apply_migrations(database)
@@ -71,7 +73,7 @@ def migrate(cli: Cli, as_json: bool) -> None:
             f"applied {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date"
         )
         if users:
-            output.message(f"by IAM may log in: {', '.join(users)}")
+            output.message(f"users who may log in by IAM: {', '.join(users)}")
 
 
 @db.command(context_settings={"ignore_unknown_options": True})
@@ -86,17 +88,17 @@ def shell(cli: Cli, arguments: tuple[str, ...]) -> None:
     sys.exit(code)
 
 
-@click.command()
+@click.command(short_help="Check the installation.")
 @json_option
 @pass_cli
 def doctor(cli: Cli, as_json: bool) -> None:
-    """Say what is found, what is missing, and how to mend it. Exits with 1 if something is wrong."""
+    """Check the installation and say how to mend what is wrong; exit with 1 if something is."""
     checks = all_checks(cli.settings)
     if as_json:
         output.write_json({"checks": [vars(check) for check in checks]})
     else:
         rows = [("ok" if check.ok else "WRONG", check.name, check.found) for check in checks]
-        output.table(("", "check", "found"), rows)
+        screen.table(("", "check", "found"), rows)
         for check in checks:
             if not check.ok:
                 output.message(f"\n{check.name}: {check.mend}")
@@ -108,9 +110,7 @@ COMMANDS = (db, doctor)
 
 def _embedded(cli: Cli) -> EmbeddedServer:
     if cli.settings.database.url is not None:
-        raise UsageError(
-            "CONDVEST_DATABASE_URL names another database; up and down are for the embedded server"
-        )
+        raise UsageError("CONDVEST_DATABASE_URL names another database; unset it to use db up and db down")
     return EmbeddedServer(cli.settings.home, binaries=cli.settings.database.binaries)
 
 
@@ -123,7 +123,9 @@ def _keep_up(cli: Cli) -> str:
 def _psql(cli: Cli, address: PostgresUrl, arguments: tuple[str, ...]) -> int:
     program = psql(cli.settings) or shutil.which("psql")
     if program is None:
-        raise UsageError("no psql is installed; any client can use the URL that `condvest db url` prints")
+        raise UsageError(
+            "psql is not installed; install it, or give another client the URL that `condvest db url` prints"
+        )
     # By the environment: the arguments of a process are shown to everybody on the machine.
     environ = psql_environment(address, os.environ, ours_alone=cli.settings.database.url is None)
     return subprocess.run([program, *arguments], env=environ, check=False).returncode

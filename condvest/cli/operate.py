@@ -1,4 +1,7 @@
-"""The commands that change the database: demo, run, import, resample."""
+"""The commands that change or check the database.
+
+demo, run, backfill, import, resample, rebuild, verify, metadata.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from batch_layer.shared.clients.yahoo import read_symbols
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.read import SESSION, show_bars, show_status
+from condvest.cli.screen import printable
 from condvest.cli.summaries import cost_of, say_loads, say_resampled
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
@@ -38,14 +42,18 @@ What to try next:
 
 
 def _asked(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say whom to ask about what."""
+    """Add the options that name the provider and the symbols."""
     for option in (
-        click.option("--symbols-file", type=_FILE, help="The same from a file: one a line, # for comments."),
-        click.option("--symbols", metavar="A,B,...", help="For yahoo: whom to ask about; else those before."),
+        click.option("--symbols-file", type=_FILE, help="Symbols from a file: one per line, # for comments."),
+        click.option(
+            "--symbols",
+            metavar="A,B,...",
+            help="Yahoo only: symbols to fetch. Default: those fetched before.",
+        ),
         click.option(
             "--provider",
             type=click.Choice(PROVIDERS),
-            help="Whom to ask; CONDVEST_PROVIDER, or the sample, if left out.",
+            help="Provider to ask. Default: CONDVEST_PROVIDER, or sample.",
         ),
     ):
         command = option(command)
@@ -81,7 +89,7 @@ def run(
 ) -> None:
     """Do the nightly job: extend the calendar, fetch what is missing, load, resample.
 
-    It may be run at any time and any number of times; with nothing new it changes nothing.
+    Run it at any time and as often as you like; without new data it changes nothing.
     """
     asked = _symbols(symbols, symbols_file)
     provider = provider or cli.settings.nightly.provider
@@ -97,23 +105,21 @@ def run(
     finish(report, as_json=as_json)
 
 
-@click.command(short_help="Fetch the sessions of the past that the database lacks.")
-@click.option("--start", type=SESSION, required=True, help="First session wanted, inclusive.")
-@click.option(
-    "--end", type=SESSION, help="Last session wanted, inclusive; the newest closed one if left out."
-)
+@click.command(short_help="Fetch past sessions that the database lacks.")
+@click.option("--start", type=SESSION, required=True, help="First session, inclusive.")
+@click.option("--end", type=SESSION, help="Last session, inclusive. Default: the newest closed one.")
 @_asked
 @click.option(
     "--order",
     type=click.Choice(("newest", "oldest")),
     default="newest",
     show_default=True,
-    help="Which first.",
+    help="Which sessions to fetch first.",
 )
 @click.option(
-    "--from-files", is_flag=True, help="From Massive's flat files; those published anew are loaded again."
+    "--from-files", is_flag=True, help="Fetch Massive's flat files; load those again that Massive replaced."
 )
-@click.option("--dry-run", is_flag=True, help="Say what it would cost; ask for nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what it would cost; fetch nothing.")
 @json_option
 @pass_cli
 def backfill(
@@ -155,14 +161,14 @@ def backfill(
 @click.option(
     "--shard",
     metavar="I/N",
-    help="Of the Ith of N shares of the instruments, from 0/N; as an AWS Batch array tells, if left out.",
+    help="Resample shard I of N (0/4 to 3/4). Default: the AWS Batch array index.",
 )
 @json_option
 @pass_cli
 def resample(cli: Cli, full: bool, shard: str | None, as_json: bool) -> None:
-    """Recompute the bars that recorded changes touch; with --full all of them.
+    """Recompute the bars that recorded changes touch; with --full, all bars.
 
-    Shards share nothing: run all of them, at once or one after the other, on any machines.
+    Shards share nothing: run all of them, at once or one after another, on any machines.
     """
     share = Shard.parse(shard) if shard else Shard.of_environment(os.environ)
     with cli.workspace() as workspace, output.progress("resampling") as bars:
@@ -189,16 +195,18 @@ def rebuild(cli: Cli, from_archive: bool, as_json: bool) -> None:  # noqa: ARG00
     finish(report, as_json=as_json)
 
 
-@click.command(short_help="Hold archive, daily bars and bars against each other.")
-@click.option("--sample", type=click.IntRange(min=1), help="So many loads and instruments, chosen at random.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Which choice.")
+@click.command(short_help="Check that archive, daily bars and bars agree.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), help="Check this many loads and instruments, chosen at random."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--repair", is_flag=True, help="Recompute the bars that differ.")
 @json_option
 @pass_cli
 def verify(cli: Cli, sample: int | None, seed: int, repair: bool, as_json: bool) -> None:
-    """Hold archive, daily bars and bars against each other, and name each difference.
+    """Check that archive, daily bars and bars agree, and name each difference.
 
-    Exits with 1 if there is one that is not mended.
+    Exit with 1 if a difference remains.
     """
     with cli.workspace(may_create=False) as workspace:
         with output.progress("verifying") as bars:
@@ -210,23 +218,23 @@ def verify(cli: Cli, sample: int | None, seed: int, repair: bool, as_json: bool)
         output.write_json({"findings": [vars(one) for one in found]})
     else:
         for one in found:
-            click.echo(" ".join(filter(None, (one.what, one.symbol, one.where, one.problem))))
+            click.echo(printable(" ".join(filter(None, (one.what, one.symbol, one.where, one.problem)))))
         output.message(f"{len(found):,} differences" if found else "archive, daily bars and bars agree")
     sys.exit(exit_codes.check_code(passed=not found))
 
 
-@click.command(short_help="Fetch who is and was listed, and what is known about each.")
+@click.command(short_help="Fetch current and past listings and their metadata.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @click.option(
-    "--provider", type=click.Choice(PROVIDERS), default="massive", show_default=True, help="Whom to ask."
+    "--provider", type=click.Choice(PROVIDERS), default="massive", show_default=True, help="Provider to ask."
 )
 @json_option
 @pass_cli
 def metadata(cli: Cli, symbols: tuple[str, ...], provider: str, as_json: bool) -> None:
-    """Fetch who is and was listed, with names, exchanges, FIGIs and dates; delisted ones stay for good.
+    """Fetch current and past listings, with names, exchanges, FIGIs and dates; delisted ones stay for good.
 
-    For the SYMBOLs given also what takes a call each: industry, market value, shares. Every change of a value
-    is kept with its dates; read them with: condvest instruments.
+    For each SYMBOL, one more call fetches industry, market value and shares. Condvest keeps every change of a
+    value with its dates; read them with: condvest instruments.
     """
     with cli.workspace() as workspace, output.progress(provider) as bars:
         report = nightly.metadata(
@@ -261,13 +269,13 @@ def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bo
 
 
 def _program(name: str) -> str:
-    """Return how a program beside ours is called: by its name, or by its path if PATH has another or none."""
+    """Return how to call a program installed beside ours: by name, or by path if PATH has another or none."""
     ours = Path(sys.argv[0]).with_name(name)
     return name if shutil.which(name) == str(ours.absolute()) else str(ours)
 
 
 def _say_waiting() -> None:
-    output.message("another condvest run was at work; waited for it to end")
+    output.message("waited for another `condvest run` to finish")
 
 
 def advancing(bars: ProgressBars, label: str | None = None) -> Progress:

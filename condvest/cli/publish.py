@@ -17,25 +17,27 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Write the bars as Parquet files, for any reader.")
-@click.option("--to", metavar="DIR|S3", help="A directory or s3://bucket/prefix; before CONDVEST_PUBLISHED.")
+@click.option(
+    "--to", metavar="DIR|S3", help="A directory or s3://bucket/prefix; overrides CONDVEST_PUBLISHED."
+)
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
     default=KEEP,
     show_default=True,
-    help="How many older versions stay for those who read them.",
+    help="Older versions to keep for running readers.",
 )
 @click.option(
-    "--take-over", is_flag=True, help="Go on where another database published: this one takes its place."
+    "--take-over", is_flag=True, help="Publish where another database published so far, and take its place."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what it would write; write nothing.")
 @json_option
 @pass_cli
 def publish(cli: Cli, to: str | None, keep: int, take_over: bool, dry_run: bool, as_json: bool) -> None:
-    """Write daily bars, bars and what adjusts them as Parquet files, for any reader.
+    """Write daily bars, bars and adjustment factors as Parquet files, for any reader.
 
-    What changed is resampled first; files of years in which nothing changed stay. Readers see the version
-    before until the new one is whole.
+    Resamples what changed first, and keeps the files of years in which nothing changed. Readers see the
+    previous version until the new one is whole.
     """
     # Imported here: no other command waits for what writes Parquet.
     from batch_layer.operations.publish import publish_all  # noqa: PLC0415
@@ -53,10 +55,10 @@ def publish(cli: Cli, to: str | None, keep: int, take_over: bool, dry_run: bool,
     if as_json:
         output.write_json(asdict(done) | ({"dry_run": True} if dry_run else {}))
     else:
-        output.message(_told(done, dry_run=dry_run))
+        output.message(_summary(done, dry_run=dry_run))
 
 
-def _told(done: PublishSummary, *, dry_run: bool) -> str:
+def _summary(done: PublishSummary, *, dry_run: bool) -> str:
     if dry_run:
         waiting = ", and what changed since is resampled first" if done.changes_waiting else ""
         return (

@@ -1,4 +1,4 @@
-"""The command that sends events of AWS again which have failed for good: replay."""
+"""The command that resends failed events of AWS: replay."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from condvest.cli import output
 from condvest.cli.context import json_option
 
 
-@click.command(short_help="Send failed events of AWS to their functions again.")
+@click.command(short_help="Resend failed AWS events to their functions.")
 @click.argument("queue", metavar="QUEUE_URL")
-@click.option("--dry-run", is_flag=True, help="Show the events; send none and delete none.")
+@click.option("--dry-run", is_flag=True, help="Show the events; send and delete nothing.")
 @json_option
 def replay(queue: str, dry_run: bool, as_json: bool) -> None:
-    """Send the events of a dead-letter queue of SQS to their functions again.
+    """Resend the events of an SQS dead-letter queue to their functions.
 
-    A message is deleted when its function has taken the event, and comes back if that fails again. One that
-    cannot be read stays, and the command exits with 1.
+    A message is deleted once its function has accepted the event; it returns if the function fails again. A
+    message that cannot be read stays in the queue, and the command exits with 1.
     """
     sent: list[dict[str, object]] = []
     stay: list[str] = []

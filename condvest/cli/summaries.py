@@ -1,4 +1,4 @@
-"""What the jobs tell people, on standard error."""
+"""Summaries of what a command did, for people, on standard error."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from batch_layer.shared.models.providers import Cost
 from condvest.cli import output
 
 _MOST_NAMED = 5
-"""Of more loads, notes or sessions than this, the rest is told as a number."""
+"""Summaries name at most this many loads, notes or sessions, and count the rest."""
 
 
 def say_loads(report: Report, *, dry_run: bool = False, is_fetch: bool = True) -> None:
-    """Say what came of each load; of a dry run what would have."""
+    """Say what each load did, or in a dry run would do."""
     would = "would be " if dry_run else ""
     is_complete = is_fetch and not (report.failed or report.unavailable)
     if is_complete and all(load.dataset != "daily_bars" for load in report.loads):
-        output.message("nothing to fetch: every session is there")
+        output.message("no session is missing")
     for loads in _told_together(report.loads):
         _say_counts(loads, would)
         _say_troubles(loads)
@@ -62,7 +62,7 @@ def _say_troubles(loads: Sequence[LoadSummary]) -> None:
     if partial:
         days = ", ".join(map(str, partial[:_MOST_NAMED]))
         more = f" and {len(partial) - _MOST_NAMED:,} more" if partial[_MOST_NAMED:] else ""
-        output.message(f"  partial, will be asked for again: {days}{more}")
+        output.message(f"  partial, will be fetched again: {days}{more}")
     refused: Counter[str] = Counter()
     for load in loads:
         refused.update(load.refused)
@@ -74,7 +74,7 @@ def _say_troubles(loads: Sequence[LoadSummary]) -> None:
 
 
 def say_resampled(report: Report) -> None:
-    """Tell what resampling did, if there was any."""
+    """Say what resampling did, if it ran."""
     done = report.resampled
     if done is None:
         return
@@ -83,7 +83,7 @@ def say_resampled(report: Report) -> None:
         f"resampled {windows:,} windows: {done.inserted:,} bars inserted, {done.changed:,} changed, "
         f"{done.removed:,} removed, {done.unchanged:,} unchanged"
         if windows
-        else "resampled nothing: no bar is touched by a change"
+        else "resampled nothing: no change touches a bar"
     )
 
 

@@ -44,8 +44,8 @@ def test_two_runs_at_once_do_the_work_once(fresh):
     assert [code for code, _, _ in ends] == [0, 0], ends
     said = sorted(err for _, _, err in ends)
     assert sum("12,154 inserted" in err for err in said) == 1
-    assert sum("nothing to fetch: every session is there" in err for err in said) == 1
-    assert all("waited for it to end" in err for err in said)
+    assert sum("no session is missing" in err for err in said) == 1
+    assert all("waited for another `condvest run` to finish" in err for err in said)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_demo_shows_bars_and_status_and_can_be_shown_again(fresh):
     assert "What to try next:" in first.stdout
     assert "12,154 inserted" in first.stderr
     assert "\x1b" not in first.stdout + first.stderr
-    assert "nothing to fetch" in second.stderr
+    assert "no session is missing" in second.stderr
     table = first.stdout.index("Sessions")
     assert second.stdout[:table] == first.stdout[:table]
 

@@ -140,6 +140,20 @@ def test_a_format_that_is_named_outweighs_the_suffix(sample, tmp_path):
     assert (tmp_path / "a.csv").read_bytes().startswith(b'{"symbol"')
 
 
+@pytest.mark.parametrize("name", ["x.xlsx", "y.parquet.gz", "a.csv.zip"])
+def test_a_suffix_that_names_no_format_is_refused_and_nothing_is_written(sample, tmp_path, name):
+    ran = sample("bars", "IBM", "-o", tmp_path / name)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert name in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dash_is_standard_output(sample):
+    printed = sample.done("bars", "IBM", "--format", "csv")
+    assert sample.done("bars", "IBM", "--format", "csv", "-o", "-") == printed
+    assert sample.done("bars", "IBM", "--format", "csv", "-o", "/dev/stdout") == printed
+
+
 @pytest.mark.parametrize("where", ["no/such/folder/x.csv", "."])
 def test_a_file_that_cannot_be_written_is_named(sample, tmp_path, where):
     ran = sample("bars", "IBM", "-o", tmp_path / where)
@@ -149,7 +163,7 @@ def test_a_file_that_cannot_be_written_is_named(sample, tmp_path, where):
 
 
 def test_a_table_fits_80_columns_and_has_no_trailing_space(sample):
-    for arguments in (["bars", "MSFT"], ["status"], ["doctor"], ["refused"], ["gaps"]):
+    for arguments in (["bars", "MSFT"], ["status"], ["refused"], ["gaps"]):
         for line in sample.done(*arguments).splitlines():
             assert len(line) <= 80
             assert line == line.rstrip()
@@ -299,7 +313,7 @@ def test_what_is_published_is_read_where_there_is_no_database(sample, published,
 @pytest.mark.parametrize(
     ("asked", "code", "told"),
     [
-        (["--from", "somewhere"], 2, "--from names what is published: it is for --source published"),
+        (["--from", "somewhere"], 2, "--from needs --source published"),
         (["--source", "published", "--as-of", "2024-01-01"], 2, "ask the database for it"),
         (
             ["--source", "published", "--from", "/no/such"],

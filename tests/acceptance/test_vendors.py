@@ -147,7 +147,7 @@ def test_half_a_market_is_partial_and_completed_by_the_next_night(asking, massiv
     massive.knobs.update({"cut_short": {last.isoformat(): 0.4}})
     report = asking.json("run", "--provider", "massive", "--json", code=3)
     assert report["partial"] == [last.isoformat()]
-    assert f"partial, will be asked for again: {last}" in asking("run", "--provider", "massive").stderr
+    assert f"partial, will be fetched again: {last}" in asking("run", "--provider", "massive").stderr
     massive.knobs.update({"cut_short": {}})
     asking.done("run", "--provider", "massive")
     assert wrong(asking, massive) == []

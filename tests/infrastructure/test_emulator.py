@@ -284,7 +284,10 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
     assert 'job_queue = "condvest-dev-jobs"' in first.stdout
     assert machine.keys("condvest-terraform-state") == ["batch-layer/dev/terraform.tfstate"]
     (migration,) = machine.jobs.jobs.values()
-    assert "by IAM may log in: condvest_loader, condvest_jobs, condvest_backfill" in migration["ends"][0][1]
+    assert (
+        "users who may log in by IAM: condvest_loader, condvest_jobs, condvest_backfill"
+        in migration["ends"][0][1]
+    )
     # The layer, the functions, the image and the image to push it.
     assert first.stderr.count("nothing changed since it was built") == 4
 

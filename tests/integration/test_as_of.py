@@ -181,4 +181,4 @@ def test_the_command_takes_an_instant_in_any_zone_or_a_date(corrected):
     assert program.done(*shown, tomorrow).out == now != first
     assert program.done(*shown, yesterday).out.count("\n") == 1
     refused = program(*shown, "last week")
-    assert (refused.code, "is no instant" in refused.err) == (2, True)
+    assert (refused.code, "expected an instant" in refused.err) == (2, True)

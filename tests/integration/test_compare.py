@@ -101,7 +101,7 @@ def test_as_json_and_as_a_table(condvest, world):
 def test_two_names_are_needed(condvest, asked):
     ran = condvest("compare", "--providers", asked)
     assert ran.code == 2
-    assert "name two, as in sample,file" in ran.err
+    assert "must name two providers, such as sample,file" in ran.err
 
 
 def test_a_provider_that_gave_nothing_is_named(condvest, world):

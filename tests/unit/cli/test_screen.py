@@ -1,0 +1,92 @@
+"""What a terminal is shown: figures stay whole, and nothing moves the cursor."""
+
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from condvest.cli import screen
+
+
+def shown(capsys, *args, **named):
+    screen.table(*args, **named)
+    return capsys.readouterr().out
+
+
+def on_a_terminal(monkeypatch, width):
+    """Let tables believe that they are shown on a terminal of so many columns."""
+
+    def console(**options):
+        return Console(file=io.StringIO(), force_terminal=True, no_color=True, width=width, **options)
+
+    monkeypatch.setattr(screen, "Console", console)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (36.08, "36.08"),
+        (631110.1, "631,110.10"),
+        (1234567.891, "1,234,567.89"),
+        (1.0, "1.00"),
+        (0.5, "0.50"),
+        (0.36, "0.36"),
+        (0.1234, "0.1234"),
+        (0.0004, "0.0004"),
+        (-0.0004, "-0.0004"),
+        (0.000012345, "0.00001234"),
+        (0.0, "0.00"),
+        (float("inf"), "inf"),
+        (None, ""),
+        (2_000_000_000, "2,000,000,000"),
+        (True, "yes"),
+        ("a\x1b[2Jb\nc", r"a\x1b[2Jb\nc"),
+    ],
+)
+def test_a_value_is_shown_as_people_read_it(capsys, value, text):
+    lines = shown(capsys, ("symbol", "close"), [("X", value)]).splitlines()
+    assert lines[1].removeprefix("X").strip() == text
+
+
+@pytest.mark.parametrize(("volume", "text"), [(2410.0, "2,410"), (0.5, "0.50"), (1e9, "1,000,000,000")])
+def test_whole_shares_have_no_decimals(capsys, volume, text):
+    assert shown(capsys, ("volume",), [(volume,)]).split()[1] == text
+
+
+def test_a_column_named_exact_shows_every_digit(capsys):
+    out = shown(
+        capsys, ("session", "massive", "yahoo"), [("2013-01-03", 542.1034, 542.1036)], exact=("massive",)
+    )
+    assert out.split()[-2:] == ["542.1034", "542.10"]
+
+
+WIDE = [("BRK.A", "2024-06-03", 631_110.1, 631_110.1, 631_110.1, 631_110.1, 2e9, "open")]
+HEADS = ("symbol", "first", "open", "high", "low", "close", "volume", "")
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_no_figure_or_date_is_broken_on_a_narrow_terminal(capsys, monkeypatch, width):
+    on_a_terminal(monkeypatch, width)
+    _, row = re.sub(r"\x1b\[\d*m", "", shown(capsys, HEADS, WIDE)).splitlines()
+    assert row.split() == ["BRK.A", "2024-06-03", *["631,110.10"] * 4, "2,000,000,000", "open"]
+
+
+def test_long_text_is_folded_on_a_terminal_and_not_in_a_pipe(capsys, monkeypatch):
+    reason = "open 51.0 outside low 50.2..high 50.9, " * 5
+    (_, row) = shown(capsys, ("symbol", "reason"), [("ACME", reason)]).splitlines()
+    assert row == f"ACME    {reason.rstrip()}"
+    on_a_terminal(monkeypatch, 60)
+    lines = re.sub(r"\x1b\[\d*m", "", shown(capsys, ("symbol", "reason"), [("ACME", reason)])).splitlines()
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= 60
+
+
+@given(st.text())
+def test_no_text_can_move_the_cursor(text):
+    """No control character, no change of writing direction; what can be printed stays as it is."""
+    printed = screen.printable(text)
+    assert all(character.isprintable() or character in "\n\t" for character in printed)
+    assert not text.isprintable() or printed == text
