@@ -6,6 +6,8 @@ install_tools.sh, which the first that needs it runs.
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import workshop
 from desk import Desk
@@ -27,3 +29,32 @@ def artefacts(tmp_path_factory):
 def desk(tmp_path):
     """deploy.sh on a machine of stand-ins."""
     return Desk(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def settled(terraform, artefacts):
+    """The resources of dev after an apply, as rendered; and what a second plan wants then."""
+    folder = terraform.path(workshop.ROOTS["all"])
+    terraform.plan(folder, artefacts, "environments/dev.tfvars")
+    terraform.run(folder, "apply", "-input=false", "test.tfplan")
+    state = json.loads(terraform.run(folder, "show", "-json"))
+    again = terraform.run(folder, "plan", "-input=false", "-var-file=environments/dev.tfvars")
+    for path in folder.glob("terraform.tfstate*"):
+        path.unlink()
+    resources, queue = {}, [state["values"]["root_module"]]
+    while queue:
+        module = queue.pop()
+        queue += module.get("child_modules", [])
+        for one in module.get("resources", []):
+            resources[one["address"]] = one["values"]
+    return {"resources": resources, "second plan": again}
+
+
+@pytest.fixture(scope="session")
+def plans(terraform, artefacts):
+    """The plan of each environment."""
+    folder = terraform.path(workshop.ROOTS["all"])
+    return {
+        name: workshop.Plan(terraform.plan(folder, artefacts, f"environments/{name}.tfvars"))
+        for name in ("dev", "staging", "prod")
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from workshop import BATCH_LAYER, MODULES, ROOTS, found
 
@@ -73,3 +75,35 @@ def test_each_module_passes_its_mocked_plans(terraform, name):
     output = terraform.run(folder, "test")
     assert "Success!" in output
     assert " 0 failed." in output
+
+
+BAD = [
+    ({"environment": "qa"}, "environment must be dev, staging or prod"),
+    ({"project": "a-name-that-is-too-long-for-aws"}, "project must have 3 to 20 characters"),
+    ({"aws_account_id": "12345"}, "aws_account_id must have 12 digits"),
+    ({"aws_account_id": "999999999999"}, "AWS account ID not allowed"),
+    ({"monthly_budget_usd": 0}, "monthly_budget_usd must be at least 1"),
+    ({"capacity": "EC2"}, "capacity must be FARGATE_SPOT or FARGATE"),
+    ({"reserved_concurrency": 50}, "reserved_concurrency must be -1 or from 1 to 10"),
+    ({"runtime": {"name": "python3.11"}}, "runtime.name must be python3.12"),
+    ({"vendor": {"provider": "polygon"}}, "vendor.provider must be massive or yahoo"),
+    ({"database": {"backup_days": 40}}, "backup_days must be from 1 to 35"),
+    ({"database": {"class": "t4g.micro"}}, "instance.class must be a class of RDS"),
+]
+
+
+@pytest.mark.parametrize(("bad", "message"), BAD, ids=[f"{next(iter(bad))}" for bad, _ in BAD])
+def test_a_value_out_of_range_is_refused_with_the_range(terraform, artefacts, bad, message):
+    folder = terraform.path(ROOTS["all"])
+    terraform.init(folder, state=True)
+    (folder / "test.auto.tfvars.json").write_text(json.dumps(artefacts))
+    (folder / "bad.tfvars.json").write_text(json.dumps(bad))
+    output = terraform.run(
+        folder,
+        "plan",
+        "-input=false",
+        "-var-file=environments/dev.tfvars",
+        "-var-file=bad.tfvars.json",
+        ok=False,
+    )
+    assert message in " ".join(output.replace("│", " ").split())

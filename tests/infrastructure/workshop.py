@@ -173,3 +173,23 @@ def _not_terraform(path):
     if path.is_dir():
         return path.name in {".terraform", "__pycache__"} or path.name.startswith(".")
     return not path.name.endswith((".tf", ".tfvars", ".tftest.hcl", "package.txt"))
+
+
+class Plan:
+    """A plan, as resources by type and address."""
+
+    def __init__(self, shown):
+        self.resources = {}
+        for change in shown["resource_changes"]:
+            if change["mode"] == "managed":
+                self.resources.setdefault(change["type"], {})[change["address"]] = change["change"]["after"]
+
+    def of(self, kind):
+        return self.resources.get(kind, {})
+
+    def one(self, kind):
+        (only,) = self.of(kind).values()
+        return only
+
+    def named(self, kind, address):
+        return self.of(kind)[address]

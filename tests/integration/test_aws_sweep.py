@@ -5,9 +5,10 @@ import json
 
 import pytest
 
+from batch_layer.database.migrate import Migration, migrate, migrations
 from batch_layer.fetching.lambda_functions import archive_loader
 from batch_layer.processing.resample import resample
-from batch_layer.shared.errors import ArchiveError
+from batch_layer.shared.errors import ArchiveError, SchemaTooNew
 from tests.support.aws_world import BUCKET
 from tests.support.lambdas import NOW
 
@@ -70,3 +71,16 @@ def test_an_array_that_never_starts_is_seen_by_the_loader(lambdas, database, ses
     lambdas.load(SWEEP)
     assert measured(capsys, "BarsStalenessHours") == [0.0]
     assert evening > NOW
+
+
+def test_an_event_between_the_migration_and_the_code_is_loaded(lambdas, database):
+    """A deployment migrates first: until the functions change, this loader meets the schema of the next."""
+    (key,) = lambdas.fetch({"sessions": ["2024-05-31"]})["archived"]
+    newest = migrations()[-1].version
+    added = Migration(newest + 1, "added", f"-- readable from: {newest}\nCREATE TABLE added (n int4);")
+    migrate(database, [*migrations(), added])
+    assert lambdas.load(lambdas.event_of(f"archive/{key}.json"))["keys"] == {key: "loaded"}
+    taken = Migration(newest + 2, "taken", "ALTER TABLE loads DROP COLUMN name;")
+    migrate(database, [*migrations(), added, taken])
+    with pytest.raises(SchemaTooNew, match="taken"):
+        lambdas.load(lambdas.event_of(f"archive/{key}.json"))

@@ -73,7 +73,7 @@ def applied(kind, prior, plan):
         tail = _ARNS.get(kind, kind.split("_")[1] + ":{region}:{account}:{name}")
         new["arn"] = "arn:aws:" + tail.format(region=_state["region"], account=ACCOUNT, name=name)
     if values.is_unknown(new.get("id")):
-        new["id"] = prior["id"] if prior else name
+        new["id"] = prior["id"] if prior else _id(kind, name)
     for attribute, value in _computed(kind, name).items():
         if values.is_unknown(new.get(attribute)):
             new[attribute] = value
@@ -137,6 +137,12 @@ def policy(config):
 
 def _one_or_many(items):
     return items[0] if len(items) == 1 else sorted(items)
+
+
+def _id(kind, name):
+    if kind != "aws_security_group":
+        return name
+    return "sg-" + hashlib.sha256(name.encode()).hexdigest()[:17]  # what takes one looks at its form
 
 
 def _name(kind, new):
