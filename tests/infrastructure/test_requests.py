@@ -16,6 +16,7 @@ MOST_OF_A_ROLES_POLICIES = 10_240
 MOST_OF_A_TRUST = 2_048
 MOST_OF_A_PATTERN = 2_048
 MOST_OF_VARIABLES = 4_096
+LONGEST_CALL = 900
 MOST_NAMES = {
     "aws_lambda_function": 64, "aws_iam_role": 64, "aws_scheduler_schedule": 64,
     "aws_cloudwatch_event_rule": 64,
@@ -56,12 +57,13 @@ def test_what_the_schedules_call_is_what_the_services_take(settled):
 
 PLANTED = [
     ("aws_lambda_function", "runtime", "python3.9x", "is not one of"),
-    ("aws_lambda_function", "timeout", 901, "is above 900"),
+    ("aws_lambda_function", "handler", "h" * 129, "is above 128"),
     ("aws_scheduler_schedule", "schedule_expression_timezone", "x" * 60, "is above 50"),
     ("aws_cloudwatch_metric_alarm", "comparison_operator", "Greater", "is not one of"),
     ("aws_cloudwatch_metric_alarm", "period", "300", "Invalid type"),
     ("aws_batch_job_queue", "state", "ON", "is not one of"),
-    ("aws_iam_role", "name", "a role", "does not match"),
+    ("aws_iam_role", "name", "r" * 65, "is above 64"),
+    ("aws_lambda_function", "role", "a role", "does not match"),
 ]
 
 
@@ -95,4 +97,5 @@ def test_documents_are_within_the_quotas(settled):
     for one in of(settled, "aws_cloudwatch_event_rule").values():
         assert len(one["event_pattern"]) <= MOST_OF_A_PATTERN
     for one in of(settled, "aws_lambda_function").values():
+        assert one["timeout"] <= LONGEST_CALL
         assert len(json.dumps(one["environment"][0]["variables"])) <= MOST_OF_VARIABLES

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -116,10 +117,10 @@ def _create_function(plan):
 def _create_environment(plan):
     """The emulator wants a network and a role that it knows; AWS takes its service-linked role."""
     roles = client("iam")
-    try:
-        role = roles.get_role(RoleName="emulated-batch")["Role"]
-    except roles.exceptions.NoSuchEntityException:
-        role = roles.create_role(RoleName="emulated-batch", AssumeRolePolicyDocument="{}")["Role"]
+    # Terraform makes both environments at once: whoever comes second finds the role.
+    with suppress(roles.exceptions.EntityAlreadyExistsException):
+        roles.create_role(RoleName="emulated-batch", AssumeRolePolicyDocument="{}")
+    role = roles.get_role(RoleName="emulated-batch")["Role"]
     subnet = client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
     group = client("ec2").describe_security_groups()["SecurityGroups"][0]["GroupId"]
     resources = plan["compute_resources"][0]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from condvest.cli import output
+from condvest.cli import output, screen
 
 KINDS = {
     "boolean": (pa.bool_(), True, "true"),
@@ -52,5 +52,5 @@ def test_an_unknown_value_is_null_in_parquet(data, tmp_path):
 
 
 def test_an_unknown_value_is_an_empty_cell_for_people(data, capsys):
-    output.table(data.column_names, [list(row.values()) for row in data.to_pylist()[1:]])
+    screen.table(data.column_names, [list(row.values()) for row in data.to_pylist()[1:]])
     assert capsys.readouterr().out.splitlines()[1].split() == ["2"]
