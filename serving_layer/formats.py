@@ -124,6 +124,8 @@ def negotiated(name: str | None, accept: str | None) -> Format:
         return FORMATS[name]
     weights = _weights(accept or "*/*")
     for media in sorted(weights, key=lambda each: -weights[each]):
+        if not weights[media]:
+            break
         if media in ("*/*", "application/*"):
             return FORMATS["json"]
         for each in FORMATS.values():
@@ -158,7 +160,7 @@ def compressed(content: bytes, coding: str) -> bytes:
 
 
 def _weights(header: str) -> dict[str, float]:
-    """Return the wanted names of an Accept or Accept-Encoding header with their weights (RFC 9110 12.4.2)."""
+    """Return the names of an Accept or Accept-Encoding header with their weights (RFC 9110, 12.4.2)."""
     weights = {}
     for each in header.split(","):
         name, *parameters = (part.strip().lower() for part in each.split(";"))
@@ -169,6 +171,6 @@ def _weights(header: str) -> dict[str, float]:
                     weight = float(parameter[2:])
                 except ValueError:
                     weight = 0.0
-        if name and weight > 0:
+        if name:
             weights[name] = weight
     return weights

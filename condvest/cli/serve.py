@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import socket
 import webbrowser
+from contextlib import suppress
 from dataclasses import replace
 
 import click
 
 from batch_layer.shared.errors import SettingsError, UsageError
-from batch_layer.shared.settings import checked_place
+from batch_layer.shared.variables import checked_location
 from condvest.cli import output
 from condvest.cli.context import Cli, pass_cli
 from serving_layer.access import Keys
@@ -73,7 +74,7 @@ def serve(
 
     settings = cli.settings
     if place is not None:
-        settings = replace(settings, published_at=checked_place("--from", place))
+        settings = replace(settings, published_at=checked_location("--from", place))
     keys = Keys.of_home(settings.home)
     is_local = host in ("127.0.0.1", "localhost", "::1")
     has_keys = bool(keys.read())
@@ -102,7 +103,10 @@ def serve(
     output.message(f"serving {source} {state.version} at {address}/v1/bars?symbol=... (stop with Ctrl-C)")
     if opens:
         webbrowser.open(f"{address}/openapi.json")
-    uvicorn.Server(config).run(sockets=[listening])
+    # Once it has shut down, uvicorn raises the signal that stopped it again: this is how serving ends.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
+    output.message("stopped")
 
 
 @click.group()
