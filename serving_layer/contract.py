@@ -6,6 +6,7 @@ A parameter that is not named here is refused, so that a misspelt one never pass
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -21,6 +22,9 @@ LARGEST_PAGE = 100_000
 """Rows per page of JSON, if not said, and at most."""
 
 
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
 def as_instant(text: str) -> dt.datetime:
     """Return an instant: an ISO date stands for its end in UTC, anything else needs a time zone.
 
@@ -28,7 +32,7 @@ def as_instant(text: str) -> dt.datetime:
         UsageError: the text is neither.
     """
     try:
-        if len(text) == len("2024-07-31"):
+        if _ISO_DATE.fullmatch(text):
             date = dt.date.fromisoformat(text)
             return dt.datetime.combine(date, dt.time.max, tzinfo=dt.UTC)
         instant = dt.datetime.fromisoformat(text)
@@ -43,7 +47,7 @@ def as_instant(text: str) -> dt.datetime:
 
 def _iso_date(value: object) -> object:
     """Refuse what pydantic would take for a date besides ISO dates: seconds since 1970, instants."""
-    if isinstance(value, str) and len(value) != len("2024-07-31"):
+    if isinstance(value, str) and not _ISO_DATE.fullmatch(value):
         raise ValueError("expected a date: 2024-07-31")
     return value
 
