@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import pyarrow as pa
 
@@ -22,8 +21,11 @@ from serving_layer.queries.question import Adjust, Anchor, Question
 Session = dt.date | str
 """A date, or its ISO text."""
 
-From = Literal["database", "published"]
-"""Where bars are read from."""
+LOCAL = ("database", "published")
+"""Sources that need no server."""
+
+From = str
+"""Where bars are read from: ``database``, ``published``, or the address of a server."""
 
 # Of a context and not of the process: threads must not share a connection, which is in one transaction.
 _kept: ContextVar[OpenDatabase | None] = ContextVar("_kept", default=None)
@@ -62,7 +64,9 @@ def bars(
             was loaded are those of that instant; which symbol an instrument carries is what is known now.
             None for what is known now.
         source: ``"database"``, or ``"published"``: what ``condvest publish`` made of it last, without the
-            database; the answer is the same. It has no history, so it cannot be asked ``as_of``.
+            database; the answer is the same. It has no history, so it cannot be asked ``as_of``. Or the
+            address of a server (``condvest serve``), ``"http://host:8400"``; the key that it may want is
+            taken from ``CONDVEST_API_KEY``.
         settings: where the database and the published data set are; from the environment if None.
 
     Returns:
@@ -97,8 +101,12 @@ def bars(
 
 def answer(question: Question, source: From, settings: Settings) -> pa.Table:
     """Answer a question from the database or from what is published; raises what `bars` does."""
-    if source not in get_args(From):
-        raise UsageError(f"source {source!r}: choose database or published")
+    if source.startswith(("http://", "https://")):
+        from serving_layer.queries.remote import read_bars_over_http  # noqa: PLC0415  # few ask over HTTP
+
+        return read_bars_over_http(source, os.environ.get("CONDVEST_API_KEY"), question)
+    if source not in LOCAL:
+        raise UsageError(f"source {source!r}: choose database, published or http://host:port")
     if source == "published":
         if question.as_of is not None:
             raise UsageError("as_of: a published data set has no history; ask the database for it")

@@ -14,7 +14,7 @@ import click
 
 from batch_layer.shared import exit_codes
 from batch_layer.shared.errors import CondvestError, PermanentError, UsageError
-from condvest.cli import database, imports, operate, publish, read, resend
+from condvest.cli import database, imports, operate, publish, read, resend, serve
 from condvest.cli.context import Cli
 from condvest.cli.output import message
 
@@ -66,6 +66,8 @@ for command in (
     publish.publish,
     *database.COMMANDS,
     resend.replay,
+    serve.serve,
+    serve.keys,
 ):
     condvest.add_command(command)
 

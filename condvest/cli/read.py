@@ -15,7 +15,7 @@ from batch_layer.operations.compare import compare_providers
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.variables import checked_location
-from condvest.api import From, answer
+from condvest.api import LOCAL, From, answer
 from condvest.cli import output, screen
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.destination import FORMATS, Format, format_for
@@ -113,7 +113,7 @@ _output = click.option(
 )
 @click.option(
     "--source",
-    type=click.Choice(get_args(From)),
+    type=click.Choice(LOCAL),
     default="database",
     show_default=True,
     help="Where to read; published needs no database.",

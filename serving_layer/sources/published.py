@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +79,12 @@ class PublishedSource:
                 "CONDVEST_PUBLISHED to where it is"
             )
         return cls(target, manifest)
+
+    @property
+    def version(self) -> str:
+        """Which version of which database's data this is: ``p-<8 digits of the database>-<number>``."""
+        database = hashlib.sha256(self.manifest.database.encode()).hexdigest()[:8]
+        return f"p-{database}-{self.manifest.version}"
 
     def files(self, dataset: str) -> list[str]:
         """Return where the files of a data set are, for any reader of Parquet.

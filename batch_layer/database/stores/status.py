@@ -55,3 +55,16 @@ def last_run(connection: Connection) -> dict[str, Any] | None:
         "SELECT command, started_at, finished_at, exit_code, summary FROM runs ORDER BY run_id DESC LIMIT 1",
     )
     return runs[0] if runs else None
+
+
+def recent_runs(connection: Connection, command: str = "", most: int = 1000) -> list[dict[str, Any]]:
+    """Return runs whose command begins with a text, the newest first, at most ``most``.
+
+    Keys: run_id, command, started_at, finished_at (None while it runs, or if it was killed), exit_code.
+    """
+    return records(
+        connection,
+        "SELECT run_id, command, started_at, finished_at, exit_code FROM runs "
+        "WHERE starts_with(command, %s) ORDER BY run_id DESC LIMIT %s",
+        (command, most),
+    )

@@ -1,0 +1,176 @@
+"""Answers as bytes: JSON rows or columns, JSON lines, CSV, Arrow, Parquet. Pure.
+
+Every format holds the same values: dates are ISO dates, a float is the shortest text that reads back as the
+same number, an unknown value is null (an empty field in CSV), and nothing is ever NaN.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from batch_layer.shared.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Format:
+    """One form of an answer.
+
+    Attributes:
+        name: what ``format=`` calls it.
+        media_type: of the content.
+        encode: a table and what stands beside the rows to bytes.
+        is_paged: whether rows come in pages unless a limit is given.
+        is_compressible: whether a content coding makes it smaller.
+    """
+
+    name: str
+    media_type: str
+    encode: Callable[[pa.Table, Mapping[str, Any]], bytes]
+    is_paged: bool = False
+    is_compressible: bool = True
+
+
+def _json_rows(table: pa.Table, beside: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({"rows": table.to_pylist(), "count": len(table), **beside})
+
+
+def _json_columns(table: pa.Table, beside: Mapping[str, Any]) -> bytes:
+    columns = {
+        name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    return orjson.dumps({"columns": columns, "count": len(table), **beside})
+
+
+def _json_lines(table: pa.Table, _: Mapping[str, Any]) -> bytes:
+    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in table.to_pylist())
+
+
+def _csv(table: pa.Table, _: Mapping[str, Any]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.column_names)
+    columns = [_csv_values(column) for column in table.columns]
+    writer.writerows(zip(*columns, strict=True))
+    return text.getvalue().encode()
+
+
+def _csv_values(column: pa.ChunkedArray) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    if pa.types.is_boolean(column.type):
+        return [value if value is None else str(value).lower() for value in values]
+    if pa.types.is_timestamp(column.type):
+        return [value if value is None else value.isoformat() for value in values]
+    return values
+
+
+def _arrow(table: pa.Table, beside: Mapping[str, Any]) -> bytes:
+    sink = pa.BufferOutputStream()
+    table = _described(table, beside)
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _parquet(table: pa.Table, beside: Mapping[str, Any]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(_described(table, beside), sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _described(table: pa.Table, beside: Mapping[str, Any]) -> pa.Table:
+    """Return the table with what JSON says beside the rows in its metadata."""
+    return table.replace_schema_metadata(
+        {f"condvest.{name}": orjson.dumps(value) for name, value in beside.items()}
+    )
+
+
+FORMATS: Mapping[str, Format] = {
+    each.name: each
+    for each in (
+        Format("json", "application/json", _json_rows, is_paged=True),
+        Format("columns", "application/json", _json_columns, is_paged=True),
+        Format("ndjson", "application/x-ndjson", _json_lines),
+        Format("csv", "text/csv; charset=utf-8", _csv),
+        Format("arrow", "application/vnd.apache.arrow.stream", _arrow),
+        Format("parquet", "application/vnd.apache.parquet", _parquet, is_compressible=False),
+    )
+}
+"""Every format by its name."""
+
+
+class NotAcceptable(UsageError):
+    """No format of the server is one that the client takes."""
+
+
+def negotiated(name: str | None, accept: str | None) -> Format:
+    """Return the format that a request asks for: by its name, else by its Accept header, else JSON rows.
+
+    Raises:
+        NotAcceptable: there is no such format, or none that Accept takes.
+    """
+    if name is not None:
+        if name not in FORMATS:
+            raise NotAcceptable(f"format {name!r}: choose one of {', '.join(FORMATS)}")
+        return FORMATS[name]
+    weights = _weights(accept or "*/*")
+    for media in sorted(weights, key=lambda each: -weights[each]):
+        if not weights[media]:
+            break
+        if media in ("*/*", "application/*"):
+            return FORMATS["json"]
+        for each in FORMATS.values():
+            own = each.media_type.partition(";")[0]
+            if media in (own, f"{own.partition('/')[0]}/*"):
+                return each
+    types = ", ".join(dict.fromkeys(each.media_type.partition(";")[0] for each in FORMATS.values()))
+    raise NotAcceptable(f"Accept: {accept}: this server gives {types}")
+
+
+_CODINGS = {"zstd": "zstd", "br": "brotli", "gzip": "gzip"}
+"""Content coding to Arrow's name of the codec, the preferred one first."""
+
+SMALLEST = 1024
+"""Bytes; anything smaller is not compressed."""
+
+
+def content_coding(accept_encoding: str | None, chosen: Format) -> str:
+    """Return the content coding of an answer: ``zstd``, ``br`` or ``gzip``; "" for none."""
+    if not chosen.is_compressible or not accept_encoding:
+        return ""
+    weights = _weights(accept_encoding)
+    usable = {coding: weights.get(coding, weights.get("*", 0.0)) for coding in _CODINGS}
+    best = max(usable, key=usable.__getitem__)
+    return best if usable[best] > 0 else ""
+
+
+def compressed(content: bytes, coding: str) -> bytes:
+    """Return the content in a content coding."""
+    packed: bytes = pa.compress(content, codec=_CODINGS[coding], asbytes=True)
+    return packed
+
+
+def _weights(header: str) -> dict[str, float]:
+    """Return the names of an Accept or Accept-Encoding header with their weights (RFC 9110, 12.4.2)."""
+    weights = {}
+    for each in header.split(","):
+        name, *parameters = (part.strip().lower() for part in each.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weight = float(parameter[2:])
+                except ValueError:
+                    weight = 0.0
+        if name:
+            weights[name] = weight
+    return weights

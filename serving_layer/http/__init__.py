@@ -1,0 +1,1 @@
+"""The HTTP interface: thin over `serving_layer.queries`."""

@@ -1,0 +1,192 @@
+"""The endpoints: each a question's model and the function that answers it with a table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batch_layer.database.stores.loads import refused_rows
+from batch_layer.database.stores.status import recent_runs
+from batch_layer.database.stores.symbols import symbol_spans
+from batch_layer.shared.errors import UnknownSymbol
+from serving_layer import contract
+from serving_layer.contract import as_instant
+from serving_layer.http.backends import Backend, State
+from serving_layer.queries.actions import read_dividends, read_splits
+from serving_layer.queries.bars_table import read_bars_from
+from serving_layer.queries.gaps import read_gaps
+from serving_layer.queries.history import read_history
+from serving_layer.queries.instruments import read_instruments
+from serving_layer.queries.quality import flag_bars
+from serving_layer.queries.question import Question
+from serving_layer.queries.refused import refused_table
+from serving_layer.queries.sessions_table import sessions_table
+
+Read = tuple[pa.Table, State | None]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One path of the interface that answers with rows.
+
+    Attributes:
+        path: below the server's root.
+        model: what it may be asked.
+        read: answers with a table, and with the state it was read from if that is a single one. Its last
+            argument is the load that a later page belongs to if the data have moved on; None for now.
+        can_look_back: whether ``read`` can read what was known by a load.
+    """
+
+    path: str
+    model: type[contract.Common]
+    read: Callable[[Backend, Any, int | None], Read]
+    can_look_back: bool = False
+
+    @property
+    def summary(self) -> str:
+        """What it answers, in a sentence."""
+        return (self.model.__doc__ or "").strip().splitlines()[0]
+
+
+def _instant(text: str | None) -> dt.datetime | None:
+    return None if text is None else as_instant(text)
+
+
+def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> Read:
+    as_of = _instant(query.as_of)
+    question = Question(
+        symbols=query.all_symbols(),
+        interval=query.interval,
+        start=query.start,
+        end=query.end,
+        adjust=query.adjust,
+        anchor=query.anchor,
+        include_open=query.include_open,
+        as_of=as_of,
+    )
+    if known_by is not None and as_of is None:
+        # Stored bars have moved on: fold the daily bars that the first page was made from.
+        question = replace(question, as_of=dt.datetime.now(dt.UTC))
+    with backend.reading(as_of, known_by) as (source, state):
+        table = read_bars_from(source, question)
+    return (table if query.last is None else _newest(table, query.last)), state
+
+
+def _newest(table: pa.Table, count: int) -> pa.Table:
+    """Return the last ``count`` rows of each symbol; rows of one symbol stand together."""
+    if not len(table):
+        return table
+    symbol = table["symbol"].combine_chunks()
+    ends = np.append(
+        np.flatnonzero(pc.not_equal(symbol[1:], symbol[:-1]).to_numpy(zero_copy_only=False)) + 1, len(table)
+    )
+    length = np.diff(ends, prepend=0)
+    from_the_end = np.repeat(ends, length) - np.arange(len(table))
+    return table.filter(pa.array(from_the_end <= count))
+
+
+def _instruments(backend: Backend, query: contract.InstrumentsQuery, _: int | None) -> Read:
+    table = read_instruments(backend.opened, active=query.active, as_of=_instant(query.as_of))
+    if query.search:
+        matches = [
+            pc.match_substring(pc.fill_null(table[name], ""), query.search, ignore_case=True)
+            for name in ("symbol", "name")
+        ]
+        table = table.filter(pc.or_(*matches))
+    return table, None
+
+
+def _symbols(backend: Backend, query: contract.SymbolsQuery, _: int | None) -> Read:
+    with backend.opened.database.transaction(snapshot=True, read_only=True) as connection:
+        spans = symbol_spans(connection)
+    wanted = query.all_symbols()
+    rows = [
+        {"symbol": symbol, "instrument_id": instrument, "valid_from": first, "valid_to": last}
+        for instrument, symbol, first, last in spans
+        if (wanted is None or symbol in wanted) and _carried(first, last, query.on)
+    ]
+    unknown = sorted(set(wanted or ()) - {symbol for _, symbol, _, _ in spans})
+    if unknown:
+        raise UnknownSymbol(f"no instrument carries or carried the symbol {unknown[0]}")
+    schema = {
+        "symbol": pa.string(),
+        "instrument_id": pa.int32(),
+        "valid_from": pa.date32(),
+        "valid_to": pa.date32(),
+    }
+    return pa.Table.from_pylist(rows, schema=pa.schema(list(schema.items()))), None
+
+
+def _carried(first: dt.date | None, last: dt.date | None, on: dt.date | None) -> bool:
+    return on is None or (first or dt.date.min) <= on <= (last or dt.date.max)
+
+
+def _splits(backend: Backend, query: contract.ActionsQuery, _: int | None) -> Read:
+    with backend.reading(_instant(query.as_of)) as (source, state):
+        return read_splits(source, query.all_symbols(), query.start, query.end), state
+
+
+def _dividends(backend: Backend, query: contract.ActionsQuery, _: int | None) -> Read:
+    with backend.reading(_instant(query.as_of)) as (source, state):
+        return read_dividends(source, query.all_symbols(), query.start, query.end), state
+
+
+def _sessions(backend: Backend, query: contract.SessionsQuery, _: int | None) -> Read:
+    with backend.reading() as (source, state):
+        return sessions_table(source.sessions, query.start, query.end), state
+
+
+def _gaps(backend: Backend, query: contract.GapsQuery, _: int | None) -> Read:
+    return read_gaps(backend.opened, query.all_symbols() or ()), None
+
+
+def _quality(backend: Backend, query: contract.QualityQuery, _: int | None) -> Read:
+    return flag_bars(backend.opened, query.all_symbols() or ()), None
+
+
+def _history(backend: Backend, query: contract.HistoryQuery, _: int | None) -> Read:
+    return read_history(backend.opened, query.symbol, query.session), None
+
+
+def _refused(backend: Backend, _: contract.RefusedQuery, __: int | None) -> Read:
+    with backend.opened.database.transaction(read_only=True) as connection:
+        return refused_table(refused_rows(connection)), None
+
+
+_RUNS = pa.schema(
+    [
+        ("run_id", pa.int32()),
+        ("command", pa.string()),
+        ("started_at", pa.timestamp("us", "UTC")),
+        ("finished_at", pa.timestamp("us", "UTC")),
+        ("exit_code", pa.int32()),
+    ]
+)
+
+
+def _runs(backend: Backend, query: contract.RunsQuery, _: int | None) -> Read:
+    with backend.opened.database.transaction(read_only=True) as connection:
+        rows: Sequence[Mapping[str, Any]] = recent_runs(connection, query.command or "")
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=_RUNS), None
+
+
+ENDPOINTS = (
+    Endpoint("/v1/bars", contract.BarsQuery, _bars, can_look_back=True),
+    Endpoint("/v1/instruments", contract.InstrumentsQuery, _instruments),
+    Endpoint("/v1/symbols", contract.SymbolsQuery, _symbols),
+    Endpoint("/v1/splits", contract.ActionsQuery, _splits),
+    Endpoint("/v1/dividends", contract.ActionsQuery, _dividends),
+    Endpoint("/v1/sessions", contract.SessionsQuery, _sessions),
+    Endpoint("/v1/gaps", contract.GapsQuery, _gaps),
+    Endpoint("/v1/quality", contract.QualityQuery, _quality),
+    Endpoint("/v1/history", contract.HistoryQuery, _history),
+    Endpoint("/v1/refused", contract.RefusedQuery, _refused),
+    Endpoint("/v1/runs", contract.RunsQuery, _runs),
+)
+"""Every endpoint that answers with rows."""

@@ -1,0 +1,53 @@
+"""Keys of clients."""
+
+import datetime as dt
+import stat
+
+import pytest
+
+from batch_layer.shared.errors import SettingsError, UsageError
+from serving_layer.access import Keys, named
+
+NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def keys(tmp_path):
+    return Keys.of_home(tmp_path)
+
+
+def test_a_key_is_known_by_its_name_until_it_is_removed(keys):
+    first, second = keys.add("desk", NOW), keys.add("lab", NOW)
+    assert named(keys.read(), first, NOW.date()) == "desk"
+    assert named(keys.read(), second, NOW.date()) == "lab"
+    assert named(keys.read(), first[:-1], NOW.date()) is None
+    keys.remove("desk")
+    assert named(keys.read(), first, NOW.date()) is None
+
+
+def test_a_key_is_good_on_its_last_day_and_not_after(keys):
+    key = keys.add("desk", NOW, dt.date(2026, 12, 31))
+    assert named(keys.read(), key, dt.date(2026, 12, 31)) == "desk"
+    assert named(keys.read(), key, dt.date(2027, 1, 1)) is None
+
+
+def test_the_file_holds_no_key_and_is_its_owners_alone(keys, tmp_path):
+    key = keys.add("desk", NOW)
+    path = tmp_path / "serving/keys.json"
+    assert key not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_name_is_given_once(keys):
+    keys.add("desk", NOW)
+    with pytest.raises(UsageError, match="already"):
+        keys.add("desk", NOW)
+    with pytest.raises(UsageError, match="no key is named 'lab'; there are: desk"):
+        keys.remove("lab")
+
+
+def test_a_damaged_file_is_said(keys, tmp_path):
+    keys.add("desk", NOW)
+    (tmp_path / "serving/keys.json").write_text("[1]")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        keys.read()

@@ -1,0 +1,64 @@
+"""Versions, entity tags and cursors."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_layer.shared.errors import UsageError
+from serving_layer.versions import Cursor, digest_of, entity_tag, matches
+
+TEXTS = st.text(max_size=20)
+
+
+def test_the_order_of_parameters_makes_no_other_question():
+    assert digest_of("/v1/bars", {"a": 1, "b": 2}) == digest_of("/v1/bars", {"b": 2, "a": 1})
+    assert digest_of("/v1/bars", {"a": 1}) != digest_of("/v1/bars", {"a": 2})
+    assert digest_of("/v1/bars", {"a": 1}) != digest_of("/v1/gaps", {"a": 1})
+
+
+@given(st.lists(TEXTS, min_size=4, max_size=4, unique=True))
+def test_a_tag_differs_by_version_question_and_form(parts):
+    """Whichever part changes, so does the tag; texts that run together into the same line do not meet."""
+    version, digest, form, other = parts
+    tag = entity_tag(version, digest, form)
+    assert tag not in {
+        entity_tag(other, digest, form),
+        entity_tag(version, other, form),
+        entity_tag(version, digest, other),
+    }
+    assert entity_tag(version, digest, form) == tag
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (None, False),
+        ('"a"', True),
+        ('W/"a"', True),
+        ('"b", "a"', True),
+        ("*", True),
+        ('"b"', False),
+        ("a", False),
+        ("", False),
+    ],
+)
+def test_if_none_match_names_the_tag(header, found):
+    assert matches(header, '"a"') is found
+
+
+@given(TEXTS, st.integers(0, 2**31 - 1), TEXTS, st.integers(0, 10**9))
+def test_a_cursor_comes_back_as_it_went(version, load, identity, row):
+    cursor = Cursor(version, load, identity, "digest", row)
+    assert Cursor.decoded(cursor.encoded(), "digest") == cursor
+
+
+def test_the_cursor_of_another_question_is_refused():
+    cursor = Cursor("v", 1, "i", "digest", 10).encoded()
+    with pytest.raises(UsageError, match="belongs to another question"):
+        Cursor.decoded(cursor, "other")
+
+
+@pytest.mark.parametrize("text", ["xx", "", "!!!!", "e30", "W10", "bnVsbA", "eyJ2ZXJzaW9uIjoxfQ"])
+def test_text_that_is_no_cursor_is_refused(text):
+    with pytest.raises(UsageError, match="not one that this server gave"):
+        Cursor.decoded(text, "digest")
