@@ -1,12 +1,17 @@
 """What the tests of the database share beside the root's fixtures."""
 
+import datetime as dt
+
 import pytest
 
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.aws.lambdas import aws_endpoint, lambda_market, lambdas, s3, vendor
 from tests.support.exchange import NOW
+from tests.support.payloads import bar, split
+from tests.support.publishing import published, quote
 from tests.support.worlds.long_world import LongWorld
 
 __all__ = ["aws_endpoint", "lambda_market", "lambdas", "s3", "vendor"]
@@ -23,3 +28,48 @@ def lasting_world(server, sessions, tmp_path_factory):
         )
         yield world
         world.close()
+
+
+@pytest.fixture
+def target(tmp_path):
+    """A directory to publish into, which is not there yet."""
+    return DirectoryTarget(tmp_path / "published")
+
+
+@pytest.fixture(scope="module")
+def sample_target(sample, tmp_path_factory):
+    """The directory into which the sample was published; to be read only."""
+    target = DirectoryTarget(tmp_path_factory.mktemp("published") / "here")
+    published(sample, target)
+    return target
+
+
+@pytest.fixture
+def year_turn(world):
+    """Bars over the turn of two years, with a split and a dividend, an unknown vwap, and an open window."""
+    first = world.sessions.ordinal(dt.date(2021, 11, 1))
+    rows = []
+    for symbol, price in (("B", 50.0), ("A", 10.0), ("C", 3.0)):
+        for at in range(0 if symbol != "C" else 70, 300):
+            close = price + at % 7
+            vwap = None if at % 11 == 0 else close
+            rows.append(quote(symbol, world.date(first + at), close, vwap=vwap))
+    world.bars(rows)
+    world.splits([split("A", world.date(first + 150), 1, 3), split("C", world.date(first + 71), 10, 1)])
+    world.dividends(
+        [
+            {"symbol": "B", "ex_date": world.date(first + 100), "cash_amount": 0.5},
+            {"symbol": "A", "ex_date": world.date(first + 200), "cash_amount": 0.25},
+        ]
+    )
+    return world
+
+
+@pytest.fixture
+def rows_of(any_world):
+    """Return a function that gives the rows of symbols over sessions, by default A and B over five."""
+
+    def rows(symbols="AB", sessions=range(5), version=0):
+        return [bar(symbol, any_world.date(at), version) for at in sessions for symbol in symbols]
+
+    return rows

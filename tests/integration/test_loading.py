@@ -1,6 +1,5 @@
 """Loading payloads into PostgreSQL, on each kind of server: what is stored, kept, refused and said."""
 
-import json
 import threading
 
 import pytest
@@ -9,59 +8,39 @@ from batch_layer.database.postgres.connection import Database
 from batch_layer.database.stores import loads
 from batch_layer.operations.workspace import Workspace
 from tests.support.exchange import NOW
-from tests.support.payloads import bar, bars_payload, csv_of, parquet_payload, payload, split
+from tests.support.payloads import bar, counts, csv_of, payload, split
 from tests.support.worlds.world import World
-
-SESSIONS = range(5)
-
-
-@pytest.fixture
-def market(any_world):
-    """Gives the rows of symbols over sessions."""
-
-    def rows(symbols="AB", sessions=SESSIONS, version=0):
-        return [bar(symbol, any_world.date(at), version) for at in sessions for symbol in symbols]
-
-    return rows
-
-
-def counts(summary):
-    return {
-        name: getattr(summary, name)
-        for name in ("inserted", "changed", "unchanged", "outranked", "duplicates", "withdrawn")
-        if getattr(summary, name)
-    }
 
 
 class TestAgain:
-    def test_the_same_file_changes_nothing_and_says_so(self, any_world, market):
+    def test_the_same_file_changes_nothing_and_says_so(self, any_world, rows_of):
         """Not one row of any table is another afterwards, nor any sequence."""
-        first = any_world.bars(market())
+        first = any_world.bars(rows_of())
         any_world.resample()
         before = any_world.dump()
-        again = any_world.bars(market())
+        again = any_world.bars(rows_of())
         assert counts(first) == {"inserted": 10}
         assert counts(again) == {"unchanged": 10}
         assert (again.rows, again.sessions, again.altered) == (10, 5, 0)
         assert any_world.dump() == before
         assert any_world.resample().windows == dict.fromkeys((3, 5, 8, 13, 21, 34), 0)
 
-    def test_the_same_rows_in_another_order_are_a_load_without_changes(self, any_world, market):
-        any_world.bars(market())
+    def test_the_same_rows_in_another_order_are_a_load_without_changes(self, any_world, rows_of):
+        any_world.bars(rows_of())
         any_world.resample()
         bars = any_world.ask("SELECT t::text FROM daily_bars t ORDER BY 1")
-        again = any_world.bars(market()[::-1])
+        again = any_world.bars(rows_of()[::-1])
         assert counts(again) == {"unchanged": 10}
         assert any_world.ask("SELECT load_id, unchanged FROM loads ORDER BY 1") == [(1, 0), (2, 10)]
         assert any_world.ask("SELECT t::text FROM daily_bars t ORDER BY 1") == bars
         assert any_world.number("SELECT count(*) FROM changes") == 0
 
-    def test_the_same_bytes_of_another_provider_are_its_own(self, any_world, market):
+    def test_the_same_bytes_of_another_provider_are_its_own(self, any_world, rows_of):
         """They complete its sessions, and it supplies the instruments from now on."""
-        any_world.bars(market(), provider="massive")
-        counts_of_mine = counts(any_world.bars(market(), provider="mine"))
+        any_world.bars(rows_of(), provider="massive")
+        counts_of_mine = counts(any_world.bars(rows_of(), provider="mine"))
         assert counts_of_mine == {"unchanged": 10}
-        assert any_world.ledger("mine") == dict.fromkeys(SESSIONS, "complete")
+        assert any_world.ledger("mine") == dict.fromkeys(range(5), "complete")
         assert any_world.number("SELECT count(*) FROM instrument_providers") == 4
 
     def test_splits_and_dividends_too(self, any_world):
@@ -123,8 +102,8 @@ class TestCorrections:
 
 
 class TestWithdrawals:
-    def test_a_bar_that_a_whole_market_no_longer_has_is_withdrawn_and_kept(self, any_world, market):
-        rows = market()
+    def test_a_bar_that_a_whole_market_no_longer_has_is_withdrawn_and_kept(self, any_world, rows_of):
+        rows = rows_of()
         any_world.bars(rows, provider="massive", whole=(0, 4))
         gone = next(row for row in rows if (row["symbol"], row["session"]) == ("B", any_world.date(2)))
         done = any_world.bars([row for row in rows if row is not gone], provider="massive", whole=(0, 4))
@@ -135,148 +114,31 @@ class TestWithdrawals:
         withdrawn = "SELECT ordinal, withdrawn FROM ledger WHERE withdrawn > 0"
         assert any_world.ask(withdrawn) == [(2, 1)]
 
-    def test_an_import_withdraws_nothing(self, any_world, market):
-        any_world.bars(market())
-        assert counts(any_world.bars(market("A"))) == {"unchanged": 5}
+    def test_an_import_withdraws_nothing(self, any_world, rows_of):
+        any_world.bars(rows_of())
+        assert counts(any_world.bars(rows_of("A"))) == {"unchanged": 5}
         assert any_world.number("SELECT count(*) FROM daily_bars") == 10
 
-    def test_nobody_withdraws_what_another_provider_supplied(self, any_world, market):
-        any_world.bars(market("B"))
-        done = any_world.bars(market("A"), provider="massive", whole=(0, 4))
+    def test_nobody_withdraws_what_another_provider_supplied(self, any_world, rows_of):
+        any_world.bars(rows_of("B"))
+        done = any_world.bars(rows_of("A"), provider="massive", whole=(0, 4))
         assert counts(done) == {"inserted": 5}
         assert any_world.number("SELECT count(*) FROM daily_bars") == 10
 
-    def test_sessions_that_were_not_asked_for_are_left_alone(self, any_world, market):
-        any_world.bars(market(), provider="massive", whole=(0, 4))
-        done = any_world.bars(market("A", range(1, 3)), provider="massive", whole=(1, 2))
+    def test_sessions_that_were_not_asked_for_are_left_alone(self, any_world, rows_of):
+        any_world.bars(rows_of(), provider="massive", whole=(0, 4))
+        done = any_world.bars(rows_of("A", range(1, 3)), provider="massive", whole=(1, 2))
         assert counts(done) == {"unchanged": 2, "withdrawn": 2}
 
-    def test_a_bar_that_comes_back_unreadable_is_no_withdrawal(self, any_world, market):
+    def test_a_bar_that_comes_back_unreadable_is_no_withdrawal(self, any_world, rows_of):
         """It is refused, and what was known before stands."""
-        rows = market()
+        rows = rows_of()
         any_world.bars(rows, provider="massive", whole=(0, 4))
         broken = [{**row, "high": 0.01} if row is rows[0] else row for row in rows]
         done = any_world.bars(broken, provider="massive", whole=(0, 4))
         assert counts(done) == {"unchanged": 9}
         assert dict(done.refused) == {"high_below_low": 1}
         assert any_world.number("SELECT count(*) FROM daily_bars") == 10
-
-
-class TestPartialSessions:
-    SYMBOLS = tuple(f"S{number:02}" for number in range(40))
-
-    @pytest.fixture
-    def cut_short(self, any_world, market):
-        """40 symbols over 30 sessions, of the last one only half."""
-        rows = market(self.SYMBOLS, range(30))
-        summary = any_world.bars(rows[:-20], provider="massive", whole=(0, 29))
-        any_world.resample()
-        return rows, summary
-
-    COMPLETE = (
-        'SELECT count(*) FILTER (WHERE is_complete), count(*) FROM bars WHERE "interval" = 5 AND "window" = 5'
-    )
-
-    def test_the_good_rows_are_kept_and_the_session_is_marked(self, any_world, cut_short):
-        """Sessions 25 to 29 make window 5 of interval 5: its bars are there, and none is complete."""
-        _, summary = cut_short
-        assert counts(summary) == {"inserted": 1180}
-        assert summary.partial == (any_world.date(29),)
-        assert summary.needs_attention
-        assert any_world.number("SELECT count(*) FROM daily_bars WHERE ordinal = 29") == 20
-        assert any_world.ledger("massive") == {**dict.fromkeys(range(29), "complete"), 29: "partial"}
-        assert any_world.ask(self.COMPLETE) == [(0, 40)]
-        assert any_world.differences() == []
-
-    def test_it_is_completed_later(self, any_world, cut_short):
-        rows, _ = cut_short
-        summary = any_world.bars(rows[-40:], provider="massive", whole=(29, 29))
-        any_world.resample()
-        assert counts(summary) == {"inserted": 20, "unchanged": 20}
-        assert summary.partial == ()
-        assert any_world.ledger("massive")[29] == "complete"
-        assert any_world.ask(self.COMPLETE) == [(40, 40)]
-        assert any_world.differences() == []
-
-    def test_a_partial_answer_takes_nothing_back(self, any_world, cut_short):
-        """Session 28 was complete; asked for again it comes cut short. Nothing is withdrawn or marked."""
-        rows, _ = cut_short
-        summary = any_world.bars(rows[28 * 40 : 28 * 40 + 10], provider="massive", whole=(28, 28))
-        assert counts(summary) == {"unchanged": 10}
-        assert summary.partial == (any_world.date(28),)
-        assert any_world.ledger("massive")[28] == "complete"
-        assert any_world.number("SELECT count(*) FROM daily_bars WHERE ordinal = 28") == 40
-
-    def test_an_import_is_taken_at_its_word(self, any_world, cut_short):
-        rows, _ = cut_short
-        summary = any_world.bars(rows[-20:])
-        assert summary.partial == ()
-        assert any_world.ledger("file") == {29: "complete"}
-
-    def test_an_answer_without_rows_is_partial_each_time(self, any_world):
-        """The bytes are the same for both sessions; each is entered all the same."""
-        for ordinal in (30, 31):
-            summary = any_world.bars([], provider="massive", whole=(ordinal, ordinal))
-            assert summary.partial == (any_world.date(ordinal),)
-        assert any_world.ledger("massive") == {30: "partial", 31: "partial"}
-
-
-class TestRefusedRows:
-    def test_they_are_kept_with_code_and_content_and_the_good_ones_go_in(self, any_world):
-        content = (
-            b"symbol,session,open,high,low,close,volume,note\n"
-            b"A,1962-01-02,10,12,9,11,100,first\n"
-            b"B,1962-01-02,10,8,9,11,100,upside down\n"
-            b"C,1962-01-06,10,12,9,11,100,a Saturday\n"
-            b"D,1962-01-02,ten,12,9,11,100,letters\n"
-        )
-        summary = any_world.load(payload("daily_bars", content))
-        assert counts(summary) == {"inserted": 1}
-        assert dict(summary.refused) == {"malformed": 1, "high_below_low": 1, "not_a_session": 1}
-        rows = any_world.ask(
-            "SELECT line, code, symbol, session::text, content FROM refused_rows ORDER BY line"
-        )
-        assert [row[:4] for row in rows] == [
-            (3, "high_below_low", "B", "1962-01-02"),
-            (4, "not_a_session", "C", "1962-01-06"),
-            (5, "malformed", "D", "1962-01-02"),
-        ]
-        assert json.loads(rows[0][4])["high"] == "8"
-        assert json.loads(rows[2][4])["open"] == "ten"
-
-    def test_a_row_given_twice_counts_once_and_two_that_differ_are_both_refused(self, any_world):
-        date = any_world.date(0)
-        same, one, other = bar("A", date), bar("B", date), bar("B", date, version=1)
-        summary = any_world.bars([same, one, same, other])
-        assert counts(summary) == {"inserted": 1, "duplicates": 1}
-        assert dict(summary.refused) == {"conflicting_duplicate": 2}
-        assert any_world.ask("SELECT line, code FROM refused_rows ORDER BY 1") == [
-            (3, "conflicting_duplicate"),
-            (5, "conflicting_duplicate"),
-        ]
-
-    @pytest.mark.parametrize("symbol", ["A\x00B", "\x00", "\x1b[2J", "é", "\U0001f4c8", "X" * 300, "\ufeff"])
-    def test_a_symbol_of_junk_reaches_the_record_and_nothing_else(self, any_world, symbol):
-        """In a whole market too, where it is looked for among what may be withdrawn."""
-        rows = [bar("A", any_world.date(0)), bar(symbol, any_world.date(0))]
-        asked = (any_world.date(0), any_world.date(0))
-        summary = any_world.load(parquet_payload(rows, provider="massive", asked=asked))
-        assert counts(summary) == {"inserted": 1}
-        assert dict(summary.refused) == {"bad_symbol": 1}
-        ((kept,),) = any_world.ask("SELECT symbol FROM refused_rows")
-        assert "\x00" not in kept
-        assert any_world.ask("SELECT symbol FROM symbols") == [("A",)]
-
-    def test_a_file_of_bad_rows_alone_is_recorded(self, any_world):
-        summary = any_world.bars([bar("A", any_world.date(0), low=-1.0)])
-        assert (summary.rows, summary.altered) == (1, 0)
-        assert any_world.ask("SELECT rows, refused FROM loads") == [(1, 1)]
-        assert any_world.ledger("file") == {}
-
-    def test_a_session_that_was_not_asked_for_is_refused(self, any_world, market):
-        summary = any_world.bars(market("A", range(3)), provider="massive", whole=(0, 1))
-        assert counts(summary) == {"inserted": 2}
-        assert dict(summary.refused) == {"outside_payload": 1}
 
 
 class TestProviders:
@@ -297,9 +159,9 @@ class TestProviders:
         ]
         assert any_world.number("SELECT close FROM daily_bars") == bar("A", date, 5)["close"]
 
-    def test_the_lower_ranked_fills_in_what_is_not_there(self, any_world, market):
-        any_world.bars(market("A", range(2)))
-        done = any_world.bars(market("A", range(4), version=1), provider="sample", whole=(0, 3))
+    def test_the_lower_ranked_fills_in_what_is_not_there(self, any_world, rows_of):
+        any_world.bars(rows_of("A", range(2)))
+        done = any_world.bars(rows_of("A", range(4), version=1), provider="sample", whole=(0, 3))
         assert counts(done) == {"inserted": 2, "outranked": 2}
         assert any_world.ledger("sample") == dict.fromkeys(range(4), "complete")
 
@@ -311,44 +173,25 @@ class TestProviders:
         assert "KIMpL differs by case or separator only from KIMPL" in summary.notices[0]
 
 
-class TestRehearsals:
-    def test_a_rehearsal_says_what_a_load_would_do_and_leaves_all_as_it_was(self, any_world, market):
-        any_world.bars(market())
-        before, kept = any_world.dump(sequences=False), dict(any_world.archive.payloads)
-        rows = [*market(version=1)[:3], *market("C")]
-        rehearsed = any_world.load(bars_payload(rows, provider="new"), rehearsal=True)
-        assert any_world.dump(sequences=False) == before
-        assert any_world.archive.payloads == kept
-        assert counts(rehearsed) == {"inserted": 5, "changed": 3}
-        assert counts(any_world.bars(rows, provider="new")) == counts(rehearsed)
-
-    def test_rehearsals_use_nothing_up(self, any_world, market):
-        """There is room for 63 providers; 70 that were only tried take none of it."""
-        for number in range(70):
-            any_world.load(bars_payload(market()[:1], provider=f"tried{number}"), rehearsal=True)
-        any_world.bars(market())
-        assert any_world.ask("SELECT provider_id, provider FROM providers") == [(0, "file")]
-
-
 class TestSplits:
     @pytest.mark.parametrize("order", ["splits first", "bars first"])
-    def test_their_order_does_not_matter(self, any_world, market, order):
+    def test_their_order_does_not_matter(self, any_world, rows_of, order):
         """By hand: the split halves the first three of the five closes, which no bar of three shows."""
         steps = [
             lambda: any_world.splits([split("A", any_world.date(3), 1, 2)]),
-            lambda: any_world.bars(market("A")),
+            lambda: any_world.bars(rows_of("A")),
         ]
         for step in steps if order == "splits first" else steps[::-1]:
             step()
             any_world.resample()
-        rows = market("A")
+        rows = rows_of("A")
         high = max([row["high"] / 2 for row in rows[:3]] + [row["high"] for row in rows[3:]])
         bars = 'SELECT open, high, close FROM bars WHERE "interval" = 5'
         assert any_world.ask(bars) == [(rows[0]["open"] / 2, high, rows[4]["close"])]
         assert any_world.differences() == []
 
-    def test_one_that_a_vendor_no_longer_knows_is_withdrawn(self, any_world, market):
-        any_world.bars(market("A"), provider="massive", whole=(0, 4))
+    def test_one_that_a_vendor_no_longer_knows_is_withdrawn(self, any_world, rows_of):
+        any_world.bars(rows_of("A"), provider="massive", whole=(0, 4))
         any_world.resample()
         before = any_world.ask("SELECT t::text FROM bars t ORDER BY 1")
         any_world.splits([split("A", any_world.date(3))], provider="massive", whole=True)
@@ -360,14 +203,14 @@ class TestSplits:
         assert any_world.ask("SELECT t::text FROM bars t ORDER BY 1") == before
         assert any_world.ask("SELECT load_id, superseded_by FROM split_revisions") == [(2, 3)]
 
-    def test_one_of_a_file_stays_when_a_vendor_does_not_know_it(self, any_world, market):
-        any_world.bars(market("A"), provider="massive", whole=(0, 4))
+    def test_one_of_a_file_stays_when_a_vendor_does_not_know_it(self, any_world, rows_of):
+        any_world.bars(rows_of("A"), provider="massive", whole=(0, 4))
         any_world.splits([split("A", any_world.date(3))])
         assert counts(any_world.splits([], provider="massive", whole=True)) == {}
         assert any_world.number("SELECT count(*) FROM splits") == 1
 
 
-def test_two_loaders_of_one_file_at_once_store_it_once(any_world, market):
+def test_two_loaders_of_one_file_at_once_store_it_once(any_world, rows_of):
     """Both wait for a third; when it lets go, one stores all and the other finds nothing left to do."""
     done = []
 
@@ -375,7 +218,7 @@ def test_two_loaders_of_one_file_at_once_store_it_once(any_world, market):
         with Database(any_world.url) as database:
             settings = any_world.workspace.settings
             other = World(Workspace(settings, database, NOW), any_world.sessions)
-            done.append(other.bars(market()))
+            done.append(other.bars(rows_of()))
 
     threads = [threading.Thread(target=load) for _ in range(2)]
     with any_world.workspace.database.transaction() as connection:
@@ -395,7 +238,7 @@ def test_two_loaders_of_one_file_at_once_store_it_once(any_world, market):
     assert any_world.number("SELECT count(*) FROM daily_bars") == 10
 
 
-def test_a_load_that_fails_leaves_nothing(any_world, market):
+def test_a_load_that_fails_leaves_nothing(any_world, rows_of):
     """The last statement of the load fails: no row of it is there, and the next one goes as if first."""
     any_world.looking.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
@@ -404,10 +247,10 @@ def test_a_load_that_fails_leaves_nothing(any_world, market):
     )
     before = any_world.dump(sequences=False)
     with pytest.raises(Exception, match="no changes today"):
-        any_world.bars(market())
+        any_world.bars(rows_of())
     assert any_world.dump(sequences=False) == before
     any_world.looking.execute("DROP TRIGGER refuse ON changes")
-    assert counts(any_world.bars(market())) == {"inserted": 10}
+    assert counts(any_world.bars(rows_of())) == {"inserted": 10}
 
 
 def test_a_float_comes_back_to_the_last_bit(any_world):

@@ -97,3 +97,11 @@ def json_payload(dataset, results, *, whole=False):
     content = json.dumps({"status": "OK", "results": results}, indent=1).encode()
     asked = (FETCHED.date(), FETCHED.date()) if whole else None
     return replace(payload(dataset, content, provider="massive", asked=asked), media="json")
+
+
+def counts(summary):
+    return {
+        name: getattr(summary, name)
+        for name in ("inserted", "changed", "unchanged", "outranked", "duplicates", "withdrawn")
+        if getattr(summary, name)
+    }

@@ -1,10 +1,14 @@
-"""Help for the tests of publishing: what is compared, and a place that fails when it is told to."""
+"""Help for the tests of publishing: what is compared, and a target that fails when it is told to."""
+
+import datetime as dt
+from pathlib import Path
 
 from batch_layer.processing.publishing.publish import publish
 from batch_layer.shared.errors import PublishedUnavailable
 from serving_layer.queries.bars_table import read_bars, read_bars_from
 from serving_layer.queries.question import Question
 from serving_layer.sources.published import PublishedSource
+from tests.support.payloads import bar
 
 
 def published(world, place, **how):
@@ -14,10 +18,12 @@ def published(world, place, **how):
 
 
 def from_database(world, **asked):
+    """Return what a question is answered by the database of a world."""
     return read_bars(world.workspace.database, world.sessions, Question(**asked))
 
 
 def from_files(place, **asked):
+    """Return what a question is answered by published files."""
     return read_bars_from(PublishedSource.open(place), Question(**asked))
 
 
@@ -40,3 +46,28 @@ class Failing:
             return change(*arguments)
 
         return attempt
+
+
+def held(target):
+    """Return {path: bytes} of all files in a directory that is published into."""
+    root = Path(target.name)
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
+
+
+def quote(symbol, session, close, **more):
+    """Return a daily bar around a close."""
+    return bar(symbol, session, open=close, high=close + 1, low=close - 1, close=close, **more)
+
+
+def correct(world, number):
+    """Alter the close of B's first sessions, each number to another value."""
+    first = (dt.date(2021, 11, 1), dt.date(2021, 11, 2), dt.date(2021, 11, 3))
+    world.bars([quote("B", session, 60.25 + number) for session in first])
+    world.resample()
+
+
+def publishing_read(source):
+    """Read the bars of three sessions from an open source."""
+    return read_bars_from(source, Question(interval=3, adjust="none", include_open=True))

@@ -1,11 +1,17 @@
-"""The plainest HTTP client: one request a connection, nothing retried, nothing followed."""
+"""The plainest HTTP client: one request per connection, nothing retried, nothing followed."""
 
 from __future__ import annotations
 
+import datetime as dt
 import http.client
 import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from tests.support.emulators.massive import KEY
+
+NOW = dt.datetime(2024, 7, 10, 16, 0, tzinfo=dt.UTC)
+"""When the tests of the emulators ask: after the last session of the market that they share."""
 
 
 @dataclass(frozen=True)
@@ -54,3 +60,23 @@ def ask(
         return Answer(response.status, found, response.read())
     finally:
         connection.close()
+
+
+def get(massive, target, **more):
+    """Ask an emulated Massive with its key."""
+    return ask(massive.url, target, key=KEY, **more)
+
+
+def pages(massive, target):
+    """Return all results, following next_url by its path and query as the vendor's clients do."""
+    results, sizes = [], []
+    while target:
+        answer = get(massive, target).json()
+        results += answer["results"]
+        sizes.append(len(answer["results"]))
+        following = answer.get("next_url")
+        if following:
+            assert following.startswith("https://api.massive.com/")
+            assert KEY not in following
+        target = following and f"{urlsplit(following).path}?{urlsplit(following).query}"
+    return results, sizes
