@@ -108,7 +108,7 @@ def _import(
     from batch_layer.shared.clients.files import action_datasets, read_payload  # noqa: PLC0415  # as above
 
     now = dt.datetime.now(dt.UTC)
-    own = options if dataset == "daily_bars" else AS_THEY_ARE
+    own = options if dataset == "daily_bars" else replace(options, symbol=None, prices=None, splits=())
     payload = read_payload(path, provider=provider, dataset=dataset, now=now, options=own)
     summaries = [loader.load(payload)]
     if dataset == "daily_bars":

@@ -77,7 +77,7 @@ def import_(
             workspace,
             datasets,
             provider,
-            options=FileOptions(symbol, midnight, prices),
+            options=FileOptions(symbol, symbol is None, midnight, prices),
             dry_run=dry_run,
             on_file=advancing(bars),
             on_progress=advancing(bars, "resampling"),

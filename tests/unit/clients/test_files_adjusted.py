@@ -32,7 +32,7 @@ def payload(text=ADJUSTED, dataset="daily_bars", **options):
         NOW,
         is_whole=False,
         name="X.csv",
-        options=FileOptions(**options),
+        options=FileOptions(**{"symbol_from_path": True} | options),
     )
 
 

@@ -36,7 +36,7 @@ def payload(text, name="prices.csv", dataset="daily_bars", **options):
         NOW,
         is_whole=False,
         name=name,
-        options=FileOptions(**options),
+        options=FileOptions(**{"symbol_from_path": True} | options),
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from batch_layer.shared.errors import ArchiveError
-from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
+from batch_layer.shared.models.file_options import AS_TRADED, FileOptions
 from batch_layer.shared.models.payloads import Payload
 
 DESCRIBED = ".json"
@@ -105,7 +105,7 @@ def restore(key: str, content: bytes, description: bytes) -> Payload:
             fetched_at=dt.datetime.fromisoformat(told["fetched_at"]),
             is_whole=told["is_whole"],
             name=told["name"],
-            options=FileOptions.of_json(told["options"]) if "options" in told else AS_THEY_ARE,
+            options=FileOptions.of_json(told["options"]) if "options" in told else AS_TRADED,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ArchiveError(f"the description of {key} in the archive is damaged: {error}") from error

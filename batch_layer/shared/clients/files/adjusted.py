@@ -98,7 +98,7 @@ def as_traded(
             f"{name}: the prices do not move at the split of {denied}, so they look split-adjusted; "
             "say --prices split-adjusted, or --prices as-traded if they are"
         )
-    if not columns:
+    if options.prices is not None or not columns:
         return rows, ()
     notice = (
         f"{name}: prices are taken as traded, though there are columns {columns}; --prices says otherwise"

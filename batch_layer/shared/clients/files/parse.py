@@ -102,6 +102,8 @@ def symbol_of(payload: Payload) -> str | None:
     """Return the symbol of all rows of a file without a column of symbols; None if nothing says it."""
     if payload.options.symbol:
         return payload.options.symbol
+    if not payload.options.symbol_from_path:
+        return None
     path = PurePath(payload.name)
     for folder in reversed(path.parts[:-1]):
         if hive := _HIVE_FOLDER.fullmatch(folder):

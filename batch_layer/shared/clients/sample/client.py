@@ -8,6 +8,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.file_options import AS_TRADED
 from batch_layer.shared.models.payloads import DatasetName, Payload
 from batch_layer.shared.models.providers import Cost
 
@@ -99,4 +100,5 @@ class SampleProvider:
             fetched_at=self._clock(),
             is_whole=True,
             name=name,
+            options=AS_TRADED,
         )
