@@ -6,14 +6,16 @@
 
 from batch_layer.shared.errors import BatchLayerError, CondvestError
 from batch_layer.shared.settings import INTERVALS, Settings
-from condvest.api import bars, connected, published_files
+from condvest.api import Published, bars, connected, published, published_files
 
 __all__ = [
     "INTERVALS",
     "BatchLayerError",
     "CondvestError",
+    "Published",
     "Settings",
     "bars",
     "connected",
+    "published",
     "published_files",
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import pyarrow as pa
@@ -46,7 +47,7 @@ def bars(
     Args:
         symbols: one symbol or several; all if None. A symbol stands for the instrument that carries it
             now, or carried it last.
-        interval: sessions a bar, 1 to 252; 1 gives daily bars. 3, 5, 8, 13, 21 and 34 are stored, the
+        interval: sessions per bar, 1 to 252; 1 gives daily bars. 3, 5, 8, 13, 21 and 34 are stored, the
             others are folded from the daily bars on the way.
         start: first ``last_session`` wanted, inclusive; None for no bound.
         end: last ``last_session`` wanted, inclusive; None for no bound.
@@ -55,7 +56,8 @@ def bars(
             splits and cash dividends in, so that closes make a total-return series; volume as for splits.
         anchor: ``"calendar"``: windows are counted from 1962-01-02, so they are the same for every
             instrument and never move. ``"listing"``: from the instrument's first session.
-        include_open: whether to give bars whose window's last session has not been loaded.
+        include_open: whether to give bars that are not complete, too: open ones, whose window's last session
+            has not been loaded, and those that lack another session of their window.
         as_of: an aware datetime: give the data as they were known then. Bars, splits, dividends and what
             was loaded are those of that instant; which symbol an instrument carries is what is known now.
             None for what is known now.
@@ -67,8 +69,12 @@ def bars(
         A table with the columns symbol (string), interval (int16, sessions), window (int32),
         first_session and last_session (date32, of the window, inclusive), open, high, low, close (float64,
         quote currency), volume (float64, shares), vwap (float64, null where unknown), trades (int64, null
-        where unknown), sessions (int16, daily bars that went in), is_complete (bool). ``to_pandas()`` and
-        ``polars.from_arrow()`` take it as it is.
+        where unknown), sessions (int16, daily bars that went in), is_complete (bool, whether every session of
+        the window has been loaded in full). ``polars.from_arrow()`` takes it as it is; for pandas use
+        ``to_pandas(date_as_object=False)``, which makes the dates ``datetime64``.
+
+        It equals the full fold of the daily bars in one snapshot: windows that wait to be resampled are
+        folded on the way.
 
     Raises:
         UnknownSymbol: no instrument with bars carries or carried a symbol.
@@ -125,8 +131,55 @@ def connected(settings: Settings | None = None) -> Iterator[None]:
             _kept.reset(before)
 
 
+@dataclass(frozen=True)
+class Published:
+    """One version of the published data sets; the files of all of them fit together.
+
+    Attributes:
+        version: its number, ascending by one from 1.
+        published_at: when it was published, an aware datetime.
+        first_session, last_session: the sessions that its daily bars cover, inclusive; None without bars.
+        through_load: the last load (``loads.load_id``) of the database that it holds; None in a version that
+            an earlier Condvest published.
+        files: data set (``daily_bars``, ``bars_3`` to ``bars_34``, ``instruments``, ``symbols``, ``splits``,
+            ``dividends``, ``sessions``) to its Parquet files by year, as paths or ``s3://`` URIs.
+    """
+
+    version: int
+    published_at: dt.datetime
+    first_session: dt.date | None
+    last_session: dt.date | None
+    through_load: int | None
+    files: Mapping[str, Sequence[str]]
+
+
+def published(*, settings: Settings | None = None) -> Published:
+    """Return the current version of the published data sets, for any reader of Parquet.
+
+    Use one call for all data sets that are joined: between two calls a new version may be published. The
+    files of a version stay until ``condvest publish --keep`` newer versions have been published.
+
+    Args:
+        settings: where it is published; from the environment if None.
+
+    Raises:
+        PublishedError: nothing is published there, or it cannot be read.
+        PublishedUnavailable: the target does not answer.
+    """
+    source = open_published(settings or Settings.from_env(os.environ))
+    manifest = source.manifest
+    return Published(
+        version=manifest.version,
+        published_at=manifest.published_at,
+        first_session=manifest.first_session,
+        last_session=manifest.last_session,
+        through_load=manifest.through_load,
+        files={dataset: source.files(dataset) for dataset in manifest.files},
+    )
+
+
 def published_files(dataset: str, *, settings: Settings | None = None) -> list[str]:
-    """Return the files of a published data set, for any reader of Parquet.
+    """Return the files of one published data set; `published` gives those of all, of one version.
 
     Args:
         dataset: ``daily_bars``, ``bars_3`` to ``bars_34``, ``instruments``, ``symbols``, ``splits``,
@@ -139,7 +192,7 @@ def published_files(dataset: str, *, settings: Settings | None = None) -> list[s
 
     Raises:
         PublishedError: nothing is published there, or it cannot be read.
-        PublishedUnavailable: the place does not answer.
+        PublishedUnavailable: the target does not answer.
         UsageError: there is no such data set.
     """
     return open_published(settings or Settings.from_env(os.environ)).files(dataset)

@@ -8,6 +8,7 @@
     │   ├── VendorUnavailable           a vendor answered with a passing failure, or not at all
     │   ├── ArchiveUnavailable          the archive's service does not answer now
     │   ├── PublishedUnavailable        the service that holds a published data set does not answer now
+    │   ├── ChangesWaiting              something was loaded that is not resampled yet
     │   └── OutOfTime                   a function's time ended before its work
     └── PermanentError                  the same call will fail again until somebody acts
         ├── SettingsError               a setting has a value it cannot have
@@ -65,6 +66,10 @@ class ArchiveUnavailable(TransientError):
 
 class PublishedUnavailable(TransientError):
     """The service that holds a published data set does not answer now."""
+
+
+class ChangesWaiting(TransientError):
+    """Something was loaded that is not resampled yet, so the bars cannot be published."""
 
 
 class OutOfTime(TransientError):

@@ -96,7 +96,9 @@ _output = click.option(
     help="What windows are counted from.",
 )
 @click.option("--as-of", type=INSTANT, help="As it was known then: a date (its end, UTC) or an ISO instant.")
-@click.option("--include-open", is_flag=True, help="Give bars whose last session is still to come, too.")
+@click.option(
+    "--include-open", is_flag=True, help="Give bars that are not complete, too: open, or lacking a session."
+)
 @click.option(
     "--source",
     type=click.Choice(get_args(From)),
@@ -265,10 +267,25 @@ COMMANDS = (bars, status, refused, gaps, history, instruments, quality, compare)
 def show_bars(table: pa.Table, title: str = "") -> None:
     """Show bars as a table for people, within 80 columns."""
     shown = ("symbol", "first_session", "last_session", "open", "high", "low", "close", "volume")
-    open_bars = table["is_complete"].to_pylist()
-    rows = zip(*(table[name].to_pylist() for name in shown), open_bars, strict=True)
+    rows = zip(*(table[name].to_pylist() for name in shown), _states(table), strict=True)
     heads = ("symbol", "first", "last", "open", "high", "low", "close", "volume", "")
-    output.table(heads, [(*row[:-1], "" if row[-1] else "open") for row in rows], title=title)
+    output.table(heads, list(rows), title=title)
+
+
+def _states(table: pa.Table) -> list[str]:
+    """Return, per bar, what to say of it: nothing if it is complete, else ``open`` or ``incomplete``.
+
+    A bar that is followed by a complete one of its symbol lacks a session; the others are still open.
+    """
+    states: list[str] = []
+    followed: set[str] = set()
+    for symbol, is_complete in zip(
+        reversed(table["symbol"].to_pylist()), reversed(table["is_complete"].to_pylist()), strict=True
+    ):
+        states.append("" if is_complete else "incomplete" if symbol in followed else "open")
+        if is_complete:
+            followed.add(symbol)
+    return states[::-1]
 
 
 def show_status(workspace: Workspace) -> None:

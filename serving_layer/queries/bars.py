@@ -19,6 +19,7 @@ from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windo
 from batch_layer.shared.models.bars import Bars, Int32s, Positions, run_starts
 from batch_layer.shared.models.corporate_actions import Splits
 from batch_layer.shared.models.coverage import Coverage
+from batch_layer.shared.models.difference import keys_of
 from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
@@ -92,11 +93,9 @@ class _Reader:
         """Return the bars of the instruments, adjusted as the question asks."""
         question = self._question
         if question.adjust != "total" and self._is_stored:
-            windows = self._windows()
-            windows = windows.take(self._by_symbol(windows.instrument_id))
-            bars = self._source.bars(question.interval, windows, complete=not question.include_open)
+            bars = self._stored()
         else:
-            bars = self._total() if question.adjust == "total" else self._folded()
+            bars = self._total() if question.adjust == "total" else self._folded(self._windows())
             bars = bars.take(self._order(bars))
         if question.adjust == "splits" and len(self._splits):
             splits = self._splits
@@ -128,7 +127,7 @@ class _Reader:
         return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.intp)
 
     def _order(self, bars: Bars) -> Positions:
-        """Return the places of the bars to give (by instrument and window), by symbol and window."""
+        """Return the positions of the wanted bars (given by instrument, window) by symbol and window."""
         starts = run_starts(bars.instrument_id)
         order = self._by_symbol(bars.instrument_id[starts])
         length = np.diff(starts, append=len(bars))[order]
@@ -154,14 +153,28 @@ class _Reader:
         ones = np.ones(len(self._ids), dtype=np.int32)
         low = windows_of(ones * np.int32(first), n, self._anchors)
         high = windows_of(ones * np.int32(last - (n - 1)), n, self._anchors)
-        held = low <= high
-        return Spans(self._ids[held], low[held], high[held])
+        is_any = low <= high
+        return Spans(self._ids[is_any], low[is_any], high[is_any])
 
-    def _folded(self) -> Bars:
+    def _stored(self) -> Bars:
+        """Return the stored bars by symbol and window; windows that wait to be resampled are folded now."""
+        windows = self._windows()
+        in_order = windows.take(self._by_symbol(windows.instrument_id))
+        bars = self._source.bars(self._question.interval, in_order, complete=not self._question.include_open)
+        waiting = self._source.waiting(windows.instrument_id)
+        if not len(waiting):
+            return bars
+        behind = _windows_within(waiting, self._question.interval, windows)
+        current = bars.take(~behind.contain(bars.instrument_id, bars.window))
+        both = Bars.concat([current, self._folded(behind)])
+        both = both.take(np.argsort(keys_of(both)))
+        return both.take(self._order(both))
+
+    def _folded(self, windows: Spans) -> Bars:
         """Fold the daily bars of the windows."""
         from batch_layer.shared.core.folding import fold  # noqa: PLC0415  # stored intervals need no folding
 
-        n, windows = self._question.interval, self._windows()
+        n = self._question.interval
         anchor = self._anchors_of(windows.instrument_id)
         spans = Spans(
             windows.instrument_id,
@@ -182,7 +195,7 @@ class _Reader:
         needed = Spans.within(windows.instrument_id, 0, self._sessions.last_ordinal)
         first = first_ordinals(windows.first, n, self._anchors_of(windows.instrument_id))
         daily = self._source.daily(replace(needed, first=first))
-        ratios = dividend_ratios(self._source.dividends(self._ids), daily, self._sessions)
+        ratios = dividend_ratios(self._source.dividends(self._ids), daily, self._splits, self._sessions)
         row = (daily.instrument_id, daily.ordinal, self._coverage.last_loaded(daily.instrument_id))
         price_factor, volume_factor = split_factors(*row, self._splits)
         dividend_factor, _ = split_factors(*row, ratios)
@@ -209,3 +222,18 @@ class _Reader:
             sessions.dates_of(ordinals).astype("datetime64[D]").astype(np.int32)
             for ordinals in (first, last_ordinals(windows, n, anchor))
         ]
+
+
+def _windows_within(changed: Spans, n: int, asked: Spans) -> Spans:
+    """Return the windows of interval n that hold a changed ordinal and are asked for, merged.
+
+    Args:
+        changed: spans of ordinals of instruments that ``asked`` has.
+        n: sessions per window.
+        asked: one span of windows per instrument, ascending by instrument.
+    """
+    asked = asked.take(np.searchsorted(asked.instrument_id, changed.instrument_id))
+    first = np.maximum(windows_of(changed.first, n), asked.first)
+    last = np.minimum(windows_of(changed.last, n), asked.last)
+    is_any = first <= last
+    return Spans(changed.instrument_id[is_any], first[is_any], last[is_any]).merged()

@@ -50,6 +50,11 @@ class BarSource(Protocol):
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
         """Return the stored bars within the spans of windows, in the spans' order; or the complete ones only.
 
-        The spans of one instrument come together and ascend.
+        The spans of one instrument are contiguous and ascend. The bars of windows that `waiting` touches are
+        not what the daily bars say.
         """
+        ...
+
+    def waiting(self, ids: Int32s) -> Spans:
+        """Return the ordinals whose windows have not been resampled since they changed, merged."""
         ...

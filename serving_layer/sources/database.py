@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS
 from batch_layer.database.stores.bars import read_bars
+from batch_layer.database.stores.changes import peek_changes
 from batch_layer.database.stores.daily_bars import spans_of_bars
 from batch_layer.database.stores.ledger import read_coverage
 from batch_layer.database.stores.symbols import instruments_named, symbols_by_instrument
@@ -64,3 +65,7 @@ class DatabaseSource:
         """Return the stored bars; see `BarSource`."""
         bars = read_bars(self.connection, interval, spans)
         return bars.take(bars.is_complete) if complete and not bars.is_complete.all() else bars
+
+    def waiting(self, ids: Int32s) -> Spans:
+        """Return what waits to be resampled; see `BarSource`."""
+        return peek_changes(self.connection, ids)

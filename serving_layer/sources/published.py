@@ -59,7 +59,7 @@ class PublishedSource:
 
     def __init__(self, target: PublishTarget, manifest: Manifest) -> None:
         self._target = target
-        self._manifest = manifest
+        self.manifest = manifest
         self._filesystem, self._base = target.filesystem()
 
     @classmethod
@@ -85,18 +85,18 @@ class PublishedSource:
         Raises:
             UsageError: there is no such data set.
         """
-        if dataset not in self._manifest.files:
-            raise UsageError(f"no data set {dataset!r}: choose one of {', '.join(self._manifest.files)}")
+        if dataset not in self.manifest.files:
+            raise UsageError(f"no data set {dataset!r}: choose one of {', '.join(self.manifest.files)}")
         scheme = "s3://" if isinstance(self._filesystem, pyarrow.fs.S3FileSystem) else ""
         return [f"{scheme}{self._base}{file.path}" for file in self._files_of(dataset)]
 
     def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
-        if dataset not in self._manifest.files:
+        if dataset not in self.manifest.files:
             raise PublishedError(
-                f"version {self._manifest.version} in {self._target.name} has no data set {dataset}: "
+                f"version {self.manifest.version} in {self._target.name} has no data set {dataset}: "
                 "run condvest publish"
             )
-        return self._manifest.files[dataset]
+        return self.manifest.files[dataset]
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -131,7 +131,7 @@ class PublishedSource:
     def coverage(self, ids: Int32s) -> Coverage:
         """Return which sessions have been loaded; see `BarSource`."""
         through = np.full(64, NOTHING_LOADED, dtype=np.int32)
-        for provider, last in self._manifest.loaded_through.items():
+        for provider, last in self.manifest.loaded_through.items():
             through[provider] = last
         known = to_numpy(self._instruments["instrument_id"])
         asked = np.isin(known, ids)
@@ -170,6 +170,11 @@ class PublishedSource:
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
         """Return the bars; see `BarSource`."""
         return Bars(**self._bars(interval, [field.name for field in fields(Bars)], spans, complete=complete))
+
+    def waiting(self, ids: Int32s) -> Spans:
+        """Return no spans: only resampled bars are published."""
+        none = ids[:0]
+        return Spans(none, none, none)
 
     @cached_property
     def _instruments(self) -> pa.Table:
@@ -235,7 +240,7 @@ class PublishedSource:
             yield
         except FileNotFoundError as error:
             raise PublishedError(
-                f"{where} is gone, though version {self._manifest.version} names it: newer versions replaced "
+                f"{where} is gone, though version {self.manifest.version} names it: newer versions replaced "
                 "it, or it was removed by hand. Read again; if that does not help, run condvest publish"
             ) from error
         except MemoryError:

@@ -113,7 +113,7 @@ class TestSameAnswers:
         settings = Settings(home=Path("/nowhere"), published_at=sample_place.name)
         table = condvest.bars("IBM", 13, source="published", settings=settings)
         assert table.equals(from_database(sample, symbols=["IBM"], interval=13))
-        assert len(table) == 251
+        assert len(table) == 250
 
     def test_an_unknown_symbol_is_said_with_what_is_near(self, sample_place):
         with pytest.raises(condvest.CondvestError, match="carries the symbol AAPLE; did you mean AAPL"):
@@ -287,7 +287,7 @@ class TestVersions:
             for number in range(5):
                 correct(market, number)
                 published(market, place)
-                states.append(from_database(market, interval=3, adjust="none"))
+                states.append(from_database(market, interval=3, adjust="none", include_open=True))
         finally:
             stop.set()
             reader.join()
@@ -639,7 +639,7 @@ class TestFaults:
 
 
 def publishing_read(source):
-    return read_bars_from(source, Question(interval=3, adjust="none"))
+    return read_bars_from(source, Question(interval=3, adjust="none", include_open=True))
 
 
 def quote(symbol, session, close, **more):

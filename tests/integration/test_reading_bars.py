@@ -141,11 +141,12 @@ class TestBounds:
 
 class TestOpenBars:
     def test_they_are_left_out_unless_asked_for(self, bars):
-        """2013-03-01, the sample's end, is no end of a window of 34."""
+        """The sample's first session, 2000-03-01, begins no window of 34; its last, 2013-03-01, ends none."""
         closed, both = bars("IBM", 34), bars("IBM", 34, include_open=True)
-        assert both.slice(0, len(closed)).equals(closed)
+        assert both.slice(1, len(closed)).equals(closed)
         assert closed["is_complete"].to_pylist() == [True] * len(closed)
-        assert both["is_complete"].to_pylist() == [True] * len(closed) + [False]
+        assert both["is_complete"].to_pylist() == [False, *[True] * len(closed), False]
+        assert both["first_session"].to_pylist()[0] < dt.date(2000, 3, 1)
         assert both["last_session"].to_pylist()[-1] > dt.date(2013, 3, 1)
 
     def test_a_partial_session_leaves_its_bar_open(self, world, own):

@@ -80,9 +80,9 @@ def expected_bar(rows, last, splits):
 
 
 def expected(rows, n, splits, numbered):
-    """Return the bars of one company; the sample ends on 2013-03-01, so a later window is open."""
+    """Return the bars of one company; windows that reach beyond the sample's sessions are not complete."""
     _, dates = numbered
-    end = dt.date(2013, 3, 1)
+    begin, end = dt.date(2000, 3, 1), dt.date(2013, 3, 1)
     bars = []
     for window, held in sorted(windows_of(rows, n, numbered).items()):
         first, last = dates[window * n], dates[window * n + n - 1]
@@ -92,7 +92,7 @@ def expected(rows, n, splits, numbered):
                 "first_session": first,
                 "last_session": last,
                 **expected_bar(held, min(last, end), splits),
-                "is_complete": last <= end,
+                "is_complete": begin <= first and last <= end,
             }
         )
     return bars

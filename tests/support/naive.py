@@ -102,7 +102,9 @@ def fold(daily, n, splits, complete, last_loaded, anchors=None):
                     "vwap": mean_price(rows),
                     "trades": None if any(row["trades"] is None for row in rows) else sum_of_trades(rows),
                     "sessions": len(rows),
-                    "is_complete": (instrument, last) in complete,
+                    "is_complete": all(
+                        (instrument, ordinal) in complete for ordinal in range(last - n + 1, last + 1)
+                    ),
                 }
             )
     return bars

@@ -110,7 +110,8 @@ class State:
             for dividend in self.dividends:
                 is_its = dividend["instrument_id"] == instrument
                 if is_its and before["ordinal"] < dividend["ex_ordinal"] <= row["ordinal"]:
-                    cash = cash + dividend["cash_amount"]
+                    price, _ = naive.factors(self.splits, instrument, dividend["ex_ordinal"], row["ordinal"])
+                    cash = cash + dividend["cash_amount"] * price
             if cash:
                 close = row["close"]
                 at = {"instrument_id": instrument, "ex_ordinal": row["ordinal"]}

@@ -15,7 +15,8 @@ from psycopg import sql
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, rows
+from batch_layer.database.postgres.queries import array_of, holds, rows
+from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.spans import Spans
 
 PARTITIONS = 64
@@ -58,10 +59,18 @@ def take_changes(connection: Connection, partitions: Sequence[int]) -> Spans:
     return _spans(connection, query.format(_SPANS_OF_TAKEN), partitions)
 
 
-def peek_changes(connection: Connection) -> Spans:
-    """Return the spans of all records, by instrument, merged; they stay."""
+def peek_changes(connection: Connection, instrument_id: Int32s | None = None) -> Spans:
+    """Return the spans of all records (of some instruments, if given), by instrument, merged; they stay."""
+    # As a rule nothing waits, and this is all that a reader pays for.
+    if not any_waits(connection):
+        none = np.empty(0, dtype=np.int32)
+        return Spans(none, none, none)
+    partitions = (
+        range(PARTITIONS) if instrument_id is None else np.unique(instrument_id % PARTITIONS).tolist()
+    )
     query = sql.SQL("WITH taken AS (SELECT * FROM changes WHERE partition = ANY(%(partitions)s)) {}")
-    return _spans(connection, query.format(_SPANS_OF_TAKEN), range(PARTITIONS))
+    spans = _spans(connection, query.format(_SPANS_OF_TAKEN), partitions)
+    return spans if instrument_id is None else spans.take(np.isin(spans.instrument_id, instrument_id))
 
 
 def _spans(connection: Connection, query: sql.Composed, partitions: Sequence[int]) -> Spans:
@@ -119,6 +128,11 @@ def volumes(connection: Connection, reach: int) -> dict[int, int]:
     )
     estimates = rows(connection, query, {"reach": reach, "count": PARTITIONS})
     return {partition: int(bars) for partition, bars in estimates}
+
+
+def any_waits(connection: Connection) -> bool:
+    """Return whether any record waits."""
+    return holds(connection, "SELECT EXISTS (SELECT FROM changes)")
 
 
 def waiting(connection: Connection) -> dict[int, int]:

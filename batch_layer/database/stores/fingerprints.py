@@ -82,5 +82,11 @@ def schema_version(connection: Connection) -> int:
     return number(connection, "SELECT max(version) FROM schema_migrations")
 
 
+def last_load(connection: Connection) -> int | None:
+    """Return the number of the last load that the transaction sees; None if there is none."""
+    [load_id] = column(connection, "SELECT max(load_id) FROM loads")
+    return None if load_id is None else int(load_id)
+
+
 def _table(interval: int) -> tuple[str, tuple[Column, ...]]:
     return ("daily_bars", DAILY_BARS.columns) if interval == 1 else (f"bars_{interval}", BAR_COLUMNS)

@@ -23,12 +23,13 @@ from batch_layer.database.stores.fingerprints import (
     Fingerprint,
     fingerprints,
     identity,
+    last_load,
     rows_between,
     schema_version,
 )
 from batch_layer.processing.publishing.part_files import write_part
 from batch_layer.processing.publishing.small_tables import Reference
-from batch_layer.shared.errors import PublishedError, PublishedUnavailable
+from batch_layer.shared.errors import ChangesWaiting, PublishedError, PublishedUnavailable
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.published.manifest import CURRENT, KEEP, Manifest, PublishedFile
 from batch_layer.shared.published.tables import SCHEMAS, dataset_of, to_arrow, year_starts, years_of
@@ -108,7 +109,7 @@ def publish(
     In every case the files that no kept version names are removed at the end.
 
     Args:
-        database: where the bars are; they should be resampled.
+        database: where the bars are, all of them resampled.
         sessions: the calendar.
         target: where to publish.
         now: an aware datetime, for the manifest.
@@ -120,6 +121,7 @@ def publish(
     Raises:
         PublishedError, PublishedUnavailable: the target cannot be written, or belongs to another database;
             the current version stays, or the message says which version is current.
+        ChangesWaiting: something was loaded and not resampled; nothing was published.
         TransientError, DatabaseError: the database is away or refuses.
     """
     with database.locked("condvest publish"):
@@ -132,6 +134,11 @@ def publish(
             run = _Publication(connection, sessions, target, before, sizes, on_progress)
             if rehearsal:
                 return run.rehearsed()
+            if changes.any_waits(connection):
+                raise ChangesWaiting(
+                    f"not published in {target.name}: a load stored something that is not resampled yet; "
+                    "run condvest publish again when the load has ended"
+                )
             with target.building() as folder:
                 manifest = run.built(folder, now)
         if current is not None and current.path not in sizes:
@@ -241,6 +248,7 @@ class _Publication:
                 for dataset, schema in SCHEMAS.items()
             },
             files=files,
+            through_load=last_load(self._connection),
         )
 
     def _plan(self) -> dict[int, list[_Part]]:

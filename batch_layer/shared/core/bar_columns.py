@@ -9,7 +9,7 @@ import numpy as np
 
 from batch_layer.shared.core.group_layout import Groups, Layout
 from batch_layer.shared.core.group_reduction import Reducer
-from batch_layer.shared.core.windows import last_ordinals, windows_of
+from batch_layer.shared.core.windows import first_ordinals, windows_of
 from batch_layer.shared.models.bars import (
     UNKNOWN_TRADES,
     Bars,
@@ -140,13 +140,13 @@ def fill(
     reducer = Reducer(len(daily), [Groups(firsts[n], n) for n in buffers])
     layout = reducer.layout
     instrument_id = daily.instrument_id.take(layout.first)
-    window, last = _windows(daily, buffers, anchor, layout)
+    window, first, last = _windows(daily, buffers, anchor, layout)
     joined = BarBuffer(
         wide=_wide(daily, reducer),
         instrument_id=instrument_id,
         window=window,
         sessions=layout.count.astype(np.int16),
-        is_complete=coverage.is_complete(instrument_id, last),
+        is_complete=coverage.is_complete(instrument_id, first, last),
     )
     for buffer, of_interval in zip(buffers.values(), layout.slices, strict=True):
         buffer.write(joined.take(of_interval))
@@ -159,15 +159,16 @@ def at(anchor: int | Int32s, rows: slice | Positions) -> int | Int32s:
 
 def _windows(
     daily: DailyBars, intervals: Iterable[int], anchor: int | Int32s, layout: Layout
-) -> tuple[Int32s, Int32s]:
-    """Return each bar's window, and the window's last session."""
+) -> tuple[Int32s, Int32s, Int32s]:
+    """Return each bar's window, and the window's first and last session, both inclusive."""
     ordinal, of_bar = daily.ordinal.take(layout.first), at(anchor, layout.first)
-    windows, lasts = [], []
+    windows, firsts, lasts = [], [], []
     for n, of_interval in zip(intervals, layout.slices, strict=True):
         since = at(of_bar, of_interval)
         windows.append(windows_of(ordinal[of_interval], n, since))
-        lasts.append(last_ordinals(windows[-1], n, since))
-    return layout.join(windows), layout.join(lasts)
+        firsts.append(first_ordinals(windows[-1], n, since))
+        lasts.append(firsts[-1] + np.int32(n - 1))
+    return layout.join(windows), layout.join(firsts), layout.join(lasts)
 
 
 def _wide(daily: DailyBars, reducer: Reducer) -> Floats:

@@ -72,7 +72,7 @@ class DailyBars(Columns):
 
 @dataclass(frozen=True, eq=False)
 class Bars(Columns):
-    """Bars of n sessions, one row an instrument and window; n is kept beside, not in a column.
+    """Bars of n sessions, one row per instrument and window; n is not a column.
 
     Attributes:
         instrument_id: int32.
@@ -82,7 +82,7 @@ class Bars(Columns):
         vwap: float64, NaN where unknown for any session with volume.
         trades: int64, UNKNOWN_TRADES where unknown for any session.
         sessions: int16, how many daily bars went in.
-        is_complete: bool, whether the window's last session has been loaded.
+        is_complete: bool, whether every session of the window has been loaded in full; see `Coverage`.
     """
 
     instrument_id: Int32s

@@ -28,7 +28,7 @@ class Splits(Columns):
 
 @dataclass(frozen=True, eq=False)
 class Events(Columns):
-    """Corporate actions as they are stored, one row an instrument and ex-date.
+    """Corporate actions as they are stored, one row per instrument and ex-date.
 
     Attributes:
         instrument_id: int32.
@@ -62,7 +62,7 @@ class DividendEvents(Events):
     """Cash dividends as they are stored.
 
     Attributes:
-        cash_amount: float64, quote currency a share as traded before the ex-date, above 0.
+        cash_amount: float64, quote currency per share as traded on the ex-date, above 0.
     """
 
     cash_amount: Floats

@@ -67,6 +67,8 @@ class Manifest:
         loaded_through: provider's id to the ordinal of the last session loaded from it.
         schema: data set to its columns, and those to their types.
         files: data set to its files, by part.
+        through_load: the last load of the database that it holds; None if an earlier Condvest made it. A load
+            that changed no row makes no version, so later loads may say nothing new.
     """
 
     version: int
@@ -78,6 +80,7 @@ class Manifest:
     loaded_through: Mapping[int, int]
     schema: Mapping[str, Mapping[str, str]]
     files: Mapping[str, Sequence[PublishedFile]]
+    through_load: int | None = None
 
     @property
     def path(self) -> str:
@@ -89,12 +92,18 @@ class Manifest:
         return [file for files in self.files.values() for file in files]
 
     def says_the_same(self, other: Manifest) -> bool:
-        """Return whether the other manifest differs only in version and published_at."""
+        """Return whether the other manifest differs at most in version, published_at and through_load."""
         return _content(self) == _content(other)
 
     def to_json(self) -> bytes:
         """Return the manifest as JSON."""
-        header = {"format": FORMAT, "version": self.version, "published_at": self.published_at.isoformat()}
+        header: dict[str, Any] = {
+            "format": FORMAT,
+            "version": self.version,
+            "published_at": self.published_at.isoformat(),
+        }
+        if self.through_load is not None:
+            header["through_load"] = self.through_load
         return json.dumps(header | _content(self), indent=1).encode()
 
     @classmethod
@@ -123,6 +132,7 @@ class Manifest:
                     int(provider): int(last) for provider, last in document["loaded_through"].items()
                 },
                 schema=document["schema"],
+                through_load=document.get("through_load"),
                 files={
                     name: [PublishedFile(**file) for file in files]
                     for name, files in document["files"].items()

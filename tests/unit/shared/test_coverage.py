@@ -35,7 +35,7 @@ def test_a_session_is_complete_if_a_provider_of_the_instrument_has_loaded_it_in_
         5: [False] * 5,  # unknown
     }
     for instrument, complete in expected.items():
-        found = two_providers().is_complete(int32([instrument] * 5), int32([9, 10, 11, 12, 13]))
+        found = two_providers().is_complete(int32([instrument] * 5), *[int32([9, 10, 11, 12, 13])] * 2)
         assert found.dtype == np.bool_
         assert found.tolist() == complete
 
@@ -50,19 +50,38 @@ def test_the_last_session_loaded_counts_partial_ones():
 def test_an_empty_ledger_and_no_rows():
     """Nothing is complete where nothing is known; no rows give none."""
     none = Coverage(int32([]), np.array([], dtype=np.int64), 0, np.array([], dtype=np.int64), int32([]))
-    assert none.is_complete(int32([1, 2]), int32([0, 5])).tolist() == [False, False]
+    assert none.is_complete(int32([1, 2]), int32([0, 5]), int32([0, 5])).tolist() == [False, False]
     assert none.last_loaded(int32([1])).tolist() == [NOTHING_LOADED]
-    assert two_providers().is_complete(int32([]), int32([])).tolist() == []
+    assert two_providers().is_complete(int32([]), int32([]), int32([])).tolist() == []
     assert two_providers().last_loaded(int32([])).dtype == np.int32
 
 
+def test_a_span_is_complete_if_all_of_its_sessions_are():
+    """By instrument, sessions 10 to 12, 10 to 11, 11 to 12, 9 to 11 and 11 to 13."""
+    firsts, lasts = int32([10, 10, 11, 9, 11]), int32([12, 11, 12, 11, 13])
+    expected = {
+        1: [False, True, False, False, False],
+        2: [False] * 5,
+        3: [True, True, True, False, False],  # session 12 comes from the other provider
+        4: [False] * 5,
+        5: [False] * 5,
+    }
+    for instrument, complete in expected.items():
+        spans = two_providers().is_complete(int32([instrument] * 5), firsts, lasts)
+        assert spans.tolist() == complete
+
+
 @given(
-    coverages([1, 2, 3]), st.lists(st.tuples(st.sampled_from([0, 1, 2, 3, 77, 99]), st.integers(FIRST, LAST)))
+    coverages([1, 2, 3]),
+    st.lists(st.tuples(st.sampled_from([0, 1, 2, 3, 77, 99]), st.integers(FIRST, LAST), st.integers(0, 9))),
 )
 def test_coverage_is_what_the_sets_say(drawn, rows):
     """Rows in any order, of known and unknown instruments, agree with plain sets of pairs."""
     coverage, complete, last_loaded = drawn
-    instruments, ordinals = int32([one for one, _ in rows]), int32([ordinal for _, ordinal in rows])
-    assert coverage.is_complete(instruments, ordinals).tolist() == [row in complete for row in rows]
-    ends = [last_loaded.get(one, int(NOTHING_LOADED)) for one, _ in rows]
+    instruments, firsts, more = (int32([row[column] for row in rows]) for column in range(3))
+    assert coverage.is_complete(instruments, firsts, firsts + more).tolist() == [
+        all((instrument, ordinal) in complete for ordinal in range(first, first + length + 1))
+        for instrument, first, length in rows
+    ]
+    ends = [last_loaded.get(instrument, int(NOTHING_LOADED)) for instrument, _, _ in rows]
     assert coverage.last_loaded(instruments).tolist() == ends
