@@ -16,11 +16,11 @@ from batch_layer.operations import nightly
 from batch_layer.operations.import_files import import_files
 from batch_layer.operations.report import Progress, Report, resampled_as_json
 from batch_layer.operations.upkeep import rebuild_from_archive, resample_all, verify_all
-from batch_layer.operations.workspace import PROVIDERS
 from batch_layer.processing.batch_jobs.shards import Shard
 from batch_layer.shared import exit_codes
 from batch_layer.shared.clients.yahoo import read_symbols
 from batch_layer.shared.models.payloads import DatasetName
+from batch_layer.shared.models.providers import PROVIDERS
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.read import SESSION, show_bars, show_status
@@ -46,7 +46,7 @@ def _asked(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--symbols", metavar="A,B,...", help="For yahoo: whom to ask about; else those before."),
         click.option(
             "--provider",
-            type=click.Choice(PROVIDERS),
+            type=click.Choice(list(PROVIDERS)),
             help="Whom to ask; CONDVEST_PROVIDER, or the sample, if left out.",
         ),
     ):
@@ -263,7 +263,11 @@ def verify(cli: Cli, sample: int | None, seed: int, repair: bool, as_json: bool)
 @click.command(short_help="Fetch who is and was listed, and what is known about each.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @click.option(
-    "--provider", type=click.Choice(PROVIDERS), default="massive", show_default=True, help="Whom to ask."
+    "--provider",
+    type=click.Choice(list(PROVIDERS)),
+    default="massive",
+    show_default=True,
+    help="Whom to ask.",
 )
 @json_option
 @pass_cli

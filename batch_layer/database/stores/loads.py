@@ -179,17 +179,24 @@ def refused_rows(connection: Connection) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class ArchivedLoad:
-    """A load, where the archive has what it loaded, and how many rows it stored."""
+    """A load of a data set, where the archive has what it loaded, and how many rows it stored."""
 
     load_id: int
+    dataset: str
     archive_key: str
     stored: int
 
 
 def archived_loads(connection: Connection) -> list[ArchivedLoad]:
     """Return every load, in their order."""
-    query: LiteralString = "SELECT load_id, archive_key, inserted + changed FROM loads ORDER BY 1"
+    query: LiteralString = "SELECT load_id, dataset, archive_key, inserted + changed FROM loads ORDER BY 1"
     return [ArchivedLoad(*row) for row in rows(connection, query)]
+
+
+def refused_lines(connection: Connection, load_id: int) -> list[int]:
+    """Return the lines of the rows that a load refused, ascending."""
+    query: LiteralString = "SELECT line FROM refused_rows WHERE load_id = %s ORDER BY 1"
+    return [line for (line,) in rows(connection, query, (load_id,))]
 
 
 def archive_keys_of(connection: Connection, provider: str) -> list[str]:

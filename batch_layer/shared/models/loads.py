@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from batch_layer.shared.models.bars import Bools, Columns, Int32s
 
+EXPECTED = frozenset({"no_instrument", "not_traded"})
+"""Codes of refused rows that are nobody's fault: a vendor's lists name securities that it has no bars of."""
+
 
 @dataclass(frozen=True)
 class LoadSummary:
@@ -60,8 +63,8 @@ class LoadSummary:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether rows were refused or a session is partial."""
-        return bool(self.refused) or bool(self.partial)
+        """Whether a session is partial, or rows were refused for another reason than those EXPECTED."""
+        return not EXPECTED.issuperset(self.refused) or bool(self.partial)
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,6 +79,7 @@ def describe(payload: Payload) -> bytes:
             "fetched_at": payload.fetched_at.astimezone(dt.UTC).isoformat(),
             "is_whole": payload.is_whole,
             "name": payload.name,
+            "symbols_mean": payload.symbols_mean,
             "digest": payload.digest,
         },
         indent=1,
@@ -103,6 +104,8 @@ def restore(key: str, content: bytes, description: bytes) -> Payload:
             fetched_at=dt.datetime.fromisoformat(told["fetched_at"]),
             is_whole=told["is_whole"],
             name=told["name"],
+            # Descriptions written before there was a choice have none.
+            symbols_mean=told.get("symbols_mean", "date"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ArchiveError(f"the description of {key} in the archive is damaged: {error}") from error
