@@ -5,8 +5,8 @@ import json
 import numpy as np
 
 from batch_layer.shared.clients.massive.grouped import read_grouped
-from batch_layer.shared.clients.massive.parse import CheckedPayload
 from batch_layer.shared.models.bars import DailyBars
+from batch_layer.shared.models.payloads import Fetched, Payload
 from tests.support.emulators.synthetic.sessions import milliseconds, new_york
 
 INSTRUMENTS = 12_500
@@ -61,9 +61,9 @@ def body_of(bars, date):
     return json.dumps(answer | {"status": "OK", "request_id": str(date)}, separators=(",", ":")).encode()
 
 
-def payload_of(body, date, fetched_at):
+def answer_of(body, date, fetched_at):
     """Return the answer as the provider gives it, read and checked."""
-    return CheckedPayload(
+    payload = Payload(
         provider="massive",
         dataset="daily_bars",
         content=body,
@@ -73,5 +73,5 @@ def payload_of(body, date, fetched_at):
         fetched_at=fetched_at,
         is_whole=True,
         name=f"/v2/aggs/grouped/locale/us/market/stocks/{date}",
-        parsed=read_grouped(body, date),
     )
+    return Fetched(payload, read_grouped(body, date))

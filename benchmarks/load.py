@@ -17,7 +17,7 @@ from batch_layer.database.postgres.binary_copy import Column, copy_in
 from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
 from batch_layer.fetching.loading.loader import MOST_AT_ONCE
 from batch_layer.shared.utils.prefetch import prefetch_batches
-from benchmarks.answers import INSTRUMENTS, body_of, payload_of, session_of
+from benchmarks.answers import INSTRUMENTS, answer_of, body_of, session_of
 from benchmarks.machine import peak_memory
 from benchmarks.report import Figure
 from benchmarks.stored import NOW, workspace
@@ -56,10 +56,11 @@ def run(options):
 def load(loader, bodies, dates):
     """Read and load the answers, as a backfill does."""
     answers = (
-        payload_of(body, date, dt.datetime.now(dt.UTC)) for body, date in zip(bodies, dates, strict=True)
+        answer_of(body, date, dt.datetime.now(dt.UTC)) for body, date in zip(bodies, dates, strict=True)
     )
-    for read in prefetch_batches(map(loader.read, answers), MOST_AT_ONCE):
-        loader.load_all(read)
+    judged = (loader.read(answer.payload, answer.parsed) for answer in answers)
+    for batch in prefetch_batches(judged, MOST_AT_ONCE):
+        loader.load_all(batch)
 
 
 def make_floor(database):

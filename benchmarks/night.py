@@ -17,7 +17,7 @@ from batch_layer.processing.resample import resample
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
-from benchmarks.answers import INSTRUMENTS, body_of, payload_of, session_of
+from benchmarks.answers import INSTRUMENTS, answer_of, body_of, session_of
 from benchmarks.machine import peak_memory
 from benchmarks.report import figures
 from benchmarks.stored import NOW, store, workspace
@@ -61,8 +61,9 @@ def history(end, sessions, seed):
 def night(opened, sessions, body, date):
     """Load the answer and resample; return the seconds."""
     start = time.perf_counter()
-    payload = payload_of(body, date, dt.datetime.now(dt.UTC))
-    loaded = opened.loader(sessions).load(payload)
+    answer = answer_of(body, date, dt.datetime.now(dt.UTC))
+    loader = opened.loader(sessions)
+    (loaded,) = loader.load_all([loader.read(answer.payload, answer.parsed)])
     done = resample(opened.database, sessions)
     spent = time.perf_counter() - start
     if (loaded.inserted, done.altered) != (INSTRUMENTS, len(INTERVALS) * INSTRUMENTS):

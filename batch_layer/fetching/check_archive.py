@@ -13,6 +13,7 @@ from batch_layer.database.postgres.revisioned import DAILY_BARS
 from batch_layer.database.stores import instruments
 from batch_layer.database.stores.loads import ArchivedLoad, archived_loads, refused_lines
 from batch_layer.database.stores.symbols import all_symbols
+from batch_layer.fetching.loading.carriers import carriers_of
 from batch_layer.fetching.loading.datasets import DATASETS
 from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
 from batch_layer.shared.errors import CondvestError, InputError, UsageError
@@ -120,21 +121,22 @@ def _chosen(loads: Sequence[ArchivedLoad], sample: int | None, seed: int) -> Seq
 
 
 def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
-    read = loader.read_archived(load.archive_key)
-    payload, verdict = read.payload, read.verdict
-    stored_as = DATASETS[payload.dataset].stored_as
+    judged = loader.read_archived(load.archive_key)
+    judged = next(table for table in (judged, *judged.also) if table.parsed.dataset == load.dataset)
+    stored_as = DATASETS[judged.parsed.dataset].stored_as
     if stored_as is None:
         return
     table, noun = stored_as.table, stored_as.noun
     with loader.database.transaction(snapshot=True, read_only=True) as connection:
-        # What it refused under the rules of its time is no lack, though it passed today.
+        # What it refused by rules of its time, or because of what was stored then, is no lack, though it
+        # passes when it is judged by itself today.
         refused = refused_lines(connection, load.load_id)
-        passed = verdict.passed & ~np.isin(read.parsed.rows.line, refused)
-        rows = read.parsed.rows.take(passed)
-        ids = instruments.instruments_of(connection, rows.symbol, rows.dates())
+        passed = judged.verdict.passed & ~np.isin(judged.parsed.rows.line, refused)
+        rows = judged.parsed.rows.take(passed)
+        ids = carriers_of(connection, judged.payload, judged.parsed, passed)
         names = all_symbols(connection)
         held = table.of_load(connection, load.load_id)
-        given = stored_as.of_rows(rows, ids, verdict.ordinal[passed])
+        given = stored_as.of_rows(rows, ids, judged.verdict.ordinal[passed])
         ids, number = _keys(given)
         # Whatever a load gives is known when it has been stored, whichever load it came with.
         then = table.read(connection, Spans.of_points(ids, number), known_by=load.load_id)

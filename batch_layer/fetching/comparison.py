@@ -14,6 +14,7 @@ from batch_layer.database.stores.ledger import read_ledger
 from batch_layer.database.stores.loads import archive_keys_of
 from batch_layer.fetching.ledger import complete_sessions
 from batch_layer.fetching.loading.bars import daily_bars_of
+from batch_layer.fetching.loading.carriers import carriers_of
 from batch_layer.fetching.loading.loader import JudgedPayload, Loader
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
@@ -88,8 +89,8 @@ def answered(
     # From the last answer to the first: a bar counts where no later answer has spoken for it.
     parts, settled = [], np.zeros(0, dtype=np.int32)
     for done, key in enumerate(reversed(keys), start=1):
-        read = loader.read_archived(key)
-        payload, bars = read.payload, _bars(loader, read)
+        judged = loader.read_archived(key)
+        payload, bars = judged.payload, _bars(loader, judged)
         parts.append(bars.take(~np.isin(bars.ordinal, settled)))
         settled = np.union1d(settled, _settled(loader.sessions, payload, bars, held)).astype(np.int32)
         if on_progress is not None:
@@ -99,13 +100,12 @@ def answered(
     return bars.take(first)
 
 
-def _bars(loader: Loader, read: JudgedPayload) -> DailyBars:
+def _bars(loader: Loader, judged: JudgedPayload) -> DailyBars:
     """Return the daily bars of an answer that pass every rule and belong to an instrument."""
-    verdict = read.verdict
-    rows = read.parsed.rows_as(BarRows).take(verdict.passed)
+    passed = judged.verdict.passed
     with loader.database.transaction(read_only=True) as connection:
-        ids = instruments.instruments_of(connection, rows.symbol, rows.session)
-    bars = daily_bars_of(rows, ids, verdict.ordinal[verdict.passed])
+        ids = carriers_of(connection, judged.payload, judged.parsed, passed)
+    bars = daily_bars_of(judged.parsed.rows_as(BarRows).take(passed), ids, judged.verdict.ordinal[passed])
     return bars.take(bars.instrument_id != instruments.NO_INSTRUMENT)
 
 

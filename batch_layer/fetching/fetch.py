@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from batch_layer.database.stores import instruments, metadata
+from batch_layer.database.stores.doubts import doubted_since, first_sessions
 from batch_layer.database.stores.ledger import UNDER_WAY, keep_etag, read_etags, read_ledger
 from batch_layer.database.stores.loads import is_any_loaded
+from batch_layer.fetching import policy
 from batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
 from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
-from batch_layer.shared.errors import NotASession, UsageError
+from batch_layer.shared.errors import (
+    InputError,
+    NotASession,
+    UsageError,
+    VendorRefused,
+    VendorUnavailable,
+)
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.loads import LedgerRows, LoadSummary
-from batch_layer.shared.models.payloads import Payload, VendorFile
-from batch_layer.shared.models.providers import Cost, FileProvider, Provider, Unavailable
+from batch_layer.shared.models.payloads import Fetched, VendorFile
+from batch_layer.shared.models.providers import (
+    ActionsProvider,
+    Answers,
+    Cost,
+    Failed,
+    FileProvider,
+    Provider,
+    ReferenceProvider,
+    SymbolProvider,
+    Unavailable,
+)
 from batch_layer.shared.utils.prefetch import prefetch_batches
 
 OnLoad = Callable[[LoadSummary], None]
-
-ACTIONS_OVERLAP = dt.timedelta(days=30)
-"""Splits and dividends are asked for again from this long before the newest session, for late corrections."""
-
-RENAMES_OVERLAP = dt.timedelta(days=14)
-"""A night asks for the renames of instruments that are new, or have a new symbol, since so long before."""
 
 
 @dataclass
@@ -37,10 +50,12 @@ class FetchReport:
     Attributes:
         loads: what each load did, in order.
         unavailable: sessions that the provider does not have yet, with its reason.
+        failed: what could not be had or read; it holds nothing else up.
     """
 
     loads: list[LoadSummary] = field(default_factory=list)
     unavailable: list[Unavailable] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -98,24 +113,30 @@ class Fetcher:
         """Load who is listed, every missing session, the newest again, and the corporate actions.
 
         Args:
-            fetched: takes what comes, as it comes; so it is there if an error ends the night.
+            fetched: takes what comes, as it comes; so it is there if an error ends the night. A step or an
+                answer of the vendor that fails is noted in it, and the night goes on.
             ask_again: how many of the newest sessions are asked for although they are there, since vendors
                 correct them; of a provider that does not correct, none.
             on_load: called after each load.
 
         Raises:
-            BatchLayerError: of the provider, the archive or the database; what was loaded before stays.
+            CondvestError: of the archive or the database; what was loaded before stays.
         """
-        wanted = sorted({*self.missing(), *self._to_ask_again(ask_again)})
-        renames_since = min(wanted) - RENAMES_OVERLAP if wanted else None
-        self._fetch(wanted, self._actions_since(), renames_since, fetched, on_load)
+        wanted = policy.sessions_of_night(
+            self.missing(),
+            self.covered(),
+            ask_again if self.provider.corrects else 0,
+            first_held=min(self._first_held(), default=None),
+        )
+        self._fetch(wanted, self._actions_since(), policy.renames_since(wanted), fetched, on_load)
 
     def metadata(
         self, symbols: Sequence[str], fetched: FetchReport, *, on_load: OnLoad | None = None
     ) -> None:
-        """Load who is and was listed, and all that the provider tells about the symbols."""
-        self._load(self.provider.reference(), fetched, on_load)
-        self._load(self.provider.details(symbols), fetched, on_load)
+        """Load who is and was listed, and all that the provider says about the symbols."""
+        if isinstance(self.provider, ReferenceProvider):
+            self._load("reference", self.provider.reference, fetched, on_load)
+            self._load("details", partial(self.provider.details, symbols), fetched, on_load)
 
     def backfill(
         self, sessions: Sequence[dt.date], fetched: FetchReport, *, on_load: OnLoad | None = None
@@ -123,7 +144,7 @@ class Fetcher:
         """Load sessions in the order given, then the corporate actions since the first that is held.
 
         Each session is stored as it comes, with those that come meanwhile: interrupted, the next backfill
-        goes on where this one was.
+        goes on where this one was. Failures as for `nightly`.
         """
         first = min([*sessions, *self._first_held()], default=None)
         self._fetch(sessions, first, None, fetched, on_load)
@@ -136,48 +157,80 @@ class Fetcher:
         fetched: FetchReport,
         on_load: OnLoad | None,
     ) -> None:
-        self._load(self.provider.reference(), fetched, on_load)
-        self._load(self.provider.fetch(sessions), fetched, on_load)
-        if sessions and self.provider.corrects:
-            in_doubt = [one for one in self._in_doubt() if min(sessions) <= one <= max(sessions)]
-            self._load(self.provider.fetch(in_doubt), fetched, on_load)
-        self._load_renames(renames_since, fetched, on_load)
-        self._load(self.provider.corporate_actions(actions_since), fetched, on_load)
+        provider = self.provider
+        if isinstance(provider, ReferenceProvider):
+            self._load("reference", provider.reference, fetched, on_load)
+        self._load("daily_bars", partial(self._ask_for_bars, sessions), fetched, on_load)
+        if sessions and provider.corrects:
+            in_doubt = [session for session in self._in_doubt() if min(sessions) <= session <= max(sessions)]
+            self._load("daily_bars", partial(provider.fetch, in_doubt), fetched, on_load)
+        if isinstance(provider, ReferenceProvider):
+            self._load_renames(provider, renames_since, fetched, on_load)
+        if isinstance(provider, ActionsProvider):
+            actions = partial(provider.corporate_actions, actions_since)
+            self._load("corporate_actions", actions, fetched, on_load)
 
-    def _to_ask_again(self, count: int) -> list[dt.date]:
-        """Return the newest sessions but for those before the first that is held, which nobody asked for."""
-        held = self._held()
-        if not (count and self.provider.corrects and len(held)):
-            return []
-        first = self.loader.sessions.session(int(held.ordinal[0]))
-        return [session for session in self.covered()[-count:] if session >= first]
+    def _ask_for_bars(self, sessions: Sequence[dt.date]) -> Answers:
+        provider = self.provider
+        if not (sessions and isinstance(provider, SymbolProvider)):
+            return provider.fetch(sessions)
+        last = max(sessions)
+        with self.loader.database.transaction(read_only=True) as connection:
+            provider_id = instruments.provider_id_of(connection, provider.name)
+            in_doubt = doubted_since(connection, provider_id)
+            first_held = first_sessions(connection, provider.symbols)
+        first_of = policy.first_of_symbols(
+            provider.symbols, min(sessions), in_doubt=in_doubt, first_held=first_held, night=last
+        )
+        return provider.fetch_since(first_of, last)
 
     def cost(self, sessions: int) -> Cost:
         """Return what asking for so many sessions costs."""
         return self.provider.cost(sessions)
 
     def _load(
-        self, answers: Iterable[Payload | Unavailable], fetched: FetchReport, on_load: OnLoad | None
+        self, step: str, ask: Callable[[], Answers], fetched: FetchReport, on_load: OnLoad | None
     ) -> None:
-        """Load the answers, those in one transaction that came while the ones before them were stored."""
-        # Closed at once, so that nobody is asked for more when loading fails.
-        with closing(prefetch_batches(map(self._read, answers), MOST_AT_ONCE)) as batches:
-            for batch in batches:
-                fetched.unavailable += [one for one in batch if isinstance(one, Unavailable)]
-                read = [one for one in batch if not isinstance(one, Unavailable)]
-                files = [one.payload for one in read if isinstance(one.payload, VendorFile)]
-                for file in files:
-                    self._keep_etag(file, UNDER_WAY)
-                loads = self.loader.load_all(read)
-                for file in files:
-                    self._keep_etag(file, file.etag)
-                fetched.loads += loads
-                if on_load is not None:
-                    for load in loads:
-                        on_load(load)
+        """Load the answers, those in one transaction that came while the ones before them were stored.
 
-    def _read(self, answer: Payload | Unavailable) -> JudgedPayload | Unavailable:
-        return answer if isinstance(answer, Unavailable) else self.loader.read(answer)
+        A vendor that fails ends the step, and is noted under its name.
+        """
+        try:
+            # Closed at once, so that nobody is asked for more when loading fails.
+            with closing(prefetch_batches(map(self._read, ask()), MOST_AT_ONCE)) as batches:
+                for batch in batches:
+                    self._load_batch(batch, fetched, on_load)
+        except (VendorRefused, VendorUnavailable) as error:
+            fetched.failed.append(Failed(f"{self.provider.name}/{step}", error))
+
+    def _load_batch(
+        self,
+        batch: Sequence[JudgedPayload | Unavailable | Failed],
+        fetched: FetchReport,
+        on_load: OnLoad | None,
+    ) -> None:
+        fetched.unavailable += [answer for answer in batch if isinstance(answer, Unavailable)]
+        fetched.failed += [answer for answer in batch if isinstance(answer, Failed)]
+        judged = [answer for answer in batch if isinstance(answer, JudgedPayload)]
+        files = [answer.payload for answer in judged if isinstance(answer.payload, VendorFile)]
+        for file in files:
+            self._keep_etag(file, UNDER_WAY)
+        loads = self.loader.load_all(judged)
+        for file in files:
+            self._keep_etag(file, file.etag)
+        fetched.loads += loads
+        if on_load is not None:
+            for load in loads:
+                on_load(load)
+
+    def _read(self, answer: Fetched | Unavailable | Failed) -> JudgedPayload | Unavailable | Failed:
+        """Parse and judge an answer; one that cannot be read is a failure of its own, and archived."""
+        if not isinstance(answer, Fetched):
+            return answer
+        try:
+            return self.loader.read(answer.payload, answer.parsed)
+        except InputError as error:
+            return Failed(answer.payload.name, error)
 
     def _keep_etag(self, file: VendorFile, etag: str) -> None:
         with self.loader.database.transaction() as connection:
@@ -189,14 +242,20 @@ class Fetcher:
         ordinals = sessions_in_doubt(self._held())
         return self.loader.sessions.dates_of(ordinals).tolist()  # type: ignore[no-any-return]  # NumPy's stub
 
-    def _load_renames(self, since: dt.date | None, fetched: FetchReport, on_load: OnLoad | None) -> None:
+    def _load_renames(
+        self,
+        provider: ReferenceProvider,
+        since: dt.date | None,
+        fetched: FetchReport,
+        on_load: OnLoad | None,
+    ) -> None:
         """Ask for the renames of whom they are not known, and then of those that the answers bring to light.
 
         What one instrument carried before may have hidden that another took it up.
         """
         seen: set[str] = set()
-        while unasked := [one for one in self._without_history(since) if one not in seen]:
-            self._load(self.provider.renames(unasked), fetched, on_load)
+        while unasked := [figi for figi in self._without_history(since) if figi not in seen]:
+            self._load("renames", partial(provider.renames, unasked), fetched, on_load)
             seen.update(unasked)
 
     def _without_history(self, since: dt.date | None) -> list[str]:
@@ -222,11 +281,9 @@ class Fetcher:
         held = self._held()
         with self.loader.database.transaction() as connection:
             provider_id = instruments.provider_id_of(connection, self.provider.name)
-            # A backfill that was stopped may have left bars without them.
             is_first = not is_any_loaded(connection, provider_id, "dividends")
-        if is_first or not len(held):
-            return min(self._first_held(), default=None)
-        return self.loader.sessions.session(int(held.ordinal[-1])) - ACTIONS_OVERLAP
+        newest = self.loader.sessions.session(int(held.ordinal[-1])) if len(held) else None
+        return policy.actions_since(min(self._first_held(), default=None), newest, is_first=is_first)
 
     def _bounds(self, start: dt.date | None, end: dt.date | None) -> tuple[int, int]:
         """Return the ordinals of the first and last session to be had, inclusive; first > last if none."""

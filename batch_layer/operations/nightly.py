@@ -10,7 +10,6 @@ from batch_layer.fetching.fetch import Fetcher, FetchReport, OnLoad
 from batch_layer.operations.report import Progress, Report, recorded
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import resample
-from batch_layer.shared.errors import VendorRefused, VendorUnavailable
 
 
 def run(
@@ -34,8 +33,7 @@ def run(
             known = set(workspace.supplied_symbols(provider))
             new = [symbol for symbol in symbols if symbol not in known]
             old = [symbol for symbol in symbols if symbol in known]
-            fetched = FetchReport(report.loads, report.unavailable)
-            with _vendor_failures(report, provider):
+            with _fetching(report) as fetched:
                 if new:
                     with workspace.ingest(provider, new) as ingest:
                         ingest.backfill(ingest.covered(), fetched, on_load=on_load)
@@ -59,8 +57,8 @@ def backfill(
     """Fetch and load the sessions in the order given, then resample."""
     provider = ingest.provider.name
     with recorded(workspace, f"backfill --provider {provider}") as report:
-        with _vendor_failures(report, provider):
-            ingest.backfill(sessions, FetchReport(report.loads, report.unavailable), on_load=on_load)
+        with _fetching(report) as fetched:
+            ingest.backfill(sessions, fetched, on_load=on_load)
         report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
     return report
 
@@ -70,8 +68,7 @@ def metadata(
 ) -> Report:
     """Fetch and load who is and was listed, and all that the provider tells about the symbols."""
     with recorded(workspace, f"metadata --provider {provider}") as report:
-        fetched = FetchReport(report.loads, report.unavailable)
-        with _vendor_failures(report, provider), workspace.ingest(provider) as ingest:
+        with _fetching(report) as fetched, workspace.ingest(provider) as ingest:
             ingest.metadata(symbols, fetched, on_load=on_load)
         # What is learned about symbols may have moved bars from one instrument to another.
         report.resampled = resample(workspace.database, workspace.sessions)
@@ -79,10 +76,11 @@ def metadata(
 
 
 @contextmanager
-def _vendor_failures(report: Report, provider: str) -> Iterator[None]:
-    """Note a failure of the vendor as the job's, so that what came before it is resampled."""
+def _fetching(report: Report) -> Iterator[FetchReport]:
+    """Note what failed as the job's failures, so that what was loaded is resampled."""
+    fetched = FetchReport(report.loads, report.unavailable)
     try:
-        yield
-    except (VendorRefused, VendorUnavailable) as error:
-        report.failed[provider] = str(error)
-        report.may_pass = isinstance(error, VendorUnavailable)
+        yield fetched
+    finally:
+        report.failed |= {failure.name: str(failure.error) for failure in fetched.failed}
+        report.may_pass = any(failure.may_pass for failure in fetched.failed)

@@ -17,15 +17,10 @@ from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
 from batch_layer.shared.clients.parsing import parse
-from batch_layer.shared.clients.sample import SampleProvider
-from batch_layer.shared.clients.yahoo import YahooProvider
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.providers import Provider
+from batch_layer.shared.clients.providers import open_provider
+from batch_layer.shared.models.providers import PROVIDERS, Provider
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import Settings
-
-PROVIDERS = ("massive", "sample", "yahoo")
-"""The providers that can be asked."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +58,12 @@ class Workspace(OpenDatabase):
             SettingsError: it needs a key, and there is none.
         """
         with ExitStack() as stack:
-            loader = self.loader(self.extended_sessions())
-            if from_files:
-                yield Fetcher(self._files_of(provider, symbols, stack), loader)
-            else:
-                yield Fetcher(self._provider(provider, symbols, stack), loader)
+            if provider in PROVIDERS and PROVIDERS[provider].needs_symbols:
+                symbols = symbols or self.supplied_symbols(provider)
+            yield Fetcher(
+                self._provider(provider, symbols, stack, from_files=from_files),
+                self.loader(self.extended_sessions()),
+            )
 
     def supplied_symbols(self, provider: str) -> list[str]:
         """Return the symbols whose bars a provider has supplied."""
@@ -77,30 +73,10 @@ class Workspace(OpenDatabase):
             names = symbols_by_instrument(connection)
         return sorted(names[one] for one in ids.tolist())
 
-    def _files_of(self, provider: str, symbols: Sequence[str], stack: ExitStack) -> Provider:
-        if provider != "massive" or symbols:
-            raise UsageError("--from-files is for --provider massive, whose files hold whole sessions")
-        from batch_layer.shared.clients.massive.flat_files import FlatFilesProvider  # noqa: PLC0415
-
-        return stack.enter_context(FlatFilesProvider.from_settings(aws.with_secrets(self.settings)))
-
-    def _provider(self, provider: str, symbols: Sequence[str], stack: ExitStack) -> Provider:
-        if provider == "yahoo":
-            asked = symbols or self.supplied_symbols("yahoo")
-            if not asked:
-                raise UsageError("Yahoo is asked by symbol: give --symbols AAPL,MSFT or --symbols-file FILE")
-            cache = self.settings.home / "yahoo"
-            return YahooProvider(asked, base_url=self.settings.yahoo.base_url, cache_dir=cache)
-        if symbols:
-            raise UsageError(f"{provider} gives whole sessions: symbols are for yahoo alone")
-        if provider == "massive":
-            # Imported here: only who asks Massive waits for its client of HTTP.
-            from batch_layer.shared.clients.massive import MassiveProvider  # noqa: PLC0415
-
-            return stack.enter_context(MassiveProvider.from_settings(aws.with_secrets(self.settings)))
-        if provider == "sample":
-            return SampleProvider()
-        raise UsageError(f"no provider {provider!r} to ask; there are: {', '.join(PROVIDERS)}")
+    def _provider(
+        self, provider: str, symbols: Sequence[str], stack: ExitStack, *, from_files: bool
+    ) -> Provider:
+        return open_provider(provider, self.settings, symbols, stack, from_files=from_files)
 
 
 @contextmanager

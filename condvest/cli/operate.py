@@ -18,10 +18,10 @@ from rich.progress import Progress as ProgressBars
 from batch_layer.operations import nightly
 from batch_layer.operations.report import Progress, Report, resampled_as_json
 from batch_layer.operations.upkeep import rebuild_from_archive, resample_all, verify_all
-from batch_layer.operations.workspace import PROVIDERS
 from batch_layer.processing.batch_jobs.shards import Shard
 from batch_layer.shared import exit_codes
 from batch_layer.shared.clients.yahoo import read_symbols
+from batch_layer.shared.models.providers import PROVIDERS
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.read import SESSION, show_bars, show_status
@@ -52,7 +52,7 @@ def _asked(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--provider",
-            type=click.Choice(PROVIDERS),
+            type=click.Choice(list(PROVIDERS)),
             help="Provider to ask. Default: CONDVEST_PROVIDER, or sample.",
         ),
     ):
@@ -226,7 +226,11 @@ def verify(cli: Cli, sample: int | None, seed: int, repair: bool, as_json: bool)
 @click.command(short_help="Fetch current and past listings and their metadata.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @click.option(
-    "--provider", type=click.Choice(PROVIDERS), default="massive", show_default=True, help="Provider to ask."
+    "--provider",
+    type=click.Choice(list(PROVIDERS)),
+    default="massive",
+    show_default=True,
+    help="Provider to ask.",
 )
 @json_option
 @pass_cli

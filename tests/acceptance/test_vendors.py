@@ -278,7 +278,7 @@ def test_yahoo_is_asked_for_the_symbols_of_a_file_and_a_new_one_gets_its_history
 def test_a_symbol_that_yahoo_does_not_know_fails_by_name_and_the_others_are_stored(without_key, market):
     ran = without_key("run", "--provider", "yahoo", "--symbols", "AAPL,NOSUCH,KIM")
     assert ran.returncode == 1
-    assert "1 of 3 symbols failed at Yahoo: NOSUCH" in ran.stderr
+    assert "NOSUCH: Yahoo has no symbol NOSUCH" in ran.stderr
     assert closes(without_key, "AAPL") == true_closes(market, "AAPL")
     assert closes(without_key, "KIM") == true_closes(market, "KIM")
 

@@ -41,12 +41,15 @@ class AtFiles(AtMassive):
 
     retries: int = field(default=40, kw_only=True)
 
-    def _files_of(self, provider, symbols, stack):
+    def _provider(self, provider, symbols, stack, *, from_files=False):
+        rest = super()._provider(provider, symbols, stack)
+        if not from_files:
+            return rest
         return stack.enter_context(
             FlatFilesProvider(
                 client_of(settings_of(self.emulator, self.settings.home)),
                 "flatfiles",
-                super()._provider(provider, symbols, stack),
+                rest,
                 retry=Retry(attempts=self.retries, budget=1e9, sleep=lambda _: None),
                 now=lambda: self.now,
             )
@@ -200,7 +203,8 @@ def test_files_among_faults_end_in_the_truth_and_the_secret_goes_nowhere(desk, e
 
 def test_a_download_cut_off_is_asked_for_again(provider, emulator):
     emulator.knobs.update({"next_faults": ["TRUNCATED_BODY", "TRUNCATED_TEXT", "HTML_OK", "EMPTY_OK"]})
-    (payload,) = provider().fetch([LAST])
+    (answer,) = provider().fetch([LAST])
+    payload = answer.payload
     assert isinstance(payload, VendorFile)
     assert (payload.name, payload.media, payload.is_whole) == (name_of(LAST), "csv.gz", True)
     assert emulator.calls["flat_files"] == 5
@@ -251,10 +255,10 @@ def test_some_files_are_on_their_way_while_one_is_loaded_but_not_all(provider, m
     client.get_object = get
     answers = files.fetch(market.sessions())
     first = next(answers)
-    assert first.first_session == market.sessions()[0]
+    assert first.payload.first_session == market.sessions()[0]
     assert len(asked) <= AHEAD
     rest = list(answers)
-    assert [one.first_session for one in rest] == market.sessions()[1:]
+    assert [one.payload.first_session for one in rest] == market.sessions()[1:]
     assert asked != [], "in the order asked for, whichever came first"
 
 

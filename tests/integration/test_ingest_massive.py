@@ -202,7 +202,7 @@ def test_yesterdays_bars_for_today_are_not_taken(desk_at, small):
     desk.emulator.knobs.update({"faults": 1.0, "fault_names": ["OTHER_SESSION"]})
     report = desk.night(now)
     assert report.exit_code == 1
-    assert "in the place of those of 2024-03-2" in report.failed["massive"]
+    assert "in the place of those of 2024-03-2" in report.failed["massive/daily_bars"]
     assert desk.rows(
         f"SELECT count(*) FROM daily_bars JOIN sessions USING (ordinal) WHERE session = '{LAST}'"
     ) == [(0,)]
@@ -261,7 +261,7 @@ def test_a_budget_that_is_spent_leaves_what_was_stored(desk_at, small):
 
     report = desk.backfill(now, on_load=fail_after_ten)
     assert (report.exit_code, report.may_pass) == (1, True)
-    assert "what is loaded stays" in report.failed["massive"]
+    assert "what is loaded stays" in report.failed["massive/daily_bars"]
     stored = report.as_json()["sessions"]
     assert stored > 0
     assert desk.wrong_bars() == []

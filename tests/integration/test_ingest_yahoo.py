@@ -28,7 +28,7 @@ class AtYahoo(Workspace):
 
     emulator: YahooEmulator = field(kw_only=True)
 
-    def _provider(self, provider, symbols, stack):  # noqa: ARG002  # as the base
+    def _provider(self, provider, symbols, stack, *, from_files=False):  # noqa: ARG002  # as the base
         return YahooProvider(
             symbols or self.supplied_symbols("yahoo"),
             base_url=self.emulator.url,
@@ -136,6 +136,6 @@ def test_a_night_with_nothing_new_changes_nothing(night):
 
 def test_a_symbol_that_fails_is_a_failure_by_name_and_no_row(night, database, market):
     report = night(after_close(LAST), "AAPL", "NOSUCH", "KIM", code=1)
-    assert "NOSUCH" in report.failed["yahoo"]
+    assert list(report.failed) == ["NOSUCH"]
     insist_on_truth(database, market, after_close(LAST), ("AAPL", "KIM"))
     assert stored(database, "NOSUCH") == []

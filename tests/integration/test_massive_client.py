@@ -357,16 +357,6 @@ def test_renames_and_details_of_many_leave_out_whom_nobody_knows(client, market)
     assert details.symbol.tolist() == ["AAPL", "BRK.B"]
 
 
-def test_market_status_and_holidays(client):
-    status = client.market_status().value
-    assert (status.market, status.server_time) == ("open", NOW)
-    holidays = client.market_holidays().value
-    labor_day = next(one for one in holidays if one.date == dt.date(2024, 9, 2))
-    assert not labor_day.is_early_close
-    early = next(one for one in holidays if one.is_early_close)
-    assert early.opens_at < early.closes_at
-
-
 # The key -------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import datetime as dt
 import gzip
 import logging
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -16,6 +17,8 @@ import pytest
 from batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, client, parse
 from batch_layer.shared.clients.yahoo.provider import PAUSE
 from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
+from batch_layer.shared.models.payloads import Fetched
+from batch_layer.shared.models.providers import Failed
 from tests.support.emulators.synthetic import truth
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import History, YahooEmulator
@@ -112,9 +115,21 @@ def sample():
     return [dataclasses.replace(one, dividends=tuple(paid[one.symbol])) for one in sample_histories()]
 
 
-def by_symbol(payloads):
-    rows = [parse(payload).rows for payload in payloads]
-    return {one.symbol[0]: one for one in rows}
+def payloads(answers):
+    """The payloads of answers, none of which failed."""
+    return [answer.payload for answer in answers]
+
+
+def failures(answers):
+    """The errors of the answers that failed, by symbol."""
+    return {answer.name: answer.error for answer in answers if isinstance(answer, Failed)}
+
+
+def by_symbol(answers, table=0):
+    """The rows of the answers that came, by symbol: bars (table 0), splits (1) or dividends (2)."""
+    parsed = [parse(answer.payload) for answer in answers if isinstance(answer, Fetched)]
+    rows = [(one, *one.also)[table].rows for one in parsed]
+    return {one.symbol[0]: one for one in rows if len(one)}
 
 
 def test_the_samples_prices_come_back_as_traded_across_the_splits(sample, provider_of):
@@ -138,7 +153,7 @@ def test_the_samples_prices_come_back_as_traded_across_the_splits(sample, provid
 def test_before_a_split_yahoo_tells_other_prices_than_were_paid(sample, provider_of):
     """On 2000-03-01 AAPL closed at 130.31; what comes over the wire is a quarter of it."""
     with YahooEmulator(histories=sample, now=LATER) as emulator:
-        (payload,) = provider_of(emulator, "AAPL").fetch([D(2000, 3, 1)])
+        (payload,) = payloads(provider_of(emulator, "AAPL").fetch([D(2000, 3, 1)]))
     assert b"32.57749938964844" in payload.content
     rows = parse(payload).rows
     assert (rows.close.tolist(), rows.volume.tolist()) == ([130.31], [9_616_100])
@@ -149,17 +164,15 @@ def test_the_samples_splits_and_dividends_come_as_they_were(sample, provider_of)
     symbols = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
     with YahooEmulator(histories=sample, now=LATER) as emulator:
         provider = provider_of(emulator, *symbols)
-        bars = {payload.name: payload for payload in provider.fetch([D(2000, 3, 1), D(2013, 3, 1)])}
-        actions = list(provider.corporate_actions(D(2013, 1, 1)))
+        answers = list(provider.fetch([D(2000, 3, 1), D(2013, 3, 1)]))
         assert emulator.calls["chart"] == 5
-    assert all(one.content == bars[one.name].content for one in actions)
-    splits = by_symbol(one for one in actions if one.dataset == "splits")
+    splits = by_symbol(answers, 1)
     told = {symbol: [str(date) for date in rows.ex_date] for symbol, rows in splits.items()}
     assert told == {"AAPL": ["2000-06-21", "2005-02-28"], "MSFT": ["2003-02-18"]}
     assert {
         (a, b) for rows in splits.values() for a, b in zip(rows.split_from, rows.split_to, strict=True)
     } == {(1, 2)}
-    dividends = by_symbol(one for one in actions if one.dataset == "dividends")
+    dividends = by_symbol(answers, 2)
     paid = sample_dividends()
     assert {
         symbol: list(zip(rows.ex_date.tolist(), rows.cash_amount.tolist(), strict=True))
@@ -170,7 +183,7 @@ def test_the_samples_splits_and_dividends_come_as_they_were(sample, provider_of)
 def test_a_split_after_the_sessions_asked_for_is_in_the_answer(sample, provider_of):
     """The chart is asked for through the present: AAPL's session of 2003 is on the basis of before 2005."""
     with YahooEmulator(histories=sample, now=LATER) as emulator:
-        (payload,) = provider_of(emulator, "AAPL").fetch([D(2003, 6, 2)])
+        (payload,) = payloads(provider_of(emulator, "AAPL").fetch([D(2003, 6, 2)]))
     rows = parse(payload).rows
     (real,) = [row for row in sample_rows()["AAPL"] if row["Date"] == "2003-06-02"]
     assert rows.session.tolist() == [D(2003, 6, 2)]
@@ -213,13 +226,13 @@ def test_a_synthetic_market_comes_back_as_it_is(market, emulator, provider_of):
 
 def test_a_synthetic_markets_actions_come_back_as_they_are(market, emulator, provider_of):
     listed = live(market)
-    actions = list(provider_of(emulator, *listed).corporate_actions(D(2023, 12, 1)))
+    answers = list(provider_of(emulator, *listed).fetch([D(2023, 12, 1), NOW.date()]))
     today = NOW.date()
-    for dataset, table, columns in (
-        ("splits", truth.splits, ("split_from", "split_to")),
-        ("dividends", truth.dividends, ("cash_amount",)),
+    for number, table, columns in (
+        (1, truth.splits, ("split_from", "split_to")),
+        (2, truth.dividends, ("cash_amount",)),
     ):
-        rows = by_symbol(one for one in actions if one.dataset == dataset)
+        rows = by_symbol(answers, number)
         mine = {
             (listed[symbol], date, *values)
             for symbol, one in rows.items()
@@ -243,9 +256,9 @@ def test_one_request_a_symbol_from_before_the_first_session_through_today(emulat
 
 
 def test_the_payload_is_the_answer_as_it_came(emulator, provider_of):
-    (payload,) = provider_of(emulator, "KIM").fetch([D(2024, 5, 30), D(2024, 5, 31)])
+    (payload,) = payloads(provider_of(emulator, "KIM").fetch([D(2024, 5, 30), D(2024, 5, 31)]))
     assert payload.content.startswith(b'{"chart":{"result":[{"meta":{"currency":"USD","symbol":"KIM"')
-    assert (payload.provider, payload.dataset, payload.media) == ("yahoo", "daily_bars", "json")
+    assert (payload.provider, payload.dataset, payload.media) == ("yahoo", "chart", "json")
     assert (payload.first_session, payload.last_session) == (D(2024, 5, 30), D(2024, 5, 31))
     assert (payload.fetched_at, payload.is_whole, payload.name) == (NOW, False, "yahoo/chart/KIM")
 
@@ -253,45 +266,33 @@ def test_the_payload_is_the_answer_as_it_came(emulator, provider_of):
 def test_a_holiday_asked_for_has_no_bar_and_is_no_failure(emulator, provider_of):
     """2024-05-27 was Memorial Day; asked for on that evening, nothing newer is there."""
     emulator.knobs.update({"now": dt.datetime(2024, 5, 27, 23, tzinfo=dt.UTC)})
-    provider = provider_of(emulator, "KIM")
-    (payload,) = provider.fetch([D(2024, 5, 27)])
+    (payload,) = payloads(provider_of(emulator, "KIM").fetch([D(2024, 5, 27)]))
     assert len(parse(payload).rows) == 0
-    list(provider.corporate_actions())
-    assert provider.failures == {}
 
 
 def test_rows_of_nulls_are_faults_and_gaps_are_gaps(emulator, provider_of):
     emulator.knobs.update({"nulls": {"KIM": ["2024-05-29"]}, "gaps": {"KIM": ["2024-05-30"]}})
-    (payload,) = provider_of(emulator, "KIM").fetch([D(2024, 5, 28), D(2024, 5, 31)])
+    (payload,) = payloads(provider_of(emulator, "KIM").fetch([D(2024, 5, 28), D(2024, 5, 31)]))
     answer = parse(payload)
     assert answer.rows.session.tolist() == [D(2024, 5, 28), D(2024, 5, 29), D(2024, 5, 31)]
     assert answer.faults == {1: "open: missing; high: missing; low: missing; close: missing; volume: missing"}
 
 
-def test_a_symbol_that_fails_is_named_after_the_others_were_handed_out(emulator, provider_of, sleeper):
+def test_a_symbol_that_fails_is_named_and_the_others_come(emulator, provider_of, sleeper):
     """FB is META by now, and NOPE nothing: both are told apart from having no data, and nobody waits."""
-    provider = provider_of(emulator, "NOPE", "KIM", "FB", "META")
-    bars = [payload.name for payload in provider.fetch([D(2024, 5, 31)])]
-    assert bars == ["yahoo/chart/KIM", "yahoo/chart/META"]
-    assert set(provider.failures) == {"NOPE", "FB"}
-    handed_out = []
-    with pytest.raises(VendorRefused) as failed:
-        handed_out.extend(one.name for one in provider.corporate_actions())
-    assert set(handed_out) <= set(bars)
+    answers = list(provider_of(emulator, "NOPE", "KIM", "FB", "META").fetch([D(2024, 5, 31)]))
+    came = [answer.payload.name for answer in answers if isinstance(answer, Fetched)]
+    assert came == ["yahoo/chart/KIM", "yahoo/chart/META"]
     what = (
-        "Yahoo has no symbol {0} (No data found, symbol may be delisted); "
+        "{0}: Yahoo has no symbol {0} (No data found, symbol may be delisted); "
         "check its spelling, or leave it out if it is delisted"
     )
-    reasons = "; ".join(f"{symbol}: {what.format(symbol)}" for symbol in ("NOPE", "FB"))
-    assert str(failed.value) == f"2 of 4 symbols failed at Yahoo: {reasons}"
+    errors = failures(answers)
+    assert {symbol: str(error) for symbol, error in errors.items()} == {
+        symbol: what.format(symbol) for symbol in ("NOPE", "FB")
+    }
+    assert {type(error) for error in errors.values()} == {VendorRefused}
     assert sleeper.waits == []
-
-
-def test_if_no_symbol_answers_the_fetch_itself_fails(emulator, provider_of):
-    with pytest.raises(VendorRefused, match="1 of 1 symbols failed at Yahoo: NOPE: "):
-        list(provider_of(emulator, "NOPE").fetch([D(2024, 5, 31)]))
-    with pytest.raises(VendorRefused, match="1 of 1 symbols failed at Yahoo: NOPE: "):
-        list(provider_of(emulator, "NOPE").corporate_actions())
 
 
 def gone():
@@ -303,16 +304,18 @@ def gone():
 
 def test_a_symbol_without_any_recent_bar_is_a_failure(provider_of):
     why = "GONE: Yahoo knows the symbol but has no bar of it since 2024-04-21"
-    with YahooEmulator(histories=[gone()], now=NOW) as emulator, pytest.raises(VendorRefused, match=why):
-        list(provider_of(emulator, "GONE").fetch([D(2024, 5, 31)]))
+    with YahooEmulator(histories=[gone()], now=NOW) as emulator:
+        errors = failures(provider_of(emulator, "GONE").fetch([D(2024, 5, 31)]))
+    assert isinstance(errors["GONE"], VendorRefused)
+    assert why in str(errors["GONE"])
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)
 def test_each_passing_fault_is_asked_again(emulator, provider_of, fault):
     """An answer spoilt in any way is never taken for one without rows."""
-    whole = parse(next(iter(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)])))).rows
+    whole = parse(next(iter(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)]))).payload).rows
     emulator.knobs.update({"next_faults": [fault] * 3})
-    (payload,) = provider_of(emulator, "KIM").fetch([D(2024, 5, 31)])
+    (payload,) = payloads(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)]))
     rows = parse(payload).rows
     assert (rows.close.tolist(), rows.volume.tolist()) == (whole.close.tolist(), whole.volume.tolist())
     assert emulator.log.by_fault[fault] == 3
@@ -325,11 +328,12 @@ def test_under_random_faults_every_symbol_comes_back_whole(market, emulator, pro
     emulator.knobs.update({"faults": 0.3})
     provider = provider_of(emulator, *symbols)
     for _ in range(5):  # four requests a symbol may all fail
-        faulty = by_symbol(provider.fetch(market.sessions()))
+        answers = list(provider.fetch(market.sessions()))
+        faulty = by_symbol(answers)
         for symbol in faulty:
             assert faulty[symbol].close.tolist() == honest[symbol].close.tolist()
-        assert set(faulty) | set(provider.failures) == set(symbols)
-        symbols = list(provider.failures)
+        assert set(faulty) | set(failures(answers)) == set(symbols)
+        symbols = list(failures(answers))
         if not symbols:
             break
         provider = provider_of(emulator, *symbols)
@@ -340,15 +344,13 @@ def test_a_rate_limit_is_waited_for_within_bounds_and_then_named(market, provide
     """Yahoo answers 429 for good: three waits for each of three symbols, and the rest is not asked."""
     with YahooEmulator(market, now=NOW, rate=(1, 60), clock=lambda: 0.0) as emulator:
         provider = provider_of(emulator, "KIM", "META", "BRK.B", "AAPL", "MSFT")
-        with pytest.raises(VendorUnavailable) as failed:
-            list(provider.fetch([D(2024, 5, 31)]))
+        errors = failures(provider.fetch([D(2024, 5, 31)]))
         emulator.knobs.update({"rate": None})
     assert sleeper.waits == [2.0, 10.0, 60.0] * 3
-    message = str(failed.value)
-    assert message.startswith(
-        "5 of 5 symbols failed at Yahoo: KIM: Yahoo limits the rate of requests (429); asked 4 times; META: "
-    )
-    assert message.endswith("MSFT: not asked for, since the 3 symbols before it were not to be had")
+    assert {type(error) for error in errors.values()} == {VendorUnavailable}
+    assert str(errors["KIM"]) == "KIM: Yahoo limits the rate of requests (429); asked 4 times"
+    assert str(errors["MSFT"]) == "MSFT: not asked for, since the 3 symbols before it failed"
+    assert len(errors) == 5
 
 
 @pytest.mark.parametrize(
@@ -365,25 +367,23 @@ def test_a_longer_retry_after_is_obeyed_up_to_a_bound(
 
     monkeypatch.setattr(emulator, "spoilt", with_header)  # the emulator's own figure is always 1
     emulator.knobs.update({"faults": 1.0, "fault_names": ["RATE_LIMITED"]})
-    with pytest.raises(VendorUnavailable, match="limits the rate"):
-        list(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)]))
+    errors = failures(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)]))
+    assert "limits the rate" in str(errors["KIM"])
     assert sleeper.waits == waits
 
 
 def test_an_answer_too_large_is_refused_with_its_size(emulator, provider_of, monkeypatch):
     monkeypatch.setattr(client, "MAX_BYTES", 1000)
-    with pytest.raises(
-        VendorRefused, match=r"KIM: Yahoo's answer has [0-9,]+ bytes; 1,000 are the most taken"
-    ):
-        list(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)]))
+    errors = failures(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)]))
+    assert re.match(r"KIM: Yahoo's answer has [0-9,]+ bytes; 1,000 are the most taken", str(errors["KIM"]))
 
 
 def test_nobody_listening_is_unavailable(tmp_path, sleeper):
     with YahooEmulator(histories=[gone()], now=NOW) as emulator:
         url = emulator.url
     provider = YahooProvider(["KIM"], base_url=url, cache_dir=tmp_path, clock=lambda: NOW, sleep=sleeper)
-    with pytest.raises(VendorUnavailable, match=r"KIM: no answer from Yahoo \(.*asked 4 times"):
-        list(provider.fetch([D(2024, 5, 31)]))
+    errors = failures(provider.fetch([D(2024, 5, 31)]))
+    assert re.match(r"KIM: no answer from Yahoo \(.*asked 4 times", str(errors["KIM"]))
 
 
 def test_yfinances_log_says_nothing_of_its_own_and_keeps_its_setting(emulator, provider_of, caplog):
@@ -402,7 +402,7 @@ def test_nothing_is_asked_for_no_session(emulator, provider_of):
 def test_what_it_covers_and_costs(tmp_path):
     provider = YahooProvider(["AAPL", "MSFT", "aapl", "BRK-B"], cache_dir=tmp_path, clock=lambda: NOW)
     assert provider.symbols == ("AAPL", "MSFT", "BRK.B")
-    assert (provider.name, provider.corrects, provider.reference()) == ("yahoo", True, ())
+    assert (provider.name, provider.corrects) == ("yahoo", True)
     assert (
         provider.coverage(D(2024, 5, 31))
         == (FIRST_SESSION, D(2024, 5, 31))
@@ -419,7 +419,9 @@ def test_the_megabytes_foretold_are_about_what_comes_over(sample, provider_of):
     """Within a factor of two of the compressed answers: 3,270 rows of AAPL, IBM and MSFT."""
     with YahooEmulator(histories=sample, now=LATER) as emulator:
         provider = provider_of(emulator, "AAPL", "IBM", "MSFT")
-        came = sum(len(gzip.compress(one.content)) for one in provider.fetch([D(2000, 3, 1), D(2013, 3, 1)]))
+        came = sum(
+            len(gzip.compress(one.payload.content)) for one in provider.fetch([D(2000, 3, 1), D(2013, 3, 1)])
+        )
     assert 0.5 < provider.cost(3270).megabytes / (came / 1e6) < 2
 
 

@@ -12,10 +12,7 @@ from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, array_of_texts, column
 from batch_layer.shared.models.bars import Int32s
-
-IMPORTED_RANK = 30
-PROVIDER_RANKS = {"sample": 0, "yahoo": 10, "massive": 20}
-"""A provider's bar gives way only to one of the same or a higher rank; what a user imports ranks highest."""
+from batch_layer.shared.models.providers import rank_of
 
 NO_INSTRUMENT = 0
 """Stands where a symbol belongs to no instrument."""
@@ -28,11 +25,6 @@ _SPAN_COLUMNS = (
 )
 _DATE_ONE = np.datetime64("0001-01-01", "D")
 _MOST_DAYS = 4_000_000  # more than the days from year 1 to year 9999
-
-
-def rank_of(provider: str) -> int:
-    """Return the rank of a provider by its name."""
-    return PROVIDER_RANKS.get(provider, IMPORTED_RANK)
 
 
 def known_provider(connection: Connection, provider: str) -> int | None:

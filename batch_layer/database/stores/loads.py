@@ -253,16 +253,17 @@ def refused_rows(connection: Connection, *, only_new: bool = False) -> list[dict
 
 @dataclass(frozen=True)
 class ArchivedLoad:
-    """A load, where the archive has what it loaded, and how many rows it stored."""
+    """A load of a data set, where the archive has what it loaded, and how many rows it stored."""
 
     load_id: int
+    dataset: str
     archive_key: str
     stored: int
 
 
 def archived_loads(connection: Connection) -> list[ArchivedLoad]:
     """Return every load, in their order."""
-    query: LiteralString = "SELECT load_id, archive_key, inserted + changed FROM loads ORDER BY 1"
+    query: LiteralString = "SELECT load_id, dataset, archive_key, inserted + changed FROM loads ORDER BY 1"
     return [ArchivedLoad(*row) for row in rows(connection, query)]
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from batch_layer.fetching.lambda_functions.observing import Call
 from batch_layer.shared.clients.archive import Archive
+from batch_layer.shared.errors import VendorRefused, VendorUnavailable
 from batch_layer.shared.models.payloads import Payload
-from batch_layer.shared.models.providers import Unavailable
+from batch_layer.shared.models.providers import Answers, Failed, Unavailable
 
 
 @dataclass
@@ -21,21 +22,46 @@ class Archived:
         keys: of what the archive holds now; the key of an earlier answer if the same bytes came again.
         unavailable: sessions that the vendor does not have yet, with its reason.
         left: sessions that there was no time for, ascending.
+        failed: what could not be had while the rest could.
     """
 
     keys: list[str] = field(default_factory=list)
     unavailable: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
 
     def answer(self) -> dict[str, Any]:
         """Return it as plain values."""
         return {"archived": self.keys, "unavailable": self.unavailable, "left": self.left}
 
+    def insist(self) -> None:
+        """Raise for what failed, now that the rest is archived.
+
+        Raises:
+            VendorUnavailable: asking again may help for some of it.
+            VendorRefused: it will not help.
+        """
+        if self.failed:
+            kind = VendorUnavailable if any(failure.may_pass for failure in self.failed) else VendorRefused
+            reasons = "; ".join(str(failure.error) for failure in self.failed)
+            raise kind(f"{len(self.failed)} could not be fetched, the others were archived: {reasons}")
+
 
 def archive_all(
-    call: Call, archive: Archive, answers: Iterable[Payload | Unavailable], archived: Archived
+    call: Call,
+    archive: Archive,
+    answers: Answers,
+    archived: Archived,
+    noted: list[Payload] | None = None,
 ) -> None:
     """Archive each answer as it comes; the next one is not asked for if there is no time for it.
+
+    Args:
+        call: the present call.
+        archive: where to.
+        answers: of a vendor.
+        archived: takes what became of them.
+        noted: takes the payloads too, if given.
 
     Raises:
         BatchLayerError: of the vendor or the archive; what came before is kept, and logged.
@@ -43,11 +69,17 @@ def archive_all(
     for answer in answers:
         if isinstance(answer, Unavailable):
             archived.unavailable[answer.session.isoformat()] = answer.reason
+        elif isinstance(answer, Failed):
+            archived.failed.append(answer)
+            call.log.warning("failed", origin=answer.name, reason=str(answer.error))
         else:
-            key = archive.keep(answer)
+            payload = answer.payload
+            key = archive.keep(payload)
             archived.keys.append(key)
-            call.log.info("archived", key=key, origin=answer.name, bytes=len(answer.content))
-            call.measure(SessionsArchived=int(answer.dataset == "daily_bars"))
+            if noted is not None:
+                noted.append(payload)
+            call.log.info("archived", key=key, origin=payload.name, bytes=len(payload.content))
+            call.measure(SessionsArchived=int(payload.dataset in ("daily_bars", "chart")))
         if not call.deadline.has_time():
             return
 

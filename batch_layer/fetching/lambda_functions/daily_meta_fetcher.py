@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from batch_layer.fetching import policy
 from batch_layer.fetching.lambda_functions import vendors
 from batch_layer.fetching.lambda_functions.archiving import Archived, archive_all
 from batch_layer.fetching.lambda_functions.deadline import LambdaContext
@@ -13,10 +14,9 @@ from batch_layer.fetching.lambda_functions.events import FetchEvent, RangeEvent,
 from batch_layer.fetching.lambda_functions.observing import logged, observed
 from batch_layer.fetching.lambda_functions.renaming import to_ask_about
 from batch_layer.fetching.lambda_functions.wiring import archive_of, now, read_settings
+from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.models.payloads import Payload
-
-OVERLAP = dt.timedelta(days=30)
-"""Splits and dividends are asked for again from this long ago on, for late corrections."""
+from batch_layer.shared.models.providers import ActionsProvider, Answers, Provider, ReferenceProvider
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
@@ -41,27 +41,34 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
         symbols = getattr(asked, "symbols", ())
         with vendors.provider(settings, call, symbols) as provider:
             references: list[Payload] = []
-            # The actions first: they are small, and without a split the bars of tomorrow are wrong.
-            steps: dict[str, Callable[[], Iterable[Payload]]] = {
-                "actions": lambda: provider.corporate_actions(_since(asked)),
-                "reference": lambda: _noted(provider.reference(), references),
-                "details": lambda: provider.details(symbols),
-                "renames": lambda: provider.renames(
-                    [one for reference in references for one in to_ask_about(archive, reference)]
-                ),
-            }
-            for name, answers in steps.items():
+            for name, ask, noted in _steps(provider, _since(asked), symbols, archive, references):
                 if call.deadline.has_time():
-                    archive_all(call, archive, answers(), archived)
+                    archive_all(call, archive, ask(), archived, noted)
                 else:
                     archived.left.append(name)
+        archived.insist()
         return logged(call, "fetched", archived.answer())
 
 
-def _noted(answers: Iterable[Payload], noted: list[Payload]) -> Iterator[Payload]:
-    for answer in answers:
-        noted.append(answer)
-        yield answer
+def _steps(
+    provider: Provider, since: dt.date, symbols: Sequence[str], archive: S3Archive, references: list[Payload]
+) -> Iterator[tuple[str, Callable[[], Answers], list[Payload] | None]]:
+    """Yield what the provider can be asked for: the step's name, how to ask, and what takes the payloads.
+
+    The actions come first: they are small, and without a split the bars of tomorrow are wrong.
+    """
+    if isinstance(provider, ActionsProvider):
+        yield "actions", lambda: provider.corporate_actions(since), None
+    if isinstance(provider, ReferenceProvider):
+        yield "reference", provider.reference, references
+        yield "details", lambda: provider.details(symbols), None
+        yield (
+            "renames",
+            lambda: provider.renames(
+                [figi for reference in references for figi in to_ask_about(archive, reference)]
+            ),
+            None,
+        )
 
 
 def _since(asked: FetchEvent) -> dt.date:
@@ -69,4 +76,4 @@ def _since(asked: FetchEvent) -> dt.date:
         return asked.start
     if isinstance(asked, SessionsEvent):
         return min(asked.sessions)
-    return now().date() - OVERLAP
+    return now().date() - policy.ACTIONS_OVERLAP

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from batch_layer.fetching import policy
 from batch_layer.fetching.lambda_functions import vendors
 from batch_layer.fetching.lambda_functions.archiving import Archived, archive_all, note_left
 from batch_layer.fetching.lambda_functions.deadline import LambdaContext
@@ -18,10 +19,8 @@ from batch_layer.fetching.lambda_functions.events import (
 from batch_layer.fetching.lambda_functions.observing import logged, observed
 from batch_layer.fetching.lambda_functions.wiring import Closed, archive_of, now, read_settings
 from batch_layer.shared.clients.archive.s3 import S3Archive
+from batch_layer.shared.models.providers import PROVIDERS
 from batch_layer.shared.settings import Settings
-
-LOOK_BACK = 10
-"""A schedule also fetches what the archive lacks of so many of the newest sessions: nights that failed."""
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
@@ -45,7 +44,8 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
         symbols = () if isinstance(asked, ScheduleEvent) else asked.symbols
         with vendors.provider(settings, call, symbols) as provider:
             archive_all(call, archive, provider.fetch(sessions), archived)
-        note_left(call, archived, sessions if settings.nightly.provider == "massive" else ())
+        note_left(call, archived, () if PROVIDERS[settings.nightly.provider].needs_symbols else sessions)
+        archived.insist()
         return logged(call, "fetched", archived.answer())
 
 
@@ -56,10 +56,10 @@ def _sessions(asked: FetchEvent, settings: Settings, archive: S3Archive) -> list
         return Closed.by(instant, min(asked.sessions), decisions).checked(asked.sessions)[::-1]
     if isinstance(asked, RangeEvent):
         return Closed.by(instant, asked.start, decisions).between(asked.start, asked.end)[::-1]
-    start = instant.date() - dt.timedelta(days=60)
-    recent = Closed.by(instant, start, decisions).dates[::-1][:LOOK_BACK]
-    again = recent[: max(settings.nightly.ask_again, 1)]
-    return [session for session in recent if session in again or not _is_held(archive, settings, session)]
+    newest = Closed.by(instant, instant.date() - dt.timedelta(days=60), decisions).dates
+    return policy.sessions_on_aws(
+        newest, lambda session: _is_held(archive, settings, session), settings.nightly.ask_again
+    )
 
 
 def _is_held(archive: S3Archive, settings: Settings, session: dt.date) -> bool:

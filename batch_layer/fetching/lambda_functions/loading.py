@@ -91,9 +91,9 @@ def load_key(call: Call, loader: Loader, key: str, loaded: Loaded) -> None:
             loaded.keys[key] = "passed over"
         else:
             for each in (key, *later):
-                summary = loader.load_archived(each)
-                loaded.add(summary)
-                _tell(call, each, summary)
+                for summary in loader.load_archived(each):
+                    loaded.add(summary)
+                    _tell(call, each, summary)
             loaded.keys[key] = "loaded"
     call.log.info(loaded.keys[key], key=key)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
+from batch_layer.fetching.policy import RENAMES_OVERLAP
 from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.clients.parsing import parse
 from batch_layer.shared.models.payloads import InstrumentRows, Payload
-
-RENAMES_OVERLAP = dt.timedelta(days=14)
-"""Who is listed is held against who was so long ago: a night that fails is made up for by the next ones."""
 
 
 def to_ask_about(archive: S3Archive, reference: Payload) -> list[str]:

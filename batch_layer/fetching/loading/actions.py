@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TypeVar
 
 import numpy as np
 
 from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
-from batch_layer.database.stores import changes, instruments
-from batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
+from batch_layer.database.stores import changes
+from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from batch_layer.fetching.loading.carriers import carriers_of
+from batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
 from batch_layer.fetching.reconcile import Reconciled
-from batch_layer.shared.models.bars import Int32s
+from batch_layer.shared.models.bars import Bools, Int32s, Int64s
 from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from batch_layer.shared.models.difference import keys_of, pack
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import DividendRows, SplitRows
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from batch_layer.shared.models.spans import Spans, always
 
 E = TypeVar("E", bound=Events)
-
+ActionRows = TypeVar("ActionRows", SplitRows, DividendRows)
 
 MOST_WITHDRAWN = 0.1
 """Vendors withdraw an action now and then; a list that lacks more than a tenth was cut short."""
@@ -31,13 +35,10 @@ def store_splits(load: PayloadLoad) -> LoadSummary:
     """Store splits, and record which windows they may rescale.
 
     A payload that is a whole list of its ex-dates withdraws the stored splits that it lacks: a split whose
-    ex-date was corrected must not count twice.
+    ex-date was corrected must not count twice. A whole list of one symbol does so for that symbol.
     """
-    rows = load.parsed.rows_as(SplitRows)
-    passed = rows.take(load.verdict.passed)
-    ids, _ = instruments.identify(load.connection, passed.symbol, passed.ex_date)
-    events = split_events_of(passed, ids)
-    done, notices = _reconcile(load, SPLITS, events, rows)
+    load, rows, ids = _with_instruments(load, SplitRows)
+    done, notices = _reconcile(load, SPLITS, split_events_of(rows, ids))
     touched = SplitEvents.concat([done.insert, done.old]).on(load.sessions)
     last = np.int32(load.sessions.last_ordinal)
     spans = Spans.of_points(touched.instrument_id, np.minimum(touched.ex_ordinal, last))
@@ -46,11 +47,62 @@ def store_splits(load: PayloadLoad) -> LoadSummary:
 
 def store_dividends(load: PayloadLoad) -> LoadSummary:
     """Store dividends; no stored bar depends on them. They are withdrawn as splits are."""
-    rows = load.parsed.rows_as(DividendRows)
-    passed = rows.take(load.verdict.passed)
-    ids, _ = instruments.identify(load.connection, passed.symbol, passed.ex_date)
-    done, notices = _reconcile(load, DIVIDENDS, dividend_events_of(passed, ids), rows)
+    load, rows, ids = _with_instruments(load, DividendRows)
+    done, notices = _reconcile(load, DIVIDENDS, dividend_events_of(rows, ids))
     return _store(load, DIVIDENDS, done, Spans(ids[:0], ids[:0], ids[:0]), notices)
+
+
+def _with_instruments(load: PayloadLoad, kind: type[ActionRows]) -> tuple[PayloadLoad, ActionRows, Int32s]:
+    """Return the load, the rows that have an instrument, and the instruments; the others are refused.
+
+    An action never makes an instrument. One without a home is kept among the refused rows until somebody has
+    its symbol; see `homeless`.
+    """
+    passed = np.flatnonzero(load.verdict.passed)
+    table = load.parsed.rows_as(kind)
+    ids = carriers_of(load.connection, load.payload, load.parsed, load.verdict.passed)
+    load = load.refusing(
+        _mask(load, passed[ids == NO_INSTRUMENT]),
+        NO_HOME,
+        lambda row: f"{_named(table, row)}: nobody carried the symbol then, or took it later",
+    )
+    passed, ids = passed[ids != NO_INSTRUMENT], ids[ids != NO_INSTRUMENT]
+    copies, contradictions = _repeated(table.take(passed), ids)
+    load = load.passing_over(_mask(load, passed[copies])).refusing(
+        _mask(load, passed[contradictions]),
+        "conflicting_duplicate",
+        lambda row: (
+            f"{_named(table, row)}: given more than once, differently, under two symbols of one instrument"
+        ),
+    )
+    left = ~(copies | contradictions)
+    return load, table.take(passed[left]), ids[left]
+
+
+def _repeated(rows: SplitRows | DividendRows, ids: Int32s) -> tuple[Bools, Bools]:
+    """Return which rows repeat an earlier one of their instrument and ex-date, and which contradict one.
+
+    Two symbols of one instrument may both name its action.
+    """
+    values = [np.asarray(getattr(rows, field.name)) for field in fields(rows)[3:]]
+    _, first, group = np.unique(pack(ids, rows.ex_date), return_index=True, return_inverse=True)
+    is_first = np.zeros(len(ids), dtype=bool)
+    is_first[first] = True
+    differs = np.zeros(len(ids), dtype=bool)
+    for column in values:
+        differs |= column != column[first[group]]
+    in_conflict = np.isin(group, group[differs])
+    return ~is_first & ~in_conflict, in_conflict
+
+
+def _mask(load: PayloadLoad, positions: Int64s) -> Bools:
+    mask = np.zeros(len(load.parsed.rows), dtype=bool)
+    mask[positions] = True
+    return mask
+
+
+def _named(rows: SplitRows | DividendRows, row: int) -> str:
+    return f"{rows.symbol[row]} {rows.ex_date[row]}"
 
 
 def split_events_of(rows: SplitRows, instrument_id: Int32s, _: object = None) -> SplitEvents:
@@ -64,32 +116,60 @@ def dividend_events_of(rows: DividendRows, instrument_id: Int32s, _: object = No
 
 
 def _reconcile(
-    load: PayloadLoad, table: RevisionedTable[E], events: E, rows: SplitRows | DividendRows
+    load: PayloadLoad, table: RevisionedTable[E], events: E
 ) -> tuple[Reconciled[E], tuple[str, ...]]:
     """Compare a payload's actions with the stored ones.
 
     A whole list withdraws the stored actions of its ex-dates of which it has no row, not even a refused one;
-    but none if they are too many, for then the list was cut short.
+    but none if they are too many, for then the list was cut short, and none of an instrument whose bars in
+    the same answer are in doubt.
     """
-    ids, payload = np.unique(events.instrument_id), load.payload
-    if not (payload.is_whole and payload.first_session and payload.last_session):
+    ids, period = np.unique(events.instrument_id), _period(load, table)
+    if period is None:
         return load.reconcile(StoredRows.read(load.connection, table, always(ids)), events), ()
-    bounds = (payload.first_session, payload.last_session)
-    in_period = table.instruments_within(load.connection, *bounds)
-    stored = StoredRows.read(load.connection, table, always(np.union1d(ids, in_period).astype(np.int32)))
-    refused = ~load.verdict.passed & ~np.isnat(rows.ex_date)
-    refused_ids = instruments.instruments_of(load.connection, rows.symbol[refused], rows.ex_date[refused])
-    refused_keys = pack(refused_ids, rows.ex_date[refused])
-    first, last = (np.datetime64(bound, "D") for bound in bounds)
+    first, last, claimed = period
+    every = np.union1d(ids, claimed).astype(np.int32)
+    stored = StoredRows.read(load.connection, table, always(every))
     within = (stored.rows.ex_date >= first) & (stored.rows.ex_date <= last)
-    done = load.reconcile(stored, events, within & ~np.isin(keys_of(stored.rows), refused_keys))
+    within &= np.isin(stored.rows.instrument_id, claimed)
+    doubted = np.isin(stored.rows.instrument_id, np.array(sorted(load.doubted), dtype=np.int32))
+    missed = within & ~np.isin(keys_of(stored.rows), _refused_keys(load)) & ~doubted
+    done = load.reconcile(stored, events, missed)
     if done.withdrawn <= max(FEW, MOST_WITHDRAWN * within.sum()):
         return done, ()
     notice = (
-        f"the list lacks {done.withdrawn:,} of {within.sum():,} {payload.dataset} that are stored, which are "
-        "too many to have been withdrawn: they stay"
+        f"the list lacks {done.withdrawn:,} of {within.sum():,} {load.parsed.dataset} that are stored, "
+        "which are too many to have been withdrawn: they stay"
     )
     return load.reconcile(stored, events), (notice,)
+
+
+def _period(
+    load: PayloadLoad, table: RevisionedTable[E]
+) -> tuple[np.datetime64, np.datetime64, Int32s] | None:
+    """Return the ex-dates (inclusive) and instruments that a payload lists in full; None if it does not."""
+    payload, listed = load.payload, load.parsed.listed
+    if payload.is_whole and payload.first_session and payload.last_session:
+        bounds = (payload.first_session, payload.last_session)
+        claimed = table.instruments_within(load.connection, *bounds)
+    elif listed is not None:
+        bounds = (listed.first, listed.last)
+        today = payload.fetched_at.astimezone(EXCHANGE_ZONE).date()
+        claimed = instruments_of(
+            load.connection,
+            np.array([listed.symbol], dtype=object),
+            np.array([today], dtype="datetime64[D]"),
+        )
+    else:
+        return None
+    return np.datetime64(bounds[0], "D"), np.datetime64(bounds[1], "D"), claimed[claimed != NO_INSTRUMENT]
+
+
+def _refused_keys(load: PayloadLoad) -> Int64s:
+    """Return the keys of the refused rows whose instrument and ex-date are known."""
+    refused = ~load.verdict.passed & ~np.isnat(load.parsed.rows.dates())
+    ids = carriers_of(load.connection, load.payload, load.parsed, refused)
+    return pack(ids, load.parsed.rows.dates()[refused])
 
 
 def _store(

@@ -24,10 +24,12 @@ class IdentifiedBars:
         claimed: int32, ordinals of the sessions that the payload speaks of, ascending.
         refused_keys: int64, keys (see `pack`) of the refused rows whose instrument and session are known:
             a stored bar with such a key is not withdrawn, for the payload did not drop it.
+        positions: int64, where the row of each bar stands in the payload.
         notices: what a person should know about the symbols.
     """
 
     bars: DailyBars
+    positions: Int64s
     made: Int32s
     claimed: Int32s
     refused_keys: Int64s

@@ -13,6 +13,8 @@ from batch_layer.database.stores import changes, instruments, symbols
 from batch_layer.database.stores.ledger import read_coverage, read_ledger, sessions_loaded, write_ledger
 from batch_layer.fetching import quality
 from batch_layer.fetching.loading.bar_plan import BarPlan, IdentifiedBars, ProviderState, plan_bars
+from batch_layer.fetching.loading.carriers import carriers_of
+from batch_layer.fetching.loading.doubts import without_doubts
 from batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
 from batch_layer.fetching.reconcile import spans_to_read
 from batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
@@ -49,6 +51,10 @@ def store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:
         read_ledger(connection, provider_id), instruments.supplied_by(connection, provider_id)
     )
     stored = StoredRows.read(connection, DAILY_BARS, _spans_to_read(loads, identified, state.supplied))
+    doubtless = [
+        without_doubts(load, bars, stored.rows) for load, bars in zip(loads, identified, strict=True)
+    ]
+    loads, identified = [load for load, _ in doubtless], [bars for _, bars in doubtless]
     summaries, inserts, load_ids = [], [], []
     for load, bars in zip(loads, identified, strict=True):
         plan = plan_bars(load, bars, stored, state)
@@ -99,29 +105,45 @@ def daily_bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> Dail
 def _identify(loads: Sequence[PayloadLoad]) -> list[IdentifiedBars]:
     """Find the instrument of every row that passed; make missing ones in the order of the payloads."""
     connection = loads[0].connection
+    identified = []
+    for load, ids in zip(loads, _known_ids(connection, loads), strict=True):
+        passed = np.flatnonzero(load.verdict.passed)
+        rows = load.parsed.rows_as(BarRows).take(passed)
+        unknown = ids == instruments.NO_INSTRUMENT
+        made = ids[:0]
+        if unknown.any():
+            ids[unknown], made = instruments.identify(connection, rows.symbol[unknown], rows.session[unknown])
+        ordinal = load.verdict.ordinal[passed]
+        identified.append(
+            IdentifiedBars(
+                bars=daily_bars_of(rows, ids, ordinal),
+                positions=passed[np.argsort(pack(ids, ordinal), kind="stable")],
+                made=made,
+                claimed=claimed_sessions(load),
+                refused_keys=_refused_keys(load),
+                notices=_spelling_twins(connection, made),
+            )
+        )
+    return identified
+
+
+def _known_ids(connection: Connection, loads: Sequence[PayloadLoad]) -> list[Int32s]:
+    """Return, for each load, the instruments of its rows that passed; in one query where that is possible."""
+    if any(load.parsed.symbols_mean != "date" for load in loads):
+        return [carriers_of(connection, load.payload, load.parsed, load.verdict.passed) for load in loads]
     passed = [load.parsed.rows_as(BarRows).take(load.verdict.passed) for load in loads]
     symbol, date = (
         np.concatenate([getattr(rows, name) for rows in passed]) for name in ("symbol", "session")
     )
     ends = np.cumsum([len(rows) for rows in passed])[:-1]
-    ids_by_load = np.split(instruments.instruments_of(connection, symbol, date), ends)
-    identified = []
-    for load, rows, ids in zip(loads, passed, ids_by_load, strict=True):
-        unknown = ids == instruments.NO_INSTRUMENT
-        made = ids[:0]
-        if unknown.any():
-            ids[unknown], made = instruments.identify(connection, rows.symbol[unknown], rows.session[unknown])
-        bars = daily_bars_of(rows, ids, load.verdict.ordinal[load.verdict.passed])
-        notices = _spelling_twins(connection, made)
-        identified.append(IdentifiedBars(bars, made, claimed_sessions(load), _refused_keys(load), notices))
-    return identified
+    return np.split(instruments.instruments_of(connection, symbol, date), ends)
 
 
 def _refused_keys(load: PayloadLoad) -> Int64s:
     """Return the keys of the refused rows, as far as their symbol and session say which bar they are of."""
-    rows, verdict = load.parsed.rows_as(BarRows), load.verdict
+    verdict = load.verdict
     refused = ~verdict.passed & (verdict.ordinal != NO_ORDINAL)
-    ids = instruments.instruments_of(load.connection, rows.symbol[refused], rows.session[refused])
+    ids = carriers_of(load.connection, load.payload, load.parsed, refused)
     return pack(ids, verdict.ordinal[refused])
 
 

@@ -15,6 +15,7 @@ from batch_layer.fetching.loading.actions import (
     store_splits,
 )
 from batch_layer.fetching.loading.bars import claimed_sessions, daily_bars_of, store_bars
+from batch_layer.fetching.loading.homeless import adopt_homeless
 from batch_layer.fetching.loading.listings import store_listings, store_symbols
 from batch_layer.fetching.loading.transaction import PayloadLoad
 from batch_layer.shared.models.bars import Columns, Int32s
@@ -122,9 +123,15 @@ DATASETS: Mapping[DatasetName, Dataset] = {
 
 def store_all(loads: Iterable[PayloadLoad]) -> list[LoadSummary]:
     """Store payloads as if one after the other; return a summary per load, in their order."""
-    return [
-        summary for group in _groups(loads) for summary in DATASETS[group[0].payload.dataset].store(group)
-    ]
+    summaries = []
+    for group in _groups(loads):
+        dataset = group[0].parsed.dataset
+        stored = DATASETS[dataset].store(group)
+        summaries += stored
+        # Whatever brings an instrument may bring the one that an earlier split or dividend waits for.
+        if dataset not in ("splits", "dividends") and any(summary.altered for summary in stored):
+            adopt_homeless(group[0].connection, group[0].sessions)
+    return summaries
 
 
 def _groups(loads: Iterable[PayloadLoad]) -> Iterator[list[PayloadLoad]]:
@@ -136,7 +143,7 @@ def _groups(loads: Iterable[PayloadLoad]) -> Iterator[list[PayloadLoad]]:
     group: list[PayloadLoad] = []
     claimed_by_group: set[int] = set()
     for load in loads:
-        claimed_by = DATASETS[load.payload.dataset].claimed
+        claimed_by = DATASETS[load.parsed.dataset].claimed
         claimed = None if claimed_by is None else set(claimed_by(load).tolist())
         if group and (claimed is None or claimed & claimed_by_group or not _alike(load, group[0])):
             yield group
@@ -152,4 +159,4 @@ def _groups(loads: Iterable[PayloadLoad]) -> Iterator[list[PayloadLoad]]:
 
 
 def _alike(load: PayloadLoad, other: PayloadLoad) -> bool:
-    return (load.provider_id, load.payload.dataset) == (other.provider_id, other.payload.dataset)
+    return (load.provider_id, load.parsed.dataset) == (other.provider_id, other.parsed.dataset)

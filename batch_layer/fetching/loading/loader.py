@@ -37,19 +37,23 @@ class JudgedPayload:
     """A payload whose rows were parsed and judged, ready to be loaded.
 
     Attributes:
-        payload: the payload.
+        payload: the payload; of a chart, one of its tables.
+        whole: the payload as it is archived.
         archived: its key, if it comes from the archive; None if it has to be archived.
         parsed, verdict: its rows, and which of them may be loaded.
         seconds: the time spent by step.
         known_from: when what it says was known; None if that is when it is loaded.
+        also: the other tables of the same payload, loaded after this one.
     """
 
     payload: Payload
+    whole: Payload
     archived: str | None
     parsed: Parsed
     verdict: quality.Verdict
     seconds: Mapping[str, float]
     known_from: dt.datetime | None = None
+    also: tuple[JudgedPayload, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Loader:
     is_rehearsal: bool = False
 
     def load(self, payload: Payload) -> LoadSummary:
-        """Load a payload; loading the same one again changes nothing.
+        """Load a payload; loading the same one again changes nothing. The summary is of its first table.
 
         Raises:
             InputError: the payload is not in the expected format. It is archived all the same.
@@ -82,23 +86,27 @@ class Loader:
         """
         return self.load_all([self.read(payload)])[0]
 
-    def load_archived(self, key: str) -> LoadSummary:
+    def load_archived(self, key: str) -> list[LoadSummary]:
         """Load what the archive holds under a key, as known from the instant when it was fetched.
 
         Raises:
             ArchiveError: the archive holds nothing there, or its bytes are damaged.
             InputError, TransientError, DatabaseError: as for `load`.
         """
-        return self.load_all([self.read_archived(key)])[0]
+        return self.load_all([self.read_archived(key)])
 
-    def read(self, payload: Payload) -> JudgedPayload:
+    def read(self, payload: Payload, parsed: Parsed | None = None) -> JudgedPayload:
         """Parse and judge a payload. Needs no database: another thread may do it.
+
+        Args:
+            payload: the payload.
+            parsed: its rows, if its client has parsed them to check them.
 
         Raises:
             InputError, ArchiveError: as for `load`.
         """
         try:
-            return self._judged(payload, None)
+            return self._judged(payload, None, parsed)
         except Exception:
             self._archive(payload)
             raise
@@ -110,11 +118,14 @@ class Loader:
     def load_all(self, judged: Sequence[JudgedPayload]) -> list[LoadSummary]:
         """Load payloads as if one after the other, but in one transaction; errors as for `load`.
 
+        The summaries are in the order of the payloads and of the tables in each of them.
+
         In phases, each over all payloads: put their instants in order; start to archive them; store their
         rows; wait until all are archived; commit. So nothing is committed that is not archived.
         """
         if not judged:
             return []
+        judged = [table for payload in judged for table in (payload, *payload.also)]
         watch = _Stopwatch()
         archive_keys: list[Future[str]] = []
         try:
@@ -135,16 +146,21 @@ class Loader:
             for summary, payload in zip(summaries, judged, strict=True)
         ]
 
-    def _judged(self, payload: Payload, archived: str | None) -> JudgedPayload:
+    def _judged(self, payload: Payload, archived: str | None, parsed: Parsed | None = None) -> JudgedPayload:
         watch = _Stopwatch()
-        parsed = self.parse(payload)
+        parsed = parsed or self.parse(payload)
         watch.lap("parse")
-        verdict = self._judge(payload, parsed)
-        watch.lap("judge")
-        return JudgedPayload(payload, archived, parsed, verdict, watch.laps)
+        tables = []
+        for table in (parsed, *parsed.also):
+            part = payload if payload.dataset == table.dataset else replace(payload, dataset=table.dataset)
+            verdict = self._judge(part, table)
+            watch.lap("judge")
+            tables.append(JudgedPayload(part, payload, archived, table, verdict, dict(watch.laps)))
+            watch.laps.clear()
+        return replace(tables[0], also=tuple(tables[1:]))
 
     def _judge(self, payload: Payload, parsed: Parsed) -> quality.Verdict:
-        return DATASETS[payload.dataset].judge(payload, parsed, self.sessions)
+        return DATASETS[parsed.dataset].judge(payload, parsed, self.sessions)
 
     def _in_order(self, judged: Sequence[JudgedPayload], last: loads.Instants | None) -> list[JudgedPayload]:
         """Return the payloads with instants that ascend from the last load's.
@@ -161,21 +177,26 @@ class Loader:
                                                     earliest, for loads ascend with what was known
             ================== ==================== ================================================
         """
-        ordered = []
+        ordered: list[JudgedPayload] = []
+        shifted: dict[int, Payload] = {}
         for each in judged:
-            payload, verdict, known_from = each.payload, each.verdict, None
+            payload, whole, verdict, known_from = each.payload, each.whole, each.verdict, None
             if each.archived is None:
-                payload = _fetched_after(payload, last)
-                if payload is not each.payload:
+                # The tables of one payload keep one instant, that of its place in the archive.
+                whole = shifted.setdefault(id(whole), _fetched_after(whole, last))
+                if whole.fetched_at != payload.fetched_at:
+                    payload = replace(payload, fetched_at=whole.fetched_at)
                     verdict = self._judge(payload, each.parsed)
             else:
                 known_from = max(payload.fetched_at, last.loaded_at) if last else payload.fetched_at
             last = loads.Instants(payload.fetched_at, known_from or self.now)
-            ordered.append(replace(each, payload=payload, verdict=verdict, known_from=known_from))
+            ordered.append(
+                replace(each, payload=payload, whole=whole, verdict=verdict, known_from=known_from)
+            )
         return ordered
 
     def _archive_key(self, judged: JudgedPayload) -> str:
-        return self._archive(judged.payload) if judged.archived is None else judged.archived
+        return self._archive(judged.whole) if judged.archived is None else judged.archived
 
     def _archive(self, payload: Payload) -> str:
         return "" if self.is_rehearsal else self.archive.keep(payload)
@@ -185,10 +206,12 @@ class Loader:
     ) -> list[PayloadLoad]:
         names = dict.fromkeys(each.payload.provider for each in judged)
         provider_ids = {name: instruments.provider_id_of(connection, name) for name in names}
+        doubted: dict[int, set[int]] = {id(each.whole): set() for each in judged}
         return [
             PayloadLoad(
                 connection=connection,
                 payload=each.payload,
+                whole=each.whole,
                 parsed=each.parsed,
                 verdict=each.verdict,
                 provider_id=provider_ids[each.payload.provider],
@@ -197,6 +220,7 @@ class Loader:
                 known_from=each.known_from,
                 sessions=self.sessions,
                 summary=_summary(each.payload, each.parsed, each.verdict),
+                doubted=doubted[id(each.whole)],
             )
             for each, archive_key in zip(judged, archive_keys, strict=True)
         ]
@@ -221,7 +245,7 @@ def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> Load
     return LoadSummary(
         name=payload.name,
         provider=payload.provider,
-        dataset=payload.dataset,
+        dataset=parsed.dataset,
         rows=len(rows),
         duplicates=verdict.duplicates,
         refused=verdict.refused(),

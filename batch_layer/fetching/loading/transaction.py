@@ -5,16 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from typing import Generic
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Generic
 
 import numpy as np
 
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.revisioned import RevisionedTable
-from batch_layer.database.stores import instruments, loads
+from batch_layer.database.stores import loads
 from batch_layer.database.stores.loads import RefusedRow
 from batch_layer.fetching.quality import CODES, Verdict
 from batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
@@ -22,8 +22,12 @@ from batch_layer.shared.clients.archive import Archive, key_of
 from batch_layer.shared.models.bars import Bools, Int16s, Int32s
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import Parsed, Payload
+from batch_layer.shared.models.providers import rank_of
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
+
+NO_HOME = "no_instrument"
+"""The code of a split or dividend that waits for an instrument."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,16 +65,19 @@ class PayloadLoad:
     Attributes:
         connection: inside the transaction.
         payload, parsed, verdict: the bytes, their rows, and which of these may be loaded.
+        whole: the payload as it is archived: a chart, of which ``payload`` is one table.
         provider_id: of the payload's provider.
         archive: where the payload's bytes are kept.
         archive_key: the payload's key there, as soon as it is kept.
         known_from: when what the payload says was known; None if that is when it is loaded.
         sessions: the calendar.
         summary: of the rows, before they are compared with the stored ones.
+        doubted: instruments of which the payload's bars are in doubt; the tables of one payload share it.
     """
 
     connection: Connection
     payload: Payload
+    whole: Payload
     parsed: Parsed
     verdict: Verdict
     provider_id: int
@@ -79,6 +86,40 @@ class PayloadLoad:
     known_from: dt.datetime | None
     sessions: Sessions
     summary: LoadSummary
+    doubted: set[int] = field(default_factory=set)
+
+    def refusing(self, rows: Bools, code: str, reason: Callable[[int], str]) -> PayloadLoad:
+        """Return the load with further rows refused, because of what is stored.
+
+        Args:
+            rows: bool, one per row of the payload; rows that had passed.
+            code: a key of RULES.
+            reason: says for a row, by position, what is wrong.
+        """
+        if not rows.any():
+            return self
+        reasons = {row: reason(row) for row in np.flatnonzero(rows).tolist()}
+        verdict = self.verdict.refusing(rows, code, reasons)
+        summary = replace(
+            self.summary,
+            refused=verdict.refused(),
+            sessions=len(np.unique(self.parsed.rows.dates()[verdict.passed])),
+        )
+        return replace(self, verdict=verdict, summary=summary)
+
+    def passing_over(self, rows: Bools) -> PayloadLoad:
+        """Return the load without rows that had passed and are further copies of others.
+
+        Args:
+            rows: bool, one per row of the payload.
+        """
+        copies = int(rows.sum())
+        if not copies:
+            return self
+        verdict = replace(
+            self.verdict, passed=self.verdict.passed & ~rows, duplicates=self.verdict.duplicates + copies
+        )
+        return replace(self, verdict=verdict, summary=replace(self.summary, duplicates=verdict.duplicates))
 
     def reconcile(
         self, stored: StoredRows[Rows], wanted: Rows, missed: Bools | None = None
@@ -91,7 +132,7 @@ class PayloadLoad:
             missed: bool, for each stored row whether the payload would have it if it still held; None if
                 absence from the payload means nothing. Only rows of the payload's own provider are withdrawn.
         """
-        own_rank = instruments.rank_of(self.payload.provider)
+        own_rank = rank_of(self.payload.provider)
         own = stored.provider_id == self.provider_id
         may_go = np.zeros(len(own), dtype=bool) if missed is None else missed & own
         return reconcile(stored.rows, stored.load_id, stored.rank <= own_rank, may_go, wanted)
@@ -136,8 +177,8 @@ class PayloadLoad:
         key = self.archive_key.result()
         # The same bytes are in the archive under an earlier instant. Other loads may have come in between,
         # and a rebuild follows the instants: keep them under this one too.
-        if key and key != key_of(self.payload):
-            key = self.archive.keep(self.payload, again=True)
+        if key and key != key_of(self.whole):
+            key = self.archive.keep(self.whole, again=True)
         load_id = loads.record_load(
             self.connection,
             self.payload,
@@ -159,10 +200,18 @@ class PayloadLoad:
                 symbol=storable(str(rows.symbol[row])),
                 session=None if np.isnat(dates[row]) else str(dates[row]),
                 reason=storable(reason),
-                content=json.dumps(self.parsed.source.slice(row, 1).to_pylist()[0], default=str),
+                content=json.dumps(self._content(row), default=str),
             )
             for row, reason in self.verdict.reasons.items()
         ]
+
+    def _content(self, row: int) -> dict[str, Any]:
+        """Return a row as it was given; one that waits for an instrument also as it will be stored."""
+        given: dict[str, Any] = self.parsed.source.slice(row, 1).to_pylist()[0]
+        if CODES[self.verdict.code[row]] != NO_HOME:
+            return given
+        values = fields(self.parsed.rows)[3:]
+        return given | {value.name: float(getattr(self.parsed.rows, value.name)[row]) for value in values}
 
 
 def storable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from batch_layer.shared.models.sessions import NO_ORDINAL, Dates
 RULES: Mapping[str, str] = {
     "malformed": "a value cannot be read as what its column holds",
     "missing_value": "a required value is absent",
+    "foreign_currency": "a price or an amount is in another currency or unit than US dollars",
+    "not_traded": "the row is of a session after the last trade of its symbol",
+    "in_doubt": "the prices are on another basis than the splits listed, or than the stored bars, say",
     "bad_symbol": "the symbol is not 1 to 32 printable ASCII characters without white space",
     "not_finite": "a price, a volume, a ratio or an amount is not a finite number",
     "price_not_positive": "a price is zero or below",
@@ -32,6 +35,7 @@ RULES: Mapping[str, str] = {
     "future_session": "the session has not closed yet",
     "outside_payload": "the session is not among those that were asked for",
     "conflicting_duplicate": "another row gives other values for the same symbol and date",
+    "no_instrument": "a split or dividend of a symbol that nobody carried then, or took later",
 }
 """Every code and its meaning. A row is refused under the first rule of this order that it breaks."""
 
@@ -41,6 +45,14 @@ CODES: tuple[str, ...] = (PASSED, *RULES)
 """``Verdict.code`` counts in this tuple: 0 is a row that no rule refuses."""
 
 _NUMBER_OF = {code: number for number, code in enumerate(CODES)}
+_FAULT_CODES = (
+    ("malformed", ""),
+    ("foreign_currency", "currency: "),
+    ("not_traded", "not traded: "),
+    ("in_doubt", "in doubt: "),
+)
+"""The codes of faults, by how their texts begin, the gravest first; ``<column>: missing`` is none of them."""
+
 _LONGEST = 32
 _SYMBOL = re.compile(f"[!-~]{{1,{_LONGEST}}}")
 _PRINTABLE = re.compile("[!-~]*")
@@ -74,6 +86,21 @@ class Verdict:
         count = np.bincount(self.code, minlength=len(CODES)).tolist()
         return {code: number for code, number in zip(CODES, count, strict=True) if number and code != PASSED}
 
+    def refusing(self, rows: Bools, code: str, reasons: Mapping[int, str]) -> Verdict:
+        """Return the verdict with further rows refused, which had passed.
+
+        Args:
+            rows: bool, one per row.
+            code: a key of RULES.
+            reasons: for each of those rows, by position.
+        """
+        return replace(
+            self,
+            passed=self.passed & ~rows,
+            code=np.where(rows, np.int8(_NUMBER_OF[code]), self.code).astype(np.int8),
+            reasons={**self.reasons, **reasons},
+        )
+
 
 class Refusals:
     """Gathers, rule after rule, which rows are refused. Call the rules in the order of ``RULES``."""
@@ -100,14 +127,12 @@ class Refusals:
             self.reasons[row] = f"{self._named(row)}: {reason(row)}"
 
     def refuse_faults(self, faults: Mapping[int, str]) -> None:
-        """Refuse the rows that could not be read: as ``missing_value`` if that is all that is wrong."""
-        malformed = np.zeros(len(self.code), dtype=np.bool_)
-        missing = np.zeros(len(self.code), dtype=np.bool_)
+        """Refuse the rows that could not be read, each under the gravest code of its faults."""
+        masks = {code: np.zeros(len(self.code), dtype=np.bool_) for code in RULES}
         for row, fault in faults.items():
-            is_missing = all(part.endswith(_MISSING) for part in fault.split("; "))
-            (missing if is_missing else malformed)[row] = True
-        self.refuse("malformed", malformed, faults.__getitem__)
-        self.refuse("missing_value", missing, faults.__getitem__)
+            masks[_code_of(fault)][row] = True
+        for code, mask in masks.items():
+            self.refuse(code, mask, faults.__getitem__)
 
     def refuse_names(self, date_name: str) -> None:
         """Refuse rows without a date or with a symbol that can be none."""
@@ -164,6 +189,15 @@ class Refusals:
         symbol = self._symbol[row]
         shown = symbol if _SYMBOL.fullmatch(symbol) else repr(symbol[:_SHOWN_LENGTH])
         return shown if np.isnat(self._date[row]) else f"{shown} {self._date[row]}"
+
+
+def _code_of(fault: str) -> str:
+    """Return the code of a row's faults; ``missing_value`` if all are of values that are not there."""
+    found = set()
+    for part in fault.split("; "):
+        if not part.endswith(_MISSING):
+            found.add(next(code for code, start in reversed(_FAULT_CODES) if part.startswith(start)))
+    return next((code for code, _ in _FAULT_CODES if code in found), "missing_value")
 
 
 def ordinals_or_none(ordinal: Int32s, date: Dates) -> Int32s:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from batch_layer.shared.models.payloads import Parsed, Payload
 
 
 def parse(payload: Payload) -> Parsed:
     """Return the rows of a payload; pure.
 
-    A provider's own JSON is read by its client; CSV and Parquet are read alike, whoever they come from.
+    A provider's own JSON is read by its client; CSV and Parquet are read alike, whichever provider they
+    come from.
 
     Raises:
-        InputError: the bytes are not what the payload should hold.
+        InputError: the bytes are not in the expected format.
     """
     # Each reader is imported when it is needed: a function on AWS that loads Massive's answers starts
     # without Arrow and curl, and is shipped without Arrow.
@@ -25,4 +28,4 @@ def parse(payload: Payload) -> Parsed:
         return yahoo.parse(payload)
     from batch_layer.shared.clients import files  # noqa: PLC0415
 
-    return files.parse(payload)
+    return replace(files.parse(payload), symbols_mean=payload.symbols_mean)

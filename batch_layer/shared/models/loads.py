@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from batch_layer.shared.models.bars import Bools, Columns, Int32s
 
+EXPECTED = frozenset({"no_instrument", "not_traded"})
+"""Codes of refused rows that are nobody's fault: a vendor's lists name securities that it has no bars of."""
+
 
 @dataclass(frozen=True)
 class LoadSummary:
@@ -62,8 +65,12 @@ class LoadSummary:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a session is partial, or rows were refused that had not been refused before."""
-        return bool(self.newly_refused) or bool(self.partial)
+        """Whether a session is partial, prices are in doubt, or rows were refused for the first time.
+
+        Rows refused with a code of EXPECTED never count.
+        """
+        unexpected = any(code not in EXPECTED for code in self.newly_refused)
+        return unexpected or "in_doubt" in self.refused or bool(self.partial)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,13 @@ from batch_layer.shared.models.bars import Columns, Floats, Int64s
 from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
 from batch_layer.shared.models.given_rows import OriginalRows
 
-DatasetName = Literal["daily_bars", "splits", "dividends", "instruments", "symbols"]
+DatasetName = Literal["daily_bars", "splits", "dividends", "instruments", "symbols", "chart"]
+"""What a payload holds. A chart is one symbol's daily bars, splits and dividends: three tables."""
+
+SymbolsMean = Literal["date", "today"]
+"""How a list means its symbols: as each was carried on the row's date, or as it is carried when the list is
+fetched. A list of today's names gives Facebook's prices of 2021 under META, one of names of the date
+under FB."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class Payload:
             False for an imported file, which may hold any part of the market.
         name: where they came from, for messages: a file's path, an endpoint. Holds no secret.
         options: what a person said about an imported file.
+        symbols_mean: how the symbols of an imported file are meant. A vendor's answers are read as that
+            vendor means them, see `Parsed.symbols_mean`.
     """
 
     provider: str
@@ -48,6 +56,7 @@ class Payload:
     is_whole: bool
     name: str
     options: FileOptions = field(default=AS_THEY_ARE, kw_only=True)
+    symbols_mean: SymbolsMean = "date"
 
     @cached_property
     def digest(self) -> str:
@@ -63,7 +72,7 @@ class VendorFile(Payload):
         etag: its version, as the provider names it.
     """
 
-    etag: str
+    etag: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +203,29 @@ Rows = BarRows | SplitRows | DividendRows | InstrumentRows | SymbolRows
 RowsT = TypeVar("RowsT", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows)
 
 
+_DATASET_OF: Mapping[type[Rows], DatasetName] = {
+    BarRows: "daily_bars",
+    SplitRows: "splits",
+    DividendRows: "dividends",
+    InstrumentRows: "instruments",
+    SymbolRows: "symbols",
+}
+
+
+@dataclass(frozen=True)
+class ListedPeriod:
+    """The ex-dates of which a payload gives every action of one symbol: what it lacks there was taken back.
+
+    Attributes:
+        symbol: the symbol.
+        first, last: the ex-dates, both inclusive.
+    """
+
+    symbol: str
+    first: dt.date
+    last: dt.date
+
+
 @dataclass(frozen=True, eq=False)
 class Parsed:
     """What was read from a payload.
@@ -205,12 +237,24 @@ class Parsed:
             several faults of a row are joined by ``"; "``.
         source: the same rows as they were given, all columns as text, for the record of refused rows.
         notices: what a person should know about the payload, one sentence each.
+        symbols_mean: how the rows' symbols are meant.
+        listed: the period of which the rows are all actions of one symbol; None if they claim no such thing.
+        also: the other tables of the same payload: the splits and the dividends of a chart, whose first
+            table is its daily bars.
     """
 
     rows: Rows
     faults: Mapping[int, str]
     source: OriginalRows
     notices: tuple[str, ...] = field(default=(), kw_only=True)
+    symbols_mean: SymbolsMean = "date"
+    listed: ListedPeriod | None = None
+    also: tuple[Parsed, ...] = ()
+
+    @property
+    def dataset(self) -> DatasetName:
+        """The data set that the rows are of; never ``chart``."""
+        return _DATASET_OF[type(self.rows)]
 
     def rows_as(self, kind: type[RowsT]) -> RowsT:
         """Return the rows, which must be of that class.
@@ -221,3 +265,16 @@ class Parsed:
         if not isinstance(self.rows, kind):
             raise TypeError(f"expected {kind.__name__}, got {type(self.rows).__name__}")
         return self.rows
+
+
+@dataclass(frozen=True, eq=False)
+class Fetched:
+    """An answer as its client hands it on.
+
+    Attributes:
+        payload: the bytes.
+        parsed: what is read from them, where the client had to read them to check them; else None.
+    """
+
+    payload: Payload
+    parsed: Parsed | None = None

@@ -1,13 +1,53 @@
-"""What a provider of prices has to be able to do."""
+"""The providers of prices: which there are, and what each has to be able to do."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from batch_layer.shared.models.payloads import Payload
+from batch_layer.shared.errors import CondvestError, TransientError
+from batch_layer.shared.models.payloads import Fetched
+
+
+@dataclass(frozen=True)
+class ProviderKind:
+    """A provider that can be asked. Its client is the package of its name in `batch_layer.shared.clients`.
+
+    Attributes:
+        name: as in the ledger and on the command line.
+        rank: its bar gives way only to one of a provider of the same or a higher rank.
+        needs_symbols: whether it answers by symbol; the others give whole sessions.
+        has_files: whether it also publishes its sessions as files.
+    """
+
+    name: str
+    rank: int
+    needs_symbols: bool = False
+    has_files: bool = False
+
+
+PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            ProviderKind("massive", rank=20, has_files=True),
+            ProviderKind("sample", rank=0),
+            ProviderKind("yahoo", rank=10, needs_symbols=True),
+        )
+    }
+)
+"""Every provider that can be asked, by name."""
+
+IMPORTED_RANK = 30
+"""The rank of any other name: what a user imports counts more than what a vendor says."""
+
+
+def rank_of(provider: str) -> int:
+    """Return the rank of a provider by its name."""
+    return PROVIDERS[provider].rank if provider in PROVIDERS else IMPORTED_RANK
 
 
 @dataclass(frozen=True)
@@ -16,6 +56,24 @@ class Unavailable:
 
     session: dt.date
     reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something that could not be had while the rest could.
+
+    Attributes:
+        name: what was asked for: a symbol, an endpoint.
+        error: why it failed.
+    """
+
+    name: str
+    error: CondvestError
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether asking again may help."""
+        return isinstance(self.error, TransientError)
 
 
 @dataclass(frozen=True)
@@ -33,8 +91,13 @@ class Cost:
     megabytes: float = 0.0
 
 
+Answers = Iterable[Fetched | Unavailable | Failed]
+"""What comes of asking, as it comes. What ends the asking is raised; see `batch_layer.shared.errors`."""
+
+
+@runtime_checkable
 class Provider(Protocol):
-    """Where daily bars and corporate actions come from.
+    """Where daily bars come from.
 
     Attributes:
         name: as in the ledger.
@@ -55,27 +118,57 @@ class Provider(Protocol):
         """Return what asking for so many sessions costs."""
         ...
 
-    def reference(self) -> Iterable[Payload]:
-        """Yield the answers that say which instruments are and were listed; none if it has no such."""
+    def fetch(self, sessions: Sequence[dt.date]) -> Answers:
+        """Yield the answers that hold the daily bars of ``sessions``, in their order, as they come."""
         ...
 
-    def details(self, symbols: Sequence[str]) -> Iterable[Payload]:
-        """Yield the answers that tell more about the instruments of these symbols; none if it cannot."""
+
+@runtime_checkable
+class ActionsProvider(Protocol):
+    """A provider that has lists of the splits and dividends of all its instruments."""
+
+    def corporate_actions(self, since: dt.date | None = None) -> Answers:
+        """Yield the answers that hold splits and dividends, those from an ex-date on (inclusive) or all."""
         ...
 
-    def renames(self, figis: Sequence[str]) -> Iterable[Payload]:
+
+@runtime_checkable
+class ReferenceProvider(Protocol):
+    """A provider that says who is and was listed, and under which symbols."""
+
+    def reference(self) -> Answers:
+        """Yield the answers that say which instruments are and were listed."""
+        ...
+
+    def details(self, symbols: Sequence[str]) -> Answers:
+        """Yield the answers that tell more about the instruments of these symbols."""
+        ...
+
+    def renames(self, figis: Sequence[str]) -> Answers:
         """Yield the answers that say which symbols the instruments of these FIGIs took.
 
         As many of them, the first, as it can well ask for in a night.
         """
         ...
 
-    def fetch(self, sessions: Sequence[dt.date]) -> Iterable[Payload | Unavailable]:
-        """Yield the answers that hold the daily bars of ``sessions``, in their order, as they come."""
-        ...
 
-    def corporate_actions(self, since: dt.date | None = None) -> Iterable[Payload]:
-        """Yield the answers that hold splits and dividends, those from an ex-date on (inclusive) or all."""
+@runtime_checkable
+class SymbolProvider(Protocol):
+    """A provider that is asked symbol by symbol, each for as long a time as wanted.
+
+    Attributes:
+        symbols: the symbols to be asked about, each once.
+    """
+
+    symbols: Sequence[str]
+
+    def fetch_since(self, first_of: Mapping[str, dt.date], last: dt.date) -> Answers:
+        """Yield the answers that hold each symbol's daily bars from its own first session through ``last``.
+
+        Args:
+            first_of: the first session wanted, by symbol; symbols that are not named are not asked about.
+            last: the last session wanted, inclusive.
+        """
         ...
 
 

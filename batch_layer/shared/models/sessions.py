@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,9 @@ from batch_layer.shared.errors import NotASession
 
 Dates = npt.NDArray[np.datetime64]
 Ordinals = npt.NDArray[np.int32]
+
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
+"""The time zone of the exchange, in which a session has its date."""
 
 ORDINAL_ZERO = dt.date(1962, 1, 2)
 """The session whose ordinal is 0."""

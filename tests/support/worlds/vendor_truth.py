@@ -61,9 +61,9 @@ class AtMassive(Workspace):
         with self.database.transaction(read_only=True) as connection:
             return read_sessions(connection)
 
-    def _provider(self, provider, symbols, stack):
+    def _provider(self, provider, symbols, stack, *, from_files=False):
         if provider != "massive":
-            return super()._provider(provider, symbols, stack)
+            return super()._provider(provider, symbols, stack, from_files=from_files)
         clock = self.emulator.waits
         limit = RateLimit(self.settings.home / "limit", Rate(90, 1.0), clock=clock, sleep=clock.sleep)
         client = MassiveClient(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.massive import CheckedPayload, parse
+from batch_layer.shared.clients.massive import parse
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.payloads import Payload
 
@@ -220,15 +220,6 @@ def test_a_delayed_plan_says_delayed_and_is_read():
 def test_a_payload_without_its_session_is_refused():
     with pytest.raises(InputError, match="of one session, which the payload does not name"):
         parse(payload(answer(row()), SESSION, SESSION + dt.timedelta(1)))
-
-
-def test_a_checked_payload_is_not_read_again():
-    parsed = stored("grouped.json")
-    checked = CheckedPayload(
-        "massive", "daily_bars", b"", "json", SESSION, SESSION, NOW, is_whole=True, name="x", parsed=parsed
-    )
-    assert parse(checked) is parsed
-    assert "parsed" not in repr(checked)
 
 
 cells = st.one_of(

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from batch_layer.shared.clients.massive import json_seq, parse
-from batch_layer.shared.clients.massive.market import read_market_holidays, read_market_status
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.payloads import Payload
 
@@ -170,34 +169,3 @@ def test_a_sequence_gives_back_its_texts():
     joined = json_seq.join(texts)
     assert joined == b'\x1e{"a":\n1}\n\x1e[]\n\x1e\n'
     assert json_seq.divide(joined) == texts
-
-
-def test_market_status():
-    status = read_market_status((STORED / "status.json").read_bytes())
-    assert status.market == "extended-hours"
-    assert status.server_time == dt.datetime(2020, 11, 10, 22, 37, 37, tzinfo=dt.UTC)
-    assert status.exchanges == {"nasdaq": "extended-hours", "nyse": "extended-hours", "otc": "closed"}
-    assert (status.is_early_hours, status.is_after_hours) == (False, True)
-
-
-def test_market_holidays():
-    full, early = read_market_holidays((STORED / "holidays.json").read_bytes())
-    assert (full.date, full.exchange, full.name) == (dt.date(2020, 11, 26), "NYSE", "Thanksgiving")
-    assert (full.is_early_close, full.opens_at, full.closes_at) == (False, None, None)
-    assert early.is_early_close
-    assert early.opens_at == dt.datetime(2020, 11, 27, 14, 30, tzinfo=dt.UTC)
-    assert early.closes_at == dt.datetime(2020, 11, 27, 18, 0, tzinfo=dt.UTC)
-
-
-@pytest.mark.parametrize(
-    "body", [b"{}", b"[]", b'{"market":"open"}', b'{"market":1,"serverTime":"x"}', b"<p>"]
-)
-def test_what_is_no_status_is_refused(body):
-    with pytest.raises(InputError):
-        read_market_status(body)
-
-
-@pytest.mark.parametrize("body", [b"{}", b"[1]", b'[{"date":"2020-13-01"}]', b'[{"date":"2020-12-01"}]', b""])
-def test_what_is_no_list_of_holidays_is_refused(body):
-    with pytest.raises(InputError):
-        read_market_holidays(body)

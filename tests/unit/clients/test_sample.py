@@ -24,8 +24,8 @@ def provider():
 
 @pytest.fixture(scope="module")
 def prices(provider):
-    (payload,) = provider.fetch([dt.date(2000, 3, 1)])
-    return payload
+    (answer,) = provider.fetch([dt.date(2000, 3, 1)])
+    return answer.payload
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_every_row_is_read_as_it_stands(prices, raw):
 
 def actions(provider):
     """Splits (new shares for one old) and dividends by symbol and ex-date."""
-    splits, dividends = (parse(payload) for payload in provider.corporate_actions())
+    splits, dividends = (parse(answer.payload) for answer in provider.corporate_actions())
     assert splits.faults == dividends.faults == {}
     s, d = splits.rows, dividends.rows
     return (

@@ -80,6 +80,7 @@ def describe(payload: Payload) -> bytes:
             "fetched_at": payload.fetched_at.astimezone(dt.UTC).isoformat(),
             "is_whole": payload.is_whole,
             "name": payload.name,
+            "symbols_mean": payload.symbols_mean,
             "digest": payload.digest,
             "options": payload.options.as_json(),
         },
@@ -106,6 +107,8 @@ def restore(key: str, content: bytes, description: bytes) -> Payload:
             is_whole=told["is_whole"],
             name=told["name"],
             options=FileOptions.of_json(told["options"]) if "options" in told else AS_TRADED,
+            # Descriptions written before there was a choice have none.
+            symbols_mean=told.get("symbols_mean", "date"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ArchiveError(f"the description of {key} in the archive is damaged: {error}") from error

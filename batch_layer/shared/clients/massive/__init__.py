@@ -5,8 +5,7 @@
 """
 
 from batch_layer.shared.clients.massive.client import Answered, MassiveClient
-from batch_layer.shared.clients.massive.market import MarketHoliday, MarketStatus
-from batch_layer.shared.clients.massive.parse import CheckedPayload, parse
+from batch_layer.shared.clients.massive.parse import parse
 from batch_layer.shared.clients.massive.provider import RATES, MassiveProvider
 from batch_layer.shared.clients.massive.transport import MAX_BYTES, Answer, Transport
 from batch_layer.shared.clients.massive.urls import Urls
@@ -16,9 +15,6 @@ __all__ = [
     "RATES",
     "Answer",
     "Answered",
-    "CheckedPayload",
-    "MarketHoliday",
-    "MarketStatus",
     "MassiveClient",
     "MassiveProvider",
     "Transport",

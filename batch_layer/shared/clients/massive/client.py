@@ -36,12 +36,6 @@ from typing import Generic, Self, TypeVar
 from batch_layer.shared.clients.massive import json_seq
 from batch_layer.shared.clients.massive.answers import RateLimited, check_status, read_page
 from batch_layer.shared.clients.massive.grouped import read_grouped
-from batch_layer.shared.clients.massive.market import (
-    MarketHoliday,
-    MarketStatus,
-    read_market_holidays,
-    read_market_status,
-)
 from batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
 from batch_layer.shared.clients.massive.transport import MAX_BYTES, Answer, Transport
 from batch_layer.shared.clients.massive.urls import Urls, origin_of, path_of
@@ -164,14 +158,6 @@ class MassiveClient:
         """
         url = self.urls.ticker_events(identifier)
         return self._ask(url, f"events of {identifier}", lambda body: read_symbols([body]), identifier)
-
-    def market_status(self) -> Answered[MarketStatus]:
-        """Return what the market does now."""
-        return self._ask(self.urls.market_status(), "market status", read_market_status)
-
-    def market_holidays(self) -> Answered[tuple[MarketHoliday, ...]]:
-        """Return the holidays and early closes to come."""
-        return self._ask(self.urls.market_holidays(), "list of market holidays", read_market_holidays)
 
     def _pages(self, url: str, what: str) -> bytes:
         """Return all pages of a list, each as it came."""

@@ -14,7 +14,7 @@ import datetime as dt
 import hashlib
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
@@ -23,8 +23,8 @@ from batch_layer.shared.clients.massive.client import utc_now
 from batch_layer.shared.clients.massive.provider import FIRST_SESSION, MassiveProvider
 from batch_layer.shared.clients.massive.transport import MAX_BYTES
 from batch_layer.shared.errors import InputError, SettingsError, VendorUnavailable
-from batch_layer.shared.models.payloads import Payload, VendorFile
-from batch_layer.shared.models.providers import Cost, Unavailable
+from batch_layer.shared.models.payloads import Fetched, VendorFile
+from batch_layer.shared.models.providers import Answers, Cost, Unavailable
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.retry import RetriesSpent, Retry
 
@@ -111,19 +111,19 @@ class FlatFilesProvider:
         """Return what asking for so many files costs; no rate limits them."""
         return Cost(calls=sessions, seconds=0.0, megabytes=sessions * MEGABYTES_A_FILE)
 
-    def reference(self) -> Iterable[Payload]:
+    def reference(self) -> Answers:
         """Yield who is and was listed, from the REST service."""
         return self._rest.reference() if self._rest is not None else ()
 
-    def renames(self, figis: Sequence[str]) -> Iterable[Payload]:
+    def renames(self, figis: Sequence[str]) -> Answers:
         """Yield the symbols that instruments took, from the REST service."""
         return self._rest.renames(figis) if self._rest is not None else ()
 
-    def details(self, symbols: Sequence[str]) -> Iterable[Payload]:
+    def details(self, symbols: Sequence[str]) -> Answers:
         """Yield what is known about who carries the symbols, from the REST service."""
         return self._rest.details(symbols) if self._rest is not None else ()
 
-    def corporate_actions(self, since: dt.date | None = None) -> Iterable[Payload]:
+    def corporate_actions(self, since: dt.date | None = None) -> Answers:
         """Yield splits and dividends, from the REST service."""
         return self._rest.corporate_actions(since) if self._rest is not None else ()
 
@@ -142,7 +142,7 @@ class FlatFilesProvider:
             month = (month + dt.timedelta(days=31)).replace(day=1)
         return found
 
-    def fetch(self, sessions: Sequence[dt.date]) -> Iterator[Payload | Unavailable]:
+    def fetch(self, sessions: Sequence[dt.date]) -> Iterator[Fetched | Unavailable]:
         """Yield the file of each session, in the order given; AHEAD of them are on their way meanwhile.
 
         A session that has no file is yielded as `Unavailable`.
@@ -151,7 +151,7 @@ class FlatFilesProvider:
             VendorRefused, VendorUnavailable, InputError: of the first file that cannot be had; those yielded
                 before are good.
         """
-        waiting: deque[Future[Payload | Unavailable]] = deque()
+        waiting: deque[Future[Fetched | Unavailable]] = deque()
         todo = iter(sessions)
         try:
             for session in todo:
@@ -164,14 +164,14 @@ class FlatFilesProvider:
             for future in waiting:
                 future.cancel()
 
-    def _file(self, session: dt.date) -> Payload | Unavailable:
+    def _file(self, session: dt.date) -> Fetched | Unavailable:
         name = name_of(session)
 
-        def get() -> Payload | Unavailable:
+        def get() -> Fetched | Unavailable:
             answer = self._client.get_object(Bucket=self._bucket, Key=name)
             etag = str(answer["ETag"]).strip('"')
             content = _whole(answer["Body"], int(answer["ContentLength"]), etag, name)
-            return VendorFile(
+            file = VendorFile(
                 provider=self.name,
                 dataset="daily_bars",
                 content=content,
@@ -183,6 +183,7 @@ class FlatFilesProvider:
                 name=name,
                 etag=etag,
             )
+            return Fetched(file)
 
         try:
             return self._ask(get, name)

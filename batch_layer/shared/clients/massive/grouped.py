@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from batch_layer.shared.clients.massive.columns import Faults, Values
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.given_rows import GivenRows
 from batch_layer.shared.models.payloads import BarRows, Parsed
-
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 _KEYS = {
     "symbol": "T",

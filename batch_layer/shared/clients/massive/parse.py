@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from batch_layer.shared.clients.massive import json_seq
 from batch_layer.shared.clients.massive.actions import read_dividends, read_splits
@@ -22,17 +22,6 @@ _READERS = {
 }
 
 
-@dataclass(frozen=True)
-class CheckedPayload(Payload):
-    """A payload whose rows were read when the answer was checked, so that they need not be read again.
-
-    Attributes:
-        parsed: what `parse` returns for it.
-    """
-
-    parsed: Parsed = field(repr=False, compare=False)
-
-
 def parse(payload: Payload) -> Parsed:
     """Return the rows of a payload: BarRows, SplitRows, DividendRows, InstrumentRows or SymbolRows.
 
@@ -42,17 +31,17 @@ def parse(payload: Payload) -> Parsed:
         InputError: the bytes are not what the payload should hold; the message names the payload and what
             is there instead.
     """
-    if isinstance(payload, CheckedPayload):
-        return payload.parsed
     try:
         if payload.dataset == "daily_bars":
             return _daily_bars(payload)
         bodies = [payload.content]
         if payload.media == JSON_SEQ:
             bodies = json_seq.divide(payload.content)
-        return _READERS[payload.dataset](bodies)
+        parsed = _READERS[payload.dataset](bodies)
     except InputError as error:
         raise InputError(f"{payload.name}: {error}") from error
+    # Massive lists an action under the ticker that its company carries now, whatever it was on the ex-date.
+    return replace(parsed, symbols_mean="today") if payload.dataset in ("splits", "dividends") else parsed
 
 
 def _daily_bars(payload: Payload) -> Parsed:

@@ -9,14 +9,14 @@ from typing import Self
 
 from batch_layer.shared.clients.massive import json_seq
 from batch_layer.shared.clients.massive.client import MassiveClient, utc_now
-from batch_layer.shared.clients.massive.grouped import EXCHANGE_ZONE
-from batch_layer.shared.clients.massive.parse import JSON, JSON_SEQ, CheckedPayload
+from batch_layer.shared.clients.massive.parse import JSON, JSON_SEQ
 from batch_layer.shared.clients.massive.transport import Transport
 from batch_layer.shared.clients.massive.urls import path_of
 from batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from batch_layer.shared.errors import NotReadyYet, SettingsError, UnknownSymbol
-from batch_layer.shared.models.payloads import DatasetName, Payload
+from batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
 from batch_layer.shared.models.providers import Cost, Unavailable
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from batch_layer.shared.settings import MassivePlan, Settings
 
 FIRST_SESSION = dt.date(2003, 9, 10)
@@ -105,7 +105,7 @@ class MassiveProvider:
             megabytes=sessions * MEGABYTES_A_SESSION,
         )
 
-    def fetch(self, sessions: Sequence[dt.date]) -> Iterator[Payload | Unavailable]:
+    def fetch(self, sessions: Sequence[dt.date]) -> Iterator[Fetched | Unavailable]:
         """Yield one payload a session, in the order given, each asked for when the one before is taken.
 
         A session that is not ready yet is yielded as `Unavailable`.
@@ -120,7 +120,7 @@ class MassiveProvider:
             except NotReadyYet as error:
                 yield Unavailable(session, str(error))
                 continue
-            yield CheckedPayload(
+            payload = Payload(
                 provider=self.name,
                 dataset="daily_bars",
                 content=answered.content,
@@ -130,10 +130,10 @@ class MassiveProvider:
                 fetched_at=self._now(),
                 is_whole=True,
                 name=path_of(self.client.urls.grouped_daily(session)),
-                parsed=answered.value,
             )
+            yield Fetched(payload, answered.value)
 
-    def corporate_actions(self, since: dt.date | None = None) -> Iterator[Payload]:
+    def corporate_actions(self, since: dt.date | None = None) -> Iterator[Fetched]:
         """Yield the splits and the dividends with ex-dates from ``since`` on (inclusive).
 
         None stands for the first date that the plan covers: earlier actions adjust no bar. Each list is one
@@ -145,7 +145,7 @@ class MassiveProvider:
         for start, before in _years(first, self._today().year - 1):
             yield self._actions("dividends", self.client.dividends(start, before), start, before)
 
-    def reference(self) -> Iterator[Payload]:
+    def reference(self) -> Iterator[Fetched]:
         """Yield the listed tickers and then the delisted ones, as one payload of ``instruments``.
 
         One, because only together they say who carried a symbol when.
@@ -154,7 +154,7 @@ class MassiveProvider:
         content = self.client.tickers(active=True) + self.client.tickers(active=False)
         yield self._listed("instruments", content, "/v3/reference/tickers", is_whole=True)
 
-    def details(self, symbols: Sequence[str]) -> Iterator[Payload]:
+    def details(self, symbols: Sequence[str]) -> Iterator[Fetched]:
         """Yield the details of the symbols, one call each, as one payload of ``instruments``.
 
         A symbol that nobody carries is left out.
@@ -168,7 +168,7 @@ class MassiveProvider:
         if bodies:
             yield self._listed("instruments", json_seq.join(bodies), "/v3/reference/tickers/{ticker}")
 
-    def renames(self, figis: Sequence[str]) -> Iterator[Payload]:
+    def renames(self, figis: Sequence[str]) -> Iterator[Fetched]:
         """Yield the symbols that instruments took, one call for each FIGI (or symbol), as one payload.
 
         As many as RENAMES_A_NIGHT allows, the first; one that nobody has is left out.
@@ -184,14 +184,14 @@ class MassiveProvider:
 
     def _actions(
         self, dataset: DatasetName, content: bytes, since: dt.date, before: dt.date | None
-    ) -> Payload:
+    ) -> Fetched:
         """Return a list of all actions with ex-dates in [since, before)."""
         last = before - dt.timedelta(days=1) if before else dt.date.max
-        payload = self._listed(dataset, content, f"/stocks/v1/{dataset}", is_whole=True)
-        return replace(payload, first_session=since, last_session=last)
+        listed = self._listed(dataset, content, f"/stocks/v1/{dataset}", is_whole=True)
+        return Fetched(replace(listed.payload, first_session=since, last_session=last))
 
-    def _listed(self, dataset: DatasetName, content: bytes, name: str, *, is_whole: bool = False) -> Payload:
-        return Payload(
+    def _listed(self, dataset: DatasetName, content: bytes, name: str, *, is_whole: bool = False) -> Fetched:
+        payload = Payload(
             provider=self.name,
             dataset=dataset,
             content=content,
@@ -202,6 +202,7 @@ class MassiveProvider:
             is_whole=is_whole,
             name=name,
         )
+        return Fetched(payload)
 
     def _today(self) -> dt.date:
         return self._now().astimezone(EXCHANGE_ZONE).date()

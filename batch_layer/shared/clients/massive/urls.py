@@ -57,14 +57,6 @@ class Urls:
         """First page of the dividends with an ex-date from ``since`` on (inclusive), before ``before``."""
         return self._actions("/stocks/v1/dividends", "ex_dividend_date", since, before)
 
-    def market_status(self) -> str:
-        """What the exchanges do now."""
-        return self._of("/v1/marketstatus/now", {})
-
-    def market_holidays(self) -> str:
-        """Holidays and early closes to come."""
-        return self._of("/v1/marketstatus/upcoming", {})
-
     def next_page(self, next_url: str) -> str:
         """Return the next page's URL: path and query of ``next_url``, whatever host it names."""
         parts = urlsplit(next_url)

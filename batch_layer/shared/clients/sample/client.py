@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.file_options import AS_TRADED
-from batch_layer.shared.models.payloads import DatasetName, Payload
+from batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
 from batch_layer.shared.models.providers import Cost
 
 FIRST_SESSION = dt.date(2000, 3, 1)
@@ -49,19 +49,7 @@ class SampleProvider:
         """Return what asking costs: nothing."""
         return Cost()
 
-    def reference(self) -> Sequence[Payload]:
-        """Return no answer: the sample says nothing about its companies but their bars and actions."""
-        return ()
-
-    def details(self, symbols: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # it has none
-        """Return no answer: there is nothing more to tell about a company."""
-        return ()
-
-    def renames(self, figis: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # no company of the sample has a FIGI
-        """Return no answer: the sample knows no renames."""
-        return ()
-
-    def fetch(self, sessions: Sequence[dt.date]) -> Sequence[Payload]:
+    def fetch(self, sessions: Sequence[dt.date]) -> Sequence[Fetched]:
         """Return the one answer that holds all sessions of the sample; none if none of them is asked for.
 
         Raises:
@@ -76,21 +64,21 @@ class SampleProvider:
             raise InputError(
                 f"{_PRICES} is not installed; the sample needs the package bokeh-sampledata 2026.1 or later"
             ) from error
-        return (self._payload("daily_bars", content, "csv.gz", _PRICES),)
+        return (self._fetched("daily_bars", content, "csv.gz", _PRICES),)
 
-    def corporate_actions(self, since: dt.date | None = None) -> Sequence[Payload]:  # noqa: ARG002  # all are few
+    def corporate_actions(self, since: dt.date | None = None) -> Sequence[Fetched]:  # noqa: ARG002  # all are few
         """Return the splits and the dividends of the companies, one answer each, whatever ``since``."""
         here: Traversable = resources.files(__package__)
         datasets: tuple[DatasetName, ...] = ("splits", "dividends")
         return tuple(
-            self._payload(
+            self._fetched(
                 dataset, here.joinpath(f"{dataset}.csv").read_bytes(), "csv", f"sample/{dataset}.csv"
             )
             for dataset in datasets
         )
 
-    def _payload(self, dataset: DatasetName, content: bytes, media: str, name: str) -> Payload:
-        return Payload(
+    def _fetched(self, dataset: DatasetName, content: bytes, media: str, name: str) -> Fetched:
+        payload = Payload(
             provider=self.name,
             dataset=dataset,
             content=content,
@@ -102,3 +90,4 @@ class SampleProvider:
             name=name,
             options=AS_TRADED,
         )
+        return Fetched(payload)

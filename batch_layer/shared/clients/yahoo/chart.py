@@ -8,16 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeGuard
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_layer.shared.clients.yahoo.symbols import house_symbol
 from batch_layer.shared.errors import InputError
-
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
-"""Yahoo stamps a session with its open, 9:30 here; the running one with its last trade."""
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 QUOTES = ("open", "high", "low", "close", "volume")
 
@@ -51,6 +48,7 @@ class Chart:
         stamps: seconds since the epoch, one a row, in the answer's order.
         quotes: for each of QUOTES the rows' values: numbers, None, or whatever else came.
         splits, dividends: the events as they came.
+        currency: what the prices are in, as Yahoo writes it; None if it does not say.
         session_ends: when the newest session's regular hours end, None if not told.
         quoted_at: the instant of the newest price, None if not told.
     """
@@ -60,6 +58,7 @@ class Chart:
     quotes: Mapping[str, Sequence[Any]]
     splits: Sequence[Mapping[str, Any]]
     dividends: Sequence[Mapping[str, Any]]
+    currency: object
     session_ends: dt.datetime | None
     quoted_at: dt.datetime | None
 
@@ -112,9 +111,15 @@ def read_chart(content: bytes, *, name: str) -> Chart:
         quotes=_quotes(results[0], len(stamps), name),
         splits=_events(_get(events, "splits"), name),
         dividends=_events(_get(events, "dividends"), name),
+        currency=_currency(meta),
         session_ends=_instant(_get(_get(_get(meta, "currentTradingPeriod"), "regular"), "end")),
         quoted_at=_instant(_get(meta, "regularMarketTime")),
     )
+
+
+def _currency(meta: object) -> object:
+    """Return the currency that the chart names; "" where the key is there and empty, None without the key."""
+    return (_get(meta, "currency") or "") if isinstance(meta, dict) and "currency" in meta else None
 
 
 def _stamps(result: object, name: str) -> list[int]:

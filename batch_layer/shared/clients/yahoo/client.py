@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from batch_layer.shared.clients.yahoo.answer import Answer, RateLimited
 from batch_layer.shared.clients.yahoo.chart import (
-    EXCHANGE_ZONE,
     Chart,
     ForeignExchange,
     RefusedChart,
@@ -17,6 +16,7 @@ from batch_layer.shared.clients.yahoo.chart import (
 )
 from batch_layer.shared.clients.yahoo.symbols import house_symbol, yahoo_symbol
 from batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
     from batch_layer.shared.clients.yahoo.wire import Wire

@@ -5,16 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
+from typing import Self
 
-from batch_layer.shared.clients.yahoo.chart import EXCHANGE_ZONE, read_chart
 from batch_layer.shared.clients.yahoo.client import YahooClient
 from batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol
 from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
-from batch_layer.shared.models.payloads import Payload
-from batch_layer.shared.models.providers import Cost
+from batch_layer.shared.models.payloads import Fetched, Payload
+from batch_layer.shared.models.providers import Cost, Failed
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from batch_layer.shared.settings import Settings
 
 FIRST_SESSION = dt.date(1962, 1, 2)
 """Yahoo's oldest bars."""
@@ -31,22 +31,19 @@ GIVE_UP_AFTER = 3
 
 _ROW_MEGABYTES = 3e-5
 
-Failure = VendorRefused | VendorUnavailable
-
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
 class YahooProvider:
-    """A ``Provider`` of given symbols, by one chart a symbol. Needs no key.
+    """A `Provider` of given symbols, by one chart per symbol. Needs no key.
 
     A chart is asked for through the present whatever the sessions, since its prices are on the present
-    split basis and only the splits in the answer lead back.
+    split basis and only the splits in the answer lead back. It holds the splits and dividends of its time
+    too, so there is nothing else to ask for.
 
-    A symbol that fails does not hold the others up: its failure is kept in ``failures`` and raised when all
-    that came has been handed out, which is at the end of ``corporate_actions``; at the end of ``fetch`` if no
-    symbol answered. So both are to be used, in this order, or ``failures`` to be looked at.
+    A symbol that fails is yielded as `Failed` and does not hold the others up.
 
     Attributes:
         name: ``"yahoo"``.
@@ -88,13 +85,11 @@ class YahooProvider:
         self._start, self._clock, self._sleep = start, clock, sleep
         self._pause = PAUSE if base_url is None else 0.0
         self._client = YahooClient(base_url, cache_dir, sleep)
-        self._answers: list[Payload] = []
-        self._failures: dict[str, Failure] = {}
 
-    @property
-    def failures(self) -> Mapping[str, Failure]:
-        """The symbols that failed since ``fetch`` began, each with its error."""
-        return MappingProxyType(self._failures)
+    @classmethod
+    def from_settings(cls, settings: Settings, symbols: Sequence[str]) -> Self:
+        """Make a provider of these symbols that asks where the settings say."""
+        return cls(symbols, base_url=settings.yahoo.base_url, cache_dir=settings.home / "yahoo")
 
     def coverage(self, last_closed: dt.date) -> tuple[dt.date, dt.date]:
         """Return the first date wanted and the last closed session, inclusive."""
@@ -106,76 +101,41 @@ class YahooProvider:
         rows = calls * (sessions + MARGIN.days)
         return Cost(calls, max(0, calls - 1) * self._pause, rows * _ROW_MEGABYTES)
 
-    def reference(self) -> Sequence[Payload]:
-        """Return no answer: a chart says nothing about its company."""
-        return ()
+    def fetch(self, sessions: Sequence[dt.date]) -> Iterator[Fetched | Failed]:
+        """Yield the chart of each symbol, as it comes, for the first session through the last."""
+        if sessions:
+            yield from self.fetch_since(dict.fromkeys(self.symbols, min(sessions)), max(sessions))
 
-    def details(self, symbols: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # a chart has none
-        """Return no answer: there is nothing more to tell about a company."""
-        return ()
+    def fetch_since(self, first_of: Mapping[str, dt.date], last: dt.date) -> Iterator[Fetched | Failed]:
+        """Yield the chart of each symbol, as it comes, for its own first session through ``last``.
 
-    def renames(self, figis: Sequence[str]) -> Sequence[Payload]:  # noqa: ARG002  # Yahoo has no FIGIs
-        """Return no answer: Yahoo files a whole history under today's symbol."""
-        return ()
-
-    def fetch(self, sessions: Sequence[dt.date]) -> Iterator[Payload]:
-        """Yield the chart of each symbol, as it comes, as daily bars from the first session to the last.
-
-        Raises:
-            VendorRefused, VendorUnavailable: no symbol has answered; the message names each and why.
+        When `GIVE_UP_AFTER` symbols in a row cannot be had, the rest is not asked about and fails too.
         """
-        if not sessions:
-            return
-        yield from self._ask_all(min(sessions), max(sessions))
-        if not self._answers:
-            self._raise_failures()
-
-    def corporate_actions(self, since: dt.date | None = None) -> Iterator[Payload]:
-        """Yield the answers of ``fetch`` once more, as splits and as dividends where they hold any.
-
-        Without a ``fetch`` before, asks for those from ``since`` on, or from the start.
-
-        Raises:
-            VendorRefused, VendorUnavailable: symbols have failed, here or in ``fetch``; the message names
-                each and why. VendorUnavailable if asking again may help for any of them.
-        """
-        if not (self._answers or self._failures):
-            today = self._today()
-            for _ in self._ask_all(min(since or self._start, today), today):
-                pass  # the answers are kept
-        for answer in self._answers:
-            chart = read_chart(answer.content, name=answer.name)
-            if chart.splits:
-                yield replace(answer, dataset="splits")
-            if chart.dividends:
-                yield replace(answer, dataset="dividends")
-        self._raise_failures()
-
-    def _ask_all(self, first: dt.date, last: dt.date) -> Iterator[Payload]:
-        self._answers, self._failures = [], {}
         in_a_row = 0
-        for place, symbol in enumerate(self.symbols):
+        for number, (symbol, first) in enumerate(first_of.items()):
             if in_a_row == GIVE_UP_AFTER:
-                self._failures[symbol] = VendorUnavailable(
-                    f"{symbol}: not asked for, since the {GIVE_UP_AFTER} symbols before it were not to be had"
+                yield Failed(
+                    symbol,
+                    VendorUnavailable(
+                        f"{symbol}: not asked for, since the {GIVE_UP_AFTER} symbols before it failed"
+                    ),
                 )
                 continue
-            if place:
+            if number:
                 self._sleep(self._pause)
             try:
                 content = self._client.chart(symbol, first - MARGIN, self._today())
             except (VendorRefused, VendorUnavailable) as error:
-                self._failures[symbol] = error
                 in_a_row = in_a_row + 1 if isinstance(error, VendorUnavailable) else 0
+                yield Failed(symbol, error)
                 continue
             in_a_row = 0
-            self._answers.append(self._payload(symbol, content, first, last))
-            yield self._answers[-1]
+            yield Fetched(self._payload(symbol, content, first, last))
 
     def _payload(self, symbol: str, content: bytes, first: dt.date, last: dt.date) -> Payload:
         return Payload(
             provider=self.name,
-            dataset="daily_bars",
+            dataset="chart",
             content=content,
             media="json",
             first_session=first,
@@ -187,11 +147,3 @@ class YahooProvider:
 
     def _today(self) -> dt.date:
         return self._clock().astimezone(EXCHANGE_ZONE).date()
-
-    def _raise_failures(self) -> None:
-        if not self._failures:
-            return
-        kinds = [VendorUnavailable, VendorRefused]
-        kind = next(one for one in kinds if any(isinstance(each, one) for each in self._failures.values()))
-        reasons = "; ".join(str(error) for error in self._failures.values())
-        raise kind(f"{len(self._failures)} of {len(self.symbols)} symbols failed at Yahoo: {reasons}")

@@ -1,0 +1,90 @@
+"""Refuse the bars of a vendor's answer that are on another basis than the stored ones; see `doubt`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from batch_layer.database.postgres.revisioned import SPLITS
+from batch_layer.fetching.doubt import KnownSplits, rescaled, without_rounding
+from batch_layer.fetching.loading.bar_plan import IdentifiedBars
+from batch_layer.fetching.loading.transaction import PayloadLoad
+from batch_layer.shared.models.bars import DailyBars, Int32s
+from batch_layer.shared.models.corporate_actions import SplitEvents
+from batch_layer.shared.models.difference import keys_of
+from batch_layer.shared.models.payloads import BarRows, ListedPeriod, Parsed, SplitRows
+from batch_layer.shared.models.providers import PROVIDERS
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import always
+
+REASON = (
+    "in doubt: all prices are those stored, times one factor that no split of the answer explains; "
+    "the stored bar stays, and the session is asked for again"
+)
+
+
+def without_doubts(
+    load: PayloadLoad, identified: IdentifiedBars, stored: DailyBars
+) -> tuple[PayloadLoad, IdentifiedBars]:
+    """Return a load and its bars without those in doubt, which become refused rows.
+
+    What a user imports is taken at its word.
+
+    Args:
+        load: of a payload of daily bars.
+        identified: its bars.
+        stored: the stored bars that it may concern, and others.
+    """
+    rows = load.parsed.rows_as(BarRows)
+    if load.payload.provider not in PROVIDERS:
+        return load, identified
+    if load.verdict.refused().get("in_doubt"):
+        load.doubted.update(np.unique(identified.bars.instrument_id).tolist())
+    listed, known = _splits(load, identified.bars.instrument_id)
+    if load.parsed.also:
+        identified = replace(identified, bars=without_rounding(identified.bars, stored, listed))
+    doubt = rescaled(identified.bars, stored, listed, known)
+    if not doubt.any():
+        return load, identified
+    load.doubted.update(np.unique(identified.bars.instrument_id[doubt]).tolist())
+    refused = np.zeros(len(rows), dtype=bool)
+    refused[identified.positions[doubt]] = True
+    return load.refusing(
+        refused, "in_doubt", lambda row: f"{rows.symbol[row]} {rows.session[row]}: {REASON}"
+    ), replace(
+        identified,
+        bars=identified.bars.take(~doubt),
+        positions=identified.positions[~doubt],
+        refused_keys=np.concatenate([identified.refused_keys, keys_of(identified.bars.take(doubt))]),
+    )
+
+
+def _splits(load: PayloadLoad, instrument_id: Int32s) -> tuple[KnownSplits, KnownSplits]:
+    """Return the splits of a chart, and those stored of its instrument in the chart's period; else none."""
+    ids = np.unique(instrument_id)
+    none = KnownSplits(ids[:0], ids[:0], np.zeros(0))
+    tables = [table for table in load.parsed.also if isinstance(table.rows, SplitRows)]
+    # A chart is of one symbol; where bars of it went to two instruments, its splits explain nothing.
+    if not tables or len(ids) != 1 or tables[0].listed is None:
+        return none, none
+    stored, _ = SPLITS.read_with_load(load.connection, always(ids))
+    return (
+        _known(_events(tables[0], ids), tables[0].listed, load.sessions),
+        _known(stored, tables[0].listed, load.sessions),
+    )
+
+
+def _events(table: Parsed, ids: Int32s) -> SplitEvents:
+    rows = table.rows_as(SplitRows)
+    readable = np.isfinite(rows.split_from) & np.isfinite(rows.split_to)
+    readable &= (rows.split_from > 0) & (rows.split_to > 0)
+    rows = rows.take(readable)
+    return SplitEvents(np.repeat(ids, len(rows)), rows.ex_date, rows.split_from, rows.split_to)
+
+
+def _known(events: SplitEvents, period: ListedPeriod, sessions: Sessions) -> KnownSplits:
+    first, last = (np.datetime64(date, "D") for date in (period.first, period.last))
+    events = events.take((events.ex_date >= first) & (events.ex_date <= last))
+    splits = events.on(sessions)
+    return KnownSplits(splits.instrument_id, splits.ex_ordinal, np.log(splits.split_to / splits.split_from))

@@ -1,0 +1,77 @@
+"""Open a provider by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from types import MappingProxyType
+
+from batch_layer.shared.clients import aws
+from batch_layer.shared.errors import UsageError
+from batch_layer.shared.models.providers import PROVIDERS, Provider
+from batch_layer.shared.settings import Settings
+
+
+def open_provider(
+    name: str,
+    settings: Settings,
+    symbols: Sequence[str],
+    stack: ExitStack,
+    *,
+    from_files: bool = False,
+) -> Provider:
+    """Return a provider that can be asked; ``stack`` closes it.
+
+    Args:
+        name: one of PROVIDERS.
+        settings: hold its address and its key.
+        symbols: what to ask about; for providers that need symbols only.
+        stack: closes the provider's connections at its end.
+        from_files: whether to take the daily bars from the files that the provider publishes.
+
+    Raises:
+        UsageError: there is no such provider, it publishes no files, or the symbols are missing or useless.
+        SettingsError: it needs a key, and the settings hold none.
+    """
+    kind = PROVIDERS.get(name)
+    if kind is None:
+        raise UsageError(f"unknown provider {name!r}; choose one of {', '.join(PROVIDERS)}")
+    if from_files and (not kind.has_files or symbols):
+        raise UsageError("--from-files is for --provider massive, whose files hold whole sessions")
+    if kind.needs_symbols and not symbols:
+        raise UsageError("Yahoo needs symbols: pass --symbols AAPL,MSFT or --symbols-file FILE")
+    if symbols and not kind.needs_symbols:
+        raise UsageError(f"{name} gives whole sessions; pass symbols only to a provider that needs them")
+    return _flat_files(settings, stack) if from_files else _OPENERS[name](settings, symbols, stack)
+
+
+# Each client is imported when it is opened: HTTP, S3 and curl take a while, and few commands need them.
+
+
+def _massive(settings: Settings, _: Sequence[str], stack: ExitStack) -> Provider:
+    from batch_layer.shared.clients.massive import MassiveProvider  # noqa: PLC0415
+
+    return stack.enter_context(MassiveProvider.from_settings(aws.with_secrets(settings)))
+
+
+def _flat_files(settings: Settings, stack: ExitStack) -> Provider:
+    from batch_layer.shared.clients.massive.flat_files import FlatFilesProvider  # noqa: PLC0415
+
+    return stack.enter_context(FlatFilesProvider.from_settings(aws.with_secrets(settings)))
+
+
+def _sample(_: Settings, __: Sequence[str], ___: ExitStack) -> Provider:
+    from batch_layer.shared.clients.sample import SampleProvider  # noqa: PLC0415
+
+    return SampleProvider()
+
+
+def _yahoo(settings: Settings, symbols: Sequence[str], _: ExitStack) -> Provider:
+    from batch_layer.shared.clients.yahoo import YahooProvider  # noqa: PLC0415
+
+    return YahooProvider.from_settings(settings, symbols)
+
+
+_OPENERS: Mapping[str, Callable[[Settings, Sequence[str], ExitStack], Provider]] = MappingProxyType(
+    {"massive": _massive, "sample": _sample, "yahoo": _yahoo}
+)
