@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from batch_layer.database.stores.changes import peek_changes
 from batch_layer.fetching.loading.loader import Loader
 from batch_layer.operations.report import Progress, Report, recorded
 from batch_layer.operations.workspace import Workspace
@@ -17,6 +18,7 @@ from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import DatasetName, SplitRows
+from batch_layer.shared.models.spans import Spans
 
 
 def import_files(
@@ -25,6 +27,7 @@ def import_files(
     provider: str,
     *,
     options: FileOptions = AS_THEY_ARE,
+    screen: Callable[[Spans], list[str]] | None = None,
     dry_run: bool = False,
     on_file: Progress | None = None,
     on_progress: Progress | None = None,
@@ -38,6 +41,7 @@ def import_files(
         paths: files, folders and patterns, each with what it holds.
         provider: the name under which the rows are kept.
         options: what was said about the files of prices.
+        screen: returns what looks wrong in the series of the daily bars within spans.
         dry_run: whether nothing is stored.
         on_file: called after each file.
         on_progress: of resampling.
@@ -55,7 +59,11 @@ def import_files(
             if on_file is not None:
                 on_file(done, len(files))
         if not dry_run:
+            with workspace.database.transaction(read_only=True) as connection:
+                touched = peek_changes(connection)
             report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
+            if screen is not None and len(touched):
+                report.findings = screen(touched)
     return report
 
 

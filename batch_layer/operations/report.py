@@ -30,6 +30,7 @@ class Report:
         resampled: what resampling did; None if the job does not resample.
         failed: files, or a provider, that could not be loaded in full, with the reason.
         unavailable: sessions that the provider does not have yet.
+        findings: what looks wrong in the series of the bars that the job touched, one sentence each.
         may_pass: whether what failed may succeed if the job is run again.
         seconds: how long the job took.
     """
@@ -38,6 +39,7 @@ class Report:
     resampled: ResampleSummary | None = None
     failed: dict[str, str] = field(default_factory=dict)
     unavailable: list[Unavailable] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
     may_pass: bool = False
     seconds: float = 0.0
 
@@ -46,7 +48,8 @@ class Report:
         """What the command exits with and the table `runs` records; see `batch_layer.shared.exit_codes`."""
         if self.failed:
             return failure_code(os.environ, may_pass=self.may_pass)
-        return NEEDS_ATTENTION if any(load.needs_attention for load in self.loads) else DONE
+        is_alarm = bool(self.findings) or any(load.needs_attention for load in self.loads)
+        return NEEDS_ATTENTION if is_alarm else DONE
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -82,6 +85,7 @@ class Report:
             "partial": sorted({day.isoformat() for load in bars for day in load.partial}),
             "loads": [_load_as_json(load) for load in self.loads],
             "notices": [notice for load in self.loads for notice in load.notices],
+            "findings": self.findings,
             "failed": self.failed,
             "unavailable": {one.session.isoformat(): one.reason for one in self.unavailable},
         }

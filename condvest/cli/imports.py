@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import click
 
 from batch_layer.operations.import_files import import_files
+from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.file_options import FileOptions, Midnight, Prices
 from batch_layer.shared.models.payloads import DatasetName
+from batch_layer.shared.models.spans import Spans
 from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.operate import advancing, finish
+from serving_layer.queries.quality import flag_touched
 
 _FILE = click.Path(path_type=Path)
 
@@ -78,11 +82,21 @@ def import_(
             datasets,
             provider,
             options=FileOptions(symbol, symbol is None, midnight, prices),
+            screen=partial(_errors, workspace),
             dry_run=dry_run,
             on_file=advancing(bars),
             on_progress=advancing(bars, "resampling"),
         )
     finish(report, as_json=as_json, dry_run=dry_run, is_fetch=False)
+
+
+def _errors(workspace: Workspace, touched: Spans) -> list[str]:
+    """Return the flags within the spans that are errors, a sentence each."""
+    return [
+        f"{flag['symbol']} {flag['session']}: {flag['flag']}: {flag['reason']}"
+        for flag in flag_touched(workspace, touched).to_pylist()
+        if flag["severity"] == "error"
+    ]
 
 
 COMMANDS = (import_,)

@@ -26,7 +26,7 @@ from condvest.cli import output
 from condvest.cli.context import Cli, json_option, pass_cli
 from condvest.cli.read import SESSION, show_bars, show_status
 from condvest.cli.screen import printable
-from condvest.cli.summaries import cost_of, say_loads, say_resampled
+from condvest.cli.summaries import cost_of, say_findings, say_loads, say_resampled
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 
@@ -265,6 +265,7 @@ def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bo
     else:
         say_loads(report, dry_run=dry_run, is_fetch=is_fetch)
         say_resampled(report)
+        say_findings(report)
     for one in report.unavailable:
         output.message(f"{one.session}: {one.reason}")
     for path, reason in report.failed.items():

@@ -87,6 +87,15 @@ def say_resampled(report: Report) -> None:
     )
 
 
+def say_findings(report: Report) -> None:
+    """Say what looks wrong in the series of the bars that the job touched."""
+    for finding in report.findings[:_MOST_NAMED]:
+        output.message(f"check {finding}")
+    if report.findings[_MOST_NAMED:]:
+        more = len(report.findings) - _MOST_NAMED
+        output.message(f"and {more:,} more to check; see: condvest quality")
+
+
 def cost_of(sessions: int, cost: Cost) -> str:
     """Return what fetching so many sessions costs, in words."""
     return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from batch_layer.shared.core.bar_flags import FLAGS, Flagged, flagged
 from batch_layer.shared.core.total_return import dividend_ratios
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import always
+from batch_layer.shared.models.spans import Spans, always
 from serving_layer.queries.selection import instruments_asked_for
 
 
@@ -33,7 +33,10 @@ def screen(
     One partition of the instruments is in memory at a time.
     """
     found = []
-    for partition in range(changes.PARTITIONS):
+    partitions: list[int] = list(range(changes.PARTITIONS))
+    if instrument_id is not None:
+        partitions = np.unique(instrument_id % changes.PARTITIONS).tolist()
+    for done, partition in enumerate(partitions or [0], start=1):
         with database.transaction(snapshot=True, read_only=True) as connection:
             spans = changes.everything(connection, [partition])
             if instrument_id is not None:
@@ -45,7 +48,7 @@ def screen(
         if len(daily):
             found.append(flagged(daily, splits, ratios))
         if on_progress is not None:
-            on_progress(partition + 1, changes.PARTITIONS)
+            on_progress(done, len(partitions))
     nothing = flagged(daily.take(slice(0, 0)), splits.take(slice(0, 0)), ratios.take(slice(0, 0)))
     flags = Flagged.concat([nothing, *found])
     return flags.take(np.lexsort((flags.ordinal, flags.instrument_id)))
@@ -66,7 +69,22 @@ def flag_bars(
     with opened.database.transaction(read_only=True) as connection:
         names = symbols_by_instrument(connection)
         ids = instruments_asked_for(connection, list(symbols) or None, names)
-    found = screen(opened.database, sessions, ids, on_progress)
+    return _table(screen(opened.database, sessions, ids, on_progress), sessions, names)
+
+
+def flag_touched(opened: OpenDatabase, touched: Spans) -> pa.Table:
+    """Return the flags of the daily bars within spans; columns and order as of `flag_bars`.
+
+    The whole series of their instruments are read, for a bar is judged by those before it.
+    """
+    with opened.database.transaction(read_only=True) as connection:
+        names = symbols_by_instrument(connection)
+    found = screen(opened.database, opened.sessions, np.unique(touched.instrument_id))
+    is_touched = touched.contain(found.instrument_id, found.ordinal)
+    return _table(found.take(is_touched), opened.sessions, names)
+
+
+def _table(found: Flagged, sessions: Sessions, names: Mapping[int, str]) -> pa.Table:
     flags = found.flag.tolist()
     table = pa.table(
         {

@@ -23,7 +23,7 @@ from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.synthetic.market import Market
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
-EVENTS = Path(__file__).parents[1] / "events"
+EVENTS = Path(__file__).parents[2] / "events"
 SECRET = "condvest-dev/massive"  # noqa: S105  # its name
 
 
