@@ -36,11 +36,11 @@ def drawn_lines(path):
 
 
 def test_a_breakout_of_13_session_bars_in_backtesting_py(sample, example, tmp_path):
-    """IBM has 251 complete bars of 13 sessions in the sample; 126 of them were not used to choose."""
+    """IBM has 250 complete bars of 13 sessions in the sample; 125 of them were not used to choose."""
     sample.done("publish", "--to", tmp_path / "published")
     condvest = type(sample)(sample.home, {**sample.env, "CONDVEST_PUBLISHED": str(tmp_path / "published")})
     printed = example(condvest, "breakout.py", "IBM", "plot.svg")
-    assert "IBM: 251 bars of 13 sessions, 2000-03-15 to 2013-02-15" in printed
+    assert "IBM: 250 bars of 13 sessions, 2000-04-03 to 2013-02-15" in printed
     assert re.search(r"on the second half: [+-]\d+ % in \d+ trades", printed)
     assert drawn_lines(tmp_path / "plot.svg") == [126, 126]
 

@@ -187,7 +187,7 @@ def test_the_doctor_says_how_to_mend_what_is_wrong(server, tmp_path):
     assert ran.stdout.count("WRONG") >= 2
     assert "set CONDVEST_HOME to a directory of yours" in ran.stderr or os.geteuid() == 0
     assert "CONDVEST_POSTGRES_BIN" in ran.stderr
-    assert "the database is away" in ran.stderr
+    assert "cannot reach the database" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 

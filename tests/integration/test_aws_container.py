@@ -132,7 +132,7 @@ def test_exit_codes_say_what_to_run_again(docker, image, other_server, changed):
     no_shard = docker.run(image, "resample", "--shard", "4/4", CONDVEST_DATABASE_URL=changed.url)
     assert [code for code, _ in (wrong_schema, away, no_shard)] == [1, 75, 2]
     assert "9999" in wrong_schema[1]
-    assert "the database is away" in away[1]
+    assert "cannot reach the database" in away[1]
     assert "no shard 4 of 4" in no_shard[1]
 
 

@@ -96,7 +96,7 @@ def test_a_connection_that_is_lost_ends_with_75(changed, tmp_path):
         while not changed.ask("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"):
             assert process.poll() is None
         code, told = ended(process)
-    assert (code, "the database is away" in told) == (75, True)
+    assert (code, "cannot reach the database" in told) == (75, True)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from batch_layer.database.migrate import migrations
-from tests.integration.test_invariant import follow, histories, lasting  # noqa: F401  # a fixture
 from tests.support.payloads import bar
 from tests.support.publishing import from_database
+from tests.support.strategies.market_events import bar_histories
+from tests.support.worlds.playing import play_all
 
 
 def market(world, first, last, symbols="AB"):
@@ -76,17 +77,17 @@ def test_windows_from_the_listing_begin_whole(world, anchor):
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(history=histories)
-def test_the_migration_gives_the_bars_of_before_what_resampling_gives_them(lasting, history):  # noqa: F811
+@given(history=bar_histories())
+def test_the_migration_gives_the_bars_of_before_what_resampling_gives_them(lasting_world, history):
     """Before it a bar was complete if its last session was."""
-    lasting.empty()
-    follow(lasting, history)
-    lasting.resample()
-    lasting.looking.execute(
+    lasting_world.empty()
+    play_all(lasting_world, history)
+    lasting_world.resample()
+    lasting_world.looking.execute(
         "UPDATE bars SET is_complete = EXISTS (SELECT FROM ledger JOIN instrument_providers AS supplied "
         "USING (provider_id) WHERE status = 'complete' AND supplied.instrument_id = bars.instrument_id "
         'AND ordinal = "window" * "interval" + "interval" - 1)'
     )
     (migration,) = [each for each in migrations() if each.name == "complete_means_whole"]
-    lasting.looking.execute(migration.sql)
-    assert lasting.differences() == []
+    lasting_world.looking.execute(migration.sql)
+    assert lasting_world.differences() == []

@@ -6,30 +6,19 @@ cut short, refused rows, splits that come, change and go, and shards resampled a
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from batch_layer.processing import resample as resampling
 from batch_layer.shared.settings import INTERVALS
 from tests.support.payloads import bar, split
-from tests.support.strategies.market_events import (
-    file_imports,
-    shard_resamplings,
-    split_loads,
-    vendor_answers,
-)
+from tests.support.strategies.market_events import bar_histories
 from tests.support.worlds.playing import check, play_all
-
-changes = st.one_of(file_imports(), vendor_answers(), split_loads())
-histories = st.lists(
-    st.one_of(changes, changes, shard_resamplings(), st.just(("check",))), min_size=1, max_size=16
-)
 
 
 @settings(
     max_examples=100,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(history=histories)
+@given(history=bar_histories())
 def test_stored_bars_equal_a_full_recomputation(lasting_world, history):
     """However bars came to be, they are what the tables say; a full resampling then finds no difference."""
     lasting_world.empty()

@@ -109,7 +109,7 @@ def test_a_server_that_is_killed_under_a_command_is_recovered_by_the_next(file):
                 kill_server(home, pid, processes_of(url))
                 _, said = process.communicate(timeout=60)
                 assert process.returncode == 1
-                assert "the database is away" in said
+                assert "cannot reach the database" in said
                 assert "Traceback" not in said
         with server.lease() as url:
             open_gate(url)

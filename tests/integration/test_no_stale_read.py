@@ -7,12 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch_layer.shared.settings import INTERVALS
-from tests.integration.test_invariant import changes, follow, lasting, shards  # noqa: F401  # a fixture
 from tests.support.naive.state import State, names_of, rows_read
 from tests.support.payloads import bar, split
 from tests.support.publishing import from_database
+from tests.support.strategies.market_events import bar_changes, shard_resamplings
+from tests.support.worlds.playing import play
 
-steps = st.lists(st.one_of(changes, changes, shards()), min_size=1, max_size=8)
+steps = st.lists(st.one_of(bar_changes(), bar_changes(), shard_resamplings()), min_size=1, max_size=8)
 
 
 def check_reads(world):
@@ -29,12 +30,12 @@ def check_reads(world):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(history=steps)
-def test_every_read_is_right_after_every_step(lasting, history):  # noqa: F811
+def test_every_read_is_right_after_every_step(lasting_world, history):
     """Loads, corrections, splits and shards in any order: a reader sees at once what each of them did."""
-    lasting.empty()
+    lasting_world.empty()
     for step in history:
-        follow(lasting, [step])
-        check_reads(lasting)
+        play(lasting_world, step)
+        check_reads(lasting_world)
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ OURS = {
     "image": (*_LOADING, "batch_layer/operations", "batch_layer/processing", "serving_layer", "condvest"),
 }
 NOT_OURS = re.compile(
-    r"/(terraform|deployment_packages|container_images|schemas|__pycache__)(/|$)|requirements\.txt$"
+    r"/(terraform|deployment_packages|container_images|__pycache__)(/|$)|requirements\.txt$"
 )
 
 

@@ -122,7 +122,7 @@ def publish(
         PublishedError, PublishedUnavailable: the target cannot be written, or belongs to another database;
             the current version stays, or the message says which version is current.
         ChangesWaiting: something was loaded and not resampled; nothing was published.
-        TransientError, DatabaseError: the database is away or refuses.
+        TransientError, DatabaseError: the database cannot be reached or refuses.
     """
     with database.locked("condvest publish"):
         current_json, sizes = target.read(CURRENT), target.sizes()

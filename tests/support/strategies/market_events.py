@@ -131,3 +131,14 @@ def any_loads():
         repeats(),
         unreadable_files(),
     )
+
+
+def bar_changes():
+    """Any load that changes daily bars or splits."""
+    return st.one_of(file_imports(), vendor_answers(), split_loads())
+
+
+def bar_histories():
+    """Histories of such loads, with shards resampled and the stored bars checked in between."""
+    steps = st.one_of(bar_changes(), bar_changes(), shard_resamplings(), st.just(("check",)))
+    return st.lists(steps, min_size=1, max_size=16)
