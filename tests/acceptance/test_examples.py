@@ -42,7 +42,7 @@ def test_a_breakout_of_13_session_bars_in_backtesting_py(sample, example, tmp_pa
     printed = example(condvest, "breakout.py", "IBM", "plot.svg")
     assert "IBM: 250 bars of 13 sessions, 2000-04-03 to 2013-02-15" in printed
     assert re.search(r"on the second half: [+-]\d+ % in \d+ trades", printed)
-    assert drawn_lines(tmp_path / "plot.svg") == [126, 126]
+    assert drawn_lines(tmp_path / "plot.svg") == [125, 125]
 
 
 def test_momentum_over_a_synthetic_market_in_polars(sample, example, tmp_path):
