@@ -1,14 +1,25 @@
 """What the tests of the database share beside the root's fixtures."""
 
 import datetime as dt
+import os
+import shutil
+import subprocess
+import zlib
 
 import pytest
 
+from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.aws.lambdas import aws_endpoint, lambda_market, lambdas, s3, vendor
+from tests.support.databases.embedded_processes import (
+    ORDINARY,
+    Client,
+    clean_up,
+    short_directory,
+)
 from tests.support.exchange import NOW
 from tests.support.payloads import bar, split
 from tests.support.publishing import published, quote
@@ -73,3 +84,53 @@ def rows_of(any_world):
         return [bar(symbol, any_world.date(at), version) for at in sessions for symbol in symbols]
 
     return rows
+
+
+@pytest.fixture(scope="module")
+def made_home():
+    """A home whose server was started once and stopped."""
+    home = short_directory()
+    with EmbeddedServer(home).lease():
+        pass
+    yield home
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def home(made_home):
+    """The same home for all, each time with no server on it, for to make one takes longest."""
+    yield made_home
+    clean_up(made_home)
+
+
+@pytest.fixture
+def new_home():
+    """A home that is not yet made; whatever runs on it is stopped at the end."""
+    directory = short_directory()
+    yield directory / "home"
+    clean_up(directory / "home")
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def clients(home, request):
+    """Processes that use ``home`` and one table of this test: as many as are asked for."""
+    started = []
+    table = f"stored_{zlib.crc32(request.node.name.encode())}"
+
+    def start(count):
+        started.extend(Client(home, table=table) for _ in range(count))
+        return started
+
+    yield start
+    for client in started:
+        client.close()
+
+
+@pytest.fixture
+def living():
+    """A process of the user that the server runs as: PostgreSQL would take it for an older server."""
+    account = {"user": ORDINARY} if os.geteuid() == 0 else {}
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, **account) as process:
+        yield process
+        assert process.poll() is None  # nobody took it for a server and ended it

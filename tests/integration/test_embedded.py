@@ -3,10 +3,7 @@
 import os
 import shutil
 import signal
-import subprocess
 import threading
-import zlib
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,65 +11,12 @@ import pytest
 from batch_layer.database.embedded.server import Down, EmbeddedServer
 from batch_layer.shared.errors import DatabaseUnavailable
 from tests.support.databases.embedded_processes import (
-    ORDINARY,
     Client,
-    clean_up,
     is_dead,
     kill_server,
     processes_of,
-    short_directory,
     wait_until_dead,
 )
-
-
-@pytest.fixture(scope="module")
-def made_home():
-    """A home whose server was started once and stopped."""
-    home = short_directory()
-    with EmbeddedServer(home).lease():
-        pass
-    yield home
-    shutil.rmtree(home)
-
-
-@pytest.fixture
-def home(made_home):
-    """The same home for all, each time with no server on it, for to make one takes longest."""
-    yield made_home
-    clean_up(made_home)
-
-
-@pytest.fixture
-def new_home():
-    """A home that is not yet made; whatever runs on it is stopped at the end."""
-    directory = short_directory()
-    yield directory / "home"
-    clean_up(directory / "home")
-    shutil.rmtree(directory)
-
-
-@pytest.fixture
-def clients(home, request):
-    """Processes that use ``home`` and one table of this test: as many as are asked for."""
-    started = []
-    table = f"stored_{zlib.crc32(request.node.name.encode())}"
-
-    def start(count):
-        started.extend(Client(home, table=table) for _ in range(count))
-        return started
-
-    yield start
-    for client in started:
-        client.close()
-
-
-@pytest.fixture
-def living():
-    """A process of the user that the server runs as: PostgreSQL would take it for an older server."""
-    account = {"user": ORDINARY} if os.geteuid() == 0 else {}
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, **account) as process:
-        yield process
-        assert process.poll() is None  # nobody took it for a server and ended it
 
 
 def value_of(url, query):
@@ -390,62 +334,3 @@ def test_a_killed_holder_of_the_turn_blocks_nobody(home, clients):
     second.tell("lease")
     second.tell("leave")
     wait_until_dead(home)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["a" * 120 + "/" + "b" * 120, 'it\'s a "home", $HOME; \\ ü'],
-    ids=["long", "odd"],
-)
-def test_any_path_can_be_a_home(new_home, name):
-    """The socket lies elsewhere in a short directory, and no shell ever reads the path."""
-    home = new_home / name
-    server = EmbeddedServer(home)
-    with server.lease() as url:
-        assert value_of(url, "SELECT 1") == 1
-        socket = server.status().socket_directory / ".s.PGSQL.5432"
-        assert socket.is_socket()
-        assert len(os.fsencode(socket)) <= 100
-    assert is_dead(home)
-
-
-def test_the_environment_of_a_client_does_not_matter(home, new_home):
-    """PostgreSQL's variables, another time zone and other directories for sockets lead to the same server."""
-    runtime = new_home.parent / "runtime"
-    runtime.mkdir(mode=0o700)
-    odd = {
-        "PGPORT": "1",
-        "PGHOST": "nowhere.invalid",
-        "PGDATA": "/nowhere",
-        "PGUSER": "nobody",
-        "PGSERVICE": "of_another_database",
-        "PGCHANNELBINDING": "require",
-        "PGDATESTYLE": "German",
-        "TZ": "Asia/Tokyo",
-    }
-    first, second = Client(home, environ={**odd, "XDG_RUNTIME_DIR": str(runtime)}), Client(home)
-    try:
-        url = first.tell("lease")
-        assert str(runtime).replace("/", "%2F") in url
-        assert second.tell("lease") == url
-        assert value_of(url, "SHOW TimeZone") == "UTC"
-        assert second.tell("pid") == first.tell("pid")
-        first.tell("leave")
-        second.tell("leave")
-    finally:
-        first.close()
-        second.close()
-    assert is_dead(home)
-    assert Path(runtime).exists()
-
-
-def test_new_settings_of_ours_hold_from_the_next_start(new_home):
-    """The file of our settings is written anew, and what the user set by ALTER SYSTEM prevails."""
-    with EmbeddedServer(new_home).lease():
-        pass
-    (new_home / "postgres" / "data" / "condvest.conf").write_text("max_connections = 7\n")
-    with EmbeddedServer(new_home).lease() as url, psycopg.connect(url, autocommit=True) as connection:
-        assert connection.execute("SHOW max_connections").fetchone() == ("40",)
-        connection.execute("ALTER SYSTEM SET max_connections = 11")
-    with EmbeddedServer(new_home).lease() as url:
-        assert value_of(url, "SHOW max_connections") == "11"

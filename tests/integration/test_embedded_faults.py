@@ -382,20 +382,3 @@ if os.geteuid() == 0:
         home.parent.chmod(0o700)
         with EmbeddedServer(home).lease() as url, psycopg.connect(url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
-
-
-def test_on_windows_the_import_succeeds_and_the_use_says_what_to_do(tmp_path):
-    """Nothing of POSIX is needed until the server is used."""
-    script = (
-        "import sys, psycopg; sys.platform = 'win32'; sys.modules['fcntl'] = None\n"
-        "from pathlib import Path; from batch_layer.database.embedded.server import EmbeddedServer\n"
-        "from batch_layer.shared.errors import DatabaseError\n"
-        "server = EmbeddedServer(Path(sys.argv[1]))\n"
-        "for use in (server.up, server.down, server.url, server.status, server.lease().__enter__):\n"
-        "    try: use()\n"
-        "    except DatabaseError as error: print(error)\n"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    assert said.stdout.count("CONDVEST_DATABASE_URL") == 5

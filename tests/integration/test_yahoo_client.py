@@ -1,6 +1,5 @@
 """The provider ``yahoo`` over the wire, held against the emulated Yahoo's own truth."""
 
-import csv
 import dataclasses
 import datetime as dt
 import gzip
@@ -9,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
-from importlib import resources
 
 import numpy as np
 import pytest
@@ -18,11 +16,11 @@ from batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, clien
 from batch_layer.shared.clients.yahoo.provider import PAUSE
 from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
 from batch_layer.shared.models.payloads import Fetched
-from batch_layer.shared.models.providers import Failed
 from tests.support.emulators.synthetic import truth
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import History, YahooEmulator
 from tests.support.emulators.yahoo.sample import sample_histories
+from tests.support.yahoo_answers import Sleeper, by_symbol, failures, payloads, sample_dividends, sample_rows
 
 D = dt.date
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
@@ -49,17 +47,6 @@ TRANSIENT = (
     "REDIRECT_ELSEWHERE",
     "GZIP_LIE",
 )
-
-
-class Sleeper:
-    """Waits for nothing and remembers for how long."""
-
-    def __init__(self):
-        self.waits = []
-
-    def __call__(self, seconds):
-        if seconds:
-            self.waits.append(seconds)
 
 
 @pytest.fixture
@@ -90,46 +77,11 @@ def emulator(market):
         yield running
 
 
-def sample_rows():
-    """The sample's rows as traded, by company, read without the code under test."""
-    packed = resources.files("bokeh_sampledata").joinpath("_data/stocks.csv.gz").read_bytes()
-    companies = defaultdict(list)
-    for row in csv.DictReader(gzip.decompress(packed).decode().splitlines()):
-        companies[row["Ticker"]].append(row)
-    return companies
-
-
-def sample_dividends():
-    """The dividends that the sample's adjusted closes hold, as then paid, by company."""
-    path = resources.files("batch_layer.shared.clients.sample").joinpath("dividends.csv")
-    paid = defaultdict(list)
-    for row in csv.DictReader(path.read_text().splitlines()):
-        paid[row["symbol"]].append((D.fromisoformat(row["ex_date"]), float(row["cash_amount"])))
-    return paid
-
-
 @pytest.fixture(scope="module")
 def sample():
     """The sample's histories with their dividends."""
     paid = sample_dividends()
     return [dataclasses.replace(one, dividends=tuple(paid[one.symbol])) for one in sample_histories()]
-
-
-def payloads(answers):
-    """The payloads of answers, none of which failed."""
-    return [answer.payload for answer in answers]
-
-
-def failures(answers):
-    """The errors of the answers that failed, by symbol."""
-    return {answer.name: answer.error for answer in answers if isinstance(answer, Failed)}
-
-
-def by_symbol(answers, table=0):
-    """The rows of the answers that came, by symbol: bars (table 0), splits (1) or dividends (2)."""
-    parsed = [parse(answer.payload) for answer in answers if isinstance(answer, Fetched)]
-    rows = [(one, *one.also)[table].rows for one in parsed]
-    return {one.symbol[0]: one for one in rows if len(one)}
 
 
 def test_the_samples_prices_come_back_as_traded_across_the_splits(sample, provider_of):

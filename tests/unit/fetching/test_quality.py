@@ -8,31 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch_layer.fetching.quality import (
-    CODES,
     RULES,
     judge_bars,
-    judge_dividends,
-    judge_splits,
     looks_partial,
     spelling_twins,
 )
 from batch_layer.shared.clients.files import parse
-from batch_layer.shared.models.payloads import BarRows, DividendRows, Payload, SplitRows
-from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
+from batch_layer.shared.models.payloads import BarRows, Payload
+from tests.support.judged import DATES, FIRST_ORDINAL, LAST_CLOSED, SESSIONS, codes
 from tests.support.strategies.candidate_bars import candidate_bars
 
-# Two weeks with 2024-01-01 (a holiday) and 2024-01-15 left out on both ends: 02..05 and 08..12 January.
-DATES = [dt.date(2024, 1, day) for day in (2, 3, 4, 5, 8, 9, 10, 11, 12)]
-FIRST_ORDINAL = 100
-LAST_CLOSED = 106  # 2024-01-10
-SESSIONS = Sessions(
-    first_ordinal=FIRST_ORDINAL,
-    date=np.array(DATES, dtype="datetime64[D]"),
-    opens_at=np.array(DATES, dtype="datetime64[s]"),
-    closes_at=np.array(DATES, dtype="datetime64[s]"),
-    early_close=np.zeros(len(DATES), dtype=bool),
-    late_open=np.zeros(len(DATES), dtype=bool),
-)
 GOOD = {
     "symbol": "AAPL",
     "session": "2024-01-03",
@@ -63,10 +48,6 @@ def bars(*changes):
 
 def judge(rows, faults=None, bounds=None):
     return judge_bars(rows, faults or {}, SESSIONS, LAST_CLOSED, bounds)
-
-
-def codes(verdict):
-    return [CODES[code] for code in verdict.code]
 
 
 def test_a_good_row_passes_with_its_ordinal():
@@ -254,76 +235,6 @@ def test_no_rows():
 def test_nothing_has_closed_yet():
     verdict = judge_bars(bars({}), {}, SESSIONS, FIRST_ORDINAL - 1)
     assert codes(verdict) == ["future_session"]
-
-
-def splits(*rows):
-    symbol, ex_date, split_from, split_to = zip(*rows, strict=True)
-    return SplitRows(
-        np.arange(2, len(rows) + 2),
-        np.array(symbol, dtype=object),
-        np.array(ex_date, dtype="datetime64[D]"),
-        np.array(split_from, dtype=np.float64),
-        np.array(split_to, dtype=np.float64),
-    )
-
-
-def test_splits():
-    verdict = judge_splits(
-        splits(
-            ("A", "2024-01-03", 1, 2),
-            ("B", "2024-01-06", 10, 1),  # a Saturday: works from Monday on
-            ("C", "2024-01-12", 1, 2),  # announced
-            ("A", "2024-01-03", 2, 4),  # the same split
-            ("D", "2024-01-03", 1, 2),
-            ("D", "2024-01-03", 1, 3),
-            ("E", "2024-01-03", 0, 2),
-            ("E", "2024-01-03", 1, -2),
-            ("F", "2024-01-03", np.inf, 2),
-            ("F", "2024-01-03", 1, np.nan),
-            ("", "2024-01-03", 1, 2),
-            ("G", "NaT", 1, 2),
-            ("H", "2023-12-29", 1, 2),
-            ("I", "2024-01-13", 1, 2),
-            ("J", "2024-01-03", np.nan, 2),
-        ),
-        {14: "split_from: 'one' is not a number"},
-        SESSIONS,
-    )
-    assert codes(verdict) == [
-        *("passed",) * 4,
-        *("conflicting_duplicate",) * 2,
-        *("ratio_not_positive",) * 2,
-        *("not_finite",) * 2,
-        "bad_symbol",
-        "missing_value",
-        "before_calendar",
-        "after_calendar",
-        "malformed",
-    ]
-    assert verdict.passed.tolist() == [True] * 3 + [False] * 12
-    assert verdict.duplicates == 1
-    assert verdict.ordinal[:3].tolist() == [101, 104, 108]
-    assert verdict.ordinal[11] == NO_ORDINAL
-    assert verdict.reasons[6] == "E 2024-01-03: split_from 0.0 is not above 0"
-
-
-def test_dividends():
-    rows = DividendRows(
-        np.arange(2, 8),
-        np.array(["A", "A", "B", "C", "D", "D"], dtype=object),
-        np.array(["2024-01-03"] * 6, dtype="datetime64[D]"),
-        np.array([0.5, 0.5, 0.0, np.inf, 1.0, 2.0]),
-    )
-    verdict = judge_dividends(rows, {}, SESSIONS)
-    assert codes(verdict) == [
-        *("passed",) * 2,
-        "amount_not_positive",
-        "not_finite",
-        *("conflicting_duplicate",) * 2,
-    ]
-    assert verdict.passed.tolist() == [True] + [False] * 5
-    assert verdict.duplicates == 1
-    assert verdict.ordinal.tolist() == [101] * 6
 
 
 @pytest.mark.parametrize(
