@@ -68,9 +68,9 @@ def checkout(tmp_path):
 
 
 def test_both_are_within_the_limits(package, layer):
-    """Lambda takes 250 MB unpacked; the project's own limits are 45 + 8 MB zipped and 160 MB unpacked."""
+    """Lambda takes 250 MB unpacked; the project's own limits are 45 + 9 MB zipped and 160 MB unpacked."""
     assert layer.stat().st_size <= 45e6
-    assert package.stat().st_size <= 8e6
+    assert package.stat().st_size <= 9e6
     unpacked = 0
     for path in (layer, package):
         with zipfile.ZipFile(path) as archive:

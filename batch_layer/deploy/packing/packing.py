@@ -51,7 +51,7 @@ PLATFORMS = {
 PLACES = {"layer": "/opt/python", "function": "/var/task", "image": "/app"}
 """Where the parts lie on AWS; tracebacks name it."""
 
-LIMITS = {"layer": 45, "function": 8, "image": 100}
+LIMITS = {"layer": 45, "function": 9, "image": 100}
 """Megabytes (10^6 bytes) zipped; the build fails past them."""
 UNPACKED = {"layer": 130, "function": 30, "image": 225}
 """Megabytes unpacked. Layer and function have 160 together; the image has 350 with its base of 125."""
