@@ -42,12 +42,12 @@ def main(path: Path) -> None:
         migrate(database)
         workspace = Workspace(Settings(home=Path(home)), database, dt.datetime.now(dt.UTC))
         loader, sample = workspace.loader(workspace.sessions), SampleProvider()
-        for payload in sample.fetch([FIRST_SESSION, LAST_SESSION]):
-            loader.load(payload)
+        for answer in sample.fetch([FIRST_SESSION, LAST_SESSION]):
+            loader.load(answer.payload)
         resample(database, workspace.sessions)
         before = stored(workspace)
         splits, _ = sample.corporate_actions()
-        loader.load(splits)
+        loader.load(splits.payload)
         report(resample(database, workspace.sessions))
         after = stored(workspace)
         show(changed(before, after))
