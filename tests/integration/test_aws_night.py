@@ -18,7 +18,7 @@ from tests.support.aws import artefacts as aws_artefacts
 from tests.support.aws.emulated import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
 from tests.support.aws.lambda_runtime import running
 from tests.support.emulators.massive import KEY
-from tests.support.fast_clock import FastClock
+from tests.support.fast_clock import FACTOR, FastClock
 
 pytestmark = pytest.mark.aws
 
@@ -118,5 +118,7 @@ def test_a_night_of_38_pages_on_the_free_plan_is_archived_in_one_run(archive, tm
     assert len(set(symbols)) == sum(PAGES.values()) == 38
     assert len(asked.times) == 40
     # Never more than five in a minute, for which seven waits suffice; and far from the end.
-    assert min(sixth - first for first, sixth in zip(asked.times, asked.times[5:], strict=False)) >= 60
+    # The first of six may arrive a quarter of a real second late, which is more by this clock.
+    late = FACTOR / 4
+    assert min(sixth - first for first, sixth in zip(asked.times, asked.times[5:], strict=False)) >= 60 - late
     assert 7 * 60 < spent < seconds - 60

@@ -44,6 +44,7 @@ class TestAgain:
         assert any_world.number("SELECT count(*) FROM instrument_providers") == 4
 
     def test_splits_and_dividends_too(self, any_world):
+        any_world.bars([bar("A", any_world.date(1))])
         dividend = {"symbol": "A", "ex_date": any_world.date(3), "cash_amount": 0.25}
         assert counts(any_world.splits([split("A", any_world.date(3))])) == {"inserted": 1}
         assert counts(any_world.dividends([dividend])) == {"inserted": 1}
@@ -94,11 +95,12 @@ class TestCorrections:
         assert any_world.ask("SELECT close, vwap, trades FROM daily_bars") == [(11.5, None, 7)]
 
     def test_a_changed_split_is_kept_too(self, any_world):
+        any_world.bars([bar("A", any_world.date(1))])
         any_world.splits([split("A", any_world.date(3), 1, 2)])
         done = any_world.splits([split("A", any_world.date(3), 1, 4)])
         assert counts(done) == {"changed": 1}
         known = "SELECT split_to, load_id, superseded_by FROM split_revisions"
-        assert any_world.ask(known) == [(2.0, 1, 2)]
+        assert any_world.ask(known) == [(2.0, 2, 3)]
 
 
 class TestWithdrawals:
