@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from batch_layer.fetching.fetch import Fetcher, FetchReport
 from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.payloads import Fetched
 from tests.support.payloads import bar, bars_payload, payload, split, splits_payload
 
 FIRST = 15_000
@@ -108,23 +109,23 @@ class Given:
         self._payloads = payloads
 
     def reference(self):
-        return self._payloads
+        return [Fetched(each) for each in self._payloads]
 
     def details(self, _):
         return ()
 
 
-def test_one_that_cannot_be_read_ends_what_comes_after_it(world):
-    """What came before it is stored, it is in the archive, and what comes after it is neither."""
+def test_one_that_cannot_be_read_costs_itself_only(world):
+    """What comes before and after it is stored; it is named, and in the archive."""
     good = [bars_payload([bar("A", world.date(FIRST + number))], provider="massive") for number in range(3)]
     bad = payload("daily_bars", b"nothing,of,this\n1", provider="massive")
     loader = replace(world.workspace.loader(world.sessions), archive=world.archive)
     fetched = FetchReport()
-    with pytest.raises(InputError):
-        Fetcher(Given([good[0], good[1], bad, good[2]]), loader).metadata((), fetched)
-    assert [load.inserted for load in fetched.loads] == [1, 1]
-    assert world.number("SELECT count(*) FROM daily_bars") == 2
-    assert len(world.archive.payloads) == 3
+    Fetcher(Given([good[0], good[1], bad, good[2]]), loader).metadata((), fetched)
+    assert [load.inserted for load in fetched.loads] == [1, 1, 1]
+    assert [(failed.name, type(failed.error)) for failed in fetched.failed] == [(bad.name, InputError)]
+    assert world.number("SELECT count(*) FROM daily_bars") == 3
+    assert len(world.archive.payloads) == 4
 
 
 def test_nothing_of_a_transaction_that_fails_is_stored(world, monkeypatch):

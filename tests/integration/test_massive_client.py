@@ -44,6 +44,11 @@ class Clock:
         self.seconds += seconds
 
 
+def given(answers):
+    """Yield the payloads of answers as they come; what is not available stays as it is."""
+    return (getattr(answer, "payload", answer) for answer in answers)
+
+
 @pytest.fixture(scope="module")
 def market():
     return Market(
@@ -96,7 +101,7 @@ def test_a_session_is_one_call_and_equals_the_truth(emulator, client, market):
 def test_all_sessions_come_in_the_order_asked_for_each_when_it_is_wanted(emulator, client, market):
     provider = MassiveProvider(client, "paid", lambda: NOW)
     wanted = market.sessions()[:10][::-1]
-    answers = provider.fetch(wanted)
+    answers = given(provider.fetch(wanted))
     first = next(answers)
     assert emulator.calls == {"grouped": 1}
     payloads = [first, *answers]
@@ -110,7 +115,7 @@ def test_all_sessions_come_in_the_order_asked_for_each_when_it_is_wanted(emulato
 
 
 def test_an_archived_payload_is_read_as_the_fresh_one_was(client):
-    (fresh,) = MassiveProvider(client, "paid", lambda: NOW).fetch([SESSION])
+    (fresh,) = given(MassiveProvider(client, "paid", lambda: NOW).fetch([SESSION]))
     names = ("provider", "dataset", "content", "media", "first_session", "last_session", "fetched_at")
     archived = Payload(**{name: getattr(fresh, name) for name in names}, is_whole=True, name=fresh.name)
     assert archived.digest == fresh.digest
@@ -202,7 +207,7 @@ def test_429_keeps_all_processes_of_the_key_waiting(emulator, clock, tmp_path, f
 
 def test_every_call_fails_with_three_in_ten_and_all_sessions_are_true(emulator, client, market):
     emulator.knobs.update({"faults": 0.3, "fault_names": PASSING})
-    for payload in MassiveProvider(client, "paid", lambda: NOW).fetch(market.sessions()):
+    for payload in given(MassiveProvider(client, "paid", lambda: NOW).fetch(market.sessions())):
         assert bars_of(parse(payload).rows) == bars_of(market.bars(payload.first_session, NOW))
     failed = sum(emulator.log.by_fault.values())
     assert emulator.calls == {"grouped": len(market.sessions()) + failed}
@@ -211,7 +216,7 @@ def test_every_call_fails_with_three_in_ten_and_all_sessions_are_true(emulator, 
 
 def test_pages_survive_faults_too(emulator, client, market):
     emulator.knobs.update({"faults": 0.3})
-    payloads = list(MassiveProvider(client, "paid", lambda: NOW).corporate_actions())
+    payloads = list(given(MassiveProvider(client, "paid", lambda: NOW).corporate_actions()))
     assert sum(len(parse(one).rows) for one in payloads if one.dataset == "dividends") == len(
         truth.dividends(market, NOW)
     )
@@ -242,7 +247,7 @@ def test_todays_session_is_left_out_and_the_others_come(emulator, client):
     with pytest.raises(NotReadyYet):
         client.grouped_daily(dt.date(2024, 6, 28))
     provider = MassiveProvider(client, "basic", lambda: NOW)
-    today, before = provider.fetch([dt.date(2024, 6, 28), dt.date(2024, 6, 27)])
+    today, before = given(provider.fetch([dt.date(2024, 6, 28), dt.date(2024, 6, 27)]))
     assert isinstance(today, Unavailable)
     assert today.session == dt.date(2024, 6, 28)
     assert "2024-06-28: today's data are not ready before the end of the day" in today.reason
@@ -281,7 +286,9 @@ def test_a_limit_used_up_elsewhere_is_learnt_from_the_answer(emulator, clock, tm
 
 
 def test_splits_and_dividends_equal_the_truth(emulator, client, market):
-    splits, *dividends = MassiveProvider(client, "paid", lambda: NOW).corporate_actions(dt.date(2023, 6, 1))
+    splits, *dividends = given(
+        MassiveProvider(client, "paid", lambda: NOW).corporate_actions(dt.date(2023, 6, 1))
+    )
     rows = parse(splits).rows
     found = zip(rows.symbol, rows.ex_date.astype(str), rows.split_from, rows.split_to, strict=True)
     told = truth.splits(market, NOW)
@@ -299,14 +306,14 @@ def test_splits_and_dividends_equal_the_truth(emulator, client, market):
 
 def test_dividends_of_many_years_are_divided_by_year_and_none_is_lost(emulator, client, market):
     provider = MassiveProvider(client, "paid", lambda: dt.datetime(2027, 1, 5, tzinfo=dt.UTC))
-    _, *years = provider.corporate_actions(dt.date(2022, 5, 2))
+    _, *years = given(provider.corporate_actions(dt.date(2022, 5, 2)))
     assert emulator.calls == {"splits": 1, "dividends": 5}  # 2022, 2023, 2024, 2025, and 2026 on
     assert sum(len(parse(one).rows) for one in years) == len(truth.dividends(market, NOW))
 
 
 def test_late_actions_alone_are_asked_for_by_ex_date(client, market):
     since = dt.date(2024, 6, 10)
-    splits, dividends = MassiveProvider(client, "paid", lambda: NOW).corporate_actions(since)
+    splits, dividends = given(MassiveProvider(client, "paid", lambda: NOW).corporate_actions(since))
     for payload, told in ((splits, truth.splits(market, NOW)), (dividends, truth.dividends(market, NOW))):
         assert len(parse(payload).rows) == sum(one["ex_date"] >= str(since) for one in told)
 
@@ -319,7 +326,7 @@ def test_the_reference_is_paged_and_holds_the_delisted(clock, tmp_path):
         MassiveEmulator(crowd, now=NOW, old_names_inactive=False) as emulator,
         client_of(emulator, clock, tmp_path) as client,
     ):
-        (reference,) = MassiveProvider(client, "paid", lambda: NOW).reference()
+        (reference,) = given(MassiveProvider(client, "paid", lambda: NOW).reference())
         assert emulator.calls == {"tickers": 3}
     told = [one for one in truth.instruments(crowd, NOW) if not one["otc"]]
     rows = parse(reference).rows
@@ -347,12 +354,12 @@ def test_details_of_a_ticker_on_a_date(client, market):
 
 def test_renames_and_details_of_many_leave_out_whom_nobody_knows(client, market):
     provider = MassiveProvider(client, "paid", lambda: NOW)
-    (payload,) = provider.renames(["META", "NOBODY", "KIM"])
+    (payload,) = given(provider.renames(["META", "NOBODY", "KIM"]))
     renames = parse(payload).rows
     dates = {one["old"]: one["date"] for one in truth.renames(market, NOW)}
     assert renames.symbol.tolist() == ["META", "FB", "KIM"]
     assert str(renames.date[0]) == dates["FB"]
-    (payload,) = provider.details(["AAPL", "NOBODY", "BRK.B"])
+    (payload,) = given(provider.details(["AAPL", "NOBODY", "BRK.B"]))
     details = parse(payload).rows
     assert details.symbol.tolist() == ["AAPL", "BRK.B"]
 
@@ -370,7 +377,7 @@ def test_the_key_is_nowhere_but_in_the_header(emulator, clock, tmp_path, caplog,
         provider = MassiveProvider(client, "paid", lambda: NOW)
         seen += [client, provider, vars(client), vars(provider), client.limit]
         try:
-            (payload,) = provider.fetch([SESSION])
+            (payload,) = given(provider.fetch([SESSION]))
             seen += [payload, payload.content, payload.name]
         except VendorUnavailable as error:
             seen += ["".join(traceback.format_exception(error)), error]
