@@ -95,7 +95,7 @@ class TestWhatItCannotAnswer:
             condvest.bars(source="published", as_of=dt.datetime(2024, 1, 1, tzinfo=dt.UTC), settings=settings)
 
     def test_a_source_that_there_is_not(self):
-        with pytest.raises(UsageError, match="database or published"):
+        with pytest.raises(UsageError, match="database, published or http"):
             condvest.bars(source="file", settings=Settings(home=Path("/nowhere")))
 
 

@@ -32,7 +32,7 @@ class TestFaults:
     def test_killed_at_any_moment_nothing_is_half_visible(self, year_turn, target):
         """Whatever change is the last, a reader has one version or the next, and the next run mends."""
         published(year_turn, target)
-        old = from_files(target, interval=3, adjust="none")
+        old = from_files(target, interval=3, adjust="none", include_open=True)
         at = 0
         while True:
             correct(year_turn, at)
@@ -42,10 +42,10 @@ class TestFaults:
             except PublishedUnavailable:
                 at += 1
                 new = from_database(year_turn, interval=3, adjust="none", include_open=True)
-                seen = from_files(target, interval=3, adjust="none")
+                seen = from_files(target, interval=3, adjust="none", include_open=True)
                 assert seen.equals(old) or seen.equals(new)
                 published(year_turn, target, keep=0)
-                old = from_files(target, interval=3, adjust="none")
+                old = from_files(target, interval=3, adjust="none", include_open=True)
                 assert old.equals(new)
                 manifest = json.loads((Path(target.name) / "manifest.json").read_text())
                 assert len(held(target)) == 2 + sum(map(len, manifest["files"].values()))

@@ -15,6 +15,7 @@ from batch_layer.processing.publishing import publish as publishing
 from batch_layer.processing.publishing.publish import publish
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.errors import PublishedError, PublishedFormat, PublishedUnavailable
+from batch_layer.shared.postgres_url import PostgresUrl
 from batch_layer.shared.published.versions import current_manifest, remove_unneeded
 from batch_layer.shared.settings import INTERVALS
 from serving_layer.queries.bars_table import read_bars_from
@@ -319,7 +320,8 @@ class TestTwoDatabases:
 
 def identity_of(url):
     """Return the identifier of the server's data directory and the number of the database there."""
-    with psycopg.connect(url) as connection:
+    address = url if isinstance(url, PostgresUrl) else PostgresUrl.parse(url)
+    with psycopg.connect(**address.parameters) as connection:
         ((system,),) = connection.execute("SELECT system_identifier FROM pg_control_system()").fetchall()
         ((number,),) = connection.execute(
             "SELECT oid::int8 FROM pg_database WHERE datname = %s", (connection.info.dbname,)

@@ -5,6 +5,7 @@ import json
 
 from batch_layer.database.stores.loads import refused_rows
 from batch_layer.shared.models.payloads import Payload
+from tests.support.payloads import bar
 
 NOON = dt.datetime(2024, 6, 10, 12, tzinfo=dt.UTC)
 GOOD = {"ticker": "A", "execution_date": "1962-01-04", "split_from": 1, "split_to": 2}
@@ -33,6 +34,7 @@ def listed(world, **options):
 
 
 def test_a_row_is_newly_refused_once_however_often_it_comes(world):
+    world.bars([bar("A", "1962-01-03")])
     first, again, third = (
         world.load(answer(1, BAD)),
         world.load(answer(2, BAD)),
