@@ -16,7 +16,7 @@ ADMINISTRATORS_OWN = frozenset({"schema_migrations"})
 BARS = frozenset({"bars"})
 """What is made of daily bars: the functions that load neither read nor write it."""
 
-MADE_BY_JOBS = BARS | {"changes", "runs", "sessions"}
+MADE_BY_JOBS = BARS | {"changes", "runs", "sessions", "calendar_sources", "touched"}
 """What the jobs that resample and publish write. The calendar grows by itself, whoever opens the database."""
 
 USERS = ("condvest_loader", "condvest_jobs", "condvest_backfill")

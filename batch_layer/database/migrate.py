@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from urllib.parse import quote
 
 from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.queries import column, holds, rows
+from batch_layer.database.postgres.queries import column, holds, number, rows
 from batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
 
 _READABLE = re.compile(r"-- readable from: (\d+)\n")
@@ -109,6 +110,7 @@ def migrate(database: Database, known: Sequence[Migration] | None = None) -> lis
                     connection.execute(_RECORDS)
                     connection.execute(migration.sql.encode())
                     _record(connection, migration)
+        database.schema = max([migration.version for migration in pending], default=database.schema)
     return [str(migration) for migration in pending]
 
 
@@ -153,6 +155,25 @@ def check_schema(database: Database, known: Sequence[Migration] | None = None) -
         raise SchemaTooOld(f"the database waits for {waiting}; run: condvest db migrate")
 
 
+def check_schema_again(connection: Connection, database: Database) -> None:
+    """Check the schema of a database that has been open for long, if it has been migrated since.
+
+    Args:
+        connection: the database's, in a transaction.
+        database: its schema was checked when it was opened; if it was not, nothing is checked.
+
+    Raises:
+        SchemaTooNew, MigrationEdited: as for `migrate`.
+    """
+    if database.schema is not None and newest_applied(connection) != database.schema:
+        _checked(database, _records(connection), migrations())
+
+
+def newest_applied(connection: Connection) -> int:
+    """Return the version of the last migration that was applied to the database."""
+    return number(connection, "SELECT coalesce(max(version), 0) FROM schema_migrations")
+
+
 def is_empty(database: Database) -> bool:
     """Return whether no migration has been applied to the database.
 
@@ -166,7 +187,13 @@ def is_empty(database: Database) -> bool:
 
 def _pending(database: Database, known: Sequence[Migration]) -> list[Migration]:
     with database.transaction(read_only=True) as connection:
-        records = _records(connection)
+        return _checked(database, _records(connection), known)
+
+
+def _checked(
+    database: Database, records: Mapping[int, _Record], known: Sequence[Migration]
+) -> list[Migration]:
+    """Return what is not applied yet; raise as `migrate` does."""
     by_version = {migration.version: migration for migration in known}
     newest = max(by_version, default=0)
     for version, record in records.items():
@@ -182,6 +209,7 @@ def _pending(database: Database, known: Sequence[Migration]) -> list[Migration]:
                 f"migration {version:04}_{record.name} was applied with another text than the one that ships "
                 f"now; an applied migration is never edited: restore the file and write a new one"
             )
+    database.schema = max(records, default=None)
     return [migration for migration in known if migration.version not in records]
 
 
@@ -215,19 +243,30 @@ def _records(connection: Connection) -> dict[int, _Record]:
 
 
 def _refuse_if_elsewhere(connection: Connection) -> None:
-    """Refuse a search path that misses the schema in which Condvest's tables are."""
+    """Refuse a role that does not see the schema in which Condvest's tables are."""
     if holds(connection, "SELECT to_regclass('schema_migrations') IS NOT NULL"):
         return
-    schemas = column(
+    schemas = rows(
         connection,
-        "SELECT nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+        "SELECT quote_ident(nspname), has_schema_privilege(pg_namespace.oid, 'USAGE') "
+        "FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
         "JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'checksum' "
-        "WHERE relname = 'schema_migrations' AND relkind = 'r' ORDER BY 1",
+        "WHERE relname = 'schema_migrations' AND relkind = 'r' ORDER BY 2 DESC, 1",
     )
-    if schemas:
-        path = column(connection, "SHOW search_path")[0]
+    if not schemas:
+        return
+    schema, may_use = schemas[0]
+    where = f"Condvest's tables are in schema {', '.join(name for name, _ in schemas)}"
+    if not may_use:
         raise DatabaseError(
-            f"Condvest's tables are in schema {', '.join(schemas)}, and the search path of this role is "
-            f"{path}. Add ?options=-csearch_path%3D{schemas[0]} to CONDVEST_DATABASE_URL, or: ALTER ROLE ... "
-            f"IN DATABASE ... SET search_path = {schemas[0]}. To make a second set: condvest db migrate"
+            f"{where}, which this role may not use: GRANT USAGE ON SCHEMA {schema} TO ..., and the rights to "
+            "its tables that docs/postgres.md lists; or log in as a role that has them"
         )
+    path = column(connection, "SHOW search_path")[0]
+    # The server divides options at blanks.
+    option = quote("-csearch_path=" + re.sub(r"([\\ ])", r"\\\1", schema), safe="")
+    raise DatabaseError(
+        f"{where}, and the search path of this role is {path}. Add ?options={option} to "
+        f"CONDVEST_DATABASE_URL, or: ALTER ROLE ... IN DATABASE ... SET search_path = {schema}. To make a "
+        "second set: condvest db migrate"
+    )

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
+from batch_layer.database.migrate import check_schema, is_empty, migrate
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.sessions import extend_sessions, read_sessions, sessions_ahead
+from batch_layer.database.stores.sessions import present_sessions, read_sessions
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import Settings
 
@@ -35,19 +36,34 @@ class OpenDatabase:
             stored = read_sessions(connection)
         return stored or self.extended_sessions()
 
+    def refresh_sessions(self) -> None:
+        """Let `sessions` be the calendar as it is now; for who keeps the database open for long."""
+        earlier = self.sessions
+        with self.database.transaction(read_only=True) as connection:
+            self.__dict__["sessions"] = present_sessions(connection, earlier)  # where cached_property has it
+
     def extended_sessions(self) -> Sessions:
         """Extend the calendar, at least 400 days ahead, and return it."""
+        # Imported here: a reader finds the calendar stored, and waits for nothing that makes one.
+        from batch_layer.database.stores.calendar_extension import extend_sessions  # noqa: PLC0415
+
         return extend_sessions(self.database, self.now, dict(self.settings.disputed_sessions))
 
     @property
     def sessions_ahead(self) -> Sessions:
         """The calendar, extended only if it does not reach far enough."""
+        from batch_layer.database.stores.calendar_extension import sessions_ahead  # noqa: PLC0415  # as above
+
         return sessions_ahead(self.database, self.now, dict(self.settings.disputed_sessions))
 
 
 @contextmanager
 def open_database(
-    settings: Settings, login: Callable[[], Mapping[str, str]] | None, *, may_create: bool = True
+    settings: Settings,
+    login: Callable[[], Mapping[str, str]] | None,
+    *,
+    may_create: bool = True,
+    may_revive: bool = False,
 ) -> Iterator[Database]:
     """Open the database of the settings, starting the embedded server if no URL is set.
 
@@ -59,18 +75,20 @@ def open_database(
         login: returns connection parameters beside the URL's, for each connection anew (a password that
             expires); None if the URL is enough.
         may_create: whether an empty database may be given its first schema.
+        may_revive: whether to start the embedded server again when it is stopped under us
+            (``condvest db down --now``). For readers: who stops it means to end what writes.
 
     Raises:
         DatabaseUnavailable, DatabaseError, SettingsError: it cannot be opened; the message says what to do.
         SchemaTooOld, SchemaTooNew, MigrationEdited: its schema does not match this version.
     """
-    from batch_layer.database.migrate import check_schema, is_empty, migrate  # noqa: PLC0415  # see _leased
-
     with ExitStack() as stack:
-        url = settings.database.url or stack.enter_context(_leased(settings))
-        database = stack.enter_context(
-            Database(url, login, reads_environment=settings.database.url is not None)
-        )
+        if settings.database.url is not None:
+            database = Database(settings.database.url, login)
+        else:
+            url, revive = stack.enter_context(_leased(settings))
+            database = Database(url, login, reads_environment=False, revive=revive if may_revive else None)
+        stack.enter_context(database)
         if settings.database.url is None or (may_create and is_empty(database)):
             migrate(database)
         else:
@@ -79,10 +97,11 @@ def open_database(
 
 
 @contextmanager
-def _leased(settings: Settings) -> Iterator[str]:
-    """Keep the embedded server running; give its URL."""
-    # Imported here, as the migrations are, so that `import condvest` stays quick.
+def _leased(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Keep the embedded server running; give its URL, and what starts it again if somebody stops it."""
+    # Imported here: only a home without a URL waits for the modules of the server.
     from batch_layer.database.embedded.server import EmbeddedServer  # noqa: PLC0415
 
-    with EmbeddedServer(settings.home, binaries=settings.database.binaries).lease() as url:
-        yield url
+    server = EmbeddedServer(settings.home, binaries=settings.database.binaries)
+    with server.lease() as url:
+        yield url, server.revive

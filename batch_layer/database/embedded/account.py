@@ -120,6 +120,18 @@ class ServerAccount:
             raise PermissionError(f"cannot write {path}: {done.stderr.decode(errors='replace').strip()}")
 
 
+def give_new(root: Path) -> None:
+    """Give the server's directory, which root has just made, to the user whose home it lies in.
+
+    Not if that user could not run a server there: without a name, or where only root may enter.
+    """
+    owner = root.parent.stat()
+    if os.geteuid() != 0 or owner.st_uid in (0, NOBODY) or _name_of(owner.st_uid) is None:
+        return
+    if _may_enter(root.parent, _switched(owner.st_uid, owner.st_gid)):
+        os.chown(root, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 def account_for(binaries: Path, root: Path) -> ServerAccount:
     """Choose the account: ourselves, or when we are root one that PostgreSQL accepts.
 
@@ -149,7 +161,7 @@ def account_for(binaries: Path, root: Path) -> ServerAccount:
             f"user id {us} has no name, and PostgreSQL needs one. Add it to /etc/passwd, or run Condvest as "
             "a user that is there, or set CONDVEST_DATABASE_URL to a server"
         )
-        ways = [_in_namespace(us, os.getegid())]
+        ways = list(_in_namespace(us, os.getegid()))
     else:
         advice = (
             "PostgreSQL does not run as root, and neither unshare nor setpriv (both of util-linux) could run "
@@ -162,7 +174,8 @@ def account_for(binaries: Path, root: Path) -> ServerAccount:
             return ServerAccount(uid, gid, prefix, version_of(binaries, prefix), callers)
         except DatabaseError as exc:
             refusals.append(str(exc))
-    raise DatabaseError(f"{advice}. The system answered: " + "; ".join(refusals))
+    answers = "; ".join(refusals) or "there is no account but root and nobody, as whom it could run"
+    raise DatabaseError(f"{advice}. The system answered: {answers}")
 
 
 _Way = tuple[int, int, tuple[str, ...], tuple[str, ...]]
@@ -182,7 +195,7 @@ def _ways_for_root(root: Path) -> Iterator[_Way]:
             callers if name is None else (name, *callers),
         )
         return
-    yield _in_namespace(0, 0)
+    yield from _in_namespace(0, 0)
     uid, gid = _account_of_its_own()
     prefix = _switched(uid, gid)
     if not _may_enter(root.parent, prefix):
@@ -191,10 +204,15 @@ def _ways_for_root(root: Path) -> Iterator[_Way]:
     yield uid, gid, prefix, callers
 
 
-def _in_namespace(uid: int, gid: int) -> _Way:
-    """Return the way by a user namespace, in which we are some named user and everybody else is nobody."""
-    named = next(user for user in pwd.getpwall() if user.pw_uid not in (0, NOBODY))
-    return uid, gid, ("unshare", "--user", f"--map-user={named.pw_uid}"), (named.pw_name,)
+def _in_namespace(uid: int, gid: int) -> Iterator[_Way]:
+    """Yield the way by a user namespace, in which we are some named user and everybody else is nobody.
+
+    There is none where only root and nobody have names, as in the smallest images of containers.
+    """
+    for named in pwd.getpwall():
+        if named.pw_uid not in (0, NOBODY):
+            yield uid, gid, ("unshare", "--user", f"--map-user={named.pw_uid}"), (named.pw_name,)
+            return
 
 
 def _switched(uid: int, gid: int) -> tuple[str, ...]:

@@ -65,10 +65,10 @@ def version_of(binaries: Path, prefix: Sequence[str] = ()) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise DatabaseError(f"{' '.join(command)} cannot be run: {exc}") from exc
-    found = re.search(r"\(PostgreSQL\) (\d+\S*)", said.stdout)
-    if said.returncode != 0 or found is None:
+    version = re.search(r"\(PostgreSQL\) (\d+\S*)", said.stdout)
+    if said.returncode != 0 or version is None:
         raise DatabaseError(f"{' '.join(command)} failed: {(said.stderr or said.stdout).strip()}")
-    return found[1]
+    return version[1]
 
 
 def major_of(version: str) -> str:

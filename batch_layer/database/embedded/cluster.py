@@ -9,11 +9,9 @@ from pathlib import Path
 
 from batch_layer.database.embedded.account import ServerAccount
 from batch_layer.database.embedded.binaries import major_of
+from batch_layer.database.embedded.process import SUPERUSER, stored_major
 from batch_layer.database.embedded.socket_directory import PORT
 from batch_layer.shared.errors import CondvestError, DatabaseError, DatabaseFull
-
-SUPERUSER = "condvest"
-"""The role that Condvest logs in as. It is a superuser: only who could be the server may log in at all."""
 
 _SETTINGS_FILE = "condvest.conf"
 _ACCESS_FILE = "condvest_hba.conf"
@@ -122,12 +120,6 @@ def check_major(data: Path, account: ServerAccount, binaries: Path) -> None:
         )
 
 
-def stored_major(data: Path) -> str | None:
-    """Return the major version that made ``data``, or None if there is no database in it."""
-    file = data / "PG_VERSION"
-    return file.read_text(encoding="ascii", errors="replace").strip() if file.exists() else None
-
-
 def write_settings(data: Path, account: ServerAccount, socket_directory: Path) -> None:
     """Write our settings into ``data``, so that those of a newer Condvest hold from the next start.
 
@@ -157,8 +149,8 @@ def server_environment() -> dict[str, str]:
 
     Nothing else of ours: whoever may log in to the server can read its environment, for as long as it is up.
     """
-    kept = {name: os.environ[name] for name in _NEEDED if name in os.environ}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+    needed = {name: os.environ[name] for name in _NEEDED if name in os.environ}
+    return {**needed, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def start_failure(what: str, log: str, directory: Path) -> CondvestError:

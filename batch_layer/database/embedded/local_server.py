@@ -12,37 +12,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from batch_layer.database.embedded.account import account_for
-from batch_layer.database.embedded.binaries import find_binaries
-from batch_layer.database.embedded.cluster import (
-    check_major,
-    make_cluster,
-    start_failure,
-    write_settings,
-)
-from batch_layer.database.embedded.locks import POLL_SECONDS, exclusive_if_free
+from batch_layer.database.embedded.locks import POLL_SECONDS, exclusive_if_free, is_free
 from batch_layer.database.embedded.process import (
     DATABASE,
     Answer,
     Silence,
     ask,
     connected,
-    disown_pid_file,
-    launch,
     read_pid_file,
     server_pid,
+    strangers,
 )
 from batch_layer.database.embedded.socket_directory import (
     PORT,
     choose_socket_directory,
-    prepare_socket_directory,
     remove_socket_directory,
     socket_in,
 )
 from batch_layer.database.postgres.connection import translated
-from batch_layer.shared.errors import DatabaseUnavailable
+from batch_layer.shared.errors import DatabaseError, DatabaseUnavailable
 
-_LONGEST_LOG = 8 * 2**20
 _LONGEST_TAIL = 2**14
 
 
@@ -75,12 +64,17 @@ class LocalServer:
         # Another process may have another XDG_RUNTIME_DIR or TMPDIR, so the server's own word comes first.
         if file is not None and file.socket_directory is not None and file.port is not None:
             return file.socket_directory, file.port
-        return choose_socket_directory(self._home, os.environ), PORT
+        lock = self._alive.stat() if self._alive.exists() else None
+        return choose_socket_directory(self._home, os.environ, lock), PORT
 
     def is_dead(self) -> bool:
         """Return whether none of the server's processes lives."""
-        with exclusive_if_free(self._alive) as lock:
-            return lock is not None
+        return is_free(self._alive)
+
+    def strangers(self) -> int:
+        """Return how many clients are connected that are not Condvest."""
+        directory, port = self.address()
+        return strangers(directory, port) if socket_in(directory, port).exists() else 0
 
     def ensure_running(self, *, is_unused: Callable[[], bool]) -> None:
         """Wait until the server answers and has our database; start it if none lives.
@@ -111,6 +105,8 @@ class LocalServer:
         while isinstance(answer := ask(self.data), Silence):
             with exclusive_if_free(self._alive) as lock:
                 if lock is not None and log_begin is not None:
+                    from batch_layer.database.embedded.cluster import start_failure  # noqa: PLC0415  # as _start
+
                     remove_socket_directory(self.address()[0])
                     raise start_failure(
                         f"PostgreSQL could not start on {self.data}", self._log_tail(log_begin), self.data
@@ -119,7 +115,7 @@ class LocalServer:
                     log_begin = self._start(lock)
                     deadline = time.monotonic() + self._timeout
                     continue
-            self._stop_if_cut_off(is_unused)
+            self._stop_if_cut_off(answer, is_unused)
             if time.monotonic() > deadline:
                 raise DatabaseUnavailable(
                     f"the server on {self.data} did not answer within {self._timeout:g} s: {answer.reason}. "
@@ -131,39 +127,35 @@ class LocalServer:
 
     def _start(self, lock: int) -> int:
         """Start a server where none lives and return where in the log it begins."""
-        binaries = find_binaries(self._binaries)
-        account = account_for(binaries, self.root)
-        if not self.data.exists():
-            make_cluster(self.data, account, binaries, lock=lock)
-        check_major(self.data, account, binaries)
-        # Root on a user's database leaves nothing behind that the user could not open again.
-        account.own_files_in(self.root)
-        account.own_tree(self.data)
-        disown_pid_file(self.data)
-        directory = choose_socket_directory(self._home, os.environ)
-        prepare_socket_directory(directory, account)
-        write_settings(self.data, account, directory)
-        if self.log.exists() and self.log.stat().st_size > _LONGEST_LOG:
-            self.log.replace(self.log.with_name("log.old"))
-        begin = self.log.stat().st_size if self.log.exists() else 0
-        launch(self.data, account, binaries, self.log, lock=lock)
-        return begin
+        from batch_layer.database.embedded.start import start  # noqa: PLC0415  # as a rule one runs already
+
+        return start(self._home, self.root, self._binaries, lock=lock)
 
     def _create_database(self) -> None:
         directory, port = self.address()
         with translated(), connected(directory, port, "postgres") as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}")
 
-    def _stop_if_cut_off(self, is_unused: Callable[[], bool]) -> None:
-        """Stop a server whose socket somebody removed, such as a cleaner of temporary files."""
+    def _stop_if_cut_off(self, silence: Silence, is_unused: Callable[[], bool]) -> None:
+        """Stop a server that cannot be used here.
+
+        Somebody removed its socket, such as a cleaner of temporary files; or the home was moved while it ran,
+        so that it still believes to be in the old place.
+        """
         file = read_pid_file(self.data)
         if file is None or file.socket_directory is None or file.port is None or not file.is_ready:
             return
-        if socket_in(file.socket_directory, file.port).exists() or server_pid(self.data) is None:
+        is_reachable = socket_in(file.socket_directory, file.port).exists()
+        if (is_reachable and not silence.is_moved) or server_pid(self.data) is None:
             return
+        if not is_unused() and silence.is_moved:
+            raise DatabaseError(
+                f"{self.data} was moved or copied while its server ran, and the server (process {file.pid}) "
+                "is in use. Wait for the commands that use it, or run 'condvest db down --now'"
+            )
         if not is_unused():
             raise DatabaseUnavailable(
-                f"the server on {self.data} is in use, but its socket was removed from "
+                f"the server on {self.data} (process {file.pid}) is in use, but its socket was removed from "
                 f"{file.socket_directory} and nobody new can reach it. Wait for the commands that use it, or "
                 "run 'condvest db down --now'"
             )
@@ -171,13 +163,13 @@ class LocalServer:
 
     def _dies_of(self, order: signal.Signals) -> bool:
         deadline = time.monotonic() + self._timeout
-        told: int | None = None
+        signalled: int | None = None
         while not self.is_dead():
             pid = server_pid(self.data)
-            if pid is not None and pid != told:
+            if pid is not None and pid != signalled:
                 with suppress(ProcessLookupError):  # it ended in this instant
                     os.kill(pid, order)
-                told = pid
+                signalled = pid
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_SECONDS)

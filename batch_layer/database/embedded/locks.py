@@ -11,15 +11,56 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from batch_layer.shared.errors import DatabaseError, DatabaseUnavailable
+from batch_layer.shared.utils.ownership import give
 
 if sys.platform != "win32":
     import fcntl
 
 _LAST_STANDARD = 2
 """The descriptor of standard error."""
+
+
+@dataclass(eq=False)
+class Lock:
+    """A file that can be locked, opened for this process alone.
+
+    Attributes:
+        descriptor: of the file; -1 when the lock has been let go.
+    """
+
+    descriptor: int
+
+    def __post_init__(self) -> None:
+        _open_locks.add(self)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process holds it: it has not let go, and it is not what a fork has copied to it."""
+        return self.descriptor >= 0
+
+    def let_go(self) -> None:
+        """Let go of it, whoever has a copy of the descriptor; nothing happens the second time.
+
+        The kernel drops a lock when the last copy is closed, and a process that was just forked may be long
+        in closing its own. So the lock is taken off the file first, which holds for all copies.
+        """
+        if self.is_held:
+            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+        self.close()
+
+    def close(self) -> None:
+        """Close our copy of the descriptor: a process that was handed it, or our parent, keeps the lock."""
+        _open_locks.discard(self)
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+_open_locks: set[Lock] = set()
 
 POLL_SECONDS = 0.01
 """How often a state that nobody announces is looked at."""
@@ -46,9 +87,9 @@ def exclusive(path: Path, *, timeout: float) -> Iterator[None]:
         DatabaseUnavailable: somebody else held it all the time.
     """
     deadline = time.monotonic() + timeout
-    descriptor = _opened(path)
+    lock = Lock(opened(path))
     try:
-        while not _locked(descriptor, fcntl.LOCK_EX):
+        while not _locked(lock.descriptor, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise DatabaseUnavailable(
                     f"another process has been starting or stopping the server for more than {timeout:g} s "
@@ -57,7 +98,16 @@ def exclusive(path: Path, *, timeout: float) -> Iterator[None]:
             time.sleep(POLL_SECONDS)
         yield
     finally:
-        os.close(descriptor)
+        lock.let_go()
+
+
+def is_free(path: Path) -> bool:
+    """Return whether nobody holds ``path``, neither alone nor with others."""
+    lock = Lock(opened(path))
+    try:
+        return _locked(lock.descriptor, fcntl.LOCK_EX)
+    finally:
+        lock.let_go()
 
 
 @contextmanager
@@ -66,28 +116,43 @@ def exclusive_if_free(path: Path) -> Iterator[int | None]:
 
     A process that is handed the descriptor keeps the lock until it and all its children are gone.
     """
-    descriptor = _opened(path)
+    lock = Lock(opened(path))
     try:
-        yield descriptor if _locked(descriptor, fcntl.LOCK_EX) else None
+        yield lock.descriptor if _locked(lock.descriptor, fcntl.LOCK_EX) else None
     finally:
-        os.close(descriptor)
+        lock.close()
 
 
-def shared(path: Path) -> int:
-    """Hold ``path`` with others and return the descriptor; closing it lets go.
+def shared(path: Path) -> Lock:
+    """Hold ``path`` with others. A process that is forked meanwhile does not hold it.
 
     Raises:
         DatabaseUnavailable: somebody holds it alone.
     """
-    descriptor = _opened(path)
-    if _locked(descriptor, fcntl.LOCK_SH):
-        return descriptor
-    os.close(descriptor)
+    lock = Lock(opened(path))
+    if _locked(lock.descriptor, fcntl.LOCK_SH):
+        return lock
+    lock.close()
     raise DatabaseUnavailable(f"{path} is locked by a process that is not Condvest's; end that process")
 
 
-def _opened(path: Path) -> int:
+def _leave_to_parent() -> None:
+    """Close what a fork has copied to us: else we would hold the parent's locks for as long as we live."""
+    for lock in list(_open_locks):
+        lock.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+def opened(path: Path) -> int:
+    """Open a file of the server's directory, made if need be, and follow no link; return the descriptor.
+
+    One that root makes belongs to the owner of the directory, who could not lock it otherwise.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    give(descriptor, path.parent)
     if descriptor > _LAST_STANDARD:
         return descriptor
     # A standard stream was closed. What we start redirects these numbers, and would lose the lock by that.

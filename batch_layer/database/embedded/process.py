@@ -1,4 +1,4 @@
-"""The running server: how it is started, asked and told to stop.
+"""The running server: how it is asked, and how its process is recognised.
 
 Alive means that a connection answers and names our data directory. A process id is only ever used to send
 a signal, after it was seen that the process is the server of that directory.
@@ -13,21 +13,19 @@ from pathlib import Path
 
 import psycopg
 
-from batch_layer.database.embedded.account import ServerAccount
-from batch_layer.database.embedded.cluster import SUPERUSER, server_environment
 from batch_layer.database.embedded.socket_directory import socket_in
 from batch_layer.database.postgres.variables import none_of_libpqs
 from batch_layer.shared.errors import DatabaseError
 
+SUPERUSER = "condvest"
+"""The role that Condvest logs in as. It is a superuser: only who could be the server may log in at all."""
+
 DATABASE = "condvest"
 """Name of the database that Condvest works in."""
 
-# The shell leaves the server in the background and ends, so that the server is nobody's child: no zombie is
-# left when it stops before us. Arguments are handed over as they are, whatever characters they hold. The
-# shell runs as the account, so that a link in the place of the log leads no further than the account may go.
-_DETACHED = 'umask 077; log=$1; shift; exec >>"$log" 2>&1 && { "$@" & }'
+OURS = "condvest"
+"""What the names begin with under which Condvest's own connections show."""
 
-_NO_PROCESS = 2**31 - 1
 _READY_LINE = 7
 
 
@@ -63,9 +61,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Silence:
-    """Why no answer came."""
+    """Why no answer came.
+
+    Attributes:
+        reason: in words.
+        is_moved: whether the server lives, but its directory was moved to this place while it ran.
+    """
 
     reason: str
+    is_moved: bool = False
 
 
 def read_pid_file(data: Path) -> PidFile | None:
@@ -86,6 +90,12 @@ def read_pid_file(data: Path) -> PidFile | None:
     )
 
 
+def stored_major(data: Path) -> str | None:
+    """Return the major version that made ``data``, or None if there is no database in it."""
+    file = data / "PG_VERSION"
+    return file.read_text(encoding="ascii", errors="replace").strip() if file.exists() else None
+
+
 def ask(data: Path, *, timeout: int = 3) -> Answer | Silence:
     """Ask the server of ``data`` who it is, at the socket that its pid file names.
 
@@ -100,15 +110,19 @@ def ask(data: Path, *, timeout: int = 3) -> Answer | Silence:
     try:
         with connected(file.socket_directory, file.port, "postgres", timeout=timeout) as connection:
             row = connection.execute(
-                "SELECT current_setting('data_directory'), current_setting('server_version'),"
+                # As bytes, for a path need not be text.
+                "SELECT textsend(current_setting('data_directory')), current_setting('server_version'),"
                 " EXISTS (SELECT FROM pg_database WHERE datname = %s)",
                 (DATABASE,),
             ).fetchone()
     except psycopg.OperationalError as exc:
         return Silence(str(exc).strip())
-    if row is None or os.path.realpath(row[0]) != os.path.realpath(data):
+    works_on = os.fsdecode(row[0]) if row is not None else None
+    if row is None or works_on is None or os.path.realpath(works_on) != os.path.realpath(data):
+        if _is_server_of(file.pid, data):
+            return Silence(f"{data} was moved while its server ran", is_moved=True)
         raise DatabaseError(
-            f"the server at {file.socket_directory} works on {row and row[0]}, not on {data}: the directory "
+            f"the server at {file.socket_directory} works on {works_on}, not on {data}: the directory "
             f"was moved or copied while its server ran. Stop that server (kill -INT {file.pid})"
         )
     return Answer(version=str(row[1]).split()[0], has_database=bool(row[2]))
@@ -123,62 +137,34 @@ def connected(directory: Path, port: int, database: str, *, timeout: int = 3) ->
             user=SUPERUSER,
             dbname=database,
             connect_timeout=timeout,
+            application_name=OURS,
             client_encoding="utf8",
             autocommit=True,
         )
 
 
-def launch(data: Path, account: ServerAccount, binaries: Path, log: Path, *, lock: int) -> None:
-    """Start the server on ``data`` and return at once; it writes to ``log`` and keeps ``lock`` till it ends.
-
-    It lives in a session of its own: Ctrl-C and the end of a terminal do not reach it.
-
-    Raises:
-        DatabaseError: the account may not write to ``log``.
-    """
-    launched = subprocess.run(
-        [*account.prefix, "/bin/sh", "-c", _DETACHED, "sh", log, binaries / "postgres", "-D", data],
-        check=False,
-        cwd="/",
-        env=server_environment(),
-        pass_fds=(lock,),
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    if launched.returncode != 0:
-        said = launched.stderr.decode(errors="replace").strip()
-        raise DatabaseError(f"the server cannot write its log {log}: {said}")
+def strangers(directory: Path, port: int) -> int:
+    """Return how many clients are connected that are not Condvest, such as psql by the server's URL."""
+    try:
+        with connected(directory, port, "postgres") as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND NOT starts_with(application_name, %s)",
+                (OURS,),
+            ).fetchone()
+    except psycopg.OperationalError:
+        return 0  # who cannot be asked serves nobody
+    return int(row[0]) if row is not None else 0
 
 
 def server_pid(data: Path) -> int | None:
-    """Return the process id of a server that lives on ``data``, seen by its command line, or None."""
-    file = read_pid_file(data)
-    return file.pid if file is not None and _is_server_of(file.pid, data) else None
+    """Return the process id of a server that lives on ``data``, or None.
 
-
-def disown_pid_file(data: Path) -> None:
-    """Let a stale pid file name no process, for PostgreSQL refuses to start when it names a living one.
-
-    The rest of the file is kept: by it PostgreSQL finds out whether old server processes are still
-    attached to the shared memory of this directory, and then refuses.
-
-    Raises:
-        DatabaseError: a server runs on ``data`` that Condvest has not started.
+    It is seen by the directory that it works in, which follows when ``data`` is moved, or else by its command
+    line.
     """
     file = read_pid_file(data)
-    path = data / "postmaster.pid"
-    if file is None:
-        path.unlink(missing_ok=True)  # empty, or not a pid file: PostgreSQL would refuse it
-    elif _is_server_of(file.pid, data):
-        raise DatabaseError(
-            f"a PostgreSQL server that Condvest did not start runs on {data} (process {file.pid}). "
-            f"Stop it: pg_ctl -D {data} stop"
-        )
-    else:
-        first, _, rest = path.read_bytes().partition(b"\n")
-        path.write_bytes(str(_NO_PROCESS).encode().ljust(len(first)) + b"\n" + rest)
+    return file.pid if file is not None and _is_server_of(file.pid, data) else None
 
 
 def _is_server_of(pid: int, data: Path) -> bool:
@@ -187,8 +173,17 @@ def _is_server_of(pid: int, data: Path) -> bool:
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             return False
-        return os.path.basename(arguments[0]) == b"postgres" and os.fsencode(data) in arguments  # noqa: PTH119 - bytes
+        is_postgres = os.path.basename(arguments[0]) == b"postgres"  # noqa: PTH119 - bytes
+        return is_postgres and (_works_in(pid, data) or os.fsencode(data) in arguments)
     said = subprocess.run(
         ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return "postgres" in said.stdout and said.stdout.rstrip().endswith(f"-D {data}")
+
+
+def _works_in(pid: int, data: Path) -> bool:
+    """Return whether a process works in the directory ``data``, as PostgreSQL does in its own."""
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(data)
+    except OSError:  # it has ended, or is not ours to see
+        return False

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,10 +25,24 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import quote
 
-from batch_layer.database.embedded.cluster import SUPERUSER, stored_major
 from batch_layer.database.embedded.local_server import LocalServer
-from batch_layer.database.embedded.locks import exclusive, exclusive_if_free, require_posix, shared
-from batch_layer.database.embedded.process import DATABASE, Answer, ask, read_pid_file
+from batch_layer.database.embedded.locks import (
+    POLL_SECONDS,
+    Lock,
+    exclusive,
+    is_free,
+    opened,
+    require_posix,
+    shared,
+)
+from batch_layer.database.embedded.process import (
+    DATABASE,
+    SUPERUSER,
+    Answer,
+    ask,
+    read_pid_file,
+    stored_major,
+)
 from batch_layer.shared.errors import (
     CondvestError,
     DatabaseError,
@@ -35,6 +50,9 @@ from batch_layer.shared.errors import (
     DatabaseUnavailable,
     SettingsError,
 )
+
+_LEAVING_SECONDS = 2.0
+"""How long a server may take to notice that a client has gone."""
 
 
 class Down(Enum):
@@ -97,30 +115,42 @@ class EmbeddedServer:
         """Use the server: start it if need be, yield its URL, and stop it if nobody else uses it."""
         with self._turn():
             self._ensure_running()
-            held = shared(self._lease)
+            lease = shared(self._lease)
         try:
             yield self.url()
         finally:
-            self._leave(held)
+            self._leave(lease)
+
+    def revive(self) -> str:
+        """For who holds a lease: start the server again if it was stopped all the same; return its URL."""
+        with self._turn():
+            self._ensure_running()
+        return self.url()
 
     def up(self) -> str:
         """Start the server if need be, keep it up until ``down``, and return its URL."""
         with self._turn():
             self._ensure_running()
             if not self._kept.exists():
-                os.close(os.open(self._kept, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+                os.close(opened(self._kept))
         return self.url()
 
     def down(self, *, now: bool = False) -> Down:
         """Keep the server up no longer, and stop it if nobody uses it, or in any case if ``now`` is true.
 
         What its users had not committed when it is stopped under them is undone.
+
+        Raises:
+            DatabaseError: clients are connected that came by its URL, whose end nobody would notice; it stays
+                up. Not if ``now`` is true.
         """
         require_posix()
         with self._plain_refusals():
             if not self._server.root.exists():
                 return Down.NOT_RUNNING
         with self._turn():
+            if not now:
+                self._refuse_strangers()
             self._kept.unlink(missing_ok=True)
             if self._server.is_dead():
                 return Down.NOT_RUNNING
@@ -153,6 +183,17 @@ class EmbeddedServer:
                 log=self._server.log,
             )
 
+    def _refuse_strangers(self) -> None:
+        """Refuse to stop the server under clients of its URL; one that is just leaving is waited for."""
+        deadline = time.monotonic() + _LEAVING_SECONDS
+        while clients := self._server.strangers():
+            if time.monotonic() > deadline:
+                raise DatabaseError(
+                    f"the embedded server stays up: clients are connected by its URL ({clients} of them; see "
+                    "pg_stat_activity). End them and run condvest db down again, or condvest db down --now"
+                )
+            time.sleep(POLL_SECONDS)
+
     def _ensure_running(self) -> None:
         try:
             self._server.ensure_running(is_unused=self._is_unused)
@@ -162,23 +203,24 @@ class EmbeddedServer:
             self._stop_if_unused()
             raise
 
-    def _leave(self, held: int) -> None:
+    def _leave(self, lease: Lock) -> None:
+        if not self._server.root.is_dir():
+            lease.let_go()  # the home was moved away or removed: nothing here is to be stopped
+        if not lease.is_held:
+            return  # so in a process that was forked meanwhile: the lease is its parent's
         try:
             with self._turn():
-                os.close(held)
-                held = -1
+                lease.let_go()
                 self._stop_if_unused()
         finally:
-            if held >= 0:
-                os.close(held)  # our turn never came: let go all the same; the next to leave stops it
+            lease.let_go()  # if our turn never came: the next to leave stops it
 
     def _stop_if_unused(self) -> None:
         if not self._kept.exists() and self._is_unused() and not self._server.is_dead():
             self._server.stop()
 
     def _is_unused(self) -> bool:
-        with exclusive_if_free(self._lease) as lock:
-            return lock is not None
+        return is_free(self._lease)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -189,7 +231,11 @@ class EmbeddedServer:
                 f"CONDVEST_HOME: the path {str(self._server.root)!r} has a line break; rename it"
             )
         with self._plain_refusals():
-            self._server.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._server.root.is_dir():
+                from batch_layer.database.embedded.account import give_new  # noqa: PLC0415  # a home's first time
+
+                self._server.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                give_new(self._server.root)
             with exclusive(self._lock, timeout=self._turn_timeout):
                 yield
 
@@ -206,6 +252,13 @@ class EmbeddedServer:
         what = f"the embedded PostgreSQL in {root}: {exc}"
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             return DatabaseFull(f"{what}. Free some space, or set CONDVEST_HOME to another disk")
+        if exc.errno == errno.EROFS:
+            return DatabaseError(
+                f"{what}. Make its disk writable, or set CONDVEST_HOME to another directory. Published data "
+                "can be read without a database: --source published"
+            )
+        if exc.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            return DatabaseError(f"{what}. Set CONDVEST_HOME to a directory, or move away what has its name")
         if exc.errno in (errno.EACCES, errno.EPERM):
             return DatabaseError(
                 f"{what}. It belongs to another user (root, perhaps). Run Condvest as that user, or hand it "

@@ -9,9 +9,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from batch_layer.database.embedded.account import ServerAccount
 from batch_layer.shared.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from batch_layer.database.embedded.account import ServerAccount
 
 PORT = 5432
 """Part of the socket's name; nothing listens on TCP."""
@@ -20,16 +23,26 @@ LONGEST_SOCKET_PATH = 100
 """In bytes. Linux takes 107, macOS 103."""
 
 
-def choose_socket_directory(home: Path, environ: Mapping[str, str]) -> Path:
+def choose_socket_directory(
+    home: Path, environ: Mapping[str, str], lock: os.stat_result | None = None
+) -> Path:
     """Return where the server of ``home`` (absolute) would put its socket; makes nothing.
 
     ``XDG_RUNTIME_DIR`` if it is ours and short, else the directory for temporary files, else ``/tmp``.
 
+    Args:
+        home: whose server.
+        environ: the environment.
+        lock: the file that the server's processes hold while one of them lives; None if it is not made yet.
+
     Raises:
         DatabaseError: no such directory has a path short enough.
     """
-    # Each user has a name of its own, so that a directory left by root's server is in nobody's way.
-    name = "condvest-" + hashlib.sha256(os.fsencode(home) + f" {os.geteuid()}".encode()).hexdigest()[:12]
+    # Each user has a name of its own, so that a directory left by root's server is in nobody's way. So has
+    # each lock: the server of a home that was moved or removed while it ran lives on in the directory of its
+    # own, and its lock's number is not given to another file as long as it lives.
+    key = f" {os.geteuid()}" + (f" {lock.st_dev}:{lock.st_ino}" if lock is not None else "")
+    name = "condvest-" + hashlib.sha256(os.fsencode(home) + key.encode()).hexdigest()[:12]
     bases = list(_bases(environ))
     for base in bases:
         path = os.fsencode(socket_in(base / name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from types import TracebackType
@@ -9,9 +10,8 @@ from typing import Any, LiteralString, Self
 
 import psycopg
 from psycopg import sql
-from psycopg.pq import TransactionStatus
 
-from batch_layer.database.postgres import poolers
+from batch_layer.database.postgres import line, waiting
 from batch_layer.database.postgres.failures import translation_of
 from batch_layer.database.postgres.variables import none_of_libpqs
 from batch_layer.shared.errors import DatabaseError, SettingsError
@@ -22,18 +22,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 OLDEST_SERVER = 14
 """The oldest major version of PostgreSQL that the SQL here runs on."""
 
-_SESSION = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "extra_float_digits": "1",
-    # Our statements are short and long of rows: compiling them only delays them.
-    "jit": "off",
-}
-"""What each session is set to, whatever the server, the role or the environment (PGTZ, PGDATESTYLE) prefers.
-
-By SET and not by the parameter ``options``, which connection poolers refuse.
-"""
-
 
 class Database:
     """One connection to one database, opened when first used.
@@ -41,8 +29,8 @@ class Database:
     Every error of the driver leaves here as one of ours, with the driver's as its cause. Neither ``repr`` nor
     a message shows a password.
 
-    A `Database` belongs to one thread of one process. A child process that inherits it must not use it; it
-    opens its own by `another`.
+    A `Database` belongs to one thread. In a process that was forked it opens a connection of its own. One
+    that the server has ended between two transactions is opened again, unless it held locks.
     """
 
     def __init__(
@@ -51,6 +39,7 @@ class Database:
         login: Callable[[], Mapping[str, str]] | None = None,
         *,
         reads_environment: bool = True,
+        revive: Callable[[], str] | None = None,
     ) -> None:
         """Take a ``postgresql://`` URL; nothing is opened yet.
 
@@ -60,6 +49,7 @@ class Database:
                 expires, and how the server has to identify itself.
             reads_environment: whether libpq's variables (PGPASSFILE, PGSSLROOTCERT, ...) complete the URL.
                 False for the embedded server: they are of another database.
+            revive: starts a server that does not answer and returns its URL; None if only others can.
 
         Raises:
             SettingsError: it is not such a URL.
@@ -67,7 +57,17 @@ class Database:
         self.url = PostgresUrl.parse(url) if isinstance(url, str) else url
         self._login = login
         self._reads_environment = reads_environment
+        self._revive = revive
         self._connection: Connection | None = None
+        self._process = os.getpid()
+        self._locks = 0
+        self._settings: Mapping[str, str] = {}
+        self.is_pooled = False
+        """Whether something stands between us and the server, as the connection told when it was opened."""
+        self.schema: int | None = None
+        """The last migration that the database had when its schema was checked; None if it was not."""
+        self.on_wait: waiting.OnWait | None = None
+        """Told in a sentence when another process keeps us waiting; None if nobody is to be told."""
 
     def __repr__(self) -> str:
         return f"Database({self.url})"
@@ -83,17 +83,43 @@ class Database:
     def close(self) -> None:
         """Close the connection, if one is open."""
         if self._connection is not None:
-            self._connection.close()
+            if self._process == os.getpid():
+                self._connection.close()
+            else:
+                line.leave_to_parent(self._connection)
             self._connection = None
 
     def another(self) -> Database:
-        """Return the same database, with a connection of its own."""
-        return Database(self.url, self._login, reads_environment=self._reads_environment)
+        """Return the same database, with a connection of its own; it tells the same of its waiting."""
+        other = Database(
+            self.url, self._login, reads_environment=self._reads_environment, revive=self._revive
+        )
+        other.on_wait = self.on_wait
+        other._settings = self._settings
+        return other
+
+    def restrict(self, settings: Mapping[str, str]) -> None:
+        """Set parameters of the session, on this connection and on every later one.
+
+        Args:
+            settings: PostgreSQL's names to values, such as ``default_transaction_read_only`` to ``on``.
+
+        Raises what `transaction` does.
+        """
+        self._settings = {**self._settings, **settings}
+        with translated():
+            line.set_session(self._open(), settings)
+
+    def takes_writes(self) -> bool:
+        """Return whether the database takes writes: it is no hot standby, and not read-only by default."""
+        with self.transaction() as connection:
+            answer = connection.execute("SHOW transaction_read_only").fetchone()
+        return answer == ("off",)
 
     def interrupt(self) -> None:
         """Stop the statement that another thread is running on the connection, if one is."""
         if self._connection is not None and not self._connection.closed:
-            self._connection.cancel_safe(timeout=5.0)
+            line.cancel(self._connection)
 
     @contextmanager
     def transaction(
@@ -118,28 +144,64 @@ class Database:
             )
             # None, not False: a database that takes no writes by default is not to be talked into them.
             connection.read_only = read_only or None
-            with connection.transaction(force_rollback=rehearsal), _given_up_if_busy(connection):
+            with connection.transaction(force_rollback=rehearsal), line.given_up_if_busy(connection):
+                yield connection
+
+    @contextmanager
+    def idle(self) -> Iterator[Connection]:
+        """Give the connection outside a transaction, for a statement that is a transaction of its own.
+
+        Raises what `transaction` does.
+        """
+        with translated():
+            connection = self._open()
+            with line.given_up_if_busy(connection):
                 yield connection
 
     @contextmanager
     def locked(self, name: str, parts: Sequence[int] = (0,)) -> Iterator[bool]:
         """Hold the database-wide lock ``name``, or parts of it, over several transactions.
 
-        Yields whether the lock was free at once; if not, the block is entered when it has been got. The
-        server drops the lock with the connection, so a killed process never keeps it.
+        Yields whether the lock was free at once; if not, the block is entered when it has been got, and
+        `on_wait` is told for whom it waits. The server drops the lock with the connection, so a killed
+        process never keeps it.
         """
         wanted = sorted(parts)
         got = [part for part, free in self._advisory("pg_try_advisory_lock", name, wanted) if free]
         at_once = len(got) == len(wanted)
         if not at_once:
             self._advisory("pg_advisory_unlock", name, got)
-            # All take the parts in ascending order, so that no two can wait for each other.
-            self._advisory("pg_advisory_lock", name, wanted)
+            self._wait_for(name, wanted)
+        self._locks += 1
         try:
             yield at_once
         finally:
-            if self._connection is not None and not self._connection.closed:
-                self._advisory("pg_advisory_unlock", name, wanted)
+            self._locks -= 1
+            self._let_go(name, wanted)
+
+    def _wait_for(self, name: str, parts: list[int]) -> None:
+        """Take parts of a lock, ascending as all do, so that no two can wait for each other."""
+        has_told = False
+
+        def tell(sentence: str) -> None:
+            nonlocal has_told
+            if not has_told and self.on_wait is not None:
+                self.on_wait(sentence)
+            has_told = True
+
+        locked: list[int] = []
+        try:
+            for part in parts:
+                with self.transaction() as connection:
+                    waiting.lock_session(connection, name, part, tell if self.on_wait else None)
+                locked.append(part)
+        except BaseException:  # Ctrl-C too must leave no part locked
+            self._let_go(name, locked)
+            raise
+
+    def _let_go(self, name: str, parts: list[int]) -> None:
+        if parts and self._connection is not None and not self._connection.closed:
+            self._advisory("pg_advisory_unlock", name, parts)
 
     def _advisory(self, function: LiteralString, name: str, parts: list[int]) -> list[tuple[int, bool]]:
         query = sql.SQL("SELECT part, {}(hashtext(%s), part) FROM unnest(%s::int4[]) AS part")
@@ -148,27 +210,40 @@ class Database:
             return [(part, answer is not False) for part, answer in rows]
 
     def _open(self) -> Connection:
+        if self._process != os.getpid():
+            self.close()
+            self._process, self._locks = os.getpid(), 0
+        # Who lost the line has lost the locks, and is to be told.
+        if self._connection is not None and not self._locks and line.is_hung_up(self._connection):
+            self.close()
         if self._connection is None or self._connection.closed:
-            self._connection = self._ready(self._connect())
+            try:
+                self._connection = self._ready(self._connect())
+            except psycopg.OperationalError:
+                if self._revive is None:
+                    raise
+                self.url = PostgresUrl.parse(self._revive())
+                self._connection = self._ready(self._connect())
         return self._connection
 
     def _connect(self) -> Connection:
         more = self._login() if self._login is not None else {}
-        parameters = {"connect_timeout": "10", **self.url.with_parameters(more).parameters}
+        ours = line.parameters(os.environ if self._reads_environment else {})
+        parameters = ours | dict(self.url.with_parameters(more).parameters)
         try:
             with nullcontext() if self._reads_environment else none_of_libpqs():
                 connection: Connection = psycopg.connect(
                     # Keywords and no text, so that the driver has no URL to quote.
                     psycopg.conninfo.make_conninfo(**parameters),
-                    application_name="condvest",
+                    application_name=f"condvest (process {os.getpid()})",
                     client_encoding="utf8",
                     # A pooler may hand our prepared statements to another session.
                     prepare_threshold=None,
                 )
         except psycopg.ProgrammingError:
             raise SettingsError(
-                "CONDVEST_DATABASE_URL cannot be read: it has a parameter after the ? that PostgreSQL does "
-                "not know; in a password write ? as %3F"
+                "CONDVEST_DATABASE_URL cannot be read: after the ? it has a parameter that PostgreSQL does "
+                "not know, or no value of such a parameter; in a password write ? as %3F"
             ) from None
         return connection
 
@@ -176,12 +251,8 @@ class Database:
         """Check the server behind a new connection and set the session; close it if it will not do."""
         try:
             self._check_server(connection)
-            calls = sql.SQL(", ").join(
-                sql.SQL("set_config({}, {}, false)").format(name, value) for name, value in _SESSION.items()
-            )
-            connection.execute(sql.SQL("SELECT {}").format(calls))
-            connection.commit()
-        except BaseException:
+            line.set_session(connection, self._settings)
+        except BaseException:  # Ctrl-C too must leave no connection open
             connection.close()
             raise
         return connection
@@ -192,7 +263,12 @@ class Database:
             raise DatabaseError(
                 f"the server runs PostgreSQL {version}; Condvest needs {OLDEST_SERVER} or later"
             )
-        if poolers.is_pooled(connection) and poolers.changes_sessions(connection, self._connect):
+        self.is_pooled = line.is_pooled(connection)
+        if not self.is_pooled:
+            return
+        from batch_layer.database.postgres.poolers import changes_sessions  # noqa: PLC0415  # poolers are rare
+
+        if changes_sessions(connection, self._connect):
             raise DatabaseError(
                 f"{self.url} is a connection pooler in transaction mode. Condvest keeps locks and settings "
                 "over several transactions, so it needs a session of its own: name the server itself in "
@@ -207,35 +283,3 @@ def translated() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise translation_of(error) from error
-
-
-@contextmanager
-def _given_up_if_busy(connection: Connection) -> Iterator[None]:
-    """Close the connection if the block ends in the midst of a statement, as by Ctrl-C.
-
-    Nothing can be rolled back on it then; the next transaction opens another.
-    """
-    try:
-        yield
-    except BaseException:
-        if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
-            connection.cancel_safe(timeout=5.0)
-            connection.close()
-        raise
-
-
-@contextmanager
-def undone_if_locked(connection: Connection, patience: str) -> Iterator[list[bool]]:
-    """Run a block that takes locks; undo it if one is not to be had in time.
-
-    Yields a list that is empty after the block if so. ``patience`` is how long a lock is waited for, as
-    PostgreSQL writes it: ``500ms``.
-    """
-    done: list[bool] = []
-    try:
-        with connection.transaction():
-            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(patience)))
-            yield done
-            done.append(True)
-    except psycopg.errors.LockNotAvailable:
-        done.clear()

@@ -11,9 +11,12 @@ import psycopg
 
 from batch_layer.shared.errors import (
     CondvestError,
+    DatabaseDamaged,
     DatabaseError,
     DatabaseFull,
     DatabaseReadOnly,
+    DatabaseRefusedValue,
+    DatabaseTimeout,
     DatabaseUnavailable,
 )
 
@@ -43,15 +46,20 @@ _POOLED = (
     "session mode"
 )
 _DAMAGED = Failure(
-    DatabaseError,
+    DatabaseDamaged,
     "stored data are damaged",
-    "restore a backup, or move the database away and run: condvest rebuild",
+    "condvest resample --full makes the bars of n sessions anew; if it ends so, too, restore a backup, or "
+    "move the database away and run: condvest rebuild",
 )
 _DISK = Failure(DatabaseError, "the server cannot use its disk", "see the server's log")
 
 BY_STATE = {
     "08P01": Failure(DatabaseError, "the server or a pooler before it refused", _POOLED),
-    "25006": Failure(DatabaseReadOnly, "the database takes no writes", "connect to the primary server"),
+    "25006": Failure(
+        DatabaseReadOnly,
+        "the database takes no writes",
+        "connect to the primary server, or as a role whose default_transaction_read_only is off",
+    ),
     "25P03": Failure(
         DatabaseError,
         "the server ended an idle transaction",
@@ -64,6 +72,11 @@ BY_STATE = {
     "28000": _LOGIN,
     "28P01": _LOGIN,
     "3D000": _LOGIN,
+    "3F000": Failure(
+        DatabaseError,
+        "the search path of this role names no schema that is there",
+        "make one (CREATE SCHEMA), or name another one, as docs/postgres.md shows",
+    ),
     "42501": Failure(
         DatabaseError, "the role may not do this", "grant it what docs/postgres.md lists, and run it again"
     ),
@@ -71,12 +84,15 @@ BY_STATE = {
     "53100": Failure(DatabaseFull, "the database has no room on its disk", "free some and run it again"),
     "53400": Failure(DatabaseError, "a limit of the server was reached", "raise the limit and run it again"),
     "55P03": Failure(
-        DatabaseError, "a lock was not to be had in the time allowed", _TIMEOUT.format("lock_timeout")
+        DatabaseTimeout, "a lock was not to be had in the time allowed", _TIMEOUT.format("lock_timeout")
     ),
     "57014": Failure(
-        DatabaseError,
+        DatabaseTimeout,
         "the statement was cancelled",
         "if nobody cancelled it, " + _TIMEOUT.format("statement_timeout"),
+    ),
+    "57P05": Failure(
+        DatabaseError, "the server ended an idle session", _TIMEOUT.format("idle_session_timeout")
     ),
     "58030": _DISK,
     "58P01": _DISK,
@@ -90,17 +106,37 @@ BY_CLASS = {"08": _AWAY, "40": _CONFLICT, "53": _BUSY, "57": _AWAY}
 
 _REFUSALS = (
     "authentication failed",
+    "authentication method requirement",
     "no password supplied",
     "no pg_hba.conf entry",
     "not permitted to log in",
-    "permission denied for database",
+    "permission denied",
+    "Permission denied",  # of the system, about a socket
     "does not exist",
+    "no such database",
+    "no such user",
     "certificate verify failed",
     "does not match host name",
     "is required, but",
     "required, but server",
+    "was required",
+    "encryption required but",
+    "has group or world access",
+    "may not be used with sslrootcert",
     "invalid connection option",
+    "invalid port number",
+    "invalid integer value",
     'value: "',
+    "could not match",
+    "could not parse network address",
+    "service file",
+    "definition of service",
+    "unrecognized configuration parameter",
+    "invalid command-line argument",
+    "invalid value for parameter",
+    "not in hot standby mode",
+    "session is not read-only",
+    "max_wal_senders",
 )
 """Words about a connection that is refused for good. The driver gives no SQLSTATE for such a one."""
 
@@ -116,6 +152,8 @@ def failure_of(error: psycopg.Error) -> Failure:
         return BY_STATE[state]
     if state[:2] in BY_CLASS:
         return BY_CLASS[state[:2]]
+    if isinstance(error, psycopg.DataError):
+        return Failure(DatabaseRefusedValue, f"the database refused ({state or 'no SQLSTATE'})", "")
     if not state and isinstance(error, psycopg.OperationalError):
         if _UNSUPPORTED in text:
             return BY_STATE["08P01"]

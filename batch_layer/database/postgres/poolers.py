@@ -14,20 +14,12 @@ from typing import Any
 
 import psycopg
 
+from batch_layer.database.postgres.line import server_process
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _PATIENCE = 3.0
 """Seconds that a second client waits for a server process of its own."""
-
-
-def is_pooled(connection: Connection) -> bool:
-    """Return whether something stands between us and the server.
-
-    A server announces the process that serves a connection; a pooler announces another number.
-    """
-    pid = _pid(connection)
-    connection.commit()
-    return pid != connection.info.backend_pid
 
 
 def changes_sessions(connection: Connection, connect: Callable[[], Connection]) -> bool:
@@ -44,7 +36,7 @@ def changes_sessions(connection: Connection, connect: Callable[[], Connection]) 
     """
     with closing(connect()) as second:
         for _ in range(3):
-            ours = _pid(connection)
+            ours = server_process(connection)
             served = _begins_in_time(second)
             connection.commit()
             if not served:
@@ -66,12 +58,7 @@ def _begins_in_time(connection: Connection) -> bool:
     return True
 
 
-def _pid(connection: Connection) -> int:
-    """Return the server process of the transaction, begun if none is under way."""
-    return int(connection.execute("SELECT pg_backend_pid()").fetchall()[0][0])
-
-
 def _pid_and_end(connection: Connection) -> int:
-    pid = _pid(connection)
+    pid = server_process(connection)
     connection.commit()
     return pid

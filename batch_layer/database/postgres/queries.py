@@ -5,7 +5,8 @@ Whole columns of a table go through `binary_copy`; these are for answers of a fe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, LiteralString
 
 import numpy.typing as npt
@@ -16,6 +17,13 @@ from batch_layer.database.postgres.connection import Connection
 
 Query = LiteralString | sql.Composable
 Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+
+_AT_ONCE = 5_000
+"""Rows that `streamed` has in memory."""
+
+_numbers = itertools.count()
+"""Of the cursors of `streamed`, of which a transaction may hold several."""
 
 
 def number(connection: Connection, query: Query, parameters: Parameters = None) -> int:
@@ -52,6 +60,24 @@ def records(connection: Connection, query: Query, parameters: Parameters = None)
     return connection.cursor(row_factory=dict_row).execute(_composed(query), parameters).fetchall()
 
 
+def streamed(
+    connection: Connection, query: Query, parameters: Parameters = None
+) -> Generator[dict[str, Any]]:
+    """Yield all rows as `records` does, of which no more than some thousand are in memory at a time.
+
+    The connection has to stay in its transaction until the last one.
+    """
+    # The driver's own cursors of this kind warn when the connection is lost while they are open.
+    name = sql.Identifier(f"streamed_{next(_numbers)}")
+    cursor = connection.cursor(row_factory=dict_row)
+    text = sql.SQL(query) if isinstance(query, str) else query
+    cursor.execute(sql.SQL("DECLARE {} NO SCROLL CURSOR FOR {}").format(name, text), parameters)
+    fetch = sql.SQL("FETCH {} FROM {}").format(sql.Literal(_AT_ONCE), name)
+    while rows := cursor.execute(fetch).fetchall():
+        yield from rows
+    cursor.execute(sql.SQL("CLOSE {}").format(name))
+
+
 def array_of(values: npt.NDArray[Any]) -> str:
     """Return integers, booleans or dates (datetime64[D]) as the text of a PostgreSQL array.
 
@@ -72,7 +98,7 @@ def array_of_texts(values: Iterable[str]) -> str:
     return '{"' + '","'.join(given) + '"}' if given else "{}"
 
 
-def _only_value(connection: Connection, query: Query, parameters: Parameters) -> Any:  # noqa: ANN401
+def _only_value(connection: Connection, query: Query, parameters: Parameters) -> Any:  # noqa: ANN401  # whatever type the column has
     values = column(connection, query, parameters)
     if not values:
         raise LookupError(f"expected one row, got none: {query!r}")

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import psycopg
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection, Database, undone_if_locked
+from batch_layer.database.postgres.connection import Connection, Database
+from batch_layer.database.postgres.waiting import undone_if_locked
 from batch_layer.shared.models.difference import pack
 from batch_layer.shared.models.spans import Spans
 

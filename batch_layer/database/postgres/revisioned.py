@@ -18,6 +18,7 @@ from batch_layer.database.postgres import range_read
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, column, rows
+from batch_layer.database.postgres.touched import touch_rows
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
 from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
 from batch_layer.shared.models.difference import keys_of
@@ -27,7 +28,7 @@ from batch_layer.shared.models.spans import Spans
 Rows = TypeVar("Rows", bound=Columns)
 
 PRICE_COLUMNS = (
-    Column("open", "float8"),
+    Column("open", "float8", float("nan")),
     Column("high", "float8"),
     Column("low", "float8"),
     Column("close", "float8"),
@@ -39,8 +40,8 @@ DAILY_BAR_TABLES = 16
 """Into how many tables the daily bars are divided: instrument_id % DAILY_BAR_TABLES. Divides PARTITIONS."""
 
 _INSTRUMENT = Column("instrument_id", "int4")
-_LOAD = Column("load_id", "int4")
-_SUPERSEDED_BY = Column("superseded_by", "int4")
+LOAD = Column("load_id", "int4")
+SUPERSEDED_BY = Column("superseded_by", "int4")
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ class RevisionedTable(Generic[Rows]):
 
     def read_with_load(self, connection: Connection, spans: Spans) -> tuple[Rows, Int32s]:
         """Return the same as `read`, and the load that each row came with (int32)."""
-        columns = self._read(connection, (*self.columns, _LOAD), spans, EVERY_LOAD)
-        load_id = columns.pop(_LOAD.name)
+        columns = self._read(connection, (*self.columns, LOAD), spans, EVERY_LOAD)
+        load_id = columns.pop(LOAD.name)
         return self.model(**columns), load_id
 
     def read_part(self, connection: Connection, parts: int, part: int) -> Rows:
@@ -81,34 +82,72 @@ class RevisionedTable(Generic[Rows]):
 
         ``parts`` is a multiple of ``divided``: so that one table is read, from its beginning to its end.
         """
+        rows = self.model(**self._read_part(connection, self.columns, parts, part))
+        # Sorted here: the server, which has to send the rows as well, is the busier of the two.
+        return rows.in_order(keys_of(rows))
+
+    def runs(self, connection: Connection, spans: Spans) -> Spans:
+        """Return the runs of consecutive keys that rows within the spans have. Spans must not overlap."""
+        return Spans.of_points(*self._read(connection, self.columns[:2], spans, EVERY_LOAD).values())
+
+    def runs_of_part(self, connection: Connection, parts: int, part: int) -> Spans:
+        """Return the runs of consecutive keys that the rows of a part have; see `read_part`."""
+        return Spans.of_points(*self._read_part(connection, self.columns[:2], parts, part).values())
+
+    def _read_part(
+        self, connection: Connection, columns: tuple[Column, ...], parts: int, part: int
+    ) -> dict[str, Any]:
+        """Return the columns of the rows of a part, in the order in which they lie."""
         query = sql.SQL(
             "SELECT {columns} FROM {table} WHERE {table}.instrument_id % {divided} = {remainder} "
-            "AND {table}.instrument_id % {parts} = {part} ORDER BY {table}.instrument_id, {table}.{key}"
+            "AND {table}.instrument_id % {parts} = {part}"
         ).format(
-            columns=select_list(self.columns, self.name),
+            columns=select_list(columns, self.name),
             table=sql.Identifier(self.name),
             divided=sql.Literal(self.divided),
             remainder=sql.Literal(part % self.divided),
             parts=sql.Literal(parts),
             part=sql.Literal(part),
-            key=sql.Identifier(self.columns[1].name),
         )
-        return self.model(**copy_out(connection, query, self.columns))
+        return copy_out(connection, query, columns)
 
-    def of_load(self, connection: Connection, load_id: int) -> Rows:
-        """Return the rows, current or superseded, that came with a load; by key."""
-        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns)
+    def reaches_of_loads(self, connection: Connection) -> dict[int, tuple[int, int]]:
+        """Return the first and last number of the rows, current or superseded, that came with each load.
+
+        The number is the ordinal, or days since 1970-01-01. One pass over the table, so that `of_load` needs
+        none for each load.
+        """
+        reaches = rows(
+            connection,
+            sql.SQL(
+                "SELECT load_id, min({number}), max({number}) FROM (SELECT load_id, {key} FROM {table} "
+                "UNION ALL SELECT load_id, {key} FROM {revisions}) AS came GROUP BY 1"
+            ).format(
+                number=self.number,
+                key=sql.Identifier(self.columns[1].name),
+                table=sql.Identifier(self.name),
+                revisions=sql.Identifier(self.revisions),
+            ),
+        )
+        return {load_id: (first, last) for load_id, first, last in reaches}
+
+    def of_load(self, connection: Connection, load_id: int, reach: tuple[int, int]) -> Rows:
+        """Return the rows, current or superseded, that came with a load and lie within its reach; by key."""
         query = sql.SQL(
-            "SELECT {columns} FROM (SELECT {names} FROM {table} WHERE load_id = %(load_id)s UNION ALL "
-            "SELECT {names} FROM {revisions} WHERE load_id = %(load_id)s) AS {table} ORDER BY {keys}"
+            "SELECT {columns} FROM (SELECT {names} FROM {table} WHERE {own} UNION ALL "
+            "SELECT {names} FROM {revisions} WHERE {own}) AS {table} ORDER BY {keys}"
         ).format(
             columns=select_list(self.columns, self.name),
-            names=names,
+            names=sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns),
+            own=sql.SQL("load_id = %(load_id)s AND {number} BETWEEN %(first)s AND %(last)s").format(
+                number=self.number
+            ),
             table=sql.Identifier(self.name),
             revisions=sql.Identifier(self.revisions),
             keys=sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns[:2]),
         )
-        return self.model(**copy_out(connection, query, self.columns, {"load_id": load_id}))
+        parameters = {"load_id": load_id, "first": reach[0], "last": reach[1]}
+        return self.model(**copy_out(connection, query, self.columns, parameters))
 
     def of_no_load(self, connection: Connection, dataset: str) -> list[tuple[int, int]]:
         """Return (load, number of rows) for rows, current or superseded, of a load that is not recorded.
@@ -140,10 +179,14 @@ class RevisionedTable(Generic[Rows]):
     def insert(self, connection: Connection, rows: Rows, load_id: int | Int32s) -> None:
         """Store rows none of whose keys is stored, of one load or each of its own (int32 a row); by key."""
         if len(rows):
-            order = np.argsort(keys_of(rows), kind="stable")
             loads = np.broadcast_to(np.asarray(load_id, dtype=np.int32), len(rows))
-            data = {**vars(rows.take(order)), _LOAD.name: loads[order]}
-            copy_in(connection, self.name, (*self.columns, _LOAD), data)
+            keys = keys_of(rows)
+            if (keys[1:] < keys[:-1]).any():  # those of one file come in order
+                order = np.argsort(keys, kind="stable")
+                rows, loads = rows.take(order), loads[order]
+            data = {**vars(rows), LOAD.name: loads}
+            touch_rows(connection, self.name, data)
+            copy_in(connection, self.name, (*self.columns, LOAD), data)
 
     def supersede(
         self, connection: Connection, old: Rows, old_load_id: Int32s, new: Rows, load_id: int
@@ -156,10 +199,12 @@ class RevisionedTable(Generic[Rows]):
             return
         revised = {
             **vars(old),
-            _LOAD.name: old_load_id,
-            _SUPERSEDED_BY.name: np.full(len(old), load_id, dtype=np.int32),
+            LOAD.name: old_load_id,
+            SUPERSEDED_BY.name: np.full(len(old), load_id, dtype=np.int32),
         }
-        copy_in(connection, self.revisions, (*self.columns, _LOAD, _SUPERSEDED_BY), revised)
+        for table in (self.revisions, self.name):
+            touch_rows(connection, table, revised)
+        copy_in(connection, self.revisions, (*self.columns, LOAD, SUPERSEDED_BY), revised)
         instrument_id, key = (revised[column.name] for column in self.columns[:2])
         connection.execute(
             sql.SQL(
@@ -238,7 +283,7 @@ class RevisionedTable(Generic[Rows]):
         spans: Spans,
         parameters: dict[str, int],
     ) -> dict[str, Any]:
-        query = _EACH_SPAN.format(
+        query = EACH_SPAN.format(
             columns=select_list(columns, self.name),
             rows=rows_of_span.format(
                 names=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
@@ -271,13 +316,17 @@ class RevisionedTable(Generic[Rows]):
         )
 
 
-# The rows of all spans, in the spans' order and by key within each. OFFSET 0 keeps the planner from merging
-# the inner query: so each span is one index range, whatever the statistics of the table say.
-_EACH_SPAN = sql.SQL(
+EACH_SPAN = sql.SQL(
     "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
     "WITH ORDINALITY AS span (instrument_id, first, last, number) "
     "CROSS JOIN LATERAL ({rows} OFFSET 0) AS {table} ORDER BY span.number, {table}.{key}"
 )
+"""Read the rows of all spans, in the spans' order and by key within each; ``rows`` is the query of one span.
+
+OFFSET 0 keeps the planner from merging the inner query: so each span is one index range, whatever the
+statistics of the table say.
+"""
+
 _INSIDE = sql.SQL("instrument_id = span.instrument_id AND {number} BETWEEN span.first AND span.last")
 _CURRENT_ROWS = sql.SQL("SELECT {names} FROM {table} WHERE {inside} AND {same_part}")
 _ROWS_KNOWN_BY = sql.SQL(

@@ -15,8 +15,20 @@ from batch_layer.shared.postgres_url import PostgresUrl
 _lock = threading.Lock()
 
 
+OUR_SECRETS = (
+    "CONDVEST_DATABASE_URL",
+    "CONDVEST_FLATFILES_KEY_ID",
+    "CONDVEST_FLATFILES_SECRET",
+    "MASSIVE_API_KEY",
+    "POLYGON_API_KEY",
+)
+"""The variables of Condvest that hold passwords and keys."""
+
+
 def psql_environment(address: PostgresUrl, environ: Mapping[str, str], *, ours_alone: bool) -> dict[str, str]:
     """Return the environment in which psql connects to an address without being given it as an argument.
+
+    It holds none of `OUR_SECRETS`, which are of no use to psql and what it starts.
 
     Args:
         address: of the database.
@@ -34,9 +46,13 @@ def psql_environment(address: PostgresUrl, environ: Mapping[str, str], *, ours_a
     without = sorted(address.parameters.keys() - variable_of.keys() - {"sslpassword"})
     if without:
         raise UsageError(f"psql cannot be given {', '.join(without)} of CONDVEST_DATABASE_URL; leave it out")
-    kept = {name: value for name, value in environ.items() if not (ours_alone and _is_libpqs(name))}
+    inherited = {
+        name: value
+        for name, value in environ.items()
+        if name not in OUR_SECRETS and not (ours_alone and _is_libpqs(name))
+    }
     given = {variable_of[name]: value for name, value in address.parameters.items() if name in variable_of}
-    return kept | given
+    return inherited | given
 
 
 @contextmanager
@@ -47,11 +63,11 @@ def none_of_libpqs() -> Iterator[None]:
     variables are put back at its end.
     """
     with _lock:
-        taken = {name: os.environ.pop(name) for name in list(os.environ) if _is_libpqs(name)}
+        removed = {name: os.environ.pop(name) for name in list(os.environ) if _is_libpqs(name)}
         try:
             yield
         finally:
-            os.environ.update(taken)
+            os.environ.update(removed)
 
 
 def _is_libpqs(name: str) -> bool:

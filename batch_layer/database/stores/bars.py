@@ -8,7 +8,8 @@ from psycopg import sql
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, rows
-from batch_layer.database.postgres.revisioned import PRICE_COLUMNS
+from batch_layer.database.postgres.revisioned import EACH_SPAN, PRICE_COLUMNS
+from batch_layer.database.postgres.touched import announce, touch, touch_keys
 from batch_layer.shared.models.bars import Bars
 from batch_layer.shared.models.spans import Spans
 
@@ -26,21 +27,20 @@ def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
 
     Args:
         connection: in a transaction.
-        interval: number of sessions a bar.
+        interval: sessions per bar.
         spans: windows by instrument; must not overlap.
     """
     table = _table(interval)
-    query = sql.SQL(
-        "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
-        "WITH ORDINALITY AS span (instrument_id, first, last, place) "
-        # OFFSET 0 keeps one index range a span, whatever the planner believes about the table.
+    query = EACH_SPAN.format(
+        columns=select_list(BAR_COLUMNS, table),
         # The interval is the same in all of the table, but the key begins with it.
-        'CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {table}."interval" = {interval} '
-        "AND {table}.instrument_id = span.instrument_id "
-        'AND {table}."window" BETWEEN span.first AND span.last OFFSET 0) AS {table} '
-        'ORDER BY span.place, {table}."window"'
-    ).format(
-        columns=select_list(BAR_COLUMNS, table), table=sql.Identifier(table), interval=sql.Literal(interval)
+        rows=sql.SQL(
+            'SELECT * FROM {table} WHERE {table}."interval" = {interval} '
+            "AND {table}.instrument_id = span.instrument_id "
+            'AND {table}."window" BETWEEN span.first AND span.last'
+        ).format(table=sql.Identifier(table), interval=sql.Literal(interval)),
+        table=sql.Identifier(table),
+        key=sql.Identifier("window"),
     )
     parameters = {name: array_of(values) for name, values in vars(spans).items()}
     return Bars(**copy_out(connection, query, BAR_COLUMNS, parameters))
@@ -49,6 +49,8 @@ def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
 def insert_bars(connection: Connection, interval: int, bars: Bars, table: str | None = None) -> None:
     """Store bars none of whose keys is stored; in another table of the same columns if one is named."""
     if len(bars):
+        if table is None:
+            touch_keys(connection, _table(interval), bars.window)
         data = {**vars(bars), _INTERVAL.name: np.full(len(bars), interval, dtype=np.int16)}
         copy_in(connection, table or _table(interval), (*BAR_COLUMNS, _INTERVAL), data)
 
@@ -71,17 +73,19 @@ def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, in
         )
     )
     insert_bars(connection, interval, bars, table=staged)
+    announce(connection, table)
     names = [sql.Identifier(column.name) for column in (*BAR_COLUMNS, _INTERVAL)]
     values = [sql.Identifier(column.name) for column in BAR_COLUMNS[2:]]
-    [(new, changed)] = rows(
+    [(new, changed, first, last)] = rows(
         connection,
         sql.SQL(
             "WITH put AS (INSERT INTO {table} AS stored ({names}) SELECT {names} FROM {staged} "
             'ON CONFLICT ("interval", instrument_id, "window") DO UPDATE SET ({values}) = ROW ({new}) '
             "WHERE ({old}) IS DISTINCT FROM ({new}) "
             # A row version that replaces another one names the transaction that locked that one.
-            "RETURNING xmax = 0 AS is_new) "
-            "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM put"
+            'RETURNING "window", xmax = 0 AS is_new) '
+            "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new), "
+            'min("window"), max("window") FROM put'
         ).format(
             table=sql.Identifier(table),
             staged=sql.Identifier(staged),
@@ -92,12 +96,15 @@ def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, in
         ),
     )
     connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(staged)))
+    if new or changed:
+        touch(connection, table, first, last)
     return new, changed
 
 
 def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
     """Remove the stored bars that have the keys of ``bars``."""
     if len(bars):
+        touch_keys(connection, _table(interval), bars.window)
         connection.execute(
             sql.SQL(
                 "DELETE FROM {table} USING unnest(%s::int4[], %s::int4[]) AS old (instrument_id, number) "

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection, undone_if_locked
+from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import column, holds
+from batch_layer.database.postgres.touched import EVERY_KEY, touch, watch
+from batch_layer.database.postgres.waiting import undone_if_locked
 from batch_layer.database.stores.bars import insert_bars
 from batch_layer.shared.errors import DatabaseUnavailable
 from batch_layer.shared.models.bars import Bars
@@ -91,6 +93,8 @@ def switch(connection: Connection, intervals: Sequence[int]) -> None:
             )
         for grant in grants:
             connection.execute(grant)
+        watch(connection, f"bars_{n}")
+        touch(connection, f"bars_{n}", *EVERY_KEY)
 
 
 def _grants(connection: Connection, interval: int) -> list[bytes]:

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, holds, rows
+from batch_layer.database.postgres.queries import array_of, holds, number, rows
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.spans import Spans
 
@@ -106,6 +106,25 @@ def everything(connection: Connection, partitions: Sequence[int]) -> Spans:
     return Spans(**columns)
 
 
+def dividends_since(connection: Connection, load_id: int) -> Spans:
+    """Return the sessions of the dividends that loads after ``load_id`` stored, altered or withdrew, merged.
+
+    Their bars are as they were, so no record waits. One with an ex-date beyond the calendar is left out.
+    """
+    columns = copy_out(
+        connection,
+        "SELECT instrument_id, ordinal, ordinal FROM ("
+        "  SELECT instrument_id, ex_date FROM dividends WHERE load_id > %(load_id)s UNION ALL "
+        "  SELECT instrument_id, ex_date FROM dividend_revisions WHERE superseded_by > %(load_id)s"
+        ") AS paid CROSS JOIN LATERAL "
+        "(SELECT min(ordinal) AS ordinal FROM sessions WHERE session >= ex_date) AS placed "
+        "WHERE ordinal IS NOT NULL",
+        _SPAN_COLUMNS,
+        {"load_id": load_id},
+    )
+    return Spans(**columns).merged()
+
+
 def volumes(connection: Connection, reach: int) -> dict[int, int]:
     """Return about how many daily bars the records of each partition concern; not those with none.
 
@@ -135,9 +154,9 @@ def any_waits(connection: Connection) -> bool:
     return holds(connection, "SELECT EXISTS (SELECT FROM changes)")
 
 
-def waiting(connection: Connection) -> dict[int, int]:
-    """Return how many records wait, by partition; partitions with none are left out."""
-    return dict(rows(connection, "SELECT partition, count(*) FROM changes GROUP BY 1 ORDER BY 1"))
+def waiting(connection: Connection) -> int:
+    """Return how many records wait."""
+    return number(connection, "SELECT count(*) FROM changes")
 
 
 def spans_of_ordinals(ordinals: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Spans:

@@ -10,10 +10,26 @@ from psycopg import sql
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, records
-from batch_layer.database.postgres.revisioned import DAILY_BARS
+from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
+from batch_layer.database.stores.changes import PARTITIONS
+from batch_layer.database.stores.ledger import rows_loaded
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.models.spans import Spans
+
+ROWS_A_PART = 1_000_000
+"""Daily bars per part, about, when all are read; two parts are in memory at once."""
+
+
+def number_of_parts(connection: Connection) -> int:
+    """Return into how many parts to divide the instruments to read all daily bars.
+
+    A multiple of DAILY_BAR_TABLES; see `RevisionedTable.read_part`.
+    """
+    rows, parts = rows_loaded(connection), DAILY_BAR_TABLES
+    while rows > parts * ROWS_A_PART and parts < PARTITIONS:
+        parts *= 2
+    return parts
 
 
 def spans_of_bars(connection: Connection, instrument_id: Int32s, known_by: int = EVERY_LOAD) -> Spans:

@@ -77,3 +77,11 @@ def note_adopted(connection: Connection, action: HomelessAction, *, is_new: bool
     connection.execute(
         "DELETE FROM refused_rows WHERE load_id = %s AND line = %s", (action.load_id, action.line)
     )
+
+
+def note_overruled(connection: Connection, action: HomelessAction) -> None:
+    """Note that an action stays refused, for an import took it back or corrected it while it waited."""
+    connection.execute(
+        "UPDATE refused_rows SET code = 'taken_back' WHERE load_id = %s AND line = %s",
+        (action.load_id, action.line),
+    )

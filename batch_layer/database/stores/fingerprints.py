@@ -8,7 +8,8 @@ from psycopg import sql
 from batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, column, number, rows
-from batch_layer.database.postgres.revisioned import DAILY_BARS
+from batch_layer.database.postgres.revisioned import DAILY_BARS, LOAD, SUPERSEDED_BY
+from batch_layer.database.postgres.touched import EVERY_KEY
 from batch_layer.database.stores.bars import BAR_COLUMNS
 from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
 from batch_layer.shared.models.difference import keys_of
@@ -17,7 +18,9 @@ Fingerprint = tuple[int, str]
 """How many rows there are, and a digest of all their values whatever their order."""
 
 
-def fingerprints(connection: Connection, interval: int, starts: Int32s) -> dict[int, Fingerprint]:
+def fingerprints(
+    connection: Connection, table: str, starts: Int32s, first: int = EVERY_KEY[0], last: int = EVERY_KEY[1]
+) -> dict[int, Fingerprint]:
     """Return the fingerprint of the rows of each part that has any, in one pass over the table.
 
     It is computed from the rows themselves, so that it does not matter who altered them and how. The digest
@@ -25,32 +28,38 @@ def fingerprints(connection: Connection, interval: int, starts: Int32s) -> dict[
 
     Args:
         connection: in a transaction.
-        interval: sessions a bar; 1 for the daily bars.
+        table: ``daily_bars``, ``daily_bar_revisions``, or ``bars_N``.
         starts: int32, ascending: the first ordinal or window of each part.
+        first: only rows of this ordinal or window, and later ones.
+        last: only rows of this ordinal or window, and earlier ones.
 
     Returns:
         index in ``starts`` to fingerprint; rows before the first start count to index -1.
     """
-    table, columns = _table(interval)
+    columns = _columns(table)
     query = sql.SQL(
         "SELECT width_bucket({key}, %s::int4[]) - 1, count(*), "
-        "bit_xor(hash_record_extended(ROW({columns}), 0)) FROM {table} GROUP BY 1"
+        "bit_xor(hash_record_extended(ROW({columns}), 0)) FROM {table} "
+        "WHERE {key} BETWEEN %s AND %s GROUP BY 1"
     ).format(
         key=sql.Identifier(columns[1].name),
         columns=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
         table=sql.Identifier(table),
     )
-    parts = rows(connection, query, (array_of(starts),))
+    parts = rows(connection, query, (array_of(starts), first, last))
     return {part: (count, f"{count}-{digest}") for part, count, digest in parts}
 
 
-def rows_between(connection: Connection, interval: int, first: int, last: int) -> DailyBars | Bars:
-    """Return the daily bars (interval 1) or bars from one ordinal (or window) to another, inclusive.
+def rows_between(
+    connection: Connection, table: str, first: int, last: int
+) -> tuple[DailyBars | Bars, dict[str, Int32s]]:
+    """Return the daily bars or bars of a table from one ordinal (or window) to another, inclusive.
 
-    Ascending by instrument, then by ordinal or window. The table is read from its beginning to its end, as
-    it lies: by the key it would be read page by page in no order, for it was filled session by session.
+    Ascending by instrument, then by ordinal or window, then by load; with the columns of loads that the table
+    has beside them. The table is read from its beginning to its end, as it lies: by the key it would be read
+    page by page in no order, for it was filled session by session.
     """
-    table, columns = _table(interval)
+    columns = _columns(table)
     query = sql.SQL(
         "SELECT {columns} FROM {table} WHERE {table}.{key} BETWEEN %(first)s AND %(last)s"
     ).format(
@@ -59,8 +68,11 @@ def rows_between(connection: Connection, interval: int, first: int, last: int) -
         key=sql.Identifier(columns[1].name),
     )
     data = copy_out(connection, query, columns, {"first": first, "last": last})
-    bars: DailyBars | Bars = DailyBars(**data) if interval == 1 else Bars(**data)
-    return bars.take(np.argsort(keys_of(bars)))
+    more = {column.name: data.pop(column.name) for column in _MORE.get(table, ())}
+    bars: DailyBars | Bars = DailyBars(**data) if table in _MORE else Bars(**data)
+    by = (more["load_id"], keys_of(bars)) if table == DAILY_BARS.revisions else (keys_of(bars),)
+    order = np.lexsort(by) if len(by) > 1 else np.argsort(by[0])
+    return bars.take(order), {name: values[order] for name, values in more.items()}
 
 
 def identity(connection: Connection) -> str:
@@ -88,5 +100,9 @@ def last_load(connection: Connection) -> int | None:
     return None if load_id is None else int(load_id)
 
 
-def _table(interval: int) -> tuple[str, tuple[Column, ...]]:
-    return ("daily_bars", DAILY_BARS.columns) if interval == 1 else (f"bars_{interval}", BAR_COLUMNS)
+_MORE = {DAILY_BARS.name: (LOAD,), DAILY_BARS.revisions: (LOAD, SUPERSEDED_BY)}
+"""The tables of daily bars, and the columns that they have beside those of the bars."""
+
+
+def _columns(table: str) -> tuple[Column, ...]:
+    return (*DAILY_BARS.columns, *_MORE[table]) if table in _MORE else BAR_COLUMNS

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from itertools import count
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, array_of_texts, column
-from batch_layer.shared.models.bars import Int32s
+from batch_layer.database.postgres.queries import array_of, array_of_texts, column, number
+from batch_layer.shared.models.bars import Int32s, Int64s
 from batch_layer.shared.models.providers import rank_of
 
 NO_INSTRUMENT = 0
@@ -45,37 +47,66 @@ def provider_id_of(connection: Connection, provider: str) -> int:
             "HAVING bool_or(provider = %(provider)s) IS NOT TRUE",
             {"provider": provider, "rank": rank_of(provider)},
         )
-        known = known_provider(connection, provider)
-    return -1 if known is None else known
+        known = number(connection, "SELECT provider_id FROM providers WHERE provider = %s", (provider,))
+    return known
 
 
 def instruments_of(
     connection: Connection, symbols: npt.NDArray[np.object_], sessions: npt.NDArray[np.datetime64]
 ) -> Int32s:
     """Return the instrument that carried each row's symbol on its date; NO_INSTRUMENT where none did."""
-    given = symbols.tolist()
-    # Each distinct symbol has a code: its index in the array that the query gets.
-    code_of: defaultdict[str, int] = defaultdict(count().__next__)
-    code = np.fromiter(map(code_of.__getitem__, given), dtype=np.int64, count=len(given))
-    spans = copy_out(
-        connection,
-        "SELECT (number - 1)::int4, greatest(valid_from, date '0001-01-01') - date '0001-01-01', "
-        "least(valid_to, date '9999-12-31') - date '0001-01-01', instrument_id "
-        "FROM unnest(%(symbols)s::text[]) WITH ORDINALITY AS given (symbol, number) "
-        "JOIN symbols USING (symbol) ORDER BY number, valid_from",
-        _SPAN_COLUMNS,
-        # No instrument carries an unprintable symbol, and PostgreSQL refuses NUL.
-        {"symbols": array_of_texts(_printable(list(code_of)))},
-    )
-    carriers = np.full(len(symbols), NO_INSTRUMENT, dtype=np.int32)
-    if len(spans["code"]):
+    return _Carriers.of(connection, symbols).on(sessions)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Carriers:
+    """Who carries the symbols of rows.
+
+    Attributes:
+        code: int64 per row: which of the distinct symbols it has.
+        spans: who carries a symbol from one day to another (see _SPAN_COLUMNS), by code and day; days since
+            0001-01-01, inclusive.
+    """
+
+    code: Int64s
+    spans: dict[str, npt.NDArray[Any]]
+
+    @classmethod
+    def of(cls, connection: Connection, symbols: npt.NDArray[np.object_]) -> Self:
+        # Each distinct symbol has a code: its index in the array that the query gets. Most rows have the
+        # symbol of the row before: it is looked up once a run.
+        starts = np.flatnonzero(np.append([True], symbols[1:] != symbols[:-1]))[: len(symbols)]
+        code_of: defaultdict[str, int] = defaultdict(count().__next__)
+        codes = np.array([code_of[symbol] for symbol in symbols[starts].tolist()], dtype=np.int64)
+        spans = copy_out(
+            connection,
+            "SELECT (number - 1)::int4, greatest(valid_from, date '0001-01-01') - date '0001-01-01', "
+            "least(valid_to, date '9999-12-31') - date '0001-01-01', instrument_id "
+            "FROM unnest(%(symbols)s::text[]) WITH ORDINALITY AS given (symbol, number) "
+            "JOIN symbols USING (symbol) ORDER BY number, valid_from",
+            _SPAN_COLUMNS,
+            # No instrument carries an unprintable symbol, and PostgreSQL refuses NUL.
+            {"symbols": array_of_texts(_printable(list(code_of)))},
+        )
+        return cls(np.repeat(codes, np.diff(starts, append=len(symbols))), spans)
+
+    def on(self, dates: npt.NDArray[np.datetime64]) -> tuple[Int32s, Int64s]:
+        """Return each row's instrument on its date, NO_INSTRUMENT where there is none, and its place.
+
+        The place is that of the last span of any symbol that begins on or before the row: rows of one symbol
+        that nobody carries have the same place if and only if nobody carries it between them either.
+        """
         # The last span of the symbol that starts on or before the date, if it is still running then.
-        days: npt.NDArray[np.int64] = (sessions.astype("datetime64[D]") - _DATE_ONE).astype(np.int64)
-        keys = spans["code"].astype(np.int64) * _MOST_DAYS + spans["first"]
-        last = np.searchsorted(keys, code * _MOST_DAYS + days, side="right") - 1
-        carried = (last >= 0) & (spans["code"][last] == code) & (days <= spans["last"][last])
-        carriers[carried] = spans["instrument_id"][last[carried]]
-    return carriers
+        days: npt.NDArray[np.int64] = (dates.astype("datetime64[D]") - _DATE_ONE).astype(np.int64)
+        keys = self.spans["code"].astype(np.int64) * _MOST_DAYS + self.spans["first"]
+        last = np.searchsorted(keys, self.code * _MOST_DAYS + days, side="right") - 1
+        carriers = np.full(len(last), NO_INSTRUMENT, dtype=np.int32)
+        if len(keys):
+            carried = (
+                (last >= 0) & (self.spans["code"][last] == self.code) & (days <= self.spans["last"][last])
+            )
+            carriers[carried] = self.spans["instrument_id"][last[carried]]
+        return carriers, last
 
 
 def _printable(symbols: list[str]) -> list[str]:
@@ -88,11 +119,17 @@ def identify(
     connection: Connection, symbols: npt.NDArray[np.object_], dates: npt.NDArray[np.datetime64]
 ) -> tuple[Int32s, Int32s]:
     """Return each row's instrument, and the instruments made for symbols that none carried on the date."""
-    carriers = instruments_of(connection, symbols, dates)
-    unknown = carriers == NO_INSTRUMENT
-    if unknown.any():
-        create_instruments(connection, symbols[unknown], dates[unknown])
-        carriers[unknown] = instruments_of(connection, symbols[unknown], dates[unknown])
+    given = _Carriers.of(connection, symbols)
+    carriers, span = given.on(dates)
+    unknown = np.flatnonzero(carriers == NO_INSTRUMENT)
+    if len(unknown):
+        # All rows of one symbol in one gap between its carriers are of one new instrument: one row asks for
+        # it, and tells whose the others are.
+        gaps = given.code[unknown] * (len(given.spans["code"]) + 1) + span[unknown]
+        _, first, gap = np.unique(gaps, return_index=True, return_inverse=True)
+        asking = unknown[first]
+        create_instruments(connection, symbols[asking], dates[asking])
+        carriers[unknown] = instruments_of(connection, symbols[asking], dates[asking])[gap]
     return carriers, np.unique(carriers[unknown])
 
 

@@ -1,18 +1,18 @@
-"""Loads, the ledger of sessions and the refused rows, in the database."""
+"""The table ``loads``: what was loaded, when, and from where in the archive."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, LiteralString
 
 import numpy as np
+from psycopg import sql
 
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, column, holds, number, records, rows
-from batch_layer.shared.models.bars import Int16s, Int32s, Int64s
+from batch_layer.database.postgres.queries import array_of, column, holds, number, rows
+from batch_layer.database.postgres.waiting import OnWait, lock_transaction
+from batch_layer.shared.models.bars import Int16s, Int32s
 from batch_layer.shared.models.loads import LoadSummary
 
 if TYPE_CHECKING:  # readers of bars need no payloads
@@ -20,69 +20,71 @@ if TYPE_CHECKING:  # readers of bars need no payloads
 
 
 @dataclass(frozen=True)
-class RefusedRow:
-    """A row that broke a rule, and the row itself.
+class Instants:
+    """The instants of a load.
 
     Attributes:
-        line: where it stands in its payload.
-        code: of the rule.
-        symbol, session: as far as they can be read; the session as an ISO date.
-        reason: what is wrong, in one sentence.
-        content: the row as it came, a JSON object of its columns.
+        fetched_at: when its payload was fetched.
+        loaded_at: from when on what it says was known.
+        archive_key: where the archive has its payload.
+        newest: the latest instant of fetch of all loads; later than ``fetched_at`` after a wrong clock.
     """
-
-    line: int
-    code: str
-    symbol: str
-    session: str | None
-    reason: str
-    content: str
-
-    @property
-    def identity(self) -> RowIdentity:
-        """What makes it the same row in another answer; see `row_identity`."""
-        return row_identity(self.symbol, self.session, self.content)
-
-
-RowIdentity = tuple[str, str | None, str]
-
-
-def row_identity(symbol: str, session: str | None, content: str) -> RowIdentity:
-    """Return what two refused rows have in common if they are the same row of two answers.
-
-    Columns without a value do not count: which ones an answer has depends on its other rows.
-    """
-    values = {name: value for name, value in json.loads(content).items() if value is not None}
-    return symbol, session, json.dumps(values, sort_keys=True)
-
-
-@dataclass(frozen=True)
-class Instants:
-    """When the payload of a load was fetched, and from when on what it says was known."""
 
     fetched_at: dt.datetime
     loaded_at: dt.datetime
+    archive_key: str
+    newest: dt.datetime
 
 
 def last_instants(connection: Connection) -> Instants | None:
     """Return the instants of the last load that is recorded; None if there is none."""
-    last = rows(connection, "SELECT fetched_at, loaded_at FROM loads ORDER BY load_id DESC LIMIT 1")
+    last = rows(
+        connection,
+        "SELECT fetched_at, loaded_at, archive_key, (SELECT max(fetched_at) FROM loads) "
+        "FROM loads ORDER BY load_id DESC LIMIT 1",
+    )
     return Instants(*last[0]) if last else None
 
 
-def lock_loads(connection: Connection) -> None:
-    """Let no other load store anything until this transaction ends."""
-    connection.execute("SELECT pg_advisory_xact_lock(hashtext('condvest load'))")
+def lock_loads(connection: Connection, on_wait: OnWait | None = None) -> None:
+    """Let no other load store anything until this transaction ends; say if that takes long."""
+    lock_transaction(connection, "condvest load", on_wait)
 
 
-def is_recorded(connection: Connection, payload: Payload) -> bool:
-    """Return whether a load of these very bytes, for the same provider and data set, is recorded."""
-    return holds(
+def take_back_unused_ids(connection: Connection) -> None:
+    """Let the next load, instrument and provider have the ids after the last that are stored.
+
+    A transaction that is rolled back leaves gaps, by which a rebuild that goes on would differ from one that
+    was never stopped. A role without the right to it leaves the gaps. Call it while `lock_loads` holds: then
+    no other load has taken an id that it has not stored yet.
+    """
+    for table, key in (("loads", "load_id"), ("instruments", "instrument_id"), ("providers", "provider_id")):
+        query = sql.SQL(
+            "SELECT setval(name, coalesce((SELECT max({key}) + 1 FROM {table}), seqstart), false) "
+            "FROM pg_get_serial_sequence(%s, %s) AS name JOIN pg_sequence ON seqrelid = name::regclass "
+            "WHERE has_sequence_privilege(name, 'UPDATE')"
+        )
+        connection.execute(query.format(key=sql.Identifier(key), table=sql.Identifier(table)), (table, key))
+
+
+@dataclass(frozen=True)
+class RecordedAs:
+    """What a load says of the payload that it stored."""
+
+    archive_key: str
+    fetched_at: dt.datetime
+    name: str
+
+
+def recorded_as(connection: Connection, payload: Payload) -> list[RecordedAs]:
+    """Return the loads of these very bytes, for the same provider and data set, in their order."""
+    recorded = rows(
         connection,
-        "SELECT EXISTS (SELECT FROM loads JOIN providers USING (provider_id) "
-        "WHERE digest = %s AND provider = %s AND dataset = %s)",
+        "SELECT archive_key, fetched_at, name FROM loads JOIN providers USING (provider_id) "
+        "WHERE digest = %s AND provider = %s AND dataset = %s ORDER BY load_id",
         (payload.digest, payload.provider, payload.dataset),
     )
+    return [RecordedAs(*row) for row in recorded]
 
 
 def is_any_loaded(connection: Connection, provider_id: int, dataset: str) -> bool:
@@ -112,8 +114,7 @@ def is_archived(connection: Connection, archive_key: str) -> bool:
 
 def archived_since(connection: Connection, fetched_at: dt.datetime) -> set[str]:
     """Return the archive keys of the payloads fetched since an instant (inclusive) that were loaded."""
-    rows = connection.execute("SELECT archive_key FROM loads WHERE fetched_at >= %s", (fetched_at,))
-    return {str(key) for (key,) in rows}
+    return set(column(connection, "SELECT archive_key FROM loads WHERE fetched_at >= %s", (fetched_at,)))
 
 
 def archived_after(connection: Connection, archive_key: str) -> list[str]:
@@ -166,38 +167,6 @@ def record_load(
     )
 
 
-def record_refused(connection: Connection, load_id: int, refused: Sequence[RefusedRow]) -> None:
-    """Keep the refused rows of a load."""
-    if not refused:
-        return
-    with connection.cursor().copy(
-        "COPY refused_rows (load_id, line, code, symbol, session, reason, content) FROM STDIN"
-    ) as copy:
-        for row in refused:
-            copy.write_row((load_id, row.line, row.code, row.symbol, row.session, row.reason, row.content))
-
-
-def refused_before(
-    connection: Connection, provider_id: int, dataset: str, symbols: Iterable[str]
-) -> set[RowIdentity]:
-    """Return the rows of these symbols that recorded loads of the provider and data set have refused."""
-    rows = connection.execute(
-        "SELECT symbol, session, content FROM refused_rows JOIN loads USING (load_id) "
-        "WHERE provider_id = %s AND dataset = %s AND symbol = ANY(%s)",
-        (provider_id, dataset, list(symbols)),
-    )
-    return {
-        row_identity(str(symbol), None if session is None else str(session), str(content))
-        for symbol, session, content in rows
-    }
-
-
-def refused_lines(connection: Connection, load_id: int) -> Int64s:
-    """Return the lines (int64, ascending) of a payload that were refused when it was loaded."""
-    lines = column(connection, "SELECT line FROM refused_rows WHERE load_id = %s ORDER BY line", (load_id,))
-    return np.array(lines, dtype=np.int64)
-
-
 def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int16s]:
     """Return, a row, the provider of a load and the provider's rank."""
     distinct, inverse = np.unique(load_id, return_inverse=True)
@@ -220,50 +189,44 @@ def last_load_by(connection: Connection, instant: dt.datetime) -> int:
     return number(connection, query, (instant,))
 
 
-_LOADING_COMMANDS = "^(run|backfill|import|metadata|rebuild)( |$)"
+def fetched_at(connection: Connection, load_id: Int32s) -> dict[int, dt.datetime]:
+    """Return, by load, when its payload was fetched."""
+    query: LiteralString = "SELECT load_id, fetched_at FROM loads WHERE load_id = ANY(%s::int4[])"
+    return dict(rows(connection, query, (array_of(load_id),)))
 
 
-def refused_rows(connection: Connection, *, only_new: bool = False) -> list[dict[str, Any]]:
-    """Return the refused rows, by load and line.
-
-    Keys of each: load_id, provider, dataset, name, line, code, symbol, session, reason, content.
-
-    Args:
-        connection: in a transaction.
-        only_new: only the rows that the last command that loads anything was the first to refuse. Without
-            such a command in the table ``runs`` (on AWS), every row once, of the load that refused it first.
-    """
-    refused = records(
-        connection,
-        "SELECT load_id, provider, dataset, name, line, code, symbol, session, reason, content, "
-        "loaded_at >= coalesce((SELECT max(started_at) FROM runs WHERE command ~ %s), '-infinity') "
-        "AS is_last "
-        "FROM refused_rows JOIN loads USING (load_id) JOIN providers USING (provider_id) "
-        "ORDER BY load_id, line",
-        (_LOADING_COMMANDS,),
-    )
-    is_new, seen = [], set()
-    for row in refused:
-        identity = row_identity(row["symbol"], row["session"] and str(row["session"]), row["content"])
-        key = (row["provider"], row["dataset"], *identity)
-        is_new.append(row.pop("is_last") and key not in seen)
-        seen.add(key)
-    return [row for row, new in zip(refused, is_new, strict=True) if new or not only_new]
+def last_load(connection: Connection) -> int:
+    """Return the id of the newest load; 0 if there is none."""
+    query: LiteralString = "SELECT coalesce(max(load_id), 0) FROM loads"
+    return number(connection, query)
 
 
 @dataclass(frozen=True)
 class ArchivedLoad:
-    """A load of a data set, where the archive has what it loaded, and how many rows it stored."""
+    """A load of a data set, where the archive has what it loaded, and how many rows it stored.
+
+    Attributes:
+        provider, name, digest, fetched_at: of the payload, as they were when it was loaded.
+        loaded_at: from when on what it says was known.
+    """
 
     load_id: int
     dataset: str
     archive_key: str
     stored: int
+    provider: str
+    name: str
+    digest: str
+    fetched_at: dt.datetime
+    loaded_at: dt.datetime
 
 
 def archived_loads(connection: Connection) -> list[ArchivedLoad]:
     """Return every load, in their order."""
-    query: LiteralString = "SELECT load_id, dataset, archive_key, inserted + changed FROM loads ORDER BY 1"
+    query: LiteralString = (
+        "SELECT load_id, dataset, archive_key, inserted + changed, provider, name, digest, fetched_at, "
+        "loaded_at FROM loads JOIN providers USING (provider_id) ORDER BY 1"
+    )
     return [ArchivedLoad(*row) for row in rows(connection, query)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import LiteralString
@@ -12,6 +13,7 @@ from psycopg import sql
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import column, rows
 from batch_layer.database.postgres.revisioned import DAILY_BARS
+from batch_layer.shared.models.symbols import Rename
 
 FIGI = "figi"
 """The field by which an instrument is recognised: its composite FIGI."""
@@ -19,6 +21,10 @@ FIGI = "figi"
 HISTORY = "symbols"
 """The field that says from which date on it carried which symbol, by a record of renames: "2012-05-18 FB,
 2022-06-09 META"; there once the provider was asked for that."""
+
+STATED = "stated_renames"
+"""The field of what a person says about renames, at an instrument that each of them concerns: a JSON list of
+[first date, symbol before it, symbol from it on]."""
 
 ACTIVE = "active"
 DELISTED = "delisted_date"
@@ -56,6 +62,21 @@ def histories(connection: Connection) -> dict[int, list[tuple[dt.date, str]]]:
 def history_text(history: Iterable[tuple[dt.date, str]]) -> str:
     """Return a history as the field HISTORY holds it."""
     return ", ".join(f"{date} {symbol}" for date, symbol in history)
+
+
+def stated_renames(connection: Connection) -> dict[Rename, int]:
+    """Return what persons say about renames, each with the instrument that keeps it."""
+    texts = rows(connection, "SELECT instrument_id, value FROM metadata WHERE field = %s", (STATED,))
+    return {
+        Rename(dt.date.fromisoformat(date), symbol, to): instrument_id
+        for instrument_id, text in texts
+        for date, symbol, to in json.loads(text)
+    }
+
+
+def stated_text(renames: Iterable[Rename]) -> str:
+    """Return statements as the field STATED holds them."""
+    return json.dumps([[str(rename.date), rename.symbol, rename.to] for rename in sorted(renames)])
 
 
 def without_history(connection: Connection, provider_id: int, since: int | None = None) -> list[str]:

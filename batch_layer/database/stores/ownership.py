@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +12,12 @@ from psycopg import sql
 
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import column, holds, rows
+from batch_layer.database.postgres.touched import touch
 from batch_layer.database.stores import changes
-from batch_layer.database.stores.symbols import read_spans, replace_spans
 from batch_layer.shared.core.symbol_moves import Move, plan_moves
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.models.symbols import FOREVER, SymbolSpan
+from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
 
 _DATED = {
     "daily_bars": "ordinal",
@@ -49,6 +50,31 @@ class Moved:
     bars: int = 0
 
 
+def read_spans(connection: Connection) -> dict[int, list[SymbolSpan]]:
+    """Return each instrument's spans, ascending by date."""
+    by_instrument: defaultdict[int, list[SymbolSpan]] = defaultdict(list)
+    for instrument_id, symbol, first, last in rows(
+        connection,
+        "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
+        "FROM symbols ORDER BY instrument_id, valid_from",
+    ):
+        by_instrument[instrument_id].append(SymbolSpan(symbol, first or EVER, last or FOREVER))
+    return dict(by_instrument)
+
+
+def _replace_spans(connection: Connection, wanted: Mapping[int, Sequence[SymbolSpan]]) -> None:
+    """Store the instruments' spans in place of all that they had."""
+    connection.execute("DELETE FROM symbols WHERE instrument_id = ANY(%s)", (list(wanted),))
+    with connection.cursor().copy(
+        "COPY symbols (symbol, valid_from, valid_to, instrument_id) FROM STDIN"
+    ) as copy:
+        for instrument_id, spans in wanted.items():
+            for span in spans:
+                first = "-infinity" if span.first == EVER else span.first
+                last = "infinity" if span.last == FOREVER else span.last
+                copy.write_row((span.symbol, first, last, instrument_id))
+
+
 def make_instruments(connection: Connection, count: int) -> list[int]:
     """Make instruments that carry no symbol yet; return their ids, ascending."""
     made = column(
@@ -61,7 +87,11 @@ def make_instruments(connection: Connection, count: int) -> list[int]:
 
 
 def write_spans(
-    connection: Connection, wanted: Mapping[int, Sequence[SymbolSpan]], sessions: Sessions
+    connection: Connection,
+    wanted: Mapping[int, Sequence[SymbolSpan]],
+    sessions: Sessions,
+    *,
+    may_empty: Collection[int] = (),
 ) -> Moved:
     """Give instruments the symbols that they carried, with the rows that others have under them.
 
@@ -72,23 +102,27 @@ def write_spans(
         connection: in a transaction.
         wanted: for each instrument all its spans; spans of different instruments do not overlap.
         sessions: the calendar.
+        may_empty: instruments of ``wanted`` that are forgotten if they lose all their rows, as those that are
+            not in ``wanted`` are.
 
     Returns:
         what changed. Instruments whose bars changed are recorded for the resampler.
     """
     plan = plan_moves(read_spans(connection), wanted)
     orphaned = [
-        (loser, span) for loser, span in plan.unclaimed if _has_rows(connection, loser, span, sessions)
+        (loser, span) for loser, span in plan.unclaimed if has_rows(connection, loser, span, sessions)
     ]
     heirs = make_instruments(connection, len(orphaned))
     plan = plan.with_heirs(dict(zip(heirs, orphaned, strict=True)))
-    replace_spans(connection, plan.spans)
+    _replace_spans(connection, plan.spans)
     bars = _move_rows(connection, plan.moves, sessions)
-    _forget_emptied(connection, {move.loser for move in plan.moves} - set(wanted))
+    losers = {move.loser for move in plan.moves}
+    _forget_emptied(connection, losers - (set(wanted) - set(may_empty)))
     return Moved(made=len(heirs), changed=len(plan.spans), bars=bars)
 
 
-def _has_rows(connection: Connection, instrument_id: int, span: SymbolSpan, sessions: Sessions) -> bool:
+def has_rows(connection: Connection, instrument_id: int, span: SymbolSpan, sessions: Sessions) -> bool:
+    """Return whether an instrument has daily bars, splits or dividends on the dates of a span."""
     first, last = _ordinals(span, sessions)
     return holds(
         connection,
@@ -158,9 +192,21 @@ def _reown(connection: Connection, span: SymbolSpan, old: int, new: int, session
         query = sql.SQL(
             "UPDATE {table} SET instrument_id = %s WHERE instrument_id = %s AND {key} BETWEEN %s AND %s"
         ).format(table=sql.Identifier(table), key=sql.Identifier(key))
-        updated = connection.execute(query, (new, old, low, high)).rowcount
-        bars += updated if table == "daily_bars" else 0
+        if key == "ex_date" or _touch(connection, table, old, first, last):
+            updated = connection.execute(query, (new, old, low, high)).rowcount
+            bars += updated if table == "daily_bars" else 0
     return bars
+
+
+def _touch(connection: Connection, table: str, instrument_id: int, first: int, last: int) -> bool:
+    """Record the rows of an instrument within ordinals as altered; return whether there are any."""
+    query = sql.SQL(
+        "SELECT min(ordinal), max(ordinal) FROM {} WHERE instrument_id = %s AND ordinal BETWEEN %s AND %s"
+    ).format(sql.Identifier(table))
+    [(least, greatest)] = rows(connection, query, (instrument_id, first, last))
+    if least is not None:
+        touch(connection, table, least, greatest)
+    return least is not None
 
 
 def _ordinals(span: SymbolSpan, sessions: Sessions) -> tuple[int, int]:

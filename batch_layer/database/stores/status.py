@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, LiteralString
 
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import number, records, rows
+from batch_layer.database.postgres.queries import holds, number, records, rows
+from batch_layer.database.stores import changes
 
 
 def row_counts(connection: Connection) -> dict[str, int]:
@@ -18,7 +19,7 @@ def row_counts(connection: Connection) -> dict[str, int]:
         "instruments": number(connection, "SELECT count(DISTINCT instrument_id) FROM instrument_providers"),
         "daily_bars": number(connection, "SELECT count(*) FROM daily_bars"),
         "refused": number(connection, "SELECT count(*) FROM refused_rows"),
-        "changes_waiting": number(connection, "SELECT count(*) FROM changes"),
+        "changes_waiting": changes.waiting(connection),
     }
     by_interval = rows(connection, 'SELECT "interval", count(*) FROM bars GROUP BY 1 ORDER BY 1')
     return counts | {f"bars_{interval}": count for interval, count in by_interval}
@@ -35,6 +36,31 @@ def ledger_by_provider(connection: Connection) -> list[dict[str, Any]]:
     )
 
 
+def ledger_rows(connection: Connection, provider: str | None = None) -> list[dict[str, Any]]:
+    """Return each session of the ledger (of one provider, or of all), by provider and session.
+
+    Keys: provider, ordinal, complete (bool), passed and refused (rows of the load that settled it).
+    """
+    return records(
+        connection,
+        "SELECT provider, ordinal, status = 'complete' AS complete, passed, refused "
+        "FROM ledger JOIN providers USING (provider_id) "
+        "WHERE %(provider)s::text IS NULL OR provider = %(provider)s ORDER BY provider, ordinal",
+        {"provider": provider},
+    )
+
+
+def loaded_through(connection: Connection, known_by: int) -> dict[str, int]:
+    """Return the ordinal of the last session loaded by provider, of the loads up to ``known_by``."""
+    providers = records(
+        connection,
+        "SELECT provider, max(ordinal) AS last FROM ledger JOIN providers USING (provider_id) "
+        "WHERE first_load_id <= %s GROUP BY provider ORDER BY provider",
+        (known_by,),
+    )
+    return {each["provider"]: each["last"] for each in providers}
+
+
 def start_run(connection: Connection, command: str) -> int:
     """Record that a run began; return its id."""
     return number(connection, "INSERT INTO runs (command) VALUES (%s) RETURNING run_id", (command,))
@@ -46,6 +72,21 @@ def finish_run(connection: Connection, run_id: int, exit_code: int, summary: dic
         "UPDATE runs SET finished_at = clock_timestamp(), exit_code = %s, summary = %s WHERE run_id = %s",
         (exit_code, json.dumps(summary), run_id),
     )
+
+
+def screenings(connection: Connection) -> dict[str, int]:
+    """Return, by command, the load through which its newest screening looked, the newest run first."""
+    newest: LiteralString = (
+        "SELECT command, (summary->>'screened_through')::int4 FROM (SELECT DISTINCT ON (command) * FROM runs "
+        "  WHERE summary->>'screened_through' IS NOT NULL ORDER BY command, run_id DESC) AS newest "
+        "ORDER BY run_id DESC"
+    )
+    return dict(rows(connection, newest))
+
+
+def has_only_arrays(connection: Connection) -> bool:
+    """Return whether no command is recorded but those of jobs of an AWS Batch array."""
+    return not holds(connection, "SELECT EXISTS (SELECT FROM runs WHERE strpos(command, ' --shard ') = 0)")
 
 
 def last_run(connection: Connection) -> dict[str, Any] | None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, column, rows
 from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
 
 
 def symbols_by_instrument(connection: Connection, instrument_id: Int32s | None = None) -> dict[int, str]:
@@ -49,6 +47,20 @@ def instruments_named(connection: Connection, symbol: str) -> list[int]:
     )
 
 
+def latest_carriers(connection: Connection, symbols: Sequence[str]) -> dict[str, int]:
+    """Return, per symbol, the first of `instruments_named` that has daily bars."""
+    return dict(
+        rows(
+            connection,
+            "SELECT DISTINCT ON (symbol) symbol, instrument_id FROM symbols "
+            "WHERE symbol = ANY(%s::text[]) "
+            "AND instrument_id IN (SELECT instrument_id FROM instrument_providers) "
+            "ORDER BY symbol, valid_to DESC, valid_from DESC",
+            (list(symbols),),
+        )
+    )
+
+
 def symbols_of(connection: Connection, instrument_id: Int32s) -> list[str]:
     """Return every symbol that the instruments carry or carried, ascending."""
     return column(
@@ -74,28 +86,3 @@ def symbol_spans(connection: Connection) -> list[tuple[int, str, dt.date | None,
         'FROM symbols ORDER BY symbol COLLATE "C", instrument_id, valid_from',
     )
     return [(instrument_id, symbol, first, last) for instrument_id, symbol, first, last in spans]
-
-
-def read_spans(connection: Connection) -> dict[int, list[SymbolSpan]]:
-    """Return each instrument's spans, ascending by date."""
-    by_instrument: defaultdict[int, list[SymbolSpan]] = defaultdict(list)
-    for instrument_id, symbol, first, last in rows(
-        connection,
-        "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
-        "FROM symbols ORDER BY instrument_id, valid_from",
-    ):
-        by_instrument[instrument_id].append(SymbolSpan(symbol, first or EVER, last or FOREVER))
-    return dict(by_instrument)
-
-
-def replace_spans(connection: Connection, wanted: Mapping[int, Sequence[SymbolSpan]]) -> None:
-    """Store the instruments' spans in place of all that they had."""
-    connection.execute("DELETE FROM symbols WHERE instrument_id = ANY(%s)", (list(wanted),))
-    with connection.cursor().copy(
-        "COPY symbols (symbol, valid_from, valid_to, instrument_id) FROM STDIN"
-    ) as copy:
-        for instrument_id, spans in wanted.items():
-            for span in spans:
-                first = "-infinity" if span.first == EVER else span.first
-                last = "infinity" if span.last == FOREVER else span.last
-                copy.write_row((span.symbol, first, last, instrument_id))

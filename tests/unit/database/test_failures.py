@@ -29,8 +29,35 @@ def test_the_document_lists_each_state_with_what_batch_does():
         ('password authentication failed for user "me"', DatabaseError),
         ("unsupported startup parameter: options", DatabaseError),
         ("channel binding is required, but server did not offer an authentication method", DatabaseError),
-        ('invalid sslmode value: "x"', DatabaseError),
+        ("FATAL:  no such database: market", DatabaseError),  # PgBouncer's words
+        ("server does not support SSL, but SSL was required", DatabaseError),
+        ('FATAL:  unrecognized configuration parameter "nonsense"', DatabaseError),
+        ('FATAL:  database "market" is not currently accepting connections', DatabaseUnavailable),
+        ("server is in hot standby mode", DatabaseUnavailable),  # it may be promoted
+        ("could not translate host name to address: Temporary failure", DatabaseUnavailable),
+        ("FATAL:  the database system is starting up", DatabaseUnavailable),
     ],
 )
 def test_a_connection_that_is_refused_for_good_is_told_from_one_that_may_come(said, error):
     assert failure_of(psycopg.OperationalError(said)).error is error
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"sslmode": "x"},
+        {"host": "127.0.0.1", "port": "70000"},
+        {"host": "h", "port": "1,2"},
+        {"hostaddr": "nonsense"},
+        {"service": "of_nobody"},
+        {"host": "/nowhere", "gssencmode": "require"},
+        {"host": "localhost", "sslmode": "prefer", "sslrootcert": "system"},
+        {"target_session_attrs": "x"},
+    ],
+    ids=lambda parameters: " ".join(f"{name}={value}" for name, value in parameters.items()),
+)
+def test_what_libpq_itself_refuses_is_refused_for_good(parameters):
+    """Its own words, before any server is asked."""
+    with pytest.raises(psycopg.OperationalError) as refused:
+        psycopg.connect(**parameters)
+    assert failure_of(refused.value).error is DatabaseError

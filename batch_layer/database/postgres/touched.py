@@ -1,0 +1,74 @@
+"""The record of what a transaction alters in the tables that are published by year.
+
+It only grows, so that transactions that store at once do not wait for each other, and each entry has a
+random token: two histories that part never have the same entries again, not even after a backup was
+restored. Code that stores rows makes the entries. For a statement that nobody announced, triggers make one
+of the whole table.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from psycopg import sql
+
+from batch_layer.database.postgres.connection import Connection
+
+EVERY_KEY = (-(2**31), 2**31 - 1)
+"""The first and the last of all ordinals and windows."""
+
+
+def announce(connection: Connection, table: str) -> None:
+    """Keep the trigger of a table silent until the transaction ends: the caller calls `touch` itself."""
+    connection.execute("SELECT set_config(%s, 'on', true)", (f"condvest.touches_{table}",))
+
+
+def touch(connection: Connection, table: str, first: int, last: int) -> None:
+    """Record that the transaction alters rows of a table, and keep its trigger silent until the end.
+
+    Args:
+        connection: in a transaction.
+        table: ``daily_bars``, ``daily_bar_revisions``, or ``bars_N``.
+        first: the least ordinal (or window) of those rows, or below.
+        last: the greatest, or above.
+    """
+    connection.execute(
+        "WITH entry AS (INSERT INTO touched (dataset, first, last, token) VALUES (%s, %s, %s, %s)) "
+        "SELECT set_config(%s, 'on', true)",
+        (table, first, last, secrets.randbits(64) - 2**63, f"condvest.touches_{table}"),
+    )
+
+
+def touch_keys(connection: Connection, table: str, keys: npt.NDArray[np.int32]) -> None:
+    """Record the same of rows by their ordinals or windows, of which there is one at least."""
+    touch(connection, table, int(keys.min()), int(keys.max()))
+
+
+def touch_rows(connection: Connection, table: str, rows: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Record the same of rows by their columns; nothing of splits and dividends, published as a whole."""
+    if "ordinal" in rows:
+        touch_keys(connection, table, rows["ordinal"])
+
+
+def watch(connection: Connection, table: str) -> None:
+    """Give a new table of bars the triggers that the schema gives the one whose name it has taken."""
+    name = sql.Identifier(table)
+    for event, when in (
+        ("INSERT OR UPDATE OR DELETE", "WHEN (current_setting({setting}, true) IS DISTINCT FROM 'on') "),
+        ("TRUNCATE", ""),
+    ):
+        connection.execute(
+            sql.SQL(
+                f"CREATE TRIGGER {{trigger}} AFTER {event} ON {{table}} FOR EACH STATEMENT {when}"
+                "EXECUTE FUNCTION touch_all({dataset})"
+            ).format(
+                trigger=sql.Identifier("truncated" if event == "TRUNCATE" else "touched"),
+                table=name,
+                setting=sql.Literal(f"condvest.touches_{table}"),
+                dataset=sql.Literal(table),
+            )
+        )

@@ -1,0 +1,37 @@
+"""The table ``live_daily_bars``, for readers: the provisional bars of the session under way.
+
+The collector of the speed layer writes it; it lies here because the serving layer, which knows nothing of the
+speed layer, reads it in the transaction of its other answers.
+"""
+
+from __future__ import annotations
+
+from batch_layer.database.postgres.binary_copy import Column, copy_out
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import array_of
+from batch_layer.shared.models.bars import Int32s
+from batch_layer.shared.models.live import LiveBars
+
+_COLUMNS = (
+    Column("instrument_id", "int4"),
+    Column("ordinal", "int4"),
+    *(Column(name, "float8") for name in ("open", "high", "low", "close", "volume", "vwap")),
+    Column("data_through", "int8"),
+)
+
+
+def read_live(connection: Connection, instrument_id: Int32s | None = None) -> LiveBars:
+    """Return the live rows of the instruments (of all if None), by instrument and ordinal.
+
+    Whether a row counts beside the daily bars is for `batch_layer.shared.core.live` to say.
+    """
+    return LiveBars(
+        **copy_out(
+            connection,
+            "SELECT instrument_id, ordinal, coalesce(open, 'nan'), high, low, close, volume, "
+            "coalesce(vwap, 'nan'), (extract(epoch FROM data_through) * 1000000)::int8 FROM live_daily_bars "
+            "WHERE (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s::int4[])) ORDER BY 1, 2",
+            _COLUMNS,
+            {"ids": None if instrument_id is None else array_of(instrument_id)},
+        )
+    )

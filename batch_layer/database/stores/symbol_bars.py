@@ -1,0 +1,140 @@
+"""All that the stored bars of one symbol need, by one statement: so all of it is of one state.
+
+It reads what the functions of `symbols`, `bars`, `changes`, `ledger` and the splits read, in one round trip
+and one snapshot instead of six to nine round trips within a transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_layer.database.postgres.connection import Database
+from batch_layer.database.postgres.prepared import DATE_ZERO, Row, ask
+from batch_layer.database.stores.changes import PARTITIONS
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, Columns
+from batch_layer.shared.models.corporate_actions import SplitEvents
+from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+
+Rows = TypeVar("Rows", bound=Columns)
+
+_SPLIT_COLUMNS = tuple(enumerate(("date", "float8", "float8"), 9))
+_BAR_COLUMNS = tuple(enumerate(("int4", *("float8",) * 6, "int8", "int2", "bool"), 12))
+"""Where in the statement's answer the columns of each model begin, after the instrument, and their types."""
+
+
+_STATEMENT = """
+WITH named AS MATERIALIZED (
+    SELECT instrument_id, supplied.providers,
+           (SELECT symbol FROM symbols WHERE symbols.instrument_id = carried.instrument_id
+            ORDER BY valid_to DESC, valid_from DESC LIMIT 1) AS symbol
+    FROM symbols AS carried CROSS JOIN LATERAL (
+        SELECT bit_or(1::int8 << provider_id) AS providers FROM instrument_providers AS p
+        WHERE p.instrument_id = carried.instrument_id) AS supplied
+    WHERE carried.symbol = $1::text AND supplied.providers IS NOT NULL
+    ORDER BY valid_to DESC, valid_from DESC LIMIT 1)
+SELECT
+    (SELECT max(version) FROM schema_migrations),
+    (SELECT max(ordinal) FROM sessions),
+    (SELECT max(session) FROM sessions),
+    EXISTS (SELECT FROM changes WHERE partition = (SELECT instrument_id % {partitions} FROM named)),
+    (SELECT instrument_id FROM named), (SELECT providers FROM named), (SELECT textsend(symbol) FROM named),
+    through.*, split.*, held.*
+FROM (
+    SELECT array_agg(provider_id), array_agg(last) FROM (
+        SELECT provider_id,
+               (SELECT max(ordinal) FROM ledger WHERE ledger.provider_id = providers.provider_id) AS last
+        FROM providers) AS of_provider
+    WHERE last IS NOT NULL) AS through, (
+    SELECT array_agg(ex_date), array_agg(split_from), array_agg(split_to) FROM splits
+    WHERE instrument_id = (SELECT instrument_id FROM named)) AS split, (
+    SELECT array_agg("window"), array_agg(coalesce(open, 'nan')), array_agg(high), array_agg(low),
+           array_agg(close), array_agg(volume), array_agg(coalesce(vwap, 'nan')),
+           array_agg(coalesce(trades, {unknown_trades})), array_agg(sessions), array_agg(is_complete)
+    FROM (
+        SELECT * FROM bars_{interval} AS b
+        WHERE b."interval" = {interval} AND b.instrument_id = (SELECT instrument_id FROM named)
+        AND b."window" BETWEEN $2::int4 AND $3::int4 AND (is_complete OR NOT $4::bool)
+        ORDER BY "window") AS ordered) AS held
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolBars:
+    """What one state of the database says of a symbol, at one stored interval.
+
+    Attributes:
+        schema: the last migration applied.
+        last_ordinal, last_session: of the calendar.
+        instrument_id: the instrument with bars that carries the symbol now, or carried it last.
+        symbol: the one that the instrument carries now, or carried last.
+        coverage: of the instrument, without the single sessions: as much as splits need.
+        splits: of the instrument, by ex-date.
+        bars: by window.
+    """
+
+    schema: int
+    last_ordinal: int
+    last_session: dt.date
+    instrument_id: int
+    symbol: str
+    coverage: Coverage
+    splits: SplitEvents
+    bars: Bars
+
+
+def read_symbol_bars(
+    database: Database, interval: int, symbol: str, windows: tuple[int, int], *, complete: bool
+) -> SymbolBars | None:
+    """Return the stored bars of an interval of one symbol, and what they are named and adjusted by.
+
+    Args:
+        database: not in a transaction.
+        interval: sessions per bar, one that is stored.
+        symbol: whose bars; without a NUL.
+        windows: the first and the last one wanted, inclusive.
+        complete: whether to leave out bars that are not complete.
+
+    Returns:
+        None if the stored bars are not all there is to know: no instrument with bars carries or carried the
+        symbol, a change waits to be resampled that may be the instrument's, or there is no calendar.
+    """
+    bounds = [str(window).encode() for window in windows]
+    row = ask(
+        database,
+        f"condvest_symbol_bars_{interval}",
+        _STATEMENT.format(interval=interval, partitions=PARTITIONS, unknown_trades=UNKNOWN_TRADES),
+        [symbol.encode(), *bounds, b"t" if complete else b"f"],
+    )
+    schema, last_ordinal, last_session, waits, instrument, providers = (row.number(at) for at in range(6))
+    if schema is None or last_ordinal is None or last_session is None or instrument is None or waits:
+        return None
+    return SymbolBars(
+        schema=schema,
+        last_ordinal=last_ordinal,
+        last_session=DATE_ZERO + dt.timedelta(last_session),
+        instrument_id=instrument,
+        symbol=row.bytes(6).decode(),
+        coverage=_coverage(row, instrument, providers or 0),
+        splits=_by_key(SplitEvents, instrument, [row.array(at, kind) for at, kind in _SPLIT_COLUMNS]),
+        bars=_by_key(Bars, instrument, [row.array(at, kind) for at, kind in _BAR_COLUMNS]),
+    )
+
+
+def _coverage(row: Row, instrument_id: int, providers: int) -> Coverage:
+    through = np.full(64, NOTHING_LOADED, dtype=np.int32)
+    through[row.array(7, "int2")] = row.array(8, "int4")
+    ids, bits = np.array([instrument_id], np.int32), np.array([providers], np.int64)
+    return Coverage(ids, bits, 0, np.empty(0, dtype=np.int64), through)
+
+
+def _by_key(model: Callable[..., Rows], instrument_id: int, columns: Sequence[npt.NDArray[Any]]) -> Rows:
+    """Return the rows of one instrument by window or ex-date; an aggregate's order is that of the plan."""
+    key = columns[0]
+    rows = model(np.full(len(key), instrument_id, dtype=np.int32), *columns)
+    return rows if (key[1:] > key[:-1]).all() else rows.take(np.argsort(key))
