@@ -48,6 +48,23 @@ def test_split_adjusted_prices_and_volumes_are_brought_back():
     assert rows.volume.tolist() == [1000, 1100, 4800]
 
 
+@pytest.mark.parametrize(
+    ("dataset", "options", "was", "junk", "where"),
+    [
+        ("daily_bars", {"prices": "split-adjusted"}, "4800,0,4", "4800,0,4:1", "line 4: stock splits.*4:1"),
+        ("daily_bars", {}, "4800,0,4", "4800,0,4:1", "line 4: stock splits.*4:1"),
+        ("splits", {}, "4800,0,4", "4800,0,4:1", "line 4: stock splits.*4:1"),
+        ("dividends", {}, "4000,0.25", "4000,$0.25", r"line 2: dividends.*\$0\.25"),
+    ],
+)
+def test_an_action_that_cannot_be_read_is_named_and_nothing_of_the_file_is_taken(
+    dataset, options, was, junk, where
+):
+    """Without the split the closes before it would be stored as 25.0, and were 100.0."""
+    with pytest.raises(InputError, match=f"{where}.*new shares per old"):
+        parse(payload(ADJUSTED.replace(was, junk), dataset, **options))
+
+
 def test_its_dividends_are_brought_back_and_its_splits_are_as_they_are():
     dividends = parse(payload(dataset="dividends", prices="split-adjusted")).rows
     assert (dividends.symbol.tolist(), dividends.cash_amount.tolist()) == (["X"], [1.0])

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import gzip
+import importlib
 import io
 import os
 import time
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.files import parse, read_payload, unpack
+from batch_layer.shared.clients.files import bounds, cells, parse, read_payload
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.payloads import Payload
 
+parse_module = importlib.import_module("batch_layer.shared.clients.files.parse")
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 HEADER = "symbol,session,open,high,low,close,volume"
 ROW = "AAPL,2024-01-02,10,12,9,11,100"
@@ -128,15 +130,46 @@ def test_other_formats_are_told_by_name():
     assert "no column" in refusal("<html><body>Forbidden</body></html>")
 
 
-def test_a_bomb_is_not_unpacked_to_the_end(monkeypatch):
-    monkeypatch.setattr(unpack, "MAX_UNPACKED_BYTES", 10 << 20)
-    assert "10,485,760 bytes" in refusal(gzip.compress(bytes(11 << 20), mtime=0))
-    monkeypatch.setattr(unpack, "RATIO_FREE_BYTES", 1 << 20)
-    assert "200 times" in refusal(gzip.compress(bytes(9 << 20), mtime=0))
+def test_a_bomb_is_not_unpacked_to_the_end():
+    """Of a small file 32 MiB are unpacked, and no more than is read further."""
+    packed = gzip.compress(bytes(40 << 20), mtime=0)
+    assert f"33,554,432 bytes that are read of a file of {len(packed):,} bytes" in refusal(packed)
 
 
-def test_the_limit_on_unpacked_size_is_4_gib():
-    assert unpack.MAX_UNPACKED_BYTES == 4 * 1024**3
+def test_the_bounds_of_a_file_are_those_of_its_size_and_of_the_machine(monkeypatch):
+    monkeypatch.setattr(bounds, "memory_at_hand", lambda: 64 << 30)
+    small, packed, plain = (
+        bounds.Bounds.of(size, name="f", is_packed=is_packed)
+        for size, is_packed in ((1000, True), (10_000_000, True), (10_000_000, False))
+    )
+    assert (small.text, small.rows) == (32 << 20, 1_000_000)
+    assert (packed.text, packed.rows) == (80_000_000, 2_500_000)
+    assert (plain.text, plain.rows) == (32 << 20, 1_250_000)
+    assert bounds.Bounds.of(1 << 40, name="f", is_packed=False).text == 4 * 1024**3
+    monkeypatch.setattr(bounds, "memory_at_hand", lambda: 2 << 30)
+    large = bounds.Bounds.of(1 << 30, name="f", is_packed=False)
+    assert (large.text, large.rows) == (128 << 20, 4 << 20)
+
+
+def test_blank_lines_are_counted_before_there_is_a_place_for_each():
+    message = refusal(GOOD + b"\n" * 1_300_000 + ROW.encode())
+    assert "rows, where at most 1,000,000 are read" in message
+    assert "leave out blank lines" in message
+
+
+def test_more_columns_than_a_workbook_has():
+    assert "16,391 columns, where at most 16,384" in refusal(f"{HEADER}{',' * 16_384}\n{ROW}\n")
+
+
+def test_a_file_of_faults_alone_is_refused_whole(monkeypatch):
+    monkeypatch.setattr(cells, "MAX_FAULTY_ROWS", 2)
+    assert "3 cells of column 'open' cannot be read, where at most" in refusal(
+        f"{HEADER}\n" + "A,2024-01-02,x,1,1,1,1\n" * 3
+    )
+    monkeypatch.setattr(parse_module, "MAX_FAULTY_ROWS", 2)
+    assert "3 rows cannot be read" in refusal(
+        f"{HEADER}\nA,2024-01-02,x,1,1,1,1\nA,2024-01-02,1,x,1,1,1\nA,2024-01-02,1,1,x,1,1\n"
+    )
 
 
 def test_another_encoding_is_told_with_line_and_byte():

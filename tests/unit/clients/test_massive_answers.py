@@ -5,9 +5,10 @@ import datetime as dt
 import pytest
 
 from batch_layer.shared.clients.massive import Answer, Urls
-from batch_layer.shared.clients.massive.answers import RateLimited, check_status, retry_after
+from batch_layer.shared.clients.massive.answers import check_status, retry_after
 from batch_layer.shared.errors import (
     NotReadyYet,
+    RateLimited,
     SettingsError,
     UnknownSymbol,
     VendorRefused,
@@ -125,12 +126,12 @@ def test_the_grouped_call_asks_for_prices_as_traded_without_otc():
 
 
 def test_symbols_are_quoted_into_the_path():
-    assert URLS.ticker_details("BRK/A?x", None) == "https://api.massive.com/v3/reference/tickers/BRK%2FA%3Fx"
-    assert URLS.ticker_details("KIMpL", dt.date(2024, 3, 5)).endswith("/KIMpL?date=2024-03-05")
+    assert URLS.ticker_details("BRK/A?x") == "https://api.massive.com/v3/reference/tickers/BRK%2FA%3Fx"
+    assert URLS.ticker_details("KIMpL").endswith("/KIMpL")
 
 
 def test_lists_ask_for_the_largest_pages_in_a_stable_order():
-    splits = URLS.splits(dt.date(2024, 1, 2), None)
+    splits = URLS.splits(dt.date(2024, 1, 2))
     assert splits.endswith("?execution_date.gte=2024-01-02&sort=execution_date.asc&limit=5000")
     dividends = URLS.dividends(dt.date(2023, 1, 1), dt.date(2024, 1, 1))
     assert "ex_dividend_date.gte=2023-01-01&ex_dividend_date.lt=2024-01-01" in dividends

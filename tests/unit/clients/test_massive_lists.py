@@ -69,6 +69,18 @@ def test_pages_follow_each_other_and_both_shapes_are_read():
     assert read.source["adjustment_type"].to_pylist()[:3] == [None, None, "forward_split"]
 
 
+@pytest.mark.parametrize(("amount", "joined"), [(1e308, 1e308), (1.7e308, math.inf)])
+def test_a_sum_beyond_all_numbers_is_left_for_the_rules_to_refuse(amount, joined):
+    rows = [
+        {"ticker": "A", "ex_dividend_date": "2024-01-03", "cash_amount": paid, "dividend_type": kind}
+        for paid, kind in ((amount, "CD"), (amount / 10, "SC"))
+    ]
+    content = json.dumps({"status": "OK", "results": rows}).encode()
+    now = dt.datetime(2024, 7, 10, 16, tzinfo=dt.UTC)
+    read = parse(Payload("massive", "dividends", content, "json", None, None, now, is_whole=False, name="l"))
+    assert read.rows.cash_amount.tolist() == [pytest.approx(joined * 1.1)]
+
+
 def test_dividends_of_two_kinds_on_one_date_are_one_sum_and_other_repeats_stay():
     """MSFT paid 0.08 and a special 3.00 on one ex-date; copies and contradictions are quality's."""
     read = parsed("dividends", "dividends_v1")

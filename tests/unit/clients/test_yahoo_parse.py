@@ -7,6 +7,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batch_layer.shared.clients.yahoo import parse
 from batch_layer.shared.clients.yahoo.chart import ForeignExchange, RefusedChart
@@ -134,13 +136,45 @@ def test_a_split_told_ahead_of_its_ex_date_is_not_in_the_prices_yet():
     assert [answer.rows.close[0] for answer in answers] == [20.0, 30.0]
 
 
+BEFORE_THE_OPEN = {
+    "no row of the day": {"timestamp": STAMPS[:2]},
+    "a row of nulls": {
+        f"indicators__quote__0__{name}": [20.0, 20.02, None, None]
+        for name in ("open", "high", "low", "close")
+    },
+    "the last trade again": {"indicators__quote__0__close": [20.0, 20.02, 20.02, 20.02]},
+}
+
+
+@pytest.mark.parametrize("rows", BEFORE_THE_OPEN.values(), ids=BEFORE_THE_OPEN)
+def test_on_the_morning_of_the_ex_date_no_price_before_it_is_taken(rows):
+    """Yahoo lists the split of 2024-03-11 by then; whether 20.02 is on its basis, nothing shows."""
+    answer = chart(**{"meta__regularMarketTime": 1709931600, **rows})  # 16:00 on 2024-03-08
+    if "timestamp" in rows:
+        quote = answer["chart"]["result"][0]["indicators"]["quote"][0]
+        quote.update({name: values[:2] for name, values in quote.items()})
+    day = dt.datetime(2024, 3, 11, 13, 0, tzinfo=dt.UTC)  # 09:00 in New York
+    for later, doubted in ((0, [0, 1]), (30, [0, 1]), (31, [])):
+        bars = parse(payload(answer, fetched_at=day + dt.timedelta(days=later)))
+        told = [row for row, what in bars.faults.items() if "nothing was traded since the split" in what]
+        assert told == doubted
+
+
+def test_before_the_first_trade_on_its_basis_even_a_small_split_is_in_doubt():
+    """A jump by 11 for 10 could not be told from a move of the market; that nothing shows it, can."""
+    small = {**SPLIT, "numerator": 11.0, "denominator": 10.0}
+    early = chart(meta__regularMarketTime=1709931600, events__splits={"1710163800": small})
+    bars = parse(payload(early, fetched_at=dt.datetime(2024, 3, 11, 13, 0, tzinfo=dt.UTC)))
+    assert [row for row, what in bars.faults.items() if "in doubt" in what] == [0, 1]
+
+
 def test_a_row_of_nulls_is_no_bar_and_is_reported():
     gone = {f"indicators__quote__0__{name}": [1, None, 1, 1] for name in ("open", "high", "low", "close")}
     answer = parsed(**gone, indicators__quote__0__volume=[1, None, 1, 1])
     assert answer.faults == {1: "open: missing; high: missing; low: missing; close: missing; volume: missing"}
     assert str(answer.rows.session[1]) == "2024-03-08"
     assert np.isnan([answer.rows.open[1], answer.rows.close[1], answer.rows.volume[1]]).all()
-    assert answer.source.column("open").to_pylist() == ["1", None, "1", "1"]
+    assert answer.source["open"].to_pylist() == ["1", None, "1", "1"]
 
 
 def test_what_is_null_or_no_number_in_a_row_is_named():
@@ -230,8 +264,22 @@ def test_an_empty_chart_has_no_rows():
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"events__splits": {"a": {**SPLIT, "denominator": 0}}}, "the split of 2024-03-11 cannot be read"),
-        ({"events__splits": {"a": {"date": SPLIT["date"]}}}, "the split of 2024-03-11 cannot be read"),
+        (
+            {"events__splits": {"a": {**SPLIT, "denominator": 0}}},
+            "expected the split of 2024-03-11",
+        ),
+        (
+            {"events__splits": {"a": {**SPLIT, "denominator": 1e-310}}},
+            "expected the split of 2024-03-11",
+        ),
+        (
+            {"events__splits": {"a": {**SPLIT, "denominator": 1e300}}},
+            "expected the split of 2024-03-11",
+        ),
+        (
+            {"events__splits": {"a": {"date": SPLIT["date"]}}},
+            "expected the split of 2024-03-11",
+        ),
         (
             {"events__splits": {"a": SPLIT, "b": {**SPLIT, "numerator": 2}}},
             "two splits of 2024-03-11 disagree",
@@ -301,3 +349,42 @@ def test_parsing_depends_on_the_payload_alone():
         for field in dataclasses.fields(first.rows)
         if field.name != "symbol"
     )
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"), [("CAD", "'CAD'"), ("GBp", "'GBp'"), ("USd", "'USd'"), ("", "''"), (None, "''")]
+)
+def test_prices_in_another_currency_or_in_none_are_refused(currency, shown):
+    """A hundredth of the unit is another one, too; an empty currency is no dollar."""
+    faults = parsed(meta__currency=currency).faults
+    assert faults == dict.fromkeys(range(4), f"currency: {shown} is not USD")
+    assert set(parsed("dividends", meta__currency=currency).faults) == {0, 1}
+
+
+def test_dollars_and_a_chart_of_before_currencies_were_told_are_taken():
+    assert parsed(meta__currency="USD").faults == parsed().faults == {}
+
+
+@given(st.one_of(st.text(max_size=6), st.from_regex("[Uu][Ss][Dd][a-z]?", fullmatch=True), st.none()))
+def test_nothing_but_usd_is_taken_for_dollars(currency):
+    """Neither a hundredth (USd, USX), nor another case, nor blanks around it."""
+    refused = parsed(meta__currency=currency).faults
+    assert len(refused) == (0 if currency == "USD" else 4)
+
+
+def test_a_dividend_has_a_currency_of_its_own():
+    paid = {"amount": 0.5, "date": 1709908200, "currency": "CAD"}
+    read = parsed("dividends", meta__currency="USD", events__dividends__1709908200=paid)
+    assert read.faults == {0: "currency: 'CAD' is not USD"}
+
+
+def test_numbers_that_no_price_is_become_no_other_number():
+    """Whatever they overflow to is for the rules to refuse; nothing is warned about on the way."""
+    answer = chart(
+        indicators__quote__0__high=[1.7e308, 1e308, -1e308, 5e-324],
+        indicators__quote__0__close=[5e-324, 1e308, 20.25, 1e308],
+        events__dividends={"a": {"amount": 1.7e308, "date": 1709908200}},
+    )
+    parsed = parse(payload(answer, "chart"))
+    assert parsed.rows.high.tolist() == [np.inf, 1.5e308, -1e308, 5e-324]
+    assert parsed.also[1].rows.cash_amount.tolist() == [np.inf]

@@ -24,6 +24,7 @@ from batch_layer.shared.errors import InputError
         ("AAC.U", "AAC-UN", "AAC.U"),
         ("aac.u", "AAC-UN", "AAC.U"),
         ("AAC-UN", "AAC-UN", "AAC.U"),
+        ("AAC-U", "AAC-U", "AAC-U"),
         ("AAC.WS", "AAC-WT", "AAC.WS"),
         ("AAC-WT", "AAC-WT", "AAC.WS"),
         ("AAC.WS.A", "AAC-WTA", "AAC.WS.A"),
@@ -42,6 +43,17 @@ def test_yahoos_spelling_can_be_undone(symbol):
         ".P"
     ):  # class P would be Yahoo's "-P", which is a preferred share without a series
         assert house_symbol(yahoo_symbol(symbol)) == symbol
+
+
+@given(st.from_regex(r"[A-Z]{1,5}(-[A-Z]|-P[A-Z]?|-WT[A-Z]?|-UN|-RI|-WI)?", fullmatch=True))
+def test_our_spelling_of_yahoos_symbol_can_be_undone(symbol):
+    assert yahoo_symbol(house_symbol(symbol)) == symbol
+
+
+@given(st.from_regex(r"[A-Z]{1,5}(\.[A-Z]|p[A-Z]?|\.WS(\.[A-Z])?|\.U|r|w)?", fullmatch=True))
+def test_no_two_symbols_of_ours_are_one_of_yahoos_but_class_p_and_a_preferred(symbol):
+    once = house_symbol(yahoo_symbol(symbol))
+    assert once == (symbol[:-2] + "p" if symbol.endswith(".P") else symbol)
 
 
 @pytest.mark.parametrize(

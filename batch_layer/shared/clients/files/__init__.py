@@ -3,8 +3,8 @@
 ``read_payload`` touches the disk; ``parse`` is pure over the bytes it read.
 """
 
+from batch_layer.shared.clients.files.bounds import MAX_UNPACKED_BYTES
 from batch_layer.shared.clients.files.parse import action_datasets, parse
 from batch_layer.shared.clients.files.read import expand, read_payload
-from batch_layer.shared.clients.files.unpack import MAX_UNPACKED_BYTES
 
 __all__ = ["MAX_UNPACKED_BYTES", "action_datasets", "expand", "parse", "read_payload"]

@@ -26,6 +26,9 @@ SPLIT_NAMES = ("split", "splits", "stocksplits", "splitratio", "splitfactor", "s
 DIVIDEND_NAMES = ("dividend", "dividends", "divcash", "dividendamount", "divamount")
 """Cash per share on the ex-date; 0 or nothing elsewhere. Of the same sources."""
 
+FACTOR_NAMES = ("factor",)
+"""The adjusted price over the price as traded, for splits and dividends, of qlib."""
+
 OTHER_NAMES = (
     "adjclose", "adjustedclose", "closeadj", "adjopen", "adjhigh", "adjlow", "adjvolume",
     "factor", "adjfactor", "adjustmentfactor", "cumfactor", "capitalgains",
@@ -59,7 +62,13 @@ def is_split(ratio: Floats) -> Bools:
 
 
 def as_traded(
-    rows: BarRows, ratio: Floats | None, header: Sequence[str], options: FileOptions, *, name: str
+    rows: BarRows,
+    ratio: Floats | None,
+    header: Sequence[str],
+    options: FileOptions,
+    factor: Floats | None = None,
+    *,
+    name: str,
 ) -> tuple[BarRows, tuple[str, ...]]:
     """Return the rows with prices and volumes as traded, and notices on the columns that speak of it.
 
@@ -77,17 +86,21 @@ def as_traded(
         ratio: float64, the column of splits; None if there is none.
         header: the columns' names.
         options: what was said about the file.
+        factor: float64, the column of qlib's factor; None if there is none.
         name: the file, for messages.
 
     Raises:
-        InputError: the prices are adjusted for dividends, or contradict the splits, or are split-adjusted
-            and no split is given.
+        InputError: the prices are adjusted for dividends and there is no factor, or they contradict the
+            splits, or are split-adjusted and no split is given.
     """
     columns = ", ".join(map(repr, named_columns(header)))
+    if options.prices == "adjusted" and factor is not None:
+        with np.errstate(divide="ignore"):
+            return _multiplied(rows, np.where(factor > 0, 1 / factor, np.nan)), ()
     if options.prices == "adjusted":
         raise InputError(
             f"{name}: prices adjusted for dividends cannot be brought back to prices as traded; "
-            "give prices as traded, or split-adjusted ones with their splits"
+            "give prices as traded, split-adjusted ones with their splits, or a column factor as qlib's"
         )
     if options.prices == "split-adjusted":
         factor = later_splits(rows.symbol, rows.session, ratio, options, name=name)

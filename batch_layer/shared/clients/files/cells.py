@@ -21,13 +21,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
 from batch_layer.shared.clients.files.dates import (
-    EXCHANGE_ZONE,
     session_of_nanoseconds,
     session_of_text,
     session_of_timestamps,
 )
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 Faults = dict[int, str]
 Reader = Callable[[Any], Any]
@@ -43,6 +44,10 @@ _SHOWN_LENGTH = 40
 
 class WrongType(Exception):
     """A typed column cannot hold such values; the argument says what it should hold."""
+
+
+class TooManyFaults(Exception):
+    """More cells of a column cannot be read than are told one by one; the argument counts them."""
 
 
 def symbols(column: pa.ChunkedArray, label: str) -> tuple[npt.NDArray[np.object_], Faults]:
@@ -99,7 +104,7 @@ def counts(column: pa.ChunkedArray, label: str) -> tuple[Int64s, Faults]:
         is_whole = (values >= 0) & (values < 2**63) & (values == np.floor(values))
         faults = {
             row: f"{label}: {values[row]} is not a whole number of 0 or more"
-            for row in np.flatnonzero(~is_whole & ~np.isnan(values)).tolist()
+            for row in _rows_of(~is_whole & ~np.isnan(values))
         }
         return np.where(is_whole, values, UNKNOWN_TRADES).astype(np.int64), faults
     if not (
@@ -146,10 +151,10 @@ def _number(text: str) -> float | str:
 
 
 def _count(text: str) -> int | str:
-    found = _WHOLE.fullmatch(text)
-    if not found or int(found[1]) < 0:
+    number = _WHOLE.fullmatch(text)
+    if not number or int(number[1]) < 0:
         return f"{text[:_SHOWN_LENGTH]!r} is not a whole number of 0 or more"
-    return int(found[1])
+    return int(number[1])
 
 
 def _trimmed(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Bools]:
@@ -178,12 +183,20 @@ def _each_distinct(
     meant = [read(value) for value in values]
     is_fault = np.array([*(isinstance(each, str) for each in meant), False])[codes]
     lookup = np.array([*(absent if isinstance(each, str) else each for each in meant), absent], absent.dtype)
-    faults = {row: f"{label}: {meant[codes[row]]}" for row in np.flatnonzero(is_fault).tolist()}
+    faults = {row: f"{label}: {meant[codes[row]]}" for row in _rows_of(is_fault)}
     return lookup[codes], faults
 
 
 def _missing(absent: Bools, label: str) -> Faults:
-    return dict.fromkeys(np.flatnonzero(absent).tolist(), f"{label}: missing")
+    return dict.fromkeys(_rows_of(absent), f"{label}: missing")
+
+
+def _rows_of(is_fault: Bools) -> list[int]:
+    """Return the positions of the faults, looked at before there is a text for each."""
+    count = int(np.count_nonzero(is_fault))
+    if count > MAX_FAULTY_ROWS:
+        raise TooManyFaults(f"{count:,}")
+    return np.flatnonzero(is_fault).tolist()
 
 
 def _is_text(kind: pa.DataType) -> bool:

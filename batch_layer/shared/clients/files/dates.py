@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+
 UTC = ZoneInfo("UTC")
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})|([0-9]{4})([0-9]{2})([0-9]{2})")
@@ -37,8 +38,8 @@ def session_of_text(text: str, zone: ZoneInfo = EXCHANGE_ZONE) -> Session:
     """Read ``YYYY-MM-DD``, ``YYYYMMDD``, or an ISO 8601 timestamp at midnight in ``zone``."""
     shown = repr(text[:_SHOWN_LENGTH])
     try:
-        if found := _DATE.fullmatch(text):
-            year, month, day = (int(part) for part in found.groups() if part)
+        if date := _DATE.fullmatch(text):
+            year, month, day = (int(part) for part in date.groups() if part)
             return np.datetime64(dt.date(year, month, day), "D")
         if _INSTANT.fullmatch(text):
             return _midnight(dt.datetime.fromisoformat(text), shown, zone)

@@ -59,6 +59,11 @@ LAYOUTS: Mapping[DatasetName, tuple[Field, ...]] = {
     ),
     "splits": (_SYMBOL, _EX_DATE, *_numbers("split_from", "split_to")),
     "dividends": (_SYMBOL, _EX_DATE, *_numbers("cash_amount")),
+    "renames": (
+        Field("symbol", "symbol", ("from", "symbol")),
+        Field("date", "date", ("date", "session")),
+        Field("to", "symbol", ("to",)),
+    ),
 }
 """The fields of each data set, in the order of its rows' dataclass."""
 
@@ -99,7 +104,10 @@ def match_columns(
         elif field.required and not (has_symbol and field.name == "symbol"):
             missing.append(" or ".join(field.names))
     if missing:
-        of_one_symbol = "; of a file of one symbol, say --symbol" if "symbol" in missing[0] else ""
+        is_of_prices = dataset == "daily_bars"
+        of_one_symbol = (
+            "; of a file of one symbol, say --symbol" if is_of_prices and "symbol" in missing[0] else ""
+        )
         raise InputError(
             f"{name}: no column {', '.join(missing)}; found {_listed(header)}. "
             f"A file of {dataset.replace('_', ' ')} needs {_needed(dataset)}"

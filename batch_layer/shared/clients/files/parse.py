@@ -4,43 +4,56 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from batch_layer.shared.clients.files import cells
 from batch_layer.shared.clients.files.adjusted import (
-    DIVIDEND_NAMES,
+    FACTOR_NAMES,
     SPLIT_NAMES,
     as_traded,
     is_split,
     later_splits,
     position_of,
 )
-from batch_layer.shared.clients.files.dates import EXCHANGE_ZONE, UTC
-from batch_layer.shared.clients.files.layout import LAYOUTS, WINDOW_START, Field, match_columns
-from batch_layer.shared.clients.files.parquet import as_text, parquet_header, read_parquet
-from batch_layer.shared.clients.files.text import Table, read_header, read_rows
+from batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
+from batch_layer.shared.clients.files.columns import (
+    ACTION_COLUMNS,
+    action_numbers,
+    column_of,
+    optional_numbers,
+    rows_as_given,
+    table_of,
+    too_many_faults,
+)
+from batch_layer.shared.clients.files.known import known_names, without_market
+from batch_layer.shared.clients.files.layout import LAYOUTS, match_columns
+from batch_layer.shared.clients.files.parquet import (
+    FileRows,
+    parquet_header,
+)
+from batch_layer.shared.clients.files.text import Table, read_header
 from batch_layer.shared.clients.files.unpack import PARQUET_MAGIC, head_of, text_of
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Floats
-from batch_layer.shared.models.file_options import FileOptions
-from batch_layer.shared.models.payloads import BarRows, DatasetName, DividendRows, Parsed, Payload, SplitRows
+from batch_layer.shared.models.bars import UNKNOWN_TRADES
+from batch_layer.shared.models.payloads import (
+    BarRows,
+    DatasetName,
+    DividendRows,
+    Parsed,
+    Payload,
+    RenameRows,
+    SplitRows,
+)
 
-_ROWS: Mapping[DatasetName, type[BarRows | SplitRows | DividendRows]] = {
+_ROWS: Mapping[DatasetName, type[BarRows | SplitRows | DividendRows | RenameRows]] = {
     "daily_bars": BarRows,
     "splits": SplitRows,
     "dividends": DividendRows,
+    "renames": RenameRows,
 }
-
-
-_ACTION_COLUMNS: Mapping[DatasetName, tuple[str, ...]] = {
-    "splits": SPLIT_NAMES,
-    "dividends": DIVIDEND_NAMES,
-}
-"""What a column of a price file may be called that holds the actions of a data set (see `plain_name`)."""
 
 _TICKER = re.compile("[A-Z][A-Z0-9]{0,4}([.-][A-Z]{1,3})?")
 _HIVE_FOLDER = re.compile("(?:symbol|ticker)=([^/]+)", re.IGNORECASE)
@@ -63,39 +76,89 @@ def parse(payload: Payload) -> Parsed:
             wrong with it (and the line, where one is to blame) and what to do.
     """
     text = _text(payload)
-    names = _header(payload, text)
+    header = _header(payload, text)
+    names = known_names(header, payload.options, name=payload.name)
     actions = _actions_column(names, payload.dataset)
     layout: DatasetName = payload.dataset if actions is None else "daily_bars"
     symbol = symbol_of(payload)
     columns = match_columns(names, layout, name=payload.name, has_symbol=symbol is not None)
     if payload.options.symbol and "symbol" in columns:
         raise InputError(f"{payload.name}: has a column of symbols; leave out --symbol")
-    table = _table(payload, text)
-    values: dict[str, Any] = {"line": table.line}
-    faults: dict[int, str] = {}
-    for field in LAYOUTS[layout]:
-        if field.name not in columns:
-            unknown = UNKNOWN_TRADES if field.kind == "count" else np.nan
-            values[field.name] = np.full(len(table.line), symbol if field.kind == "symbol" else unknown)
-            if field.kind == "symbol":
-                values[field.name] = values[field.name].astype(object)
-            continue
-        values[field.name], unread = _column(payload, table, columns[field.name], field)
-        for row, what in unread.items():
-            faults[row] = f"{faults[row]}; {what}" if row in faults else what
-    source = _source(table, payload.name)
+    table = table_of(payload, text, header, columns)
+    del text  # the table has its own
+    if len(table.header) < len(header):  # of a Parquet file the wanted columns alone
+        names = known_names(table.header, payload.options, name=payload.name)
+        columns = match_columns(names, layout, name=payload.name, has_symbol=symbol is not None)
+        actions = _actions_column(names, payload.dataset)
+    values, faults = _values(payload, table, layout, columns, symbol)
+    values = without_market(values, table, name=payload.name)
+    source = rows_as_given(table, payload.name)
+    meant = payload.options.symbols_mean
     if actions is not None:
-        return _actions(payload, table, values, actions, source)
+        return replace(_actions(payload, table, values, actions, source), symbols_mean=meant)
     rows = _ROWS[payload.dataset](**values)
     named: tuple[str, ...] = ()
     if "symbol" not in columns and not payload.options.symbol:
         named = (f"{payload.name}: no column of symbols, so all rows are taken for {symbol}, by its path",)
     if not isinstance(rows, BarRows):
-        return Parsed(rows, faults, source, notices=named)
-    splits = position_of(table.header, SPLIT_NAMES)
-    ratio = None if splits is None else _numbers(payload, table, splits)
-    rows, notices = as_traded(rows, ratio, table.header, payload.options, name=payload.name)
-    return Parsed(rows, faults, source, notices=named + notices)
+        return Parsed(rows, faults, source, notices=named, symbols_mean=meant)
+    ratio, factor = (optional_numbers(payload, table, names) for names in (SPLIT_NAMES, FACTOR_NAMES))
+    rows, notices = as_traded(rows, ratio, header, payload.options, factor, name=payload.name)
+    return Parsed(rows, faults, source, notices=named + notices, symbols_mean=meant)
+
+
+def _values(
+    payload: Payload, table: Table, layout: DatasetName, columns: Mapping[str, int], symbol: str | None
+) -> tuple[dict[str, Any], dict[int, str]]:
+    """Return the values of a layout's fields by name, and what is wrong with a row, by position."""
+    values: dict[str, Any] = {"line": table.line}
+    faults: dict[int, str] = {}
+    empty: dict[str, str] = {}
+    for field in LAYOUTS[layout]:
+        if field.name not in columns:
+            unknown = UNKNOWN_TRADES if field.kind == "count" else np.nan
+            is_symbol = field.kind == "symbol"
+            values[field.name] = np.full(
+                len(table.line), symbol if is_symbol else unknown, dtype=object if is_symbol else None
+            )
+            continue
+        values[field.name], unread = column_of(payload, table, columns[field.name], field)
+        if layout != "daily_bars" and field.kind == "number":
+            empty[field.name] = f"{table.header[columns[field.name]].strip().lower()}: missing"
+        for row, what in unread.items():
+            faults[row] = f"{faults[row]}; {what}" if row in faults else what
+        if len(faults) > MAX_FAULTY_ROWS:
+            raise too_many_faults(payload.name, f"{len(faults):,} rows")
+    _read_takings_back(values, faults, empty)
+    return values, faults
+
+
+def _read_takings_back(values: dict[str, Any], faults: dict[int, str], empty: Mapping[str, str]) -> None:
+    """Let rows of zeros or without values, which take back, be alike and no faults."""
+    _take_empty_for_zero(values, faults, empty)
+    if "to" in values:
+        values["to"] = np.where(values["to"] == "0", "", values["to"])
+        for row in [row for row, fault in faults.items() if fault == "to: missing"]:
+            del faults[row]
+
+
+def _take_empty_for_zero(values: dict[str, Any], faults: dict[int, str], empty: Mapping[str, str]) -> None:
+    """Write 0 into the rows of a list of actions that have a symbol and a date, and nothing else.
+
+    Such a row takes an action back, as one of zeros does. One that lacks more, or less, stays faulty.
+
+    Args:
+        values: the columns read so far.
+        faults: of the rows; those that are no faults are removed.
+        empty: for each column of the action's values the fault of an empty cell.
+    """
+    alone = "; ".join(empty.values())
+    rows = [row for row, fault in faults.items() if alone and fault == alone]
+    for name in empty if rows else ():
+        values[name] = values[name].copy()
+        values[name][rows] = 0.0
+    for row in rows:
+        del faults[row]
 
 
 def symbol_of(payload: Payload) -> str | None:
@@ -119,7 +182,7 @@ def action_datasets(payload: Payload) -> list[DatasetName]:
         InputError: there is no header to read.
     """
     header = _header(payload, head_of(payload.content, name=payload.name))
-    return [dataset for dataset, names in _ACTION_COLUMNS.items() if position_of(header, names) is not None]
+    return [dataset for dataset, names in ACTION_COLUMNS.items() if position_of(header, names) is not None]
 
 
 def _text(payload: Payload) -> bytes:
@@ -137,79 +200,24 @@ def _header(payload: Payload, text: bytes) -> tuple[str, ...]:
 def _actions_column(header: Sequence[str], dataset: DatasetName) -> int | None:
     """Return the position of the column of actions, if the file is one of prices that has such a column."""
     is_prices = {"open", "close"} <= {name.strip().lower() for name in header}
-    names = _ACTION_COLUMNS.get(dataset)
+    names = ACTION_COLUMNS.get(dataset)
     return position_of(header, names) if is_prices and names else None
 
 
 def _actions(
-    payload: Payload, table: Table, values: Mapping[str, Any], position: int, source: pa.Table
+    payload: Payload, table: Table, values: Mapping[str, Any], position: int, source: FileRows
 ) -> Parsed:
     """Return the splits or dividends that stand in a column of a price file."""
-    given = _numbers(payload, table, position)
+    given = action_numbers(payload, table, position)
     chosen = is_split(given) if payload.dataset == "splits" else np.isfinite(given) & (given > 0)
     line, symbol, date = (values[name][chosen] for name in ("line", "symbol", "session"))
     if payload.dataset == "dividends" and payload.options.prices == "split-adjusted":
-        splits = position_of(table.header, SPLIT_NAMES)
-        ratio = None if splits is None else _numbers(payload, table, splits)
+        ratio = optional_numbers(payload, table, SPLIT_NAMES)
         # Such tables state dividends, too, per share of today.
         given = given * later_splits(
             values["symbol"], values["session"], ratio, payload.options, name=payload.name
         )
-    given, source = given[chosen], source.filter(pa.array(chosen))
+    given, source = given[chosen], source.filter(chosen)
     if payload.dataset == "splits":
         return Parsed(SplitRows(line, symbol, date, np.ones(len(given)), given), {}, source)
     return Parsed(DividendRows(line, symbol, date, given), {}, source)
-
-
-def _table(payload: Payload, text: bytes) -> Table:
-    if payload.content.startswith(PARQUET_MAGIC):
-        return read_parquet(payload.content, name=payload.name)
-    return read_rows(text, read_header(text, name=payload.name), name=payload.name)
-
-
-def _numbers(payload: Payload, table: Table, position: int) -> Floats:
-    """Return a column of numbers, NaN where empty or unreadable."""
-    field = Field("number", "number", (), required=False)
-    values: Floats
-    values, _ = _column(payload, table, position, field)
-    return values
-
-
-def _column(payload: Payload, table: Table, position: int, field: Field) -> tuple[Any, cells.Faults]:
-    given_name, kind = table.header[position], table.columns[position].type
-    try:
-        return _read(table.columns[position], field, given_name, payload.options)
-    except cells.WrongType as error:
-        raise InputError(
-            f"{payload.name}: column {given_name!r} is of type {kind} and should hold {error}"
-        ) from error
-    except pa.ArrowException as error:
-        raise InputError(
-            f"{payload.name}: column {given_name!r} cannot be read ({error}); write it as UTF-8"
-        ) from error
-
-
-def _read(
-    column: pa.ChunkedArray, field: Field, given_name: str, options: FileOptions
-) -> tuple[Any, cells.Faults]:
-    label = given_name.strip().lower()
-    if field.kind == "symbol":
-        return cells.symbols(column, label)
-    if field.kind == "date":
-        zone = UTC if options.midnight == "utc" else EXCHANGE_ZONE
-        return cells.sessions(column, label, in_nanoseconds=label == WINDOW_START, zone=zone)
-    if field.kind == "count":
-        return cells.counts(column, label)
-    return cells.numbers(column, label, required=field.required)
-
-
-def _source(table: Table, name: str) -> pa.Table:
-    texts = []
-    for column, given_name in zip(table.columns, table.header, strict=True):
-        try:
-            texts.append(as_text(column))
-        except (ValueError, OverflowError) as error:
-            raise InputError(
-                f"{name}: column {given_name!r} holds values that cannot be shown ({error}); leave it out"
-            ) from error
-    return pa.table(texts, names=list(table.header))

@@ -8,7 +8,8 @@ import os
 import stat
 from pathlib import Path
 
-from batch_layer.shared.clients.files.unpack import GZIP_MAGIC, MAX_UNPACKED_BYTES, PARQUET_MAGIC
+from batch_layer.shared.clients.files.bounds import MAX_UNPACKED_BYTES
+from batch_layer.shared.clients.files.unpack import GZIP_MAGIC, PARQUET_MAGIC
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
 from batch_layer.shared.models.payloads import DatasetName, Payload

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from batch_layer.shared.clients.files.bounds import check_columns
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.bars import Int64s
 
@@ -59,7 +60,8 @@ def read_header(text: bytes, *, name: str) -> Header:
     """Read the names of the columns from the first line that is not blank.
 
     Raises:
-        InputError: the line is no header: too long, or with unbalanced quotation marks.
+        InputError: the line is no header: too long, with unbalanced quotation marks, or of more columns than
+            are read.
     """
     start = len(text) - len(text.lstrip(b"\n"))
     end = text.find(b"\n", start)
@@ -72,6 +74,7 @@ def read_header(text: bytes, *, name: str) -> Header:
     outside = "".join(line.split('"')[::2])  # what stands between pairs of quotation marks
     delimiter = max(DELIMITERS, key=outside.count)
     names = tuple(column.strip() for column in _fields(line, delimiter))
+    check_columns(len(names), len(text), name=name)
     return Header(names, delimiter, min(end + 1, len(text)))
 
 
@@ -146,10 +149,10 @@ def _misshapen(text: bytes, line: Int64s, header: Header, name: str) -> InputErr
     starts, ends = _line_bounds(text)
     for number in line.tolist():
         row = text[starts[number - 1] : ends[number - 1]].decode("utf-8")
-        found = len(_fields(row, header.delimiter))
-        if found != width:
+        fields = len(_fields(row, header.delimiter))
+        if fields != width:
             return InputError(
-                f"{name}: line {number} has {found:,} fields where the header has {width:,} "
+                f"{name}: line {number} has {fields:,} fields where the header has {width:,} "
                 f"(delimiter {header.delimiter!r}); mend or remove that line"
             )
     return InputError(f"{name}: the quotation marks do not match; write a mark inside a field twice")

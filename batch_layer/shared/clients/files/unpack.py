@@ -6,19 +6,11 @@ import gzip
 import io
 import zlib
 
+from batch_layer.shared.clients.files.bounds import Bounds
 from batch_layer.shared.errors import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
-
-MAX_UNPACKED_BYTES = 4 << 30
-"""A file may unpack to 4 GiB (some 50 million daily bars) and no more: the rest would be memory."""
-
-MAX_UNPACK_RATIO = 200
-"""Prices pack 3 to 10 times; past RATIO_FREE_BYTES, 200 times is a bomb and is not unpacked to the end."""
-
-RATIO_FREE_BYTES = 256 << 20
-"""Up to 256 MiB any ratio passes: a small file of one repeated row does no harm."""
 
 _CHUNK = 1 << 20
 
@@ -43,15 +35,18 @@ def text_of(content: bytes, *, name: str) -> bytes:
         name: the file, for messages.
 
     Raises:
-        InputError: it is truncated, corrupt, a bomb, binary, in another encoding, or empty.
+        InputError: it is truncated, corrupt, beyond its bounds, binary, in another encoding, or empty.
     """
-    text = _unpacked(content, name) if content.startswith(GZIP_MAGIC) else content
+    bounds = bounds_of(content, name=name)
+    text = _unpacked(content, name, bounds) if content.startswith(GZIP_MAGIC) else content
+    bounds.check_text(len(text))
     for magic, what in _FOREIGN.items():
         if text.startswith(magic):
             raise InputError(f"{name}: holds no CSV but is {what}")
     text = text.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    bounds.check_rows(text.count(b"\n"))
     _check_is_text(text, name)
     if not text.strip():
         raise InputError(f"{name}: the file is empty; was its download finished?")
@@ -80,32 +75,28 @@ def _whole_lines(head: bytes) -> bytes:
     return head if end < 0 else head[: end + 1]
 
 
-def _unpacked(content: bytes, name: str) -> bytes:
-    chunks = []
-    size = 0
+def bounds_of(content: bytes, *, name: str) -> Bounds:
+    """Return how much of a file is read."""
+    is_packed = content.startswith((GZIP_MAGIC, PARQUET_MAGIC))
+    return Bounds.of(len(content), name=name, is_packed=is_packed)
+
+
+def _unpacked(content: bytes, name: str, bounds: Bounds) -> bytes:
+    """Unpack gzip into memory that grows in place: pieces that are joined would be there twice."""
+    text = bytearray()
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             while chunk := file.read(_CHUNK):
-                chunks.append(chunk)
-                size += len(chunk)
-                _check_size(size, len(content), name)
+                text += chunk
+                bounds.check_text(len(text))
     except EOFError as error:
         raise InputError(
-            f"{name}: the gzip data is truncated: it ends after {size:,} unpacked bytes; download it again"
+            f"{name}: the gzip data is truncated: it ends after {len(text):,} unpacked bytes; "
+            "download it again"
         ) from error
     except (OSError, zlib.error) as error:
         raise InputError(f"{name}: the gzip data is corrupt ({error}); download it again") from error
-    return b"".join(chunks)
-
-
-def _check_size(unpacked: int, packed: int, name: str) -> None:
-    if unpacked > MAX_UNPACKED_BYTES:
-        raise InputError(f"{name}: unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; divide it")
-    if unpacked > RATIO_FREE_BYTES and unpacked > MAX_UNPACK_RATIO * packed:
-        raise InputError(
-            f"{name}: unpacks to more than {MAX_UNPACK_RATIO} times its {packed:,} bytes; "
-            "no file of prices does, so it is not unpacked further"
-        )
+    return bytes(text)
 
 
 def _check_is_text(text: bytes, name: str) -> None:
