@@ -91,30 +91,28 @@ def _secret_key(name: str) -> str:
 
 
 def _secret_text(name: str) -> str:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from batch_layer.shared.clients.aws_errors import translated  # noqa: PLC0415  # it imports botocore
 
-    try:
-        text: str = client("secretsmanager").get_secret_value(SecretId=name)["SecretString"].strip()
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # noqa: PLR2004  # server's own fault
-            raise VendorUnavailable(f"Secrets Manager gives no {name} now ({code}); try again") from error
-        raise SettingsError(f"cannot read the secret {name}: {code}; check its name and the role") from error
-    except (BotoCoreError, KeyError) as error:
-        if isinstance(error, KeyError):
-            raise SettingsError(f"the secret {name} holds no text; put one in") from error
-        raise VendorUnavailable(f"Secrets Manager gives no {name} now: {error}; try again") from error
-    return text
+    with translated(
+        f"cannot read the secret {name}",
+        unavailable=VendorUnavailable,
+        refused=SettingsError,
+        setting="the name of the secret",
+    ):
+        answer = client("secretsmanager").get_secret_value(SecretId=name)
+    if "SecretString" not in answer:
+        raise SettingsError(f"the secret {name} holds no text; put one in")
+    return str(answer["SecretString"]).strip()
 
 
 def _value_in(text: str, names: Sequence[str]) -> str:
     """Return the plain text, or the first of the names that the JSON holds; empty if it holds none."""
     try:
-        told = json.loads(text)
+        fields = json.loads(text)
     except ValueError:
         return text
-    if isinstance(told, dict):
-        return next((str(told[name]) for name in names if told.get(name)), "")
+    if isinstance(fields, dict):
+        return next((str(fields[name]) for name in names if fields.get(name)), "")
     return text
 
 

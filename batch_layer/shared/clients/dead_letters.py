@@ -8,18 +8,27 @@ message, and the attribute TARGET_ARN says to whom).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from batch_layer.shared.errors import InputError, SettingsError
+from batch_layer.shared.clients.aws_errors import code_of, translated
+from batch_layer.shared.errors import InputError, SettingsError, TransientError
+
+FUNCTIONS = ("-archive-loader", "-daily-ohlcv-fetcher", "-daily-meta-fetcher")
+"""What the names of Condvest's functions end with; before it is the deployment's prefix."""
 
 HIDDEN_SECONDS = 120
 """For so long a message that was read is not given to anybody else."""
 
-_FUNCTION = ":function:"
+_FUNCTION = re.compile(
+    r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]+)?"
+)
+_SUFFIX = "-dead-letters"
+_SHOWN_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -45,30 +54,64 @@ def read_dead_letter(message: Mapping[str, Any]) -> DeadLetter:
     Raises:
         InputError: it holds none, or one that was not meant for a function.
     """
-    name = message["MessageId"]
+    name = str(message.get("MessageId"))
     try:
         body = json.loads(message["Body"])
-    except ValueError as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"message {name} holds no JSON: {error}") from error
-    attributes = {
-        key: str(value.get("StringValue", "")) for key, value in message.get("MessageAttributes", {}).items()
-    }
+    given = _object(message, "MessageAttributes")
+    attributes = {key: _text(value, "StringValue") for key, value in given.items()}
     if isinstance(body, dict) and "requestPayload" in body:
-        target = str(body.get("requestContext", {}).get("functionArn", ""))
-        response = body.get("responsePayload") or {}
-        reason = f"{response.get('errorType', 'error')}: {response.get('errorMessage', 'not told')}"
+        target = _text(_object(body, "requestContext"), "functionArn")
+        reason = _reason(body.get("responsePayload"))
         event = body["requestPayload"]
     else:
         target = attributes.get("TARGET_ARN", "")
         reason = ": ".join(filter(None, (attributes.get("ERROR_CODE"), attributes.get("ERROR_MESSAGE"))))
         event = body
-    if _FUNCTION not in target:
-        raise InputError(f"message {name} was meant for {target or 'nobody'}, which is no function")
+    if not _FUNCTION.fullmatch(target):
+        raise InputError(f"message {name} was meant for {target[:200] or 'nobody'}, which is no function")
     return DeadLetter(name, target, event, reason or "not told")
 
 
+def check_is_ours(letter: DeadLetter, queue_arn: str) -> None:
+    """Raise InputError unless an event is for one of Condvest's functions beside the queue that holds it.
+
+    Whoever can put a message into a queue may name any function in it. Ours have one of the names of
+    FUNCTIONS, and are in the queue's own account (Lambda itself takes no ARN of another region); a queue
+    called as a function, with ``-dead-letters`` behind, is of that function alone.
+    """
+    of_queue, of_function = queue_arn.split(":"), letter.function.split(":")
+    name, owner = of_function[6], of_queue[5].removesuffix(_SUFFIX)
+    is_here = of_function[4] == of_queue[4]
+    if not (is_here and name.endswith(FUNCTIONS) and (owner == of_queue[5] or name == owner)):
+        raise InputError(
+            f"message {letter.message_id} was meant for {letter.function}, which is no function of Condvest "
+            f"beside the queue {queue_arn}; nothing was sent, look where the message comes from"
+        )
+
+
+def _reason(response: object) -> str:
+    """Return why a function failed: Lambda's own object, or whatever a function answered."""
+    if not isinstance(response, dict):
+        return "error: not told" if response is None else f"error: {json.dumps(response)[:_SHOWN_LENGTH]}"
+    return f"{response.get('errorType', 'error')}: {response.get('errorMessage', 'not told')}"
+
+
+def _object(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    inner = value.get(key)
+    return inner if isinstance(inner, dict) else {}
+
+
+def _text(value: object, key: str) -> str:
+    inner = value.get(key) if isinstance(value, dict) else None
+    return inner if isinstance(inner, str) else ""
+
+
 def replay(sqs: Any, functions: Any, queue: str, *, dry_run: bool) -> Iterator[DeadLetter | InputError]:  # noqa: ANN401  # boto3 has no types
-    """Send each event of a queue to its function again, and yield it; one that cannot be read stays.
+    """Send each event of a queue to its function again, and yield it.
+
+    One that cannot be read, or is for no function of ours (see `check_is_ours`), is refused and stays.
 
     A message is deleted when Lambda has taken the event: if that fails again, it comes back.
 
@@ -79,12 +122,16 @@ def replay(sqs: Any, functions: Any, queue: str, *, dry_run: bool) -> Iterator[D
         dry_run: send and delete nothing; what was read shows up again at once.
 
     Raises:
-        SettingsError: AWS refuses, or does not answer; the rest of the queue stays.
+        SettingsError: AWS refuses; the rest of the queue stays.
+        TransientError: AWS does not answer, or asks to be left alone for a while; the same.
     """
-    try:
+    failure = f"cannot replay {queue}"
+    with translated(failure, unavailable=TransientError, refused=SettingsError, setting="the queue's URL"):
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         for message in _messages(sqs, queue):
             try:
                 letter = read_dead_letter(message)
+                check_is_ours(letter, arn)
             except InputError as error:
                 yield error
                 continue
@@ -93,8 +140,6 @@ def replay(sqs: Any, functions: Any, queue: str, *, dry_run: bool) -> Iterator[D
                 functions.invoke(FunctionName=letter.function, InvocationType="Event", Payload=payload)
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             yield letter
-    except (ClientError, BotoCoreError) as error:
-        raise SettingsError(f"cannot replay {queue}: {error}") from error
 
 
 def _messages(sqs: Any, queue: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401  # boto3 has no types
@@ -125,7 +170,7 @@ def _show_again(sqs: Any, queue: str, handle: str) -> None:  # noqa: ANN401  # b
         sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=0)
     except ClientError as error:
         # Deleted, as it should be: the event is on its way.
-        if error.response["Error"]["Code"] not in (
+        if code_of(error) not in (
             "InvalidParameterValue",
             "ReceiptHandleIsInvalid",
             "MessageNotInflight",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from batch_layer.shared.models.payloads import Parsed, Payload
 
 
@@ -28,4 +26,4 @@ def parse(payload: Payload) -> Parsed:
         return yahoo.parse(payload)
     from batch_layer.shared.clients import files  # noqa: PLC0415
 
-    return replace(files.parse(payload), symbols_mean=payload.symbols_mean)
+    return files.parse(payload)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch_layer.shared.errors import SettingsError
+from batch_layer.shared.utils.ownership import give, make_folder
 
 LONGEST_PUSH = 600.0
 """Nobody is kept waiting longer than these seconds, whatever a vendor or a damaged file says."""
@@ -99,14 +100,15 @@ class RateLimit:
             return 0.0
         with self._state() as state:
             now = self._clock()
-            windows, place = divmod(calls - 1, self.rate.calls)
-            return max(0.0, state.free_at(now, place) - now) + windows * self.rate.seconds
+            windows, further = divmod(calls - 1, self.rate.calls)
+            return max(0.0, state.free_at(now, further) - now) + windows * self.rate.seconds
 
     @contextmanager
     def _state(self) -> Iterator[_State]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            make_folder(self._path.parent)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            give(handle, self._path.parent)
         except OSError as error:
             raise SettingsError(
                 f"cannot write the rate limit's file {self._path}: {error.strerror}; "
@@ -120,7 +122,8 @@ class RateLimit:
             os.pwrite(handle, content, 0)
             os.ftruncate(handle, len(content))
         finally:
-            os.close(handle)  # which unlocks
+            fcntl.flock(handle, fcntl.LOCK_UN)  # also for a process that was forked meanwhile
+            os.close(handle)
 
 
 @dataclass
@@ -149,9 +152,9 @@ class _State:
         times = sorted(min(instant, now) for instant in numbers[1:])
         return cls(rate, blocked_until, times[-rate.calls :])
 
-    def free_at(self, now: float, place: int = 0) -> float:
-        """Return when the next call may be made, or the one ``place`` calls after it (below rate.calls)."""
-        earlier = len(self.times) - self.rate.calls + place
+    def free_at(self, now: float, further: int = 0) -> float:
+        """Return when the next call may be made, or the one ``further`` calls after it (below rate.calls)."""
+        earlier = len(self.times) - self.rate.calls + further
         after = self.times[earlier] + self.rate.seconds if earlier >= 0 else 0.0
         return max(now, self.blocked_until, after)
 

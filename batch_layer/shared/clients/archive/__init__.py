@@ -1,13 +1,14 @@
 """The archive: every answer of a provider, as it came, kept for good.
 
 A payload lies under ``provider/dataset/sessions/instant-digest.media`` with a ``.json`` beside it that
-says what the bytes alone do not. Nothing in the archive is ever overwritten, and the database can be
-rebuilt from it.
+says what the bytes alone do not. The instants ascend in the order of the loads. Nothing in the archive is
+ever overwritten, and the database can be rebuilt from it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -16,9 +17,14 @@ from typing import Any, Protocol
 from batch_layer.shared.errors import ArchiveError
 from batch_layer.shared.models.file_options import AS_TRADED, FileOptions
 from batch_layer.shared.models.payloads import Payload
+from batch_layer.shared.models.providers import checked_name
 
 DESCRIBED = ".json"
 """What the name of a payload's description has behind the payload's own."""
+
+_OF_ITSELF = "description_digest"
+
+_INSTANT = "%Y%m%dT%H%M%S.%fZ"
 
 _KEY = re.compile(r"[^/]+/[^/]+/[^/]+/[^/]+-[0-9a-f]{16}\.[^/]+")
 
@@ -44,19 +50,28 @@ class Archive(Protocol):
         ...
 
     def keys(self) -> Iterator[str]:
-        """Yield all keys, in the order of the instants at which the payloads were fetched."""
+        """Yield all keys, by their instants: in the order in which the payloads were loaded."""
         ...
 
 
 def key_of(payload: Payload) -> str:
-    """Return the key of a payload, for example ``sample/splits/all/20261124T211500Z-0f3a....csv``."""
+    """Return the key of a payload, for example ``sample/splits/all/20261124T211500Z-0f3a....csv``.
+
+    Raises:
+        UsageError: the provider's name could be another folder's; see `checked_name`.
+    """
+    checked_name(payload.provider)
+    return _key_of(payload, payload.digest)
+
+
+def _key_of(payload: Payload, digest: str) -> str:
     sessions = "all"
     if payload.first_session and payload.last_session:
         sessions = payload.first_session.isoformat()
         if payload.last_session != payload.first_session:
             sessions += f"..{payload.last_session.isoformat()}"
-    instant = payload.fetched_at.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    return f"{payload.provider}/{payload.dataset}/{sessions}/{instant}-{payload.digest[:16]}.{payload.media}"
+    instant = payload.order_instant.astimezone(dt.UTC).strftime(_INSTANT)
+    return f"{payload.provider}/{payload.dataset}/{sessions}/{instant}-{digest[:16]}.{payload.media}"
 
 
 def key_described_by(name: str) -> str | None:
@@ -70,54 +85,86 @@ def key_described_by(name: str) -> str | None:
 
 def describe(payload: Payload) -> bytes:
     """Return what a payload's bytes do not say about it, as JSON."""
-    return json.dumps(
-        {
-            "provider": payload.provider,
-            "dataset": payload.dataset,
-            "media": payload.media,
-            "first_session": payload.first_session.isoformat() if payload.first_session else None,
-            "last_session": payload.last_session.isoformat() if payload.last_session else None,
-            "fetched_at": payload.fetched_at.astimezone(dt.UTC).isoformat(),
-            "is_whole": payload.is_whole,
-            "name": payload.name,
-            "symbols_mean": payload.symbols_mean,
-            "digest": payload.digest,
-            "options": payload.options.as_json(),
-        },
-        indent=1,
-    ).encode()
+    description = {
+        "provider": payload.provider,
+        "dataset": payload.dataset,
+        "media": payload.media,
+        "first_session": payload.first_session.isoformat() if payload.first_session else None,
+        "last_session": payload.last_session.isoformat() if payload.last_session else None,
+        "fetched_at": payload.fetched_at.astimezone(dt.UTC).isoformat(),
+        "is_whole": payload.is_whole,
+        "name": payload.name,
+        "digest": payload.digest,
+        "options": payload.options.as_json(),
+    }
+    if payload.ordered_at is not None:
+        description["ordered_at"] = payload.ordered_at.astimezone(dt.UTC).isoformat()
+    return json.dumps(description | {_OF_ITSELF: _digest_of(description)}, indent=1).encode()
+
+
+def _digest_of(description: dict[str, Any]) -> str:
+    """Return the digest of a description, SHA-256 in hexadecimal, without the digest itself."""
+    rest = {name: value for name, value in description.items() if name != _OF_ITSELF}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def restore(key: str, content: bytes, description: bytes) -> Payload:
     """Return the payload that `describe` described.
 
+    A description is held against its own digest and against the key. One of an earlier version has no digest.
+
     Raises:
-        ArchiveError: the description is damaged, or the bytes do not have the digest it names.
+        ArchiveError: the description is damaged or of another payload, or the bytes do not have the digest it
+            names.
     """
     try:
-        told: dict[str, Any] = json.loads(description)
+        fields: dict[str, Any] = json.loads(description)
+        digest = fields["digest"]
+        if fields.get(_OF_ITSELF, own := _digest_of(fields)) != own:
+            raise ValueError(f"it has the digest {own}, but {fields[_OF_ITSELF]} was kept")  # noqa: TRY301
         payload = Payload(
-            provider=told["provider"],
-            dataset=told["dataset"],
+            provider=fields["provider"],
+            dataset=fields["dataset"],
             content=content,
-            media=told["media"],
-            first_session=_date(told["first_session"]),
-            last_session=_date(told["last_session"]),
-            fetched_at=dt.datetime.fromisoformat(told["fetched_at"]),
-            is_whole=told["is_whole"],
-            name=told["name"],
-            options=FileOptions.of_json(told["options"]) if "options" in told else AS_TRADED,
-            # Descriptions written before there was a choice have none.
-            symbols_mean=told.get("symbols_mean", "date"),
+            media=fields["media"],
+            first_session=_date(fields["first_session"]),
+            last_session=_date(fields["last_session"]),
+            fetched_at=dt.datetime.fromisoformat(fields["fetched_at"]),
+            is_whole=fields["is_whole"],
+            name=fields["name"],
+            options=FileOptions.of_json(fields["options"]) if "options" in fields else AS_TRADED,
+            ordered_at=_instant(fields.get("ordered_at")),
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArchiveError(f"the description of {key} in the archive is damaged: {error}") from error
-    if payload.digest != told["digest"]:
+        described = _key_of(payload, digest) if _is_zoned(payload) else "an instant without a zone"
+        if described != key or not isinstance(payload.is_whole, bool) or not isinstance(payload.name, str):
+            raise ValueError(f"it describes {described}")  # noqa: TRY301
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArchiveError(
-            f"{key} in the archive has the digest {payload.digest}, but {told['digest']} was kept; "
+            f"the description of {key} in the archive is damaged: {error}; "
+            f"restore {key}{DESCRIBED} from a backup"
+        ) from error
+    if payload.digest != digest:
+        raise ArchiveError(
+            f"{key} in the archive has the digest {payload.digest}, but {digest} was kept; "
             "restore it from a backup"
         )
     return payload
+
+
+def order_instant_of(key: str) -> dt.datetime | None:
+    """Return the instant that orders what lies under a key; None if the key names none."""
+    try:
+        return dt.datetime.strptime(key.rpartition("/")[2].partition("-")[0], _INSTANT).replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None
+
+
+def _is_zoned(payload: Payload) -> bool:
+    return payload.fetched_at.tzinfo is not None and payload.order_instant.tzinfo is not None
+
+
+def _instant(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None
 
 
 def _date(text: str | None) -> dt.date | None:

@@ -12,12 +12,18 @@ from pathlib import Path
 from batch_layer.shared.clients.archive import DESCRIBED, describe, key_described_by, key_of, restore
 from batch_layer.shared.errors import ArchiveError
 from batch_layer.shared.models.payloads import Payload
+from batch_layer.shared.utils.durable import sync_names
+from batch_layer.shared.utils.ownership import give, make_folder
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+"""Errors of file systems that have no hard links: FAT, and buckets that are mounted as a directory."""
 
 
 class DirectoryArchive:
     """An `Archive` below one directory, made when first needed.
 
-    A file appears under its name only when it is whole and on the disk, so an interrupted run leaves no
+    Files and folders are their owner's alone (0600, 0700): what was imported may have been private. A file
+    appears under its name only when it is whole and on the disk, so an interrupted run leaves no
     half payload.
     """
 
@@ -32,17 +38,18 @@ class DirectoryArchive:
         """
         key = key_of(payload)
         folder = (self._root / key).parent
-        newest = max(folder.glob("*.json"), key=lambda path: path.name, default=None)
-        if newest is not None and not again and f"-{payload.digest[:16]}." in newest.name:
-            return newest.with_suffix("").relative_to(self._root).as_posix()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            _make_folder(folder)
+            names = (path.name for path in folder.iterdir())
+            newest = max((name for name in names if name.endswith(DESCRIBED)), default=None)
+            if newest is not None and not again and f"-{payload.digest[:16]}." in newest:
+                return (folder / newest.removesuffix(DESCRIBED)).relative_to(self._root).as_posix()
             _write(self._root / key, payload.content)
             _write(self._root / f"{key}.json", describe(payload))
         except OSError as error:
-            reason = "no room on its disk" if error.errno == errno.ENOSPC else (error.strerror or str(error))
             raise ArchiveError(
-                f"cannot keep {payload.name} in the archive {self._root}: {reason}; nothing was loaded"
+                f"cannot keep {payload.name} in the archive {self._root}: {_reason(error)}; "
+                "nothing was loaded"
             ) from error
         return key
 
@@ -57,14 +64,40 @@ class DirectoryArchive:
             content = path.read_bytes()
             description = path.with_name(path.name + ".json").read_bytes()
         except OSError as error:
-            raise ArchiveError(f"cannot read {key} in the archive {self._root}: {error.strerror}") from error
+            raise ArchiveError(f"cannot read {key} in the archive {self._root}: {_reason(error)}") from error
         return restore(key, content, description)
 
     def keys(self) -> Iterator[str]:
-        """Yield all keys, in the order of the instants at which the payloads were fetched."""
-        names = (path.relative_to(self._root).as_posix() for path in self._root.glob(f"*/*/*/*{DESCRIBED}"))
-        keys = (key for key in map(key_described_by, names) if key is not None)
+        """Yield all keys, in the order of the instants at which the payloads were fetched.
+
+        Raises:
+            ArchiveError: a folder cannot be read; none is passed over.
+        """
+        keys = (key for key in map(key_described_by, self._names()) if key is not None)
         yield from sorted(keys, key=lambda key: (key.rpartition("/")[2], key))
+
+    def _names(self) -> Iterator[str]:
+        """Yield the names of all files, relative to the root, with slashes."""
+        for folder, _, files in os.walk(self._root, onerror=self._unreadable, followlinks=True):
+            within = Path(folder).relative_to(self._root).as_posix()
+            yield from (f"{within}/{name}" for name in files)
+
+    def _unreadable(self, error: OSError) -> None:
+        if isinstance(error, FileNotFoundError):
+            return  # nothing has been kept there yet
+        raise ArchiveError(f"cannot read the archive {self._root}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    """Return what the operating system refused, and what to do about it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "no room on its disk"
+    reason = f"{error.strerror} ({error.filename})" if error.filename else (error.strerror or str(error))
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{reason}: give this user the right to it, or set CONDVEST_ARCHIVE to another directory"
+    if error.errno == errno.EROFS:
+        return f"{reason}: make its disk writable, or set CONDVEST_ARCHIVE to another directory"
+    return reason
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -75,8 +108,35 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(scratch).chmod(0o644)
+            give(file.fileno(), path.parent)
         with suppress(FileExistsError):  # the same instant and digest: the same bytes
-            os.link(scratch, path)
+            _name(scratch, path)
     finally:
         Path(scratch).unlink(missing_ok=True)
+    sync_names(path.parent)
+
+
+def _name(scratch: str, path: Path) -> None:
+    """Give a whole file its name if nothing has it.
+
+    Raises:
+        FileExistsError: something has it.
+    """
+    try:
+        os.link(scratch, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # Whoever else comes between these two lines has the same name, and so the same bytes.
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        Path(scratch).rename(path)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those it lies in, and wait until their names are on the disk."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    make_folder(folder, mode=0o700)
+    sync_names(folder.parent)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive import DESCRIBED, describe, key_described_by, key_of, restore
-from batch_layer.shared.clients.s3_errors import CONDITION_FAILED, translated
+from batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
 from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
 from batch_layer.shared.models.payloads import Payload
 
@@ -93,8 +93,8 @@ class S3Archive:
             ArchiveError, ArchiveUnavailable: as for `read`.
         """
         with self._translated(f"read {key} in"):
-            found = self._client.head_object(Bucket=self.bucket, Key=f"{self.prefix}{key}{DESCRIBED}")
-        return dict(found.get("Metadata", {}))
+            answer = self._client.head_object(Bucket=self.bucket, Key=f"{self.prefix}{key}{DESCRIBED}")
+        return dict(answer.get("Metadata", {}))
 
     def keys(self) -> Iterator[str]:
         """Yield all keys, in the order of the instants at which the payloads were fetched."""
@@ -109,8 +109,8 @@ class S3Archive:
         pages = self._client.get_paginator("list_objects_v2")
         with self._translated("list"):
             for page in pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}{folder}"):
-                for found in page.get("Contents", ()):
-                    key = key_described_by(found["Key"].removeprefix(self.prefix))
+                for entry in page.get("Contents", ()):
+                    key = key_described_by(entry["Key"].removeprefix(self.prefix))
                     if key is not None:
                         yield key
 
@@ -143,13 +143,13 @@ class S3Archive:
             )
         except ClientError as error:
             # There already: the same instant and digest, so the same bytes.
-            if error.response["Error"]["Code"] not in CONDITION_FAILED:
+            if code_of(error) not in CONDITION_FAILED:
                 raise
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
-        place = f"cannot {doing} the archive s3://{self.bucket}/{self.prefix}"
+        action = f"cannot {doing} the archive s3://{self.bucket}/{self.prefix}"
         with translated(
-            place, unavailable=ArchiveUnavailable, refused=ArchiveError, setting="CONDVEST_ARCHIVE"
+            action, unavailable=ArchiveUnavailable, refused=ArchiveError, setting="CONDVEST_ARCHIVE"
         ):
             yield

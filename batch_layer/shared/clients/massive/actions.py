@@ -94,7 +94,8 @@ def _joined(parsed: Parsed, names: tuple[str, ...], join: Callable[[Iterable[flo
     joined = {name: getattr(rows, name).copy() for name in names}
     kinds = _kinds(parsed)
     for group in _groups(rows):
-        pairs = {(kinds[row], *(joined[name][row] for name in names)) for row in group}
+        # Numbers of Python's own: their sums and products overflow to infinity, which the rules refuse.
+        pairs = {(kinds[row], *(joined[name][row].item() for name in names)) for row in group}
         is_readable = not any(row in parsed.faults or kinds[row] is None for row in group)
         if is_readable and 1 < len(pairs) == len({kind for kind, *_ in pairs}):
             for column, name in enumerate(names, start=1):
@@ -102,10 +103,10 @@ def _joined(parsed: Parsed, names: tuple[str, ...], join: Callable[[Iterable[flo
             kept[group[1:]] = False
     if kept.all():
         return parsed
-    place = np.cumsum(kept) - 1
+    position = np.cumsum(kept) - 1
     return Parsed(
         rows=replace(rows, **joined).take(kept),
-        faults={int(place[row]): what for row, what in parsed.faults.items()},
+        faults={int(position[row]): what for row, what in parsed.faults.items()},
         source=_given(parsed).filter(kept.tolist()),
     )
 

@@ -12,6 +12,7 @@ import json
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -19,6 +20,7 @@ from batch_layer.shared.clients.massive.transport import Answer
 from batch_layer.shared.errors import (
     InputError,
     NotReadyYet,
+    RateLimited,
     UnknownSymbol,
     VendorRefused,
     VendorUnavailable,
@@ -30,17 +32,11 @@ _PASSING = frozenset({408, 425, 499})
 _GOOD_STATUS = frozenset({"OK", "DELAYED"})
 _SHOWN_LENGTH = 200
 
+MOST_ROWS = 200_000
+"""Of one answer: the whole market has some 12,500 instruments, a page of a list 1,000 rows."""
 
-class RateLimited(VendorUnavailable):
-    """429: too many calls.
-
-    Attributes:
-        retry_after: the seconds that the vendor asks to be waited, None if it does not say.
-    """
-
-    def __init__(self, message: str, retry_after: float | None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+_LONGEST_URL = 8000
+"""Characters: servers take no more, and a cursor of Massive has some hundreds."""
 
 
 def check_status(answer: Answer, what: str, now: dt.datetime, *, symbol: str | None = None) -> None:
@@ -108,7 +104,7 @@ def read_results(body: bytes) -> dict[str, Any]:
     if not value:
         raise InputError("an empty object: {}")
     status = value.get("status")
-    if status not in _GOOD_STATUS:
+    if not isinstance(status, str) or status not in _GOOD_STATUS:
         said = value.get("error") or value.get("message") or _start(body)
         raise InputError(f"200 with status {_short(status)}: {_short(said)}")
     count = value.get("resultsCount", value.get("count", 0))
@@ -119,6 +115,8 @@ def read_results(body: bytes) -> dict[str, Any]:
     results = value["results"]
     if isinstance(results, list) and isinstance(count, int) and len(results) < count:
         raise InputError(f"an answer that counts {count:,} results and has {len(results):,}")
+    if isinstance(results, list) and len(results) > MOST_ROWS:
+        raise InputError(f"{len(results):,} results, where at most {MOST_ROWS:,} are taken of one answer")
     return value
 
 
@@ -134,6 +132,8 @@ def read_page(body: bytes) -> tuple[list[Any], str | None]:
         raise InputError(f"results that are no list: {_start(body)}")
     if following is not None and not isinstance(following, str):
         raise InputError(f"a next_url that is no text: {_short(following)}")
+    if following and not _is_url(following):
+        raise InputError(f"a next_url that is no URL: {_short(following)}")
     return results, following or None
 
 
@@ -143,10 +143,21 @@ def retry_after(text: str, now: dt.datetime) -> float | None:
     if plain.isdecimal():
         return float(plain)
     try:
-        instant = parsedate_to_datetime(plain)
-    except ValueError:
+        instant = parsedate_to_datetime(plain).astimezone(dt.UTC)
+    except (ValueError, OverflowError):  # no date, or one beyond the calendar
         return None
-    return max(0.0, (instant.astimezone(dt.UTC) - now).total_seconds())
+    return max(0.0, (instant - now).total_seconds())
+
+
+def _is_url(text: str) -> bool:
+    """Return whether a text can be asked for: printable ASCII of some length that can be taken apart."""
+    if len(text) > _LONGEST_URL or not text.isascii() or not text.isprintable() or " " in text:
+        return False
+    try:
+        urlsplit(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _forbidden(said: str, what: str) -> VendorRefused:
@@ -201,5 +212,5 @@ def _start(body: bytes) -> str:
 def _short(value: object) -> str:
     """Return a value as text for a message: short, on one line, printable."""
     text = value if isinstance(value, str) else repr(value)
-    shown = "".join(one if one.isprintable() else " " for one in text[:_SHOWN_LENGTH])
+    shown = "".join(character if character.isprintable() else " " for character in text[:_SHOWN_LENGTH])
     return " ".join(shown.split())

@@ -11,8 +11,7 @@ from batch_layer.shared.settings import Settings
 
 CONNECT_SECONDS, READ_SECONDS = 10, 30
 
-_FIRST_FAULT, _FIRST_REFUSAL = 500, 400
-_PASSING = frozenset({408, 425, 429, 499})
+_FIRST_REFUSAL = 400
 _FORBIDDEN, _MISSING = (401, 403), 404
 
 
@@ -45,6 +44,9 @@ def client_of(settings: Settings) -> Any:  # noqa: ANN401  # boto3 has no types
 def translated(name: str) -> Iterator[None]:
     """Turn boto3's errors about an object into ours.
 
+    Not by `aws_errors.translated`: a refusal is one of the vendor's plan or keys and no matter of AWS, a
+    missing file is an answer, and whatever comes broken is asked for again.
+
     Raises:
         FileNotFoundError: there is no such object.
         VendorRefused: the keys, or the plan, do not allow it.
@@ -56,17 +58,18 @@ def translated(name: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _ours(error.response, name) from error
+        raise _ours(error, name) from error
     except (BotoCoreError, ResponseParserError, KeyError, ValueError) as error:
         raise VendorUnavailable(f"no whole answer ({type(error).__name__}: {error})") from error
 
 
-def _ours(response: Any, name: str) -> Exception:  # noqa: ANN401  # boto3 has no types
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    code = str(response.get("Error", {}).get("Code", ""))
+def _ours(error: Any, name: str) -> Exception:  # noqa: ANN401  # boto3 has no types
+    from batch_layer.shared.clients.aws_errors import code_of, may_pass, status_of  # noqa: PLC0415
+
+    status, code = status_of(error), code_of(error)
     if status == _MISSING and code in ("NoSuchKey", "404"):
         return FileNotFoundError(name)
-    if status in _PASSING or status >= _FIRST_FAULT or status < _FIRST_REFUSAL:
+    if may_pass(error) or status < _FIRST_REFUSAL:
         return VendorUnavailable(f"{status} {code}")
     if status in _FORBIDDEN:
         return VendorRefused(

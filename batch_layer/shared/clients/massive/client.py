@@ -16,7 +16,7 @@ a redirect to another host, port or scheme                              asked ag
 401, 403, and other 4xx                                                 VendorRefused
 403 "today's data before end of day"                                    NotReadyYet
 404 for one symbol                                                      UnknownSymbol
-more than 200 MB                                                        InputError
+more than 16 MB; all pages of a list, more than 200 MB                  InputError
 ======================================================================  ================
 
 (1) After Retry-After, or one window of the plan's rate; other processes with this key wait, too.
@@ -34,26 +34,28 @@ from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
 
 from batch_layer.shared.clients.massive import json_seq
-from batch_layer.shared.clients.massive.answers import RateLimited, check_status, read_page
+from batch_layer.shared.clients.massive.answers import check_status, read_page
 from batch_layer.shared.clients.massive.grouped import read_grouped
 from batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
-from batch_layer.shared.clients.massive.transport import MAX_BYTES, Answer, Transport
+from batch_layer.shared.clients.massive.transport import MAX_LIST_BYTES, Answer, Transport
 from batch_layer.shared.clients.massive.urls import Urls, origin_of, path_of
 from batch_layer.shared.clients.rate_limit import RateLimit
-from batch_layer.shared.errors import InputError, VendorUnavailable
+from batch_layer.shared.errors import InputError, RateLimited, VendorUnavailable
 from batch_layer.shared.models.payloads import Parsed
+from batch_layer.shared.utils.clock import utc_now
 from batch_layer.shared.utils.retry import RetriesSpent, Retry
 
 T = TypeVar("T")
 
 MAX_REDIRECTS = 3
 
+MOST_PAGES = 20_000
+"""Pages of one list: at 1,000 rows each far more than Massive has of anything."""
+
+MOST_EMPTY_PAGES = 10
+"""Pages one after the other without a row, of a list that does not end."""
+
 _log = logging.getLogger(__name__)
-
-
-def utc_now() -> dt.datetime:
-    """Return the instant as an aware UTC datetime."""
-    return dt.datetime.now(dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -81,32 +83,32 @@ class MassiveClient:
 
     def __init__(
         self,
-        exchange: Transport,
+        transport: Transport,
         limit: RateLimit,
         *,
         retry: Retry | None = None,
         now: Callable[[], dt.datetime] = utc_now,
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int = MAX_LIST_BYTES,
     ) -> None:
         """Make a client; nothing is sent yet.
 
         Args:
-            exchange: sends the requests, and holds the key.
+            transport: sends the requests, and holds the key.
             limit: the rate that the plan allows.
             retry: how often and how soon a call is made again.
             now: tells the instant, as an aware datetime.
             max_bytes: the most that all pages of one list may hold together.
         """
-        self.urls: Urls = exchange.urls
+        self.urls: Urls = transport.urls
         self.limit = limit
-        self._exchange = exchange
+        self._transport = transport
         self._retry = retry or Retry()
         self._now = now
         self._max_bytes = max_bytes
 
     def close(self) -> None:
         """Close the connections."""
-        self._exchange.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -126,29 +128,31 @@ class MassiveClient:
             lambda body: read_grouped(body, session),
         )
 
+    def snapshot(self, read: Callable[[bytes], T]) -> Answered[T]:
+        """Return the session under way, the whole market in one answer, as ``read`` reads it."""
+        return self._ask(self.urls.snapshot(), "snapshot of the market", read)
+
     def tickers(self, *, active: bool) -> bytes:
         """Return all tickers that are listed, or all that no longer are, as a JSON text sequence of pages."""
         kind = "listed" if active else "delisted"
         return self._pages(self.urls.tickers(active=active), f"list of {kind} tickers")
 
-    def splits(self, since: dt.date | None = None, before: dt.date | None = None) -> bytes:
-        """Return the splits with ex-dates in [since, before), as a JSON text sequence of pages."""
-        return self._pages(self.urls.splits(since, before), f"list of splits{_span(since, before)}")
+    def splits(self, since: dt.date | None = None) -> bytes:
+        """Return the splits with ex-dates from ``since`` on (inclusive), as a JSON text sequence of pages."""
+        return self._pages(self.urls.splits(since), f"list of splits{_span(since, None)}")
 
     def dividends(self, since: dt.date | None = None, before: dt.date | None = None) -> bytes:
         """Return the dividends with ex-dates in [since, before), as a JSON text sequence of pages."""
         return self._pages(self.urls.dividends(since, before), f"list of dividends{_span(since, before)}")
 
-    def ticker_details(self, symbol: str, date: dt.date | None = None) -> Answered[Parsed]:
-        """Return the details of who carries a symbol (InstrumentRows, one row) on a date; None for today.
+    def ticker_details(self, symbol: str) -> Answered[Parsed]:
+        """Return the details of the instrument that carries a symbol today (InstrumentRows, one row).
 
         Raises:
-            UnknownSymbol: nobody carries it then.
+            UnknownSymbol: no instrument carries it today.
         """
-        what = f"details of {symbol}{f' on {date}' if date else ''}"
-        return self._ask(
-            self.urls.ticker_details(symbol, date), what, lambda body: read_instruments([body]), symbol
-        )
+        url = self.urls.ticker_details(symbol)
+        return self._ask(url, f"details of {symbol}", lambda body: read_instruments([body]), symbol)
 
     def ticker_events(self, identifier: str) -> Answered[Parsed]:
         """Return the symbols (SymbolRows, newest first) of who carries a symbol today, or has a FIGI.
@@ -164,6 +168,7 @@ class MassiveClient:
         pages: list[bytes] = []
         asked: set[str] = set()
         size = 0
+        empty = 0
         following: str | None = url
         while following is not None:
             if following in asked:
@@ -172,6 +177,12 @@ class MassiveClient:
             answered = self._ask(following, f"{what}, page {len(pages) + 1}", read_page)
             pages.append(answered.content)
             size += len(answered.content)
+            empty = 0 if answered.value[0] else empty + 1
+            if answered.value[1] and (len(pages) >= MOST_PAGES or empty >= MOST_EMPTY_PAGES):
+                raise VendorUnavailable(
+                    f"{what}: expected an end, got {len(pages):,} pages that lead to further ones, the last "
+                    f"{empty:,} without a row; try later"
+                )
             if size > self._max_bytes:
                 raise InputError(
                     f"{what}: {len(pages)} pages hold {size:,} bytes, above the limit of {self._max_bytes:,}"
@@ -207,7 +218,7 @@ class MassiveClient:
         """Return the answer at a URL, or where it redirects to within the same origin."""
         for _ in range(MAX_REDIRECTS + 1):
             self.limit.acquire()
-            answer = self._exchange.get(url)
+            answer = self._transport.get(url)
             _log.debug("%s %s %s bytes", answer.status, path_of(url), len(answer.body))
             location = answer.headers.get("Location")
             if not 300 <= answer.status < 400 or not location:  # noqa: PLR2004  # redirects

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
 from batch_layer.shared.models.given_rows import GivenRows, unpaired
 
@@ -27,6 +28,9 @@ Values = list[Any]
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SHOWN_LENGTH = 40
+
+MOST_CELLS = 10_000_000
+"""Rows times keys of one answer: its own pages have 1,000 rows of 30 keys."""
 _LARGEST_COUNT = 2**63 - 1
 
 
@@ -99,8 +103,8 @@ def texts(values: Values, label: str, faults: Faults, *, required: bool = False)
     if required:
         faults.note_missing(values, label)
     stripped = [_text(value, row, label, faults).strip() for row, value in enumerate(values)]
-    if not _is_unicode("".join(stripped)):
-        stripped = [_unicode(text, row, label, faults) for row, text in enumerate(stripped)]
+    if not _is_storable("".join(stripped)):
+        stripped = [_storable(text, row, label, faults) for row, text in enumerate(stripped)]
     if required and "" in stripped:
         for row, (text, value) in enumerate(zip(stripped, values, strict=True)):
             if not text and isinstance(value, str):
@@ -132,8 +136,14 @@ def flags(values: Values, label: str, faults: Faults, *, missing: Callable[[int]
 
 
 def source_of(rows: list[dict[str, Any]]) -> GivenRows:
-    """Return the values of all keys of the rows, as they came."""
+    """Return the values of all keys of the rows, as they came.
+
+    Raises:
+        InputError: rows and keys make more than MOST_CELLS.
+    """
     keys = dict.fromkeys(key for row in rows for key in row)
+    if len(keys) * len(rows) > MOST_CELLS:
+        raise InputError(f"{len(rows):,} rows of {len(keys):,} different keys, which are no rows of one list")
     return GivenRows({unpaired(key): values_of(rows, key) for key in keys}, len(rows))
 
 
@@ -192,19 +202,21 @@ def _text(value: object, row: int, label: str, faults: Faults) -> str:
     return ""
 
 
-def _is_unicode(text: str) -> bool:
+def _is_storable(text: str) -> bool:
+    """Return whether PostgreSQL can hold a text: it takes neither half a surrogate pair nor a NUL."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in text
 
 
-def _unicode(text: str, row: int, label: str, faults: Faults) -> str:
-    if _is_unicode(text):
+def _storable(text: str, row: int, label: str, faults: Faults) -> str:
+    # The rules of quality refuse a symbol with a NUL, as one that is none.
+    if _is_storable(text.replace("\0", "") if label == "symbol" else text):
         return text
-    faults.note(row, f"{label}: holds half a surrogate pair")
-    return unpaired(text)
+    faults.note(row, f"{label}: holds {'a NUL' if chr(0) in text else 'half a surrogate pair'}")
+    return unpaired(text).replace("\0", "\ufffd")
 
 
 def _read_dates(

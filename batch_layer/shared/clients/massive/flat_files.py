@@ -19,13 +19,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
 from batch_layer.shared.clients.massive.bucket import client_of, translated
-from batch_layer.shared.clients.massive.client import utc_now
 from batch_layer.shared.clients.massive.provider import FIRST_SESSION, MassiveProvider
 from batch_layer.shared.clients.massive.transport import MAX_BYTES
 from batch_layer.shared.errors import InputError, SettingsError, VendorUnavailable
 from batch_layer.shared.models.payloads import Fetched, VendorFile
 from batch_layer.shared.models.providers import Answers, Cost, Unavailable
 from batch_layer.shared.settings import Settings
+from batch_layer.shared.utils.clock import utc_now
 from batch_layer.shared.utils.retry import RetriesSpent, Retry
 
 PREFIX = "us_stocks_sip/day_aggs_v1"
@@ -132,15 +132,15 @@ class FlatFilesProvider:
 
         One call for each month.
         """
-        found: dict[dt.date, tuple[str, str]] = {}
+        listed: dict[dt.date, tuple[str, str]] = {}
         month = first.replace(day=1)
         while month <= last:
             for name, etag in self._listed(f"{PREFIX}/{month:%Y/%m}/"):
                 session = _session_of(name)
                 if session is not None and first <= session <= last:
-                    found[session] = (name, etag)
+                    listed[session] = (name, etag)
             month = (month + dt.timedelta(days=31)).replace(day=1)
-        return found
+        return listed
 
     def fetch(self, sessions: Sequence[dt.date]) -> Iterator[Fetched | Unavailable]:
         """Yield the file of each session, in the order given; AHEAD of them are on their way meanwhile.
@@ -198,9 +198,9 @@ class FlatFilesProvider:
 
         def get() -> list[tuple[str, str]]:
             return [
-                (str(one["Key"]), str(one["ETag"]).strip('"'))
+                (str(entry["Key"]), str(entry["ETag"]).strip('"'))
                 for page in pages.paginate(Bucket=self._bucket, Prefix=prefix)
-                for one in page.get("Contents", ())
+                for entry in page.get("Contents", ())
             ]
 
         return self._ask(get, prefix)

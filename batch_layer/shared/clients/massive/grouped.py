@@ -75,10 +75,10 @@ def _check_sessions(stamps: Values, session: dt.date, faults: Faults) -> None:
     keys = list(map(_key, stamps))
     date_of = {stamp: _date_of(stamp) for stamp in set(keys)}
     dates = [date_of[key] for key in keys]
-    told = Counter(date for date in dates if date is not None).most_common(1)
-    if told and told[0][0] != session:
+    commonest = Counter(date for date in dates if date is not None).most_common(1)
+    if commonest and commonest[0][0] != session:
         raise InputError(
-            f"the bars of {told[0][0]} in the place of those of {session}: {told[0][1]:,} of "
+            f"the bars of {commonest[0][0]} in the place of those of {session}: {commonest[0][1]:,} of "
             f"{len(stamps):,} time stamps say so (t, in America/New_York)"
         )
     for row, (stamp, date) in enumerate(zip(stamps, dates, strict=True)):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Self
 
 from batch_layer.shared.clients.massive import json_seq
-from batch_layer.shared.clients.massive.client import MassiveClient, utc_now
+from batch_layer.shared.clients.massive.client import MassiveClient
 from batch_layer.shared.clients.massive.parse import JSON, JSON_SEQ
 from batch_layer.shared.clients.massive.transport import Transport
 from batch_layer.shared.clients.massive.urls import path_of
@@ -18,6 +18,7 @@ from batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
 from batch_layer.shared.models.providers import Cost, Unavailable
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from batch_layer.shared.settings import MassivePlan, Settings
+from batch_layer.shared.utils.clock import utc_now
 
 FIRST_SESSION = dt.date(2003, 9, 10)
 """The first session of which Massive has bars."""
@@ -76,8 +77,8 @@ class MassiveProvider:
         limit = RateLimit.for_key(
             settings.home / "limits", settings.massive.api_key, RATES[settings.massive.plan]
         )
-        exchange = Transport(settings.massive.base_url, settings.massive.api_key)
-        return cls(MassiveClient(exchange, limit), settings.massive.plan)
+        transport = Transport(settings.massive.base_url, settings.massive.api_key)
+        return cls(MassiveClient(transport, limit), settings.massive.plan)
 
     def close(self) -> None:
         """Close the connections."""

@@ -101,12 +101,14 @@ def _changes(body: bytes) -> list[Any]:
             change = event.get("ticker_change")
             ticker = change.get("ticker") if isinstance(change, dict) else None
             changes.append({"ticker": ticker, "date": event.get("date"), "composite_figi": figi})
-    told = [one for one in changes if isinstance(one, dict)]
-    dated = [one for one in told if isinstance(one["date"], str) and isinstance(one["ticker"], str)]
+    objects = [change for change in changes if isinstance(change, dict)]
+    dated = [
+        change for change in objects if isinstance(change["date"], str) and isinstance(change["ticker"], str)
+    ]
     if dated:
         current = max(dated, key=itemgetter("date"))["ticker"]
-        for one in told:
-            one["current"] = current
+        for change in objects:
+            change["current"] = current
     return changes
 
 

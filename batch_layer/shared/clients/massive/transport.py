@@ -15,9 +15,14 @@ import httpx
 
 from batch_layer.shared.clients.massive.urls import Urls, path_of
 from batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
+from batch_layer.shared.utils.masking import Mask
 
-MAX_BYTES = 200_000_000
-"""An answer of more than 200 MB, packed or unpacked, is refused: a whole session takes less than 2 MB."""
+MAX_BYTES = 16_000_000
+"""An answer of more than 16 MB, packed or unpacked, is refused: a whole session takes less than 2 MB, and
+JSON takes up to 25 times its bytes of memory."""
+
+MAX_LIST_BYTES = 200_000_000
+"""All pages of one list together."""
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
@@ -25,9 +30,6 @@ READ_SECONDS = 30.0
 
 WHOLE_SECONDS = 300.0
 """How long a whole answer may take, however it drips."""
-
-_SHORTEST_SECRET = 6
-"""A shorter key is none of the vendor's, and masking it would damage what an answer says."""
 
 _CHUNK = 1 << 16
 _GZIP = 16 + zlib.MAX_WBITS
@@ -41,7 +43,9 @@ class Answer:
     Attributes:
         status: the HTTP status.
         headers: names in any case find them.
-        body: the bytes, unpacked if they came as gzip; where they repeat the key, asterisks in its place.
+        body: the bytes, unpacked if they came as gzip.
+
+    Where they repeat the key, however encoded, asterisks are in its place.
     """
 
     status: int
@@ -71,7 +75,7 @@ class Transport:
             transport: another way to send, for tests.
         """
         self.urls = Urls(base_url.rstrip("/"))
-        self._key = key.encode()
+        self._mask = Mask(key)
         self._max_bytes = max_bytes
         self._monotonic = monotonic
         self._client = httpx.Client(
@@ -104,11 +108,13 @@ class Transport:
             raise VendorRefused(f"{path_of(url)}: is not below {self.urls.base}; the key is not sent there")
         try:
             with self._client.stream("GET", url) as response:
-                return Answer(response.status_code, response.headers, self._body(response, path_of(url)))
-        except httpx.TransportError as error:
+                body = self._mask.masked(self._body(response, path_of(url)))
+                headers = [(name, self._mask.masked(value)) for name, value in response.headers.raw]
+                return Answer(response.status_code, httpx.Headers(headers), body)
+        except (httpx.TransportError, httpx.InvalidURL) as error:  # the latter: where a redirect leads
             raise VendorUnavailable(
                 f"{urlsplit(self.urls.base).hostname} gave no whole answer "
-                f"({type(error).__name__}: {self._masked_text(str(error))})"
+                f"({type(error).__name__}: {self._mask.masked_text(str(error))})"
             ) from error
 
     def _body(self, response: httpx.Response, path: str) -> bytes:
@@ -125,18 +131,12 @@ class Transport:
                 raise VendorUnavailable(f"the answer had not ended after {WHOLE_SECONDS:.0f} s")
             chunks.append(chunk)
         unpack.check_ended()
-        body = b"".join(chunks)
-        if len(self._key) < _SHORTEST_SECRET or self._key not in body:
-            return body
-        return body.replace(self._key, b"*" * len(self._key))
+        return b"".join(chunks)
 
     def _check_told_size(self, response: httpx.Response, path: str) -> None:
-        told = response.headers.get("Content-Length", "")
-        if told.isdecimal() and int(told) > self._max_bytes:
-            raise _too_large(path, f"{int(told):,} bytes", self._max_bytes)
-
-    def _masked_text(self, text: str) -> str:
-        return text.replace(self._key.decode(), "*" * len(self._key))
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) > self._max_bytes:
+            raise _too_large(path, f"{int(length):,} bytes", self._max_bytes)
 
 
 class _Plain:

@@ -32,6 +32,10 @@ class Urls:
         path = f"/v2/aggs/grouped/locale/us/market/stocks/{session.isoformat()}"
         return self._of(path, {"adjusted": "false", "include_otc": "false"})
 
+    def snapshot(self) -> str:
+        """The session under way: all tickers of the stock market in one answer."""
+        return self._of("/v2/snapshot/locale/us/markets/stocks/tickers", {"include_otc": "false"})
+
     def tickers(self, *, active: bool) -> str:
         """First page of the listed or the delisted tickers of the stock market."""
         query = {"market": "stocks", "active": "true" if active else "false"}
@@ -39,19 +43,18 @@ class Urls:
             "/v3/reference/tickers", query | {"order": "asc", "sort": "ticker", "limit": str(TICKERS_A_PAGE)}
         )
 
-    def ticker_details(self, symbol: str, date: dt.date | None) -> str:
-        """Details of a ticker, as of a date."""
-        path = f"/v3/reference/tickers/{quote(symbol, safe='')}"
-        return self._of(path, {"date": date.isoformat()} if date else {})
+    def ticker_details(self, symbol: str) -> str:
+        """Details of a ticker, as of today."""
+        return self._of(f"/v3/reference/tickers/{quote(symbol, safe='')}", {})
 
     def ticker_events(self, identifier: str) -> str:
         """Renames of who carries a ticker today, or has a FIGI."""
         path = f"/vX/reference/tickers/{quote(identifier, safe='')}/events"
         return self._of(path, {"types": "ticker_change"})
 
-    def splits(self, since: dt.date | None, before: dt.date | None) -> str:
-        """First page of the splits with an ex-date from ``since`` on (inclusive), before ``before``."""
-        return self._actions("/stocks/v1/splits", "execution_date", since, before)
+    def splits(self, since: dt.date | None) -> str:
+        """First page of the splits with an ex-date from ``since`` on (inclusive)."""
+        return self._actions("/stocks/v1/splits", "execution_date", since, None)
 
     def dividends(self, since: dt.date | None, before: dt.date | None) -> str:
         """First page of the dividends with an ex-date from ``since`` on (inclusive), before ``before``."""

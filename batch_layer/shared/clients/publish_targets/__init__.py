@@ -6,6 +6,7 @@ from pathlib import Path
 
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from batch_layer.shared.errors import SettingsError
 from batch_layer.shared.published.target import PublishTarget
 
 
@@ -13,9 +14,16 @@ def target_at(where: Path | str) -> PublishTarget:
     """Return the target at a directory or at ``s3://bucket/prefix``.
 
     Raises:
-        SettingsError: the URI has another form.
+        SettingsError: the URI has another form, or the directory's path is no text.
     """
     if isinstance(where, Path):
+        try:
+            str(where).encode()
+        except UnicodeEncodeError as error:
+            raise SettingsError(
+                f"published data cannot be in {str(where)!a}: the path is not UTF-8, as Arrow needs it. "
+                "Name another directory with --to or CONDVEST_PUBLISHED"
+            ) from error
         return DirectoryTarget(where)
     # Imported here, so that a directory needs no boto3.
     from batch_layer.shared.clients.publish_targets.s3 import S3Target  # noqa: PLC0415

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ import pyarrow.fs
 from botocore.exceptions import ClientError
 
 from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.s3_errors import CONDITION_FAILED, translated
+from batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
 from batch_layer.shared.errors import PublishedError, PublishedUnavailable
 from batch_layer.shared.published.manifest import is_own
+
+_CHUNK = 1 << 20
+"""Bytes of an object in memory at a time."""
 
 _MISSING = ("NoSuchKey", "404")
 
@@ -56,6 +59,13 @@ class S3Target:
         """Return the content of a small object; None if there is none."""
         with self._translated("read"):
             return self._read(path)[0]
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Yield the content of an object, a part at a time."""
+        with self._translated("read"):
+            answer = self._client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{path}")
+            with closing(answer["Body"]) as body:  # as a context it would give what it wraps
+                yield from body.iter_chunks(_CHUNK)
 
     def sizes(self) -> dict[str, int]:
         """Return the size of every object that a publication may have written, by path."""
@@ -103,7 +113,7 @@ class S3Target:
             try:
                 self._client.put_object(**key, Body=content, **condition)
             except ClientError as error:
-                if error.response["Error"]["Code"] not in CONDITION_FAILED:
+                if code_of(error) not in CONDITION_FAILED:
                     raise
                 # boto3 repeats a PUT whose answer was lost; the first attempt may have written it already.
                 return self._read(path)[0] == content
@@ -139,7 +149,7 @@ class S3Target:
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{path}")
         except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
+            if code_of(error) in _MISSING:
                 return None, None
             raise
         with answer["Body"] as body:

@@ -11,15 +11,12 @@ from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.file_options import AS_TRADED
 from batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
 from batch_layer.shared.models.providers import Cost
+from batch_layer.shared.utils.clock import utc_now
 
 FIRST_SESSION = dt.date(2000, 3, 1)
 LAST_SESSION = dt.date(2013, 3, 1)
 
 _PRICES = "bokeh_sampledata/_data/stocks.csv.gz"
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 class SampleProvider:
@@ -33,7 +30,7 @@ class SampleProvider:
     name = "sample"
     corrects = False
 
-    def __init__(self, clock: Callable[[], dt.datetime] = _now) -> None:
+    def __init__(self, clock: Callable[[], dt.datetime] = utc_now) -> None:
         """Make the provider.
 
         Args:

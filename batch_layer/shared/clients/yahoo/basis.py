@@ -30,7 +30,14 @@ PRINTED_DECIMALS = 8
 Ratios = Mapping[np.datetime64, float]
 """New shares for each old one, by ex-date."""
 
+LARGEST_RATIO = 1e6
+"""Of a split that can be one, as the rules have it (`batch_layer.fetching.quality.rules`)."""
 
+beyond_all_numbers = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+"""Decorates what computes with any number that Yahoo may send: the rules refuse what comes out not finite."""
+
+
+@beyond_all_numbers
 def shares_since(dates: npt.NDArray[np.datetime64], ratios: Ratios) -> Floats:
     """Return, for each date, into how many shares one of that date has been split since; 1 if none.
 
@@ -45,28 +52,29 @@ def shares_since(dates: npt.NDArray[np.datetime64], ratios: Ratios) -> Floats:
     return shares
 
 
-def rounding(told: Floats, shares: Floats) -> Floats:
+@beyond_all_numbers
+def rounding(volumes: Floats, shares: Floats) -> Floats:
     """Return by how much the traded number may differ from ``told * shares`` for Yahoo's rounding.
 
     Half a unit in the last place of single precision and, where a split is in it, of the sixth decimal;
     NaN for NaN.
     """
-    with np.errstate(invalid="ignore", over="ignore"):  # beyond single precision it is NaN
-        single = np.spacing(np.abs(told).astype(np.float32)).astype(np.float64) / 2
+    # Beyond single precision it is NaN.
+    single = np.spacing(np.abs(volumes).astype(np.float32)).astype(np.float64) / 2
     decimals = np.where(shares == 1, 0.0, 10.0**-ADJUSTED_DECIMALS / 2)
     # A sixteenth more, so that the error of the multiplication itself never decides.
     return (single + decimals) * shares * 1.0625
 
 
+@beyond_all_numbers
 def shortest_decimals(values: Floats, within: Floats) -> Floats:
     """Return, for each value, the number of fewest decimals within ``within`` of it; itself if there is none.
 
     For one ``within`` this keeps order: of two values the larger never becomes the smaller. Only 0 becomes 0.
     """
     shortest = values.copy()
-    with np.errstate(invalid="ignore", over="ignore"):  # numbers that are not finite stay so, and are refused
-        for decimals in range(PRINTED_DECIMALS, -1, -1):
-            rounded = np.round(values, decimals)
-            fits = (np.abs(rounded - values) <= within) & (rounded != 0)
-            shortest = np.where(fits, rounded, shortest)
+    for decimals in range(PRINTED_DECIMALS, -1, -1):
+        rounded = np.round(values, decimals)
+        fits = (np.abs(rounded - values) <= within) & (rounded != 0)
+        shortest = np.where(fits, rounded, shortest)
     return shortest

@@ -18,6 +18,9 @@ from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 QUOTES = ("open", "high", "low", "close", "volume")
 
+MOST_ROWS = 50_000
+"""Of a chart, and of its splits or dividends each: sixty years have some 15,000 sessions."""
+
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _SHOWN_LENGTH = 120
 
@@ -89,9 +92,9 @@ def read_chart(content: bytes, *, name: str) -> Chart:
         shown = content[:_SHOWN_LENGTH].decode("utf-8", "replace")
         raise InputError(f"{name}: is not JSON ({error}): {shown!r}") from error
     for family in ("chart", "finance"):
-        told = _get(_get(answer, family), "error")
-        if isinstance(told, dict):
-            raise RefusedChart(name, str(told.get("code")), str(told.get("description")))
+        refusal = _get(_get(answer, family), "error")
+        if isinstance(refusal, dict):
+            raise RefusedChart(name, str(refusal.get("code")), str(refusal.get("description")))
     results = _get(_get(answer, "chart"), "result")
     if not (isinstance(results, list) and len(results) == 1):
         raise InputError(f"{name}: is JSON but no chart of one symbol: {str(answer)[:_SHOWN_LENGTH]}")
@@ -126,6 +129,7 @@ def _stamps(result: object, name: str) -> list[int]:
     stamps = _get(result, "timestamp") or []
     if not (isinstance(stamps, list) and all(_is_instant(stamp) for stamp in stamps)):
         raise InputError(f"{name}: a time stamp of the chart is no whole number of seconds")
+    _check_count(len(stamps), "rows", name)
     return stamps
 
 
@@ -133,26 +137,32 @@ def _quotes(result: object, rows: int, name: str) -> dict[str, Sequence[Any]]:
     if not rows:
         return dict.fromkeys(QUOTES, ())
     quotes = _get(_get(result, "indicators"), "quote")
-    columns = quotes[0] if isinstance(quotes, list) and quotes else None
-    found: dict[str, Sequence[Any]] = {}
+    given = quotes[0] if isinstance(quotes, list) and quotes else None
+    columns: dict[str, Sequence[Any]] = {}
     for column in QUOTES:
-        values = _get(columns, column)
+        values = _get(given, column)
         if not isinstance(values, list) or len(values) != rows:
             count = len(values) if isinstance(values, list) else 0
             raise InputError(f"{name}: the chart has {rows:,} time stamps and {count:,} values of {column}")
-        found[column] = values
-    return found
+        columns[column] = values
+    return columns
 
 
 def _events(events: object, name: str) -> list[Mapping[str, Any]]:
     """Return events in the order of their dates, however they came."""
-    found = list(events.values()) if isinstance(events, dict) else events or []
-    if not isinstance(found, list):
+    rows = list(events.values()) if isinstance(events, dict) else events or []
+    if not isinstance(rows, list):
         raise InputError(f"{name}: the chart's events are no list: {str(events)[:_SHOWN_LENGTH]}")
-    for event in found:
+    _check_count(len(rows), "splits or dividends", name)
+    for event in rows:
         if not _is_instant(_get(event, "date")):
             raise InputError(f"{name}: an event has no date: {str(event)[:_SHOWN_LENGTH]}")
-    return sorted(found, key=lambda event: int(event["date"]))
+    return sorted(rows, key=lambda event: int(event["date"]))
+
+
+def _check_count(count: int, what: str, name: str) -> None:
+    if count > MOST_ROWS:
+        raise InputError(f"{name}: the chart has {count:,} {what}, where at most {MOST_ROWS:,} are taken")
 
 
 def _instant(stamp: object) -> dt.datetime | None:

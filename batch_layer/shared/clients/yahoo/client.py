@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_layer.shared.clients.yahoo.answer import Answer, RateLimited
+from batch_layer.shared.clients.yahoo.answer import Answer
 from batch_layer.shared.clients.yahoo.chart import (
     Chart,
     ForeignExchange,
@@ -15,7 +15,7 @@ from batch_layer.shared.clients.yahoo.chart import (
     read_chart,
 )
 from batch_layer.shared.clients.yahoo.symbols import house_symbol, yahoo_symbol
-from batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
+from batch_layer.shared.errors import InputError, RateLimited, VendorRefused, VendorUnavailable
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ WAITS = (2.0, 10.0, 60.0)
 
 LONGEST_WAIT = 300.0
 """A longer Retry-After than the wait that is due is obeyed, up to so many seconds."""
-
-MAX_BYTES = 200 << 20
-"""No chart comes near 200 MiB (60 years are some 2 MB)."""
 
 _OK = 200
 _REFUSED = (400, 401, 403, 404, 422)
@@ -59,7 +56,7 @@ class YahooClient:
             try:
                 return self._ask(symbol, first, last)
             except VendorUnavailable as error:
-                asked = error.retry_after if isinstance(error, RateLimited) else 0.0
+                asked = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
                 self._sleep(max(wait, min(asked, LONGEST_WAIT)))
         try:
             return self._ask(symbol, first, last)
@@ -75,11 +72,10 @@ class YahooClient:
             "events": "div,splits",
         }
         spelt = yahoo_symbol(symbol)
-        answer = self._wire.chart(spelt, params)
-        if (size := len(answer.content)) > MAX_BYTES:
-            raise VendorRefused(
-                f"{symbol}: Yahoo's answer has {size:,} bytes; {MAX_BYTES:,} are the most taken"
-            )
+        try:
+            answer = self._wire.chart(spelt, params)
+        except VendorRefused as error:
+            raise VendorRefused(f"{symbol}: {error}") from error
         chart = _chart_in(answer, symbol, first)
         if chart.symbol != house_symbol(spelt):
             raise VendorUnavailable(f"Yahoo answered for {chart.symbol}")

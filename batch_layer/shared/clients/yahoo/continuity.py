@@ -15,16 +15,22 @@ with ex-date 06-10:
 
 What is traded moves too, so a jump counts only if it is near the ratio, and a ratio near 1 cannot be told
 from a move of the market.
+
+Before the first trade on the new basis nothing can be seen at all: on the morning of 06-10 the chart lists
+the split and ends with 06-07, adjusted or not. Until there is a row of 06-10 or later, every price before it
+is in doubt; but not for ever, for what was halted or delisted may have no such row.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from batch_layer.shared.clients.yahoo.basis import beyond_all_numbers
 from batch_layer.shared.models.bars import Floats
 
 SMALLEST_RATIO = 1.4
@@ -40,30 +46,42 @@ NARROW = 0.05
 SESSIONS_BEFORE = 30
 """How many rows before the ex-date are looked at for the place at which the adjustment ends."""
 
+UNSEEN_FOR = dt.timedelta(days=30)
+"""So long after an ex-date its split is taken to be in the prices, though nothing was traded since."""
 
+
+@beyond_all_numbers
 def in_doubt(
     session: npt.NDArray[np.datetime64],
     opened: Floats,
     closed: Floats,
     ratios: Mapping[np.datetime64, float],
+    today: dt.date,
 ) -> dict[int, str]:
     """Return the rows whose split basis is in doubt, by position, with the reason.
 
     Args:
         session: datetime64[D], one per row, any order.
         opened: float64, opens as Yahoo gives them; NaN where unknown.
-        closed: float64, closes, likewise.
-        ratios: new shares per old share, by ex-date.
+        closed: float64, closes, likewise; NaN too in rows that are no trade.
+        ratios: new shares per old share, by ex-date; none after today.
+        today: the date in New York when the chart was fetched.
     """
     order = np.argsort(session, kind="stable")
     order = order[np.isfinite(closed[order]) & (closed[order] > 0)]
-    if len(order) < 2 or not ratios:  # noqa: PLR2004  # a jump needs two rows
+    if not len(order) or not ratios:
         return {}
     dates, close = session[order], closed[order]
     first = np.where(np.isfinite(opened[order]) & (opened[order] > 0), opened[order], close)
     jump = np.log(close[:-1] / first[1:])  # of row i to row i + 1
     doubts: dict[int, str] = {}
     for ex_date, ratio in ratios.items():
+        if dates[-1] < ex_date and ex_date >= np.datetime64(today - UNSEEN_FOR):
+            reason = (
+                f"in doubt: nothing was traded since the split of {ex_date} ({ratio:g} new shares per old "
+                "one), so whether the prices before it were brought to its basis cannot be seen"
+            )
+            return dict.fromkeys(np.flatnonzero(session < ex_date).tolist(), reason)
         boundary = _unadjusted_until(dates, jump, ex_date, math.log(ratio))
         if boundary is not None:
             reason = (

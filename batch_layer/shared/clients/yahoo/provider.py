@@ -15,6 +15,7 @@ from batch_layer.shared.models.payloads import Fetched, Payload
 from batch_layer.shared.models.providers import Cost, Failed
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from batch_layer.shared.settings import Settings
+from batch_layer.shared.utils.clock import utc_now
 
 FIRST_SESSION = dt.date(1962, 1, 2)
 """Yahoo's oldest bars."""
@@ -30,10 +31,6 @@ GIVE_UP_AFTER = 3
 """When so many symbols in a row were not to be had, Yahoo is limiting or away, and the rest is not asked."""
 
 _ROW_MEGABYTES = 3e-5
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 class YahooProvider:
@@ -61,7 +58,7 @@ class YahooProvider:
         base_url: str | None = None,
         cache_dir: Path,
         start: dt.date = FIRST_SESSION,
-        clock: Callable[[], dt.datetime] = _now,
+        clock: Callable[[], dt.datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Make the provider; nothing is asked yet.

@@ -49,8 +49,13 @@ def yahoo_symbol(symbol: str) -> str:
 
 
 def house_symbol(symbol: str) -> str:
-    """Return Yahoo's symbol as Condvest spells it; undoes `yahoo_symbol`."""
-    return _respelled(symbol, [(yahoo, tape) for _, tape, yahoo in SPELLINGS]) or symbol
+    """Return Yahoo's symbol as Condvest spells it; undoes `yahoo_symbol`.
+
+    One that would be asked for under another name the next time stays as it is: ``AAC-U`` is not ``AAC.U``,
+    which Yahoo spells ``AAC-UN``.
+    """
+    house = _respelled(symbol, [(yahoo, tape) for _, tape, yahoo in SPELLINGS])
+    return house if house is not None and yahoo_symbol(house) == symbol else symbol
 
 
 def _respelled(symbol: str, templates: Iterable[tuple[str, str]]) -> str | None:

@@ -18,15 +18,21 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import yfinance
+from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 from curl_cffi.requests import Response, Session
+from curl_cffi.requests.exceptions import RequestException
 from yfinance.data import YfData
 from yfinance.exceptions import YFRateLimitError
 
-from batch_layer.shared.clients.yahoo.answer import Answer, RateLimited
-from batch_layer.shared.errors import VendorUnavailable
+from batch_layer.shared.clients.yahoo.answer import Answer
+from batch_layer.shared.errors import RateLimited, VendorRefused, VendorUnavailable
+from batch_layer.shared.utils.ownership import make_folder
 
 TIMEOUT = 30.0
-"""Seconds without an answer after which a request has failed."""
+"""Seconds without a whole answer, however it drips, after which a request has failed."""
+
+MAX_BYTES = 8 << 20
+"""No answer comes near 8 MiB (a chart of 60 years is some 2 MB); a longer one, unpacked, is not read on."""
 
 CHART_URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 
@@ -42,7 +48,15 @@ class _Session(Session[Response]):
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401  # as the base
         """Send a request, its address rewritten; see the base."""
         self.last = None
-        self.last = super().request(method, self.address(url), *args, **kwargs)
+        body = _Body()
+        try:
+            kwargs["content_callback"] = body.add
+            self.last = super().request(method, self.address(url), *args, **kwargs)
+        except RequestException as error:
+            if body.refusal is not None:
+                raise body.refusal from error
+            raise
+        self.last.content = bytes(body.content)
         return self.last
 
     def address(self, url: str) -> str:
@@ -51,6 +65,25 @@ class _Session(Session[Response]):
         if self._elsewhere is None or not (host == "yahoo.com" or host.endswith(".yahoo.com")):
             return url
         return self._elsewhere + url.split(host, 1)[1]
+
+
+class _Body:
+    """The body of an answer while it comes, unpacked: refused as soon as it is too long."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self.refusal: VendorRefused | None = None
+
+    def add(self, piece: bytes) -> int:
+        """Take a piece; return what curl is to be told, its length or to stop."""
+        if len(self.content) + len(piece) > MAX_BYTES:
+            self.refusal = VendorRefused(
+                f"Yahoo's answer has more than {MAX_BYTES:,} bytes, the most that are taken; "
+                "is the base URL Yahoo's?"
+            )
+            return int(CURL_WRITEFUNC_ERROR)
+        self.content += piece
+        return len(piece)
 
 
 class Wire:
@@ -62,7 +95,7 @@ class Wire:
     """
 
     def __init__(self, base_url: str | None, cache_dir: Path) -> None:
-        cache_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(cache_dir)
         yfinance.set_tz_cache_location(str(cache_dir))  # of the cookies too
         self._session = _Session(base_url)
 
@@ -72,16 +105,20 @@ class Wire:
         Raises:
             RateLimited: Yahoo answered 429.
             VendorUnavailable: there was no answer, a broken one, or one from elsewhere.
+            VendorRefused: the answer is longer than MAX_BYTES.
         """
         url = CHART_URL + quote(symbol, safe="")
         try:
             with _muted():
                 response = YfData(session=self._session).get(url, params=dict(params), timeout=TIMEOUT)
         except YFRateLimitError as error:
-            raise RateLimited(_retry_after(self._session.last)) from error
+            wait = _retry_after(self._session.last)
+            raise RateLimited("Yahoo limits the rate of requests (429)", wait) from error
+        except VendorRefused:
+            raise
         except Exception as error:  # yfinance lets through whatever its cookie parsers raise
             raise VendorUnavailable(f"no answer from Yahoo ({type(error).__name__}: {error})") from error
-        asked, came = (urlsplit(one).netloc for one in (self._session.address(url), response.url))
+        asked, came = (urlsplit(address).netloc for address in (self._session.address(url), response.url))
         if asked != came:
             raise VendorUnavailable(f"Yahoo sent on to another host, {came}, which is not believed")
         return Answer(response.status_code, response.content)
@@ -98,7 +135,7 @@ def _muted() -> Iterator[None]:
         logger.disabled = before
 
 
-def _retry_after(response: Response | None) -> float:
-    """Return the seconds that an answer asks to wait, 0 if it does not say so in seconds."""
+def _retry_after(response: Response | None) -> float | None:
+    """Return the seconds that an answer asks to wait, None if it does not say so in seconds."""
     text = (response.headers.get("Retry-After") or "") if response is not None else ""
-    return float(text) if text.isdecimal() else 0.0
+    return float(text) if text.isdecimal() else None
