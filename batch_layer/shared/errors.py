@@ -3,35 +3,40 @@
 ::
 
     CondvestError
-    ├── TransientError                  the same call may succeed later
-    │   ├── DatabaseUnavailable         no server answers, or the connection was lost
-    │   ├── VendorUnavailable           a vendor answered with a passing failure, or not at all
-    │   ├── ArchiveUnavailable          the archive's service does not answer now
-    │   ├── PublishedUnavailable        the service that holds a published data set does not answer now
-    │   ├── ChangesWaiting              something was loaded that is not resampled yet
-    │   └── OutOfTime                   a function's time ended before its work
-    └── PermanentError                  the same call will fail again until somebody acts
-        ├── SettingsError               a setting has a value it cannot have
-        ├── UsageError                  a command or function was asked for what it cannot mean
-        ├── InputError                  a file or payload cannot be read as what it should be
-        ├── VendorRefused               a vendor will not serve this: key, plan, or its own rules
-        │   └── NotReadyYet             a vendor does not serve this session's data before a later hour
-        ├── ArchiveError                the archive cannot keep or give back a payload
-        ├── PublishedError              a published data set cannot be written or read
-        │   └── PublishedFormat         it was written by another version of Condvest
-        ├── CalendarChanged             the calendar library no longer agrees with stored sessions
-        ├── CalendarDisputed            two calendar libraries disagree about a session
-        ├── NotASession                 a date is no session of the exchange
-        ├── UnknownSymbol               a symbol that no instrument has carried
-        ├── UnorderedSessions           sessions do not ascend where they must
-        └── DatabaseError               the database refused
-            ├── DatabaseReadOnly        it takes no writes
-            ├── DatabaseFull            no room on its disk
-            ├── SchemaTooNew            the database was migrated by a later version
-            ├── SchemaTooOld            the database waits for a migration
-            └── MigrationEdited         an applied migration's text is no longer what was applied
+    ├── TransientError                      the same call may succeed later
+    │   ├── DatabaseUnavailable             no server answers, or the connection broke
+    │   ├── VendorUnavailable               a vendor failed to answer, for now
+    │   ├── ArchiveUnavailable              the archive's service does not answer
+    │   ├── PublishedUnavailable            the service of the published files does not answer
+    │   ├── ChangesWaiting                  loaded changes are not resampled yet
+    │   ├── RebuildRuns                     a rebuild from the archive runs in the database
+    │   ├── OutOfTime                       a function ran out of time
+    │   └── Superseded                      another collector of the session under way has begun
+    └── PermanentError                      the same call will fail again until somebody acts
+        ├── SettingsError                   a setting has an invalid value
+        ├── UsageError                      arguments make no sense, alone or together
+        ├── InputError                      a file or payload is not in the expected format
+        ├── VendorRefused                   a vendor refuses: the key, the plan, its own rules
+        │   └── NotReadyYet                 the vendor serves this session later
+        ├── ArchiveError                    the archive cannot store or return a payload
+        ├── PublishedError                  published files cannot be written or read
+        │   └── PublishedFormat             another version of Condvest wrote them
+        ├── ClockWrong                      this machine's clock and the vendor's data disagree
+        ├── CalendarChanged                 the calendar library contradicts stored sessions
+        ├── CalendarDisputed                two calendar libraries contradict each other
+        ├── NotASession                     a date is not a session of the exchange
+        ├── UnknownSymbol                   no instrument has carried the symbol
+        ├── UnorderedSessions               sessions do not ascend where they must
+        └── DatabaseError                   the database refused
+            ├── DatabaseRefusedValue        it cannot store a value
+            ├── DatabaseReadOnly            it accepts no writes
+            ├── DatabaseTimeout             it stopped a statement that took too long
+            ├── DatabaseFull                its disk is full
+            ├── SchemaTooNew                a later version migrated the database
+            ├── SchemaTooOld                the database needs a migration
+            └── MigrationEdited             the text of an applied migration has changed
 
-A message names the symbol, the session or the bound concerned, and says what to do.
+A message says what was expected, what came, and what to do; it names the symbol, the session or the bound.
 """
 
 from __future__ import annotations
@@ -54,63 +59,87 @@ class PermanentError(CondvestError):
 
 
 class DatabaseUnavailable(TransientError):
-    """No server answers, or the connection was lost."""
+    """No server answers, or the connection broke."""
 
 
 class VendorUnavailable(TransientError):
-    """A vendor answered with a passing failure, or not at all."""
+    """A vendor did not answer, or its answer says that the failure passes."""
+
+
+class RateLimited(VendorUnavailable):
+    """A vendor answered 429: too many calls.
+
+    Attributes:
+        retry_after: the seconds that it asks to be waited, None if it does not say.
+    """
+
+    def __init__(self, message: str, retry_after: float | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ArchiveUnavailable(TransientError):
-    """The archive's service does not answer now."""
+    """The service that holds the archive does not answer."""
 
 
 class PublishedUnavailable(TransientError):
-    """The service that holds a published data set does not answer now."""
+    """The service that holds the published files does not answer."""
 
 
 class ChangesWaiting(TransientError):
-    """Something was loaded that is not resampled yet, so the bars cannot be published."""
+    """Loaded changes are not resampled yet, so the bars cannot be published."""
+
+
+class RebuildRuns(TransientError):
+    """A rebuild from the archive runs in the database; nothing else is loaded or published meanwhile."""
 
 
 class OutOfTime(TransientError):
-    """A function's time ended before its work; what was done stays, and the next call goes on."""
+    """A function ran out of time; its finished work stays, and the next call goes on."""
+
+
+class Superseded(TransientError):
+    """Another collector of the session under way has begun, so this one must not write any more."""
 
 
 class SettingsError(PermanentError):
-    """A setting has a value it cannot have."""
+    """A setting has an invalid value."""
 
 
 class UsageError(PermanentError):
-    """A command or function was asked for what it cannot mean."""
+    """The arguments of a command or function make no sense, alone or together."""
 
 
 class InputError(PermanentError):
-    """A file or payload cannot be read as what it should be."""
+    """A file or payload is not in the expected format."""
 
 
 class VendorRefused(PermanentError):
-    """A vendor will not serve this: key, plan, or its own rules."""
+    """A vendor refuses to serve this because of the key, the plan, or its own rules."""
 
 
 class NotReadyYet(VendorRefused):
-    """A vendor does not serve this session's data before a later hour; it will be asked for again."""
+    """A vendor serves this session's data only from a later hour; a later run asks again."""
 
 
 class ArchiveError(PermanentError):
-    """The archive cannot keep or give back a payload."""
+    """The archive cannot store or return a payload."""
 
 
 class PublishedError(PermanentError):
-    """A published data set cannot be written or read."""
+    """Published files cannot be written or read."""
 
 
 class PublishedFormat(PublishedError):
-    """A published data set was written by another version of Condvest, in another format."""
+    """Another version of Condvest wrote the published files, in another format."""
+
+
+class ClockWrong(PermanentError):
+    """This machine's clock and the instants of a vendor's data disagree."""
 
 
 class CalendarChanged(PermanentError):
-    """The calendar library no longer agrees with the sessions stored."""
+    """The calendar library contradicts the stored sessions."""
 
 
 class CalendarDisputed(PermanentError):
@@ -118,11 +147,11 @@ class CalendarDisputed(PermanentError):
 
 
 class NotASession(PermanentError):
-    """A date is no session of the exchange."""
+    """A date is not a session of the exchange."""
 
 
 class UnknownSymbol(PermanentError):
-    """A symbol that no instrument has carried."""
+    """No instrument has carried the symbol."""
 
 
 class UnorderedSessions(PermanentError):
@@ -133,21 +162,33 @@ class DatabaseError(PermanentError):
     """The database refused."""
 
 
+class DatabaseRefusedValue(DatabaseError):
+    """The database cannot store a value: a text with a NUL, or a number out of range."""
+
+
 class DatabaseReadOnly(DatabaseError):
-    """The database takes no writes."""
+    """The database accepts no writes."""
+
+
+class DatabaseTimeout(DatabaseError):
+    """The database stopped a statement that took longer than is allowed, or waited too long for a lock."""
 
 
 class DatabaseFull(DatabaseError):
-    """The database has no room on its disk."""
+    """The disk of the database is full."""
+
+
+class DatabaseDamaged(DatabaseError):
+    """A page that the database has stored is not as it was written."""
 
 
 class SchemaTooNew(DatabaseError):
-    """The database was migrated by a later version of Condvest."""
+    """A later version of Condvest migrated the database."""
 
 
 class SchemaTooOld(DatabaseError):
-    """The database waits for a migration."""
+    """The database needs a migration."""
 
 
 class MigrationEdited(DatabaseError):
-    """The text of an applied migration is no longer what was applied."""
+    """The text of an applied migration has changed since."""

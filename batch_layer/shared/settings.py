@@ -202,9 +202,8 @@ class Settings:
         Raises:
             SettingsError: a variable holds a value that its setting cannot have.
         """
-        default_home = Path(platformdirs.user_data_dir("condvest", appauthor=False))
         return cls(
-            home=variables.path(environ, "CONDVEST_HOME") or default_home,
+            home=variables.path(environ, "CONDVEST_HOME") or _default_home(),
             archive_at=_location(environ, "CONDVEST_ARCHIVE"),
             published_at=_location(environ, "CONDVEST_PUBLISHED"),
             disputed_sessions=variables.held_or_closed(environ, "CONDVEST_DISPUTED_SESSIONS"),
@@ -229,7 +228,17 @@ class Settings:
         checked = variables.checked_location(name, location)
         if checked is None:
             return self.home / default
-        return checked if checked.startswith(variables.S3) else Path(checked).expanduser().absolute()
+        return checked if checked.startswith(variables.S3) else variables.absolute(checked, name)
+
+
+def _default_home() -> Path:
+    try:
+        return Path(platformdirs.user_data_dir("condvest", appauthor=False))
+    except RuntimeError as error:
+        raise SettingsError(
+            "this user has no home directory (HOME is not set, and the system knows no such user): set "
+            "CONDVEST_HOME to a directory for the database and the archive"
+        ) from error
 
 
 def _location(environ: Mapping[str, str], name: str) -> str | None:

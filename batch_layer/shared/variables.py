@@ -24,9 +24,33 @@ def text(environ: Mapping[str, str], name: str) -> str | None:
 
 
 def path(environ: Mapping[str, str], name: str) -> Path | None:
-    """Return an absolute path, ``~`` expanded; None if the variable is unset."""
+    """Return an absolute path, ``~`` expanded; None if the variable is unset.
+
+    Raises:
+        SettingsError: as for `absolute`.
+    """
     given = text(environ, name)
-    return Path(given).expanduser().absolute() if given else None
+    return absolute(given, name) if given else None
+
+
+def absolute(given: str, name: str) -> Path:
+    """Return the absolute path of what a setting names, ``~`` expanded.
+
+    Raises:
+        SettingsError: it begins with ``~`` and that user has no home directory, or it is relative to a
+            directory that is gone; the message begins with ``name``.
+    """
+    try:
+        return Path(given).expanduser().absolute()
+    except RuntimeError as error:
+        raise SettingsError(
+            f"{name}: {given!r} begins with ~, and that user has no home directory; give an absolute path"
+        ) from error
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"{name}: {given!r} is relative to the working directory, which was removed; give an absolute "
+            "path"
+        ) from error
 
 
 def flag(environ: Mapping[str, str], name: str) -> bool:
@@ -62,7 +86,7 @@ def held_or_closed(environ: Mapping[str, str], name: str) -> tuple[tuple[dt.date
         SettingsError: a part is not a date with ``held`` or ``closed``, or a date is there twice.
     """
     decided: dict[dt.date, bool] = {}
-    for part in filter(None, (one.strip() for one in (text(environ, name) or "").split(","))):
+    for part in filter(None, (part.strip() for part in (text(environ, name) or "").split(","))):
         date, _, word = (piece.strip() for piece in part.partition("="))
         try:
             session = dt.date.fromisoformat(date)

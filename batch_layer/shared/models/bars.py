@@ -1,7 +1,8 @@
 """Daily bars and bars of n sessions, as columns.
 
 Prices are in the quote currency, volume in shares (fractions occur), vwap is the volume-weighted mean
-price, trades the number of trades. An unknown vwap is NaN, an unknown number of trades UNKNOWN_TRADES.
+price, trades the number of trades. An unknown open or vwap is NaN, an unknown number of trades
+UNKNOWN_TRADES.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class Columns:
         """Return the rows chosen by a mask, by positions or by a slice."""
         return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
+    def in_order(self, keys: Int64s) -> Self:
+        """Return the rows by ``keys`` (int64, one per row); the object itself where they ascend already."""
+        return self if (keys[1:] >= keys[:-1]).all() else self.take(np.argsort(keys, kind="stable"))
+
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """Return the rows of all parts, one after the other. There must be at least one part."""
@@ -53,7 +58,7 @@ class DailyBars(Columns):
     Attributes:
         instrument_id: int32.
         ordinal: int32, the session's ordinal.
-        open, high, low, close: float64, as traded (unadjusted).
+        open, high, low, close: float64, as traded (unadjusted); the open NaN where unknown.
         volume: float64, shares.
         vwap: float64, NaN where unknown.
         trades: int64, UNKNOWN_TRADES where unknown.
@@ -77,7 +82,8 @@ class Bars(Columns):
     Attributes:
         instrument_id: int32.
         window: int32, number of the window: the sessions with ordinal // n == window.
-        open, high, low, close: float64, on the split basis of the window's end.
+        open, high, low, close: float64, on the split basis of the window's end; the open NaN where
+            that of the first daily bar is unknown.
         volume: float64, shares on the same basis.
         vwap: float64, NaN where unknown for any session with volume.
         trades: int64, UNKNOWN_TRADES where unknown for any session.

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_layer.shared.errors import CalendarChanged, CalendarDisputed
-from batch_layer.shared.models.sessions import Dates, Sessions
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE, Dates, Sessions
 from batch_layer.shared.utils.calendar import LIBRARY, SECOND_LIBRARY, Calendar
 
 SETTING = "CONDVEST_DISPUTED_SESSIONS"
 """The setting by which a person decides whether a date is a session."""
 
-_NEW_YORK = ZoneInfo("America/New_York")
 _USUAL_HOURS = (dt.time(9, 30), dt.time(16))
 
 
@@ -31,9 +29,9 @@ def with_decisions(calendar: Calendar, decisions: Mapping[dt.date, bool]) -> Cal
     if not within:
         return calendar
     decided = np.array(list(within), dtype="datetime64[D]")
-    held = np.array(list(within.values()), dtype=bool)
-    kept = ~np.isin(calendar.date, decided[~held])
-    added = np.setdiff1d(decided[held], calendar.date)
+    is_session = np.array(list(within.values()), dtype=bool)
+    kept = ~np.isin(calendar.date, decided[~is_session])
+    added = np.setdiff1d(decided[is_session], calendar.date)
     opens_at, closes_at = (_instants(added, hour) for hour in _USUAL_HOURS)
     usual = np.zeros(len(added), dtype=bool)
     columns = [
@@ -110,8 +108,10 @@ def check_agreement(
 
 def _instants(dates: Dates, hour: dt.time) -> Dates:
     """Return the instants (datetime64[s], UTC) of a wall-clock hour in New York on each date."""
-    local = [dt.datetime.combine(date, hour, _NEW_YORK) for date in dates.tolist()]
-    return np.array([one.astimezone(dt.UTC).replace(tzinfo=None) for one in local], dtype="datetime64[s]")
+    local = [dt.datetime.combine(date, hour, EXCHANGE_ZONE) for date in dates.tolist()]
+    return np.array(
+        [instant.astimezone(dt.UTC).replace(tzinfo=None) for instant in local], dtype="datetime64[s]"
+    )
 
 
 def _changed(gone: Dates, new: Dates, stored_by: str, now_by: str) -> str:
@@ -120,14 +120,16 @@ def _changed(gone: Dates, new: Dates, stored_by: str, now_by: str) -> str:
         parts.append(f"no longer has {_named(gone)}")
     if len(new):
         parts.append(f"now has {_named(new)}")
-    kept = [f"{date}={word}" for dates, word in ((gone, "held"), (new, "closed")) for date in dates.tolist()]
+    decisions = [
+        f"{date}={word}" for dates, word in ((gone, "held"), (new, "closed")) for date in dates.tolist()
+    ]
     then = f"Install what the stored sessions came from: {stored_by}"
     if stored_by == now_by:
         then = f"{now_by} agreed with the stored sessions before, so look for what changed beside it"
     return (
         f"{now_by} {' and '.join(parts)}, which would renumber every session since and move every window; "
-        f"nothing was changed. {then}; or keep the stored sessions by {SETTING}={','.join(kept)}; or, to "
-        "take the new calendar, rebuild into an empty database"
+        f"nothing was changed. {then}; or keep the stored sessions by {SETTING}={','.join(decisions)}; or, "
+        "to take the new calendar, rebuild into an empty database"
     )
 
 

@@ -7,9 +7,9 @@ each provider. Providers are bits of a 64-bit mask, so both facts are one intege
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,9 @@ class Coverage:
         complete: int64 per session: bit p is set if provider p has loaded that session in full.
         loaded_through: int32 per provider (64 of them): the last session loaded, in full or in part;
             NOTHING_LOADED if none.
+        live: int32 per instrument: its last live row that counts, NOTHING_LOADED if it has none; None where
+            none is asked for. It counts for ``last_loaded``, and so for the split basis of open windows, and
+            never for ``is_complete``.
     """
 
     instrument_id: Int32s
@@ -41,6 +44,13 @@ class Coverage:
     first_ordinal: int
     complete: Int64s
     loaded_through: Int32s
+    live: Int32s | None = None
+
+    def with_live(self, instrument_id: Int32s, ordinal: Int32s) -> Self:
+        """Return the same with live rows that count; in any order, of instruments that are known here."""
+        live = np.full(len(self.instrument_id), NOTHING_LOADED, dtype=np.int32)
+        np.maximum.at(live, np.searchsorted(self.instrument_id, instrument_id), ordinal)
+        return replace(self, live=live)
 
     def is_complete(self, instrument_id: Int32s, first: Int32s, last: Int32s) -> Bools:
         """Return, per row, whether every session of the span has been loaded in full for the instrument.
@@ -84,7 +94,7 @@ class Coverage:
         return np.where(full, since, np.iinfo(np.int32).max).astype(np.int32)
 
     def last_loaded(self, instrument_id: Int32s) -> Int32s:
-        """Return, per row, the last session loaded for the instrument, in full or in part.
+        """Return, per row, the last session loaded for the instrument, in full, in part or live.
 
         NOTHING_LOADED where there is none. Rows may come in any order, as for ``is_complete``.
         """
@@ -97,7 +107,7 @@ class Coverage:
         for bit, through in enumerate(self.loaded_through):
             supplied = (self.providers >> bit & 1).astype(np.bool_)
             last[supplied] = np.maximum(last[supplied], through)
-        return last
+        return last if self.live is None else np.maximum(last, self.live)
 
     def _known(
         self, instrument_id: Int32s, known: npt.NDArray[Integer], otherwise: Integer | int

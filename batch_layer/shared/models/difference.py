@@ -64,16 +64,16 @@ def difference(stored: Columns, wanted: Columns) -> Difference:
     stored_keys, wanted_keys = keys_of(stored), keys_of(wanted)
     order = np.argsort(stored_keys, kind="stable")
     ranked = stored_keys[order]
-    place = np.searchsorted(ranked, wanted_keys)
-    found = place < len(ranked)
-    found[found] = ranked[place[found]] == wanted_keys[found]
+    position = np.searchsorted(ranked, wanted_keys)
+    is_stored = position < len(ranked)
+    is_stored[is_stored] = ranked[position[is_stored]] == wanted_keys[is_stored]
     replaced = np.full(len(wanted_keys), -1, dtype=np.int64)
-    replaced[found] = order[place[found]]
+    replaced[is_stored] = order[position[is_stored]]
     changed = np.zeros(len(wanted_keys), dtype=bool)
-    changed[found] = _differ(stored.take(replaced[found]), wanted.take(found))
+    changed[is_stored] = _differ(stored.take(replaced[is_stored]), wanted.take(is_stored))
     gone = np.ones(len(stored_keys), dtype=bool)
-    gone[replaced[found]] = False
-    return Difference(inserted=~found, changed=changed, replaced=replaced, gone=gone)
+    gone[replaced[is_stored]] = False
+    return Difference(inserted=~is_stored, changed=changed, replaced=replaced, gone=gone)
 
 
 def says_nothing_new(wanted: Columns, stored: Columns) -> Bools:

@@ -7,6 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Midnight = Literal["exchange", "utc"]
+SymbolsMean = Literal["date", "today"]
+"""How a list means its symbols: as each was carried on the row's date, or as it is carried when the list is
+fetched. A list of today's names gives Facebook's prices of 2021 under META, one of names of the date
+under FB."""
+
 Prices = Literal["as-traded", "split-adjusted", "adjusted"]
 
 
@@ -22,6 +27,7 @@ class FileOptions:
             splits deny that is refused.
         splits: symbol, ex-date (ISO) and ratio (new shares per old) of the splits by which split-adjusted
             prices are brought back to prices as traded.
+        symbols_mean: how the rows' symbols are meant; of today is when the file is read.
     """
 
     symbol: str | None = None
@@ -29,6 +35,7 @@ class FileOptions:
     midnight: Midnight = "exchange"
     prices: Prices | None = None
     splits: tuple[tuple[str, str, float], ...] = ()
+    symbols_mean: SymbolsMean = "date"
 
     def as_json(self) -> dict[str, Any]:
         """Return the options as plain values."""
@@ -36,9 +43,16 @@ class FileOptions:
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> FileOptions:
-        """Return the options of which `as_json` gave the values."""
+        """Return the options of which `as_json` gave the values, or an earlier version that knew fewer."""
         splits = tuple((str(symbol), str(date), float(ratio)) for symbol, date, ratio in values["splits"])
-        return cls(values["symbol"], values["symbol_from_path"], values["midnight"], values["prices"], splits)
+        return cls(
+            values["symbol"],
+            values["symbol_from_path"],
+            values["midnight"],
+            values["prices"],
+            splits,
+            values.get("symbols_mean", "date"),
+        )
 
 
 AS_THEY_ARE = FileOptions()

@@ -65,10 +65,6 @@ class GivenRows:
     def __getitem__(self, name: str) -> GivenColumn:
         return GivenColumn(self.columns[name])
 
-    def column(self, name: str) -> GivenColumn:
-        """Return one column."""
-        return self[name]
-
     def slice(self, offset: int, length: int) -> GivenRows:
         """Return ``length`` rows from ``offset`` on."""
         part = {name: values[offset : offset + length] for name, values in self.columns.items()}
@@ -81,6 +77,8 @@ class GivenRows:
 
     def to_pylist(self) -> list[dict[str, str | None]]:
         """Return the rows, text by column, None where a value is missing."""
+        if not self.columns:  # none of the rows was an object
+            return [{} for _ in range(self.num_rows)]
         texts = [self[name].to_pylist() for name in self.columns]
         return [dict(zip(self.columns, row, strict=True)) for row in zip(*texts, strict=True)]
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from batch_layer.shared.models.bars import Bools, Columns, Int32s
 
-EXPECTED = frozenset({"no_instrument", "not_traded"})
-"""Codes of refused rows that are nobody's fault: a vendor's lists name securities that it has no bars of."""
+EXPECTED = frozenset({"no_instrument", "not_traded", "taken_back"})
+"""Codes of refused rows that are nobody's fault: a vendor's lists name securities that it has no bars of, and
+what a person took back."""
 
 
 @dataclass(frozen=True)

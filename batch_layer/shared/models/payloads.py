@@ -13,16 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_layer.shared.models.bars import Columns, Floats, Int64s
-from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
+from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions, SymbolsMean
 from batch_layer.shared.models.given_rows import OriginalRows
 
-DatasetName = Literal["daily_bars", "splits", "dividends", "instruments", "symbols", "chart"]
-"""What a payload holds. A chart is one symbol's daily bars, splits and dividends: three tables."""
-
-SymbolsMean = Literal["date", "today"]
-"""How a list means its symbols: as each was carried on the row's date, or as it is carried when the list is
-fetched. A list of today's names gives Facebook's prices of 2021 under META, one of names of the date
-under FB."""
+DatasetName = Literal["daily_bars", "splits", "dividends", "instruments", "symbols", "renames", "chart"]
+"""What a payload holds: symbols are a vendor's record of renames, renames what a person says of them. A chart
+is one symbol's daily bars, splits and dividends: three tables."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +38,8 @@ class Payload:
             False for an imported file, which may hold any part of the market.
         name: where they came from, for messages: a file's path, an endpoint. Holds no secret.
         options: what a person said about an imported file.
-        symbols_mean: how the symbols of an imported file are meant. A vendor's answers are read as that
-            vendor means them, see `Parsed.symbols_mean`.
+        ordered_at: the instant that gives its place in the archive, where a wrong clock would give a wrong
+            one; None if that is ``fetched_at``.
     """
 
     provider: str
@@ -56,7 +52,12 @@ class Payload:
     is_whole: bool
     name: str
     options: FileOptions = field(default=AS_THEY_ARE, kw_only=True)
-    symbols_mean: SymbolsMean = "date"
+    ordered_at: dt.datetime | None = field(default=None, kw_only=True)
+
+    @property
+    def order_instant(self) -> dt.datetime:
+        """The instant by which the archive orders the payload; see `ordered_at`."""
+        return self.ordered_at or self.fetched_at
 
     @cached_property
     def digest(self) -> str:
@@ -197,10 +198,31 @@ class SymbolRows(Columns):
         return self.date
 
 
-Rows = BarRows | SplitRows | DividendRows | InstrumentRows | SymbolRows
+@dataclass(frozen=True, eq=False)
+class RenameRows(Columns):
+    """Renames as a person states them.
+
+    Attributes:
+        line: as in BarRows.
+        symbol: object array of str, the symbol carried before the date.
+        date: datetime64[D], the first date of the new symbol, NaT where missing or unreadable.
+        to: object array of str, the symbol carried from then on; "" takes a rename back.
+    """
+
+    line: Int64s
+    symbol: npt.NDArray[np.object_]
+    date: npt.NDArray[np.datetime64]
+    to: npt.NDArray[np.object_]
+
+    def dates(self) -> npt.NDArray[np.datetime64]:
+        """Return the first dates of the new symbols (datetime64[D], NaT where unknown)."""
+        return self.date
+
+
+Rows = BarRows | SplitRows | DividendRows | InstrumentRows | SymbolRows | RenameRows
 """Rows of any data set."""
 
-RowsT = TypeVar("RowsT", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows)
+RowsT = TypeVar("RowsT", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows, RenameRows)
 
 
 _DATASET_OF: Mapping[type[Rows], DatasetName] = {
@@ -209,6 +231,7 @@ _DATASET_OF: Mapping[type[Rows], DatasetName] = {
     DividendRows: "dividends",
     InstrumentRows: "instruments",
     SymbolRows: "symbols",
+    RenameRows: "renames",
 }
 
 

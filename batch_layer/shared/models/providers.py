@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from batch_layer.shared.errors import CondvestError, TransientError
+from batch_layer.shared.errors import CondvestError, TransientError, UsageError
 from batch_layer.shared.models.payloads import Fetched
 
 
@@ -43,6 +44,23 @@ PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
 
 IMPORTED_RANK = 30
 """The rank of any other name: what a user imports counts more than what a vendor says."""
+
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+
+
+def checked_name(provider: str) -> str:
+    """Return the name of a provider, which names its folder in the archive.
+
+    Raises:
+        UsageError: it is none: not 1 to 32 of ``a-z 0-9 . _ -``, the first a letter or a digit.
+    """
+    if not _NAME.fullmatch(provider):
+        raise UsageError(
+            f"{provider[:40]!r} cannot be a provider's name: expected 1 to 32 of a-z, 0-9, '.', '_' and '-', "
+            "beginning with a letter or a digit, for example stooq or my-vendor"
+        )
+    return provider
 
 
 def rank_of(provider: str) -> int:

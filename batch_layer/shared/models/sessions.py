@@ -58,10 +58,10 @@ class Sessions:
 
     def ordinals_of(self, dates: Dates) -> Ordinals:
         """Return each date's ordinal (int32), NO_ORDINAL where the date is no session known here."""
-        place = np.searchsorted(self.date, dates)
-        known = place < len(self.date)
-        known[known] = self.date[place[known]] == dates[known]
-        return np.where(known, place + self.first_ordinal, NO_ORDINAL).astype(np.int32)
+        position = np.searchsorted(self.date, dates)
+        known = position < len(self.date)
+        known[known] = self.date[position[known]] == dates[known]
+        return np.where(known, position + self.first_ordinal, NO_ORDINAL).astype(np.int32)
 
     def ordinals_on_or_after(self, dates: Dates) -> Ordinals:
         """Return the ordinal (int32) of the first session on or after each date.
@@ -77,14 +77,14 @@ class Sessions:
         Raises:
             NotASession: an ordinal lies outside the sessions known; the message names the bounds.
         """
-        place = ordinals - self.first_ordinal
-        if len(place) and (place.min() < 0 or place.max() >= len(self.date)):
+        position = ordinals - self.first_ordinal
+        if len(position) and (position.min() < 0 or position.max() >= len(self.date)):
             raise NotASession(
                 f"ordinal {ordinals.min()}..{ordinals.max()} reaches outside the calendar, "
                 f"which holds {self.first_ordinal}..{self.last_ordinal} "
                 f"({self.date[0]}..{self.date[-1]})"
             )
-        dates: Dates = self.date[place]
+        dates: Dates = self.date[position]
         return dates
 
     def session(self, ordinal: int) -> dt.date:
@@ -103,12 +103,12 @@ class Sessions:
             NotASession: the date is no session known; the message names the sessions around it.
         """
         wanted = np.datetime64(session, "D")
-        found = int(self.ordinals_of(np.array([wanted]))[0])
-        if found == NO_ORDINAL:
-            place = int(np.searchsorted(self.date, wanted))
-            around = " and ".join(str(day) for day in self.date[max(place - 1, 0) : place + 1])
+        ordinal = int(self.ordinals_of(np.array([wanted]))[0])
+        if ordinal == NO_ORDINAL:
+            position = int(np.searchsorted(self.date, wanted))
+            around = " and ".join(str(day) for day in self.date[max(position - 1, 0) : position + 1])
             raise NotASession(f"{session} is no session of the exchange; beside it lie {around}")
-        return found
+        return ordinal
 
     def last_closed(self, instant: dt.datetime) -> int:
         """Return the ordinal of the last session that had closed at ``instant`` (an aware datetime).

@@ -49,15 +49,31 @@ class Spans(Columns):
         through = (reach[end] - pack(ids[begin], np.zeros(len(begin), np.int32))).astype(np.int32)
         return type(self)(ids[begin], first[begin], through)
 
+    def between(self) -> Self:
+        """Return what lies between the spans of each instrument, by instrument; the spans must be merged.
+
+        Example: of 3 to 5 and 8 to 9 of one instrument, 6 to 7.
+        """
+        same = self.instrument_id[1:] == self.instrument_id[:-1]
+        ends, begins = self.last[:-1][same], self.first[1:][same]
+        return type(self)(self.instrument_id[1:][same], ends + np.int32(1), begins - np.int32(1))
+
+    def points(self) -> tuple[Int32s, Int32s]:
+        """Return the instrument and the ordinal of every point of the spans, in the spans' order."""
+        lengths = self.last - self.first + np.int32(1)
+        before = np.repeat(np.cumsum(lengths, dtype=np.int64) - lengths, lengths)
+        ordinal = np.repeat(self.first, lengths) + (np.arange(len(before)) - before)
+        return np.repeat(self.instrument_id, lengths), ordinal.astype(np.int32)
+
     def contain(self, instrument_id: Int32s, ordinal: Int32s) -> Bools:
         """Return, a row, whether a span of the instrument holds the ordinal. The spans must be merged."""
         inside = np.zeros(len(ordinal), dtype=bool)
         if not len(self):
             return inside
         keys = pack(instrument_id, ordinal)
-        place = np.searchsorted(pack(self.instrument_id, self.first), keys, side="right") - 1
-        known = place >= 0
-        inside[known] = pack(self.instrument_id, self.last)[place[known]] >= keys[known]
+        position = np.searchsorted(pack(self.instrument_id, self.first), keys, side="right") - 1
+        known = position >= 0
+        inside[known] = pack(self.instrument_id, self.last)[position[known]] >= keys[known]
         return inside
 
     def without(self, instrument_id: Int32s, ordinal: Int32s) -> Self:

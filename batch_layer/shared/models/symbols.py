@@ -1,4 +1,4 @@
-"""Which symbol is carried when."""
+"""Which symbol is carried when, and what a person says about it."""
 
 from __future__ import annotations
 
@@ -34,3 +34,23 @@ class SymbolSpan:
         left = replace(self, last=other.first - _DAY) if other.first > self.first else None
         right = replace(self, first=other.last + _DAY) if other.last < self.last else None
         return [span for span in (left, right) if span is not None]
+
+
+@dataclass(frozen=True, order=True)
+class Rename:
+    """What a person says of a symbol and a date.
+
+    Attributes:
+        date: the first date of the new symbol.
+        symbol: the symbol carried before it.
+        to: the symbol carried from the date on; "" says that the carrier took no other one that day.
+    """
+
+    date: dt.date
+    symbol: str
+    to: str = ""
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether it says that there was no rename."""
+        return not self.to

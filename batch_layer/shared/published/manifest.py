@@ -10,10 +10,11 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from batch_layer.shared.errors import PublishedError, PublishedFormat
+from batch_layer.shared.published.recorded import Recorded
 
 FORMAT = 1
 """The number of this layout of files and manifest. A reader refuses any other."""
@@ -27,8 +28,20 @@ KEEP = 3
 MANIFESTS = "manifests/"
 """The directory of the manifests of all versions that are kept; their names ascend with the versions."""
 
+HISTORY = (
+    "daily_bar_revisions",
+    "split_revisions",
+    "dividend_revisions",
+    "suppliers",
+    "ledger",
+    "loads",
+)
+"""Data sets that say what was known when. In the JSON they stand apart from the others, where earlier
+versions of Condvest, which do not know them, look for nothing."""
+
 _OWN_NAMES = re.compile(
-    r"(manifests/\d{8}\.json|(daily_bars|bars_\d+|instruments|symbols|sessions|splits|dividends)"
+    r"(manifests/\d{8}\.json|(daily_bars|bars_\d+|instruments|symbols|sessions|splits|dividends"
+    rf"|{'|'.join(HISTORY)})"
     r"/(\d{4}|all)-[0-9a-f]{16}\.parquet)"
 )
 
@@ -61,7 +74,7 @@ class Manifest:
     Attributes:
         version: ascends by one from 1.
         published_at: when it was made, an aware datetime.
-        database: which database it was made from; "" in manifests of early versions of Condvest.
+        database: which database it was made from, see `owner_named`; "" in manifests of early versions.
         schema_version: of that database.
         first_session, last_session: the sessions that its daily bars cover, inclusive; None without bars.
         loaded_through: provider's id to the ordinal of the last session loaded from it.
@@ -69,6 +82,9 @@ class Manifest:
         files: data set to its files, by part.
         through_load: the last load of the database that it holds; None if an earlier Condvest made it. A load
             that changed no row makes no version, so later loads may say nothing new.
+        footers: the SHA-256 of each file's footer (and the eight bytes behind it), by path; hexadecimal.
+            Empty in manifests of early versions of Condvest.
+        recorded: by what the next publication knows what it need not look at.
     """
 
     version: int
@@ -81,6 +97,8 @@ class Manifest:
     schema: Mapping[str, Mapping[str, str]]
     files: Mapping[str, Sequence[PublishedFile]]
     through_load: int | None = None
+    footers: Mapping[str, str] = field(default_factory=dict)
+    recorded: Recorded = field(default_factory=Recorded)
 
     @property
     def path(self) -> str:
@@ -92,8 +110,11 @@ class Manifest:
         return [file for files in self.files.values() for file in files]
 
     def says_the_same(self, other: Manifest) -> bool:
-        """Return whether the other manifest differs at most in version, published_at and through_load."""
-        return _content(self) == _content(other)
+        """Return whether the other manifest differs at most in version, published_at, and what was loaded.
+
+        That a load came and changed nothing is nothing to say; ``loads`` names it with the next change.
+        """
+        return _said(self) == _said(other) and self.recorded.says_the_same(other.recorded)
 
     def to_json(self) -> bytes:
         """Return the manifest as JSON."""
@@ -104,7 +125,10 @@ class Manifest:
         }
         if self.through_load is not None:
             header["through_load"] = self.through_load
-        return json.dumps(header | _content(self), indent=1).encode()
+        # Beside the files, where earlier versions of Condvest look for nothing.
+        footers = {"footers": dict(self.footers)} if self.footers else {}
+        more = _history(self) | footers | self.recorded.document()
+        return json.dumps(header | _content(self) | more, indent=1).encode()
 
     @classmethod
     def from_json(cls, content: bytes, name: str) -> Manifest:
@@ -122,23 +146,25 @@ class Manifest:
                     f"Condvest reads format {FORMAT}: use the version that wrote it, or publish elsewhere"
                 )
             return cls(
-                version=int(document["version"]),
-                published_at=dt.datetime.fromisoformat(document["published_at"]),
+                version=_count(document["version"]),
+                published_at=_instant(document["published_at"]),
                 database=str(document.get("database", "")),
-                schema_version=int(document["schema_version"]),
+                schema_version=_count(document["schema_version"]),
                 first_session=_date(document["sessions"]["first"]),
                 last_session=_date(document["sessions"]["last"]),
                 loaded_through={
                     int(provider): int(last) for provider, last in document["loaded_through"].items()
                 },
-                schema=document["schema"],
+                schema=document["schema"] | document.get("history_schema", {}),
                 through_load=document.get("through_load"),
+                footers={str(path): str(digest) for path, digest in document.get("footers", {}).items()},
+                recorded=Recorded.of(document),
                 files={
-                    name: [PublishedFile(**file) for file in files]
-                    for name, files in document["files"].items()
+                    dataset: [_file(dataset, file) for file in files]
+                    for dataset, files in (document["files"] | document.get("history", {})).items()
                 },
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise PublishedError(
                 f"the manifest of the published data set {name} is damaged ({error}); remove {CURRENT} "
                 "there and run condvest publish"
@@ -160,9 +186,55 @@ def _content(manifest: Manifest) -> dict[str, Any]:
             "last": last.isoformat() if last else None,
         },
         "loaded_through": {str(provider): last for provider, last in manifest.loaded_through.items()},
-        "schema": manifest.schema,
-        "files": {name: [asdict(file) for file in files] for name, files in manifest.files.items()},
+        "schema": {name: columns for name, columns in manifest.schema.items() if name not in HISTORY},
+        "files": {
+            name: [asdict(file) for file in files]
+            for name, files in manifest.files.items()
+            if name not in HISTORY
+        },
     }
+
+
+def _history(manifest: Manifest) -> dict[str, Any]:
+    """Return what the JSON says of the data sets of `HISTORY`; nothing if there are none."""
+    files = {
+        name: [asdict(file) for file in manifest.files[name]] for name in HISTORY if name in manifest.files
+    }
+    schema = {name: manifest.schema[name] for name in HISTORY if name in manifest.schema}
+    return {"history_schema": schema, "history": files} if files else {}
+
+
+def _said(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+    history = _history(manifest)
+    files = {name: named for name, named in history.get("history", {}).items() if name != "loads"}
+    footers = {path: digest for path, digest in manifest.footers.items() if not path.startswith("loads/")}
+    return _content(manifest), history | {"history": files}, footers
+
+
+def _file(dataset: str, document: dict[str, Any]) -> PublishedFile:
+    """Return the file that a manifest names.
+
+    Raises:
+        ValueError: it is no file of the data set, so nothing is read from elsewhere.
+    """
+    file = PublishedFile(**document)
+    if not is_own(file.path) or not file.path.startswith(f"{dataset}/{file.part}-"):
+        raise ValueError(f"{file.path!r} is no file of {dataset}")
+    _count(file.bytes), _count(file.rows)
+    return file
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _instant(text: str) -> dt.datetime:
+    instant = dt.datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text} names no zone")
+    return instant
 
 
 def _date(text: str | None) -> dt.date | None:

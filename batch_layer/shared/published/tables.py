@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Int32s
@@ -20,7 +19,7 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import INTERVALS
 
 PRICES = (
-    pa.field("open", pa.float64(), nullable=False),
+    pa.field("open", pa.float64()),
     pa.field("high", pa.float64(), nullable=False),
     pa.field("low", pa.float64(), nullable=False),
     pa.field("close", pa.float64(), nullable=False),
@@ -28,12 +27,15 @@ PRICES = (
     pa.field("vwap", pa.float64()),
     pa.field("trades", pa.int64()),
 )
-"""In order: quote currency, shares, and a number; null where unknown, which vwap and trades alone may be."""
+"""In order: quote currency, shares, and a number; null where unknown, which
+open, vwap and trades alone may be."""
 
 
 def _schema(*fields: pa.Field | tuple[str, pa.DataType]) -> pa.Schema:
     """Return the schema of what is never null, but for what says so itself."""
-    return pa.schema([one if isinstance(one, pa.Field) else pa.field(*one, nullable=False) for one in fields])
+    return pa.schema(
+        [field if isinstance(field, pa.Field) else pa.field(*field, nullable=False) for field in fields]
+    )
 
 
 _BARS = _schema(
@@ -53,6 +55,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("ordinal", pa.int32()),
         ("session", pa.date32()),
         *PRICES,
+        ("load_id", pa.int32()),
     ),
     **{f"bars_{n}": _BARS for n in INTERVALS},
     "instruments": _schema(
@@ -75,11 +78,13 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("split_to", pa.float64()),
         ("price_factor", pa.float64()),
         ("volume_factor", pa.float64()),
+        ("load_id", pa.int32()),
     ),
     "dividends": _schema(
         ("instrument_id", pa.int32()),
         ("ex_date", pa.date32()),
         ("cash_amount", pa.float64()),
+        ("load_id", pa.int32()),
     ),
     "sessions": _schema(
         ("ordinal", pa.int32()),
@@ -90,6 +95,47 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("late_open", pa.bool_()),
         ("complete", pa.int64()),
     ),
+    "daily_bar_revisions": _schema(
+        ("instrument_id", pa.int32()),
+        ("ordinal", pa.int32()),
+        ("session", pa.date32()),
+        *PRICES,
+        ("load_id", pa.int32()),
+        ("superseded_by", pa.int32()),
+    ),
+    "split_revisions": _schema(
+        ("instrument_id", pa.int32()),
+        ("ex_date", pa.date32()),
+        ("split_from", pa.float64()),
+        ("split_to", pa.float64()),
+        ("load_id", pa.int32()),
+        ("superseded_by", pa.int32()),
+    ),
+    "dividend_revisions": _schema(
+        ("instrument_id", pa.int32()),
+        ("ex_date", pa.date32()),
+        ("cash_amount", pa.float64()),
+        ("load_id", pa.int32()),
+        ("superseded_by", pa.int32()),
+    ),
+    "suppliers": _schema(
+        ("instrument_id", pa.int32()),
+        ("provider_id", pa.int16()),
+        ("first_load_id", pa.int32()),
+    ),
+    "ledger": _schema(
+        ("provider_id", pa.int16()),
+        ("ordinal", pa.int32()),
+        ("first_load_id", pa.int32()),
+        pa.field("completed_by", pa.int32()),
+    ),
+    "loads": _schema(
+        ("load_id", pa.int32()),
+        ("provider", pa.string()),
+        ("name", pa.string()),
+        ("archive_key", pa.string()),
+        ("loaded_at", pa.timestamp("us", "UTC")),
+    ),
 }
 """Data set to its columns, in order; docs/publishing.md says what each means."""
 
@@ -97,6 +143,13 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 def dataset_of(interval: int) -> str:
     """Return the name of the data set that holds bars of so many sessions; 1 is the daily bars."""
     return "daily_bars" if interval == 1 else f"bars_{interval}"
+
+
+BY_YEAR: Mapping[str, int] = {
+    **{dataset_of(n): n for n in (1, *INTERVALS)},
+    "daily_bar_revisions": 1,
+}
+"""The data sets that are divided by year, and how many sessions each of their rows is about."""
 
 
 def years_of(sessions: Sessions) -> list[int]:
@@ -114,10 +167,19 @@ def year_starts(sessions: Sessions, interval: int) -> Int32s:
     return windows_of(sessions.ordinals_on_or_after(begins), interval)
 
 
-def to_arrow(rows: DailyBars | Bars, interval: int, sessions: Sessions) -> pa.Table:
-    """Return daily bars (interval 1) or bars as they are published; what is unknown is null."""
-    schema = SCHEMAS[dataset_of(interval)]
-    columns: dict[str, Any] = vars(rows) | price_arrays(rows)
+def to_arrow(
+    dataset: str, rows: DailyBars | Bars, more: Mapping[str, Int32s], sessions: Sessions
+) -> pa.Table:
+    """Return rows of a data set that is divided by year as they are published; what is unknown is null.
+
+    Args:
+        dataset: which.
+        rows: daily bars, or bars.
+        more: the columns that the data set has beside those.
+        sessions: the calendar.
+    """
+    schema, interval = SCHEMAS[dataset], BY_YEAR[dataset]
+    columns: dict[str, Any] = vars(rows) | price_arrays(rows) | dict(more)
     if isinstance(rows, DailyBars):
         columns["session"] = sessions.dates_of(rows.ordinal)
     else:
@@ -134,19 +196,42 @@ def to_numpy(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
         # Read from one file it is one chunk, and not copied.
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if column.null_count and pa.types.is_integer(column.type):
+        import pyarrow.compute as pc  # noqa: PLC0415  # who reads from the database does not wait for it
+
         column = pc.fill_null(column, UNKNOWN_TRADES)
     values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
     return values
 
 
 def price_arrays(rows: DailyBars | Bars) -> dict[str, pa.Array]:
-    """Return the columns of `PRICES` by name, in order; what is not null is not copied."""
-    known = {field.name: pa.array(getattr(rows, field.name)) for field in PRICES if not field.nullable}
-    return known | {
-        "vwap": _nullable(rows.vwap, np.isnan(rows.vwap)),
-        "trades": _nullable(rows.trades, rows.trades == UNKNOWN_TRADES),
+    """Return the columns of `PRICES` by name, in order; no value is copied."""
+    unknown = {
+        "open": np.isnan(rows.open),
+        "vwap": np.isnan(rows.vwap),
+        "trades": rows.trades == UNKNOWN_TRADES,
+    }
+    return {
+        field.name: array_of(getattr(rows, field.name), field.type, unknown.get(field.name))
+        for field in PRICES
     }
 
 
-def _nullable(values: npt.NDArray[np.generic], unknown: npt.NDArray[np.bool_]) -> pa.Array:
-    return pa.array(values, mask=unknown if unknown.any() else None)
+def array_of(
+    values: npt.NDArray[Any], kind: pa.DataType, unknown: npt.NDArray[np.bool_] | None = None
+) -> pa.Array:
+    """Return numbers as an Arrow array of a type of their width; they are not copied.
+
+    By their memory, not by ``pa.array``, which looks for pandas at its first call: that alone takes 0.2 s.
+
+    Args:
+        values: of one dimension; bools become a bit each.
+        kind: the type.
+        unknown: which of them are null; none if None.
+    """
+    present = None if unknown is None or not unknown.any() else _bits(~unknown)
+    buffer = _bits(values) if pa.types.is_boolean(kind) else pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(kind, len(values), [present, buffer])
+
+
+def _bits(values: npt.NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(values, bitorder="little"))

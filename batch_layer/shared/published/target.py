@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,10 @@ class PublishTarget(Protocol):
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a small file; None if there is none."""
+        ...
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Yield the content of a file, a part at a time; PublishedError also if there is none."""
         ...
 
     def sizes(self) -> dict[str, int]:

@@ -1,7 +1,8 @@
-"""The versions of a published data set in one target: which is current, who made them, which stay."""
+"""The versions of a published data set in one target: which is current, which stay."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from batch_layer.shared.errors import PublishedError, PublishedFormat
@@ -27,6 +28,19 @@ def manifest_of(content: bytes | None, target: PublishTarget) -> Manifest | None
     return None if content is None else Manifest.from_json(content, target.name)
 
 
+def manifests_of(target: PublishTarget) -> list[Manifest]:
+    """Return the manifests of all versions that are kept, the current one last; none if nothing is published.
+
+    Raises:
+        PublishedError, PublishedUnavailable: the current one cannot be read.
+    """
+    current = current_manifest(target)
+    if current is None:
+        return []
+    paths = sorted(path for path in target.sizes() if path.startswith(MANIFESTS) and path < current.path)
+    return [*filter(None, (_manifest_at(target, path) for path in paths)), current]
+
+
 def switch(target: PublishTarget, manifest: Manifest, seen: bytes | None) -> None:
     """Make a version current, if ``seen`` (bytes, None for nothing) still is the current manifest.
 
@@ -48,29 +62,16 @@ def newest_manifest(target: PublishTarget, sizes: Mapping[str, int]) -> Manifest
         PublishedFormat: another version of Condvest wrote a newer one.
     """
     paths = sorted((path for path in sizes if path.startswith(MANIFESTS)), reverse=True)
-    return next(filter(None, (_kept(target, path) for path in paths)), None)
-
-
-def check_owner(before: Manifest | None, own: str, target: PublishTarget) -> None:
-    """Check that the published data set comes from the database ``own``.
-
-    Raises:
-        PublishedError: it comes from another one; the message says what to do.
-    """
-    if before is not None and before.database not in ("", own):
-        raise PublishedError(
-            f"the data set in {target.name} comes from another database ({before.database}; this one is "
-            f"{own}), and each would undo what the other publishes. Publish elsewhere with --to; or, if this "
-            "database was restored or rebuilt and replaces the other, run condvest publish --take-over"
-        )
+    return next(filter(None, (_manifest_at(target, path) for path in paths)), None)
 
 
 def remove_unneeded(target: PublishTarget, current: Manifest, keep: int) -> int:
     """Remove the versions that are too old, and every file that no other version names.
 
-    The current version stays, and the newest ``keep`` before it; one whose manifest is damaged protects no
-    file. Nothing is removed if another publication has switched meanwhile, or if another version of Condvest
-    wrote one of the manifests. Files that Condvest did not write stay.
+    The current version stays, and the newest ``keep`` before it. Nothing is removed if another publication
+    has switched meanwhile, or if another version of Condvest wrote one of the manifests. Files that Condvest
+    did not write stay, whatever their names: a manifest is ours if it can be read, a file of data if a
+    manifest names it, or if its name holds the digest of its bytes (a killed run left it).
 
     Returns:
         The number of files removed.
@@ -79,22 +80,36 @@ def remove_unneeded(target: PublishTarget, current: Manifest, keep: int) -> int:
     if current_manifest(target) != current:
         return 0
     older = sorted(path for path in sizes if path.startswith(MANIFESTS) and path < current.path)
-    needed = {current.path, *(file.path for file in current.all_files())}
     try:
-        kept = {path: _kept(target, path) for path in (older[-keep:] if keep else ())}
+        manifests = {path: manifest for path in older if (manifest := _manifest_at(target, path)) is not None}
     except PublishedFormat:
         return 0
-    for path, manifest in kept.items():
-        if manifest is not None:
-            needed |= {path, *(file.path for file in manifest.all_files())}
+    kept = dict(list(manifests.items())[-keep:] if keep else ())
+    needed = {current.path, *_files_of(current), *kept}.union(*map(_files_of, kept.values()))
+    named = needed.union(manifests, *map(_files_of, manifests.values()))
+    gone = [
+        path
+        for path in sizes.keys() - needed
+        if path in named or (not path.startswith(MANIFESTS) and _bears_its_digest(target, path))
+    ]
     # Versions go before the files that they name.
-    gone = sorted(set(sizes) - needed, key=lambda path: not path.startswith(MANIFESTS))
-    for path in gone:
+    for path in sorted(gone, key=lambda path: not path.startswith(MANIFESTS)):
         target.remove(path)
     return len(gone)
 
 
-def _kept(target: PublishTarget, path: str) -> Manifest | None:
+def _files_of(manifest: Manifest) -> set[str]:
+    return {file.path for file in manifest.all_files()}
+
+
+def _bears_its_digest(target: PublishTarget, path: str) -> bool:
+    """Return whether a file's name holds the digest of its bytes, as ours do."""
+    content = target.read(path)
+    digest = path.rpartition("-")[2].partition(".")[0]
+    return content is not None and hashlib.sha256(content).hexdigest().startswith(digest)
+
+
+def _manifest_at(target: PublishTarget, path: str) -> Manifest | None:
     """Return the manifest of a version to keep; None if it is gone or damaged, which protects no file."""
     content = target.read(path)
     try:

@@ -1,1 +1,1 @@
-"""Small tools in three topics: calendar, retry, logging."""
+"""Small tools: the calendar, the clock, logs, retries, prefetching."""

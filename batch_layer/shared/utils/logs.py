@@ -25,6 +25,7 @@ UNITS = {
     "BarsInserted": "Count",
     "BarsChanged": "Count",
     "BarsRemoved": "Count",
+    "Findings": "Count",
     "DurationSeconds": "Seconds",
 }
 """Every metric of the functions and the jobs, with CloudWatch's unit of each."""

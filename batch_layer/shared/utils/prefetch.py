@@ -48,14 +48,14 @@ def prefetch_batches(items: Iterable[T], most: int) -> Generator[list[T]]:
     threading.Thread(target=produce, name="prefetch batches", daemon=True).start()
     try:
         while True:
-            taken = [ready.get()]
+            received = [ready.get()]
             while not ready.empty():
-                taken.append(ready.get())
-            batch = [item for item in taken if not isinstance(item, _Failed)]
+                received.append(ready.get())
+            batch = [item for item in received if not isinstance(item, _Failed)]
             room.release(len(batch) or 1)
             if batch:
                 yield batch
-            for end in taken[len(batch) :]:
+            for end in received[len(batch) :]:
                 if isinstance(end, _Failed) and not isinstance(end.error, StopIteration):
                     raise end.error
                 return
