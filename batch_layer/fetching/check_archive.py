@@ -1,27 +1,34 @@
-"""Service: hold the daily bars against the archive they came from, and build them anew from it."""
+"""Service: hold the daily bars against the archive they came from."""
 
 from __future__ import annotations
 
+import datetime as dt
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from batch_layer.database.postgres.revisioned import DAILY_BARS
 from batch_layer.database.stores import instruments
-from batch_layer.database.stores.loads import ArchivedLoad, archived_loads, refused_lines
+from batch_layer.database.stores.loads import ArchivedLoad, archived_loads
+from batch_layer.database.stores.rebuilds import unfinished_rebuild
+from batch_layer.database.stores.refused import refused_lines
 from batch_layer.database.stores.symbols import all_symbols
+from batch_layer.fetching import quality
 from batch_layer.fetching.loading.carriers import carriers_of
 from batch_layer.fetching.loading.datasets import DATASETS
-from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
-from batch_layer.shared.errors import CondvestError, InputError, UsageError
+from batch_layer.fetching.loading.loader import Loader
+from batch_layer.fetching.rebuild import keys_to_load
+from batch_layer.shared.clients.archive import order_instant_of
+from batch_layer.shared.errors import CondvestError, UsageError
 from batch_layer.shared.models.bars import Columns, Int32s
 from batch_layer.shared.models.difference import difference
-from batch_layer.shared.models.loads import LoadSummary
+from batch_layer.shared.models.payloads import DividendRows, Payload, SplitRows
 from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.utils.prefetch import prefetch_batches
+
+NO_REACH = (0, -1)
+"""Of a load that no row came with."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +36,10 @@ class Finding:
     """A difference between what is stored and what should be.
 
     Attributes:
-        what: ``archive`` (a payload is missing or damaged), ``daily_bar``, ``split``, ``dividend``, ``bar``.
-        symbol, where: which one: its symbol, and its session, ex-date, or interval and window; "" for
-            a payload.
+        what: ``archive`` (a payload is missing or damaged), ``daily_bar``, ``split``, ``dividend``, ``bar``,
+            ``published`` (a file).
+        symbol, where: which one: its symbol, and its session, ex-date, interval and window, or the path of
+            the file; "" for a payload.
         problem: what is wrong, in one sentence.
     """
 
@@ -41,59 +49,28 @@ class Finding:
     problem: str
 
 
-def rebuild(loader: Loader, on_progress: Callable[[int, int], None] | None = None) -> list[LoadSummary]:
-    """Load the whole archive into an empty database, in the order in which its payloads were fetched.
-
-    A payload that could not be read the first time is passed over again: it never was loaded.
-
-    Raises:
-        UsageError: the database is not empty, or the archive is.
-        ArchiveError: a payload of the archive is damaged.
-    """
-    with loader.database.transaction(read_only=True) as connection:
-        if archived_loads(connection):
-            raise UsageError(
-                "the database holds loads already; rebuild into an empty one (another CONDVEST_DATABASE_URL)"
-            )
-    keys = list(loader.archive.keys())
-    if not keys:
-        raise UsageError("the archive is empty: there is nothing to rebuild from")
-    summaries: list[LoadSummary] = []
-    with closing(
-        prefetch_batches((_read_or_passed_over(loader, key) for key in keys), MOST_AT_ONCE)
-    ) as batches:
-        for batch in batches:
-            summaries += [one for one in batch if isinstance(one, LoadSummary)]
-            summaries += loader.load_all([one for one in batch if isinstance(one, JudgedPayload)])
-            if on_progress is not None:
-                on_progress(len(summaries), len(keys))
-    return summaries
-
-
-def _read_or_passed_over(loader: Loader, key: str) -> JudgedPayload | LoadSummary:
-    try:
-        return loader.read_archived(key)
-    except InputError as error:
-        return LoadSummary(key, "", "", notices=(f"passed over: {error}",))
-
-
 def check_archive(loader: Loader, sample: int | None, seed: int) -> Iterator[Finding]:
     """Yield what differs between what is stored and the payloads it came from, each difference once.
 
     That is, of daily bars, splits and dividends, current and superseded: one that no row of its payload
     gives, one that its payload gives otherwise, one that a payload gave and that is not there, one that
-    comes from no load. And every payload that the archive has no more, or damaged.
+    comes from no load. Every payload that the archive has no more, or damaged. Every load that a rebuild
+    would put in another place, for a wrong clock. And a rebuild that was stopped, with the payloads that wait
+    for it.
 
     Args:
         loader: of the database and its archive; stores nothing.
         sample: how many loads to look at, chosen at random; all if None.
         seed: makes the choice repeatable.
     """
+    yield from _unfinished(loader)
     with loader.database.transaction(read_only=True) as connection:
         loads = archived_loads(connection)
+        reaches: dict[str, dict[int, tuple[int, int]]] = {}
         for name, dataset in DATASETS.items():
             if dataset.stored_as is None:
                 continue
+            reaches[name] = dataset.stored_as.table.reaches_of_loads(connection)
             for load_id, rows in dataset.stored_as.table.of_no_load(connection, name):
                 yield Finding(
                     dataset.stored_as.noun,
@@ -101,11 +78,13 @@ def check_archive(loader: Loader, sample: int | None, seed: int) -> Iterator[Fin
                     "",
                     f"{rows:,} rows come from load {load_id}, which gave none of them",
                 )
+    yield from _in_another_order(loads)
     named = set()
     for load in _chosen(loads, sample, seed):
         try:
             # One that is lost is missed by every load that gave it.
-            for finding in _check_load(loader, load):
+            reach = reaches.get(load.dataset, {}).get(load.load_id, NO_REACH)
+            for finding in _check_load(loader, load, reach):
                 if finding not in named:
                     named.add(finding)
                     yield finding
@@ -113,15 +92,85 @@ def check_archive(loader: Loader, sample: int | None, seed: int) -> Iterator[Fin
             yield Finding("archive", "", "", f"load {load.load_id}: {error}")
 
 
+def without_load(loader: Loader) -> list[str]:
+    """Return the keys of the archive that no load is of, in their order.
+
+    Most are no fault: an answer that says nothing new is archived and not loaded, nor is one that cannot be
+    read.
+    """
+    with loader.database.transaction(read_only=True) as connection:
+        loaded = {load.archive_key for load in archived_loads(connection)}
+    archived = loader.archive.keys()
+    return [key for key in archived if key not in loaded]
+
+
+def _unfinished(loader: Loader) -> Iterator[Finding]:
+    with loader.database.transaction(read_only=True) as connection:
+        stopped = unfinished_rebuild(connection)
+    if stopped is None:
+        return
+    said = f"the rebuild that began at {stopped.began} has not ended; {stopped.to_do}"
+    yield Finding("archive", "", "", said)
+    try:
+        waiting = without_load(loader) if stopped.is_mixed else keys_to_load(loader)
+    except UsageError:  # the archive is another one, or empty: each load without its payload is named below
+        return
+    for key in waiting:
+        yield Finding("archive", "", "", f"{key} has no load: the rebuild did not come so far")
+
+
+def _in_another_order(loads: Sequence[ArchivedLoad]) -> Iterator[Finding]:
+    """Yield the loads whose payloads the archive has before one that was loaded before them.
+
+    If that one also seems to have been fetched after they were loaded, a clock was wrong. Otherwise its event
+    came first: on AWS a rebuild is meant to follow the fetches.
+    """
+    newest: ArchivedLoad | None = None
+    for load in loads:
+        if (
+            newest is not None
+            and _order_instant(load) < _order_instant(newest)
+            and load.loaded_at < _order_instant(newest)
+        ):
+            yield Finding(
+                "archive",
+                "",
+                "",
+                f"load {load.load_id} ({load.archive_key}) came after load {newest.load_id} "
+                f"({newest.archive_key}), but lies before it in the archive, for a clock that was wrong: a "
+                f"rebuild loads it before that one; after a rebuild, import {load.name} or fetch it again",
+            )
+        if newest is None or _order_instant(load) > _order_instant(newest):
+            newest = load
+
+
+def _order_instant(load: ArchivedLoad) -> dt.datetime:
+    return order_instant_of(load.archive_key) or load.fetched_at
+
+
 def _chosen(loads: Sequence[ArchivedLoad], sample: int | None, seed: int) -> Sequence[ArchivedLoad]:
     if sample is None or sample >= len(loads):
         return loads
     places = random.Random(seed).sample(range(len(loads)), sample)  # noqa: S311  # a sample, not a secret
-    return [loads[place] for place in sorted(places)]
+    return [loads[number] for number in sorted(places)]
 
 
-def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
+def _check_description(load: ArchivedLoad, payload: Payload) -> Iterator[Finding]:
+    for what in ("provider", "name", "digest", "fetched_at"):
+        then, now = getattr(load, what), getattr(payload, what)
+        if then != now:
+            yield Finding(
+                "archive",
+                "",
+                "",
+                f"load {load.load_id}: {load.archive_key} is described with {what} {now}, "
+                f"it was loaded with {then}; restore its description from a backup",
+            )
+
+
+def _check_load(loader: Loader, load: ArchivedLoad, reach: tuple[int, int]) -> Iterator[Finding]:
     judged = loader.read_archived(load.archive_key)
+    yield from _check_description(load, judged.payload)
     judged = next(table for table in (judged, *judged.also) if table.parsed.dataset == load.dataset)
     stored_as = DATASETS[judged.parsed.dataset].stored_as
     if stored_as is None:
@@ -132,10 +181,13 @@ def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
         # passes when it is judged by itself today.
         refused = refused_lines(connection, load.load_id)
         passed = judged.verdict.passed & ~np.isin(judged.parsed.rows.line, refused)
-        rows = judged.parsed.rows.take(passed)
+        given_rows = judged.parsed.rows
+        if isinstance(given_rows, SplitRows | DividendRows):
+            passed &= ~quality.takes_back(given_rows)  # they store nothing
+        rows = given_rows.take(passed)
         ids = carriers_of(connection, judged.payload, judged.parsed, passed)
         names = all_symbols(connection)
-        held = table.of_load(connection, load.load_id)
+        stored = table.of_load(connection, load.load_id, reach)
         given = stored_as.of_rows(rows, ids, judged.verdict.ordinal[passed])
         ids, number = _keys(given)
         # Whatever a load gives is known when it has been stored, whichever load it came with.
@@ -149,24 +201,20 @@ def _check_load(loader: Loader, load: ArchivedLoad) -> Iterator[Finding]:
             symbol = names.get(instrument_id, str(instrument_id))
             yield Finding(noun, symbol, str(date), problem)
 
-    found = difference(held, given)
+    differences = difference(stored, given)
     is_known = ids != instruments.NO_INSTRUMENT
     lost = given.take(difference(then, given).inserted & is_known)
-    yield from findings(held.take(found.gone), f"is in no row of its payload {load.archive_key}")
+    yield from findings(stored.take(differences.gone), f"is in no row of its payload {load.archive_key}")
     yield from findings(
-        held.take(found.replaced[found.changed]), f"differs from its payload {load.archive_key}"
+        stored.take(differences.replaced[differences.changed]), f"differs from its payload {load.archive_key}"
     )
     yield from findings(lost, "is not there, though a payload gave it")
     if not is_known.all():
         count = np.count_nonzero(~is_known)
         yield Finding(noun, "", "", f"{count:,} rows of {load.archive_key} are of no instrument now")
-    if len(held) not in (load.stored, load.stored - len(lost)):
-        yield Finding(
-            noun,
-            "",
-            "",
-            f"load {load.load_id} ({load.archive_key}) stored {load.stored:,} rows, {len(held):,} are there",
-        )
+    if len(stored) not in (load.stored, load.stored - len(lost)):
+        counts = f"stored {load.stored:,} rows, {len(stored):,} are there"
+        yield Finding(noun, "", "", f"load {load.load_id} ({load.archive_key}) {counts}")
 
 
 def _keys(rows: Columns) -> tuple[Int32s, Int32s]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from batch_layer.database.stores import instruments
 from batch_layer.database.stores.ledger import read_ledger
 from batch_layer.database.stores.loads import archive_keys_of
 from batch_layer.fetching.ledger import complete_sessions
-from batch_layer.fetching.loading.bars import daily_bars_of
+from batch_layer.fetching.loading.bars import daily_bars_of, sessions_asked_for
 from batch_layer.fetching.loading.carriers import carriers_of
 from batch_layer.fetching.loading.loader import JudgedPayload, Loader
 from batch_layer.shared.errors import UsageError
@@ -66,8 +65,10 @@ def compared(left: DailyBars, right: DailyBars, tolerance: float) -> Compared:
         none = np.full(len(rest), np.nan)
         values = (rest.close, none) if is_left else (none, rest.close)
         parts.append(_rows(rest, "missing", *values))
-    found = Compared.concat(parts)
-    return found.take(np.lexsort((found.field.astype(str), found.ordinal, found.instrument_id)))
+    differences = Compared.concat(parts)
+    return differences.take(
+        np.lexsort((differences.field.astype(str), differences.ordinal, differences.instrument_id))
+    )
 
 
 def answered(
@@ -85,14 +86,14 @@ def answered(
         keys = archive_keys_of(connection, provider)
         if not keys:
             raise UsageError(f"no daily bars of {provider!r} were ever loaded")
-        held = read_ledger(connection, instruments.provider_id_of(connection, provider))
+        ledger = read_ledger(connection, instruments.provider_id_of(connection, provider))
     # From the last answer to the first: a bar counts where no later answer has spoken for it.
     parts, settled = [], np.zeros(0, dtype=np.int32)
     for done, key in enumerate(reversed(keys), start=1):
         judged = loader.read_archived(key)
         payload, bars = judged.payload, _bars(loader, judged)
         parts.append(bars.take(~np.isin(bars.ordinal, settled)))
-        settled = np.union1d(settled, _settled(loader.sessions, payload, bars, held)).astype(np.int32)
+        settled = np.union1d(settled, _settled(loader.sessions, payload, bars, ledger)).astype(np.int32)
         if on_progress is not None:
             on_progress(done, len(keys))
     bars = DailyBars.concat(parts)
@@ -109,15 +110,13 @@ def _bars(loader: Loader, judged: JudgedPayload) -> DailyBars:
     return bars.take(bars.instrument_id != instruments.NO_INSTRUMENT)
 
 
-def _settled(sessions: Sessions, payload: Payload, bars: DailyBars, held: LedgerRows) -> Int32s:
+def _settled(sessions: Sessions, payload: Payload, bars: DailyBars, ledger: LedgerRows) -> Int32s:
     """Return the ordinals of which an answer has all the bars that there are."""
-    if not payload.is_whole or payload.first_session is None or payload.last_session is None:
+    asked = sessions_asked_for(payload, sessions)
+    if asked is None:
         return bars.ordinal[:0]
-    bounds = np.array([payload.first_session, payload.last_session + dt.timedelta(1)], "datetime64[D]")
-    first, end = sessions.ordinals_on_or_after(bounds).tolist()
-    asked = np.arange(first, end, dtype=np.int32)
-    counts = np.bincount(bars.ordinal - np.int32(first), minlength=len(asked)).astype(np.int32)
-    return asked[complete_sessions(asked, counts, held)]
+    counts = np.bincount(np.searchsorted(asked, bars.ordinal), minlength=len(asked)).astype(np.int32)
+    return asked[complete_sessions(asked, counts, ledger)]
 
 
 def _rows(bars: DailyBars, field: str, left: Floats, right: Floats) -> Compared:

@@ -18,10 +18,23 @@ then bringing Yahoo's prices back to as traded gives other numbers, and they are
     stored 10.0, no split stored,    100.0, and the split is     explained: the split had
     wrong for want of it             in the answer               been lost before
     ===============================  ==========================  ===========================
+
+Whether a split may explain a factor depends on when the stored bar was fetched:
+
+- Before the ex-date it was as traded, whatever the split. A split that is new explains nothing until TRUSTED
+  sessions after its ex-date: the vendor lists it and has not brought its prices to its basis.
+- Later it may have been wrong, as the answer may be now. `continuity` has found no fault with the answer, so
+  the answer has the last word where the factor is a listed split's.
+
+A factor near 1 may be a correction of one bar; MANY bars that share one are on another basis.
+
+A bar that is not stored is in doubt with those around it: before the last one in doubt, and after it where no
+split begins another basis between them.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -32,11 +45,27 @@ from batch_layer.shared.models.difference import keys_of
 SMALLEST_FACTOR = 1.2
 """A factor nearer to 1 than this, either way, may be a correction of prices."""
 
+MANY = 5
+"""So many bars of an instrument with one factor are on another basis, however near to 1 the factor is."""
+
+LEAST_FACTOR = 1.004
+"""But a factor nearer to 1 than this, either way, is the rounding of small prices."""
+
+TRUSTED = 21
+"""So many sessions after an ex-date the vendor's prices are taken to be on the basis of the split."""
+
+LAST_WORD = 4
+"""Of so many newest splits any number may have been missing in the stored bar, or be counted there twice."""
+
 SPREAD = 0.004
 """The four prices are multiplied by one factor if the logarithms of theirs differ by no more than this."""
 
 SAME = 0.01
-"""A factor is explained if it differs from a split's by no more than this, in logarithms."""
+"""A factor is explained if it differs from a split's by no more than this, in logarithms, and by no more than
+a quarter of the split's own logarithm."""
+
+LEAST_SAME = 0.001
+"""What is left of a factor by a split is nothing if it is no more than this, in logarithms."""
 
 ROUNDING = 1e-4
 """Relative: what six decimals of a price split to a cent and less still hold; of a volume, or one share of
@@ -61,14 +90,21 @@ class KnownSplits(Columns):
     log_ratio: Floats
 
 
-def rescaled(wanted: DailyBars, stored: DailyBars, listed: KnownSplits, known: KnownSplits) -> Bools:
+def rescaled(
+    wanted: DailyBars,
+    stored: DailyBars,
+    stored_at: Int32s,
+    told_at: int,
+    listed: KnownSplits,
+    known: KnownSplits,
+) -> Bools:
     """Return which of the wanted bars are in doubt.
-
-    Bars that are not stored are in doubt too where a later bar of their instrument is.
 
     Args:
         wanted: the bars of an answer, keys unique, by key.
         stored: stored bars, keys unique.
+        stored_at: int32 a stored bar, the ordinal of the last session that had begun when it was fetched.
+        told_at: the same of the answer.
         listed: the splits that the answer lists of its period.
         known: the splits stored of the same instruments and period.
     """
@@ -82,14 +118,20 @@ def rescaled(wanted: DailyBars, stored: DailyBars, listed: KnownSplits, known: K
             for name in ("open", "high", "low", "close")
         ]
     )
-    factor = np.median(logs, axis=0)
-    is_one_factor = np.ptp(logs, axis=0) <= SPREAD
-    suspect = is_one_factor & (np.abs(factor) >= np.log(SMALLEST_FACTOR))
-    if not suspect.any():
+    logs[0] = np.where(np.isnan(logs[0]), logs[3], logs[0])  # an unknown open says nothing
+    factor, spread = np.median(logs, axis=0), np.ptp(logs, axis=0)
+    size = np.abs(factor)
+    large = (spread <= SPREAD) & (size >= np.log(SMALLEST_FACTOR))
+    small = (spread <= SPREAD / 4) & (size >= np.log(LEAST_FACTOR)) & ~large
+    if not (large.any() or small.any()):
         return doubt
-    suspect &= np.abs(factor - _explained(wanted.take(ours), listed, known)) > SAME
-    doubt[ours[suspect]] = True
-    return doubt | _before_doubted(wanted, doubt, np.isin(np.arange(len(wanted)), ours))
+    bars, since = wanted.take(ours), stored_at[theirs]
+    left = factor - _explained(bars, since, told_at, listed, known)
+    doubtful = ~_is_last_word(bars, since, left, listed)
+    large &= doubtful
+    small &= doubtful
+    doubt[ours[large | _shared_by_many(bars.instrument_id, factor, small)]] = True
+    return doubt | _beside_doubted(wanted, doubt, np.isin(np.arange(len(wanted)), ours), listed, known)
 
 
 def without_rounding(wanted: DailyBars, stored: DailyBars, listed: KnownSplits) -> DailyBars:
@@ -109,7 +151,10 @@ def without_rounding(wanted: DailyBars, stored: DailyBars, listed: KnownSplits) 
     whole_shares = 1 + np.exp(-log_shares)
     same = np.abs(new.volume - old.volume) <= np.maximum(ROUNDING * old.volume, whole_shares)
     for name in ("open", "high", "low", "close"):
-        same &= np.abs(getattr(new, name) - getattr(old, name)) <= ROUNDING * getattr(old, name)
+        # What the chart does not know, an open, is no difference.
+        same &= ~(np.abs(getattr(new, name) - getattr(old, name)) > ROUNDING * getattr(old, name)) & (
+            np.isnan(getattr(new, name)) | ~np.isnan(getattr(old, name))
+        )
     columns = {}
     for column in fields(wanted):
         values = getattr(wanted, column.name).copy()
@@ -118,19 +163,52 @@ def without_rounding(wanted: DailyBars, stored: DailyBars, listed: KnownSplits) 
     return DailyBars(**columns)
 
 
-def _explained(bars: DailyBars, listed: KnownSplits, known: KnownSplits) -> Floats:
+def _explained(
+    bars: DailyBars, stored_at: Int32s, told_at: int, listed: KnownSplits, known: KnownSplits
+) -> Floats:
     """Return, for each bar, the logarithm of the factor by which the answer's own splits explain a change."""
     factor = np.zeros(len(bars))
-    gained = [split for split in _triples(listed) if split not in _triples(known)]
-    lost = [split for split in _triples(known) if split not in _triples(listed)]
+    now, before = _triples(listed), _triples(known)
+    gained = [split for split in now if split not in before]
+    lost = [split for split in before if split not in now]
     for split in gained:
-        factor += _before(bars, split)
+        counts = stored_at >= (split[1] if told_at - split[1] < TRUSTED else np.iinfo(np.int32).min)
+        change = _before(bars, split)
         # A split that was lost and is there under another date is the same split.
         twin = next((other for other in lost if _is_redated(split, other)), None)
         if twin is not None:
             lost.remove(twin)
-            factor -= _before(bars, twin)
+            change -= _before(bars, twin)
+        factor += np.where(counts, change, 0.0)
     return factor
+
+
+def _is_last_word(bars: DailyBars, stored_at: Int32s, factor: Floats, listed: KnownSplits) -> Bools:
+    """Return which factors are those of listed splits that the stored bar may have been wrong for."""
+    newest = sorted(set(_triples(listed)), key=lambda split: -split[1])[:LAST_WORD]
+    ratios = [np.where(stored_at >= split[1], _before(bars, split), 0.0) for split in newest]
+    is_last_word = np.abs(factor) <= _nearness(np.zeros(len(bars)))
+    for signs in itertools.product((-1.0, 0.0, 1.0), repeat=len(ratios)):
+        change = sum((sign * ratio for sign, ratio in zip(signs, ratios, strict=True)), np.zeros(len(bars)))
+        is_last_word |= (change != 0) & (np.abs(factor - change) <= _nearness(change))
+    return is_last_word
+
+
+def _nearness(change: Floats) -> Floats:
+    """Return how near a factor is to a split's; nearer where the split's is near 1."""
+    size = np.abs(change)
+    return np.where(size > 0, np.minimum(SAME, size / 4), LEAST_SAME)
+
+
+def _shared_by_many(instrument_id: Int32s, factor: Floats, chosen: Bools) -> Bools:
+    """Return which chosen bars have the factor that MANY chosen bars of their instrument have."""
+    shared = np.zeros(len(factor), dtype=bool)
+    for instrument in np.unique(instrument_id[chosen]).tolist():
+        own = chosen & (instrument_id == instrument)
+        near = np.abs(factor - np.median(factor[own])) <= SPREAD / 4
+        if (own & near).sum() >= MANY:
+            shared |= own & near
+    return shared
 
 
 def _before(bars: DailyBars, split: tuple[int, int, float]) -> Floats:
@@ -151,14 +229,19 @@ def _triples(splits: KnownSplits) -> list[tuple[int, int, float]]:
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def _before_doubted(wanted: DailyBars, doubt: Bools, is_stored: Bools) -> Bools:
-    """Return the bars that are not stored and come before one in doubt of the same instrument."""
-    last: dict[int, int] = {}
-    for instrument_id, ordinal in zip(
-        wanted.instrument_id[doubt].tolist(), wanted.ordinal[doubt].tolist(), strict=True
-    ):
-        last[instrument_id] = max(ordinal, last.get(instrument_id, ordinal))
-    if not last:
-        return doubt
-    bound = np.array([last.get(one, np.iinfo(np.int32).min) for one in wanted.instrument_id.tolist()])
-    return ~is_stored & (wanted.ordinal < bound)
+def _beside_doubted(
+    wanted: DailyBars, doubt: Bools, is_stored: Bools, listed: KnownSplits, known: KnownSplits
+) -> Bools:
+    """Return the bars that are not stored and are in doubt with those of the same instrument around them."""
+    beside = np.zeros(len(wanted), dtype=bool)
+    ex_ordinals = [(split[0], split[1]) for split in (*_triples(listed), *_triples(known))]
+    for instrument in np.unique(wanted.instrument_id[doubt]).tolist():
+        own = wanted.instrument_id == instrument
+        doubted, stored = wanted.ordinal[own & doubt], wanted.ordinal[own & is_stored]
+        beside |= own & ~is_stored & (wanted.ordinal < doubted.max())
+        for before in doubted.tolist():
+            ends = [at for instrument_id, at in ex_ordinals if instrument_id == instrument and at > before]
+            ends += stored[stored > before].tolist()
+            end = min(ends, default=np.iinfo(np.int32).max)
+            beside |= own & ~is_stored & (wanted.ordinal > before) & (wanted.ordinal < end)
+    return beside

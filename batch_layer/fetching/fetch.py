@@ -77,11 +77,11 @@ class Fetcher:
         the provider covers. Without ``start`` nothing before the first session that is held counts as
         missing: to reach further back is for a backfill.
         """
-        held = self._held()
+        ledger = self._ledger()
         sessions, (first, last) = self.loader.sessions, self._bounds(start, end)
-        if start is None and self.provider.corrects and len(held):
-            first = max(first, int(held.ordinal[0]))
-        return sessions.dates_of(missing_sessions(held, first, last)).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+        if start is None and self.provider.corrects and len(ledger):
+            first = max(first, int(ledger.ordinal[0]))
+        return sessions.dates_of(missing_sessions(ledger, first, last)).tolist()  # type: ignore[no-any-return]  # NumPy's stub
 
     def republished(self, start: dt.date | None = None, end: dt.date | None = None) -> list[dt.date]:
         """Return the sessions, ascending, whose files were loaded and have been published anew since.
@@ -239,7 +239,7 @@ class Fetcher:
 
     def _in_doubt(self) -> list[dt.date]:
         """Return the sessions that were taken for complete when there was too little to compare them with."""
-        ordinals = sessions_in_doubt(self._held())
+        ordinals = sessions_in_doubt(self._ledger())
         return self.loader.sessions.dates_of(ordinals).tolist()  # type: ignore[no-any-return]  # NumPy's stub
 
     def _load_renames(
@@ -267,23 +267,24 @@ class Fetcher:
             provider_id = instruments.provider_id_of(connection, self.provider.name)
             return metadata.without_history(connection, provider_id, first)
 
-    def _held(self) -> LedgerRows:
+    def _ledger(self) -> LedgerRows:
         with self.loader.database.transaction() as connection:
             provider_id = instruments.provider_id_of(connection, self.provider.name)
             return read_ledger(connection, provider_id)
 
     def _first_held(self) -> list[dt.date]:
         """Return the first session that the ledger holds, alone; nothing if it holds none."""
-        return self.loader.sessions.dates_of(self._held().ordinal[:1]).tolist()  # type: ignore[no-any-return]  # NumPy's stub
+        return self.loader.sessions.dates_of(self._ledger().ordinal[:1]).tolist()  # type: ignore[no-any-return]  # NumPy's stub
 
     def _actions_since(self) -> dt.date | None:
         """Return from which ex-date on actions are asked for: all of them at first, the late ones after."""
-        held = self._held()
+        ledger = self._ledger()
         with self.loader.database.transaction() as connection:
             provider_id = instruments.provider_id_of(connection, self.provider.name)
             is_first = not is_any_loaded(connection, provider_id, "dividends")
-        newest = self.loader.sessions.session(int(held.ordinal[-1])) if len(held) else None
-        return policy.actions_since(min(self._first_held(), default=None), newest, is_first=is_first)
+        newest = self.loader.sessions.session(int(ledger.ordinal[-1])) if len(ledger) else None
+        first = self.loader.sessions.session(int(ledger.ordinal[0])) if len(ledger) else None
+        return policy.actions_since(first, newest, is_first=is_first)
 
     def _bounds(self, start: dt.date | None, end: dt.date | None) -> tuple[int, int]:
         """Return the ordinals of the first and last session to be had, inclusive; first > last if none."""

@@ -4,27 +4,21 @@ A symbol is a name that an instrument carries from one date to another. A rename
 symbol used again by another company makes a second one. What tells them apart is the FIGI where there is
 one (thousands have none), else the symbol and the date at which its carrier was delisted.
 
-Of a name the end is known, as a rule (its carrier was delisted, or took another), and the beginning only
-from a record of renames. So the carriers of one symbol follow each other by their ends: each began when
-the one before it had ended.
+Here a vendor's listings and renames become names; `tenures` settles who carried each name when.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
+from batch_layer.fetching.tenures import Name, settled
+from batch_layer.shared.models.symbols import FOREVER, SymbolSpan
 
-Key = TypeVar("Key", bound=Hashable)
 History = Sequence[tuple[dt.date, str]]
 """(first date, symbol) of every symbol that an instrument took, ascending."""
-
-GRACE = dt.timedelta(days=5)
-"""A delisted instrument keeps its symbol so long, unless another takes it: dates of delisting are vague."""
 
 ALIAS = dt.timedelta(days=7)
 """A former symbol may be listed as delisted so long before the rename: on the last session before it."""
@@ -39,23 +33,6 @@ class Listing:
     symbol: str
     figi: str = ""
     delisted: dt.date | None = None
-
-
-@dataclass(frozen=True)
-class Name:
-    """A symbol and when it was carried, as far as that is known.
-
-    Attributes:
-        symbol: the symbol.
-        until: the last date, inclusive; FOREVER while it is carried.
-        since: the first date; None if that is unknown: after whoever carried the symbol before.
-        is_exact: whether ``since`` is from a record of renames, and no guess.
-    """
-
-    symbol: str
-    until: dt.date = FOREVER
-    since: dt.date | None = None
-    is_exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +109,7 @@ def names_held(spans: Sequence[SymbolSpan], history: History, delisted: dt.date 
     return _in_order([*names[:-1], replace(names[-1], until=until)])
 
 
-def names_now(listed: Sequence[Name], held: Sequence[Name], last_bar: dt.date | None) -> tuple[Name, ...]:
+def names_now(listed: Sequence[Name], known: Sequence[Name], last_bar: dt.date | None) -> tuple[Name, ...]:
     """Return the names of an instrument, now that a reference says which it carries or carried.
 
     A reference knows no more of a rename than that there was one, and at times when the former symbol ended.
@@ -141,80 +118,36 @@ def names_now(listed: Sequence[Name], held: Sequence[Name], last_bar: dt.date | 
 
     Args:
         listed: what the reference says, as in `Entity`.
-        held: what was held, see `names_held`; may be empty.
+        known: what was held, see `names_held`; may be empty.
         last_bar: the session of its last daily bar, None if it has none.
     """
-    if not held:
+    if not known:
         return tuple(listed)
-    if listed[-1].symbol == held[-1].symbol:
-        if {name.symbol for name in listed} <= {name.symbol for name in held}:
-            return (*held[:-1], replace(held[-1], until=listed[-1].until))
+    if listed[-1].symbol == known[-1].symbol:
+        if {name.symbol for name in listed} <= {name.symbol for name in known}:
+            return (*known[:-1], replace(known[-1], until=listed[-1].until))
         return tuple(listed)
-    former = [place for place, name in enumerate(listed[:-1]) if name.symbol == held[-1].symbol]
+    former = [number for number, name in enumerate(listed[:-1]) if name.symbol == known[-1].symbol]
     if former:
         ended, later = listed[former[-1]].until, listed[former[-1] + 1 :]
     elif last_bar is not None:
         ended, later = last_bar, [replace(listed[-1], since=last_bar + _DAY)]
     else:
         return tuple(listed)
-    return _in_order([*held[:-1], replace(held[-1], until=ended), *later])
+    return _in_order([*known[:-1], replace(known[-1], until=ended), *later])
 
 
 def _in_order(names: Iterable[Name]) -> tuple[Name, ...]:
     """Leave out names that end before they begin, and join those of one symbol."""
-    kept: list[Name] = []
+    joined: list[Name] = []
     for name in names:
         if name.since is not None and name.since > name.until:
             continue
-        if kept and kept[-1].symbol == name.symbol:
-            kept[-1] = replace(kept[-1], until=name.until)
+        if joined and joined[-1].symbol == name.symbol:
+            joined[-1] = replace(joined[-1], until=name.until)
         else:
-            kept.append(name)
-    return tuple(kept)
-
-
-def settled(names: Mapping[Key, Sequence[Name]]) -> dict[Key, tuple[SymbolSpan, ...]]:
-    """Return when each instrument carried its symbols, no two of them the same symbol at once.
-
-    The carriers of a symbol follow each other by their ends. One whose beginning is exact ends the one
-    before it; any other begins after that at the earliest. The first name of an instrument reaches back to
-    the end of the carrier before, its last one GRACE beyond a delisting if nobody takes it.
-    """
-    claims: dict[str, list[tuple[Name, Key, bool, bool]]] = defaultdict(list)
-    for key, held in names.items():
-        for place, name in enumerate(held):
-            claims[name.symbol].append((name, key, place == 0, place == len(held) - 1))
-    spans: dict[Key, list[SymbolSpan]] = {key: [] for key in names}
-    for of_symbol in claims.values():
-        for key, span in _shared_out(of_symbol):
-            spans[key].append(span)
-    return {key: tuple(sorted(held, key=lambda span: span.first)) for key, held in spans.items()}
-
-
-def _shared_out(claims: list[tuple[Name, Key, bool, bool]]) -> list[tuple[Key, SymbolSpan]]:
-    """Return the spans of one symbol, from claims (name, whose, whether it is the first, the last name)."""
-    found: list[tuple[Key, SymbolSpan, bool]] = []
-    for name, key, is_first, is_last in sorted(claims, key=lambda c: (c[0].until, c[0].since or EVER)):
-        if name.is_exact and name.since is not None:
-            while found and found[-1][1].last >= name.since:
-                before = found.pop()
-                if before[1].first < name.since:
-                    found.append((before[0], replace(before[1], last=name.since - _DAY), False))
-        if found and found[-1][1].last == FOREVER:
-            continue
-        free = found[-1][1].last + _DAY if found else EVER
-        first = free if is_first else max(name.since or EVER, free)
-        if first <= name.until:
-            found.append((key, SymbolSpan(name.symbol, first, name.until), is_last))
-    return [
-        (key, replace(span, last=min(span.last + GRACE, after)) if is_last and span.last < after else span)
-        for (key, span, is_last), after in zip(found, _begun_before(found), strict=True)
-    ]
-
-
-def _begun_before(found: Sequence[tuple[Key, SymbolSpan, bool]]) -> list[dt.date]:
-    """Return, for each span, the date before the next one, the last of all for the last."""
-    return [*(span.first - _DAY for _, span, _ in found[1:]), FOREVER - GRACE][: len(found)]
+            joined.append(name)
+    return tuple(joined)
 
 
 def assigned(
@@ -236,22 +169,23 @@ def assigned(
     carriers: dict[str, list[tuple[SymbolSpan, int]]] = defaultdict(list)
     for instrument_id, spans in known.items():
         carriers[spans[-1].symbol].append((spans[-1], instrument_id))
-    times = settled({place: entity.names for place, entity in enumerate(entities)})
-    found: list[int | None] = []
-    for place, entity in enumerate(entities):
+    times = settled({number: entity.names for number, entity in enumerate(entities)})
+    chosen: list[int | None] = []
+    for number, entity in enumerate(entities):
         instrument = figis.get(entity.figi) if entity.figi else None
         if instrument is None:
+            # Of equals the lowest id: it was made first.
             shared = [
-                (_length(wanted.shared_with(span)), -one)
-                for wanted in times[place]
-                for span, one in carriers.get(wanted.symbol, ())
-                if one not in claimed and span.overlaps(wanted)
+                (_length(wanted.shared_with(span)), -carrier)
+                for wanted in times[number]
+                for span, carrier in carriers.get(wanted.symbol, ())
+                if carrier not in claimed and span.overlaps(wanted)
             ]
             instrument = -max(shared)[1] if shared else None
             if instrument is not None:
                 claimed.add(instrument)
-        found.append(instrument)
-    return found
+        chosen.append(instrument)
+    return chosen
 
 
 def _length(span: SymbolSpan) -> int:

@@ -55,22 +55,22 @@ def reconcile(
         withdrawable: bool a stored row, whether it is withdrawn if the load does not have it.
         wanted: the load's rows, keys unique.
     """
-    found = difference(stored, wanted)
-    differs = found.changed.copy()
-    differs[found.changed] = ~says_nothing_new(
-        wanted.take(found.changed), stored.take(found.replaced[found.changed])
+    differences = difference(stored, wanted)
+    differs = differences.changed.copy()
+    differs[differences.changed] = ~says_nothing_new(
+        wanted.take(differences.changed), stored.take(differences.replaced[differences.changed])
     )
     may_change = np.zeros(len(wanted), dtype=bool)
-    may_change[differs] = yielding[found.replaced[differs]]
-    replaced = found.replaced[may_change]
-    withdrawn = np.flatnonzero(found.gone & withdrawable)
+    may_change[differs] = yielding[differences.replaced[differs]]
+    replaced = differences.replaced[may_change]
+    withdrawn = np.flatnonzero(differences.gone & withdrawable)
     old = np.concatenate([replaced, withdrawn])
     return Reconciled(
-        insert=wanted.take(found.inserted),
+        insert=wanted if differences.inserted.all() else wanted.take(differences.inserted),
         old=stored.take(old),
         old_load_id=stored_load_id[old],
         new=wanted.take(may_change),
-        unchanged=len(wanted) - int(found.inserted.sum() + differs.sum()),
+        unchanged=len(wanted) - int(differences.inserted.sum() + differs.sum()),
         outranked=int(differs.sum() - may_change.sum()),
     )
 

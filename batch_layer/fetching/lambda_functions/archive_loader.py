@@ -25,10 +25,11 @@ from batch_layer.fetching.lambda_functions.loading import (
     open_loader,
 )
 from batch_layer.fetching.lambda_functions.observing import Call, logged, observed
-from batch_layer.fetching.lambda_functions.wiring import LABEL, archive_of, now, read_settings
+from batch_layer.fetching.lambda_functions.wiring import LABEL, archive_of, read_settings
 from batch_layer.fetching.loading.loader import Loader
 from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.errors import ArchiveError, CondvestError, OutOfTime
+from batch_layer.shared.utils.clock import utc_now
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
@@ -52,7 +53,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
         if isinstance(asked, ObjectEvent) and not _keys(asked, archive):
             # The bytes of a payload, which its description follows: what is to be done is done then.
             return logged(call, "not complete yet", {"changed": 0, "keys": {}})
-        with open_loader(settings, archive, now()) as loader:
+        with open_loader(settings, archive, utc_now()) as loader:
             measure_bars_staleness(call, loader)
             loaded = Loaded()
             answer: dict[str, Any] = {}
@@ -84,12 +85,12 @@ def _keys(asked: LoadEvent, archive: S3Archive) -> tuple[str, ...]:
 def _load(call: Call, loader: Loader, archive: S3Archive, asked: LoadEvent, loaded: Loaded) -> list[str]:
     """Load the keys of one event; return those that there was no time for."""
     keys = _keys(asked, archive)
-    for place, key in enumerate(keys):
+    for number, key in enumerate(keys):
         if not call.deadline.has_time():
-            if place == 0:
+            if number == 0:
                 raise OutOfTime(f"no time was left to load {key}")
-            call.log.warning("out of time: keys are left", left=keys[place:])
-            return list(keys[place:])
+            call.log.warning("out of time: keys are left", left=keys[number:])
+            return list(keys[number:])
         given = asked.correlation_id if isinstance(asked, KeysEvent) else None
         began = given or archive.labels(key).get(LABEL)
         if began:
@@ -107,10 +108,10 @@ def _sweep(call: Call, loader: Loader, keys: list[str], loaded: Loaded) -> list[
         CondvestError: of the last key that could not be loaded; the others are.
     """
     failed: CondvestError | None = None
-    for place, key in enumerate(keys):
+    for number, key in enumerate(keys):
         if not call.deadline.has_time():
-            call.log.warning("out of time: keys are left", left=keys[place:])
-            return keys[place:]
+            call.log.warning("out of time: keys are left", left=keys[number:])
+            return keys[number:]
         try:
             load_key(call, loader, key, loaded)
         except OutOfTime:

@@ -21,7 +21,7 @@ class Archived:
     Attributes:
         keys: of what the archive holds now; the key of an earlier answer if the same bytes came again.
         unavailable: sessions that the vendor does not have yet, with its reason.
-        left: sessions that there was no time for, ascending.
+        left: sessions, symbols or steps that there was no time for.
         failed: what could not be had while the rest could.
     """
 
@@ -53,8 +53,10 @@ def archive_all(
     answers: Answers,
     archived: Archived,
     noted: list[Payload] | None = None,
-) -> None:
+) -> bool:
     """Archive each answer as it comes; the next one is not asked for if there is no time for it.
+
+    Returns whether there was time for all; False too where the last answer came as the time was up.
 
     Args:
         call: the present call.
@@ -64,7 +66,7 @@ def archive_all(
         noted: takes the payloads too, if given.
 
     Raises:
-        BatchLayerError: of the vendor or the archive; what came before is kept, and logged.
+        CondvestError: of the vendor or the archive; what came before is kept, and logged.
     """
     for answer in answers:
         if isinstance(answer, Unavailable):
@@ -81,13 +83,19 @@ def archive_all(
             call.log.info("archived", key=key, origin=payload.name, bytes=len(payload.content))
             call.measure(SessionsArchived=int(payload.dataset in ("daily_bars", "chart")))
         if not call.deadline.has_time():
-            return
+            return False
+    return True
 
 
-def note_left(call: Call, archived: Archived, sessions: Iterable[dt.date]) -> None:
-    """Note which of the sessions asked for did not come; they are asked for again by the next schedule."""
+def sessions_left(archived: Archived, sessions: Iterable[dt.date]) -> list[str]:
+    """Return which of the sessions asked for did not come; they are asked for again by the next schedule."""
     came = {key.split("/")[2] for key in archived.keys} | set(archived.unavailable)
-    archived.left = sorted({session.isoformat() for session in sessions} - came)
+    return sorted({session.isoformat() for session in sessions} - came)
+
+
+def note_left(call: Call, archived: Archived, left: Iterable[str]) -> None:
+    """Note what did not come, and say so."""
+    archived.left = list(left)
     call.measure(SessionsLeft=len(archived.left))
     if archived.left:
-        call.log.warning("out of time: sessions are left", left=archived.left)
+        call.log.warning("out of time: some are left", left=archived.left)

@@ -8,15 +8,16 @@ from typing import Any
 
 from batch_layer.fetching import policy
 from batch_layer.fetching.lambda_functions import vendors
-from batch_layer.fetching.lambda_functions.archiving import Archived, archive_all
+from batch_layer.fetching.lambda_functions.archiving import Archived, archive_all, note_left
 from batch_layer.fetching.lambda_functions.deadline import LambdaContext
 from batch_layer.fetching.lambda_functions.events import FetchEvent, RangeEvent, SessionsEvent, fetch_event
 from batch_layer.fetching.lambda_functions.observing import logged, observed
 from batch_layer.fetching.lambda_functions.renaming import to_ask_about
-from batch_layer.fetching.lambda_functions.wiring import archive_of, now, read_settings
+from batch_layer.fetching.lambda_functions.wiring import archive_of, read_settings
 from batch_layer.shared.clients.archive.s3 import S3Archive
 from batch_layer.shared.models.payloads import Payload
 from batch_layer.shared.models.providers import ActionsProvider, Answers, Provider, ReferenceProvider
+from batch_layer.shared.utils.clock import utc_now
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
@@ -26,10 +27,11 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
     those whose symbol is new to the reference; of the event's symbols also the details.
 
     Returns:
-        ``archived``: keys of the archive; ``left``: what there was no time for; ``correlation_id``.
+        ``archived``: keys of the archive; ``left``: the steps that there was no time for, or not for all of;
+        ``correlation_id``.
 
     Raises:
-        BatchLayerError: of the event, the settings, the vendor or the archive. What was archived stays.
+        CondvestError: of the event, the settings, the vendor or the archive. What was archived stays.
     """
     with observed("daily_meta_fetcher", context) as call:
         asked = fetch_event(event)
@@ -41,11 +43,11 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
         symbols = getattr(asked, "symbols", ())
         with vendors.provider(settings, call, symbols) as provider:
             references: list[Payload] = []
+            left: list[str] = []
             for name, ask, noted in _steps(provider, _since(asked), symbols, archive, references):
-                if call.deadline.has_time():
-                    archive_all(call, archive, ask(), archived, noted)
-                else:
-                    archived.left.append(name)
+                if not (call.deadline.has_time() and archive_all(call, archive, ask(), archived, noted)):
+                    left.append(name)
+        note_left(call, archived, left)
         archived.insist()
         return logged(call, "fetched", archived.answer())
 
@@ -76,4 +78,4 @@ def _since(asked: FetchEvent) -> dt.date:
         return asked.start
     if isinstance(asked, SessionsEvent):
         return min(asked.sessions)
-    return now().date() - policy.ACTIONS_OVERLAP
+    return utc_now().date() - policy.ACTIONS_OVERLAP

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from batch_layer.fetching import policy
 from batch_layer.fetching.lambda_functions import vendors
-from batch_layer.fetching.lambda_functions.archiving import Archived, archive_all, note_left
+from batch_layer.fetching.lambda_functions.archiving import Archived, archive_all, note_left, sessions_left
 from batch_layer.fetching.lambda_functions.deadline import LambdaContext
 from batch_layer.fetching.lambda_functions.events import (
     FetchEvent,
@@ -17,10 +18,12 @@ from batch_layer.fetching.lambda_functions.events import (
     fetch_event,
 )
 from batch_layer.fetching.lambda_functions.observing import logged, observed
-from batch_layer.fetching.lambda_functions.wiring import Closed, archive_of, now, read_settings
+from batch_layer.fetching.lambda_functions.wiring import Closed, archive_of, read_settings
 from batch_layer.shared.clients.archive.s3 import S3Archive
-from batch_layer.shared.models.providers import PROVIDERS
+from batch_layer.shared.models.payloads import Payload
+from batch_layer.shared.models.providers import SymbolProvider
 from batch_layer.shared.settings import Settings
+from batch_layer.shared.utils.clock import utc_now
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came
@@ -28,10 +31,10 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
 
     Returns:
         ``archived``: keys of the archive; ``unavailable``: sessions that the vendor does not have yet, with
-        its reason; ``left``: sessions that there was no time for; ``correlation_id``.
+        its reason; ``left``: sessions (of Yahoo: symbols) that there was no time for; ``correlation_id``.
 
     Raises:
-        BatchLayerError: of the event, the settings, the vendor or the archive. What was archived stays.
+        CondvestError: of the event, the settings, the vendor or the archive. What was archived stays.
     """
     with observed("daily_ohlcv_fetcher", context) as call:
         asked = fetch_event(event)
@@ -43,15 +46,27 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN4
         archived = Archived()
         symbols = () if isinstance(asked, ScheduleEvent) else asked.symbols
         with vendors.provider(settings, call, symbols) as provider:
-            archive_all(call, archive, provider.fetch(sessions), archived)
-        note_left(call, archived, () if PROVIDERS[settings.nightly.provider].needs_symbols else sessions)
+            came: list[Payload] = []
+            archive_all(call, archive, provider.fetch(sessions), archived, came)
+            if isinstance(provider, SymbolProvider):
+                left = _symbols_left(provider.symbols, came, archived)
+            else:
+                left = sessions_left(archived, sessions)
+        note_left(call, archived, left)
         archived.insist()
         return logged(call, "fetched", archived.answer())
 
 
+def _symbols_left(asked: Sequence[str], came: Sequence[Payload], archived: Archived) -> list[str]:
+    """Return which symbols were neither archived nor failed, in the order in which they were asked for."""
+    names = [payload.name for payload in came] + [payload.name for payload in archived.failed]
+    answered = {name.rpartition("/")[2] for name in names}
+    return [symbol for symbol in asked if symbol not in answered]
+
+
 def _sessions(asked: FetchEvent, settings: Settings, archive: S3Archive) -> list[dt.date]:
     """Return the sessions to fetch, newest first: those count most if the time does not suffice."""
-    instant, decisions = now(), dict(settings.disputed_sessions)
+    instant, decisions = utc_now(), dict(settings.disputed_sessions)
     if isinstance(asked, SessionsEvent):
         return Closed.by(instant, min(asked.sessions), decisions).checked(asked.sessions)[::-1]
     if isinstance(asked, RangeEvent):

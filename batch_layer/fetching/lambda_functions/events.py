@@ -159,7 +159,7 @@ def message_event(message: _Message) -> LoadEvent:
     )
 
 
-def _kind(event: Any, kinds: dict[str, type[BaseModel]]) -> type[BaseModel] | None:  # noqa: ANN401
+def _kind(event: Any, kinds: dict[str, type[BaseModel]]) -> type[BaseModel] | None:  # noqa: ANN401  # as above
     if not isinstance(event, dict):
         return None
     return next((kind for name, kind in kinds.items() if name in event), None)
@@ -172,7 +172,7 @@ def _checked(event: Any, kind: type[BaseModel] | None, forms: str) -> Any:  # no
         return kind.model_validate(event)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'event'}: {one['msg']}" for one in error.errors()
+            f"{'.'.join(map(str, fault['loc'])) or 'event'}: {fault['msg']}" for fault in error.errors()
         )
         raise InputError(f"the event cannot be used ({wrong}): {_shown(event)}; take {forms}") from error
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from batch_layer.database.migrate import check_schema
 from batch_layer.database.postgres.connection import Database
 from batch_layer.database.stores import changes, instruments, loads
+from batch_layer.database.stores.calendar_extension import sessions_ahead
 from batch_layer.database.stores.ledger import read_ledger
-from batch_layer.database.stores.sessions import sessions_ahead
 from batch_layer.fetching.lambda_functions.observing import Call
 from batch_layer.fetching.ledger import missing_sessions
 from batch_layer.fetching.loading.loader import Loader
@@ -129,7 +129,7 @@ def measure_bars_staleness(call: Call, loader: Loader) -> None:
 def changes_waiting(loader: Loader) -> int:
     """Return how many records of change wait for the jobs that resample."""
     with loader.database.transaction(read_only=True) as connection:
-        return sum(changes.waiting(connection).values())
+        return changes.waiting(connection)
 
 
 def measure_staleness(call: Call, loader: Loader, provider: str) -> None:
@@ -141,11 +141,11 @@ def measure_staleness(call: Call, loader: Loader, provider: str) -> None:
         provider_id = instruments.known_provider(connection, provider)
         if provider_id is None:
             return
-        held = read_ledger(connection, provider_id)
-    if not len(held):
+        ledger = read_ledger(connection, provider_id)
+    if not len(ledger):
         return
     sessions = loader.sessions
-    missing = missing_sessions(held, int(held.ordinal[0]), sessions.last_closed(loader.now))
+    missing = missing_sessions(ledger, int(ledger.ordinal[0]), sessions.last_closed(loader.now))
     hours = 0.0
     if len(missing):
         closed_at = sessions.closes_at[int(missing[0]) - sessions.first_ordinal].item()

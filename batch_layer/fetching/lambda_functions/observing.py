@@ -43,7 +43,7 @@ class Call:
 
 
 @contextmanager
-def observed(function: str, context: LambdaContext, correlation_id: str | None = None) -> Iterator[Call]:
+def observed(function: str, context: LambdaContext) -> Iterator[Call]:
     """Run the block as one call of a function.
 
     What it logs and measures is written whatever becomes of it, and an error is logged and goes on.
@@ -52,7 +52,7 @@ def observed(function: str, context: LambdaContext, correlation_id: str | None =
     log = Logger(service=service, location="%(module)s:%(lineno)d")
     metrics = Metrics(service=service, namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE)
     metrics.clear_metrics()
-    call = Call(Deadline(context), log, correlation_id or context.aws_request_id)
+    call = Call(Deadline(context), log, context.aws_request_id)
     log.append_keys(request_id=context.aws_request_id)
     call.correlate(call.correlation_id)
     began = time.monotonic()

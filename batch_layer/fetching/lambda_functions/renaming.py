@@ -29,9 +29,9 @@ def to_ask_about(archive: S3Archive, reference: Payload) -> list[str]:
     if earlier is None:
         return []
     before = _listed(earlier)
-    asked = [one for one, symbol in _listed(reference).items() if before.get(one) != symbol]
+    asked = [figi for figi, symbol in _listed(reference).items() if before.get(figi) != symbol]
     day = reference.fetched_at.date().isoformat()
-    return sorted(asked, key=lambda one: hashlib.sha256(f"{day} {one}".encode()).digest())
+    return sorted(asked, key=lambda figi: hashlib.sha256(f"{day} {figi}".encode()).digest())
 
 
 def _earlier(archive: S3Archive, reference: Payload) -> Payload | None:

@@ -43,7 +43,7 @@ def provider(settings: Settings, call: Call, symbols: Sequence[str] = ()) -> Ite
 class _Counted(Transport):
     """Counts what goes over the wire, repeated calls included."""
 
-    def __init__(self, call: Call, *arguments: Any) -> None:  # noqa: ANN401  # those of Exchange
+    def __init__(self, call: Call, *arguments: Any) -> None:  # noqa: ANN401  # those of Transport
         super().__init__(*arguments)
         self._call = call
 
@@ -62,8 +62,8 @@ def _massive(settings: Settings, call: Call) -> Iterator[Provider]:
     limit = RateLimit(
         settings.home / "limits" / "massive", RATES[settings.massive.plan], sleep=deadline.sleep
     )
-    exchange = _Counted(call, settings.massive.base_url, settings.massive.api_key)
-    client = MassiveClient(exchange, limit, retry=Retry(budget=deadline.budget, sleep=deadline.sleep))
+    transport = _Counted(call, settings.massive.base_url, settings.massive.api_key)
+    client = MassiveClient(transport, limit, retry=Retry(budget=deadline.budget, sleep=deadline.sleep))
     try:
         with MassiveProvider(client, settings.massive.plan) as made:
             yield made
@@ -77,4 +77,4 @@ def _yahoo(settings: Settings, symbols: Sequence[str]) -> Provider:
         raise UsageError('Yahoo is asked by symbol: add "symbols": ["AAPL", "MSFT"] to the event')
     from batch_layer.shared.clients.yahoo import YahooProvider  # noqa: PLC0415  # pandas and curl take a while
 
-    return YahooProvider(symbols, base_url=settings.yahoo.base_url, cache_dir=settings.home / "yahoo")
+    return YahooProvider.from_settings(settings, symbols)

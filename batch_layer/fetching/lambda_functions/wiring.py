@@ -22,17 +22,12 @@ LABEL = "correlation-id"
 """What the archive keeps a call's correlation id as, from the fetch to the load."""
 
 
-def now() -> dt.datetime:
-    """Return the instant as an aware UTC datetime."""
-    return dt.datetime.now(dt.UTC)
-
-
 def read_settings() -> Settings:
     """Return the settings of the environment; on Lambda only the scratch directory can be written to."""
-    found = Settings.from_env(os.environ)
+    settings = Settings.from_env(os.environ)
     if os.environ.get("CONDVEST_HOME"):
-        return found
-    return replace(found, home=Path(tempfile.gettempdir()) / "condvest")
+        return settings
+    return replace(settings, home=Path(tempfile.gettempdir()) / "condvest")
 
 
 def archive_of(settings: Settings, call: Call) -> S3Archive:
@@ -80,7 +75,7 @@ class Closed:
         Raises:
             NotASession: there is none.
         """
-        found = [date for date in self.dates if start <= date <= end]
-        if not found:
+        dates = [date for date in self.dates if start <= date <= end]
+        if not dates:
             raise NotASession(f"no session of the exchange from {start} to {end} has closed")
-        return found
+        return dates

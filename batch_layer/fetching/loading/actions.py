@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -10,14 +10,17 @@ import numpy as np
 from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
 from batch_layer.database.stores import changes
 from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from batch_layer.database.stores.taken_back import taken_back
 from batch_layer.fetching.loading.carriers import carriers_of
 from batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
+from batch_layer.fetching.quality import takes_back
 from batch_layer.fetching.reconcile import Reconciled
 from batch_layer.shared.models.bars import Bools, Int32s, Int64s
 from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
-from batch_layer.shared.models.difference import keys_of, pack
+from batch_layer.shared.models.difference import keys_of, pack, unpack
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import DividendRows, SplitRows
+from batch_layer.shared.models.providers import rank_of
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from batch_layer.shared.models.spans import Spans, always
 
@@ -37,26 +40,33 @@ def store_splits(load: PayloadLoad) -> LoadSummary:
     A payload that is a whole list of its ex-dates withdraws the stored splits that it lacks: a split whose
     ex-date was corrected must not count twice. A whole list of one symbol does so for that symbol.
     """
-    load, rows, ids = _with_instruments(load, SplitRows)
-    done, notices = _reconcile(load, SPLITS, split_events_of(rows, ids))
+    load, rows, ids = _with_instruments(load, SplitRows, SPLITS)
+    gone = takes_back(rows)
+    done, notices = _reconcile(
+        load, SPLITS, split_events_of(rows.take(~gone), ids[~gone]), _keys(rows, ids, gone)
+    )
     touched = SplitEvents.concat([done.insert, done.old]).on(load.sessions)
     last = np.int32(load.sessions.last_ordinal)
     spans = Spans.of_points(touched.instrument_id, np.minimum(touched.ex_ordinal, last))
-    return _store(load, SPLITS, done, spans, notices)
+    return _store(load, SPLITS, done, spans, notices, int(gone.sum()))
 
 
 def store_dividends(load: PayloadLoad) -> LoadSummary:
     """Store dividends; no stored bar depends on them. They are withdrawn as splits are."""
-    load, rows, ids = _with_instruments(load, DividendRows)
-    done, notices = _reconcile(load, DIVIDENDS, dividend_events_of(rows, ids))
-    return _store(load, DIVIDENDS, done, Spans(ids[:0], ids[:0], ids[:0]), notices)
+    load, rows, ids = _with_instruments(load, DividendRows, DIVIDENDS)
+    gone = takes_back(rows)
+    events = dividend_events_of(rows.take(~gone), ids[~gone])
+    done, notices = _reconcile(load, DIVIDENDS, events, _keys(rows, ids, gone))
+    return _store(load, DIVIDENDS, done, Spans(ids[:0], ids[:0], ids[:0]), notices, int(gone.sum()))
 
 
-def _with_instruments(load: PayloadLoad, kind: type[ActionRows]) -> tuple[PayloadLoad, ActionRows, Int32s]:
+def _with_instruments(
+    load: PayloadLoad, kind: type[ActionRows], stored_in: RevisionedTable[E]
+) -> tuple[PayloadLoad, ActionRows, Int32s]:
     """Return the load, the rows that have an instrument, and the instruments; the others are refused.
 
     An action never makes an instrument. One without a home is kept among the refused rows until somebody has
-    its symbol; see `homeless`.
+    its symbol; see `homeless`. What an import took back, no vendor brings again.
     """
     passed = np.flatnonzero(load.verdict.passed)
     table = load.parsed.rows_as(kind)
@@ -67,6 +77,14 @@ def _with_instruments(load: PayloadLoad, kind: type[ActionRows]) -> tuple[Payloa
         lambda row: f"{_named(table, row)}: nobody carried the symbol then, or took it later",
     )
     passed, ids = passed[ids != NO_INSTRUMENT], ids[ids != NO_INSTRUMENT]
+    revoked = taken_back(load.connection, stored_in, ids, above=rank_of(load.payload.provider))
+    is_revoked = np.isin(pack(ids, table.take(passed).ex_date), revoked)
+    load = load.refusing(
+        _mask(load, passed[is_revoked]),
+        "taken_back",
+        lambda row: f"{_named(table, row)}: an import took it back",
+    )
+    passed, ids = passed[~is_revoked], ids[~is_revoked]
     copies, contradictions = _repeated(table.take(passed), ids)
     load = load.passing_over(_mask(load, passed[copies])).refusing(
         _mask(load, passed[contradictions]),
@@ -101,6 +119,10 @@ def _mask(load: PayloadLoad, positions: Int64s) -> Bools:
     return mask
 
 
+def _keys(rows: SplitRows | DividendRows, instrument_id: Int32s, chosen: Bools) -> Int64s:
+    return pack(instrument_id[chosen], rows.ex_date[chosen])
+
+
 def _named(rows: SplitRows | DividendRows, row: int) -> str:
     return f"{rows.symbol[row]} {rows.ex_date[row]}"
 
@@ -116,9 +138,9 @@ def dividend_events_of(rows: DividendRows, instrument_id: Int32s, _: object = No
 
 
 def _reconcile(
-    load: PayloadLoad, table: RevisionedTable[E], events: E
+    load: PayloadLoad, table: RevisionedTable[E], events: E, revoked: Int64s
 ) -> tuple[Reconciled[E], tuple[str, ...]]:
-    """Compare a payload's actions with the stored ones.
+    """Compare a payload's actions, and the keys of those that it takes back, with the stored ones.
 
     A whole list withdraws the stored actions of its ex-dates of which it has no row, not even a refused one;
     but none if they are too many, for then the list was cut short, and none of an instrument whose bars in
@@ -126,7 +148,12 @@ def _reconcile(
     """
     ids, period = np.unique(events.instrument_id), _period(load, table)
     if period is None:
-        return load.reconcile(StoredRows.read(load.connection, table, always(ids)), events), ()
+        ids = np.union1d(ids, unpack(revoked)[0]).astype(np.int32)
+        stored = StoredRows.read(load.connection, table, always(ids))
+        keys = keys_of(stored.rows)
+        absent = revoked[~np.isin(revoked, keys)]
+        notices = (f"{len(absent):,} rows take back what is not stored",) if len(absent) else ()
+        return load.reconcile(stored, events, taken_back=np.isin(keys, revoked)), notices
     first, last, claimed = period
     every = np.union1d(ids, claimed).astype(np.int32)
     stored = StoredRows.read(load.connection, table, always(every))
@@ -178,8 +205,11 @@ def _store(
     done: Reconciled[E],
     touched: Spans,
     notices: tuple[str, ...],
+    taking_back: int,
 ) -> LoadSummary:
+    """Store what is to be done; rows that take actions back count as unchanged beside what they withdraw."""
     summary = load.counted(done, notices)
+    summary = replace(summary, unchanged=summary.unchanged + taking_back)
     if load.is_news(summary):
         load_id = load.record(summary)
         table.supersede(load.connection, done.old, done.old_load_id, done.new, load_id)

@@ -20,8 +20,8 @@ from batch_layer.fetching.reconcile import spans_to_read
 from batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
 from batch_layer.shared.models.difference import keys_of, pack
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import BarRows
-from batch_layer.shared.models.sessions import NO_ORDINAL
+from batch_layer.shared.models.payloads import BarRows, Payload
+from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 from batch_layer.shared.models.spans import Spans
 
 
@@ -51,9 +51,7 @@ def store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:
         read_ledger(connection, provider_id), instruments.supplied_by(connection, provider_id)
     )
     stored = StoredRows.read(connection, DAILY_BARS, _spans_to_read(loads, identified, state.supplied))
-    doubtless = [
-        without_doubts(load, bars, stored.rows) for load, bars in zip(loads, identified, strict=True)
-    ]
+    doubtless = [without_doubts(load, bars, stored) for load, bars in zip(loads, identified, strict=True)]
     loads, identified = [load for load, _ in doubtless], [bars for _, bars in doubtless]
     summaries, inserts, load_ids = [], [], []
     for load, bars in zip(loads, identified, strict=True):
@@ -66,7 +64,8 @@ def store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:
             inserts.append(plan.rows.insert)
             load_ids.append(np.full(len(plan.rows.insert), load_id, dtype=np.int32))
     if inserts:
-        DAILY_BARS.insert(connection, DailyBars.concat(inserts), np.concatenate(load_ids))
+        together = inserts[0] if len(inserts) == 1 else DailyBars.concat(inserts)
+        DAILY_BARS.insert(connection, together, np.concatenate(load_ids))
     return summaries
 
 
@@ -75,31 +74,38 @@ def claimed_sessions(load: PayloadLoad) -> Int32s:
 
     Those that were asked for, if it claims the whole market; otherwise those of its rows that passed.
     """
-    payload, sessions = load.payload, load.sessions
-    if payload.is_whole and payload.first_session and payload.last_session:
-        bounds = np.array([payload.first_session, payload.last_session + dt.timedelta(1)], "datetime64[D]")
-        first, end = sessions.ordinals_on_or_after(bounds)
-        return np.arange(first, end, dtype=np.int32)
-    return np.unique(load.verdict.ordinal[load.verdict.passed])
+    asked_for = sessions_asked_for(load.payload, load.sessions)
+    return np.unique(load.verdict.ordinal[load.verdict.passed]) if asked_for is None else asked_for
+
+
+def sessions_asked_for(payload: Payload, sessions: Sessions) -> Int32s | None:
+    """Return the ordinals (ascending) that a payload of the whole market answers; None for any other."""
+    if not payload.is_whole or payload.first_session is None or payload.last_session is None:
+        return None
+    bounds = np.array([payload.first_session, payload.last_session + dt.timedelta(1)], "datetime64[D]")
+    first, end = sessions.ordinals_on_or_after(bounds)
+    return np.arange(first, end, dtype=np.int32)
 
 
 def daily_bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> DailyBars:
     """Return rows of a payload as daily bars of the given instruments and sessions, by key.
 
-    The range holds open and close, which may cross it by the last bits of a double (see RANGE_TOLERANCE).
+    The range holds open and close, which may cross it by the last bits of a double (see RANGE_TOLERANCE). An
+    open of 0 is unknown.
     """
+    opened = np.where(rows.open == 0, np.nan, rows.open)
     bars = DailyBars(
         instrument_id,
         ordinal,
-        rows.open,
-        np.maximum.reduce([rows.high, rows.low, rows.open, rows.close]),
-        np.minimum.reduce([rows.low, rows.high, rows.open, rows.close]),
+        opened,
+        np.fmax.reduce([rows.high, rows.low, opened, rows.close]),
+        np.fmin.reduce([rows.low, rows.high, opened, rows.close]),
         rows.close,
         rows.volume,
         rows.vwap,
         rows.trades,
     )
-    return bars.take(np.argsort(keys_of(bars), kind="stable"))
+    return bars.in_order(keys_of(bars))
 
 
 def _identify(loads: Sequence[PayloadLoad]) -> list[IdentifiedBars]:
@@ -108,7 +114,8 @@ def _identify(loads: Sequence[PayloadLoad]) -> list[IdentifiedBars]:
     identified = []
     for load, ids in zip(loads, _known_ids(connection, loads), strict=True):
         passed = np.flatnonzero(load.verdict.passed)
-        rows = load.parsed.rows_as(BarRows).take(passed)
+        rows = load.parsed.rows_as(BarRows)
+        rows = rows if len(passed) == len(rows) else rows.take(passed)
         unknown = ids == instruments.NO_INSTRUMENT
         made = ids[:0]
         if unknown.any():
@@ -131,11 +138,10 @@ def _known_ids(connection: Connection, loads: Sequence[PayloadLoad]) -> list[Int
     """Return, for each load, the instruments of its rows that passed; in one query where that is possible."""
     if any(load.parsed.symbols_mean != "date" for load in loads):
         return [carriers_of(connection, load.payload, load.parsed, load.verdict.passed) for load in loads]
-    passed = [load.parsed.rows_as(BarRows).take(load.verdict.passed) for load in loads]
-    symbol, date = (
-        np.concatenate([getattr(rows, name) for rows in passed]) for name in ("symbol", "session")
-    )
-    ends = np.cumsum([len(rows) for rows in passed])[:-1]
+    given = [(load.parsed.rows_as(BarRows), load.verdict.passed) for load in loads]
+    symbol = np.concatenate([rows.symbol[passed] for rows, passed in given])
+    date = np.concatenate([rows.session[passed] for rows, passed in given])
+    ends = np.cumsum([np.count_nonzero(passed) for _, passed in given])[:-1]
     return np.split(instruments.instruments_of(connection, symbol, date), ends)
 
 
@@ -203,7 +209,9 @@ def _reach_of_takeover(load: PayloadLoad, ids: Int32s, state: ProviderState, bar
     last = np.max(np.concatenate([state.ledger.ordinal, bars.ordinal]))
     short = reached < last
     beyond = np.full(int(short.sum()), last, dtype=np.int32)
-    return Spans.concat([Spans(ids[short], reached[short] + np.int32(1), beyond), *spans])
+    # Of an instrument without bars nothing is reached: it begins with the calendar.
+    first = np.maximum(reached[short] + np.int32(1), np.int32(load.sessions.first_ordinal))
+    return Spans.concat([Spans(ids[short], first, beyond), *spans])
 
 
 def _record_changes(load: PayloadLoad, plan: BarPlan, reach: Spans) -> None:

@@ -37,23 +37,19 @@ def carriers_of(connection: Connection, payload: Payload, parsed: Parsed, chosen
         parsed: its rows, and how their symbols are meant.
         chosen: bool, one per row of ``parsed``; rows that are chosen have a date.
     """
+    if not chosen.any():
+        return np.zeros(0, dtype=np.int32)
     rows = parsed.rows.take(chosen)
-    symbol, date = rows.symbol, rows.dates()
-    on_date = instruments_of(connection, symbol, date)
-    is_bar = isinstance(rows, BarRows)
-    if parsed.symbols_mean == "date" and is_bar:
-        return on_date
-    today = np.full(len(date), payload.fetched_at.astimezone(EXCHANGE_ZONE).date(), dtype="datetime64[D]")
-    now = instruments_of(connection, symbol, today)
+    symbol, date, is_bar = rows.symbol, rows.dates(), isinstance(rows, BarRows)
+    ids = instruments_of(connection, symbol, date) if is_bar else carriers_or_takers(connection, symbol, date)
     if parsed.symbols_mean == "today":
         # A list of today's names has a company's whole past under its present symbol. But an action from
         # before the present carrier came into being was its forerunner's, who had the symbol then.
+        today = np.full(len(date), payload.fetched_at.astimezone(EXCHANGE_ZONE).date(), dtype="datetime64[D]")
+        now = instruments_of(connection, symbol, today)
         goes_to_now = (now != NO_INSTRUMENT) & (is_bar | _existed(connection, now, date))
-        on_date = np.where(goes_to_now, now, on_date)
-    if not is_bar:
-        homeless = on_date == NO_INSTRUMENT
-        on_date[homeless] = _next_takers(connection, symbol[homeless], date[homeless])
-    return on_date.astype(np.int32, copy=False)
+        ids = np.where(goes_to_now, now, ids).astype(np.int32, copy=False)
+    return ids
 
 
 def carriers_or_takers(connection: Connection, symbol: npt.NDArray[np.object_], date: Dates) -> Int32s:

@@ -16,7 +16,8 @@ from batch_layer.fetching.loading.actions import (
 )
 from batch_layer.fetching.loading.bars import claimed_sessions, daily_bars_of, store_bars
 from batch_layer.fetching.loading.homeless import adopt_homeless
-from batch_layer.fetching.loading.listings import store_listings, store_symbols
+from batch_layer.fetching.loading.listings import follow_renames, store_listings, store_symbols
+from batch_layer.fetching.loading.renames import store_renames
 from batch_layer.fetching.loading.transaction import PayloadLoad
 from batch_layer.shared.models.bars import Columns, Int32s
 from batch_layer.shared.models.loads import LoadSummary
@@ -27,10 +28,12 @@ from batch_layer.shared.models.payloads import (
     InstrumentRows,
     Parsed,
     Payload,
+    RenameRows,
     Rows,
     SplitRows,
     SymbolRows,
 )
+from batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
 from batch_layer.shared.models.sessions import Sessions
 
 
@@ -79,12 +82,21 @@ def _judge_bars(payload: Payload, parsed: Parsed, sessions: Sessions) -> quality
     return quality.judge_bars(parsed.rows_as(BarRows), parsed.faults, sessions, last_closed, bounds)
 
 
-def _judge_splits(_: Payload, parsed: Parsed, sessions: Sessions) -> quality.Verdict:
-    return quality.judge_splits(parsed.rows_as(SplitRows), parsed.faults, sessions)
+def _judge_splits(payload: Payload, parsed: Parsed, sessions: Sessions) -> quality.Verdict:
+    return quality.judge_splits(
+        parsed.rows_as(SplitRows), parsed.faults, sessions, may_take_back=_is_a_persons(payload)
+    )
 
 
-def _judge_dividends(_: Payload, parsed: Parsed, sessions: Sessions) -> quality.Verdict:
-    return quality.judge_dividends(parsed.rows_as(DividendRows), parsed.faults, sessions)
+def _judge_dividends(payload: Payload, parsed: Parsed, sessions: Sessions) -> quality.Verdict:
+    return quality.judge_dividends(
+        parsed.rows_as(DividendRows), parsed.faults, sessions, may_take_back=_is_a_persons(payload)
+    )
+
+
+def _is_a_persons(payload: Payload) -> bool:
+    """Return whether a person imported it: a zero of theirs takes back, one of a vendor is a fault."""
+    return rank_of(payload.provider) >= IMPORTED_RANK
 
 
 def _judge_listings(_: Payload, parsed: Parsed, __: Sessions) -> quality.Verdict:
@@ -93,6 +105,10 @@ def _judge_listings(_: Payload, parsed: Parsed, __: Sessions) -> quality.Verdict
 
 def _judge_symbols(_: Payload, parsed: Parsed, __: Sessions) -> quality.Verdict:
     return quality.judge_listings(parsed.rows_as(SymbolRows), parsed.faults)
+
+
+def _judge_renames(_: Payload, parsed: Parsed, sessions: Sessions) -> quality.Verdict:
+    return quality.judge_renames(parsed.rows_as(RenameRows), parsed.faults, sessions)
 
 
 def _each(
@@ -117,6 +133,7 @@ DATASETS: Mapping[DatasetName, Dataset] = {
     ),
     "instruments": Dataset(InstrumentRows, _judge_listings, _each(store_listings)),
     "symbols": Dataset(SymbolRows, _judge_symbols, _each(store_symbols)),
+    "renames": Dataset(RenameRows, _judge_renames, _each(store_renames)),
 }
 """Every data set by its name."""
 
@@ -128,6 +145,8 @@ def store_all(loads: Iterable[PayloadLoad]) -> list[LoadSummary]:
         dataset = group[0].parsed.dataset
         stored = DATASETS[dataset].store(group)
         summaries += stored
+        if dataset == "daily_bars" and any(summary.inserted for summary in stored):
+            follow_renames(group[0].connection, group[0].sessions)
         # Whatever brings an instrument may bring the one that an earlier split or dividend waits for.
         if dataset not in ("splits", "dividends") and any(summary.altered for summary in stored):
             adopt_homeless(group[0].connection, group[0].sessions)

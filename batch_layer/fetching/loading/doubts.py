@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from batch_layer.database.postgres.revisioned import SPLITS
+from batch_layer.database.stores.instruments import NO_INSTRUMENT
+from batch_layer.database.stores.loads import fetched_at
 from batch_layer.fetching.doubt import KnownSplits, rescaled, without_rounding
 from batch_layer.fetching.loading.bar_plan import IdentifiedBars
-from batch_layer.fetching.loading.transaction import PayloadLoad
+from batch_layer.fetching.loading.carriers import carriers_of
+from batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
+from batch_layer.fetching.quality import NUMBER_OF
 from batch_layer.shared.models.bars import DailyBars, Int32s
 from batch_layer.shared.models.corporate_actions import SplitEvents
 from batch_layer.shared.models.difference import keys_of
 from batch_layer.shared.models.payloads import BarRows, ListedPeriod, Parsed, SplitRows
 from batch_layer.shared.models.providers import PROVIDERS
-from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
 from batch_layer.shared.models.spans import always
 
 REASON = (
     "in doubt: all prices are those stored, times one factor that no split of the answer explains; "
-    "the stored bar stays, and the session is asked for again"
+    "the stored bar stays"
 )
+ASKED_AGAIN = ", and is asked for again"
+"""Of a provider that is asked symbol by symbol; the others give a whole session, as often as it is new."""
 
 
 def without_doubts(
-    load: PayloadLoad, identified: IdentifiedBars, stored: DailyBars
+    load: PayloadLoad, identified: IdentifiedBars, stored: StoredRows[DailyBars]
 ) -> tuple[PayloadLoad, IdentifiedBars]:
     """Return a load and its bars without those in doubt, which become refused rows.
 
@@ -39,19 +47,23 @@ def without_doubts(
     rows = load.parsed.rows_as(BarRows)
     if load.payload.provider not in PROVIDERS:
         return load, identified
-    if load.verdict.refused().get("in_doubt"):
-        load.doubted.update(np.unique(identified.bars.instrument_id).tolist())
+    in_doubt = load.verdict.code == NUMBER_OF["in_doubt"]
+    if in_doubt.any():
+        ids = carriers_of(load.connection, load.payload, load.parsed, in_doubt)
+        load.doubted.update(ids[ids != NO_INSTRUMENT].tolist())
     listed, known = _splits(load, identified.bars.instrument_id)
     if load.parsed.also:
-        identified = replace(identified, bars=without_rounding(identified.bars, stored, listed))
-    doubt = rescaled(identified.bars, stored, listed, known)
+        identified = replace(identified, bars=without_rounding(identified.bars, stored.rows, listed))
+    told_at = int(_begun(load, [load.payload.fetched_at])[0])
+    doubt = rescaled(identified.bars, stored.rows, _stored_at(load, stored), told_at, listed, known)
     if not doubt.any():
         return load, identified
     load.doubted.update(np.unique(identified.bars.instrument_id[doubt]).tolist())
     refused = np.zeros(len(rows), dtype=bool)
     refused[identified.positions[doubt]] = True
+    reason = REASON + ASKED_AGAIN * PROVIDERS[load.payload.provider].needs_symbols
     return load.refusing(
-        refused, "in_doubt", lambda row: f"{rows.symbol[row]} {rows.session[row]}: {REASON}"
+        refused, "in_doubt", lambda row: f"{rows.symbol[row]} {rows.session[row]}: {reason}"
     ), replace(
         identified,
         bars=identified.bars.take(~doubt),
@@ -60,13 +72,29 @@ def without_doubts(
     )
 
 
+def _stored_at(load: PayloadLoad, stored: StoredRows[DailyBars]) -> Int32s:
+    """Return, per stored bar, the ordinal of the last session that had begun when it was fetched."""
+    load_ids, inverse = np.unique(stored.load_id, return_inverse=True)
+    fetched = fetched_at(load.connection, load_ids)
+    return _begun(load, [fetched[load_id] for load_id in load_ids.tolist()])[inverse]
+
+
+def _begun(load: PayloadLoad, instants: Sequence[dt.datetime]) -> Int32s:
+    """Return, per instant, the ordinal of the last session on or before its date in New York."""
+    after = [instant.astimezone(EXCHANGE_ZONE).date() + dt.timedelta(1) for instant in instants]
+    ordinals: Int32s = load.sessions.ordinals_on_or_after(np.array(after, dtype="datetime64[D]"))
+    return ordinals - np.int32(1)
+
+
 def _splits(load: PayloadLoad, instrument_id: Int32s) -> tuple[KnownSplits, KnownSplits]:
     """Return the splits of a chart, and those stored of its instrument in the chart's period; else none."""
-    ids = np.unique(instrument_id)
-    none = KnownSplits(ids[:0], ids[:0], np.zeros(0))
+    none = KnownSplits(instrument_id[:0], instrument_id[:0], np.zeros(0))
     tables = [table for table in load.parsed.also if isinstance(table.rows, SplitRows)]
+    if not tables:
+        return none, none
+    ids = np.unique(instrument_id)
     # A chart is of one symbol; where bars of it went to two instruments, its splits explain nothing.
-    if not tables or len(ids) != 1 or tables[0].listed is None:
+    if len(ids) != 1 or tables[0].listed is None:
         return none, none
     stored, _ = SPLITS.read_with_load(load.connection, always(ids))
     return (

@@ -3,46 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS
+from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
 from batch_layer.database.stores import changes
-from batch_layer.database.stores.doubts import HomelessAction, homeless_actions, note_adopted
+from batch_layer.database.stores.doubts import HomelessAction, homeless_actions, note_adopted, note_overruled
 from batch_layer.database.stores.instruments import NO_INSTRUMENT
+from batch_layer.database.stores.loads import ranks_of_loads
 from batch_layer.fetching.loading.carriers import carriers_or_takers
 from batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
-from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
+from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from batch_layer.shared.models.difference import keys_of
 from batch_layer.shared.models.sessions import Dates, Sessions
 from batch_layer.shared.models.spans import Spans, always
+
+E = TypeVar("E", bound=Events)
 
 
 def adopt_homeless(connection: Connection, sessions: Sessions) -> None:
     """Store the actions that have found an instrument, and record which windows the splits may rescale.
 
-    Each stays the word of the load that brought it. An action that is stored already is left as it is.
+    Each stays the word of the load that brought it. An action that is stored already is left as it is, and
+    one that was taken back while it waited is not stored.
     """
     waiting = homeless_actions(connection, "splits")
     if waiting:
         ids, ex_date = _placed(connection, waiting)
-        splits = SplitEvents(ids, ex_date, _values(waiting, "split_from"), _values(waiting, "split_to"))
-        stored, _ = SPLITS.read_with_load(connection, always(np.unique(ids)))
-        is_new = _is_new(keys_of(splits), keys_of(stored))
-        SPLITS.insert(connection, splits.take(is_new), _load_ids(waiting)[is_new])
+        ratio = _values(waiting, "split_from"), _values(waiting, "split_to")
+        splits = SplitEvents(ids, ex_date, *ratio)
+        is_new = _adopt(connection, SPLITS, waiting, splits, *ratio)
         touched = splits.take(is_new).on(sessions)
         ordinal = np.minimum(touched.ex_ordinal, np.int32(sessions.last_ordinal))
         changes.record_instruments(connection, Spans.of_points(touched.instrument_id, ordinal))
-        _note(connection, waiting, is_new)
     waiting = homeless_actions(connection, "dividends")
     if waiting:
-        ids, ex_date = _placed(connection, waiting)
-        dividends = DividendEvents(ids, ex_date, _values(waiting, "cash_amount"))
-        paid, _ = DIVIDENDS.read_with_load(connection, always(np.unique(ids)))
-        is_new = _is_new(keys_of(dividends), keys_of(paid))
-        DIVIDENDS.insert(connection, dividends.take(is_new), _load_ids(waiting)[is_new])
-        _note(connection, waiting, is_new)
+        amount = _values(waiting, "cash_amount")
+        _adopt(connection, DIVIDENDS, waiting, DividendEvents(*_placed(connection, waiting), amount), amount)
+
+
+def _adopt(
+    connection: Connection,
+    table: RevisionedTable[E],
+    waiting: Sequence[HomelessAction],
+    events: E,
+    *values: Floats,
+) -> Bools:
+    """Store those of the waiting actions that count; return which they are."""
+    keys = keys_of(events)
+    stored, _ = table.read_with_load(connection, always(np.unique(events.instrument_id)))
+    is_stored = np.isin(keys, keys_of(stored))
+    winner = _winners(connection, waiting, keys, *values)
+    is_new: Bools = (winner == np.arange(len(keys))) & ~is_stored
+    for column in values:
+        is_new &= column > 0  # zeros take back
+    table.insert(connection, events.take(is_new), _load_ids(waiting)[is_new])
+    _note(connection, waiting, winner, is_new, is_stored, *values)
+    return is_new
 
 
 def _placed(connection: Connection, waiting: Sequence[HomelessAction]) -> tuple[Int32s, Dates]:
@@ -64,14 +83,39 @@ def _load_ids(waiting: Sequence[HomelessAction]) -> Int32s:
     return np.array([action.load_id for action in waiting], dtype=np.int32)
 
 
-def _is_new(keys: Int64s, stored: Int64s) -> Bools:
-    """Return which keys are not stored, of equal ones the first alone."""
-    _, first = np.unique(keys, return_index=True)
-    is_first = np.zeros(len(keys), dtype=bool)
-    is_first[first] = True
-    return is_first & ~np.isin(keys, stored)
+def _winners(
+    connection: Connection, waiting: Sequence[HomelessAction], keys: Int64s, *values: Floats
+) -> Int64s:
+    """Return, for each action, the row of the one that counts for its key.
+
+    That is the last of the highest rank, or the first of that rank with the same values: a value that
+    came twice was known from the first time on.
+    """
+    _, rank = ranks_of_loads(connection, _load_ids(waiting))
+    winner: dict[int, int] = {}
+    for row, key in enumerate(keys.tolist()):
+        leader = winner.get(key)
+        if leader is None or (
+            rank[row] >= rank[leader]
+            and (rank[row] > rank[leader] or any(column[row] != column[leader] for column in values))
+        ):
+            winner[key] = row
+    return np.array([winner[key] for key in keys.tolist()], dtype=np.int64)
 
 
-def _note(connection: Connection, waiting: Sequence[HomelessAction], is_new: Bools) -> None:
-    for action, new in zip(waiting, is_new.tolist(), strict=True):
-        note_adopted(connection, action, is_new=new)
+def _note(
+    connection: Connection,
+    waiting: Sequence[HomelessAction],
+    winner: Int64s,
+    is_new: Bools,
+    is_stored: Bools,
+    *values: Floats,
+) -> None:
+    """Note what became of each action: stored, stored already, or overruled while it waited."""
+    for row, action in enumerate(waiting):
+        leader = int(winner[row])
+        repeats = row > leader and all(column[row] == column[leader] for column in values)
+        if is_new[row] or is_stored[row] or (repeats and is_new[leader]):
+            note_adopted(connection, action, is_new=bool(is_new[row]))
+        else:
+            note_overruled(connection, action)

@@ -6,28 +6,32 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.stores import metadata, ownership
+from batch_layer.database.stores.carriers import begun_earlier, preceded_by_unknown
 from batch_layer.database.stores.daily_bars import spans_of_bars
-from batch_layer.database.stores.symbols import read_spans
+from batch_layer.database.stores.ownership import read_spans
 from batch_layer.fetching.identity import (
     Entity,
     History,
     Listing,
-    Name,
     assigned,
     entities_of,
     names_held,
     names_now,
-    settled,
 )
+from batch_layer.fetching.loading.renames import moved_notices, write_as_stated
 from batch_layer.fetching.loading.transaction import PayloadLoad
+from batch_layer.fetching.tenures import Name, settled
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.metadata import METADATA, FieldKind
 from batch_layer.shared.models.payloads import InstrumentRows, SymbolRows
+from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.symbols import SymbolSpan
 
 _AS_TEXT: Mapping[FieldKind, Callable[[Any], str]] = {
@@ -70,11 +74,11 @@ def store_symbols(load: PayloadLoad) -> LoadSummary:
     reference and the record of renames agree.
     """
     passed = load.parsed.rows_as(SymbolRows).take(load.verdict.passed)
-    taken: dict[tuple[str, str], set[tuple[dt.date, str]]] = defaultdict(set)
+    given: dict[tuple[str, str], set[tuple[dt.date, str]]] = defaultdict(set)
     for figi, current, date, symbol in zip(
         passed.figi, passed.current, passed.date.tolist(), passed.symbol, strict=True
     ):
-        taken[str(figi), str(current)].add((date, str(symbol)))
+        given[str(figi), str(current)].add((date, str(symbol)))
     figis = metadata.instruments_by_figi(load.connection)
     known = read_spans(load.connection)
     listed = metadata.listed_instruments(load.connection)
@@ -85,8 +89,8 @@ def store_symbols(load: PayloadLoad) -> LoadSummary:
         if instrument_id in listed and instrument_id not in with_figi
     }
     histories = metadata.histories(load.connection)
-    fields = []
-    for (figi, current), history in taken.items():
+    fields: list[tuple[int, str, str]] = []
+    for (figi, current), history in given.items():
         instrument_id = figis.get(figi) if figi else carriers.get(current)
         if instrument_id is None or not known.get(instrument_id):
             continue
@@ -94,8 +98,38 @@ def store_symbols(load: PayloadLoad) -> LoadSummary:
             histories[instrument_id] = sorted(history)
             text = metadata.history_text(sorted(history))
             fields.append((instrument_id, metadata.HISTORY, text))
-    moved = _settle(load, _names_held(known, histories, listed))
+    histories = _by_the_bars(load.connection, histories)
+    moved = _settle(load.connection, load.sessions, _names_held(known, histories, listed))
     return _store(load, fields, moved, 0)
+
+
+def follow_renames(connection: Connection, sessions: Sessions) -> None:
+    """Let renames begin where new bars show that they did, a few sessions before their recorded dates."""
+    late = preceded_by_unknown(connection)
+    if not late:
+        return
+    recorded = metadata.histories(connection)
+    histories = _by_the_bars(connection, {instrument_id: recorded[instrument_id] for instrument_id in late})
+    if any(histories[instrument_id] != recorded[instrument_id] for instrument_id in late):
+        known, listed = read_spans(connection), metadata.listed_instruments(connection)
+        corrected = _by_the_bars(connection, recorded)
+        _settle(connection, sessions, _names_held(known, corrected, listed))
+
+
+def _by_the_bars(
+    connection: Connection, histories: Mapping[int, list[tuple[dt.date, str]]]
+) -> dict[int, list[tuple[dt.date, str]]]:
+    """Return the histories, with earlier dates for renames that began earlier; see `begun_earlier`."""
+    renames = [
+        (instrument_id, date, old, new)
+        for instrument_id, history in histories.items()
+        for (_, old), (date, new) in pairwise(history)
+    ]
+    earlier = begun_earlier(connection, renames)
+    return {
+        instrument_id: [(earlier.get((instrument_id, date), date), symbol) for date, symbol in history]
+        for instrument_id, history in histories.items()
+    }
 
 
 def _identified(
@@ -108,7 +142,7 @@ def _identified(
     made = iter(ownership.make_instruments(load.connection, matches.count(None)))
     ids = [next(made) if match is None else match for match in matches]
     last_bars = _last_bars(load, ids)
-    histories = metadata.histories(load.connection)
+    histories = _by_the_bars(load.connection, metadata.histories(load.connection))
     listed = metadata.listed_instruments(load.connection)
     earlier = _names_held(known, histories, dict.fromkeys(known))
     names = {
@@ -118,7 +152,7 @@ def _identified(
     }
     if not load.payload.is_whole:  # some listings by themselves say nothing about who else was listed
         names = _names_held(known, histories, dict.fromkeys(ids) | listed) | names
-    moved = _settle(load, names)
+    moved = _settle(load.connection, load.sessions, names)
     return entities, ids, replace(moved, made=matches.count(None))
 
 
@@ -135,9 +169,11 @@ def _names_held(
     }
 
 
-def _settle(load: PayloadLoad, names: Mapping[int, Sequence[Name]]) -> ownership.Moved:
+def _settle(
+    connection: Connection, sessions: Sessions, names: Mapping[int, Sequence[Name]]
+) -> ownership.Moved:
     wanted = {instrument_id: spans for instrument_id, spans in settled(names).items() if spans}
-    return ownership.write_spans(load.connection, wanted, load.sessions)
+    return write_as_stated(connection, wanted, sessions, metadata.stated_renames(connection))
 
 
 def _last_bars(load: PayloadLoad, ids: Sequence[int]) -> dict[int, dt.date]:
@@ -160,12 +196,6 @@ def _store(
     load: PayloadLoad, fields: list[tuple[int, str, str]], moved: ownership.Moved, merged: int
 ) -> LoadSummary:
     new, changed, _ = metadata.stage_fields(load.connection, fields)
-    notices = []
-    if moved.changed or moved.made:
-        notices.append(
-            f"{moved.made:,} instruments made, the symbols of {moved.changed:,} changed, "
-            f"{moved.bars:,} daily bars moved to the instrument they belong to"
-        )
     passed = load.summary.rows - sum(load.summary.refused.values()) - merged
     touched = min(passed, new + changed + moved.changed)
     summary = replace(
@@ -173,7 +203,7 @@ def _store(
         duplicates=merged,
         changed=touched,
         unchanged=passed - touched,
-        notices=tuple(notices),
+        notices=moved_notices(moved),
         newly_refused=load.newly_refused(),
     )
     if load.is_news(summary):

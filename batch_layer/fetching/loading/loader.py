@@ -15,21 +15,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.stores import instruments, loads
+from batch_layer.database.stores import instruments, loads, rebuilds
 from batch_layer.fetching import quality
 from batch_layer.fetching.loading.datasets import DATASETS, store_all
+from batch_layer.fetching.loading.ordering import LastLoad, known_from, placed_after
 from batch_layer.fetching.loading.transaction import PayloadLoad
 from batch_layer.shared.clients.archive import Archive
+from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import Parsed, Payload
-from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.sessions import Dates, Sessions
 from batch_layer.shared.utils.prefetch import submit_in_order
 
 MOST_AT_ONCE = 10
 """Payloads in one transaction at most: more would gain little, and all their rows are in memory."""
-
-MOST_OVERTAKEN = dt.timedelta(hours=1)
-"""A payload fetched longer than this before the last load was not overtaken by it: a clock was wrong."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ class Loader:
         parse: parses a payload of any provider; pure.
         now: the current instant, an aware datetime.
         is_rehearsal: whether nothing is archived or stored, and the summaries say what a load would do.
+        is_rebuild: whether it loads for a rebuild from the archive; no other may while one has not ended.
     """
 
     database: Database
@@ -75,6 +75,7 @@ class Loader:
     parse: Callable[[Payload], Parsed]
     now: dt.datetime
     is_rehearsal: bool = False
+    is_rebuild: bool = False
 
     def load(self, payload: Payload) -> LoadSummary:
         """Load a payload; loading the same one again changes nothing. The summary is of its first table.
@@ -82,6 +83,7 @@ class Loader:
         Raises:
             InputError: the payload is not in the expected format. It is archived all the same.
             ArchiveError: it cannot be archived; nothing was loaded.
+            RebuildRuns, UsageError: a rebuild runs in the database, or was stopped; nothing was loaded.
             TransientError, DatabaseError: the database is unreachable or refuses; nothing was loaded.
         """
         return self.load_all([self.read(payload)])[0]
@@ -107,7 +109,7 @@ class Loader:
         """
         try:
             return self._judged(payload, None, parsed)
-        except Exception:
+        except Exception:  # bytes that no parser can read are archived all the same
             self._archive(payload)
             raise
 
@@ -130,8 +132,10 @@ class Loader:
         archive_keys: list[Future[str]] = []
         try:
             with self.database.transaction(rehearsal=self.is_rehearsal) as connection:
-                loads.lock_loads(connection)
-                ordered = self._in_order(judged, loads.last_instants(connection))
+                loads.lock_loads(connection, self.database.on_wait)
+                if not self.is_rebuild:
+                    rebuilds.keep_from_rebuild(connection, "load this again")
+                ordered = self._in_order(judged, LastLoad.of(loads.last_instants(connection)))
                 archive_keys = submit_in_order(self._archive_key, ordered)
                 summaries = store_all(self._payload_loads(connection, ordered, archive_keys))
                 for archive_key in archive_keys:
@@ -160,9 +164,12 @@ class Loader:
         return replace(tables[0], also=tuple(tables[1:]))
 
     def _judge(self, payload: Payload, parsed: Parsed) -> quality.Verdict:
-        return DATASETS[parsed.dataset].judge(payload, parsed, self.sessions)
+        try:
+            return DATASETS[parsed.dataset].judge(payload, parsed, self.sessions)
+        except InputError as error:
+            raise InputError(f"{payload.name}: {error}") from error
 
-    def _in_order(self, judged: Sequence[JudgedPayload], last: loads.Instants | None) -> list[JudgedPayload]:
+    def _in_order(self, judged: Sequence[JudgedPayload], last: LastLoad | None) -> list[JudgedPayload]:
         """Return the payloads with instants that ascend from the last load's.
 
         For example, the last load's payload was fetched at 10:00:07 and loaded at 10:00:09:
@@ -173,6 +180,8 @@ class Loader:
             new                10:00:05             fetched_at becomes 10:00:07.000001, and it is
                                                     judged again by that
             new                10:00:08             stays as it is
+            new                yesterday            keeps fetched_at, but has its place in the archive behind
+                                                    10:00:07; see `placed_after`
             from the archive   yesterday            keeps fetched_at; is known from 10:00:09 at the
                                                     earliest, for loads ascend with what was known
             ================== ==================== ================================================
@@ -180,19 +189,17 @@ class Loader:
         ordered: list[JudgedPayload] = []
         shifted: dict[int, Payload] = {}
         for each in judged:
-            payload, whole, verdict, known_from = each.payload, each.whole, each.verdict, None
+            payload, whole, verdict, known = each.payload, each.whole, each.verdict, None
             if each.archived is None:
                 # The tables of one payload keep one instant, that of its place in the archive.
-                whole = shifted.setdefault(id(whole), _fetched_after(whole, last))
-                if whole.fetched_at != payload.fetched_at:
-                    payload = replace(payload, fetched_at=whole.fetched_at)
-                    verdict = self._judge(payload, each.parsed)
+                whole = shifted.setdefault(id(whole), placed_after(whole, last))
+                is_moved = whole.fetched_at != payload.fetched_at
+                payload = replace(payload, fetched_at=whole.fetched_at, ordered_at=whole.ordered_at)
+                verdict = self._judge(payload, each.parsed) if is_moved else verdict
             else:
-                known_from = max(payload.fetched_at, last.loaded_at) if last else payload.fetched_at
-            last = loads.Instants(payload.fetched_at, known_from or self.now)
-            ordered.append(
-                replace(each, payload=payload, whole=whole, verdict=verdict, known_from=known_from)
-            )
+                known = known_from(payload, last)
+            last = LastLoad.then(payload, known or self.now, last)
+            ordered.append(replace(each, payload=payload, whole=whole, verdict=verdict, known_from=known))
         return ordered
 
     def _archive_key(self, judged: JudgedPayload) -> str:
@@ -226,20 +233,6 @@ class Loader:
         ]
 
 
-def _fetched_after(payload: Payload, last: loads.Instants | None) -> Payload:
-    """Return the payload with an instant of fetch later than that of the last load.
-
-    Two processes may load in another order than they fetched, and files read in the same instant come in
-    any order. A rebuild loads the archive by these instants, so they must ascend as the loads did.
-    """
-    if last is None:
-        return payload
-    late = last.fetched_at - payload.fetched_at
-    if dt.timedelta(0) <= late <= MOST_OVERTAKEN:
-        return replace(payload, fetched_at=last.fetched_at + dt.timedelta(microseconds=1))
-    return payload
-
-
 def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> LoadSummary:
     rows = parsed.rows
     return LoadSummary(
@@ -249,9 +242,14 @@ def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> Load
         rows=len(rows),
         duplicates=verdict.duplicates,
         refused=verdict.refused(),
-        sessions=len(np.unique(rows.dates()[verdict.passed])),
+        sessions=_count(rows.dates()[verdict.passed]),
         notices=parsed.notices,
     )
+
+
+def _count(dates: Dates) -> int:
+    """Return the number of different dates; most answers are of one session, seen without sorting."""
+    return 1 if len(dates) and (dates == dates[0]).all() else len(np.unique(dates))
 
 
 class _Stopwatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic
@@ -15,16 +15,19 @@ import numpy as np
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.revisioned import RevisionedTable
 from batch_layer.database.stores import loads
-from batch_layer.database.stores.loads import RefusedRow
+from batch_layer.database.stores.refused import RefusedRow, record_refused, refused_before
 from batch_layer.fetching.quality import CODES, Verdict
 from batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
-from batch_layer.shared.clients.archive import Archive, key_of
+from batch_layer.shared.clients.archive import Archive, key_of, order_instant_of
 from batch_layer.shared.models.bars import Bools, Int16s, Int32s
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import Parsed, Payload
 from batch_layer.shared.models.providers import rank_of
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
+
+_AT_ONCE = 200
+"""Refused rows that are read together; a row may have thousands of columns."""
 
 NO_HOME = "no_instrument"
 """The code of a split or dividend that waits for an instrument."""
@@ -122,7 +125,11 @@ class PayloadLoad:
         return replace(self, verdict=verdict, summary=replace(self.summary, duplicates=verdict.duplicates))
 
     def reconcile(
-        self, stored: StoredRows[Rows], wanted: Rows, missed: Bools | None = None
+        self,
+        stored: StoredRows[Rows],
+        wanted: Rows,
+        missed: Bools | None = None,
+        taken_back: Bools | None = None,
     ) -> Reconciled[Rows]:
         """Compare stored rows with the payload's.
 
@@ -131,11 +138,16 @@ class PayloadLoad:
             wanted: the payload's, keys unique.
             missed: bool, for each stored row whether the payload would have it if it still held; None if
                 absence from the payload means nothing. Only rows of the payload's own provider are withdrawn.
+            taken_back: bool, for each stored row whether the payload says that it does not hold, whoever gave
+                it; None if it says so of none.
         """
         own_rank = rank_of(self.payload.provider)
         own = stored.provider_id == self.provider_id
         may_go = np.zeros(len(own), dtype=bool) if missed is None else missed & own
-        return reconcile(stored.rows, stored.load_id, stored.rank <= own_rank, may_go, wanted)
+        yielding = stored.rank <= own_rank
+        if taken_back is not None:
+            may_go |= taken_back & yielding
+        return reconcile(stored.rows, stored.load_id, yielding, may_go, wanted)
 
     def counted(self, reconciled: Reconciled[Rows], notices: Sequence[str] = ()) -> LoadSummary:
         """Return the summary with what came of the rows that passed."""
@@ -152,13 +164,14 @@ class PayloadLoad:
 
     def newly_refused(self) -> dict[str, int]:
         """Return by code how many of the refused rows no load of the provider and data set refused before."""
-        rows = self._refused_rows()
-        if not rows:
+        refused = np.flatnonzero(self.verdict.code)
+        if not len(refused):
             return {}
-        known = loads.refused_before(
-            self.connection, self.provider_id, self.payload.dataset, {row.symbol for row in rows}
-        )
-        return dict(Counter(row.code for row in rows if row.identity not in known))
+        symbols = {storable(str(symbol)) for symbol in self.parsed.rows.symbol[refused]}
+        known = refused_before(self.connection, self.provider_id, self.payload.dataset, symbols)
+        if not known:
+            return self.verdict.refused()
+        return dict(Counter(row.code for row in self._refused_rows() if row.identity not in known))
 
     def is_news(self, summary: LoadSummary) -> bool:
         """Return whether there is anything to record: rows to store, or bytes that were never loaded.
@@ -170,14 +183,31 @@ class PayloadLoad:
             return True
         if self.payload.media.startswith("json"):
             return not loads.is_repeated(self.connection, self.payload, summary)
-        return not loads.is_recorded(self.connection, self.payload)
+        recorded = loads.recorded_as(self.connection, self.payload)
+        self._put_back(recorded)
+        return not recorded
+
+    def _put_back(self, recorded: Sequence[loads.RecordedAs]) -> None:
+        """Give the archive again what it has lost of the loads of these bytes; what it has stays as it is."""
+        if self.known_from is not None or not self.archive_key.result():
+            return
+        for load in recorded:
+            instant = order_instant_of(load.archive_key)
+            payload = replace(
+                self.whole,
+                fetched_at=load.fetched_at,
+                ordered_at=None if instant == load.fetched_at else instant,
+                name=load.name,
+            )
+            if key_of(payload) == load.archive_key:
+                self.archive.keep(payload, again=True)
 
     def record(self, summary: LoadSummary) -> int:
         """Record the load and its refused rows; return the load's id."""
         key = self.archive_key.result()
         # The same bytes are in the archive under an earlier instant. Other loads may have come in between,
         # and a rebuild follows the instants: keep them under this one too.
-        if key and key != key_of(self.whole):
+        if key and self.known_from is None and key != key_of(self.whole):
             key = self.archive.keep(self.whole, again=True)
         load_id = loads.record_load(
             self.connection,
@@ -187,31 +217,48 @@ class PayloadLoad:
             summary,
             loaded_at=self.known_from,
         )
-        loads.record_refused(self.connection, load_id, self._refused_rows())
+        if self.verdict.reasons:
+            record_refused(self.connection, load_id, self._refused_rows())
         return load_id
 
-    def _refused_rows(self) -> list[RefusedRow]:
+    def _refused_rows(self) -> Iterator[RefusedRow]:
+        """Yield the refused rows, one after the other: a file may have many."""
         rows = self.parsed.rows
         dates = rows.dates()
-        return [
-            RefusedRow(
+        refused = sorted(self.verdict.reasons)
+        for row, given in zip(refused, self._given(refused), strict=True):
+            yield RefusedRow(
                 line=int(rows.line[row]),
                 code=CODES[self.verdict.code[row]],
                 symbol=storable(str(rows.symbol[row])),
                 session=None if np.isnat(dates[row]) else str(dates[row]),
-                reason=storable(reason),
-                content=json.dumps(self._content(row), default=str),
+                reason=storable(self.verdict.reasons[row]),
+                content=json.dumps(self._content(row, given), default=str),
             )
-            for row, reason in self.verdict.reasons.items()
-        ]
 
-    def _content(self, row: int) -> dict[str, Any]:
+    def _given(self, refused: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """Yield rows, ascending by position, as they were given; those side by side are read together."""
+        for start, length in _stretches(refused):
+            yield from self.parsed.source.slice(start, length).to_pylist()
+
+    def _content(self, row: int, given: dict[str, Any]) -> dict[str, Any]:
         """Return a row as it was given; one that waits for an instrument also as it will be stored."""
-        given: dict[str, Any] = self.parsed.source.slice(row, 1).to_pylist()[0]
         if CODES[self.verdict.code[row]] != NO_HOME:
             return given
         values = fields(self.parsed.rows)[3:]
         return given | {value.name: float(getattr(self.parsed.rows, value.name)[row]) for value in values}
+
+
+def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield start and length of the stretches of ascending positions without a gap, none above _AT_ONCE.
+
+    Example: 2, 3, 4, 9 give (2, 3) and (9, 1).
+    """
+    begin = 0
+    for end in range(1, len(rows) + 1):
+        if end == len(rows) or rows[end] != rows[end - 1] + 1 or end - begin == _AT_ONCE:
+            yield rows[begin], end - begin
+            begin = end
 
 
 def storable(text: str) -> str:

@@ -3,21 +3,24 @@
 A row passes, is refused under one code of ``RULES``, or is a further copy of a row that passes.
 """
 
-from batch_layer.fetching.quality.actions import judge_dividends, judge_splits
+from batch_layer.fetching.quality.actions import judge_dividends, judge_splits, takes_back
 from batch_layer.fetching.quality.bars import judge_bars
-from batch_layer.fetching.quality.listings import judge_listings
+from batch_layer.fetching.quality.listings import judge_listings, judge_renames
 from batch_layer.fetching.quality.market import looks_partial, spelling_twins
-from batch_layer.fetching.quality.rules import CODES, PASSED, RULES, Verdict
+from batch_layer.fetching.quality.rules import CODES, NUMBER_OF, PASSED, RULES, Verdict
 
 __all__ = [
     "CODES",
+    "NUMBER_OF",
     "PASSED",
     "RULES",
     "Verdict",
     "judge_bars",
     "judge_dividends",
     "judge_listings",
+    "judge_renames",
     "judge_splits",
     "looks_partial",
     "spelling_twins",
+    "takes_back",
 ]

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from batch_layer.fetching.quality.rules import Refusals, Verdict, not_finite, not_positive
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Floats, Int32s
+from batch_layer.fetching.quality.rules import (
+    LARGEST,
+    MOST_TRADES,
+    Refusals,
+    Verdict,
+    beyond_bounds,
+    not_finite,
+    not_positive,
+)
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int32s
 from batch_layer.shared.models.payloads import BarRows
 from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 
@@ -32,7 +41,8 @@ def judge_bars(
 ) -> Verdict:
     """Decide which daily bars may be loaded.
 
-    The order of the rows decides nothing but which of several copies is the one that passes.
+    The order of the rows decides nothing but which of several copies is the one that passes. An open of 0
+    beside good prices is unknown, not wrong: Yahoo's charts of the sixties and seventies have no other.
 
     Args:
         rows: as parsed.
@@ -45,7 +55,9 @@ def judge_bars(
     refusals.refuse_faults(faults)
     refusals.refuse_names("session")
     with np.errstate(invalid="ignore"):  # comparisons with NaN; such rows are refused before
-        _judge_values(rows, refusals)
+        is_known = ~_lacks_open(rows)
+        # Judged as if it had opened where it closed: by what is known.
+        _judge_values(rows if is_known.all() else _opened_at_close(rows, ~is_known), refusals)
     ordinal = sessions.ordinals_of(rows.session)
     _judge_sessions(rows, ordinal, refusals, sessions, last_closed)
     if bounds is not None:
@@ -59,11 +71,38 @@ def judge_bars(
     return refusals.verdict(ordinal, *(getattr(rows, column) for column in columns))
 
 
+def _lacks_open(rows: BarRows) -> Bools:
+    """Return which rows have an open of 0 and three good prices, and are the only ones of their session.
+
+    One beside a row with an open is what a vendor gives before the open is there: the other counts.
+    """
+    lacks: Bools = (rows.open == 0) & (rows.high > 0) & (rows.low > 0) & (rows.close > 0)
+    if lacks.any():
+        given = list(zip(rows.symbol.tolist(), rows.session.tolist(), strict=True))
+        with_open = {given[row] for row in np.flatnonzero(~lacks).tolist()}
+        lacks &= np.fromiter((key not in with_open for key in given), dtype=np.bool_, count=len(given))
+    return lacks
+
+
+def _opened_at_close(rows: BarRows, chosen: Bools) -> BarRows:
+    return replace(rows, open=np.where(chosen, rows.close, rows.open))
+
+
 def _judge_values(rows: BarRows, refusals: Refusals) -> None:
     open_, high, low, close = (getattr(rows, name) for name in _PRICES)
     for name in (*_PRICES, "volume"):
         values = getattr(rows, name)
         refusals.refuse("not_finite", ~np.isfinite(values), partial(not_finite, name, values))
+    for name in (*_PRICES, "volume"):
+        values = getattr(rows, name)
+        refusals.refuse("beyond_bounds", values > LARGEST, partial(beyond_bounds, name, values))
+    is_vast = (rows.vwap > LARGEST) & np.isfinite(rows.vwap)
+    refusals.refuse("beyond_bounds", is_vast, partial(beyond_bounds, "vwap", rows.vwap))
+    refusals.refuse(
+        "beyond_bounds",
+        rows.trades > MOST_TRADES,
+        lambda row: f"trades {rows.trades[row]} above {MOST_TRADES}",
+    )
     for name in _PRICES:
         values = getattr(rows, name)
         refusals.refuse("price_not_positive", values <= 0, partial(not_positive, name, values))

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
-from batch_layer.shared.models.sessions import NO_ORDINAL, Dates
+from batch_layer.shared.models.sessions import NO_ORDINAL, Dates, Sessions
 
 RULES: Mapping[str, str] = {
     "malformed": "a value cannot be read as what its column holds",
@@ -20,9 +21,11 @@ RULES: Mapping[str, str] = {
     "in_doubt": "the prices are on another basis than the splits listed, or than the stored bars, say",
     "bad_symbol": "the symbol is not 1 to 32 printable ASCII characters without white space",
     "not_finite": "a price, a volume, a ratio or an amount is not a finite number",
+    "beyond_bounds": "a number is larger than any market's: sums and products of such would be no numbers",
     "price_not_positive": "a price is zero or below",
     "ratio_not_positive": "one side of a split's ratio is zero or below",
     "amount_not_positive": "a dividend's amount is zero or below",
+    "bad_rename": "a symbol is renamed to itself, in a circle, or to one that another takes that day",
     "high_below_low": "the high is below the low",
     "open_outside_range": "the open is not between the low and the high",
     "close_outside_range": "the close is not between the low and the high",
@@ -36,6 +39,8 @@ RULES: Mapping[str, str] = {
     "outside_payload": "the session is not among those that were asked for",
     "conflicting_duplicate": "another row gives other values for the same symbol and date",
     "no_instrument": "a split or dividend of a symbol that nobody carried then, or took later",
+    "unknown_symbol": "a rename of a symbol that nobody carried before its date",
+    "taken_back": "an import took this split or dividend back, or corrected it before its symbol had bars",
 }
 """Every code and its meaning. A row is refused under the first rule of this order that it breaks."""
 
@@ -44,7 +49,8 @@ PASSED = "passed"
 CODES: tuple[str, ...] = (PASSED, *RULES)
 """``Verdict.code`` counts in this tuple: 0 is a row that no rule refuses."""
 
-_NUMBER_OF = {code: number for number, code in enumerate(CODES)}
+NUMBER_OF = {code: number for number, code in enumerate(CODES)}
+"""The position of each code in ``CODES``."""
 _FAULT_CODES = (
     ("malformed", ""),
     ("foreign_currency", "currency: "),
@@ -52,6 +58,18 @@ _FAULT_CODES = (
     ("in_doubt", "in doubt: "),
 )
 """The codes of faults, by how their texts begin, the gravest first; ``<column>: missing`` is none of them."""
+
+LARGEST = 1e15
+"""A price, a volume or an amount above it is refused. Volumes up to it are whole in a float64."""
+
+MOST_TRADES = 1_000_000_000_000
+"""More trades of a session are refused: 32,767 sessions (the longest bar) of them fit an int64."""
+
+LARGEST_RATIO = 1e6
+"""A split of more new shares per old one, or old ones per new one, is refused."""
+
+MAX_REFUSED_ROWS = 500_000
+"""Refused rows of one payload: of one with more, none is taken."""
 
 _LONGEST = 32
 _SYMBOL = re.compile(f"[!-~]{{1,{_LONGEST}}}")
@@ -97,7 +115,7 @@ class Verdict:
         return replace(
             self,
             passed=self.passed & ~rows,
-            code=np.where(rows, np.int8(_NUMBER_OF[code]), self.code).astype(np.int8),
+            code=np.where(rows, np.int8(NUMBER_OF[code]), self.code).astype(np.int8),
             reasons={**self.reasons, **reasons},
         )
 
@@ -118,11 +136,20 @@ class Refusals:
             code: a key of RULES.
             broken: bool, a row.
             reason: says for a row what is wrong; called for the rows refused only.
+
+        Raises:
+            InputError: more than MAX_REFUSED_ROWS rows are refused.
         """
         if not broken.any():
             return
         rows = np.flatnonzero(broken & (self.code == 0))
-        self.code[rows] = _NUMBER_OF[code]
+        if len(self.reasons) + len(rows) > MAX_REFUSED_ROWS:
+            count = len(self.reasons) + len(rows)
+            raise InputError(
+                f"{count:,} of {len(self.code):,} rows break a rule, the last of them {code!r}, where at "
+                f"most {MAX_REFUSED_ROWS:,} are kept as refused; mend or divide the file"
+            )
+        self.code[rows] = NUMBER_OF[code]
         for row in rows.tolist():
             self.reasons[row] = f"{self._named(row)}: {reason(row)}"
 
@@ -151,8 +178,20 @@ class Refusals:
             and _PRINTABLE.fullmatch("".join(symbols))
         ):
             return
-        bad = np.fromiter((not _SYMBOL.fullmatch(one) for one in symbols), dtype=np.bool_, count=len(symbols))
+        bad = np.fromiter(
+            (not _SYMBOL.fullmatch(symbol) for symbol in symbols), dtype=np.bool_, count=len(symbols)
+        )
         self.refuse("bad_symbol", bad, lambda row: _what_is_bad(self._symbol[row]))
+
+    def refuse_outside(self, sessions: Sessions) -> None:
+        """Refuse rows whose date lies outside the calendar."""
+        first, last = sessions.date[0], sessions.date[-1]
+        self.refuse(
+            "before_calendar", self._date < first, lambda _: f"before the calendar's first session, {first}"
+        )
+        self.refuse(
+            "after_calendar", self._date > last, lambda _: f"after the calendar's last session, {last}"
+        )
 
     def verdict(self, ordinal: Int32s, *values: Floats | Int64s, hint: str = "") -> Verdict:
         """Close the case: compare the rows of one symbol and date that no rule has refused so far.
@@ -193,11 +232,11 @@ class Refusals:
 
 def _code_of(fault: str) -> str:
     """Return the code of a row's faults; ``missing_value`` if all are of values that are not there."""
-    found = set()
+    codes = set()
     for part in fault.split("; "):
         if not part.endswith(_MISSING):
-            found.add(next(code for code, start in reversed(_FAULT_CODES) if part.startswith(start)))
-    return next((code for code, _ in _FAULT_CODES if code in found), "missing_value")
+            codes.add(next(code for code, start in reversed(_FAULT_CODES) if part.startswith(start)))
+    return next((code for code, _ in _FAULT_CODES if code in codes), "missing_value")
 
 
 def ordinals_or_none(ordinal: Int32s, date: Dates) -> Int32s:
@@ -217,6 +256,11 @@ def not_finite(name: str, values: Floats, row: int) -> str:
     return f"{name} {values[row]} is not finite"
 
 
+def beyond_bounds(name: str, values: Floats, row: int) -> str:
+    """Say so of one row."""
+    return f"{name} {values[row]} is above {LARGEST:.0e}"
+
+
 def not_positive(name: str, values: Floats, row: int) -> str:
     """Say so of one row."""
     return f"{name} {values[row]} is not above 0"
@@ -226,6 +270,11 @@ def _same(left: Floats | Int64s, right: Floats | Int64s) -> Bools:
     """Compare, an unknown value (NaN) being the same as another."""
     equal: Bools = (left == right) | (np.isnan(left) & np.isnan(right))
     return equal
+
+
+def symbol_fault(symbol: str) -> str | None:
+    """Return why a text cannot be a symbol; None if it can."""
+    return None if _SYMBOL.fullmatch(symbol) else _what_is_bad(symbol)
 
 
 def _what_is_bad(symbol: str) -> str:

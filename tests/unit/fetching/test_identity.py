@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from batch_layer.fetching.identity import (
     Entity,
     Listing,
-    Name,
     assigned,
     entities_of,
     names_held,
     names_now,
-    settled,
 )
+from batch_layer.fetching.tenures import Name, settled
 from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
 
 D = dt.date
@@ -76,6 +75,24 @@ def test_a_delisted_company_keeps_its_symbol_for_some_days_unless_another_takes_
     assert settled({1: [delisted], 2: [Name("Y", D(2015, 7, 1)), taken]})[1] == (
         SymbolSpan("X", EVER, D(2015, 7, 1)),
     )
+
+
+def test_four_instruments_share_one_symbol():
+    """The example of `batch_layer.fetching.tenures`."""
+    spans = settled(
+        {
+            "A": [Name("X", D(2005, 3, 31))],
+            "B": [Name("W", D(2009, 12, 31)), Name("X", D(2015, 6, 30), D(2010, 1, 1)), Name("Y", FOREVER)],
+            "C": [Name("X", D(2022, 6, 30))],
+            "D": [Name("Z", D(2022, 6, 8)), Name("X", FOREVER, D(2022, 6, 9), is_exact=True)],
+        }
+    )
+    assert {key: span for key, of_key in spans.items() for span in of_key if span.symbol == "X"} == {
+        "A": SymbolSpan("X", EVER, D(2005, 4, 5)),
+        "B": SymbolSpan("X", D(2010, 1, 1), D(2015, 6, 30)),
+        "C": SymbolSpan("X", D(2015, 7, 1), D(2022, 6, 8)),
+        "D": SymbolSpan("X", D(2022, 6, 9), FOREVER),
+    }
 
 
 def test_an_exact_rename_ends_whoever_carried_the_symbol_before():

@@ -11,9 +11,12 @@ from batch_layer.fetching.quality import (
     RULES,
     judge_bars,
     looks_partial,
+    rules,
     spelling_twins,
 )
+from batch_layer.fetching.quality.rules import LARGEST, MOST_TRADES
 from batch_layer.shared.clients.files import parse
+from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.payloads import BarRows, Payload
 from tests.support.judged import DATES, FIRST_ORDINAL, LAST_CLOSED, SESSIONS, codes
 from tests.support.strategies.candidate_bars import candidate_bars
@@ -75,6 +78,10 @@ def test_a_good_row_passes_with_its_ordinal():
         ({"high": np.inf}, "not_finite", "high inf is not finite"),
         ({"volume": np.nan}, "not_finite", "volume nan is not finite"),
         ({"volume": -np.inf}, "not_finite", "volume -inf"),
+        ({"high": 1e308}, "beyond_bounds", "high 1e+308 is above 1e+15"),
+        ({"volume": 1e16}, "beyond_bounds", "volume 1e+16 is above 1e+15"),
+        ({"vwap": 1e300}, "beyond_bounds", "vwap 1e+300 is above"),
+        ({"trades": 999_999_999_999_999_999}, "beyond_bounds", "trades 999999999999999999 above"),
         ({"low": 0.0}, "price_not_positive", "low 0.0 is not above 0"),
         ({"close": -11.0}, "price_not_positive", "close -11.0 is not above 0"),
         ({"high": 8.0}, "high_below_low", "AAPL 2024-01-03: high 8.0 below low 9.0"),
@@ -194,6 +201,23 @@ def test_the_first_broken_rule_of_the_table_counts():
             assert codes(verdict) == [expected[earlier]]
 
 
+def test_what_passes_can_be_summed_over_the_longest_bar():
+    """The trades of 32,767 sessions fit an int64, and their turnover a float64."""
+    assert MOST_TRADES * 32_767 < 2**63
+    assert np.isfinite(np.float64(LARGEST) * LARGEST * 32_767)
+    row = {"high": LARGEST, "volume": LARGEST, "vwap": LARGEST, "trades": MOST_TRADES}
+    assert judge(bars(row)).passed.tolist() == [True]
+
+
+def test_more_refused_rows_than_are_kept(monkeypatch):
+    monkeypatch.setattr(rules, "MAX_REFUSED_ROWS", 3)
+    good = [{"symbol": f"S{number}"} for number in range(5)]
+    bad = [{"symbol": "A B"}, {"open": np.inf}, {"trades": -2}]
+    assert judge(bars(*good, *bad)).passed.sum() == 5
+    with pytest.raises(InputError, match=r"4 of 9 rows break a rule, the last of them 'not_a_session'"):
+        judge(bars(*good, *bad, {"session": "2024-01-06"}))
+
+
 def test_a_row_outside_what_was_asked_for():
     rows = bars({"session": "2024-01-02"}, {"session": "2024-01-03"}, {"session": "2024-01-05"})
     verdict = judge(rows, bounds=(dt.date(2024, 1, 3), dt.date(2024, 1, 4)))
@@ -283,7 +307,8 @@ def test_every_row_passes_is_refused_with_a_reason_or_is_a_counted_copy(changes,
     for row in np.flatnonzero(verdict.passed).tolist():
         bar = changes[row]
         assert row not in faults
-        assert 0 < bar["low"] <= bar["open"] <= bar["high"] < np.inf
+        assert 0 < bar["low"] <= bar["high"] < np.inf
+        assert bar["open"] == 0 or bar["low"] <= bar["open"] <= bar["high"]  # 0: unknown, and kept as NULL
         assert bar["low"] <= bar["close"] <= bar["high"]
         assert bar["volume"] >= 0
         assert not bar["vwap"] <= 0

@@ -62,6 +62,28 @@ def test_splits():
     assert verdict.reasons[6] == "E 2024-01-03: split_from 0.0 is not above 0"
 
 
+def test_ratios_and_amounts_beyond_all_markets():
+    verdict = judge_splits(
+        splits(
+            ("A", "2024-01-03", 1, 1e6),
+            ("B", "2024-01-03", 1, 1.1e6),
+            ("C", "2024-01-03", 5e-324, 1),
+            ("D", "2024-01-03", 1e16, 1e16),
+        ),
+        {},
+        SESSIONS,
+    )
+    assert codes(verdict) == ["passed", *("beyond_bounds",) * 3]
+    assert verdict.reasons[1] == "B 2024-01-03: 1100000.0 for 1.0 is above 1e+06 for one"
+    rows = DividendRows(
+        np.array([2]),
+        np.array(["A"], dtype=object),
+        np.array(["2024-01-03"], "datetime64[D]"),
+        np.array([1e300]),
+    )
+    assert codes(judge_dividends(rows, {}, SESSIONS)) == ["beyond_bounds"]
+
+
 def test_dividends():
     rows = DividendRows(
         np.arange(2, 8),
