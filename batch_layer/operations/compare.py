@@ -24,18 +24,19 @@ def compare_providers(workspace: Workspace, left: str, right: str, tolerance: fl
     """
     loader = workspace.loader(workspace.sessions)
     ours, theirs = answered(loader, left), answered(loader, right)
-    found = compared(*_common(ours, theirs), tolerance)
+    differences = compared(*_common(ours, theirs), tolerance)
     with workspace.database.transaction(read_only=True) as connection:
         names = symbols_by_instrument(connection)
     table = pa.table(
         {
             "symbol": pa.array(
-                [names.get(one, str(one)) for one in found.instrument_id.tolist()], pa.string()
+                [names.get(instrument, str(instrument)) for instrument in differences.instrument_id.tolist()],
+                pa.string(),
             ),
-            "session": pa.array(workspace.sessions.dates_of(found.ordinal), pa.date32()),
-            "field": pa.array(found.field.tolist(), pa.string()),
-            left: pa.array(found.left, pa.float64(), mask=np.isnan(found.left)),
-            right: pa.array(found.right, pa.float64(), mask=np.isnan(found.right)),
+            "session": pa.array(workspace.sessions.dates_of(differences.ordinal), pa.date32()),
+            "field": pa.array(differences.field.tolist(), pa.string()),
+            left: pa.array(differences.left, pa.float64(), mask=np.isnan(differences.left)),
+            right: pa.array(differences.right, pa.float64(), mask=np.isnan(differences.right)),
         }
     )
     return table.sort_by([("symbol", "ascending"), ("session", "ascending"), ("field", "ascending")])
@@ -46,8 +47,8 @@ def _common(left: DailyBars, right: DailyBars) -> tuple[DailyBars, DailyBars]:
     spans = [_extent(bars) for bars in (left, right)]
 
     def within(bars: DailyBars) -> DailyBars:
-        held = [span.contain(bars.instrument_id, bars.ordinal) for span in spans]
-        return bars.take(held[0] & held[1])
+        inside = [span.contain(bars.instrument_id, bars.ordinal) for span in spans]
+        return bars.take(inside[0] & inside[1])
 
     return within(left), within(right)
 

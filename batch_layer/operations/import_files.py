@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from batch_layer.database.stores.changes import peek_changes
 from batch_layer.fetching.loading.loader import Loader
 from batch_layer.operations.report import Progress, Report, recorded
+from batch_layer.operations.resampling import resampled_after
+from batch_layer.operations.screening import Screen, known_before
 from batch_layer.operations.workspace import Workspace
-from batch_layer.processing.resample import resample
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import DatasetName, SplitRows
-from batch_layer.shared.models.spans import Spans
 
 
 def import_files(
@@ -27,10 +27,11 @@ def import_files(
     provider: str,
     *,
     options: FileOptions = AS_THEY_ARE,
-    screen: Callable[[Spans], list[str]] | None = None,
+    screen: Screen | None = None,
     dry_run: bool = False,
     on_file: Progress | None = None,
     on_progress: Progress | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> Report:
     """Load files, each in a transaction of its own, then resample.
 
@@ -41,30 +42,35 @@ def import_files(
         paths: files, folders and patterns, each with what it holds.
         provider: the name under which the rows are kept.
         options: what was said about the files of prices.
-        screen: returns what looks wrong in the series of the daily bars within spans.
+        screen: looks at the series that the import touched; see `screening`.
         dry_run: whether nothing is stored.
         on_file: called after each file.
         on_progress: of resampling.
+        on_stop: called before an import that is ended resamples what it has loaded.
     """
     loader = workspace.loader(workspace.sessions_ahead, rehearsal=dry_run)
+    known_by = known_before(workspace)
     with recorded(workspace, "import", rehearsal=dry_run) as report:
         files = _expanded(paths, report)
         if options.prices == "split-adjusted":
             options = replace(options, splits=_splits_in(files, provider))
-        for done, (path, dataset) in enumerate(files, start=1):
-            try:
-                report.loads += _import(loader, path, dataset, provider, options)
-            except InputError as error:
-                report.failed[str(path)] = str(error)
-            if on_file is not None:
-                on_file(done, len(files))
-        if not dry_run:
-            with workspace.database.transaction(read_only=True) as connection:
-                touched = peek_changes(connection)
-            report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
-            if screen is not None and len(touched):
-                report.findings = screen(touched)
+        ending = resampled_after(
+            workspace, report, screen, known_by, on_stop=on_stop, on_progress=on_progress
+        )
+        with nullcontext() if dry_run else ending:
+            for done, (path, dataset) in enumerate(files, start=1):
+                try:
+                    report.loads += _import(loader, path, dataset, provider, options)
+                except InputError as error:
+                    report.failed[_text(path)] = str(error)
+                if on_file is not None:
+                    on_file(done, len(files))
     return report
+
+
+def _text(path: Path) -> str:
+    """Return a path as text that a database can hold: any bytes may be a file's name."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _expanded(paths: Sequence[tuple[Path, DatasetName]], report: Report) -> list[tuple[Path, DatasetName]]:
@@ -76,7 +82,7 @@ def _expanded(paths: Sequence[tuple[Path, DatasetName]], report: Report) -> list
         try:
             files += [(file, dataset) for file in expand(path)]
         except InputError as error:
-            report.failed[str(path)] = str(error)
+            report.failed[_text(path)] = str(error)
     return files
 
 
@@ -102,7 +108,7 @@ def _splits_in(
 
 
 def _ratios(rows: SplitRows) -> Iterator[tuple[str, str, float]]:
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         ratio = rows.split_to / rows.split_from
     usable = np.isfinite(ratio) & (ratio > 0) & ~np.isnat(rows.ex_date)
     for row in np.flatnonzero(usable):
@@ -117,6 +123,8 @@ def _import(
 
     now = dt.datetime.now(dt.UTC)
     own = options if dataset == "daily_bars" else replace(options, symbol=None, prices=None, splits=())
+    if dataset == "renames":
+        own = replace(own, symbol_from_path=False)
     payload = read_payload(path, provider=provider, dataset=dataset, now=now, options=own)
     summaries = [loader.load(payload)]
     if dataset == "daily_bars":

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 from batch_layer.fetching.fetch import Fetcher, FetchReport, OnLoad
 from batch_layer.operations.report import Progress, Report, recorded
+from batch_layer.operations.resampling import resampled_after
+from batch_layer.operations.screening import Screen, known_before
 from batch_layer.operations.workspace import Workspace
-from batch_layer.processing.resample import resample
 
 
 def run(
@@ -18,10 +19,12 @@ def run(
     symbols: Sequence[str] = (),
     *,
     on_wait: Callable[[], None],
+    screen: Screen | None = None,
     on_load: OnLoad | None = None,
     on_progress: Progress | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> Report:
-    """Do the nightly job: extend the calendar, fetch what is missing, load, resample.
+    """Do the nightly job: extend the calendar, fetch what is missing, load, resample, look at what came.
 
     Two at once do the work once: the second waits for the first and finds nothing left. A symbol that the
     provider is asked about for the first time gets its whole history.
@@ -29,11 +32,17 @@ def run(
     with workspace.database.locked("condvest run") as at_once:
         if not at_once:
             on_wait()
+        known_by = known_before(workspace)
         with recorded(workspace, f"run --provider {provider}") as report:
             known = set(workspace.supplied_symbols(provider))
             new = [symbol for symbol in symbols if symbol not in known]
             old = [symbol for symbol in symbols if symbol in known]
-            with _fetching(report) as fetched:
+            with (
+                resampled_after(
+                    workspace, report, screen, known_by, on_stop=on_stop, on_progress=on_progress
+                ),
+                _fetching(report) as fetched,
+            ):
                 if new:
                     with workspace.ingest(provider, new) as ingest:
                         ingest.backfill(ingest.covered(), fetched, on_load=on_load)
@@ -42,7 +51,6 @@ def run(
                         ingest.nightly(
                             fetched, ask_again=workspace.settings.nightly.ask_again, on_load=on_load
                         )
-            report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
     return report
 
 
@@ -51,15 +59,20 @@ def backfill(
     ingest: Fetcher,
     sessions: Sequence[dt.date],
     *,
+    screen: Screen | None = None,
     on_load: OnLoad | None = None,
     on_progress: Progress | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> Report:
-    """Fetch and load the sessions in the order given, then resample."""
+    """Fetch and load the sessions in the order given, then resample, and look at what came."""
     provider = ingest.provider.name
-    with recorded(workspace, f"backfill --provider {provider}") as report:
-        with _fetching(report) as fetched:
-            ingest.backfill(sessions, fetched, on_load=on_load)
-        report.resampled = resample(workspace.database, workspace.sessions, on_progress=on_progress)
+    known_by = known_before(workspace)
+    with (
+        recorded(workspace, f"backfill --provider {provider}") as report,
+        resampled_after(workspace, report, screen, known_by, on_stop=on_stop, on_progress=on_progress),
+        _fetching(report) as fetched,
+    ):
+        ingest.backfill(sessions, fetched, on_load=on_load)
     return report
 
 
@@ -67,11 +80,14 @@ def metadata(
     workspace: Workspace, provider: str, symbols: Sequence[str], *, on_load: OnLoad | None = None
 ) -> Report:
     """Fetch and load who is and was listed, and all that the provider tells about the symbols."""
-    with recorded(workspace, f"metadata --provider {provider}") as report:
-        with _fetching(report) as fetched, workspace.ingest(provider) as ingest:
-            ingest.metadata(symbols, fetched, on_load=on_load)
-        # What is learned about symbols may have moved bars from one instrument to another.
-        report.resampled = resample(workspace.database, workspace.sessions)
+    # Resampled, for what is learned about symbols may have moved bars from one instrument to another.
+    with (
+        recorded(workspace, f"metadata --provider {provider}") as report,
+        resampled_after(workspace, report),
+        _fetching(report) as fetched,
+        workspace.ingest(provider) as ingest,
+    ):
+        ingest.metadata(symbols, fetched, on_load=on_load)
     return report
 
 

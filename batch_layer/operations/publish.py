@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from batch_layer.database.stores.rebuilds import keep_from_rebuild
 from batch_layer.operations.report import recorded
 from batch_layer.operations.workspace import Workspace
-from batch_layer.processing.publishing.publish import OnProgress, PublishSummary, publish
+from batch_layer.processing.publishing.new_version import OnProgress, PublishSummary
+from batch_layer.processing.publishing.publish import publish
 from batch_layer.processing.resample import ResampleSummary, resample
 from batch_layer.shared.clients.publish_targets import target_at
 from batch_layer.shared.errors import ChangesWaiting
 from batch_layer.shared.published.manifest import KEEP
+from batch_layer.shared.published.owner import DataDirectory
 
 ATTEMPTS = 5
 """Resamplings and publications before a load that always comes between them is given its way."""
@@ -23,36 +27,46 @@ def publish_all(
     keep: int = KEEP,
     take_over: bool = False,
     dry_run: bool = False,
+    check: bool = False,
     on_progress: OnProgress | None = None,
 ) -> PublishSummary:
-    """Resample what changed, then publish; a dry run does neither.
+    """Resample what changed, then publish; a dry run does neither. ``check``: see `publish`.
 
-    If a load commits between the two, both are done again, ATTEMPTS times in all.
+    If a load commits between the two, both are done again, ATTEMPTS times in all. A database that takes no
+    writes (a hot standby) is published as it is, if no change waits; no run is recorded in it.
 
     Raises:
-        ChangesWaiting: a load came between each time; nothing was published.
+        ChangesWaiting: a load came between each time, or waits in a standby; nothing was published.
         PublishedError, PublishedUnavailable, TransientError, DatabaseError: as `publish`.
     """
     target = target_at(where)
+    is_embedded = workspace.settings.database.url is None
+    publication = partial(
+        publish,
+        target=target,
+        now=workspace.now,
+        keep=keep,
+        take_over=take_over,
+        directory=DataDirectory.of(workspace.settings.home, where) if is_embedded else None,
+        rehearsal=dry_run,
+        check=check,
+        on_progress=on_progress,
+    )
+    if dry_run:
+        return publication(workspace.database, workspace.sessions)
+    if not workspace.database.takes_writes():
+        with workspace.database.transaction(read_only=True) as connection:
+            keep_from_rebuild(connection, "run condvest publish")
+        return publication(workspace.database, workspace.sessions)
     # The first publication after an upgrade has the hours that the upgrade corrects.
-    sessions = workspace.sessions if dry_run else workspace.sessions_ahead
-    with recorded(workspace, "publish", rehearsal=dry_run) as report:
+    sessions = workspace.sessions_ahead
+    with recorded(workspace, "publish") as report:
         for last_attempt in (*[False] * (ATTEMPTS - 1), True):
-            if not dry_run:
-                summary = resample(workspace.database, sessions)
-                summary.add(report.resampled or ResampleSummary())
-                report.resampled = summary
+            summary = resample(workspace.database, sessions)
+            summary.add(report.resampled or ResampleSummary())
+            report.resampled = summary
             try:
-                return publish(
-                    workspace.database,
-                    sessions,
-                    target,
-                    workspace.now,
-                    keep=keep,
-                    take_over=take_over,
-                    rehearsal=dry_run,
-                    on_progress=on_progress,
-                )
+                return publication(workspace.database, sessions)
             except ChangesWaiting:
                 if last_attempt:
                     raise

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from batch_layer.database.stores.rebuilds import keep_from_rebuild
 from batch_layer.database.stores.status import finish_run, start_run
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import ResampleSummary
 from batch_layer.shared.errors import CondvestError
-from batch_layer.shared.exit_codes import DONE, NEEDS_ATTENTION, error_code, failure_code
+from batch_layer.shared.exit_codes import DONE, FAILED, NEEDS_ATTENTION, error_code, failure_code
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.providers import Unavailable
 
@@ -30,7 +31,9 @@ class Report:
         resampled: what resampling did; None if the job does not resample.
         failed: files, or a provider, that could not be loaded in full, with the reason.
         unavailable: sessions that the provider does not have yet.
-        findings: what looks wrong in the series of the bars that the job touched, one sentence each.
+        findings: what looks wrong in the series of the bars that the job touched, and did not before, one
+            sentence each.
+        screened_through: the load up to which later jobs take findings as told; None if the job told none.
         may_pass: whether what failed may succeed if the job is run again.
         seconds: how long the job took.
     """
@@ -40,6 +43,7 @@ class Report:
     failed: dict[str, str] = field(default_factory=dict)
     unavailable: list[Unavailable] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    screened_through: int | None = None
     may_pass: bool = False
     seconds: float = 0.0
 
@@ -61,6 +65,8 @@ class Report:
             measured["BarsInserted"] = self.resampled.inserted
             measured["BarsChanged"] = self.resampled.changed
             measured["BarsRemoved"] = self.resampled.removed
+        if self.screened_through is not None:
+            measured["Findings"] = len(self.findings)
         return {**measured, "DurationSeconds": round(self.seconds, 3)}
 
     def as_json(self) -> dict[str, Any]:
@@ -87,7 +93,7 @@ class Report:
             "notices": [notice for load in self.loads for notice in load.notices],
             "findings": self.findings,
             "failed": self.failed,
-            "unavailable": {one.session.isoformat(): one.reason for one in self.unavailable},
+            "unavailable": {missed.session.isoformat(): missed.reason for missed in self.unavailable},
         }
         if self.resampled is not None:
             report["resampled"] = resampled_as_json(self.resampled)
@@ -96,22 +102,34 @@ class Report:
 
 @contextmanager
 def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> Iterator[Report]:
-    """Record a run of a command: when it began and how it ended. A killed one stays without an end."""
+    """Record a run of a command: when it began and how it ended. A killed one stays without an end.
+
+    Raises:
+        RebuildRuns, UsageError: a rebuild runs, or was stopped; see `keep_from_rebuild`.
+    """
     report, began = Report(), time.monotonic()
     if rehearsal:
         yield report
         return
     with workspace.database.transaction() as connection:
+        if not command.startswith(("rebuild", "resample")):
+            keep_from_rebuild(connection, f"run condvest {command}")
         run_id = start_run(connection, command)
     try:
         yield report
-    except CondvestError as error:
+    except Exception as error:
+        # One of ours that is none of the typed ones is a fault of the program; its run has an end, too.
+        code = error_code(os.environ, error) if isinstance(error, CondvestError) else FAILED
+        said = str(error) if isinstance(error, CondvestError) else f"{type(error).__name__}: {error}"
         with workspace.database.transaction() as connection:
-            finish_run(connection, run_id, error_code(os.environ, error), {"error": str(error)})
+            finish_run(connection, run_id, code, {"error": said})
         raise
     report.seconds = time.monotonic() - began
     with workspace.database.transaction() as connection:
-        finish_run(connection, run_id, report.exit_code, report.as_json())
+        summary = report.as_json()
+        if report.screened_through is not None:
+            summary["screened_through"] = report.screened_through
+        finish_run(connection, run_id, report.exit_code, summary)
 
 
 def resampled_as_json(summary: ResampleSummary) -> dict[str, Any]:

@@ -30,13 +30,13 @@ class Workspace(OpenDatabase):
     @property
     def archive(self) -> Archive:
         """The archive of what providers answered."""
-        place = self.settings.archive
-        if isinstance(place, Path):
-            return DirectoryArchive(place)
+        location = self.settings.archive
+        if isinstance(location, Path):
+            return DirectoryArchive(location)
         # Imported here: only who keeps the archive in S3 waits for boto3.
         from batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
 
-        return S3Archive.of(place, aws.client("s3"))
+        return S3Archive.of(location, aws.client("s3"))
 
     def loader(self, sessions: Sessions, *, rehearsal: bool = False) -> Loader:
         """Return what loads payloads into this workspace; a rehearsal stores nothing."""
@@ -67,11 +67,13 @@ class Workspace(OpenDatabase):
 
     def supplied_symbols(self, provider: str) -> list[str]:
         """Return the symbols whose bars a provider has supplied."""
-        with self.database.transaction() as connection:
-            provider_id = instruments.provider_id_of(connection, provider)
+        with self.database.transaction(read_only=True) as connection:
+            provider_id = instruments.known_provider(connection, provider)
+            if provider_id is None:
+                return []
             ids = instruments.supplied_by(connection, provider_id)
             names = symbols_by_instrument(connection)
-        return sorted(names[one] for one in ids.tolist())
+        return sorted(names[instrument] for instrument in ids.tolist())
 
     def _provider(
         self, provider: str, symbols: Sequence[str], stack: ExitStack, *, from_files: bool

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 
 import numpy as np
 
 from batch_layer.database.postgres.connection import Connection, Database
+from batch_layer.database.postgres.parallel import side_by_side
+from batch_layer.database.postgres.revisioned import DAILY_BARS
 from batch_layer.database.stores import changes
 from batch_layer.database.stores.bars import read_bars
+from batch_layer.database.stores.daily_bars import number_of_parts
 from batch_layer.database.stores.symbols import symbols_by_instrument
-from batch_layer.processing.resample import recomputed
+from batch_layer.processing.resample import folded, recomputed
+from batch_layer.shared.models.bars import Bars, Int32s
 from batch_layer.shared.models.difference import difference
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
+
+Problem = tuple[str, str, str]
+"""Symbol, where, and what is wrong."""
 
 
 def check_bars(
@@ -23,7 +31,7 @@ def check_bars(
     sample: int | None,
     seed: int,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[Problem]:
     """Yield (symbol, where, problem) of each stored bar that is not what its daily bars say.
 
     Bars that recorded changes wait for are left out: they are known to be behind.
@@ -35,31 +43,62 @@ def check_bars(
         seed: makes the choice repeatable.
         on_progress: called with how many partitions are done, of how many.
     """
+    if sample is None:
+        yield from _check_all(database, sessions, on_progress)
+        return
     with database.transaction(read_only=True) as connection:
         ids = changes.everything(connection, range(changes.PARTITIONS)).instrument_id.tolist()
-    if sample is not None and sample < len(ids):
+    if sample < len(ids):
         ids = random.Random(seed).sample(ids, sample)  # noqa: S311  # a sample, not a secret
-    partitions = sorted({one % changes.PARTITIONS for one in ids})
+    partitions = sorted({instrument % changes.PARTITIONS for instrument in ids})
     for done, partition in enumerate(partitions, start=1):
         with database.transaction(snapshot=True, read_only=True) as connection:
             spans = changes.everything(connection, [partition])
             spans = spans.take(np.isin(spans.instrument_id, ids))
             if len(spans):
-                yield from _check(connection, sessions, spans)
+                wanted = recomputed(connection, spans, sessions)
+                yield from _check(connection, sessions, spans.instrument_id, wanted)
         if on_progress is not None:
             on_progress(done, len(partitions))
 
 
-def _check(connection: Connection, sessions: Sessions, spans: Spans) -> Iterator[tuple[str, str, str]]:
-    names = symbols_by_instrument(connection)
-    waiting = changes.peek_changes(connection)
-    for n, wanted in recomputed(connection, spans, sessions).items():
-        stored = read_bars(connection, n, always(spans.instrument_id))
-        found = difference(stored, wanted)
+def _check_all(
+    database: Database, sessions: Sessions, on_progress: Callable[[int, int], None] | None
+) -> Iterator[Problem]:
+    """Check all instruments: their daily bars are read as they lie, part by part, and not by key."""
+    with database.transaction(read_only=True) as connection:
+        parts = number_of_parts(connection)
+
+    def problems_of(own: Database, part: int) -> list[Problem]:
+        with own.transaction(snapshot=True, read_only=True) as connection:
+            ids = changes.everything(connection, range(part, changes.PARTITIONS, parts)).instrument_id
+            if not len(ids):
+                return []
+            daily = DAILY_BARS.read_part(connection, parts, part)
+            is_known = np.isin(daily.instrument_id, ids)
+            daily = daily if is_known.all() else daily.take(is_known)
+            return list(_check(connection, sessions, ids, folded(connection, daily, ids, sessions)))
+
+    with closing(side_by_side(database, problems_of, range(parts))) as coming:
+        for done, (_, problems) in enumerate(coming, start=1):
+            yield from problems
+            if on_progress is not None:
+                on_progress(done, parts)
+
+
+def _check(
+    connection: Connection, sessions: Sessions, ids: Int32s, recomputed_bars: Mapping[int, Bars]
+) -> Iterator[Problem]:
+    """Yield where the stored bars of instruments (ascending) are not what was recomputed."""
+    names = symbols_by_instrument(connection, ids)
+    waiting = changes.peek_changes(connection, ids)
+    for n, wanted in recomputed_bars.items():
+        stored = read_bars(connection, n, always(ids))
+        differences = difference(stored, wanted)
         for bars, problem in (
-            (wanted.take(found.inserted), "is missing"),
-            (wanted.take(found.changed), "differs from what its daily bars say"),
-            (stored.take(found.gone), "has no daily bars"),
+            (wanted.take(differences.inserted), "is missing"),
+            (wanted.take(differences.changed), "differs from what its daily bars say"),
+            (stored.take(differences.gone), "has no daily bars"),
         ):
             for instrument_id, window in zip(bars.instrument_id.tolist(), bars.window.tolist(), strict=True):
                 if not _is_waiting(waiting, instrument_id, sessions, range(window * n, window * n + n)):
@@ -70,8 +109,10 @@ def _check(connection: Connection, sessions: Sessions, spans: Spans) -> Iterator
 def _is_waiting(waiting: Spans, instrument_id: int, sessions: Sessions, ordinals: range) -> bool:
     """Return whether a record waits that touches a window; nothing does beyond the calendar."""
     last = sessions.last_ordinal
-    held = np.array([one for one in ordinals if sessions.first_ordinal <= one <= last], dtype=np.int32)
-    return bool(waiting.contain(np.full(len(held), instrument_id, dtype=np.int32), held).any())
+    within = np.array(
+        [ordinal for ordinal in ordinals if sessions.first_ordinal <= ordinal <= last], dtype=np.int32
+    )
+    return bool(waiting.contain(np.full(len(within), instrument_id, dtype=np.int32), within).any())
 
 
 def _dates(sessions: Sessions, ordinal: int, n: int) -> str:

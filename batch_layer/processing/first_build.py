@@ -15,8 +15,9 @@ import numpy as np
 
 from batch_layer.database.postgres import range_read
 from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
+from batch_layer.database.postgres.revisioned import DAILY_BARS, SPLITS
 from batch_layer.database.stores import bars_rebuilt, changes
+from batch_layer.database.stores.daily_bars import number_of_parts
 from batch_layer.database.stores.ledger import read_coverage, rows_loaded
 from batch_layer.shared.core.folding import fold_all
 from batch_layer.shared.errors import DatabaseError, TransientError
@@ -27,9 +28,6 @@ from batch_layer.shared.settings import INTERVALS
 
 FEWEST = 500_000
 """With fewer daily bars, a build gains nothing over storing the bars window by window."""
-
-ROWS_A_PART = 1_000_000
-"""Daily bars per part, about; two parts are in memory at once."""
 
 
 def is_worth_it(database: Database) -> bool:
@@ -70,7 +68,7 @@ def _fill_new_tables(
     """Fold all daily bars, read on the other connection, into the new tables; return the bars by interval."""
     built = dict.fromkeys(INTERVALS, 0)
     with other.transaction(snapshot=True, read_only=True) as reading:
-        parts = _parts(rows_loaded(reading))
+        parts = number_of_parts(reading)
         coverage = read_coverage(reading)
         splits = SPLITS.read(reading, always(coverage.instrument_id)).on(sessions)
         # Closing ends the reading thread before its transaction ends, whatever happens here.
@@ -99,14 +97,6 @@ def _make_keys(connection: Connection, other: Database) -> None:
         # If it fails, the next large resampling summarizes instead.
         with suppress(DatabaseError, TransientError):
             summarized.result()
-
-
-def _parts(rows: int) -> int:
-    """Return the number of parts that so many daily bars are divided into: a multiple of their tables."""
-    parts = DAILY_BAR_TABLES
-    while rows > parts * ROWS_A_PART and parts < changes.PARTITIONS:
-        parts *= 2
-    return parts
 
 
 def _prefetched(connection: Connection, parts: int) -> Generator[DailyBars]:

@@ -25,7 +25,8 @@ from batch_layer.database.stores.ledger import read_coverage
 from batch_layer.processing import first_build
 from batch_layer.shared.core.folding import fold_all
 from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
-from batch_layer.shared.models.bars import Bars
+from batch_layer.shared.errors import DatabaseDamaged
+from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
 from batch_layer.shared.settings import INTERVALS
@@ -82,19 +83,48 @@ def resample(
     Args:
         database: where the bars are.
         sessions: the calendar.
-        full: recompute everything, not only what is recorded as changed.
+        full: recompute everything, not only what is recorded as changed. If a page of the stored bars is
+            damaged, all of them are made anew from the daily bars, and the damaged ones are not read.
         partitions: the partitions of the instruments to look at.
         on_progress: called with how many partitions are done, of how many.
+
+    Raises:
+        DatabaseDamaged: a page is damaged, and not only of the bars that can be made anew.
     """
-    summary = ResampleSummary()
-    if len(partitions) == changes.PARTITIONS and first_build.is_worth_it(database):
+    is_whole = len(partitions) == changes.PARTITIONS
+    if is_whole and first_build.is_worth_it(database):
         with database.locked(LOCK, partitions):
             # Somebody may have built them while the lock was waited for.
             if first_build.is_worth_it(database):
-                summary.windows |= (built := first_build.build(database, sessions, on_progress))
-                summary.inserted = sum(built.values())
-                return summary
-    batches = [[one] for one in _by_table(partitions)] if full else _batches(database, partitions)
+                return _built(database, sessions, on_progress)
+    try:
+        return _recomputed(database, sessions, partitions, on_progress, full=full)
+    except DatabaseDamaged:
+        if not (full and is_whole):
+            raise
+        with database.locked(LOCK, partitions):
+            return _built(database, sessions, on_progress)
+
+
+def _built(
+    database: Database, sessions: Sessions, on_progress: Callable[[int, int], None] | None
+) -> ResampleSummary:
+    summary = ResampleSummary()
+    summary.windows |= (built := first_build.build(database, sessions, on_progress))
+    summary.inserted = sum(built.values())
+    return summary
+
+
+def _recomputed(
+    database: Database,
+    sessions: Sessions,
+    partitions: Sequence[int],
+    on_progress: Callable[[int, int], None] | None,
+    *,
+    full: bool,
+) -> ResampleSummary:
+    summary = ResampleSummary()
+    batches = [[partition] for partition in _by_table(partitions)] if full else _batches(database, partitions)
     if len(batches) > 1:  # much is read: as a range, if that is cheaper
         range_read.summarize(database, DAILY_BARS.name)
     done, todo = 0, sum(map(len, batches))
@@ -116,7 +146,7 @@ def _batches(database: Database, partitions: Sequence[int]) -> list[list[int]]:
     """
     with database.transaction(read_only=True) as connection:
         volumes = changes.volumes(connection, reach=2 * max(INTERVALS))
-    volumes = {one: volumes[one] for one in partitions if one in volumes}
+    volumes = {partition: volumes[partition] for partition in partitions if partition in volumes}
     room_of_all = min(ROWS_A_BATCH, max(FEW_ROWS, -(-sum(volumes.values()) // SIDE_BY_SIDE)))
     batches: list[list[int]] = []
     room = 0
@@ -158,10 +188,13 @@ def recomputed(connection: Connection, changed: Spans, sessions: Sessions) -> di
     There are more beside them: bars at the edges, which are not whole.
     """
     daily = DAILY_BARS.read(connection, ordinals_needed(changed, INTERVALS))
-    ids = np.unique(changed.instrument_id)
+    return folded(connection, daily, np.unique(changed.instrument_id), sessions)
+
+
+def folded(connection: Connection, daily: DailyBars, ids: Int32s, sessions: Sessions) -> dict[int, Bars]:
+    """Return the bars of every interval that daily bars (by key) of the instruments (ascending) make."""
     splits = SPLITS.read(connection, always(ids)).on(sessions)
-    coverage = read_coverage(connection, ids)
-    return fold_all(daily, INTERVALS, splits=splits, coverage=coverage)
+    return fold_all(daily, INTERVALS, splits=splits, coverage=read_coverage(connection, ids))
 
 
 def _store(connection: Connection, n: int, windows: Spans, wanted: Bars, summary: ResampleSummary) -> None:

@@ -37,10 +37,10 @@ class Shard:
         Raises:
             UsageError: it is no such text, or there is no such shard.
         """
-        found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
-        if not found:
+        match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
+        if not match:
             raise UsageError(f"a shard is written I/N, as in 0/4, the first of four; not {text!r}")
-        return cls._checked(int(found[1]), int(found[2]))
+        return cls._checked(int(match[1]), int(match[2]))
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> Self | None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from batch_layer.shared.published.digests import footer_of
+
 ROW_GROUP = 65_536
 """Rows that are read or left out together: large enough to compress, a few hundred instruments of a year.
 
@@ -18,8 +20,8 @@ _MOSTLY_DISTINCT = ("volume", "vwap", "trades")
 """Columns that a dictionary makes larger, and slower to read, for their values seldom come twice."""
 
 
-def write_part(path: Path, rows: pa.Table) -> str:
-    """Write a file and return the SHA-256 of its bytes; the same rows make the same bytes.
+def write_part(path: Path, rows: pa.Table) -> tuple[str, str]:
+    """Write a file and return the SHA-256 of its bytes, and of its footer; the same rows make the same bytes.
 
     The first two columns are what the rows ascend by.
     """
@@ -33,4 +35,5 @@ def write_part(path: Path, rows: pa.Table) -> str:
         sorting_columns=[pq.SortingColumn(0), pq.SortingColumn(1)],
     )
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return digest, hashlib.sha256(footer_of(file)).hexdigest()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import LiteralString
 
 import numpy as np
 import pyarrow as pa
+from psycopg import sql
 
+from batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS
+from batch_layer.database.postgres.queries import rows
+from batch_layer.database.postgres.revisioned import DIVIDENDS, LOAD, SPLITS, SUPERSEDED_BY
 from batch_layer.database.stores.daily_bars import spans_of_bars
 from batch_layer.database.stores.ledger import read_coverage
 from batch_layer.database.stores.symbols import symbol_spans, symbols_by_instrument
@@ -40,14 +45,17 @@ class Reference:
         """Read it all, in the transaction of the bars."""
         coverage = read_coverage(connection)
         spans = spans_of_bars(connection, coverage.instrument_id)
-        dividends = DIVIDENDS.read(connection, always(coverage.instrument_id))
+        dividends, loads = DIVIDENDS.read_with_load(connection, always(coverage.instrument_id))
         return cls(
             tables={
                 "instruments": _instruments(connection, coverage, spans, sessions),
                 "symbols": _symbols(connection),
                 "splits": _splits(connection, coverage, sessions),
-                "dividends": pa.table(vars(dividends), schema=SCHEMAS["dividends"]),
+                "dividends": pa.table({**vars(dividends), "load_id": loads}, schema=SCHEMAS["dividends"]),
                 "sessions": _sessions(coverage, sessions),
+                "split_revisions": _read(connection, SPLITS.revisions, SPLITS.columns),
+                "dividend_revisions": _read(connection, DIVIDENDS.revisions, DIVIDENDS.columns),
+                **{name: _as_stored(connection, name) for name in STORED},
             },
             first_session=sessions.session(int(spans.first.min())) if len(spans) else None,
             last_session=sessions.session(int(spans.last.max())) if len(spans) else None,
@@ -62,16 +70,16 @@ class Reference:
 def _instruments(connection: Connection, coverage: Coverage, spans: Spans, sessions: Sessions) -> pa.Table:
     names = symbols_by_instrument(connection)
     ids = coverage.instrument_id
-    place = np.searchsorted(ids, spans.instrument_id)
+    row = np.searchsorted(ids, spans.instrument_id)
     dates = {"first_session": spans.first, "last_session": spans.last}
     columns = {
         "instrument_id": ids,
-        "symbol": [names.get(one) for one in ids.tolist()],
+        "symbol": [names.get(instrument_id) for instrument_id in ids.tolist()],
         "providers": coverage.providers,
     }
     for name, ordinals in dates.items():
         known = np.full(len(ids), "NaT", dtype="datetime64[D]")
-        known[place] = sessions.dates_of(ordinals)
+        known[row] = sessions.dates_of(ordinals)
         columns[name] = pa.array(known, pa.date32())
     schema = SCHEMAS["instruments"]
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
@@ -88,12 +96,38 @@ def _symbols(connection: Connection) -> pa.Table:
 
 def _splits(connection: Connection, coverage: Coverage, sessions: Sessions) -> pa.Table:
     """Return the splits, each with the factors of itself and of all that follow, up to the last session."""
-    events = SPLITS.read(connection, always(coverage.instrument_id))
+    events, loads = SPLITS.read_with_load(connection, always(coverage.instrument_id))
     splits = events.on(sessions)
     loaded = coverage.last_loaded(splits.instrument_id)
     price, volume = split_factors(splits.instrument_id, splits.ex_ordinal - np.int32(1), loaded, splits)
-    columns = {**vars(events), "price_factor": price, "volume_factor": volume}
+    columns = {**vars(events), "price_factor": price, "volume_factor": volume, "load_id": loads}
     return pa.table(columns, schema=SCHEMAS["splits"])
+
+
+def _read(connection: Connection, table: str, columns: tuple[Column, ...]) -> pa.Table:
+    """Return the rows of a table of revisions, by instrument, ex-date and load."""
+    every = (*columns, LOAD, SUPERSEDED_BY)
+    query = sql.SQL("SELECT {columns} FROM {table} ORDER BY instrument_id, ex_date, load_id").format(
+        columns=select_list(every, table), table=sql.Identifier(table)
+    )
+    return pa.table(copy_out(connection, query, every), schema=SCHEMAS[table])
+
+
+STORED: Mapping[str, LiteralString] = {
+    "suppliers": "SELECT instrument_id, provider_id, first_load_id FROM instrument_providers ORDER BY 1, 2",
+    "ledger": "SELECT provider_id, ordinal, first_load_id, completed_by FROM ledger ORDER BY 1, 2",
+    "loads": "SELECT load_id, provider, name, archive_key, loaded_at "
+    "FROM loads JOIN providers USING (provider_id) ORDER BY 1",
+}
+"""Data sets that are published as they are stored, and how each is read."""
+
+
+def _as_stored(connection: Connection, dataset: str) -> pa.Table:
+    schema = SCHEMAS[dataset]
+    stored = rows(connection, STORED[dataset])
+    columns = list(zip(*stored, strict=True)) if stored else [()] * len(schema)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _sessions(coverage: Coverage, sessions: Sessions) -> pa.Table:

@@ -58,6 +58,7 @@ module "processing" {
   archive_uri     = module.shared.archive_uri
   published_uri   = module.shared.published_uri
   alert_topic_arn = module.shared.alert_topic_arn
+  rescan          = null # it does not stay for days
 
   network = {
     subnet_ids        = module.shared.public_subnet_ids

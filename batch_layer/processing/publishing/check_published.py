@@ -1,0 +1,42 @@
+"""Service: hold published files against the digests that their manifests name."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from batch_layer.shared.errors import PublishedError, PublishedUnavailable
+from batch_layer.shared.published.digests import damaged
+from batch_layer.shared.published.manifest import CURRENT, PublishedFile
+from batch_layer.shared.published.target import PublishTarget
+from batch_layer.shared.published.versions import manifests_of
+
+
+def check_published(target: PublishTarget, sample: int | None, seed: int) -> Iterator[tuple[str, str]]:
+    """Yield, of all versions that are kept, each file whose bytes are not those that its manifest names.
+
+    Yields path and problem. Nothing if nothing is published there.
+
+    Args:
+        target: where the data set is.
+        sample: how many files to look at, chosen at random; all if None.
+        seed: makes the choice repeatable.
+    """
+    files: dict[str, PublishedFile] = {}
+    versions: dict[str, int] = {}
+    try:
+        for manifest in manifests_of(target):
+            for file in manifest.all_files():
+                files[file.path], versions[file.path] = file, manifest.version
+    except (PublishedError, PublishedUnavailable) as error:
+        yield CURRENT, str(error)
+        return
+    chosen = sorted(files.values(), key=lambda file: file.path)
+    if sample is not None and sample < len(chosen):
+        chosen = random.Random(seed).sample(chosen, sample)  # noqa: S311  # a sample, not a secret
+    current = max(versions.values(), default=0)
+    for path, problem in sorted(damaged(target, chosen).items()):
+        to_do = "run condvest publish --check, it writes the file anew"
+        if versions[path] != current:
+            to_do = f"only version {versions[path]} needs it, which is no longer current"
+        yield path, f"{problem} (in {target.name}); {to_do}"

@@ -1,0 +1,143 @@
+"""What a publication writes: the years whose rows the version before did not publish, or not whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.touched import EVERY_KEY
+from batch_layer.database.stores.fingerprints import Fingerprint, fingerprints
+from batch_layer.database.stores.touched import read_touched
+from batch_layer.processing.publishing.published_before import PublishedBefore
+from batch_layer.shared.errors import PublishedError
+from batch_layer.shared.models.bars import Int32s
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.published.manifest import PublishedFile
+from batch_layer.shared.published.states import BEFORE, NEVER, calendar_states, packed
+from batch_layer.shared.published.tables import BY_YEAR, year_starts, years_of
+
+ROWS_AT_ONCE = 2_000_000
+"""Rows in memory at a time, about; at least one year's. Fewer would need more passes over a table."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A year of a data set of bars.
+
+    Attributes:
+        year: of the last sessions of its windows.
+        first, last: its windows (sessions for the daily bars), inclusive.
+        fingerprint: number of rows and digest of what the database holds.
+        published: the current version's file, if it holds just these rows and is whole; else None.
+    """
+
+    year: int
+    first: int
+    last: int
+    fingerprint: Fingerprint
+    published: PublishedFile | None
+
+
+@dataclass
+class Plan:
+    """What the next version consists of, but for the small data sets.
+
+    Attributes:
+        parts: by data set the parts that have rows, ascending.
+        states, calendar: what the manifest says of them, see `Recorded`.
+        unrecorded: parts whose rows changed though nobody said so; a check finds them.
+    """
+
+    parts: dict[str, list[Part]] = field(default_factory=dict)
+    states: dict[str, dict[str, str]] = field(default_factory=dict)
+    calendar: dict[str, str] = field(default_factory=dict)
+    unrecorded: list[str] = field(default_factory=list)
+
+    @property
+    def rows_to_write(self) -> int:
+        """The number of rows of all parts that are not published yet."""
+        return sum(part.fingerprint[0] for part in self.all_parts() if not part.published)
+
+    def all_parts(self) -> list[Part]:
+        """Return the parts of all data sets."""
+        return [part for parts in self.parts.values() for part in parts]
+
+
+def planned(connection: Connection, sessions: Sessions, before: PublishedBefore, *, check: bool) -> Plan:
+    """Return what to publish.
+
+    A year is taken to be as the version before has it if nothing was stored there since, by the record that
+    every transaction makes of what it alters; its rows and its file are not read. All other years are held
+    against that version by a fingerprint of their rows.
+
+    Args:
+        connection: in a transaction.
+        sessions: the calendar.
+        before: the version before.
+        check: take nothing for granted: fingerprints of all rows, and digests of all files.
+
+    Raises:
+        PublishedError: rows lie before the calendar's first year.
+        PublishedUnavailable: the target does not answer.
+    """
+    touched = read_touched(connection)
+    plan = Plan(calendar=calendar_states(sessions))
+    years = [BEFORE, *map(str, years_of(sessions))]
+    for dataset, interval in BY_YEAR.items():
+        starts = year_starts(sessions, interval)
+        states = touched.get(dataset, NEVER).states(starts)
+        plan.states[dataset] = packed(years, states)
+        same = before.unchanged(dataset, years, states, plan.calendar)
+        stored = _stored(connection, dataset, starts, [check or not is_same for is_same in same])
+        if 0 in stored:
+            raise PublishedError(
+                f"{dataset}: expected no row before {years[1]}, the calendar's first year; "
+                f"got {stored[0][0]:,}. Nothing was published; find them: condvest verify"
+            )
+        ends = [*(starts[1:] - 1).tolist(), EVERY_KEY[1]]
+        reusable = before.reusable(
+            dataset, {(years[at], fingerprint[1]) for at, fingerprint in stored.items()}, plan.calendar
+        )
+        parts = []
+        for at, year in enumerate(years[1:], start=1):
+            if check or not same[at]:
+                fingerprint = stored.get(at)
+                file = reusable.get((year, fingerprint[1])) if fingerprint else None
+                if same[at] and fingerprint != before.fingerprint(dataset, year):
+                    plan.unrecorded.append(f"{dataset} of {year}")
+            else:
+                fingerprint, file = before.fingerprint(dataset, year), before.of_right_size(dataset, year)
+            if fingerprint:
+                parts.append(Part(int(year), int(starts[at - 1]), ends[at - 1], fingerprint, file))
+        plan.parts[dataset] = parts
+    return plan
+
+
+def _stored(
+    connection: Connection, dataset: str, starts: Int32s, wanted: Sequence[bool]
+) -> dict[int, Fingerprint]:
+    """Return the fingerprints of the wanted parts that have rows; part 0 is what lies before ``starts``."""
+    asked = np.flatnonzero(wanted)
+    if not len(asked):
+        return {}
+    first = int(starts[asked[0] - 1]) if asked[0] else EVERY_KEY[0]
+    last = int(starts[asked[-1]]) - 1 if asked[-1] < len(starts) else EVERY_KEY[1]
+    stored = fingerprints(connection, dataset, starts, first, last)
+    return {at + 1: fingerprint for at, fingerprint in stored.items() if wanted[at + 1]}
+
+
+def in_batches(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Yield runs of neighbouring parts, each of ROWS_AT_ONCE rows at most, or of one part."""
+    batch: list[Part] = []
+    rows = 0
+    for part in parts:
+        rows += part.fingerprint[0]
+        if batch and (rows > ROWS_AT_ONCE or part.first != batch[-1].last + 1):
+            yield batch
+            batch, rows = [], part.fingerprint[0]
+        batch.append(part)
+    if batch:
+        yield batch

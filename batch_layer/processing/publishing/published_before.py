@@ -1,0 +1,96 @@
+"""The version that a publication goes on from: which of its files can stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from batch_layer.database.stores.fingerprints import Fingerprint
+from batch_layer.shared.published.digests import damaged
+from batch_layer.shared.published.manifest import Manifest, PublishedFile
+from batch_layer.shared.published.states import unpacked
+from batch_layer.shared.published.target import PublishTarget
+
+
+@dataclass(frozen=True)
+class PublishedBefore:
+    """What the version before left in the target.
+
+    Attributes:
+        target: the target.
+        manifest: the version's manifest; None if there is none.
+        sizes: bytes by path of all that the target holds.
+        damaged: files whose bytes are not those that the manifest names, by path, with what is
+            wrong. Filled as files are looked at.
+    """
+
+    target: PublishTarget
+    manifest: Manifest | None
+    sizes: Mapping[str, int]
+    damaged: dict[str, str]
+
+    def is_whole(self, file: PublishedFile) -> bool:
+        """Return whether the target holds a file with just these bytes."""
+        return bool(self.whole([file]))
+
+    def whole(self, files: Sequence[PublishedFile]) -> list[PublishedFile]:
+        """Return those of the files that the target holds with just these bytes: each is read and hashed."""
+        there = [file for file in files if self._has_right_size(file) and file.path not in self.damaged]
+        wrong = damaged(self.target, there)
+        self.damaged.update(wrong)
+        return [file for file in there if file.path not in wrong]
+
+    def unchanged(
+        self, dataset: str, years: Sequence[str], states: Sequence[str], calendar: Mapping[str, str]
+    ) -> list[bool]:
+        """Return for each year whether nothing was stored in it since, nor any date altered."""
+        if self.manifest is None:
+            return [False] * len(years)
+        then = unpacked(years, self.manifest.recorded.states.get(dataset, {}))
+        return [
+            state != "" and state == earlier and self._has_dates_of(year, calendar)
+            for year, state, earlier in zip(years, states, then, strict=True)
+        ]
+
+    def fingerprint(self, dataset: str, year: str) -> Fingerprint | None:
+        """Return the fingerprint of the rows of a year in the version; None if it had none."""
+        return next(
+            ((file.rows, file.fingerprint) for file in self._files(dataset) if file.part == year), None
+        )
+
+    def of_right_size(self, dataset: str, year: str) -> PublishedFile | None:
+        """Return the file of a year if the target holds one of its name and size; its bytes are not read."""
+        return next(
+            (file for file in self._files(dataset) if file.part == year and self._has_right_size(file)), None
+        )
+
+    def reusable(
+        self, dataset: str, wanted: set[tuple[str, str]], calendar: Mapping[str, str]
+    ) -> dict[tuple[str, str], PublishedFile]:
+        """Return the files of wanted years and fingerprints that are there and whole, with today's dates."""
+        files = [
+            file
+            for file in self._files(dataset)
+            if (file.part, file.fingerprint) in wanted and self._has_dates_of(file.part, calendar)
+        ]
+        return {(file.part, file.fingerprint): file for file in self.whole(files)}
+
+    def _files(self, dataset: str) -> Sequence[PublishedFile]:
+        files = self.manifest.files.get(dataset, ()) if self.manifest else ()
+        if self.manifest and "late_open" not in self.manifest.schema.get("sessions", {}):
+            # Published when the calendar began in 1953, as did the first windows by what their rows say.
+            return [file for file in files if file.part > "1953"]
+        return files
+
+    def _has_right_size(self, file: PublishedFile) -> bool:
+        return self.sizes.get(file.path) == file.bytes
+
+    def _has_dates_of(self, year: str, calendar: Mapping[str, str]) -> bool:
+        """Return whether the dates of a year and of the one before, where windows begin, are what they were.
+
+        An early version did not name them; they are taken for the same.
+        """
+        then = self.manifest.recorded.calendar if self.manifest else {}
+        if not then or not year:
+            return True
+        return all(then.get(of) == calendar.get(of) for of in (year, str(int(year) - 1)))
