@@ -80,7 +80,7 @@ others() {
     build) show_artefacts ;;
     outputs) show_outputs ;;
     validate) validate_configuration ;;
-    bootstrap) create_state_bucket; create_linked_roles; show_quotas; pin_everything ;;
+    bootstrap) create_state_bucket; create_linked_roles; show_quotas; pin_everything; show_what_follows ;;
     status) show_status ;;
     logs) show_logs ;;
   esac

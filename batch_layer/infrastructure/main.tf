@@ -30,6 +30,8 @@ module "shared" {
   network      = var.network
   protected    = var.protected
   alert_emails = var.alert_emails
+
+  backup_region = var.backup_region
 }
 
 module "database" {
@@ -44,6 +46,7 @@ module "database" {
   final_snapshot    = var.final_snapshot
   instance          = var.database
   backup_days       = var.database.backup_days
+  backup_region     = var.backup_region
   hours             = var.database_hours
   scheduler_role    = module.shared.roles["scheduler"]
 

@@ -8,6 +8,11 @@ output "archive_uri" {
   value       = module.shared.archive_uri
 }
 
+output "archive_copy" {
+  description = "Bucket of the archive's copy in another region; null where there is none (backup_region)."
+  value       = module.shared.archive_copy
+}
+
 output "published_uri" {
   description = "Where the published bars lie, as CONDVEST_PUBLISHED takes it."
   value       = module.shared.published_uri

@@ -102,6 +102,17 @@ variable "database" {
   default = {}
 }
 
+variable "backup_region" {
+  description = "Another region, to which the archive and the database's backups are copied as they are made; null: they lie in this region alone."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.backup_region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.backup_region))
+    error_message = "backup_region must be the name of a region, such as ca-central-1, or null."
+  }
+}
+
 variable "database_hours" {
   description = "When the database is started and stopped (`start`, `stop`: EventBridge Scheduler expressions in New York time); null: it always runs. It must run from before the evening's schedules until after the morning's."
   type        = object({ start = string, stop = string })

@@ -22,10 +22,10 @@ with open(os.path.join(box, "calls.txt"), "a") as log:
 if os.environ.get("TF_VAR_runtime"):
     with open(os.path.join(box, "passed.json"), "w") as told:
         json.dump({{name: os.environ[name] for name in os.environ if name.startswith("TF_VAR_")}}, told)
-words = sys.argv[1:]
-if words[:2] == ["s3", "cp"]:
+arguments = sys.argv[1:]
+if arguments[:2] == ["s3", "cp"]:
     import shutil
-    names = [word for word in words[2:] if word.startswith("s3://") or os.sep in word and word != os.sep]
+    names = [one for one in arguments[2:] if one.startswith("s3://") or os.sep in one and one != os.sep]
     places = [os.path.join(box, "s3", name[5:]) if name.startswith("s3://") else name for name in names]
     if not os.path.exists(places[0]):
         sys.stderr.write("404 Not Found: " + names[0])
@@ -142,10 +142,10 @@ class Desk:
         defaults = {"PATH": str(self.bin), "STUBS": str(self.folder), "CONDVEST_POLL_SECONDS": "0"}
         return environment(**(defaults | more))
 
-    def deploy(self, *words, **more):
+    def deploy(self, *arguments, **more):
         """Run deploy.sh with no terminal; return code, output and errors."""
         return subprocess.run(
-            [str(self.layer / "deploy.sh"), *words],
+            [str(self.layer / "deploy.sh"), *arguments],
             env=self.settings(more),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -154,13 +154,13 @@ class Desk:
             check=False,
         )
 
-    def deploy_in_terminal(self, answers, *words, **more):
+    def deploy_in_terminal(self, answers, *arguments, **more):
         """Run deploy.sh in a terminal where somebody types the answers."""
         ours, theirs = pty.openpty()
         os.write(ours, "".join(f"{one}\n" for one in answers).encode())
         try:
             return subprocess.run(
-                [str(self.layer / "deploy.sh"), *words],
+                [str(self.layer / "deploy.sh"), *arguments],
                 env=self.settings(more),
                 stdin=theirs,
                 capture_output=True,

@@ -45,7 +45,7 @@ class Machine:
         self.checkout = folder / "a folder with blanks"
         self.desk = Desk(folder)
         shutil.rmtree(self.checkout)
-        for part in ("batch_layer", "condvest", "serving_layer"):
+        for part in ("batch_layer", "condvest", "serving_layer", "speed_layer"):
             shutil.copytree(ROOT / part, self.checkout / part, ignore=_not_in_a_checkout)
         shutil.copy(ROOT / "pyproject.toml", self.checkout)
         self.desk.install("aws", f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -m awscli "$@"\n')
@@ -98,17 +98,17 @@ class Machine:
             program.chmod(0o755)
         return place
 
-    def deploy(self, *words, **more):
-        done = self.desk.deploy(*words, **(self.settings | more))
+    def deploy(self, *arguments, **more):
+        done = self.desk.deploy(*arguments, **(self.settings | more))
         print(done.stderr[-6000:])
         return done
 
-    def started(self, *words, **more):
+    def started(self, *arguments, **more):
         """Start a deployment that stops while it creates the database, until ``pause`` is gone; return it."""
         self.pause.touch()
         environ = self.desk.settings(self.settings | {"STAND_IN_PAUSE": str(self.pause)} | more)
         process = subprocess.Popen(
-            [str(self.checkout / "batch_layer" / "deploy.sh"), *words],
+            [str(self.checkout / "batch_layer" / "deploy.sh"), *arguments],
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -121,9 +121,9 @@ class Machine:
                 return process
         raise AssertionError("it ended before the database")
 
-    def aws(self, *words):
+    def aws(self, *arguments):
         done = subprocess.run(
-            [str(self.desk.bin / "aws"), *words, "--output", "json"],
+            [str(self.desk.bin / "aws"), *arguments, "--output", "json"],
             env=environment(**self.settings),
             capture_output=True,
             text=True,

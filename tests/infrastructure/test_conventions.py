@@ -74,7 +74,7 @@ def test_a_component_root_only_wires_modules(name):
     assert f'name_prefix = "${{var.project}}-${{var.environment}}-{name}"' in text
 
 
-def test_the_state_lies_where_the_user_wrote():
+def test_the_state_lies_in_the_bucket_that_the_documents_name():
     text = (INFRASTRUCTURE / "versions.tf").read_text()
     for line in (
         'bucket  = "condvest-terraform-state"',
@@ -97,7 +97,7 @@ def test_nothing_costs_money_while_it_sleeps():
     """No NAT gateway, interface endpoint or kept address; no key paid by the month, no access key."""
     text = "\n".join(path.read_text() for path in FILES)
     for kind in ("aws_nat_gateway", "aws_eip", "aws_kms_key", "aws_iam_access_key", "aws_iam_user", "aws_lb"):
-        assert f'"{kind}"' not in text
+        assert f'resource "{kind}"' not in text
     assert set(re.findall(r'vpc_endpoint_type += "(\w+)"', text)) == {"Gateway"}
 
 

@@ -10,8 +10,8 @@ from desk import DIGEST, LAYER, REPOSITORY
 OTHER = "sha256:" + "fedcba9876543210" * 4
 
 
-def prod(desk, *words, **more):
-    return desk.deploy("prod", *words, "--yes", CONDVEST_AWS_ACCOUNT_ID="123456789012", **more)
+def prod(desk, *arguments, **more):
+    return desk.deploy("prod", *arguments, "--yes", CONDVEST_AWS_ACCOUNT_ID="123456789012", **more)
 
 
 def targets(call):
@@ -59,6 +59,40 @@ def test_the_same_image_needs_no_snapshot_and_neither_does_dev(desk):
     desk.rule("output -raw container_image", out=f"{REPOSITORY}@{OTHER}")
     assert desk.deploy("dev", "all").returncode == 0
     assert "snapshot" not in desk.steps()
+
+
+def test_a_database_that_aws_does_not_tell_of_is_not_taken_for_none(desk):
+    """It has its snapshot, or the deployment ends: here the second, for AWS refuses that too."""
+    desk.rule("output -raw container_image", out=f"{REPOSITORY}@{OTHER}")
+    desk.rule("DBInstanceStatus", code=254, err="An error occurred (Throttling)")
+    desk.rule("create-db-snapshot", code=254, err="An error occurred (Throttling) again")
+    done = prod(desk, "all")
+    assert done.returncode == 1
+    assert "the snapshot could not be taken" in done.stderr
+    assert "migrate" not in desk.steps()
+
+
+def test_where_there_is_no_database_yet_there_is_nothing_to_keep(desk):
+    desk.rule("output -raw container_image", out=f"{REPOSITORY}@{OTHER}")
+    desk.rule("DBInstanceStatus", code=254, err="An error occurred (DBInstanceNotFound)")
+    prod(desk, "all")
+    assert "migrate" in desk.steps()
+    assert "snapshot" not in desk.steps()
+
+
+@pytest.mark.parametrize("question", ["describe-job-queues", "list-jobs"])
+def test_jobs_that_aws_does_not_tell_of_are_not_taken_for_none(desk, question):
+    desk.rule(question, code=254, err="An error occurred (Throttling)")
+    done = desk.deploy("dev", "all")
+    assert done.returncode == 1
+    assert "cannot tell whether jobs run: An error occurred (Throttling)" in done.stderr
+    assert desk.steps() == []
+
+
+def test_where_there_is_no_queue_yet_no_jobs_run(desk):
+    desk.rule("length(jobQueues)", out="0\n")
+    desk.rule("list-jobs", code=254, err="An error occurred (ClientException)")
+    assert "cannot tell" not in desk.deploy("dev", "all").stderr
 
 
 def test_a_snapshot_that_cannot_be_taken_changes_nothing(desk):
@@ -273,3 +307,37 @@ def test_a_region_that_is_not_switched_on_is_named(desk):
     done = desk.deploy("dev", "all")
     assert done.returncode == 1
     assert "is ca-west-1 switched on" in done.stderr
+
+
+def test_a_provider_that_cannot_be_locked_is_said_once_and_plainly(desk):
+    """As Terraform words it where no registry answers; the file's absence is said at each deployment."""
+    told = (
+        "\nError: Could not retrieve providers for locking\n\nTerraform failed to fetch the requested "
+        "providers for linux_amd64 in order to\ncalculate their checksums: could not connect to\n"
+        "registry.terraform.io: no such host.\n\n"
+    )
+    desk.rule(" providers lock ", code=1, err=told)
+    done = desk.deploy("dev", "bootstrap")
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.splitlines() if "could not be locked" in line]
+    assert "Could not retrieve providers for locking Terraform failed to fetch" in line
+    assert "no such host. Run bootstrap again where registry.terraform.io answers" in line
+    (call,) = [call for call in desk.calls() if " providers lock " in call]
+    assert " -no-color " in call
+    assert "has no .terraform.lock.hcl" in desk.deploy("dev", "all").stderr
+
+
+def test_what_terraform_says_into_a_log_has_no_colours(desk):
+    desk.deploy("dev", "all")
+    calls = [call for call in desk.calls() if call.startswith("terraform -chdir")]
+    assert len(calls) > 5
+    assert all(call.endswith(" -no-color") for call in calls)
+
+
+@pytest.mark.parametrize("state", ["PENDING", "RUNNABLE", "SUBMITTED"])
+def test_an_array_whose_children_run_is_a_job_that_runs(desk, state):
+    """Batch lists the parent as PENDING until the last child has ended."""
+    desk.rule(f"--job-status {state}", out="1\n")
+    done = desk.deploy("dev", "all")
+    assert done.returncode == 1
+    assert f"1 jobs of condvest-dev are {state}" in done.stderr

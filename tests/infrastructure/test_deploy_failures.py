@@ -35,7 +35,7 @@ def test_an_early_terraform_warns_that_it_cannot_lock(desk):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "answer", "words", "message"),
+    ("pattern", "answer", "arguments", "message"),
     [
         (
             "get-caller-identity",
@@ -64,9 +64,9 @@ def test_an_early_terraform_warns_that_it_cannot_lock(desk):
         ("docker info", {"code": 1}, ["dev", "all"], "docker does not answer"),
     ],
 )
-def test_what_is_not_there_is_said_before_anything_is_built(desk, pattern, answer, words, message):
+def test_what_is_not_there_is_said_before_anything_is_built(desk, pattern, answer, arguments, message):
     desk.rule(pattern, **answer)
-    done = desk.deploy(*words)
+    done = desk.deploy(*arguments)
     assert done.returncode == 1
     assert message in done.stderr
     assert desk.steps() == []
@@ -266,3 +266,37 @@ def test_status_and_logs_answer_for_what_is_not_there(desk):
     assert done.returncode == 0, done.stderr
     assert re.search(r"^database: +not there$", done.stdout, re.MULTILINE)
     assert desk.deploy("dev", "logs", "--since", "5").returncode == 0
+
+
+def test_a_queue_that_is_invalid_fails_the_smoke_check(desk):
+    desk.rule("[state, status]", out="ENABLED\tINVALID\n")
+    done = desk.deploy("dev", "all")
+    assert done.returncode == 1
+    assert "the queue condvest-dev-jobs is ENABLED\tINVALID" in done.stderr
+
+
+def test_a_repository_that_aws_does_not_tell_of_is_not_taken_for_none(desk):
+    desk.rule("describe-repositories", code=254, err="An error occurred (AccessDeniedException)")
+    done = desk.deploy("dev", "all")
+    assert done.returncode == 1
+    assert "cannot tell whether the repository condvest-dev/jobs is there" in done.stderr
+    assert "plan" not in desk.steps()
+
+
+@pytest.mark.parametrize(
+    ("said", "what_to_do"),
+    [
+        ("CLIENT_ERROR - Unable to assume the service linked role.", "deploy.sh dev bootstrap makes it"),
+        (
+            "decreases account's UnreservedConcurrentExecution below its minimum value of [10].",
+            "reserved_concurrency = -1",
+        ),
+        ("FreeTierRestrictionError: The specified backup retention period", "backup_days = 1"),
+    ],
+)
+def test_what_aws_refuses_a_new_account_is_said_with_the_way_out(desk, said, what_to_do):
+    desk.rule(" apply ", code=1, err=f"Error: {said}\n")
+    done = desk.deploy("dev", "all")
+    assert done.returncode == 1
+    assert what_to_do in done.stderr
+    assert "run the same command again" in done.stderr

@@ -1,8 +1,9 @@
-"""deploy.sh with stand-ins for all that it calls: which steps it takes, in which order, for which words."""
+"""deploy.sh with stand-ins for all that it calls: its steps, in their order, by its arguments."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from desk import LAYER
@@ -34,7 +35,7 @@ def test_a_component_touches_its_own_root_and_state_only(desk):
 
 
 @pytest.mark.parametrize(
-    ("words", "key"),
+    ("arguments", "key"),
     [
         (["prod", "all"], "batch-layer/terraform.tfstate"),
         (["dev", "all"], "batch-layer/dev/terraform.tfstate"),
@@ -43,8 +44,8 @@ def test_a_component_touches_its_own_root_and_state_only(desk):
         (["prod", "processing"], "batch-layer/prod/components/processing/terraform.tfstate"),
     ],
 )
-def test_no_two_deployments_share_a_state(desk, words, key):
-    done = desk.deploy(*words, "--yes", CONDVEST_AWS_ACCOUNT_ID="123456789012")
+def test_no_two_deployments_share_a_state(desk, arguments, key):
+    done = desk.deploy(*arguments, "--yes", CONDVEST_AWS_ACCOUNT_ID="123456789012")
     assert done.returncode == 0, done.stderr
     inits = [call for call in desk.calls() if " init " in call]
     assert len(inits) == 1
@@ -117,11 +118,12 @@ def test_layer_prints_the_line_for_terraform_tfvars(desk):
 
 
 def test_the_repository_is_made_before_the_first_image(desk):
-    """With no repository, that resource alone is applied first; then it must be there."""
-    desk.rule("describe-repositories", code=254)
+    """It is applied first, with the rules on what a scan of the push finds; then it must be there."""
+    desk.rule("describe-repositories", code=254, err="An error occurred (RepositoryNotFoundException)")
     done = desk.deploy("dev", "processing")
-    targeted = [call for call in desk.calls() if "-target=module.processing.aws_ecr_repository.this" in call]
-    assert len(targeted) == 1
+    targets = [re.findall(r"-target=(\S+)", call) for call in desk.calls()]
+    rules = "module.processing.aws_cloudwatch_event_rule.scans"
+    assert [one for one in targets if one] == [["module.processing.aws_ecr_repository.this", rules]]
     assert desk.steps() == ["build image", "init", "plan", "apply"]
     assert done.returncode == 1
 
@@ -148,7 +150,7 @@ def test_plan_changes_nothing(desk):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         ([], "no environment was given"),
         (["dev"], "no command was given"),
@@ -160,8 +162,8 @@ def test_plan_changes_nothing(desk):
         (["dev", "logs", "--since", "soon"], "--since takes a number of minutes"),
     ],
 )
-def test_a_wrong_call_ends_with_two(desk, words, message):
-    done = desk.deploy(*words)
+def test_a_wrong_call_ends_with_two(desk, arguments, message):
+    done = desk.deploy(*arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert desk.calls() == []

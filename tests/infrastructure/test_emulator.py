@@ -35,6 +35,7 @@ from tests.support.naive.database import differences
 sys.path.insert(0, str(STAND_IN))
 import batch
 import functions
+import quotas
 
 pytestmark = pytest.mark.aws
 
@@ -88,10 +89,12 @@ def machine(endpoint, instance, tmp_path_factory):
     with (
         batch.serving(machine.jobs) as jobs_url,
         functions.serving(endpoint, machine.invoke) as functions_url,
+        quotas.serving("new") as machine.quotas,
     ):
         machine.settings |= {
             "AWS_ENDPOINT_URL_BATCH": jobs_url,
             "AWS_ENDPOINT_URL_LAMBDA": functions_url,
+            "AWS_ENDPOINT_URL_SERVICE_QUOTAS": f"http://127.0.0.1:{machine.quotas.server_port}",
             # The emulator's account lends as many executions as a new one.
             "STAND_IN_LINKED_ROLES": "ecs,batch,rds",
         }
@@ -108,10 +111,10 @@ def vendor():
 
 
 def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, vendor, tmp_path):
-    """Bootstrap; all; the vendor's key; a fetch; bars. All again; drift; a component; the end."""
-    for _ in range(2):
-        assert machine.deploy("dev", "bootstrap").returncode == 0
+    """Bootstrap; no vCPUs yet; all; a fetch; bars. All again; drift; a component; the end."""
+    without_vcpus(machine)
     machine.allow_without_tls("condvest-terraform-state")
+    nothing_starts(machine)
 
     first = machine.deploy("dev", "all")
     assert first.returncode == 0
@@ -122,13 +125,15 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
     kept = machine.keys("condvest-terraform-state")
     assert [key for key in kept if not key.startswith("releases/")] == ["batch-layer/dev/terraform.tfstate"]
     assert "releases/condvest-dev/current.json" in kept  # what a rollback goes back to
-    (migration,) = machine.jobs.jobs.values()
+    _, migration = machine.jobs.jobs.values()
     assert (
         "users who may log in by IAM: condvest_loader, condvest_jobs, condvest_backfill"
         in migration["ends"][0][1]
     )
-    # The layer, the functions, the image and the image to push it.
-    assert first.stderr.count("nothing changed since it was built") == 4
+    # The layer, the functions and the image; it was pushed before.
+    assert first.stderr.count("nothing changed since it was built") == 3
+    scan = json.loads(machine.applied("aws_scheduler_schedule", "rescan")["target"][0]["input"])
+    assert scan["ImageId"]["ImageDigest"] in first.stdout  # the image that is in use
 
     fetch_load_resample_and_publish(machine, instance, vendor, tmp_path)
 
@@ -159,6 +164,27 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
     assert machine.aws("lambda", "list-functions")["Functions"] == []
     assert databases(machine) == set()
     assert "nothing to destroy" in machine.deploy("dev", "destroy", "--yes").stderr
+
+
+def without_vcpus(machine):
+    """An account to which AWS lends nothing yet: bootstrap, once and again, says what is missing."""
+    machine.quotas.account, machine.jobs.vcpus = "closed", 0
+    for _ in range(2):
+        done = machine.deploy("dev", "bootstrap")
+        assert done.returncode == 0
+        assert "the quota of vCPUs on Fargate is 0.0: ask AWS for more" in done.stderr
+        assert "the quota of vCPUs on Fargate Spot is 0.0" in done.stderr
+
+
+def nothing_starts(machine):
+    """The migration waits for vCPUs; no function and no rule is there before it. Then AWS lends some."""
+    done = machine.deploy("dev", "all", CONDVEST_JOB_POLLS="2")
+    assert done.returncode == 1
+    assert "is still RUNNABLE" in done.stderr
+    assert "quota of vCPUs on Fargate" in done.stderr
+    assert machine.aws("lambda", "list-functions")["Functions"] == []
+    machine.quotas.account = "new"
+    machine.jobs.vcpus = quotas.ACCOUNTS["new"][quotas.FARGATE]
 
 
 def databases(machine):
@@ -249,7 +275,8 @@ def published(machine, array):
     manifest = json.loads(file.read_text())
     assert manifest["version"] == 1
     assert manifest["sessions"] == {"first": SESSIONS[0], "last": SESSIONS[-1]}
-    named = {f"published/{one['path']}" for files in manifest["files"].values() for one in files}
+    data_sets = {**manifest["files"], **manifest["history"]}
+    named = {f"published/{one['path']}" for files in data_sets.values() for one in files}
     assert named | {"published/manifest.json", "published/manifests/00000001.json"} == set(
         machine.keys(bucket)
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from event_patterns import job_event, matches
-from workshop import ROOTS, Plan
+from workshop import ROOT, ROOTS, Plan
 
 from batch_layer.shared.clients.archive import DESCRIBED, key_of
 from batch_layer.shared.models.payloads import Payload
@@ -126,6 +126,7 @@ def test_schedules_follow_the_exchange(plans):
         "condvest-prod-morning": "cron(0 6 ? * TUE-SAT *)",
         "condvest-prod-sweep": "cron(0 7 ? * TUE-SAT *)",
         "condvest-prod-sweep-jobs": "cron(0 8 ? * TUE-SAT *)",
+        "condvest-prod-rescan": "cron(0 13 * * ? *)",
     }
     assert {one["schedule_expression_timezone"] for one in schedules.values()} == {"America/New_York"}
     # As text: the scheduler knows its word only if < and > stand in it as they are.
@@ -140,6 +141,7 @@ def test_schedules_follow_the_exchange(plans):
 def test_the_database_of_dev_is_awake_whenever_a_schedule_wants_it(plans):
     """It starts an hour before the evening's first, and stops after the morning's last."""
     schedules = {one["name"]: one for one in plans["dev"].of("aws_scheduler_schedule").values()}
+    del schedules["condvest-dev-rescan"]  # ECR's own work
     cron = re.compile(r"cron\((\d+) (\d+) \? \* ([A-Z-]+) \*\)")
     times = {name: cron.fullmatch(one["schedule_expression"]).groups() for name, one in schedules.items()}
     start, stop = times.pop("condvest-dev-db-start"), times.pop("condvest-dev-db-stop")
@@ -338,15 +340,19 @@ def test_every_alarm_reaches_somebody_and_is_in_the_runbook(settled):
     alarms = {
         one["alarm_name"]: one for address, one in settled["resources"].items() if "metric_alarm" in address
     }
-    assert len(alarms) == 21
+    assert len(alarms) == 23
+    runbook = (ROOT / "docs/aws/runbook.md").read_text()
     for name, alarm in alarms.items():
+        shown = name.replace("condvest-dev", "P")
+        of_any = re.sub(r"^P-(archive-loader|daily-\w+-fetcher)-", "P-FUNCTION-", shown)
+        assert any(re.search(rf"^\| [^|]*`{one}`", runbook, re.MULTILINE) for one in (shown, of_any)), name
         assert alarm["alarm_actions"] == ["arn:aws:sns:ca-west-1:123456789012:condvest-dev-alerts"], name
         assert alarm["period"] * alarm["evaluation_periods"] <= 604800
 
 
 def test_logs_end_some_day(plans):
     days = [one["retention_in_days"] for one in plans["prod"].of("aws_cloudwatch_log_group").values()]
-    assert len(days) == 7
+    assert len(days) == 8
     assert set(days) <= RETENTIONS
 
 

@@ -148,7 +148,7 @@ def test_each_role_may_do_just_this(settled):
         },
         "scheduler": {
             "lambda:InvokeFunction", "sqs:SendMessage", "batch:SubmitJob",
-            "rds:StartDBInstance", "rds:StopDBInstance",
+            "rds:StartDBInstance", "rds:StopDBInstance", "ecr:StartImageScan",
         },
         "events": {"batch:SubmitJob"},
     }  # fmt: skip

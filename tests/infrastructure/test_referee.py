@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+import sys
 
 import pytest
-from workshop import ROOTS
+from workshop import BATCH_LAYER, ROOTS, STAND_IN
+
+sys.path.insert(0, str(STAND_IN))
+import quotas
 
 pytestmark = pytest.mark.aws
 
@@ -67,3 +73,36 @@ def test_a_new_account_without_its_linked_roles_makes_no_compute_environment(app
     account(ACCOUNT="new")
     said = applied("processing", ok=False)
     assert "Unable to assume the service linked role" in said
+
+
+@pytest.fixture
+def vcpus(settled):
+    """How many vCPUs each job takes."""
+    found = {}
+    for address, job in settled["resources"].items():
+        if ".aws_batch_job_definition.this[" in address:
+            needs = json.loads(job["container_properties"])["resourceRequirements"]
+            (found[job["name"].removeprefix("condvest-dev-")],) = [
+                float(one["value"]) for one in needs if one["type"] == "VCPU"
+            ]
+    return found
+
+
+def test_a_night_fits_into_the_vcpus_of_a_new_account(settled, vcpus):
+    """The array, all of it at once, beside a publication; and the migration, on demand."""
+    array = settled["resources"]["module.processing.aws_cloudwatch_event_target.loaded[0]"]
+    size = array["batch_target"][0]["array_size"]
+    lent = quotas.ACCOUNTS["new"]
+    assert size * vcpus["resample"] + vcpus["publish"] <= lent[quotas.FARGATE_SPOT]
+    assert max(vcpus.values()) <= lent[quotas.FARGATE]
+
+
+def test_bootstrap_asks_for_the_vcpus_that_the_jobs_take(settled, vcpus):
+    text = (BATCH_LAYER / "deploy/lib/account.sh").read_text()
+    wanted = dict(re.findall(r'^  quota fargate (L-\w+) "[^"]+" (\d+) ', text, re.MULTILINE))
+    array = settled["resources"]["module.processing.aws_cloudwatch_event_target.loaded[0]"]
+    size = array["batch_target"][0]["array_size"]
+    assert wanted == {
+        quotas.FARGATE_SPOT: str(math.ceil(size * vcpus["resample"])),
+        quotas.FARGATE: str(math.ceil(vcpus["migrate"])),
+    }

@@ -49,10 +49,11 @@ def test_what_the_schedules_call_is_what_the_services_take(settled):
     requests = [one for one in called if one]
     assert sorted(operation for _, operation, _ in requests) == [
         "StartDBInstance",
+        "StartImageScan",
         "StopDBInstance",
         "SubmitJob",
     ]
-    assert [list(faults(*one)) for one in requests] == [[]] * 3
+    assert [list(faults(*one)) for one in requests] == [[]] * 4
 
 
 PLANTED = [

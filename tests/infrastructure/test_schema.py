@@ -83,6 +83,8 @@ BAD = [
     ({"aws_account_id": "12345"}, "aws_account_id must have 12 digits"),
     ({"aws_account_id": "999999999999"}, "AWS account ID not allowed"),
     ({"monthly_budget_usd": 0}, "monthly_budget_usd must be at least 1"),
+    ({"backup_region": "Montreal"}, "backup_region must be the name of a region"),
+    ({"backup_region": "ca-west-1"}, "backup_region must be another region than aws_region"),
     ({"capacity": "EC2"}, "capacity must be FARGATE_SPOT or FARGATE"),
     ({"reserved_concurrency": 50}, "reserved_concurrency must be -1 or from 1 to 10"),
     ({"runtime": {"name": "python3.11"}}, "runtime.name must be python3.12"),

@@ -8,13 +8,14 @@ import subprocess
 import textwrap
 
 import pytest
-from workshop import BATCH_LAYER, MODULES, environment, found
+from workshop import BATCH_LAYER, MODULES, ROOT, environment, found
 
 SCRIPTS = [
     BATCH_LAYER / "deploy.sh",
     *sorted((BATCH_LAYER / "deploy" / "lib").glob("*.sh")),
     *sorted((BATCH_LAYER / "processing" / "container_images").glob("*.sh")),
     *sorted((BATCH_LAYER / "fetching" / "deployment_packages").glob("*.sh")),
+    *sorted((ROOT / ".ci").iterdir()),
 ]
 
 # macOS ships bash 3.2; each of these came later.

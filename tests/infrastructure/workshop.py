@@ -84,6 +84,7 @@ def environment(**more):
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "CONDVEST_"))
     }
     clean.pop("CI", None)
+    clean.pop("PYTHONDONTWRITEBYTECODE", None)  # tools are called by the hundred: one compiles for all
     return clean | more
 
 

@@ -8,7 +8,7 @@ RESERVED_CONCURRENCY=""
 # AWS makes these roles at the first use of a service, too late for Batch: its first compute environment would be invalid.
 create_linked_roles() {
   step "Creating the roles that AWS's services need"
-  would "create the service-linked roles of ECS, Batch, RDS and EventBridge Scheduler's targets" && return
+  would "create the service-linked roles of ECS, Batch and RDS" && return
   local service
   for service in ecs batch rds; do
     if aws iam create-service-linked-role --aws-service-name "$service.amazonaws.com" >/dev/null 2>"$(scratch)"; then
@@ -78,15 +78,21 @@ pin_everything() {
     [ ! -f "$root/.terraform.lock.hcl" ] || continue
     set --
     for platform in $PLATFORMS; do set -- "$@" "-platform=$platform"; done
-    if TF_DATA_DIR="$WORK/lock" terraform -chdir="$root" providers lock "$@" </dev/null >"$WORK/lock.txt" 2>&1; then
+    if TF_DATA_DIR="$WORK/lock" terraform -chdir="$root" providers lock -no-color "$@" </dev/null >"$WORK/lock.txt" 2>&1; then
       say "$root/.terraform.lock.hcl: commit it"
     else
-      warn "the provider of $root could not be locked: $(tail -n 3 "$WORK/lock.txt")"
+      # What fails for one root, most likely the way to the registry, fails for the others.
+      warn "the provider of $root could not be locked, and the roots after it were not tried: $(error_in "$WORK/lock.txt")" \
+        "Run bootstrap again where registry.terraform.io answers; until the files are committed, each deployment takes the newest provider"
+      break
     fi
   done <"$WORK/roots.txt"
   [ -f "$BASE_PIN" ] || "$HERE/processing/container_images/pin_base.sh" >&2 \
     || warn "the base image could not be pinned: run processing/container_images/pin_base.sh where Docker answers"
 }
+
+# Terraform's own words for an error, in one line.
+error_in() { tr '\n' ' ' <"$1" | sed -e 's/.*Error: //' -e 's/  */ /g' -e 's/ $//'; }
 
 check_pinned() {
   would "warn where provider or base image is not pinned" && return

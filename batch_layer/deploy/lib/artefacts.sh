@@ -6,7 +6,7 @@
 LAYER_NAME=condvest-batch-dependencies
 PACKAGES_MANIFEST=lambda/packages.json
 LAYER_MANIFEST=lambda/layer.json
-LAYER_ARN="" CONTAINER_IMAGE=""
+LAYER_ARN="" CONTAINER_IMAGE="" REPOSITORY=""
 
 needs_functions() { is_one_of "$TARGET" "all fetching"; }
 needs_image() { is_one_of "$TARGET" "all processing"; }
@@ -37,10 +37,9 @@ build_packages() {
 build_image() {
   step "Building the image of the jobs"
   would "run processing/container_images/build_container.sh" && return
-  local repository=""
-  [ "$COMMAND" != deploy ] || repository="$(repository_url)" || repository=""
-  if [ -n "$repository" ]; then
-    build_and_push "$repository"
+  [ "$COMMAND" != deploy ] || find_repository
+  if [ -n "$REPOSITORY" ]; then
+    build_and_push "$REPOSITORY"
   else
     builder processing/container_images/build_container.sh --arch "$ARCHITECTURE"
   fi
@@ -106,15 +105,16 @@ find_published_layer() {
   [ "$LAYER_ARN" != None ] || LAYER_ARN=""
 }
 
-# The repository must be there before the image, and the image before the job definitions.
+# The repository must be there before the image, and the image before the job definitions. ECR scans what is pushed, so the
+# rules that count what it finds come with the repository.
 push_image() {
   needs_image && [ -z "$CONTAINER_IMAGE" ] || return 0
   step "Pushing the image"
   would "create the repository $NAME_PREFIX/jobs if it is missing, and push the image into it" && return
-  apply_only module.processing.aws_ecr_repository.this
-  local repository
-  repository="$(repository_url)" || die "the repository $NAME_PREFIX/jobs is missing" "run the same command again"
-  build_and_push "$repository"
+  apply_only module.processing.aws_ecr_repository.this module.processing.aws_cloudwatch_event_rule.scans
+  find_repository
+  [ -n "$REPOSITORY" ] || die "the repository $NAME_PREFIX/jobs is missing" "run the same command again"
+  build_and_push "$REPOSITORY"
 }
 
 # For a plan: the image that is deployed now, so that nothing is pushed only to look.
@@ -125,9 +125,12 @@ find_pushed_image() {
   case "$CONTAINER_IMAGE" in *@sha256:*) ;; *) CONTAINER_IMAGE="" ;; esac
 }
 
-repository_url() {
-  aws ecr describe-repositories --repository-names "$NAME_PREFIX/jobs" \
-    --query 'repositories[0].repositoryUri' --output text 2>/dev/null
+# Where the image is pushed; empty where there is no such repository yet.
+find_repository() {
+  REPOSITORY="$(aws ecr describe-repositories --repository-names "$NAME_PREFIX/jobs" \
+    --query 'repositories[0].repositoryUri' --output text 2>"$(scratch)")" && return
+  REPOSITORY=""
+  grep -q RepositoryNotFound "$(scratch)" || cannot_tell "whether the repository $NAME_PREFIX/jobs is there"
 }
 
 show_artefacts() {

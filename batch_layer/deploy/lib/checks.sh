@@ -114,10 +114,14 @@ check_quiet() {
     die "it is $(TZ=America/New_York date +%H:%M) in New York: the nightly schedule is under way until 22:00" \
       "wait, or run the same command with --now"
   fi
-  local state jobs
-  for state in RUNNING STARTING RUNNABLE; do
+  local state jobs queues
+  queues="$(aws batch describe-job-queues --job-queues "$NAME_PREFIX-jobs" \
+    --query 'length(jobQueues)' --output text 2>"$(scratch)")" || cannot_tell "whether jobs run"
+  [ "$queues" != 0 ] || return 0 # nothing is deployed yet
+  # An array is PENDING until the last of its children has ended (https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html).
+  for state in RUNNING STARTING RUNNABLE PENDING SUBMITTED; do
     jobs="$(aws batch list-jobs --job-queue "$NAME_PREFIX-jobs" --job-status "$state" \
-      --query 'length(jobSummaryList)' --output text 2>/dev/null)" || jobs=0 # no queue yet
+      --query 'length(jobSummaryList)' --output text 2>"$(scratch)")" || cannot_tell "whether jobs run"
     case "$jobs" in
       0 | None | '') ;;
       *) die "$jobs jobs of $NAME_PREFIX are $state" "wait until they have ended, or run the same command with --now" ;;
@@ -146,7 +150,7 @@ check_unprotected() {
   protection="$(aws rds describe-db-instances --db-instance-identifier "$NAME_PREFIX-db" \
     --query 'DBInstances[0].DeletionProtection' --output text 2>"$(scratch)")" || {
     grep -q DBInstanceNotFound "$(scratch)" && return
-    die "cannot tell whether $NAME_PREFIX-db is protected: $(cat "$(scratch)")" "run it again when AWS answers"
+    cannot_tell "whether $NAME_PREFIX-db is protected"
   }
   case "$protection" in
     True | true)
@@ -155,6 +159,9 @@ check_unprotected() {
       ;;
   esac
 }
+
+# What AWS does not say is not taken for "no".
+cannot_tell() { die "cannot tell $1: $(cat "$(scratch)")" "run it again when AWS answers"; }
 
 # A file for the words of a command that failed.
 scratch() {

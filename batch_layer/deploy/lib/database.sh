@@ -27,9 +27,11 @@ wake() {
   wait_for_status available
 }
 
+# "missing" where AWS says that there is none; "unknown" where it does not say.
 database_status() {
   aws rds describe-db-instances --db-instance-identifier "$NAME_PREFIX-db" \
-    --query 'DBInstances[0].DBInstanceStatus' --output text 2>/dev/null || printf 'missing\n'
+    --query 'DBInstances[0].DBInstanceStatus' --output text 2>"$(scratch)" && return
+  if grep -q DBInstanceNotFound "$(scratch)"; then printf 'missing\n'; else printf 'unknown\n'; fi
 }
 
 wait_for_status() {

@@ -59,6 +59,7 @@ check_database() {
   local found
   found="$(database_status)"
   case "$found" in
+    unknown) cannot_tell "how the database is" ;;
     missing | failed | *incompatible* | storage-full) die "the database is $found" "see docs/aws/runbook.md" ;;
     *) say "database $NAME_PREFIX-db: $found" ;;
   esac
@@ -103,7 +104,7 @@ check_queues() {
     found="$(aws batch describe-job-queues --job-queues "$NAME_PREFIX-$queue" \
       --query 'jobQueues[0].[state, status]' --output text 2>/dev/null)" || found="missing"
     case "$found" in
-      *ENABLED*VALID*) say "queue $NAME_PREFIX-$queue: ok" ;;
+      ENABLED[[:space:]]VALID) say "queue $NAME_PREFIX-$queue: ok" ;;
       *) die "the queue $NAME_PREFIX-$queue is $found" "see docs/aws/runbook.md" ;;
     esac
   done

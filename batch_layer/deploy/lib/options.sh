@@ -32,7 +32,8 @@ TARGET is all (the default), fetching, processing or database.
 Settings: CONDVEST_STATE_BUCKET (condvest-terraform-state), CONDVEST_STATE_REGION (ca-west-1),
 CONDVEST_AWS_ACCOUNT_ID (instead of aws_account_id in environments/ENVIRONMENT.tfvars), CONDVEST_LOCK_SECONDS (60:
 how long to wait for another deployment), CONDVEST_POLL_SECONDS (10: how often to ask how a job is),
-CONDVEST_JOB_POLLS (180: how many times).
+CONDVEST_JOB_POLLS (180: how many times), CONDVEST_LOADER_CALLS (18: how often to call
+the loader until it answers).
 TEXT
 }
 

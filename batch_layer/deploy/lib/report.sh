@@ -25,6 +25,11 @@ Its logs:    deploy.sh $ENVIRONMENT logs $TARGET
 To end it:   deploy.sh $ENVIRONMENT destroy $TARGET"
 }
 
+show_what_follows() {
+  say "
+Next: commit the files that were written above, then deploy.sh $ENVIRONMENT all"
+}
+
 vendor_key_is_there() {
   aws secretsmanager describe-secret --secret-id "$NAME_PREFIX/massive-api-key" \
     --query 'keys(VersionIdsToStages)' --output text >/dev/null 2>&1
@@ -39,7 +44,7 @@ show_status() {
     --query "Functions[?starts_with(FunctionName, '$NAME_PREFIX-')].[FunctionName, LastModified]"
   line queue aws batch describe-job-queues --job-queues "$NAME_PREFIX-jobs" \
     --query 'jobQueues[0].[jobQueueName, state, status]' --output text
-  for state in RUNNING FAILED; do
+  for state in PENDING RUNNABLE RUNNING FAILED; do # an array is PENDING while its children run
     line "jobs $state" aws batch list-jobs --job-queue "$NAME_PREFIX-jobs" --job-status "$state" \
       --query 'jobSummaryList[:5].[jobName, jobId, statusReason]' --output text
   done

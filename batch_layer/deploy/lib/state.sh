@@ -54,7 +54,7 @@ create_state_bucket() {
     "Status":"Enabled","Filter":{},"NoncurrentVersionExpiration":{"NoncurrentDays":90,"NewerNoncurrentVersions":20},
     "AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}}]}'
   state_bucket put-bucket-tagging --tagging "TagSet=[{Key=project,Value=$PROJECT},{Key=layer,Value=batch}]"
-  say "s3://$STATE_BUCKET is ready; next: deploy.sh $ENVIRONMENT all"
+  say "s3://$STATE_BUCKET is ready"
 }
 
 state_bucket() {

@@ -4,8 +4,11 @@
 
 CHANGES=false
 
+# Terraform colours its words wherever they go; a log is for reading.
 terraform_here() {
-  TF_DATA_DIR="$WORK/terraform" TF_IN_AUTOMATION=1 TF_INPUT=0 terraform -chdir="$TERRAFORM_ROOT" "$@"
+  local plain=-no-color
+  [ ! -t 2 ] || plain=""
+  TF_DATA_DIR="$WORK/terraform" TF_IN_AUTOMATION=1 TF_INPUT=0 terraform -chdir="$TERRAFORM_ROOT" "$@" ${plain:+"$plain"}
 }
 
 init_terraform() {
@@ -100,6 +103,7 @@ explain_failure() {
     die "somebody else is deploying, or a deployment was cut off: the state is locked (who and when: above)" \
       "wait; if nobody is there: terraform -chdir=$TERRAFORM_ROOT force-unlock ID, with TF_DATA_DIR=$WORK/terraform"
   fi
+  explain_refused_request "$1"
   die "terraform failed (above); what was done until then is in the state" \
     "mend it and run the same command again: it goes on where it stopped"
 }
@@ -166,6 +170,21 @@ destroy_everything() {
   fi
   apply_plan
   say "everything of $NAME_PREFIX is gone; its state stays in s3://$STATE_BUCKET/$(state_key)"
+}
+
+# What AWS refuses a new account. What was done until then is in the state, as after any other failure.
+explain_refused_request() {
+  if grep -q "Unable to assume the service linked role" "$1"; then
+    die "the account lacks a role that AWS Batch acts under (above)" "deploy.sh $ENVIRONMENT bootstrap makes it; then run the same command again"
+  fi
+  if grep -q "UnreservedConcurrentExecution below its minimum" "$1"; then
+    die "the account may run too few functions at once to reserve any of them (above)" \
+      "reserved_concurrency = -1 in environments/$ENVIRONMENT.tfvars, or ask AWS for more (Service Quotas > Lambda); then run the same command again"
+  fi
+  if grep -q "FreeTierRestrictionError" "$1"; then
+    die "an account on AWS's free plan may not have this (above)" \
+      "one day of backups is what it allows (backup_days = 1 in environments/$ENVIRONMENT.tfvars); or take the paid plan; then run the same command again"
+  fi
 }
 
 validate_configuration() {

@@ -15,19 +15,19 @@ RDS_BUNDLE = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 def interpreter(version: str) -> str:
     """Return a Python of the runtime's version: byte code of another one would not be read."""
     pyenv = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))
-    for found in (
+    for program in (
         os.environ.get("CONDVEST_LAMBDA_PYTHON"),
         shutil.which(f"python{version}"),
         *map(str, pyenv),
     ):
-        if not found:
+        if not program:
             continue
-        told = subprocess.run(
-            [found, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        answer = subprocess.run(
+            [program, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        if told.stdout.strip() == version:
-            return found
+        if answer.stdout.strip() == version:
+            return program
     sys.exit(f"no Python {version} is installed, which the runtime has; name one: CONDVEST_LAMBDA_PYTHON=...")
 
 
@@ -36,9 +36,9 @@ def rds_bundle(root: Path) -> Path:
     named = os.environ.get("CONDVEST_RDS_BUNDLE")
     if named:
         return Path(named)
-    kept = root / "build/rds-bundle.pem"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
+    bundle = root / "build/rds-bundle.pem"
+    if not bundle.exists():
+        bundle.parent.mkdir(parents=True, exist_ok=True)
         try:
             with urllib.request.urlopen(RDS_BUNDLE, timeout=30) as answer:
                 content = answer.read()
@@ -46,5 +46,5 @@ def rds_bundle(root: Path) -> Path:
             sys.exit(f"cannot fetch {RDS_BUNDLE}: {error}; or name a copy: CONDVEST_RDS_BUNDLE=FILE")
         if not content.startswith(b"-----BEGIN CERTIFICATE-----"):
             sys.exit(f"{RDS_BUNDLE} gave no certificates")
-        kept.write_bytes(content)
-    return kept
+        bundle.write_bytes(content)
+    return bundle

@@ -67,7 +67,14 @@ UNUSED = json.loads((HERE / "unused.json").read_text())
 _LOADING = ("batch_layer/__init__.py", "batch_layer/database", "batch_layer/fetching", "batch_layer/shared")
 OURS = {
     "function": _LOADING,
-    "image": (*_LOADING, "batch_layer/operations", "batch_layer/processing", "serving_layer", "condvest"),
+    "image": (
+        *_LOADING,
+        "batch_layer/operations",
+        "batch_layer/processing",
+        "serving_layer",
+        "speed_layer",
+        "condvest",
+    ),
 }
 NOT_OURS = re.compile(
     r"/(terraform|deployment_packages|container_images|__pycache__)(/|$)|requirements\.txt$"
@@ -125,9 +132,9 @@ def _is_built(options: argparse.Namespace, target: Path, inputs: str) -> bool:
     described = options.out / NAMES[options.part][1]
     if not (described.exists() and target.exists()):
         return False
-    told = json.loads(described.read_text())
+    description = json.loads(described.read_text())
     sha256 = hashlib.sha256(target.read_bytes()).hexdigest()
-    return [told.get(name) for name in ("path", "inputs", "sha256")] == [
+    return [description.get(name) for name in ("path", "inputs", "sha256")] == [
         str(target.resolve()),
         inputs,
         sha256,
@@ -157,14 +164,14 @@ def _install(interpreter: str, part: str, site: Path, arch: str) -> None:
 
 def _ours(part: str) -> list[Path]:
     """Return the files of our own code that a part holds, in order."""
-    found = []
+    paths = []
     for name in OURS[part]:
         source = ROOT / name
         if not source.exists():
             sys.exit(f"{source} is missing: the checkout is not complete, nothing was built")
-        found += [source] if source.is_file() else sorted(source.rglob("*"))
+        paths += [source] if source.is_file() else sorted(source.rglob("*"))
     return [
-        path for path in found if path.is_file() and not NOT_OURS.search(path.relative_to(ROOT).as_posix())
+        path for path in paths if path.is_file() and not NOT_OURS.search(path.relative_to(ROOT).as_posix())
     ]
 
 
@@ -183,7 +190,7 @@ def _copy_ours(part: str, site: Path) -> None:
 
 
 def _prune(site: Path, unused: list[str]) -> None:
-    rule = re.compile("|".join(f"(?:{one})" for one in unused))
+    rule = re.compile("|".join(f"(?:{rule})" for rule in unused))
     for path in sorted(site.rglob("*"), reverse=True):
         inner = path.relative_to(site).as_posix()
         if path.is_dir():
@@ -206,8 +213,9 @@ def _compile(interpreter: str, site: Path, part: str) -> None:
     if part not in OURS:
         _compileall(interpreter, site, site, part)
         return
+    ours = {name.split("/")[0] for name in OURS[part]}
     for path in sorted(site.iterdir()):
-        if path.name in {"batch_layer", "condvest"}:
+        if path.name in ours:
             _compileall(interpreter, site, path, part)
             continue
         _compileall(interpreter, site, path, part, "-b")

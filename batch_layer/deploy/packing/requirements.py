@@ -23,9 +23,10 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 PARTS = {
     "batch_layer/fetching/requirements.txt": {
-        # What the layer holds: heavy, and seldom changed. Our client of Massive stands on httpx.
-        "layer": ["pandas", "numpy", "yfinance", "httpx", "pandas-market-calendars"],
-        # What each function package holds beside our own code; boto3 comes with the runtime.
+        # What the layer holds: heavy, and seldom changed. Our client of Massive stands on httpx. The runtime
+        # has a boto3 too, of a version that AWS chooses by region and day: the layer's comes before it.
+        "layer": ["pandas", "numpy", "yfinance", "httpx", "pandas-market-calendars", "boto3"],
+        # What each function package holds beside our own code.
         "function": [
             "aws-lambda-powertools",
             "orjson",
@@ -81,7 +82,7 @@ def holds(marker: Marker | None, extras: list[str]) -> bool:
 
 def locked() -> dict[str, list[str]]:
     """Return what the lock files say for Linux, by name: each version with its hashes and its Pythons."""
-    found: dict[str, dict[str, str]] = {}
+    versions_of: dict[str, dict[str, str]] = {}
     for name in LOCKS:
         text = (ROOT / name).read_text()
         for block in re.findall(r"^\S[^\n]*(?:\n[ \t]+[^\n]*)*", text, re.MULTILINE):
@@ -94,26 +95,26 @@ def locked() -> dict[str, list[str]]:
                 pinned = f"{title}{requirement.specifier}"
                 if "python" in str(requirement.marker):
                     pinned += f" ; {requirement.marker}"
-                found.setdefault(title, {})[pinned] = " \\\n    ".join([pinned, *sorted(hashes)])
-    return {title: list(versions.values()) for title, versions in found.items()}
+                versions_of.setdefault(title, {})[pinned] = " \\\n    ".join([pinned, *sorted(hashes)])
+    return {title: list(versions.values()) for title, versions in versions_of.items()}
 
 
 def closure(roots: list[str]) -> list[str]:
     """Return the names of the roots and of all they need on AWS, in alphabetical order."""
-    found: set[str] = set()
+    needed_names: set[str] = set()
     todo = [Requirement(root) for root in roots]
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
         extras = sorted(requirement.extras) or [""]
-        if name in found and extras == [""]:
+        if name in needed_names and extras == [""]:
             continue
-        found.add(name)
+        needed_names.add(name)
         for text in metadata.requires(name) or []:
             needed = Requirement(text)
             if holds(needed.marker, extras):
                 todo.append(needed)
-    return sorted(found)
+    return sorted(needed_names)
 
 
 def text_of(parts: dict[str, list[str]]) -> str:

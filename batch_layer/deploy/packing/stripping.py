@@ -52,7 +52,7 @@ def is_loadable(content: bytes) -> bool:
     (offset,) = struct.unpack_from("<Q", content, 32)
     size, number = struct.unpack_from("<HH", content, 54)
     for at in range(offset, offset + size * number, size):
-        kind, _, place, address, _, _, _, alignment = struct.unpack_from("<IIQQQQQQ", content, at)
-        if kind == _LOAD and (address - place) % max(alignment, 1):
+        kind, _, file_offset, address, _, _, _, alignment = struct.unpack_from("<IIQQQQQQ", content, at)
+        if kind == _LOAD and (address - file_offset) % max(alignment, 1):
             return False
     return True

@@ -9,6 +9,9 @@ monthly_budget_usd = 45
 protected          = true
 final_snapshot     = true
 
+# Backups and archive in a second region as well; docs/aws/cost.md says what it costs:
+# backup_region = "ca-central-1"
+
 database = {
   class               = "db.t4g.small"
   storage_gib         = 20

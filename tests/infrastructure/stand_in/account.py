@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from quotas import ACCOUNTS
+
 _STATIC = {"max_connections", "shared_preload_libraries", "shared_buffers", "autovacuum_max_workers"}
 """Parameters that RDS changes only by a restart (its ``ApplyType`` is ``static``)."""
 
@@ -24,7 +26,7 @@ _DEFAULTS = {
 postgres16 to 18. ``track_io_timing`` is ``1`` in some and unset in others, so both are tried:
 ``STAND_IN_RDS_DEFAULTS`` adds to these (``name=value,name=value``)."""
 
-_UNRESERVED = {"usual": 1000, "new": 10}
+_EXECUTIONS = "L-B99A9384"
 _KEPT_UNRESERVED = {"usual": 100, "new": 10}
 """Concurrent executions of Lambda, and how many must stay unreserved
 (DataDog/datadog-serverless-functions#621; https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html)."""
@@ -62,7 +64,7 @@ def _reservation(prior, plan):
     wanted = plan.get("reserved_concurrent_executions")
     if wanted is None or wanted < 0 or (prior or {}).get("reserved_concurrent_executions") == wanted:
         return
-    if _UNRESERVED[_name()] - wanted < _KEPT_UNRESERVED[_name()]:
+    if ACCOUNTS[_name()][_EXECUTIONS] - wanted < _KEPT_UNRESERVED[_name()]:
         raise Refused(
             "PutFunctionConcurrency: InvalidParameterValueException: Specified ReservedConcurrentExecutions "
             "for function decreases account's UnreservedConcurrentExecution below its minimum value of "

@@ -99,6 +99,7 @@ def looked_up(kind, config):
         "aws_partition": {"partition": "aws", "dns_suffix": "amazonaws.com", "id": "aws"},
         "aws_availability_zones": {"names": [region + letter for letter in "abc"], "id": region},
         "aws_ec2_managed_prefix_list": {"id": "pl-7da54014"},
+        "aws_kms_key": {"arn": f"arn:aws:kms:{config.get('region') or region}:{ACCOUNT}:key/1111-2222"},
     }
     if kind == "aws_iam_policy_document":
         document = policy(config)

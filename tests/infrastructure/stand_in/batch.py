@@ -1,7 +1,8 @@
 """AWS Batch that runs jobs: each as its definition says, as processes of this machine in place of containers.
 
 Everything but submitting and describing jobs goes on to the emulator behind it. A job is run while it is
-submitted, so it has ended when the answer comes.
+submitted, so it has ended when the answer comes; one that needs more vCPUs than Fargate lends the account
+is never started and stays RUNNABLE.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Batch:
 
     Attributes:
         jobs: by id, what DescribeJobs tells, with the children's codes and their words.
+        vcpus: how many Fargate lends the account at once.
     """
 
     def __init__(self, endpoint, place_of, environ):
@@ -36,6 +38,7 @@ class Batch:
         )
         self.endpoint = endpoint
         self.jobs = {}
+        self.vcpus = float("inf")
         self._place_of = place_of
         self._environ = environ
 
@@ -46,6 +49,10 @@ class Batch:
         newest = max(known["jobDefinitions"], key=lambda one: one["revision"])
         container = newest["containerProperties"]
         number = str(uuid.uuid4())
+        told = {"jobId": number, "jobName": job["jobName"]}
+        if _vcpus(container) > self.vcpus:
+            self.jobs[number] = told | {"status": "RUNNABLE", "statusReason": "", "ends": []}
+            return number
         size = job.get("arrayProperties", {}).get("size")
         ends = []
         for index in range(size or 1):
@@ -55,9 +62,7 @@ class Batch:
             ends.append(self._run(container, child))
         failed = [code for code, _ in ends if code != 0]
         print(*(words for code, words in ends if code != 0), file=sys.stderr)  # as the log of a job
-        self.jobs[number] = {
-            "jobId": number,
-            "jobName": job["jobName"],
+        self.jobs[number] = told | {
             "status": "FAILED" if failed else "SUCCEEDED",
             "statusReason": f"exit codes {failed}" if failed else "",
             "ends": ends,
@@ -77,6 +82,11 @@ class Batch:
             check=False,
         )
         return done.returncode, done.stdout
+
+
+def _vcpus(container):
+    needs = {one["type"]: one["value"] for one in container["resourceRequirements"]}
+    return float(needs["VCPU"])
 
 
 class _Api(http.server.BaseHTTPRequestHandler):

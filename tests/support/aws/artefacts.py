@@ -67,17 +67,17 @@ def build_environ():
 @cache
 def authority():
     """Return the authority that vouches for servers here: its file stands for the bundle of RDS."""
-    with _alone("authorities") as place:
-        return Authority.kept(place.with_suffix(".pem"))
+    with _alone("authorities") as folder:
+        return Authority.kept(folder.with_suffix(".pem"))
 
 
 @cache
 def interpreter():
     """Return a Python of the runtime's version, or this one: then all is built for this one."""
     pyenv = sorted((Path.home() / ".pyenv/versions").glob(f"{RUNTIME}.*/bin/python"))
-    for found in (shutil.which(f"python{RUNTIME}"), *map(str, pyenv)):
-        if found and _version(found) == RUNTIME:
-            return found
+    for path in (shutil.which(f"python{RUNTIME}"), *map(str, pyenv)):
+        if path and _version(path) == RUNTIME:
+            return path
     return sys.executable
 
 
@@ -111,14 +111,14 @@ def _make_runtime(out):
 
 def _made(name, wanted, make):
     """Return the directory of this name; made anew unless it was made of what is wanted."""
-    with _alone(name) as place:
-        made_of = place.with_suffix(".txt")
+    with _alone(name) as folder:
+        made_of = folder.with_suffix(".txt")
         if not made_of.exists() or made_of.read_text() != wanted:
             made_of.unlink(missing_ok=True)
-            shutil.rmtree(place, ignore_errors=True)
-            make(place)
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
             made_of.write_text(wanted)
-    return place
+    return folder
 
 
 @contextmanager

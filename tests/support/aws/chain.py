@@ -60,12 +60,12 @@ class Wires:
             self._sqs.send_message(QueueUrl=self._starts, MessageBody=json.dumps(answer))
 
     def _waiting(self, url):
-        found = []
+        bodies = []
         while messages := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                found.append(json.loads(message["Body"]))
+                bodies.append(json.loads(message["Body"]))
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return bodies
 
 
 class Processes:
@@ -130,9 +130,9 @@ class Chain:
 
     def migrate(self):
         """Bring the database to the schema, by the job."""
-        code, told = self._jobs("db", "migrate", AWS_BATCH_JOB_ID="local")
-        assert code == 0, told
-        self._tell(f"job migrate: {_message(told)}")
+        code, log = self._jobs("db", "migrate", AWS_BATCH_JOB_ID="local")
+        assert code == 0, log
+        self._tell(f"job migrate: {_message(log)}")
 
     def fetch(self, event):
         """Start both fetchers, as the schedules do."""
@@ -171,7 +171,7 @@ class Chain:
         starts = self._wires.starts()
         for index in range(shards) if starts else ():
             began = time.monotonic()
-            code, told = self._jobs(
+            code, log = self._jobs(
                 "resample",
                 AWS_BATCH_JOB_ID=f"local:{index}",
                 AWS_BATCH_JOB_ARRAY_INDEX=str(index),
@@ -179,17 +179,17 @@ class Chain:
                 CONDVEST_CORRELATION_ID=starts[0]["correlation_id"],
                 POWERTOOLS_SERVICE_NAME="resample",
             )
-            assert code == 0, told
-            self.lines += [json.loads(line) for line in told.splitlines()]
+            assert code == 0, log
+            self.lines += [json.loads(line) for line in log.splitlines()]
             spent = time.monotonic() - began
-            self._tell(f"job resample {index}/{shards}: {_message(told)}, {spent:.1f} s")
+            self._tell(f"job resample {index}/{shards}: {_message(log)}, {spent:.1f} s")
         return len(starts)
 
     def show(self, symbol, interval):
         """Tell the first bars of a symbol."""
-        code, told = self._jobs("bars", symbol, "--interval", str(interval))
-        assert code == 0, told
-        for line in told.splitlines()[:12]:
+        code, log = self._jobs("bars", symbol, "--interval", str(interval))
+        assert code == 0, log
+        for line in log.splitlines()[:12]:
             self._tell(line)
 
     def _function(self, name):
@@ -198,6 +198,6 @@ class Chain:
         return running(package, layer, handler, artefacts.runtime(), self._root, self._environ)
 
 
-def _message(told):
+def _message(log):
     """Return the last message of a job's log."""
-    return [line["message"] for line in map(json.loads, told.splitlines()) if "message" in line][-1]
+    return [line["message"] for line in map(json.loads, log.splitlines()) if "message" in line][-1]

@@ -48,10 +48,10 @@ def docker():
             "no Docker daemon answers; start one, or run as root on Debian: the tests start their own then"
         )
     _install("daemon", BASE)
-    with tempfile.TemporaryDirectory(prefix="condvest-docker-") as place, _daemon(Path(place)) as one:
+    with tempfile.TemporaryDirectory(prefix="condvest-docker-") as folder, _daemon(Path(folder)) as daemon:
         # In place of the one that the Dockerfile names, which no registry is asked for here.
-        one("import", str(BASE), BASE_NAME)
-        yield one
+        daemon("import", str(BASE), BASE_NAME)
+        yield daemon
 
 
 def _install(*what):
@@ -64,11 +64,11 @@ def _install(*what):
 
 
 @contextmanager
-def _daemon(place):
-    environ = os.environ | {"DOCKER_HOST": f"unix://{place}/socket", "DOCKER_CONFIG": str(place / "config")}
-    folders = ["--data-root", place / "data", "--exec-root", place / "exec", "--pidfile", place / "pid"]
+def _daemon(folder):
+    environ = os.environ | {"DOCKER_HOST": f"unix://{folder}/socket", "DOCKER_CONFIG": str(folder / "config")}
+    folders = ["--data-root", folder / "data", "--exec-root", folder / "exec", "--pidfile", folder / "pid"]
     network = ["--iptables=false", "--ip6tables=false", "--bridge=none"]
-    with (place / "log").open("w") as log:
+    with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             ["dockerd", "--host", environ["DOCKER_HOST"], "--storage-driver", "overlay2", *network, *folders],
             stdout=log,
@@ -76,14 +76,14 @@ def _daemon(place):
         )
         try:
             while not answers(environ):
-                assert process.poll() is None, (place / "log").read_text()[-2000:]
+                assert process.poll() is None, (folder / "log").read_text()[-2000:]
             yield Docker(environ)
         finally:
             process.terminate()
             process.wait()
             # The daemon leaves a name space of the network mounted there.
             mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-            for mounted in [one for one in mounts if one.startswith(f"{place}/")][::-1]:
+            for mounted in [mount for mount in mounts if mount.startswith(f"{folder}/")][::-1]:
                 subprocess.run(["umount", "--lazy", mounted], check=True)
 
 
@@ -125,7 +125,7 @@ class Docker:
         given = {"AWS_BATCH_JOB_ID": "job", "AWS_BATCH_JOB_ATTEMPT": "1", **environ}
         name = f"condvest-test-{uuid.uuid4().hex[:12]}"
         limits = ["--read-only", "--network", "host"]
-        variables = [word for one in given.items() for word in ("--env", "=".join(one))]
+        variables = [word for pair in given.items() for word in ("--env", "=".join(pair))]
         command = ["sh", "-c", _SHELL, "condvest", *arguments]
         self("run", "--detach", "--name", name, *limits, *variables, image, *command)
         try:
@@ -168,16 +168,16 @@ class Job:
 
 
 @contextmanager
-def registry(place):
+def registry(folder):
     """Yield where a registry of our own listens; what it takes lies in a directory."""
     _install("registry")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    settings = place / "registry.yml"
+    settings = folder / "registry.yml"
     settings.write_text(
         "version: 0.1\nlog: {level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {place / 'registry'}}}}}\nhttp: {{addr: '{address}'}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\nhttp: {{addr: '{address}'}}\n"
     )
     process = subprocess.Popen(
         ["docker-registry", "serve", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -116,10 +116,10 @@ def running(package, layer, handler, python, root, environ, *, seconds=300, cloc
     ``clock`` tells the function's seconds since the epoch, from which its time is counted.
     """
     task, opt, log = root / "task", root / "opt", root / "log"
-    for archive, place in ((package, task), (layer, opt)):
-        if not place.exists():
+    for archive, folder in ((package, task), (layer, opt)):
+        if not folder.exists():
             with zipfile.ZipFile(archive) as file:
-                file.extractall(place)
+                file.extractall(folder)
     server = _Server(("127.0.0.1", 0), _Api)
     server.daemon_threads = True
     server.events, server.answers = queue.Queue(), queue.Queue()
@@ -139,9 +139,13 @@ def running(package, layer, handler, python, root, environ, *, seconds=300, cloc
         "PYTHONPATH": os.pathsep.join([str(task), str(opt / "python")]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    with log.open("ab") as told:
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [python, "-m", "awslambdaric", handler], cwd=task, env=lambdas | environ, stdout=told, stderr=told
+            [python, "-m", "awslambdaric", handler],
+            cwd=task,
+            env=lambdas | environ,
+            stdout=output,
+            stderr=output,
         )
         try:
             yield Function(server, process, log)

@@ -80,7 +80,7 @@ def lambdas(s3, vendor, url, monkeypatch, tmp_path):
     }.items():
         monkeypatch.setenv(name, value)
     for module in (daily_ohlcv_fetcher, daily_meta_fetcher, archive_loader):
-        monkeypatch.setattr(module, "now", lambda: NOW)
+        monkeypatch.setattr(module, "utc_now", lambda: NOW)
     yield Lambdas(s3, monkeypatch)
     for name in ("daily_ohlcv_fetcher", "daily_meta_fetcher", "archive_loader"):
         logging.root.manager.loggerDict.pop(name, None)  # it writes to this test's standard output

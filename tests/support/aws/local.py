@@ -45,14 +45,14 @@ def main():
         tell(f"built {path.name}: {path.stat().st_size / 1e6:.1f} MB")
     market = Market(seed=11, instruments=options.instruments, first_session=FIRST, last_session=LAST)
     with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         endpoint = stack.enter_context(emulated_aws())
         stack.enter_context(configured(stack.enter_context(pytest.MonkeyPatch.context()), endpoint))
         fresh_bucket(endpoint)
         vendor = stack.enter_context(MassiveEmulator(market, now=NOW, delay=0.01))
         database = stack.enter_context(tcp_server(NOW)).empty_database()
-        jobs = stack.enter_context(jobs_on(database, place, in_containers=not options.no_container))
-        chain = Chain(vendor.url, database, endpoint, place, jobs=jobs, tell=tell)
+        jobs = stack.enter_context(jobs_on(database, folder, in_containers=not options.no_container))
+        chain = Chain(vendor.url, database, endpoint, folder, jobs=jobs, tell=tell)
         chain.migrate()
         chain.fetch({"start": FIRST.isoformat(), "end": LAST.isoformat(), "correlation_id": "aws-local"})
         chain.load()
@@ -64,18 +64,18 @@ def main():
 
 
 @contextmanager
-def jobs_on(database_url, place, *, in_containers):
+def jobs_on(database_url, folder, *, in_containers):
     """Yield what runs jobs: the image, if a Docker daemon answers, else processes."""
     if in_containers and containers.answers():
         with containers.docker() as docker:
             image = docker.build(artefacts.built("image").parent)
-            told = int(docker("inspect", "--format", "{{.Size}}", image))
-            tell(f"built {image}: {told / 1e6:.0f} MB")
+            size = int(docker("inspect", "--format", "{{.Size}}", image))
+            tell(f"built {image}: {size / 1e6:.0f} MB")
             yield Containers(docker, image, database_url)
         return
     app = artefacts.built("image")
     tell(f"no container: jobs are {app.name}, {app.stat().st_size / 1e6:.1f} MB, run by its interpreter")
-    yield Processes(database_url, place)
+    yield Processes(database_url, folder)
 
 
 if __name__ == "__main__":

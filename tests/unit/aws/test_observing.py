@@ -6,7 +6,7 @@ import json
 import pytest
 
 from batch_layer.shared.utils.logs import log_line, metrics_line
-from condvest.cli import output
+from condvest.cli.output.messages import measure, message
 
 NOW = dt.datetime(2024, 6, 3, 12, 0, 0, 250_000, tzinfo=dt.UTC)
 JOB = {
@@ -57,11 +57,11 @@ def test_metrics_are_in_the_embedded_format():
 
 def test_people_get_plain_text_and_no_metrics(capsys, monkeypatch):
     monkeypatch.delenv("AWS_BATCH_JOB_ID", raising=False)
-    output.message("done")
-    output.measure({"BarsInserted": 1})
+    message("done")
+    measure({"BarsInserted": 1})
     assert capsys.readouterr().err == "done\n"
     monkeypatch.setenv("AWS_BATCH_JOB_ID", "job")
-    output.message("done")
-    output.measure({"BarsInserted": 1})
+    message("done")
+    measure({"BarsInserted": 1})
     first, second = capsys.readouterr().err.splitlines()
     assert (json.loads(first)["message"], json.loads(second)["BarsInserted"]) == ("done", 1)

@@ -97,6 +97,17 @@ variable "backup_days" {
   }
 }
 
+variable "backup_region" {
+  description = "Another region, to which the automated backups are copied as they are made; null: they lie in this region alone."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.backup_region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.backup_region))
+    error_message = "backup_region must be the name of a region, such as ca-central-1, or null."
+  }
+}
+
 variable "protected" {
   description = "Keep data: refuse deletion, and let changes that restart it wait for the maintenance window."
   type        = bool

@@ -24,7 +24,7 @@ data "aws_iam_policy_document" "failed" {
   statement {
     sid       = "EventBridgeWrites"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.failed.arn}:*"]
+    resources = ["${aws_cloudwatch_log_group.failed.arn}:*", "${aws_cloudwatch_log_group.scans.arn}:*"]
 
     principals {
       type        = "Service"
@@ -68,54 +68,76 @@ resource "aws_cloudwatch_event_target" "blocked" {
   depends_on = [aws_cloudwatch_log_resource_policy.failed]
 }
 
-resource "aws_cloudwatch_metric_alarm" "failed" {
-  alarm_name          = "${var.name_prefix}-job-failed"
-  alarm_description   = "A job failed for good. Runbook: docs/aws/runbook.md"
-  namespace           = "AWS/Events"
-  metric_name         = "TriggeredRules"
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-  dimensions          = { RuleName = aws_cloudwatch_event_rule.failed.name }
-  alarm_actions       = [var.alert_topic_arn]
-  ok_actions          = [var.alert_topic_arn]
-  tags                = local.tags
+# By what follows the prefix of their names. `missing` is what an alarm makes of a period in which nothing was measured.
+locals {
+  counted = { namespace = "AWS/Events", name = "TriggeredRules", statistic = "Sum" }
+  at_once = { period = 300, periods = 1, enough = null }
+  days    = 86400
+
+  alarms = merge(
+    {
+      job-failed = {
+        description = "A job failed for good"
+        metric      = local.counted
+        dimensions  = { RuleName = "${var.name_prefix}-job-failed" }
+        over        = local.at_once
+        when        = { comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching" }
+      }
+      queue-blocked = {
+        description = "A job cannot start: no capacity, or nowhere to run it"
+        metric      = local.counted
+        dimensions  = { RuleName = "${var.name_prefix}-queue-blocked" }
+        over        = local.at_once
+        when        = { comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching" }
+      }
+      # Scanned once a day: the alarm stays on until two days' scans found nothing critical.
+      image-vulnerable = {
+        description = "The jobs' image has critical vulnerabilities"
+        metric      = local.counted
+        dimensions  = { RuleName = "${var.name_prefix}-image-vulnerable" }
+        over        = { period = local.days, periods = 2, enough = 1 }
+        when        = { comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching" }
+      }
+    },
+    { for kind, alarm in local.alarms_of_scans : kind => alarm if local.rescanned },
+    { for kind, alarm in local.alarms_of_starts : kind => alarm if local.triggered },
+  )
+  alarms_of_scans = {
+    image-unscanned = {
+      description = "No scan of the jobs' image ended for three days: nobody would tell of its vulnerabilities"
+      metric      = local.counted
+      dimensions  = { RuleName = "${var.name_prefix}-image-scanned" }
+      over        = { period = local.days, periods = 3, enough = null }
+      when        = { comparison = "LessThanThreshold", threshold = 1, missing = "breaching" }
+    }
+  }
+  alarms_of_starts = {
+    # How many are visible: their age skips what was looked at three times.
+    job-dead-letters = {
+      description = "A resampling or a publication could not be started"
+      metric      = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", statistic = "Maximum" }
+      dimensions  = { QueueName = "${var.name_prefix}-job-dead-letters" }
+      over        = local.at_once
+      when        = { comparison = "GreaterThanOrEqualToThreshold", threshold = 1, missing = "notBreaching" }
+    }
+  }
 }
 
-resource "aws_cloudwatch_metric_alarm" "blocked" {
-  alarm_name          = "${var.name_prefix}-queue-blocked"
-  alarm_description   = "A job cannot start: no capacity, or nowhere to run it. Runbook: docs/aws/runbook.md"
-  namespace           = "AWS/Events"
-  metric_name         = "TriggeredRules"
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-  dimensions          = { RuleName = aws_cloudwatch_event_rule.blocked.name }
-  alarm_actions       = [var.alert_topic_arn]
-  ok_actions          = [var.alert_topic_arn]
-  tags                = local.tags
-}
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
 
-resource "aws_cloudwatch_metric_alarm" "undelivered" {
-  count = local.triggered ? 1 : 0
-
-  alarm_name          = "${var.name_prefix}-job-dead-letters"
-  alarm_description   = "A resampling or a publication could not be started. Runbook: docs/aws/runbook.md"
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible" # their age skips what was looked at three times
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 1
-  treat_missing_data  = "notBreaching"
-  dimensions          = { QueueName = aws_sqs_queue.undelivered[0].name }
+  alarm_name          = "${var.name_prefix}-${each.key}"
+  alarm_description   = "${each.value.description}. Runbook: docs/aws/runbook.md"
+  namespace           = each.value.metric.namespace
+  metric_name         = each.value.metric.name
+  statistic           = each.value.metric.statistic
+  dimensions          = each.value.dimensions
+  period              = each.value.over.period
+  evaluation_periods  = each.value.over.periods
+  datapoints_to_alarm = each.value.over.enough
+  comparison_operator = each.value.when.comparison
+  threshold           = each.value.when.threshold
+  treat_missing_data  = each.value.when.missing
   alarm_actions       = [var.alert_topic_arn]
   ok_actions          = [var.alert_topic_arn]
   tags                = local.tags

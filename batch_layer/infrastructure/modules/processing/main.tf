@@ -80,11 +80,6 @@ resource "aws_batch_compute_environment" "this" {
   }
 }
 
-moved {
-  from = aws_batch_job_queue.this
-  to   = aws_batch_job_queue.this["jobs"]
-}
-
 resource "aws_batch_job_queue" "this" {
   for_each = local.queues
 

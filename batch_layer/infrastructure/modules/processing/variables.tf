@@ -147,14 +147,25 @@ variable "sweep" {
   }
 }
 
+variable "rescan" {
+  description = "When the image in use is scanned again for vulnerabilities, in the exchange's time zone: an EventBridge Scheduler expression, once a day at most; null where the registry has enhanced scanning, which scans by itself."
+  type        = string
+  default     = "cron(0 13 * * ? *)" # each day, when somebody is there to read the result
+
+  validation {
+    condition     = var.rescan == null || can(regex("^cron\\([^ ]+( [^ ]+){5}\\)$", var.rescan))
+    error_message = "rescan must be cron(...) with six fields, or null."
+  }
+}
+
 variable "schedule_group" {
-  description = "Schedule group of the sweep."
+  description = "Schedule group of the sweep and the scans."
   type        = string
   default     = "default"
 }
 
 variable "schedules_enabled" {
-  description = "Whether the sweep runs."
+  description = "Whether the sweep and the daily scans run."
   type        = bool
   default     = true
 }

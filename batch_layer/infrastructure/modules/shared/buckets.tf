@@ -14,7 +14,7 @@ locals {
 
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:Access logs would cost more than the objects; CloudTrail records changes to the bucket
-  #checkov:skip=CKV_AWS_144:A second region is not worth its price: the vendor serves history again
+  #checkov:skip=CKV_AWS_144:The archive is copied where backup_region is set; the published bars are made anew from it
   #checkov:skip=CKV_AWS_145:Encrypted with S3's own key; a customer key adds 1 USD a month and a fee per request
   #checkov:skip=CKV2_AWS_62:The archive's events go to EventBridge; the published bars start nothing
   for_each = local.buckets

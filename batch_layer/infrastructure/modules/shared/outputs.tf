@@ -43,6 +43,11 @@ output "archive_bucket" {
   value       = aws_s3_bucket.this["archive"].bucket
 }
 
+output "archive_copy" {
+  description = "Name of the bucket of the archive's copy in another region; null where there is none."
+  value       = one([for bucket in aws_s3_bucket.copy : bucket.bucket])
+}
+
 output "archive_uri" {
   description = "Where the archive lies, as CONDVEST_ARCHIVE takes it."
   value       = "s3://${aws_s3_bucket.this["archive"].bucket}/${local.archive_prefix}"

@@ -1,7 +1,8 @@
 # Who may act. This module makes the roles and says what they may do with the buckets and the vendor's key; each other
 # module adds what it owns (its queue, its log group, its database user), so that a permission names one resource.
 locals {
-  roles = {
+  roles = merge(local.usual_roles, var.backup_region == null ? {} : { replication = "s3.amazonaws.com" })
+  usual_roles = {
     fetcher   = "lambda.amazonaws.com"
     loader    = "lambda.amazonaws.com"
     migrate   = "ecs-tasks.amazonaws.com"
@@ -14,9 +15,9 @@ locals {
     monitor   = "monitoring.rds.amazonaws.com"
   }
 
-  # Lambda sends no source account when it assumes a role; the others do, RDS monitoring since its confused-deputy notes
-  # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html).
-  roles_with_source_account = [for service in distinct(values(local.roles)) : service if service != "lambda.amazonaws.com"]
+  # Lambda sends no source account when it assumes a role, and the page on S3's replication promises none; the others do, RDS
+  # monitoring since its confused-deputy notes (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html).
+  roles_with_source_account = setsubtract(values(local.roles), ["lambda.amazonaws.com", "s3.amazonaws.com"])
 
   archive_arn   = aws_s3_bucket.this["archive"].arn
   published_arn = aws_s3_bucket.this["published"].arn

@@ -41,6 +41,17 @@ variable "protected" {
   default     = true
 }
 
+variable "backup_region" {
+  description = "Another region, to which the archive is copied as it grows; null: it lies in this region alone."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.backup_region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.backup_region))
+    error_message = "backup_region must be the name of a region, such as ca-central-1, or null."
+  }
+}
+
 variable "alert_emails" {
   description = "Addresses that get every alarm. AWS asks each one once to confirm."
   type        = set(string)

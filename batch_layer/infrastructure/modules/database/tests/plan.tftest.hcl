@@ -66,6 +66,34 @@ run "keeps_a_snapshot_when_the_protection_is_lifted" {
   }
 }
 
+run "copies_no_backup_to_another_region_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(aws_db_instance_automated_backups_replication.this) == 0
+    error_message = "a second region must be asked for"
+  }
+}
+
+run "copies_backups_where_it_is_told_under_a_key_of_that_region" {
+  command = plan
+
+  variables {
+    backup_region = "ca-central-1"
+    backup_days   = 14
+  }
+
+  assert {
+    condition     = aws_db_instance_automated_backups_replication.this[0].region == "ca-central-1" && data.aws_kms_key.copy[0].region == "ca-central-1"
+    error_message = "the backups and their key must be of the other region"
+  }
+
+  assert {
+    condition     = aws_db_instance_automated_backups_replication.this[0].retention_period == 14
+    error_message = "a copy must be kept as long as a backup"
+  }
+}
+
 run "watches_credits_of_burstable_classes_only" {
   command = plan
 

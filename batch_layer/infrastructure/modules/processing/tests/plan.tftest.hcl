@@ -108,6 +108,48 @@ run "sweeps_each_morning_after_the_loader" {
   }
 }
 
+run "scans_the_image_in_use_each_day" {
+  command = plan
+
+  assert {
+    condition     = aws_scheduler_schedule.rescan[0].target[0].arn == "arn:aws:scheduler:::aws-sdk:ecr:startImageScan"
+    error_message = "the schedule must start the scan itself"
+  }
+
+  assert {
+    condition     = jsondecode(aws_scheduler_schedule.rescan[0].target[0].input).ImageId.ImageDigest == split("@", var.container_image)[1]
+    error_message = "the image in use must be scanned, by its digest"
+  }
+
+  assert {
+    condition     = aws_ecr_repository.this.image_scanning_configuration[0].scan_on_push
+    error_message = "an image must be scanned when it is pushed"
+  }
+}
+
+run "leaves_the_scans_to_inspector" {
+  command = plan
+
+  variables {
+    rescan = null
+  }
+
+  assert {
+    condition     = length(aws_scheduler_schedule.rescan) + length(aws_iam_role_policy.rescan) == 0 && !contains(keys(aws_cloudwatch_metric_alarm.this), "image-unscanned")
+    error_message = "where nothing is scanned again, nothing may miss it"
+  }
+}
+
+run "refuses_scans_at_no_time" {
+  command = plan
+
+  variables {
+    rescan = "rate(1 day)"
+  }
+
+  expect_failures = [var.rescan]
+}
+
 run "starts_nothing_without_a_loader" {
   command = plan
 

@@ -72,6 +72,43 @@ run "keeps_superseded_bars_for_a_week_only" {
   }
 }
 
+run "copies_nothing_to_another_region_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(aws_s3_bucket.copy) + length(aws_s3_bucket_replication_configuration.copy) == 0 && !contains(keys(aws_iam_role.this), "replication")
+    error_message = "a second region must be asked for"
+  }
+}
+
+run "copies_the_archive_where_it_is_told" {
+  command = plan
+
+  variables {
+    backup_region = "ca-central-1"
+  }
+
+  assert {
+    condition     = aws_s3_bucket.copy["archive"].region == "ca-central-1" && keys(aws_s3_bucket.copy) == ["archive"]
+    error_message = "the archive alone must be copied, into the other region"
+  }
+
+  assert {
+    condition     = aws_s3_bucket_replication_configuration.copy["archive"].rule[0].delete_marker_replication[0].status == "Disabled"
+    error_message = "what is deleted here must stay there"
+  }
+}
+
+run "refuses_its_own_region_for_the_copy" {
+  command = plan
+
+  variables {
+    backup_region = "ca-west-1"
+  }
+
+  expect_failures = [aws_s3_bucket.copy]
+}
+
 run "refuses_a_long_prefix" {
   command = plan
 
