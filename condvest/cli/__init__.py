@@ -5,6 +5,7 @@ Messages and progress go to standard error, data to standard output.
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -13,10 +14,9 @@ from types import FrameType
 import click
 
 from batch_layer.shared import exit_codes
-from batch_layer.shared.errors import CondvestError, PermanentError, UsageError
-from condvest.cli import database, imports, operate, publish, read, resend, serve
+from batch_layer.shared.errors import CondvestError, PermanentError
 from condvest.cli.context import Cli
-from condvest.cli.output import message
+from condvest.cli.output import streams
 
 _EPILOG = """
 \b
@@ -42,8 +42,44 @@ The README lists all settings.
 """
 
 
+MODULES = {
+    "bars": ("bars",),
+    "database": ("db", "doctor"),
+    "imports": ("import",),
+    "live": ("live",),
+    "operate": ("backfill", "demo", "metadata", "run"),
+    "plot": ("plot",),
+    "publish": ("publish",),
+    "read": ("compare", "gaps", "history", "instruments", "quality", "refused", "status"),
+    "resend": ("replay",),
+    "serve": ("keys", "serve"),
+    "upkeep": ("rebuild", "resample", "verify"),
+}
+"""Module of `condvest.cli.commands` to the names of its commands; its ``COMMANDS`` are those."""
+
+
+class Commands(click.Group):
+    """The commands, each imported when it is asked for: together they take ten times as long as one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # the signature is click's
+        """Return the names of all commands, ascending."""
+        return sorted(name for names in MODULES.values() for name in names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
+        """Return the command of a name; None if there is none."""
+        for module, names in MODULES.items():
+            if cmd_name in names:
+                commands: tuple[click.Command, ...] = importlib.import_module(
+                    f"condvest.cli.commands.{module}"
+                ).COMMANDS
+                return next(command for command in commands if command.name == cmd_name)
+        return None
+
+
 @click.group(
-    epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+    cls=Commands,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.option("--database-url", metavar="URL", help="PostgreSQL to use; overrides CONDVEST_DATABASE_URL.")
 @click.option(
@@ -59,21 +95,9 @@ def condvest(context: click.Context, database_url: str | None, home: str | None)
     context.obj = Cli.of(os.environ, database_url=database_url, home=home)
 
 
-for command in (
-    *operate.COMMANDS,
-    *imports.COMMANDS,
-    *read.COMMANDS,
-    publish.publish,
-    *database.COMMANDS,
-    resend.replay,
-    serve.serve,
-    serve.keys,
-):
-    condvest.add_command(command)
-
-
 def main() -> None:
     """Run the command line and exit with its code."""
+    streams.open_closed()
     # SIGTERM unwinds the stack as Ctrl-C does: open transactions roll back, and the last command to leave
     # stops the embedded server.
     signal.signal(signal.SIGTERM, _terminated)
@@ -83,29 +107,28 @@ def main() -> None:
         sys.exit(done.exit_code)
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            click.echo(error.ctx.get_usage(), err=True)
-        message(f"error: {error.format_message()}")
+            _message(error.ctx.get_usage())
+        _message(f"error: {error.format_message()}")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as stopped:
-        message("stopped; finished work is stored, run the command again to go on")
+        _message("stopped; finished work is stored; run the command again to continue")
+        _say_notes(stopped.__cause__ or stopped)
         by_sigterm = isinstance(stopped.__cause__ or stopped, _Terminated)  # click makes an Abort of it
         sys.exit(exit_codes.stopped_code(os.environ, by_sigterm=by_sigterm))
-    except UsageError as error:
-        message(f"error: {error}")
-        sys.exit(exit_codes.error_code(os.environ, error))
     except CondvestError as error:
         hint = "" if isinstance(error, PermanentError) or "again" in str(error) else " (try again)"
-        message(f"error: {error}{hint}")
+        _message(f"error: {error}{hint}")
+        _say_notes(error)
         sys.exit(exit_codes.error_code(os.environ, error))
     except BrokenPipeError:
         # The reader of standard output has gone (condvest bars | head): there is nobody left to tell.
-        _drop_output()
+        streams.drop(sys.stdout)
         sys.exit(exit_codes.FAILED)
     except OSError as error:
         # Errors of files and servers have types of their own; this one is of standard output, such as a full
         # disk.
-        _drop_output()
-        message(f"error: cannot write the output: {error}")
+        streams.drop(sys.stdout)
+        _message(f"error: cannot write the output: {error}")
         sys.exit(exit_codes.FAILED)
 
 
@@ -113,9 +136,16 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM came."""
 
 
-def _drop_output() -> None:
-    """Send what is still in the buffer nowhere, so that flushing it at exit does not fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _message(text: str) -> None:
+    from condvest.cli.output.messages import message  # noqa: PLC0415  # only what goes wrong is told here
+
+    message(text)
+
+
+def _say_notes(error: BaseException) -> None:
+    """Say what became of the work that an error ended."""
+    for note in getattr(error, "__notes__", ()):
+        _message(note)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signature of a handler

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from batch_layer.operations.workspace import Workspace, open_workspace
 from batch_layer.shared.settings import Settings
+
+if TYPE_CHECKING:
+    from batch_layer.operations.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,13 @@ class Cli:
     @contextmanager
     def workspace(self, *, may_create: bool = True) -> Iterator[Workspace]:
         """Open the database."""
+        # Imported here: reading bars needs nothing of what fetches, loads and resamples.
+        from batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
+        from condvest.cli.output.messages import message  # noqa: PLC0415
+
         with open_workspace(self.settings, may_create=may_create) as workspace:
+            workspace.database.on_wait = message
             yield workspace
 
 
 pass_cli = click.make_pass_decorator(Cli)
-
-json_option: Callable[..., Any] = click.option(
-    "--json", "as_json", is_flag=True, help="Report as one JSON object on standard output."
-)

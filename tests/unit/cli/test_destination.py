@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import socket
 import stat
 import threading
 from contextlib import suppress
@@ -11,8 +12,9 @@ import click
 import pytest
 
 from batch_layer.shared.errors import UsageError
-from condvest.cli import destination
-from condvest.cli.destination import format_for, opened
+from condvest.cli.options import _file_or_output
+from condvest.cli.output import destination
+from condvest.cli.output.destination import format_for, opened
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,9 @@ from condvest.cli.destination import format_for, opened
         ("data", None, "csv"),
         ("data.gz", None, "csv"),
         (".csv", None, "csv"),
+        (".parquet", None, "parquet"),
+        (".JSON.gz", None, "json"),
+        (".gz", None, "csv"),
         ("a.parquet", "csv", "csv"),
         ("/dev/null", "json", "json"),
     ],
@@ -46,6 +51,8 @@ def test_the_suffix_or_the_option_names_the_format(name, asked, written):
     [
         ("x.xlsx", None, r"the suffix \.xlsx of x\.xlsx names no format"),
         ("a.csv.zip", None, "names no format"),
+        (".hidden", None, "names no format"),
+        ("a.", None, "names no format"),
         ("a.parquet.gz", None, "compressed already"),
         ("a.gz", "parquet", "compressed already"),
         ("a.csv", "table", "a table is for the screen"),
@@ -54,6 +61,12 @@ def test_the_suffix_or_the_option_names_the_format(name, asked, written):
 def test_a_name_that_asks_for_what_cannot_be_is_refused(name, asked, said):
     with pytest.raises(UsageError, match=said):
         format_for(Path(name), asked)
+
+
+def test_a_dash_in_a_folder_is_a_file():
+    """``./-``, as any command takes it; `Path` alone makes ``-`` of it."""
+    assert _file_or_output(None, None, "-") is None
+    assert _file_or_output(None, None, "./-") == Path("-")
 
 
 def write(path, content=b"whole\n"):
@@ -157,9 +170,16 @@ def test_gz_compresses_and_the_same_answer_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.GZ").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["missing/a.csv", "folder.csv"])
-def test_what_cannot_be_written_is_named(tmp_path, name):
+@pytest.mark.parametrize("name", ["missing/a.csv", "folder.csv", "loop.csv", "nowhere.csv", "socket.csv"])
+def test_what_cannot_be_written_is_named(tmp_path, name, monkeypatch):
     (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    (tmp_path / "nowhere.csv").symlink_to(tmp_path / "missing" / "a.csv")
+    monkeypatch.chdir(tmp_path)  # the path of a socket has to be short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket.csv")
+    before = {path.name: path.lstat().st_ino for path in tmp_path.iterdir()}
     with pytest.raises(click.FileError) as refused:
         write(tmp_path / name)
     assert name in refused.value.format_message()
+    assert {path.name: path.lstat().st_ino for path in tmp_path.iterdir()} == before

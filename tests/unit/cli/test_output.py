@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from condvest.cli import output, screen
+from condvest.cli.output import screen
+from condvest.cli.output.data import write_arrow
 
 KINDS = {
     "boolean": (pa.bool_(), True, "true"),
@@ -34,20 +35,20 @@ def data():
 
 
 def test_an_unknown_value_is_an_empty_field_in_csv(data, tmp_path):
-    output.write_arrow(data, "csv", tmp_path / "out.csv")
+    write_arrow(data, "csv", tmp_path / "out.csv")
     _, known, unknown = (tmp_path / "out.csv").read_text().splitlines()
     assert known == ",".join(["1", *(text for _, _, text in KINDS.values())])
     assert unknown == "2" + "," * len(KINDS)
 
 
 def test_an_unknown_value_is_null_in_json(data, tmp_path):
-    output.write_arrow(data, "json", tmp_path / "out.json")
+    write_arrow(data, "json", tmp_path / "out.json")
     _, unknown = (json.loads(line) for line in (tmp_path / "out.json").read_text().splitlines())
     assert unknown == {"row": 2, **dict.fromkeys(KINDS)}
 
 
 def test_an_unknown_value_is_null_in_parquet(data, tmp_path):
-    output.write_arrow(data, "parquet", tmp_path / "out.parquet")
+    write_arrow(data, "parquet", tmp_path / "out.parquet")
     assert pq.read_table(io.BytesIO((tmp_path / "out.parquet").read_bytes())).equals(data)
 
 

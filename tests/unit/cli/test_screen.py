@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from condvest.cli import screen
+from condvest.cli.output import screen
 
 
 def shown(capsys, *args, **named):
@@ -39,6 +39,11 @@ def on_a_terminal(monkeypatch, width):
         (-0.0004, "-0.0004"),
         (0.000012345, "0.00001234"),
         (0.0, "0.00"),
+        (1e-9, "0.000000001"),
+        (1.2341e-12, "1.234e-12"),
+        (-5e-324, "-4.941e-324"),
+        (123456789012345680.0, "123,456,789,012,345,680.00"),
+        (1e300, "1.000e+300"),
         (float("inf"), "inf"),
         (None, ""),
         (2_000_000_000, "2,000,000,000"),
@@ -54,6 +59,26 @@ def test_a_value_is_shown_as_people_read_it(capsys, value, text):
 @pytest.mark.parametrize(("volume", "text"), [(2410.0, "2,410"), (0.5, "0.50"), (1e9, "1,000,000,000")])
 def test_whole_shares_have_no_decimals(capsys, volume, text):
     assert shown(capsys, ("volume",), [(volume,)]).split()[1] == text
+
+
+@pytest.mark.parametrize("columns", ["0", "-5", "1", "many", ""])
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_no_width_that_the_environment_names_cuts_a_figure(capsys, monkeypatch, columns, is_terminal):
+    monkeypatch.setenv("COLUMNS", columns)
+    if is_terminal:
+        on_a_terminal(monkeypatch, None)
+    out = re.sub(r"\x1b\[\d*m", "", shown(capsys, HEADS, [*WIDE, *WIDE]))
+    assert [line.split() for line in out.splitlines()[1:]] == [
+        ["BRK.A", "2024-06-03", *["631,110.10"] * 4, "2,000,000,000", "open"]
+    ] * 2
+
+
+def test_figures_of_every_form_stand_to_the_right(capsys):
+    values = [1e300, 0.5, float("inf"), float("nan"), -1.0, None]
+    lines = shown(capsys, ("close", "end"), [(value, "|") for value in values]).splitlines()
+    assert len({line.index("|") for line in lines[1:]}) == 1
+    assert [line.split("|")[0].rstrip()[-1:] for line in lines[1:]] == ["0", "0", "f", "n", "0", ""]
+    assert all(line.index("|") == len("1.000e+300") + 2 for line in lines[1:])
 
 
 def test_a_column_named_exact_shows_every_digit(capsys):

@@ -11,8 +11,9 @@ from batch_layer.shared import exit_codes
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.dead_letters import DeadLetter
 from batch_layer.shared.clients.dead_letters import replay as replay_letters
-from condvest.cli import output
-from condvest.cli.context import json_option
+from condvest.cli.options import json_option
+from condvest.cli.output.data import write_json
+from condvest.cli.output.messages import message
 
 
 @click.command(short_help="Resend failed AWS events to their functions.")
@@ -31,14 +32,17 @@ def replay(queue: str, dry_run: bool, as_json: bool) -> None:
     for letter in letters:
         if not isinstance(letter, DeadLetter):
             stay.append(str(letter))
-            output.message(f"error: {letter}")
+            message(f"error: {letter}")
             continue
         sent.append({"function": letter.function, "reason": letter.reason, "event": letter.event})
         if not as_json:
             name = letter.function.rpartition(":function:")[2]
-            output.message(f"{name}: {json.dumps(letter.event)[:200]} (failed before: {letter.reason[:200]})")
+            message(f"{name}: {json.dumps(letter.event)[:200]} (failed before: {letter.reason[:200]})")
     if as_json:
-        output.write_json({"events": sent, "unreadable": stay, "dry_run": dry_run})
+        write_json({"events": sent, "unreadable": stay, "dry_run": dry_run})
     else:
-        output.message(f"{len(sent):,} events {'would be sent' if dry_run else 'sent'} again")
+        message(f"{len(sent):,} events {'would be sent' if dry_run else 'sent'} again")
     sys.exit(exit_codes.check_code(passed=not stay))
+
+
+COMMANDS = (replay,)

@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import click
 
 from batch_layer.operations.import_files import import_files
-from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.file_options import FileOptions, Midnight, Prices
+from batch_layer.shared.models.file_options import FileOptions, Midnight, Prices, SymbolsMean
 from batch_layer.shared.models.payloads import DatasetName
-from batch_layer.shared.models.spans import Spans
-from condvest.cli import output
-from condvest.cli.context import Cli, json_option, pass_cli
-from condvest.cli.operate import advancing, finish
-from serving_layer.queries.quality import flag_touched
+from batch_layer.shared.models.providers import checked_name
+from condvest.cli.context import Cli, pass_cli
+from condvest.cli.options import json_option
+from condvest.cli.output.endings import advancing, finish, say_stopping, screen_of
+from condvest.cli.output.messages import progress
 
 _FILE = click.Path(path_type=Path)
 
 
 @click.command("import", short_help="Load daily bars from files, then resample what changed.")
 @click.argument("files", nargs=-1, type=_FILE, metavar="[FILE...]")
-@click.option("--provider", default="file", show_default=True, help="Name under which the bars are kept.")
+@click.option("--provider", default="file", show_default=True, help="Provider name to store the bars under.")
 @click.option(
     "--splits", multiple=True, type=_FILE, help="File of splits: symbol, ex_date, split_from, split_to."
 )
 @click.option(
     "--dividends", multiple=True, type=_FILE, help="File of dividends: symbol, ex_date, cash_amount."
 )
-@click.option("--symbol", metavar="X", help="Symbol of a file that has no column of symbols.")
+@click.option("--renames", multiple=True, type=_FILE, help="File of renames: from, to, date.")
+@click.option("--symbol", metavar="X", help="Symbol of a file that has no symbol column.")
 @click.option(
     "--midnight",
     type=click.Choice(get_args(Midnight)),
     default="exchange",
     show_default=True,
-    help="Zone in which instants of sessions are 00:00.",
+    help="Time zone in which a session's timestamp reads 00:00.",
+)
+@click.option(
+    "--symbols-mean",
+    type=click.Choice(get_args(SymbolsMean)),
+    default="date",
+    show_default=True,
+    help="Whether a symbol is the one carried on the row's date, or today.",
 )
 @click.option(
     "--prices",
     type=click.Choice(get_args(Prices)),
-    help="What the prices are; split-adjusted ones are brought back by the splits given.",
+    help="What the prices are; --splits turns split-adjusted ones back into prices as traded.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done; store nothing.")
 @json_option
@@ -53,8 +59,10 @@ def import_(
     provider: str,
     splits: tuple[Path, ...],
     dividends: tuple[Path, ...],
+    renames: tuple[Path, ...],
     symbol: str | None,
     midnight: Midnight,
+    symbols_mean: SymbolsMean,
     prices: Prices | None,
     dry_run: bool,
     as_json: bool,
@@ -64,39 +72,35 @@ def import_(
     Columns, in any order: symbol (or ticker), session (or date), open, high, low, close, volume; vwap and
     trades if known. Massive's flat files are read as they are. Loading a file again changes nothing.
 
-    FILE may be a folder or a quoted pattern. A file of one symbol needs no column of symbols if its name
-    (AAPL.csv), its folder (symbol=AAPL) or --symbol says which.
+    FILE may be a folder or a quoted pattern. A file of one symbol needs no symbol column if its name
+    (AAPL.csv), its folder (symbol=AAPL) or --symbol gives the symbol.
     """
     datasets: list[tuple[Path, DatasetName]] = [
         *((path, "daily_bars") for path in files),
+        *((path, "renames") for path in renames),
         *((path, "splits") for path in splits),
         *((path, "dividends") for path in dividends),
     ]
+    checked_name(provider)
     if not datasets:
-        raise UsageError("nothing to import: name a FILE of prices, --splits FILE or --dividends FILE")
+        raise UsageError(
+            "nothing to import: name a FILE of prices, --splits FILE, --dividends FILE or --renames FILE"
+        )
     if symbol and len(files) != 1:
         raise UsageError(f"--symbol {symbol} is of one FILE of prices; {len(files)} are given")
-    with cli.workspace() as workspace, output.progress("files") as bars:
+    with cli.workspace() as workspace, progress("files") as bars:
         report = import_files(
             workspace,
             datasets,
             provider,
-            options=FileOptions(symbol, symbol is None, midnight, prices),
-            screen=partial(_errors, workspace),
+            options=FileOptions(symbol, symbol is None, midnight, prices, symbols_mean=symbols_mean),
+            screen=screen_of(workspace),
             dry_run=dry_run,
             on_file=advancing(bars),
             on_progress=advancing(bars, "resampling"),
+            on_stop=say_stopping,
         )
     finish(report, as_json=as_json, dry_run=dry_run, is_fetch=False)
-
-
-def _errors(workspace: Workspace, touched: Spans) -> list[str]:
-    """Return the flags within the spans that are errors, a sentence each."""
-    return [
-        f"{flag['symbol']} {flag['session']}: {flag['flag']}: {flag['reason']}"
-        for flag in flag_touched(workspace, touched).to_pylist()
-        if flag["severity"] == "error"
-    ]
 
 
 COMMANDS = (import_,)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from batch_layer.operations.report import Report
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.providers import Cost
-from condvest.cli import output
+from condvest.cli.output.messages import message
 
 _MOST_NAMED = 5
 """Summaries name at most this many loads, notes or sessions, and count the rest."""
@@ -20,7 +21,7 @@ def say_loads(report: Report, *, dry_run: bool = False, is_fetch: bool = True) -
     would = "would be " if dry_run else ""
     is_complete = is_fetch and not (report.failed or report.unavailable)
     if is_complete and all(load.dataset != "daily_bars" for load in report.loads):
-        output.message("no session is missing")
+        message("no session is missing")
     for loads in _told_together(report.loads):
         _say_counts(loads, would)
         _say_troubles(loads)
@@ -47,22 +48,22 @@ def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
     counts = [*always, *((word, count) for word, count in seldom if count)]
     name = loads[0].name if len(loads) == 1 else f"{len(loads):,} answers of {loads[0].provider}"
     rows, what = sum(load.rows for load in loads), loads[0].dataset.replace("_", " ")
-    told = ", ".join(f"{count:,} {word}" for word, count in counts)
+    counted = ", ".join(f"{count:,} {word}" for word, count in counts)
     came = "" if any(load.altered for load in loads) else " (nothing new)"
-    output.message(f"{name}: {rows:,} {what}: {told}{came}")
+    message(f"{name}: {rows:,} {what}: {counted}{came}")
 
 
 def _say_troubles(loads: Sequence[LoadSummary]) -> None:
     notices = [notice for load in loads for notice in load.notices]
     for notice in notices[:_MOST_NAMED]:
-        output.message(f"  note: {notice}")
+        message(f"  note: {notice}")
     if notices[_MOST_NAMED:]:
-        output.message(f"  and {len(notices) - _MOST_NAMED:,} more notes; --json gives all")
+        message(f"  and {len(notices) - _MOST_NAMED:,} more notes; --json gives all")
     partial = [day for load in loads for day in load.partial]
     if partial:
         days = ", ".join(map(str, partial[:_MOST_NAMED]))
         more = f" and {len(partial) - _MOST_NAMED:,} more" if partial[_MOST_NAMED:] else ""
-        output.message(f"  partial, will be fetched again: {days}{more}")
+        message(f"  partial, will be fetched again: {days}{more}")
     refused: Counter[str] = Counter()
     for load in loads:
         refused.update(load.refused)
@@ -70,7 +71,7 @@ def _say_troubles(loads: Sequence[LoadSummary]) -> None:
         codes = ", ".join(f"{code} {count:,}" for code, count in refused.items())
         new = sum(sum(load.newly_refused.values()) for load in loads)
         where = f"{new:,} new; see: condvest refused --new" if new else "none new; see: condvest refused"
-        output.message(f"  refused: {codes} ({where})")
+        message(f"  refused: {codes} ({where})")
 
 
 def say_resampled(report: Report) -> None:
@@ -79,7 +80,7 @@ def say_resampled(report: Report) -> None:
     if done is None:
         return
     windows = sum(done.windows.values())
-    output.message(
+    message(
         f"resampled {windows:,} windows: {done.inserted:,} bars inserted, {done.changed:,} changed, "
         f"{done.removed:,} removed, {done.unchanged:,} unchanged"
         if windows
@@ -90,10 +91,10 @@ def say_resampled(report: Report) -> None:
 def say_findings(report: Report) -> None:
     """Say what looks wrong in the series of the bars that the job touched."""
     for finding in report.findings[:_MOST_NAMED]:
-        output.message(f"check {finding}")
+        message(f"check {finding}")
     if report.findings[_MOST_NAMED:]:
         more = len(report.findings) - _MOST_NAMED
-        output.message(f"and {more:,} more to check; see: condvest quality")
+        message(f"and {more:,} more to check; see: condvest quality")
 
 
 def cost_of(sessions: int, cost: Cost) -> str:
@@ -101,4 +102,13 @@ def cost_of(sessions: int, cost: Cost) -> str:
     return (
         f"{sessions:,} sessions to fetch: {cost.calls:,} calls, at least {cost.seconds / 60:,.0f} minutes, "
         f"about {cost.megabytes:,.0f} MB"
+    )
+
+
+def waiting_in_words(waiting: Mapping[str, Any]) -> str:
+    """Return what waits to be resampled in words; see `serving_layer.queries.status.what_waits`."""
+    windows = ", ".join(f"{count:,} of {n}" for n, count in waiting["windows"].items())
+    return (
+        f"{waiting['sessions']:,} sessions ({waiting['first']} to {waiting['last']}) of "
+        f"{waiting['instruments']:,} instruments; windows: {windows}"
     )

@@ -19,8 +19,11 @@ from batch_layer.shared import exit_codes
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.postgres_url import PostgresUrl
-from condvest.cli import output, screen
-from condvest.cli.context import Cli, json_option, pass_cli
+from condvest.cli.context import Cli, pass_cli
+from condvest.cli.options import json_option
+from condvest.cli.output import screen, streams
+from condvest.cli.output.data import write_json
+from condvest.cli.output.messages import message
 
 
 @click.group()
@@ -31,10 +34,14 @@ def db() -> None:
 @db.command()
 @pass_cli
 def up(cli: Cli) -> None:
-    """Start the embedded server and keep it up until: condvest db down."""
+    """Start the embedded server and keep it running.
+
+    Stop it with: condvest db down
+    """
     address = _keep_up(cli)
-    output.message(f"the embedded server is up; its log: {_embedded(cli).status().log}")
-    click.echo(address)
+    message(f"the embedded server is up; its log: {_embedded(cli).status().log}")
+    if streams.has_output():  # the server is up, whether or not anybody wants its address
+        click.echo(address)
 
 
 @db.command()
@@ -44,13 +51,16 @@ def up(cli: Cli) -> None:
 @pass_cli
 def down(cli: Cli, now: bool) -> None:
     """Stop the embedded server."""
-    output.message(f"the embedded server {_embedded(cli).down(now=now).value}")
+    message(f"the embedded server {_embedded(cli).down(now=now).value}")
 
 
 @db.command(short_help="Print the URL of the database.")
 @pass_cli
 def url(cli: Cli) -> None:
-    """Print the URL of the database; an embedded server is started and kept up."""
+    """Print the URL of the database.
+
+    Starts the embedded server, if the database is that one, and keeps it running.
+    """
     click.echo(cli.settings.database.url or _keep_up(cli))
 
 
@@ -67,20 +77,18 @@ def migrate(cli: Cli, as_json: bool) -> None:
         with _embedded(cli).lease() as address, Database(address, reads_environment=False) as database:
             applied, users = apply_migrations(database), []
     if as_json:
-        output.write_json({"applied": applied, "users": users})
+        write_json({"applied": applied, "users": users})
     else:
-        output.message(
-            f"applied {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date"
-        )
+        message(f"applied {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date")
         if users:
-            output.message(f"users who may log in by IAM: {', '.join(users)}")
+            message(f"users who may log in by IAM: {', '.join(users)}")
 
 
 @db.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PSQL ARGUMENT...]")
 @pass_cli
 def shell(cli: Cli, arguments: tuple[str, ...]) -> None:
-    """Open psql on the database, with the arguments given."""
+    """Open psql on the database, with the given arguments."""
     if cli.settings.database.url is not None:
         sys.exit(_psql(cli, PostgresUrl.parse(cli.settings.database.url), arguments))
     with cli.workspace() as workspace:
@@ -92,16 +100,23 @@ def shell(cli: Cli, arguments: tuple[str, ...]) -> None:
 @json_option
 @pass_cli
 def doctor(cli: Cli, as_json: bool) -> None:
-    """Check the installation and say how to mend what is wrong; exit with 1 if something is."""
+    """Check the installation and say how to fix what is wrong; the exit code is 1 if anything is."""
     checks = all_checks(cli.settings)
     if as_json:
-        output.write_json({"checks": [vars(check) for check in checks]})
+        write_json(
+            {
+                "checks": [
+                    {"name": check.name, "ok": check.ok, "found": check.finding, "mend": check.mend}
+                    for check in checks
+                ]
+            }
+        )
     else:
-        rows = [("ok" if check.ok else "WRONG", check.name, check.found) for check in checks]
+        rows = [("ok" if check.ok else "WRONG", check.name, check.finding) for check in checks]
         screen.table(("", "check", "found"), rows)
         for check in checks:
             if not check.ok:
-                output.message(f"\n{check.name}: {check.mend}")
+                message(f"\n{check.name}: {check.mend}")
     sys.exit(exit_codes.check_code(passed=all(check.ok for check in checks)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import secrets
@@ -48,7 +49,7 @@ def format_for(path: Path | None, asked: Format | None) -> Format:
         return asked or "table"
     if asked == "table":
         raise UsageError(f"a table is for the screen; for {path} choose --format csv, json or parquet")
-    suffix = Path(path.stem if is_gzip(path) else path.name).suffix.lower()
+    suffix = _suffix(path.name[: -len(_GZIP)] if is_gzip(path) else path.name)
     if asked is None and suffix and suffix not in _SUFFIXES:
         known = ", ".join(_SUFFIXES)
         raise UsageError(
@@ -63,7 +64,15 @@ def format_for(path: Path | None, asked: Format | None) -> Format:
 
 def is_gzip(path: Path) -> bool:
     """Return whether a file is to be compressed by gzip: its last suffix is ``.gz``, in any case."""
-    return path.suffix.lower() == _GZIP
+    return _suffix(path.name) == _GZIP
+
+
+def _suffix(name: str) -> str:
+    """Return what follows the last dot, with it, in lower case; of a hidden file such as ``.csv`` its name.
+
+    `Path.suffix` takes a hidden file for one without a suffix, so ``.parquet`` would hold CSV.
+    """
+    return name[name.rindex(".") :].lower() if "." in name else ""
 
 
 @contextmanager
@@ -98,15 +107,15 @@ def opened(path: Path | None) -> Iterator[IO[bytes]]:
 def _is_special(path: Path) -> bool:
     """Return whether a path names what is no plain file: a device, a pipe, our own standard output."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return False
-    return not stat.S_ISREG(found.st_mode) or _is_standard_output(found)
+    return not stat.S_ISREG(status.st_mode) or _is_standard_output(status)
 
 
-def _is_standard_output(found: os.stat_result) -> bool:
+def _is_standard_output(status: os.stat_result) -> bool:
     try:
-        return os.path.samestat(found, os.fstat(sys.stdout.fileno()))
+        return os.path.samestat(status, os.fstat(sys.stdout.fileno()))
     except (OSError, ValueError):  # standard output is closed, or a test's
         return False
 
@@ -124,6 +133,8 @@ def _special(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def _plain(path: Path) -> Iterator[IO[bytes]]:
     target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     before = target.stat() if target.exists() else None
     if before is not None and not os.access(target, os.W_OK):
         raise PermissionError(None, "it is write-protected")

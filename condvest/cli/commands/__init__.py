@@ -1,0 +1,1 @@
+"""The commands, one module per family; each module's ``COMMANDS`` are its commands."""

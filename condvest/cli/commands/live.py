@@ -1,0 +1,143 @@
+"""The commands of the session under way: live run, status, compare, replay."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+
+from batch_layer.shared import exit_codes
+from condvest.cli.context import Cli, pass_cli
+from condvest.cli.options import SESSION, format_option, json_option, output_option
+from condvest.cli.output.data import write_json
+from condvest.cli.output.destination import Format
+from condvest.cli.output.messages import message
+from condvest.cli.output.tables import show_table
+from speed_layer.services.settle import settle_all
+from speed_layer.stores.runs import last_run
+from speed_layer.stores.settlements import settlements
+
+_FIGURES = pa.schema(
+    [
+        ("session", pa.date32()),
+        ("phase", pa.string()),
+        ("field", pa.string()),
+        ("compared", pa.int32()),
+        ("equal", pa.int32()),
+        ("median", pa.float64()),
+        ("p99", pa.float64()),
+        ("largest", pa.float64()),
+        ("only_live", pa.int32()),
+        ("only_official", pa.int32()),
+        ("differing", pa.int32()),
+    ]
+)
+
+
+@click.group(short_help="Follow the session under way.")
+def live() -> None:
+    """Follow the session under way, and hold it against the official bars afterwards."""
+
+
+@live.command(short_help="Collect the session of today.")
+@click.option(
+    "--feed",
+    type=click.Choice(("poll",)),
+    default="poll",
+    show_default=True,
+    help="How to ask: snapshots of the whole market.",
+)
+@click.option(
+    "--interval",
+    type=click.FloatRange(5, 900),
+    default=60,
+    show_default=True,
+    help="Seconds from one snapshot to the next.",
+)
+@click.option("--once", is_flag=True, help="Take one snapshot and end.")
+@json_option
+@pass_cli
+def run(cli: Cli, feed: str, interval: float, once: bool, as_json: bool) -> None:  # noqa: ARG001  # one feed so far
+    """Collect the session of today until its trades have ended; on other dates say so and end.
+
+    First compares the sessions that have become official since. One collector per database: a second one ends
+    at once. Needs MASSIVE_API_KEY and a plan with snapshots.
+    """
+    from condvest.live.collecting import collecting  # noqa: PLC0415  # the vendor's client
+
+    with cli.workspace() as workspace, collecting(workspace, message) as job:
+        ending = job.run(interval=interval, once=once)
+    if as_json:
+        write_json({"reason": ending.reason, "snapshots": ending.taken, "refused_snapshots": ending.refused})
+    else:
+        message(ending.reason)
+    sys.exit(ending.exit_code)
+
+
+@live.command(short_help="Show how far the collector has got.")
+@json_option
+@pass_cli
+def status(cli: Cli, as_json: bool) -> None:
+    """Show the newest run: its session and phase, up to when its data are, their delay, what was missed."""
+    with (
+        cli.workspace(may_create=False) as workspace,
+        workspace.database.transaction(read_only=True) as connection,
+    ):
+        newest = last_run(connection)
+    if as_json:
+        write_json(newest or {"run_id": None})
+    elif newest is None:
+        message("nothing has been collected; condvest live run does, condvest live replay shows how")
+    else:
+        for name, value in newest.items():
+            click.echo(f"{name:13} {'' if value is None else value}")
+
+
+@live.command(short_help="Show how far live bars were from the official ones.")
+@click.option("--session", type=SESSION, help="Of this session. Default: the newest that is settled.")
+@format_option
+@output_option
+@pass_cli
+def compare(cli: Cli, session: dt.date | None, shape: Format | None, path: Path | None) -> None:
+    """Show how far the live rows of a session were from its official bars, as relative differences.
+
+    Compares first what has become official since. Phase is the one in which each live row ended.
+    """
+    with cli.workspace(may_create=False) as workspace:
+        settle_all(workspace.database)
+        ordinal = None if session is None else workspace.sessions.ordinal(session)
+        with workspace.database.transaction(read_only=True) as connection:
+            figures = settlements(connection, ordinal)
+    show_table(pa.Table.from_pylist(figures, schema=_FIGURES), shape, path)
+
+
+@live.command(short_help="Replay a session: the sample's, or one that was collected.")
+@click.option("--session", type=SESSION, help="Replay the journal of this session, and check the live rows.")
+@json_option
+@pass_cli
+def replay(cli: Cli, session: dt.date | None, as_json: bool) -> None:
+    """Replay a session of the sample, without a key and without an open market, in a database of its own.
+
+    With --session: replay the snapshots that were collected, and say whether they come to the stored rows.
+    """
+    if session is None:
+        from condvest.live.demo import demonstrate  # noqa: PLC0415  # it fills a database of its own
+
+        demonstrate(message, click.echo)
+        return
+    from condvest.live.replaying import replayed  # noqa: PLC0415  # few replay
+
+    with cli.workspace(may_create=False) as workspace:
+        outcome: dict[str, Any] = replayed(workspace, session)
+    if as_json:
+        write_json(outcome)
+    else:
+        click.echo("\n".join(f"{name:18} {value}" for name, value in outcome.items()))
+    sys.exit(exit_codes.check_code(passed=not outcome["differing"]))
+
+
+COMMANDS = (live,)

@@ -1,0 +1,165 @@
+"""The commands that only read: status, refused, gaps, history, instruments, quality, compare."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import click
+
+from batch_layer.database.stores.refused import refused_rows
+from batch_layer.operations.compare import compare_providers
+from batch_layer.shared.errors import UsageError
+from condvest.cli.context import Cli, pass_cli
+from condvest.cli.options import INSTANT, SESSION, format_option, json_option, output_option
+from condvest.cli.output.data import write_json
+from condvest.cli.output.destination import Format, format_for
+from condvest.cli.output.messages import advance, message, progress
+from condvest.cli.output.tables import show_status, show_table
+from serving_layer.queries.gaps import read_gaps
+from serving_layer.queries.history import read_history
+from serving_layer.queries.instruments import read_instruments
+from serving_layer.queries.quality import flag_bars, flags_as_json
+from serving_layer.queries.refused import refused_table
+from serving_layer.queries.status import read_status
+
+SHOWN_REFUSED = 1_000
+"""Refused rows that a table for people has: a file may have half a million."""
+
+
+@click.command(short_help="Show what the database holds.")
+@json_option
+@pass_cli
+def status(cli: Cli, as_json: bool) -> None:
+    """Show what the database holds: sessions, instruments, bars, changes waiting, the last run."""
+    with cli.workspace(may_create=False) as workspace:
+        if as_json:
+            write_json(read_status(workspace))
+        else:
+            show_status(workspace)
+
+
+@click.command(short_help="List the rows that broke a rule.")
+@click.option("--new", "only_new", is_flag=True, help="Only those first refused by the last run or import.")
+@click.option(
+    "--limit",
+    "most",
+    type=click.IntRange(min=0),
+    help=f"Only the first of them; 0: all. Default: {SHOWN_REFUSED:,} on the screen, all in a file.",
+)
+@format_option
+@output_option
+@pass_cli
+def refused(cli: Cli, only_new: bool, most: int | None, shape: Format | None, path: Path | None) -> None:
+    """List the rows that broke a rule: file and line, the rule, and the row itself.
+
+    A row that a provider sends every night is refused every night, but counts as new only once.
+    """
+    if most is None:
+        most = SHOWN_REFUSED if format_for(path, shape) == "table" else 0
+    with (
+        cli.workspace(may_create=False) as workspace,
+        workspace.database.transaction(read_only=True) as connection,
+    ):
+        rows = refused_table(refused_rows(connection, only_new=only_new, most=most + 1 if most else None))
+    hidden = ("content", "load_id", "dataset", "provider")
+    show_table(rows.slice(0, most) if most else rows, shape, path, hidden=hidden)
+    if most and len(rows) > most:
+        message(f"the first {most:,} rows; --limit N lists more, --limit 0 -o FILE.csv all of them")
+
+
+@click.command(short_help="List the sessions missing from a history.")
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
+@format_option
+@output_option
+@pass_cli
+def gaps(cli: Cli, symbols: tuple[str, ...], shape: Format | None, path: Path | None) -> None:
+    """List the sessions missing between an instrument's first and last daily bar."""
+    with cli.workspace(may_create=False) as workspace:
+        missing = read_gaps(workspace, symbols)
+    show_table(missing, shape, path)
+
+
+@click.command(short_help="Show every version of a symbol's daily bars.")
+@click.argument("symbol")
+@click.option("--session", type=SESSION, help="Only this session.")
+@format_option
+@output_option
+@pass_cli
+def history(cli: Cli, symbol: str, session: dt.date | None, shape: Format | None, path: Path | None) -> None:
+    """Show every version of a symbol's daily bars: values, when each was known, where it came from."""
+    with cli.workspace(may_create=False) as workspace:
+        versions = read_history(workspace, symbol, session)
+    show_table(
+        versions, shape, path, hidden=("vwap", "trades", "provider", "archive_key", "ended_by", "open")
+    )
+
+
+@click.command(short_help="List the instruments and their metadata.")
+@click.option("--active", "listed", flag_value="active", help="Only those listed now.")
+@click.option("--delisted", "listed", flag_value="delisted", help="Only those delisted.")
+@click.option("--as-of", type=INSTANT, help="Show what this database knew then, not what was listed then.")
+@format_option
+@output_option
+@pass_cli
+def instruments(
+    cli: Cli, listed: str | None, as_of: dt.datetime | None, shape: Format | None, path: Path | None
+) -> None:
+    """List the instruments and their metadata, delisted ones too."""
+    with cli.workspace(may_create=False) as workspace:
+        listed_instruments = read_instruments(
+            workspace, active=None if listed is None else listed == "active", as_of=as_of
+        )
+    shown = ("symbol", "name", "type", "exchange", "active", "first_session", "last_session")
+    show_table(
+        listed_instruments,
+        shape,
+        path,
+        hidden=tuple(name for name in listed_instruments.column_names if name not in shown),
+    )
+
+
+@click.command(short_help="Flag what looks wrong in series of daily bars.")
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
+@json_option
+@format_option
+@output_option
+@pass_cli
+def quality(
+    cli: Cli, symbols: tuple[str, ...], as_json: bool, shape: Format | None, path: Path | None
+) -> None:
+    """Flag what looks wrong in series of daily bars; alter nothing.
+
+    Flags splits that the prices contradict or lack, unexplained moves, repeated prices, and volume out of
+    scale.
+    """
+    with cli.workspace(may_create=False) as workspace, progress("screening") as bars:
+        flags = flag_bars(workspace, symbols, on_progress=lambda done, total: advance(bars, done, total))
+    if as_json:
+        write_json(flags_as_json(flags))
+    else:
+        show_table(flags, shape, path, hidden=("reason",))
+
+
+@click.command(short_help="Show where the daily bars of two providers differ.")
+@click.option("--providers", required=True, metavar="A,B", help="The two providers to compare.")
+@click.option(
+    "--tolerance", type=float, default=1e-6, show_default=True, help="Largest relative difference to ignore."
+)
+@format_option
+@output_option
+@pass_cli
+def compare(cli: Cli, providers: str, tolerance: float, shape: Format | None, path: Path | None) -> None:
+    """Compare two providers: list every value in which their daily bars differ.
+
+    The comparison reads what they sent from the archive, whichever provider the stored bars are from.
+    """
+    left, _, right = providers.partition(",")
+    if not left or not right or left == right or "," in right:
+        raise UsageError(f"--providers must name two providers, such as sample,file; got {providers!r}")
+    with cli.workspace(may_create=False) as workspace:
+        differences = compare_providers(workspace, left, right, tolerance)
+    show_table(differences, shape, path, exact=(left, right))
+
+
+COMMANDS = (status, refused, gaps, history, instruments, quality, compare)

@@ -1,0 +1,69 @@
+"""Options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batch_layer.shared.errors import UsageError
+from condvest.cli.output.destination import FORMATS
+from serving_layer.queries.question import as_instant
+
+
+class _SessionType(click.ParamType[dt.date]):
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:  # noqa: ANN401
+        """Read an ISO date."""
+        try:
+            return value if isinstance(value, dt.date) else dt.date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"expected a date such as 2024-07-31, got {value!r}", param, ctx)
+
+
+SESSION = _SessionType()
+"""The type of an option that holds a date."""
+
+
+class _InstantType(click.ParamType[dt.datetime]):
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:  # noqa: ANN401
+        """Read an ISO instant; a date stands for its last microsecond, a time without a zone is UTC."""
+        try:
+            return as_instant(value, dt.UTC)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+INSTANT = _InstantType()
+"""The type of an option that holds an instant."""
+
+
+def _file_or_output(_: click.Context, __: click.Parameter, name: str | None) -> Path | None:
+    """Return the file to write, None for standard output, which ``-`` names as well; ``./-`` is a file."""
+    return None if name is None or name == "-" else Path(name)
+
+
+format_option = click.option(
+    "--format",
+    "shape",
+    type=click.Choice(FORMATS),
+    help="How to write the answer. Default: the file's suffix, or a table.",
+)
+output_option = click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(allow_dash=True),
+    callback=_file_or_output,
+    help="Write to a file; .csv, .json or .parquet names the format, .gz compresses.",
+)
+
+json_option: Callable[..., Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Report as one JSON object on standard output."
+)

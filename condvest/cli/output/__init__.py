@@ -1,0 +1,1 @@
+"""What commands write: messages, progress, tables and summaries for people; data for programs."""
