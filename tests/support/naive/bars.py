@@ -14,10 +14,10 @@ UNKNOWN_TRADES = -1
 def rows_of(columns):
     """Turn columns into rows, in their order."""
     rows = []
-    for place in range(len(columns)):
+    for index in range(len(columns)):
         row = {}
         for field in fields(columns):
-            row[field.name] = getattr(columns, field.name)[place].item()
+            row[field.name] = getattr(columns, field.name)[index].item()
         if "vwap" in row and math.isnan(row["vwap"]):
             row["vwap"] = None
         if row.get("trades") == UNKNOWN_TRADES:

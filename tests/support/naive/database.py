@@ -25,6 +25,11 @@ def recomputed(connection, interval):
         f"SELECT instrument_id, ordinal, {', '.join(PRICES)} FROM daily_bars ORDER BY instrument_id, ordinal",
         ("instrument_id", "ordinal", *PRICES),
     )
+    return folded(daily, interval, *facts(connection))
+
+
+def facts(connection):
+    """Return the splits, the pairs (instrument, session) loaded in full, and the last session loaded."""
     splits = rows_of(
         connection,
         "SELECT instrument_id, coalesce((SELECT min(ordinal) FROM sessions WHERE session >= ex_date), "
@@ -43,7 +48,7 @@ def recomputed(connection, interval):
             "GROUP BY 1"
         ).fetchall()
     )
-    return folded(daily, interval, splits, complete, last_loaded)
+    return splits, complete, last_loaded
 
 
 def folded(daily, interval, splits, complete, last_loaded):
@@ -58,13 +63,13 @@ def folded(daily, interval, splits, complete, last_loaded):
 
 def differences(connection):
     """Return every bar that is stored and should be otherwise, or should be stored and is not."""
-    found = []
+    differing = []
     for interval in INTERVALS:
         are = {(bar["instrument_id"], bar["window"]): bar for bar in stored(connection, interval)}
         should_be = {(bar["instrument_id"], bar["window"]): bar for bar in recomputed(connection, interval)}
-        found += [
+        differing += [
             (interval, key, are.get(key), should_be.get(key))
             for key in sorted(are.keys() | should_be.keys())
             if are.get(key) != should_be.get(key)
         ]
-    return found
+    return differing

@@ -70,13 +70,13 @@ class State:
 
         With ``listing`` windows are counted from each instrument's first daily bar.
         """
-        found = []
+        answer = []
         for instrument in sorted({row["instrument_id"] for row in self.daily}):
             rows = [row for row in self.daily if row["instrument_id"] == instrument]
             first = rows[0]["ordinal"] if listing else 0
             bars = self._of_instrument(instrument, rows, n, adjust, first)
-            found += [(names[instrument], *(bar[name] for name in COLUMNS)) for bar in bars]
-        return sorted(found, key=lambda row: row[:3])
+            answer += [(names[instrument], *(bar[name] for name in COLUMNS)) for bar in bars]
+        return sorted(answer, key=lambda row: row[:3])
 
     def _of_instrument(self, instrument, rows, n, adjust, first):
         loaded = self.last_loaded[instrument]
@@ -86,7 +86,7 @@ class State:
             rows, splits = [self._total(row, loaded, ratios) for row in rows], []
         rows = [{**row, "ordinal": row["ordinal"] - first} for row in rows]
         splits = [{**split, "ex_ordinal": split["ex_ordinal"] - first} for split in splits]
-        complete = {(one, ordinal - first) for one, ordinal in self.complete}
+        complete = {(bar_of, ordinal - first) for bar_of, ordinal in self.complete}
         bars = folded(rows, n, splits, complete, {instrument: loaded - first})
         if adjust == "splits":
             ends = [min(bar["window"] * n + n - 1, loaded - first) for bar in bars]

@@ -1,0 +1,21 @@
+"""The batch layer's rules for daily bars, as the speed layer takes them: it knows nothing of fetching."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from batch_layer.fetching.quality import CODES, judge_bars
+from batch_layer.shared.models.bars import Bools
+from batch_layer.shared.models.payloads import BarRows
+from batch_layer.shared.models.sessions import Sessions
+
+
+def judge(
+    rows: BarRows, faults: Mapping[int, str], sessions: Sessions, ordinal: int
+) -> tuple[Bools, Mapping[int, tuple[str, str]]]:
+    """Judge the rows of a session that may be under way as if it had closed; see `Judge`."""
+    verdict = judge_bars(rows, faults, sessions, last_closed=ordinal)
+    refused = np.flatnonzero(verdict.code).tolist()
+    return verdict.passed, {row: (CODES[verdict.code[row]], verdict.reasons[row]) for row in refused}

@@ -1,0 +1,79 @@
+"""The wiring: a session that was collected, replayed from its journal and held against the stored rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+
+from batch_layer.database.postgres.queries import column
+from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from batch_layer.database.stores.live import read_live
+from batch_layer.operations.workspace import Workspace
+from batch_layer.shared.errors import UsageError
+from batch_layer.shared.models.live import LiveBars
+from condvest.live.collecting import journals_of
+from condvest.live.judging import judge
+from speed_layer.core.following import Follower
+from speed_layer.core.provisional import Provisional
+from speed_layer.feeds.journal import Journal
+from speed_layer.services.replay import replay
+from speed_layer.stores.runs import expected_tickers
+
+_COMPARED = ("open", "high", "low", "close", "volume", "vwap", "data_through")
+
+
+def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
+    """Replay a session's journal.
+
+    Returns:
+        session, snapshots, refused_snapshots, replayed_rows (live rows that the journal comes to), live_rows
+        (those that are stored: none once the session is settled), differing (stored ones that the journal
+        does not come to).
+
+    Raises:
+        UsageError: nothing was collected of the session.
+        NotASession: it is none.
+        ArchiveError: its journal is gone, or damaged.
+    """
+    ordinal = workspace.sessions.ordinal(session)
+    with workspace.database.transaction(snapshot=True, read_only=True) as connection:
+        providers = column(
+            connection,
+            "SELECT provider FROM live_runs WHERE ordinal = %s ORDER BY run_id DESC LIMIT 1",
+            (ordinal,),
+        )
+        if not providers:
+            raise UsageError(
+                f"--session {session}: nothing was collected of it; condvest live status tells what"
+            )
+        expected = expected_tickers(connection, providers[0], ordinal)
+        live = read_live(connection)
+        live = live.take(live.ordinal == ordinal)
+        follower = Follower(workspace.sessions, ordinal, judge, expected)
+        result = replay(Journal(journals_of(workspace.settings), providers[0], session), follower)
+        symbols = np.array([result.symbols[slot] for slot in result.bars.slot.tolist()], dtype=object)
+        dates = np.full(len(symbols), np.datetime64(session, "D"))
+        instrument = instruments_of(connection, symbols, dates)
+    known = instrument != NO_INSTRUMENT
+    return {
+        "session": session,
+        "snapshots": result.taken,
+        "refused_snapshots": result.refused,
+        "replayed_rows": int(known.sum()),
+        "live_rows": len(live),
+        "differing": _differing(live, instrument[known].tolist(), result.bars.take(known)),
+    }
+
+
+def _differing(live: LiveBars, instruments: list[int], bars: Provisional) -> int:
+    """Return how many live rows are not, to the bit, what the journal comes to."""
+    row_of = {instrument: row for row, instrument in enumerate(instruments)}
+    differing = 0
+    for at, instrument in enumerate(live.instrument_id.tolist()):
+        row = row_of.get(instrument)
+        ours = [getattr(live, name)[at] for name in _COMPARED]
+        theirs = None if row is None else [getattr(bars, name)[row] for name in _COMPARED]
+        differing += theirs is None or not np.array_equal(ours, theirs, equal_nan=True)
+    return differing

@@ -1,0 +1,200 @@
+"""What is known of the session under way, as a join of idempotent fields; pure.
+
+Each message becomes a state that knows nothing else (`of_anchor`, `of_minutes`), and `join` makes one state
+of two. The join is idempotent, commutative and associative, so it does not matter in which order messages
+come, how often one comes, or from where a journal is replayed. Four kinds of fields make it so:
+
+- the *anchor*: a symbol's row of a snapshot, the latest by the data's time. It is the vendor's own daily bar,
+  so it replaces all that was known up to its instant;
+- the *minutes* that end after the anchor, by symbol and minute. A minute that is sent again replaces itself
+  and is never added. Those up to the anchor's instant are dropped: the anchor knows better;
+- the *totals* of the date that a minute message carries (official open, volume, vwap), the latest; never a
+  sum of minutes, since shares are traded in minutes that send no message;
+- the *last trade* at any hour, the latest.
+
+Of two with the same time the later arrival counts. Example, one symbol, times of day; what is known after
+each::
+
+    anchor 10:00   high 12, volume 500           high 12  volume 500
+    minute 10:00   high 13, volume so far 600    high 13  volume 600
+    minute 10:00   high 11, volume so far 590    high 12  volume 590   sent again: it replaces itself
+    anchor 10:05   high 12, volume 700           high 12  volume 700   the minute is dropped
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+
+from batch_layer.shared.models.bars import Columns, Floats, Int32s, Int64s
+
+NEVER = np.int64(np.iinfo(np.int64).min)
+"""The time of what is not known at all."""
+
+MINUTE = 60_000_000
+"""Microseconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors(Columns):
+    """Rows of snapshots, one per slot: ``at`` and ``seq`` int64, prices and volume float64, NaN unknown."""
+
+    at: Int64s
+    seq: Int64s
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    vwap: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Totals(Columns):
+    """What a minute message says of the whole date, one per slot."""
+
+    at: Int64s
+    seq: Int64s
+    open: Floats
+    volume: Floats
+    vwap: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Trades(Columns):
+    """The last trade at any hour, one per slot."""
+
+    at: Int64s
+    seq: Int64s
+    price: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Minutes(Columns):
+    """Minutes of regular hours: ``slot`` int32, ``start`` int64 microseconds; by both, none twice."""
+
+    slot: Int32s
+    start: Int64s
+    seq: Int64s
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class LiveState:
+    """What is known, by slot: a number that stands for a symbol. Times are microseconds since 1970, UTC."""
+
+    anchors: Anchors
+    totals: Totals
+    trades: Trades
+    minutes: Minutes
+
+    def __len__(self) -> int:
+        return len(self.anchors)
+
+
+Latest = TypeVar("Latest", Anchors, Totals, Trades)
+
+
+def nothing(slots: int = 0) -> LiveState:
+    """Return the state of so many slots of which nothing is known."""
+    return LiveState(
+        _unknown(Anchors, slots),
+        _unknown(Totals, slots),
+        _unknown(Trades, slots),
+        Minutes(np.zeros(0, np.int32), *(np.zeros(0, np.int64),) * 2, *(np.zeros(0),) * 4),
+    )
+
+
+def of_anchor(slots: int, slot: Int32s, rows: Anchors, trades: Trades) -> LiveState:
+    """Return what a snapshot says.
+
+    Args:
+        slots: how many there are.
+        slot: int32, of each row of ``rows`` and ``trades``; none twice.
+        rows: a row without a close (no regular trade yet) says nothing.
+        trades: a row without a price says nothing.
+    """
+    state = nothing(slots)
+    _put(state.anchors, slot, rows, ~np.isnan(rows.close))
+    _put(state.trades, slot, trades, ~np.isnan(trades.price))
+    return state
+
+
+def of_minutes(slots: int, minutes: Minutes, totals: Totals, hours: tuple[int, int]) -> LiveState:
+    """Return what minute messages say, each of another slot.
+
+    Args:
+        slots: how many there are.
+        minutes: the messages' own bars, one per slot at most, by slot.
+        totals: row by row, what the same messages say of the date.
+        hours: first instant of the regular session, and the first after it: a minute that begins outside sets
+            no price of the daily bar.
+    """
+    state = nothing(slots)
+    every = np.ones(len(minutes), dtype=np.bool_)
+    _put(state.totals, minutes.slot, totals, every)
+    trades = Trades(minutes.start + MINUTE, minutes.seq, minutes.close)
+    _put(state.trades, minutes.slot, trades, every)
+    regular = (minutes.start >= hours[0]) & (minutes.start < hours[1])
+    return LiveState(state.anchors, state.totals, state.trades, minutes.take(regular))
+
+
+def join(left: LiveState, right: LiveState) -> LiveState:
+    """Return all that two states know; see the module. They may differ in their number of slots."""
+    slots = max(len(left), len(right))
+    anchors = _latest(left.anchors, right.anchors, slots)
+    return LiveState(
+        anchors,
+        _latest(left.totals, right.totals, slots),
+        _latest(left.trades, right.trades, slots),
+        _after(_united(left.minutes, right.minutes), anchors),
+    )
+
+
+def _united(left: Minutes, right: Minutes) -> Minutes:
+    """Return the minutes of both; of those of one slot and start the later arrival."""
+    if not len(left) or not len(right):
+        return left if len(left) else right
+    both = Minutes.concat([left, right])
+    both = both.take(np.lexsort((both.seq, both.start, both.slot)))
+    is_last = np.ones(len(both), dtype=np.bool_)
+    is_last[:-1] = (both.slot[1:] != both.slot[:-1]) | (both.start[1:] != both.start[:-1])
+    return both.take(is_last)
+
+
+def _after(minutes: Minutes, anchors: Anchors) -> Minutes:
+    """Return the minutes that end after the anchor of their slot."""
+    return minutes.take(minutes.start + MINUTE > anchors.at[minutes.slot]) if len(minutes) else minutes
+
+
+def _latest(left: Latest, right: Latest, slots: int) -> Latest:
+    left, right = _widened(left, slots), _widened(right, slots)
+    is_later = (right.at > left.at) | ((right.at == left.at) & (right.seq > left.seq))
+    columns = [
+        np.where(is_later, getattr(right, column.name), getattr(left, column.name)) for column in fields(left)
+    ]
+    return type(left)(*columns)
+
+
+def _widened(rows: Latest, slots: int) -> Latest:
+    if len(rows) == slots:
+        return rows
+    more = _unknown(type(rows), slots - len(rows))
+    return type(rows)(
+        *(np.concatenate([getattr(rows, column.name), getattr(more, column.name)]) for column in fields(rows))
+    )
+
+
+def _unknown(kind: type[Latest], slots: int) -> Latest:
+    times: list[Any] = [np.full(slots, NEVER, dtype=np.int64) for _ in range(2)]
+    return kind(*times, *(np.full(slots, np.nan) for _ in fields(kind)[2:]))
+
+
+def _put(into: Latest, slot: Int32s, rows: Latest, known: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+    for field in fields(rows):
+        getattr(into, field.name)[slot[known]] = getattr(rows, field.name)[known]

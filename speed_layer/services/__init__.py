@@ -1,0 +1,1 @@
+"""What the commands do: collect, settle, replay, tell the status."""

@@ -1,0 +1,1 @@
+"""The tables of the session under way, as the collector writes them."""

@@ -1,0 +1,114 @@
+"""The tables ``live_daily_bars``, ``live_unresolved`` and ``live_refused``, written by a collector."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from batch_layer.database.postgres.binary_copy import Column, copy_in
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import number
+from batch_layer.shared.models.bars import Int32s
+from speed_layer.core.following import RefusedRow
+from speed_layer.core.phases import Phase
+from speed_layer.core.provisional import Provisional
+from speed_layer.core.state import NEVER
+
+_PHASES: tuple[Phase, ...] = ("open", "closing", "settled")
+_PRICES = ("open", "high", "low", "close", "volume", "vwap")
+_COLUMNS = (
+    Column("instrument_id", "int4"),
+    Column("phase", "int2"),
+    *(Column(name, "float8", float("nan")) for name in (*_PRICES, "last_price")),
+    Column("last_at", "int8", int(NEVER)),
+    Column("data_through", "int8"),
+)
+
+
+def write_bars(
+    connection: Connection,
+    run_id: int,
+    ordinal: int,
+    instrument_id: Int32s,
+    bars: Provisional,
+    phases: Sequence[Phase],
+) -> int:
+    """Write live rows in the place of what was known of them; return how many were altered.
+
+    A row whose data are older than those stored is left out: what a reader has seen does not jump back.
+
+    Args:
+        connection: in a transaction.
+        run_id: the run that knows them.
+        ordinal: the session.
+        instrument_id: int32, of each bar, none twice.
+        bars: the bars.
+        phases: of each bar.
+    """
+    connection.execute(
+        "CREATE TEMP TABLE live_incoming (instrument_id int4, phase int2, open float8, high float8, "
+        "low float8, close float8, volume float8, vwap float8, last_price float8, last_at int8, "
+        "data_through int8) ON COMMIT DROP"
+    )
+    # The phase "pre" has no bar; a bar is at least open.
+    numbers = [_PHASES.index(phase) if phase in _PHASES else 0 for phase in phases]
+    data = {name: getattr(bars, name) for name in (*_PRICES, "last_price", "last_at", "data_through")}
+    data |= {"instrument_id": instrument_id, "phase": np.array(numbers, dtype=np.int16)}
+    copy_in(connection, "live_incoming", _COLUMNS, data)
+    return connection.execute(
+        "INSERT INTO live_daily_bars AS stored (ordinal, instrument_id, open, high, low, close, volume, "
+        "vwap, phase, last_price, last_at, data_through, run_id) "
+        "SELECT %s, instrument_id, open, high, low, close, volume, vwap, "
+        "(ARRAY['open', 'closing', 'settled'])[phase + 1], last_price, "
+        "timestamptz 'epoch' + last_at * interval '1 microsecond', "
+        "timestamptz 'epoch' + data_through * interval '1 microsecond', %s FROM live_incoming "
+        "ON CONFLICT (ordinal, instrument_id) DO UPDATE SET open = excluded.open, high = excluded.high, "
+        "low = excluded.low, close = excluded.close, volume = excluded.volume, vwap = excluded.vwap, "
+        "phase = excluded.phase, last_price = excluded.last_price, last_at = excluded.last_at, "
+        "data_through = excluded.data_through, run_id = excluded.run_id "
+        "WHERE excluded.data_through >= stored.data_through",
+        (ordinal, run_id),
+    ).rowcount
+
+
+def write_unresolved(
+    connection: Connection, run_id: int, ordinal: int, symbols: Sequence[str], bars: Provisional
+) -> None:
+    """Write live rows of symbols that no instrument carries, in the place of what was known of them."""
+    columns = [getattr(bars, name).tolist() for name in (*_PRICES, "data_through")]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO live_unresolved AS stored (ordinal, run_id, symbol, open, high, low, close, volume, "
+            "vwap, data_through) VALUES (%s, %s, %s, nullif(%s::float8, 'nan'), %s, %s, %s, %s, "
+            "nullif(%s::float8, 'nan'), timestamptz 'epoch' + %s * interval '1 microsecond') "
+            "ON CONFLICT (ordinal, symbol) DO UPDATE SET run_id = excluded.run_id, open = excluded.open, "
+            "high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume, "
+            "vwap = excluded.vwap, data_through = excluded.data_through "
+            "WHERE excluded.data_through >= stored.data_through",
+            [(ordinal, run_id, *row) for row in zip(symbols, *columns, strict=True)],
+        )
+
+
+def write_refused(connection: Connection, run_id: int, ordinal: int, refused: Sequence[RefusedRow]) -> None:
+    """Keep refused rows: the first of each symbol and rule, and how often it came."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO live_refused AS kept (ordinal, run_id, symbol, code, reason, content) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (ordinal, symbol, code) "
+            "DO UPDATE SET times = kept.times + 1, run_id = excluded.run_id",
+            [
+                (ordinal, run_id, row.symbol.replace("\0", "\ufffd"), row.code, row.reason, _text(row))
+                for row in refused
+            ],
+        )
+
+
+def live_count(connection: Connection, ordinal: int) -> int:
+    """Return how many live rows a session has."""
+    return number(connection, "SELECT count(*) FROM live_daily_bars WHERE ordinal = %s", (ordinal,))
+
+
+def _text(row: RefusedRow) -> str:
+    return json.dumps(row.content).replace("\\u0000", "\\ufffd")

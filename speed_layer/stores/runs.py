@@ -1,0 +1,158 @@
+"""The tables ``live_runs`` and ``live_gaps``: who collects, how far, and what was missed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from batch_layer.database.postgres.connection import Connection, Database
+from batch_layer.database.postgres.queries import column, holds, number, records
+from batch_layer.shared.errors import Superseded
+from speed_layer.core.phases import Phase
+
+LOCK = "condvest live"
+"""The lock that a collector holds while it runs: one writer per database."""
+
+
+def take_lock(database: Database) -> bool:
+    """Take the collector's lock if it is free; it is let go with the connection.
+
+    Args:
+        database: a connection kept for the lock alone.
+    """
+    with database.transaction() as connection:
+        return holds(connection, "SELECT pg_try_advisory_lock(hashtext(%s), 0)", (LOCK,))
+
+
+def start_run(connection: Connection, provider: str, feed: str, ordinal: int) -> int:
+    """Enter a run, end those that were left open, and return its id.
+
+    What the session's run before knew last is the beginning of a gap, which the first snapshot heals.
+    """
+    connection.execute(
+        "UPDATE live_runs SET state = 'ended', ended_at = clock_timestamp(), "
+        "ended_by = 'superseded by a later run' WHERE state <> 'ended'"
+    )
+    through = column(connection, "SELECT max(data_through) FROM live_runs WHERE ordinal = %s", (ordinal,))[0]
+    run_id = number(
+        connection,
+        "INSERT INTO live_runs (provider, feed, ordinal, state) VALUES (%s, %s, %s, 'starting') "
+        "RETURNING run_id",
+        (provider, feed, ordinal),
+    )
+    if through is not None:
+        connection.execute(
+            "INSERT INTO live_gaps (run_id, gap_from, reason) VALUES (%s, %s, 'restart')", (run_id, through)
+        )
+    return run_id
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has got; times in microseconds since 1970-01-01 UTC."""
+
+    state: str
+    phase: Phase
+    through: int
+    received: int
+    refused: int
+
+
+def note_progress(connection: Connection, run_id: int, progress: Progress) -> None:
+    """Note a tick of a run, in the transaction of its rows, and heal its gaps.
+
+    Raises:
+        Superseded: a later run has ended this one.
+    """
+    changed = connection.execute(
+        "UPDATE live_runs SET state = %s, phase = %s, ticks = ticks + 1, messages = messages + 1, "
+        "refused = refused + %s, data_through = timestamptz 'epoch' + %s * interval '1 microsecond', "
+        "anchored_at = timestamptz 'epoch' + %s * interval '1 microsecond', delay_s = %s "
+        "WHERE run_id = %s AND state <> 'ended'",
+        (
+            progress.state,
+            progress.phase,
+            progress.refused,
+            progress.through,
+            progress.received,
+            (progress.received - progress.through) / 1e6,
+            run_id,
+        ),
+    )
+    _fence(changed.rowcount, run_id)
+    if progress.state != "stale":
+        connection.execute(
+            "UPDATE live_gaps SET gap_to = timestamptz 'epoch' + %s * interval '1 microsecond', "
+            "healed_at = clock_timestamp() "
+            "WHERE run_id = %s AND healed_at IS NULL",
+            (progress.through, run_id),
+        )
+
+
+def note_gap(connection: Connection, run_id: int, reason: str) -> None:
+    """Note that data are missing from where the run has got to; one gap at a time.
+
+    Raises:
+        Superseded: a later run has ended this one.
+    """
+    changed = connection.execute(
+        "UPDATE live_runs SET state = 'stale' WHERE run_id = %s AND state <> 'ended'", (run_id,)
+    )
+    _fence(changed.rowcount, run_id)
+    connection.execute(
+        "INSERT INTO live_gaps (run_id, gap_from, reason) SELECT run_id, data_through, %(reason)s "
+        "FROM live_runs WHERE run_id = %(run)s AND data_through IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM live_gaps WHERE run_id = %(run)s AND healed_at IS NULL)",
+        {"run": run_id, "reason": reason},
+    )
+
+
+def end_run(connection: Connection, run_id: int, reason: str) -> None:
+    """Enter that a run has ended, unless a later one has ended it."""
+    connection.execute(
+        "UPDATE live_runs SET state = 'ended', ended_at = clock_timestamp(), ended_by = %s "
+        "WHERE run_id = %s AND state <> 'ended'",
+        (reason, run_id),
+    )
+
+
+def expected_tickers(connection: Connection, provider: str, ordinal: int) -> int:
+    """Return how many bars the provider's last complete session before one has; 0 if there is none."""
+    counts = column(
+        connection,
+        "SELECT passed FROM ledger JOIN providers USING (provider_id) WHERE provider = %s "
+        "AND ordinal < %s AND status = 'complete' ORDER BY ordinal DESC LIMIT 1",
+        (provider, ordinal),
+    )
+    return int(counts[0]) if counts else 0
+
+
+def is_official(connection: Connection, provider: str, ordinal: int) -> bool:
+    """Return whether the ledger calls a session complete for a provider."""
+    return holds(
+        connection,
+        "SELECT EXISTS (SELECT FROM ledger JOIN providers USING (provider_id) "
+        "WHERE provider = %s AND ordinal = %s AND status = 'complete')",
+        (provider, ordinal),
+    )
+
+
+def last_run(connection: Connection) -> dict[str, Any] | None:
+    """Return the newest run with its session, its rows and its gaps; None if there was none."""
+    newest = records(
+        connection,
+        "SELECT live_runs.*, session, "
+        "(SELECT count(*) FROM live_daily_bars AS own WHERE own.ordinal = live_runs.ordinal) AS live_bars, "
+        "(SELECT count(*) FROM live_unresolved AS own WHERE own.ordinal = live_runs.ordinal) AS unresolved, "
+        "(SELECT count(*) FROM live_refused AS own WHERE own.ordinal = live_runs.ordinal) AS refused_rows, "
+        "(SELECT count(*) FROM live_gaps AS own WHERE own.run_id = live_runs.run_id) AS gaps, "
+        "(SELECT count(*) FROM live_gaps AS own WHERE own.run_id = live_runs.run_id "
+        " AND healed_at IS NULL) AS open_gaps "
+        "FROM live_runs LEFT JOIN sessions USING (ordinal) ORDER BY run_id DESC LIMIT 1",
+    )
+    return newest[0] if newest else None
+
+
+def _fence(changed: int, run_id: int) -> None:
+    if changed != 1:
+        raise Superseded(f"run {run_id}: a later `condvest live run` collects now, so this one stopped")
