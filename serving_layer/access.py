@@ -8,10 +8,12 @@ import hmac
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from batch_layer.shared.errors import SettingsError, UsageError
+from batch_layer.shared.utils.ownership import give, make_folder
 
 PREFIX = "cv_"
 
@@ -28,7 +30,9 @@ class Keys:
         return cls(home / "serving" / "keys.json")
 
     def read(self) -> dict[str, dict[str, str]]:
-        """Return the keys by name: ``digest`` (SHA-256, hexadecimal), ``added``, ``expires`` (may be "").
+        """Return the keys by name: ``digest`` (SHA-256, hexadecimal), ``added``, ``expires``, ``per_minute``.
+
+        The last two may be "", for none.
 
         Raises:
             SettingsError: the file is damaged.
@@ -46,7 +50,13 @@ class Keys:
                 f"the file of keys {self._path} cannot be read ({error}); remove it and add keys"
             ) from error
 
-    def add(self, name: str, now: dt.datetime, expires: dt.date | None = None) -> str:
+    def add(
+        self,
+        name: str,
+        now: dt.datetime,
+        expires: dt.date | None = None,
+        per_minute: int | None = None,
+    ) -> str:
         """Make a key and return its text, which is shown once and never again.
 
         Raises:
@@ -62,6 +72,7 @@ class Keys:
             "digest": _digest(key),
             "added": now.date().isoformat(),
             "expires": expires.isoformat() if expires else "",
+            "per_minute": str(per_minute or ""),
         }
         self._write(keys)
         return key
@@ -78,12 +89,19 @@ class Keys:
         self._write(keys)
 
     def _write(self, keys: Mapping[str, Mapping[str, str]]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        scratch = self._path.with_suffix(".part")
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(keys, file, indent=1)
-        scratch.replace(self._path)
+        """Put the file in place whole; one that root writes belongs to the owner of the home."""
+        folder = self._path.parent
+        make_folder(folder, mode=0o700)
+        descriptor, scratch = tempfile.mkstemp(dir=folder, prefix=".part-")  # 0600, and follows no link
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(keys, file, indent=1)
+                file.flush()
+                os.fsync(descriptor)
+                give(descriptor, folder)
+            Path(scratch).replace(self._path)
+        finally:
+            Path(scratch).unlink(missing_ok=True)
 
 
 def named(keys: Mapping[str, Mapping[str, str]], given: str, today: dt.date) -> str | None:
@@ -92,12 +110,12 @@ def named(keys: Mapping[str, Mapping[str, str]], given: str, today: dt.date) -> 
     Every key is compared, so that the time it takes tells nothing.
     """
     digest = _digest(given)
-    found = None
+    holder = None
     for name, each in keys.items():
         is_good = hmac.compare_digest(each["digest"], digest)
         if is_good and (not each["expires"] or today.isoformat() <= each["expires"]):
-            found = name
-    return found
+            holder = name
+    return holder
 
 
 def _digest(key: str) -> str:

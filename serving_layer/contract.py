@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from batch_layer.shared.errors import UsageError
+from serving_layer.queries.coverage import By
 from serving_layer.queries.question import LONGEST_ANSWERED, Adjust, Anchor
 
 MOST_SYMBOLS = 1000
@@ -23,26 +23,6 @@ LARGEST_PAGE = 100_000
 
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-def as_instant(text: str) -> dt.datetime:
-    """Return an instant: an ISO date stands for its end in UTC, anything else needs a time zone.
-
-    Raises:
-        UsageError: the text is neither.
-    """
-    try:
-        if _ISO_DATE.fullmatch(text):
-            date = dt.date.fromisoformat(text)
-            return dt.datetime.combine(date, dt.time.max, tzinfo=dt.UTC)
-        instant = dt.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"as_of {text!r}: expected a date or an ISO instant, 2024-07-31T21:00:00Z"
-        ) from error
-    if instant.tzinfo is None:
-        raise UsageError(f"as_of {text!r} needs a time zone: an instant, not a local time; append Z for UTC")
-    return instant.astimezone(dt.UTC)
 
 
 def _iso_date(value: object) -> object:
@@ -71,15 +51,27 @@ class Common(BaseModel):
 class OfSymbols(Common):
     """Questions about some symbols, or all."""
 
-    symbol: list[str] = Field(
-        default_factory=list, max_length=MOST_SYMBOLS, description="A symbol, exactly; may be repeated."
-    )
+    symbol: list[str] = Field(default_factory=list, description="A symbol, exactly; may be repeated.")
     symbols: str | None = Field(None, description="Several symbols, comma-separated; the short form.")
+
+    @model_validator(mode="after")
+    def _check_symbols(self) -> Self:
+        if self.symbols is not None and not all(self.symbols.split(",")):
+            raise ValueError(
+                "symbols: a name between the commas is empty; leave symbols out to ask for the whole market"
+            )
+        count = len(self.all_symbols() or ())
+        if count > MOST_SYMBOLS:
+            raise ValueError(
+                f"symbols: {count} of them; ask for at most {MOST_SYMBOLS} at once, or leave them out to ask "
+                "for all"
+            )
+        return self
 
     def all_symbols(self) -> list[str] | None:
         """Return the symbols asked for; None for all."""
-        named = [*self.symbol, *(self.symbols or "").split(",")]
-        return [each for each in dict.fromkeys(named) if each] or None
+        several = [] if self.symbols is None else self.symbols.split(",")
+        return list(dict.fromkeys([*self.symbol, *several])) or None
 
 
 class BarsQuery(OfSymbols):
@@ -93,6 +85,12 @@ class BarsQuery(OfSymbols):
     anchor: Anchor = Field("calendar", description="calendar or listing.")
     include_open: bool = Field(default=False, description="Give bars whose window has not ended, too.")
     as_of: str | None = Field(None, description="As known then: a date (its end, UTC) or an ISO instant.")
+    unique_symbols: bool = Field(
+        default=False, description="Name instruments whose symbol passed to another by label: X#12."
+    )
+    live: bool = Field(
+        default=False, description="Give the bars that hold the session under way, too; see docs/live.md."
+    )
 
 
 class InstrumentsQuery(Common):
@@ -117,11 +115,35 @@ class ActionsQuery(OfSymbols):
     as_of: str | None = Field(None, description="As known then: a date (its end, UTC) or an ISO instant.")
 
 
+class UniverseQuery(Common):
+    """Instruments whose daily bars begin on or before a date, and end on or after it."""
+
+    on: Session = Field(description="The date.")
+    as_of: str | None = Field(None, description="As known then: a date (its end, UTC) or an ISO instant.")
+
+
 class SessionsQuery(Common):
     """Sessions of the exchange."""
 
     start: Session | None = Field(None, description="First session, inclusive.")
     end: Session | None = Field(None, description="Last session, inclusive.")
+
+
+class CoverageQuery(Common):
+    """How many sessions have been loaded, by provider and period."""
+
+    by: By = Field("month", description="What a row stands for.")
+    provider: str | None = Field(None, description="Only of this provider.")
+
+
+class ScreenQuery(Common):
+    """The newest bar of each instrument beside its own past."""
+
+    interval: int = Field(1, ge=1, le=LONGEST_ANSWERED, description="Sessions per bar.")
+    on: Session | None = Field(None, description="In the newest window that had ended by then.")
+    min_close: float | None = Field(None, allow_inf_nan=False, description="Least close, inclusive.")
+    min_volume: float | None = Field(None, allow_inf_nan=False, description="Least volume, inclusive.")
+    sort: str = Field("symbol", description="The column to sort by, -column to sort downwards.")
 
 
 class GapsQuery(OfSymbols):
@@ -147,12 +169,6 @@ class RunsQuery(Common):
     """Runs of commands, the newest first."""
 
     command: str | None = Field(None, description="Only commands that begin with this text.")
-
-
-class NothingElse(BaseModel):
-    """An endpoint without parameters."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 Source = Literal["database", "published"]

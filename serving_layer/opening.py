@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from batch_layer.database.opening import OpenDatabase, open_database
 from batch_layer.shared.settings import Settings
 
 if TYPE_CHECKING:
+    from batch_layer.database.opening import OpenDatabase
+    from serving_layer.sources import BarSource
     from serving_layer.sources.published import PublishedSource
 
 
@@ -20,10 +21,15 @@ def open_for_reading(settings: Settings) -> Iterator[OpenDatabase]:
 
     Raises what `open_database` does.
     """
-    from batch_layer.shared.clients import aws  # noqa: PLC0415  # needed only to open
+    # Imported here: reading published files needs no module of the database.
+    from batch_layer.database.opening import OpenDatabase, open_database  # noqa: PLC0415
 
-    login = aws.database_login(settings)
-    with open_database(settings, login, may_create=False) as database:
+    login = None
+    if settings.database.iam or settings.database.secret is not None:
+        from batch_layer.shared.clients import aws  # noqa: PLC0415  # few databases log in by AWS
+
+        login = aws.database_login(settings)
+    with open_database(settings, login, may_create=False, may_revive=True) as database:
         yield OpenDatabase(settings, database, dt.datetime.now(dt.UTC))
 
 
@@ -38,3 +44,18 @@ def open_published(settings: Settings) -> PublishedSource:
     from serving_layer.sources.published import PublishedSource  # noqa: PLC0415
 
     return PublishedSource.open(target_at(settings.published))
+
+
+def past_of(settings: Settings, as_of: dt.datetime | None) -> BarSource:
+    """Open what the published data set of the settings knew at an instant (aware); now if None.
+
+    Raises:
+        PublishedError, PublishedUnavailable: as `open_published`.
+        UsageError: an earlier version of Condvest published it, without history.
+    """
+    published = open_published(settings)
+    if as_of is None:
+        return published
+    from serving_layer.sources.published_past import as_known  # noqa: PLC0415  # few questions are of the past
+
+    return as_known(published, as_of)

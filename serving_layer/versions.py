@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -37,10 +38,18 @@ def entity_tag(version: str, digest: str, *form: str) -> str:
 
 def matches(if_none_match: str | None, tag: str) -> bool:
     """Return whether an If-None-Match header names the tag, by the weak comparison of RFC 9110, 13.1.2."""
-    if if_none_match is None:
-        return False
-    named = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return "*" in named or tag in named
+    named = (if_none_match or "").split(",")
+    return tag in [each.strip().removeprefix("W/") for each in named]
+
+
+def is_any(if_none_match: str | None) -> bool:
+    """Return whether an If-None-Match header stands for whatever there is: which has to be found out."""
+    return (if_none_match or "").strip() == "*"
+
+
+_VERSION = re.compile(r"[dp]-[0-9a-f]{8}-[0-9:.]+")
+_LARGEST = 2**31
+"""Loads and rows are numbered below this."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +88,13 @@ class Cursor:
                 load=int(content["load"]),
                 identity=str(content["identity"]),
                 digest=str(content["digest"]),
-                row=max(int(content["row"]), 0),
+                row=int(content["row"]),
             )
-        except (ValueError, TypeError, KeyError) as error:
+            if not _VERSION.fullmatch(cursor.version):
+                raise ValueError(f"version {cursor.version!r}")  # noqa: TRY301  # as of any other damage
+            if not (0 <= cursor.load < _LARGEST and 0 <= cursor.row < _LARGEST):
+                raise ValueError(f"load {cursor.load}, row {cursor.row}")  # noqa: TRY301  # as above
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise UsageError("cursor: not one that this server gave; ask for the first page again") from error
         if cursor.digest != digest:
             raise UsageError(

@@ -1,90 +1,26 @@
-"""From a question to the bytes of its answer: versions, pages, formats, and a cache of what was answered.
-
-An answer is computed once per version of the data. What is asked again is found by its version, so nothing
-stale can be found; and a client that has the answer already is told so before anything is read.
-"""
+"""From a question to the bytes of its answer: parameters, versions, pages, formats."""
 
 from __future__ import annotations
 
 import difflib
-import threading
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import version as version_of
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow as pa
 from pydantic import ValidationError
 
-from serving_layer.contract import PAGE, Common
-from serving_layer.formats import SMALLEST, Format, compressed, content_coding, negotiated
-from serving_layer.http.backends import Backend, State
-from serving_layer.http.endpoints import Endpoint
-from serving_layer.http.problems import BadRequest, Gone
-from serving_layer.versions import Cursor, digest_of, entity_tag, matches
-
-PROGRAM = version_of("condvest")
-
-REVALIDATE = "private, no-cache"
-"""An answer may be kept, and has to be asked about before it is used: a 304 costs next to nothing."""
-
-LARGEST_CACHE = 64 << 20
-"""Bytes of answers that are kept; the least recently used go first."""
-
-_TRIES = 3
-
-Pairs = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What goes to the client."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes = b""
-
-
-@dataclass
-class _Kept:
-    """Bytes-bounded answers by key, and a lock per key while one is computed."""
-
-    largest: int
-    bytes: int = 0
-    values: OrderedDict[object, tuple[Any, int]] = field(default_factory=OrderedDict)
-    under_way: dict[object, threading.Lock] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def get(self, key: object, make: Callable[[], Any], size: Callable[[Any], int]) -> Any:  # noqa: ANN401  # holds any
-        """Return the value of a key; of several that ask at once, one makes it."""
-        with self.lock:
-            if key in self.values:
-                self.values.move_to_end(key)
-                return self.values[key][0]
-            turn = self.under_way.setdefault(key, threading.Lock())
-        with turn:
-            with self.lock:
-                if key in self.values:
-                    return self.values[key][0]
-            try:
-                value = make()
-            finally:
-                with self.lock:
-                    self.under_way.pop(key, None)
-            self._put(key, value, size(value))
-            return value
-
-    def _put(self, key: object, value: object, size: int) -> None:
-        with self.lock:
-            if size > self.largest:
-                return
-            self.values[key] = (value, size)
-            self.bytes += size
-            while self.bytes > self.largest:
-                _, (_, freed) = self.values.popitem(last=False)
-                self.bytes -= freed
+from serving_layer.contract import LARGEST_PAGE, PAGE, Common
+from serving_layer.formats import Format, content_coding, negotiated
+from serving_layer.http.backends import Backend, settled
+from serving_layer.http.endpoints import LARGEST, Endpoint
+from serving_layer.http.problems import BadRequest, Busy, Gone
+from serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
+from serving_layer.http.states import State
+from serving_layer.kept import Kept
+from serving_layer.queries.size import TooLarge
+from serving_layer.versions import Cursor, digest_of
 
 
 class Answering:
@@ -92,8 +28,8 @@ class Answering:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self._tables = _Kept(LARGEST_CACHE)
-        self._bodies = _Kept(LARGEST_CACHE)
+        self._tables: Kept[tuple[pa.Table, State]] = Kept(LARGEST_CACHE)
+        self._replies = Replies()
 
     def reply(self, endpoint: Endpoint, pairs: Pairs, headers: Mapping[str, str]) -> Reply:
         """Answer one request.
@@ -116,41 +52,37 @@ class Answering:
         state = self.backend.state()
         cursor = Cursor.decoded(query.cursor, digest) if query.cursor else None
         version = cursor.version if cursor else state.version
-        form = (PROGRAM, chosen.name, coding, query.columns or "", str(query.limit), query.cursor or "")
-        tag = entity_tag(version, digest, *form)
-        headers_of = {"Vary": "Accept, Accept-Encoding, Origin, Authorization", "Cache-Control": REVALIDATE}
-        if matches(headers.get("if-none-match"), tag):
-            return Reply(304, headers_of | {"ETag": tag, "Condvest-Version": version})
+        form = (chosen.name, query.columns or "", str(query.limit), query.cursor or "")
+        question = Asked(version, digest, form, coding, headers.get("if-none-match"))
+        return self._replies.reply(
+            question, lambda: self._made(endpoint, query, chosen, digest, state, cursor)
+        )
 
-        def make() -> tuple[bytes, dict[str, str], str]:
-            return self._body(endpoint, query, chosen, coding, digest, state, cursor)
-
-        body, more, version = self._bodies.get(tag, make, lambda made: len(made[0]))
-        if version:
-            headers_of |= {"ETag": entity_tag(version, digest, *form), "Condvest-Version": version}
-        else:
-            headers_of["Cache-Control"] = "no-store"
-        return Reply(200, headers_of | more, body)
-
-    def _body(
+    def _made(
         self,
         endpoint: Endpoint,
         query: Common,
         chosen: Format,
-        coding: str,
         digest: str,
         state: State,
         cursor: Cursor | None,
-    ) -> tuple[bytes, dict[str, str], str]:
-        """Return the bytes of an answer, its headers, and its version ("" if it belongs to none)."""
+    ) -> Made:
         table, read = self._table(endpoint, query, digest, state, cursor)
         first = cursor.row if cursor else 0
         limit = query.limit or (PAGE if chosen.is_paged else len(table))
         page = _columns(table.slice(first, limit), query.columns)
+        if page.nbytes > LARGEST.answer:
+            raise TooLarge(
+                f"the answer would hold {len(page)} rows of {page.nbytes >> 20} MiB; this server gives at "
+                f"most {LARGEST.answer >> 20} MiB at once. Ask for fewer symbols, columns or sessions, or "
+                f"for pages (limit={LARGEST_PAGE})"
+            )
         beside: dict[str, Any] = {"version": read.version or None}
         if endpoint.path == "/v1/bars":
-            beside["loaded_through"] = self.backend.loaded_through()
+            beside["loaded_through"] = read.loaded_through
         headers = {"Condvest-Rows": str(len(page))}
+        if first + limit < len(table) and not read.version:
+            raise Busy("the data change while they are read, so no second page could follow; ask again")
         if first + limit < len(table):
             following = Cursor(read.version, read.load, _identity(table), digest, first + limit)
             url = _url(endpoint, query, following)
@@ -158,57 +90,43 @@ class Answering:
             beside["next"] = url
         elif chosen.is_paged:
             beside["next"] = None
-        content = chosen.encode(page, beside)
-        if coding and len(content) >= SMALLEST:
-            content = compressed(content, coding)
-            headers["Content-Encoding"] = coding
-        return content, headers | {"Content-Type": chosen.media_type}, read.version
+        return Made(chosen.encode(page, beside), read.version, chosen.media_type, headers)
 
     def _table(
         self, endpoint: Endpoint, query: Common, digest: str, state: State, cursor: Cursor | None
     ) -> tuple[pa.Table, State]:
         """Return the whole answer, and the state of the data that it was made from."""
         if cursor is None or cursor.version == state.version:
-            found: tuple[pa.Table, State] = self._tables.get(
-                (state.version, digest), lambda: self._read(endpoint, query), _size
+            answer = self._tables.get(
+                (state.version, digest),
+                lambda: settled(self.backend, state, lambda: endpoint.read(self.backend, query, None)),
+                _size,
+                lambda made: made[1].version == state.version,
             )
-            return found
-        if not endpoint.can_look_back:
+            # The data may have moved on since the state was asked: a later page does not go along.
+            if cursor is None or answer[1].version == cursor.version:
+                return answer
+        if not (endpoint.can_look_back and self.backend.has_database):
             raise Gone("the data have changed since the first page; ask for the first page again")
+        if State(cursor.version, cursor.load).origin != state.origin or cursor.load > state.load:
+            raise Gone("the cursor belongs to another database; ask for the first page again")
 
         def look_back() -> tuple[pa.Table, State]:
-            table, _ = endpoint.read(self.backend, query, cursor.load)
-            return table, State(cursor.version, cursor.load)
+            table, read = endpoint.read(self.backend, query, cursor.load)
+            through = read.loaded_through if read is not None else {}
+            return table, State(cursor.version, cursor.load, through)
 
-        found = self._tables.get((cursor.version, digest), look_back, _size)
-        if _identity(found[0]) != cursor.identity:
+        answer = self._tables.get(("back", cursor.version, cursor.load, digest), look_back, _size)
+        if _identity(answer[0]) != cursor.identity:
             raise Gone(
                 "instruments were renamed or joined since the first page, which is known only as of now; "
                 "ask for the first page again"
             )
-        return found
-
-    def _read(self, endpoint: Endpoint, query: Common) -> tuple[pa.Table, State]:
-        """Read the present state.
-
-        What is read in one transaction tells its state itself. Of the rest the state is known if it was the
-        same before and after; where the data do not stay long enough, the answer has no version, so that it
-        is never taken for another one's.
-        """
-        before = self.backend.state()
-        for _ in range(_TRIES):
-            table, state = endpoint.read(self.backend, query, None)
-            if state is not None:
-                return table, state
-            after = self.backend.state()
-            if after == before:
-                return table, after
-            before = after
-        return table, State("", before.load)
+        return answer
 
 
-def _size(found: tuple[pa.Table, State]) -> int:
-    size: int = found[0].nbytes
+def _size(answer: tuple[pa.Table, State]) -> int:
+    size: int = answer[0].nbytes
     return size
 
 
@@ -238,9 +156,12 @@ def parsed(model: type[Common], pairs: Pairs) -> Any:  # noqa: ANN401  # an inst
         return model(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "the question"
+        said = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:  # of several together; it begins with the name of one
+            raise BadRequest(said, said.partition(":")[0]) from error
+        name = str(first["loc"][0])
         given = f" {values[name]!r}" if name in values else ""
-        raise BadRequest(f"{name}{given}: {first['msg']}", name) from error
+        raise BadRequest(f"{name}{given}: {said}", name) from error
 
 
 def _columns(table: pa.Table, wanted: str | None) -> pa.Table:

@@ -12,12 +12,19 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 
-from batch_layer.shared.errors import CondvestError, UnknownSymbol
+from batch_layer.shared.errors import CondvestError
 from serving_layer.http.answering import Answering
 from serving_layer.http.backends import Backend
+from serving_layer.http.charts.paths import add_charts
 from serving_layer.http.endpoints import ENDPOINTS, Endpoint
+from serving_layer.http.files import add_files
 from serving_layer.http.guards import FAILURE, REQUEST_ID, App, Guards, Rules
-from serving_layer.http.problems import Busy, Unexpected, headers_of, problem
+from serving_layer.http.massive.answering import CompatibleAnswering, failed
+from serving_layer.http.massive.paths import PATHS, Listing, Single
+from serving_layer.http.page import add_page
+from serving_layer.http.problems import Busy, NoSuchPath, Unexpected, headers_of, problem
+from serving_layer.http.states import State
+from serving_layer.queries.status import read_status
 
 T = TypeVar("T")
 
@@ -54,11 +61,18 @@ def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None
         redoc_url=None,
         openapi_url="/openapi.json",
         lifespan=lifespan,
+        responses=_PROBLEMS,
         exception_handlers={CondvestError: _failed},
     )
     answering = Answering(backend)
     for endpoint in ENDPOINTS:
         _add(app, endpoint, answering, threads)
+    massive = CompatibleAnswering(backend)
+    for path in PATHS:
+        _add_massive(app, path, massive, threads)
+    add_charts(app, backend, threads.run)
+    add_files(app, backend, threads.run)
+    add_page(app)
     _add_states(app, backend, threads)
     return Guards(app, rules, log)
 
@@ -83,13 +97,38 @@ def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: _Threa
     )
 
 
+def _add_massive(
+    app: FastAPI, path: Single | Listing, answering: CompatibleAnswering, threads: _Threads
+) -> None:
+    """Add one of Massive's paths, whose errors have Massive's form."""
+
+    async def answer(request: Request) -> Response:
+        given, pairs = request.path_params, request.query_params.multi_items()
+        try:
+            reply = await threads.run(lambda: answering.reply(path, given, pairs, dict(request.headers)))
+        except CondvestError as error:
+            request.scope[FAILURE] = error
+            reply = failed(error, request.scope[REQUEST_ID])
+        return Response(reply.body, reply.status, reply.headers)
+
+    app.add_api_route(path.path, answer, methods=["GET"], summary=path.summary, include_in_schema=False)
+
+
 def _add_states(app: FastAPI, backend: Backend, threads: _Threads) -> None:
     """Add what says how the server and its data are, and the answer to every other path."""
 
     @app.get("/v1/version", summary="Which version of the data the answers are made from.")
     async def present_version() -> dict[str, Any]:
-        state = await threads.run(backend.state)
-        return {"version": state.version, "loaded_through": await threads.run(backend.loaded_through)}
+        def present() -> State:
+            with backend.reading() as (_, state):
+                return state
+
+        state = await threads.run(present)
+        return {"version": state.version, "loaded_through": state.loaded_through}
+
+    @app.get("/v1/status", summary="What the database holds, as condvest status --json tells it.")
+    async def status() -> dict[str, Any]:
+        return await threads.run(lambda: read_status(backend.opened))
 
     @app.get("/health/live", summary="Whether the server runs.")
     async def live() -> dict[str, str]:
@@ -111,10 +150,6 @@ async def _failed(request: Request, error: Exception) -> Response:
     request.scope[FAILURE] = error
     status, members = problem(error, request.scope[REQUEST_ID])
     return Response(json.dumps(members), status, headers_of(status))
-
-
-class NoSuchPath(UnknownSymbol):
-    """The server has no such path."""
 
 
 class _Threads:
@@ -177,12 +212,17 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         },
     },
     304: {"description": "The client has this answer already."},
+}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"description": "A parameter is wrong; the detail names it.", "content": _PROBLEM},
     401: {"description": "A key is needed.", "content": _PROBLEM},
     403: {"description": "The request is for another host.", "content": _PROBLEM},
-    404: {"description": "No instrument carries a symbol.", "content": _PROBLEM},
+    404: {"description": "No instrument carries a symbol, or there is no such path.", "content": _PROBLEM},
     406: {"description": "No such format.", "content": _PROBLEM},
     410: {"description": "The state of the data that a cursor belongs to is gone.", "content": _PROBLEM},
+    413: {"description": "The answer would be too large; the detail says what to ask.", "content": _PROBLEM},
+    429: {"description": "The key has asked too often.", "content": _PROBLEM},
     501: {"description": "Not served from a published data set.", "content": _PROBLEM},
     503: {"description": "The data cannot be reached now.", "content": _PROBLEM},
+    504: {"description": "The database gave up what took too long.", "content": _PROBLEM},
 }

@@ -5,45 +5,51 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
+from batch_layer.database.migrate import check_schema_again
 from batch_layer.database.opening import OpenDatabase
 from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import number
 from batch_layer.database.stores import loads
 from batch_layer.database.stores.fingerprints import identity
-from batch_layer.database.stores.sessions import read_sessions
-from batch_layer.database.stores.status import ledger_by_provider
-from batch_layer.shared.errors import CondvestError
+from batch_layer.database.stores.sessions import present_sessions
+from batch_layer.database.stores.status import loaded_through
 from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import Settings
+from serving_layer.http.reference import Reference
+from serving_layer.http.states import NotServed, State
 from serving_layer.opening import open_for_reading, open_published
 from serving_layer.sources import BarSource
 from serving_layer.sources.database import DatabaseSource
+from serving_layer.sources.published import PublishedSource
+from serving_layer.sources.published_past import as_known
+from serving_layer.sources.snapshots import Snapshots
 
+T = TypeVar("T")
 
-class NotServed(CondvestError):
-    """This server's source cannot answer the question; another one can."""
+_TRIES = 3
 
+LONGEST_STATEMENT = 30
+"""Seconds that the database works on one statement, and waits for one lock, before it gives up."""
 
-@dataclass(frozen=True)
-class State:
-    """One state of the data.
-
-    Attributes:
-        version: a text that changes whenever an answer might.
-        load: the last load stored; 0 where there is no telling.
-    """
-
-    version: str
-    load: int
+_SESSION = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": f"{LONGEST_STATEMENT}s",
+    "lock_timeout": f"{LONGEST_STATEMENT // 2}s",
+    "idle_in_transaction_session_timeout": f"{2 * LONGEST_STATEMENT}s",
+}
+"""Of the sessions that answer: they can write nothing, and hold nothing up."""
 
 
 class Backend(Protocol):
     """One source of answers. Its methods may be called from several threads at once."""
+
+    has_database: bool
+    """Whether it answers from the database: what is not published, and what was known by an earlier load."""
 
     def state(self) -> State:
         """Return the present state of the data."""
@@ -56,8 +62,13 @@ class Backend(Protocol):
 
         Args:
             as_of: read what was known at this instant; what is known now if None.
-            known_by: read what was known when this load had been stored; before ``as_of``.
+            known_by: read what was known when this load had been stored; with ``as_of``, the earlier counts.
         """
+        ...
+
+    @property
+    def reference(self) -> Reference:
+        """Instruments and their symbols; each of its methods raises what `opened` does."""
         ...
 
     @property
@@ -65,8 +76,8 @@ class Backend(Protocol):
         """The database, for what a published data set does not hold; raises NotServed if there is none."""
         ...
 
-    def loaded_through(self) -> dict[str, str]:
-        """Return the last session loaded by provider, as ISO dates."""
+    def published(self) -> PublishedSource:
+        """Return the current version of what is published; raises PublishedError if nothing is."""
         ...
 
     def close(self) -> None:
@@ -74,72 +85,107 @@ class Backend(Protocol):
         ...
 
 
+def settled(backend: Backend, before: State, read: Callable[[], tuple[T, State | None]]) -> tuple[T, State]:
+    """Read, and return what was read with the state of the data that it belongs to.
+
+    What is read in one transaction tells its state itself. Of the rest the state is known if it was the same
+    before and after; where the data do not stay long enough, the state has no version, so that the answer is
+    never taken for another one's.
+
+    Args:
+        backend: where to read.
+        before: its state before anything is read.
+        read: what to do; its state is None if it took more than one transaction.
+    """
+    for _ in range(_TRIES):
+        value, state = read()
+        if state is not None:
+            return value, state
+        after = backend.state()
+        if after == before:
+            return value, after
+        before = after
+    return value, State("", before.load)
+
+
 class DatabaseBackend:
     """Answers from the database, over one connection per thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    has_database = True
+
+    def __init__(self, settings: Settings, session: Mapping[str, str] = _SESSION) -> None:
+        """Answer from the database of the settings, in sessions with PostgreSQL's parameters ``session``."""
         self._settings = settings
+        self._session = session
+        self.reference = Reference(self)
         self._own = threading.local()
         self._stack = ExitStack()
         self._lock = threading.Lock()
         self._identity = ""
+        self._snapshots = Snapshots()
 
     @property
     def opened(self) -> OpenDatabase:
-        """The database of this thread."""
+        """The database of this thread, with the calendar as it is now."""
+        opened = self._opened
+        opened.refresh_sessions()
+        return opened
+
+    @property
+    def _opened(self) -> OpenDatabase:
         opened: OpenDatabase | None = getattr(self._own, "opened", None)
         if opened is None:
             with self._lock:
                 opened = self._stack.enter_context(open_for_reading(self._settings))
-            # Read here, and not within a transaction: an empty database is given its calendar now.
-            self._own.sessions = opened.sessions
+            opened.refresh_sessions()  # not within a transaction: an empty database is given its calendar now
+            opened.database.restrict(self._session)
             self._own.opened = opened
         return opened
 
     def state(self) -> State:
         """Return the present state of the database."""
-        with self.opened.database.transaction(read_only=True) as connection:
+        database = self._opened.database
+        now = self._snapshots.now(database) if self._identity else None
+        if now is not None:
+            return self._named(*now)
+        self._snapshots.prepare(database)
+        with database.transaction(snapshot=True, read_only=True) as connection:
             return self._state(connection)
 
     def _state(self, connection: Connection) -> State:
-        """Return the state that a transaction sees.
-
-        PostgreSQL's snapshot names the transactions that are not over (xmin:xmax:those in between), so two
-        snapshots with the same text see the same rows. ANALYZE and other databases of the server change it
-        too, which costs a recomputation and nothing else.
-        """
-        row = connection.execute(
-            "SELECT pg_current_snapshot()::text, coalesce((SELECT max(load_id) FROM loads), 0)"
-        ).fetchone()
+        """Return the state that a transaction sees."""
+        snapshot = self._snapshots.name(connection)
+        load = number(connection, "SELECT coalesce(max(load_id), 0) FROM loads")
         if not self._identity:
             self._identity = hashlib.sha256(identity(connection).encode()).hexdigest()[:8]
-        snapshot, load = row or ("", 0)
-        return State(f"d-{self._identity}-{str(snapshot).replace(',', '.')}", int(str(load)))
+        return self._named(snapshot, load)
+
+    def _named(self, snapshot: str, load: int) -> State:
+        return State(f"d-{self._identity}-{snapshot.replace(',', '.')}", load)
 
     @contextmanager
     def reading(
         self, as_of: dt.datetime | None = None, known_by: int | None = None
     ) -> Iterator[tuple[BarSource, State]]:
         """Give a source within one transaction."""
-        with self.opened.database.transaction(snapshot=True, read_only=True) as connection:
-            if known_by is None:
-                known_by = EVERY_LOAD if as_of is None else loads.last_load_by(connection, as_of)
-            yield DatabaseSource(connection, self._sessions(connection), known_by), self._state(connection)
+        opened = self._opened
+        self._snapshots.prepare(opened.database)
+        with opened.database.transaction(snapshot=True, read_only=True) as connection:
+            check_schema_again(connection, opened.database)
+            known_by = EVERY_LOAD if known_by is None else known_by
+            if as_of is not None:
+                known_by = min(known_by, loads.last_load_by(connection, as_of))
+            sessions = present_sessions(connection, opened.sessions)
+            through = {
+                provider: sessions.session(last).isoformat()
+                for provider, last in loaded_through(connection, known_by).items()
+            }
+            state = replace(self._state(connection), loaded_through=through)
+            yield DatabaseSource(connection, sessions, known_by), state
 
-    def _sessions(self, connection: Connection) -> Sessions:
-        """Return the calendar; read anew if a night has extended it while the server runs."""
-        kept: Sessions = self._own.sessions
-        row = connection.execute("SELECT max(ordinal) FROM sessions").fetchone()
-        if row != (kept.last_ordinal,):
-            kept = self._own.sessions = read_sessions(connection) or kept
-        return kept
-
-    def loaded_through(self) -> dict[str, str]:
-        """Return the last session loaded by provider."""
-        opened = self.opened
-        with opened.database.transaction(read_only=True) as connection:
-            providers = ledger_by_provider(connection)
-        return {each["provider"]: opened.sessions.session(each["last"]).isoformat() for each in providers}
+    def published(self) -> PublishedSource:
+        """Return the current version of what this database's settings publish."""
+        return open_published(self._settings)
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -147,10 +193,13 @@ class DatabaseBackend:
 
 
 class PublishedBackend:
-    """Answers from the current version of a published data set."""
+    """Answers from the current version of a published data set, which names providers by number only."""
+
+    has_database = False
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.reference = Reference(self)
 
     @property
     def opened(self) -> OpenDatabase:
@@ -162,23 +211,21 @@ class PublishedBackend:
 
     def state(self) -> State:
         """Return the current version."""
-        return State(open_published(self._settings).version, 0)
+        return State(self.published().version, 0)
 
     @contextmanager
     def reading(
         self, as_of: dt.datetime | None = None, known_by: int | None = None
     ) -> Iterator[tuple[BarSource, State]]:
-        """Give the current version."""
-        if as_of is not None or known_by is not None:
-            raise NotServed(
-                "as_of: a published data set has no history; ask a server that reads the database"
-            )
-        source = open_published(self._settings)
-        yield source, State(source.version, 0)
+        """Give the current version, or what it knew at an instant."""
+        if known_by is not None:
+            raise NotServed("a published data set is not read as of a load; ask for the first page again")
+        source = self.published()
+        yield as_known(source, as_of), State(source.version, 0)
 
-    def loaded_through(self) -> dict[str, str]:
-        """A published data set names providers by number only."""
-        return {}
+    def published(self) -> PublishedSource:
+        """Return the current version."""
+        return open_published(self._settings)
 
     def close(self) -> None:
         """Nothing stays open."""

@@ -11,22 +11,31 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.database.stores.loads import refused_rows
+from batch_layer.database.stores.refused import refused_rows
 from batch_layer.database.stores.status import recent_runs
-from batch_layer.database.stores.symbols import symbol_spans
-from batch_layer.shared.errors import UnknownSymbol
+from batch_layer.shared.errors import UnknownSymbol, UsageError
 from serving_layer import contract
-from serving_layer.contract import as_instant
-from serving_layer.http.backends import Backend, State
+from serving_layer.http.backends import Backend
+from serving_layer.http.problems import Gone
+from serving_layer.http.states import NotServed, State
 from serving_layer.queries.actions import read_dividends, read_splits
 from serving_layer.queries.bars_table import read_bars_from
-from serving_layer.queries.gaps import read_gaps
-from serving_layer.queries.history import read_history
+from serving_layer.queries.coverage import read_coverage
+from serving_layer.queries.gaps import published_gaps, read_gaps
+from serving_layer.queries.history import published_history, read_history
 from serving_layer.queries.instruments import read_instruments
 from serving_layer.queries.quality import flag_bars
-from serving_layer.queries.question import Question
+from serving_layer.queries.question import Question, as_instant
 from serving_layer.queries.refused import refused_table
+from serving_layer.queries.screen import Screen, read_screen
 from serving_layer.queries.sessions_table import sessions_table
+from serving_layer.queries.size import Largest, check_size
+from serving_layer.queries.universe import read_universe
+from serving_layer.sources import BarSource
+from serving_layer.sources.database import DatabaseSource
+
+LARGEST = Largest(answer=256 << 20, read=1 << 30)
+"""What one answer may take in memory; bars that would take more are refused before any of them is read."""
 
 Read = tuple[pa.Table, State | None]
 
@@ -69,13 +78,27 @@ def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> 
         anchor=query.anchor,
         include_open=query.include_open,
         as_of=as_of,
+        unique_symbols=query.unique_symbols,
+        include_live=query.live,
     )
+    if known_by is not None and query.live:
+        raise Gone("live: the running bars have moved on since the first page; ask for it again")
     if known_by is not None and as_of is None:
         # Stored bars have moved on: fold the daily bars that the first page was made from.
         question = replace(question, as_of=dt.datetime.now(dt.UTC))
     with backend.reading(as_of, known_by) as (source, state):
-        table = read_bars_from(source, question)
+        check_size(source, question, LARGEST)
+        table = read_bars_from(_with_live(source) if query.live else source, question)
     return (table if query.last is None else _newest(table, query.last)), state
+
+
+def _with_live(source: BarSource) -> BarSource:
+    if not isinstance(source, DatabaseSource):
+        raise NotServed(
+            "live: a published data set ends with the last loaded session; ask a server that reads the "
+            "database (condvest serve --source database)"
+        )
+    return source.with_live()
 
 
 def _newest(table: pa.Table, count: int) -> pa.Table:
@@ -92,7 +115,12 @@ def _newest(table: pa.Table, count: int) -> pa.Table:
 
 
 def _instruments(backend: Backend, query: contract.InstrumentsQuery, _: int | None) -> Read:
-    table = read_instruments(backend.opened, active=query.active, as_of=_instant(query.as_of))
+    as_of = _instant(query.as_of)
+    table = (
+        backend.reference.instruments() if as_of is None else read_instruments(backend.opened, as_of=as_of)
+    )
+    if query.active is not None:
+        table = table.filter(pc.equal(table["active"], query.active))
     if query.search:
         matches = [
             pc.match_substring(pc.fill_null(table[name], ""), query.search, ignore_case=True)
@@ -103,8 +131,7 @@ def _instruments(backend: Backend, query: contract.InstrumentsQuery, _: int | No
 
 
 def _symbols(backend: Backend, query: contract.SymbolsQuery, _: int | None) -> Read:
-    with backend.opened.database.transaction(snapshot=True, read_only=True) as connection:
-        spans = symbol_spans(connection)
+    spans = backend.reference.symbols()
     wanted = query.all_symbols()
     rows = [
         {"symbol": symbol, "instrument_id": instrument, "valid_from": first, "valid_to": last}
@@ -137,13 +164,36 @@ def _dividends(backend: Backend, query: contract.ActionsQuery, _: int | None) ->
         return read_dividends(source, query.all_symbols(), query.start, query.end), state
 
 
+def _universe(backend: Backend, query: contract.UniverseQuery, _: int | None) -> Read:
+    with backend.reading(_instant(query.as_of)) as (source, state):
+        return read_universe(source, query.on), state
+
+
 def _sessions(backend: Backend, query: contract.SessionsQuery, _: int | None) -> Read:
     with backend.reading() as (source, state):
         return sessions_table(source.sessions, query.start, query.end), state
 
 
+def _coverage(backend: Backend, query: contract.CoverageQuery, _: int | None) -> Read:
+    return read_coverage(backend.opened, query.by, query.provider), None
+
+
+def _screen(backend: Backend, query: contract.ScreenQuery, _: int | None) -> Read:
+    screen = Screen(query.interval, query.on, query.min_close, query.min_volume)
+    with backend.reading() as (source, state):
+        table = read_screen(source, screen, LARGEST)
+    column, order = query.sort.removeprefix("-"), "descending" if query.sort.startswith("-") else "ascending"
+    if column not in table.column_names:
+        raise UsageError(f"sort: no column {column!r}; there are {', '.join(table.column_names)}")
+    return table.sort_by([(column, order), ("symbol", "ascending")]), state
+
+
 def _gaps(backend: Backend, query: contract.GapsQuery, _: int | None) -> Read:
-    return read_gaps(backend.opened, query.all_symbols() or ()), None
+    symbols = query.all_symbols() or ()
+    if backend.has_database:
+        return read_gaps(backend.opened, symbols), None
+    source = backend.published()
+    return published_gaps(source, symbols), State(source.version, 0)
 
 
 def _quality(backend: Backend, query: contract.QualityQuery, _: int | None) -> Read:
@@ -151,7 +201,10 @@ def _quality(backend: Backend, query: contract.QualityQuery, _: int | None) -> R
 
 
 def _history(backend: Backend, query: contract.HistoryQuery, _: int | None) -> Read:
-    return read_history(backend.opened, query.symbol, query.session), None
+    if backend.has_database:
+        return read_history(backend.opened, query.symbol, query.session), None
+    source = backend.published()
+    return published_history(source, query.symbol, query.session), State(source.version, 0)
 
 
 def _refused(backend: Backend, _: contract.RefusedQuery, __: int | None) -> Read:
@@ -182,7 +235,10 @@ ENDPOINTS = (
     Endpoint("/v1/symbols", contract.SymbolsQuery, _symbols),
     Endpoint("/v1/splits", contract.ActionsQuery, _splits),
     Endpoint("/v1/dividends", contract.ActionsQuery, _dividends),
+    Endpoint("/v1/universe", contract.UniverseQuery, _universe),
     Endpoint("/v1/sessions", contract.SessionsQuery, _sessions),
+    Endpoint("/v1/screen", contract.ScreenQuery, _screen),
+    Endpoint("/v1/coverage", contract.CoverageQuery, _coverage),
     Endpoint("/v1/gaps", contract.GapsQuery, _gaps),
     Endpoint("/v1/quality", contract.QualityQuery, _quality),
     Endpoint("/v1/history", contract.HistoryQuery, _history),

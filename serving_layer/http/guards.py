@@ -15,17 +15,22 @@ import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
-from batch_layer.shared.errors import CondvestError
+from batch_layer.shared.errors import CondvestError, UsageError
 from serving_layer.access import Keys, named
+from serving_layer.compatible.massive.parameters import KEY
+from serving_layer.http.page import is_page
 from serving_layer.http.problems import (
     Forbidden,
     MethodNotAllowed,
+    TooManyRequests,
     Unauthorized,
     Unexpected,
     headers_of,
     problem,
 )
+from serving_layer.http.quotas import Quotas
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -44,7 +49,8 @@ _ALWAYS = (
 )
 REQUEST_ID = "condvest.request_id"
 FAILURE = "condvest.failure"
-"""Where the scope of a request holds its id, and the error that it ended with."""
+IS_HEAD = "condvest.is_head"
+"""Where the scope of a request holds its id, the error that it ended with, and whether only headers count."""
 
 _PORT = re.compile(r":\d+$")
 _OPEN = ("/health/live", "/health/ready")
@@ -60,11 +66,13 @@ class Rules:
             name (DNS rebinding) is refused.
         keys: the keys that are accepted; None if none is needed.
         origins: sites whose pages may read the answers (CORS), exactly as browsers name them.
+        per_minute: requests that a key may make, unless it has a number of its own; None for any number.
     """
 
     hosts: tuple[str, ...] = LOOPBACK
     keys: Keys | None = None
     origins: tuple[str, ...] = ()
+    per_minute: int | None = None
 
 
 @dataclass
@@ -74,6 +82,7 @@ class _Call:
     request_id: str
     started: float = field(default_factory=time.monotonic)
     key: str = ""
+    limits: dict[str, str] = field(default_factory=dict)
     status: int = 0
     bytes: int = 0
     rows: str = ""
@@ -85,6 +94,7 @@ class Guards:
     def __init__(self, app: App, rules: Rules, log: Callable[[str], None] | None = None) -> None:
         self._app = app
         self._rules = rules
+        self._quotas = Quotas()
         self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201  # the server's log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,11 +106,13 @@ class Guards:
         call = _Call(uuid.uuid4().hex[:16])
         origin = headers.get("origin", "")
         is_head = scope["method"] == "HEAD"
+        inner: Scope = {**scope, "method": "GET"} if is_head else scope
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
                 named_headers = [*message["headers"], *_ALWAYS, (b"x-request-id", call.request_id.encode())]
+                named_headers += [(name.encode(), value.encode()) for name, value in call.limits.items()]
                 if origin in self._rules.origins:
                     named_headers.append((b"access-control-allow-origin", origin.encode()))
                     named_headers.append(
@@ -116,36 +128,88 @@ class Guards:
                     message = {**message, "body": b""}
             await send(message)
 
-        scope[REQUEST_ID] = call.request_id
+        inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
         try:
+            self._check_host([value for name, value in scope["headers"] if name == b"host"])
+            if self._is_preflight(scope, headers):
+                await _send_preflight(guarded)
+                return
             self._check(scope, headers, call)
-            await self._app({**scope, "method": "GET"} if is_head else scope, receive, guarded)
+            await self._app(inner, receive, guarded)
         except CondvestError as error:
-            scope[FAILURE] = error
+            inner[FAILURE] = error
             await _send_problem(error, call.request_id, guarded)
         finally:
-            self._log(_line(scope, call))
+            self._log(_line(scope["method"], inner, call))
 
-    def _check(self, scope: Scope, headers: dict[str, str], call: _Call) -> None:
-        host = _PORT.sub("", headers.get("host", ""))
+    def _is_preflight(self, scope: Scope, headers: dict[str, str]) -> bool:
+        """Return whether a browser asks what a page of an allowed site may send."""
+        return (
+            scope["method"] == "OPTIONS"
+            and headers.get("origin", "") in self._rules.origins
+            and headers.get("access-control-request-method") in ("GET", "HEAD")
+        )
+
+    def _check_host(self, named_hosts: list[bytes]) -> None:
+        if len(named_hosts) != 1:
+            raise UsageError(f"expected one header Host, got {len(named_hosts)}")
+        host = _PORT.sub("", named_hosts[0].decode("latin-1"))
         if host not in self._rules.hosts:
             raise Forbidden(
-                f"this server does not answer for the host {host!r}; start it with --host-name {host}"
+                f"this server does not answer for the host {host!r}; ask for one that it has, or start it "
+                "with --host-name"
             )
+
+    def _check(self, scope: Scope, headers: dict[str, str], call: _Call) -> None:
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"{scope['method']}: this server only reads; use GET or HEAD")
-        if self._rules.keys is not None and scope["path"] not in _OPEN:
-            given = headers.get("authorization", "").removeprefix("Bearer ").strip()
-            name = named(self._rules.keys.read(), given, dt.datetime.now(dt.UTC).date())
+        is_open = scope["path"] in _OPEN or is_page(scope["path"])
+        if self._rules.keys is not None and not is_open:
+            given = headers.get("authorization", "").removeprefix("Bearer ").strip() or _key_in(scope)
+            keys = self._rules.keys.read()
+            name = named(keys, given, dt.datetime.now(dt.UTC).date())
             if name is None:
                 raise Unauthorized("give a key of this server: Authorization: Bearer cv_...")
             call.key = name
+            per_minute = int(keys[name].get("per_minute") or 0) or self._rules.per_minute
+            if per_minute is not None:
+                call.limits = self._quotas.take(name, per_minute)
+
+
+def _asked(scope: Scope) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _key_in(scope: Scope) -> str:
+    """Return the key that the query holds, as Massive's clients may send theirs; "" if it holds none."""
+    return next((value for name, value in _asked(scope) if name == KEY), "")
+
+
+def _without_key(scope: Scope) -> str:
+    """Return the query for the log, which holds no key, however its name is written."""
+    return urlencode(
+        [(name, "***" if name.lower() == KEY.lower() else value) for name, value in _asked(scope)]
+    )
+
+
+async def _send_preflight(send: Send) -> None:
+    """Say what a page of an allowed site may send; the site itself is named as in every answer."""
+    headers = [
+        (b"access-control-allow-methods", b"GET, HEAD"),
+        (b"access-control-allow-headers", b"Accept, Authorization, If-None-Match"),
+        (b"access-control-max-age", b"600"),
+        (b"vary", b"Origin"),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _send_problem(error: CondvestError, request_id: str, send: Send) -> None:
     status, members = problem(error, request_id)
     body = json.dumps(members).encode()
     named_headers = {**headers_of(status), "content-length": str(len(body))}
+    if isinstance(error, TooManyRequests):
+        named_headers["retry-after"] = str(error.retry_after)
     start = {
         "type": "http.response.start",
         "status": status,
@@ -155,14 +219,14 @@ async def _send_problem(error: CondvestError, request_id: str, send: Send) -> No
     await send({"type": "http.response.body", "body": body})
 
 
-def _line(scope: Scope, call: _Call) -> str:
+def _line(method: str, scope: Scope, call: _Call) -> str:
     """Return the line of log of a request: JSON, so that no text of a client can make a second line."""
     line: dict[str, Any] = {
         "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
         "id": call.request_id,
-        "method": scope["method"],
+        "method": method,
         "path": scope["path"],
-        "query": scope["query_string"].decode("latin-1"),
+        "query": _without_key(scope),
         "status": call.status,
         "rows": call.rows,
         "bytes": call.bytes,

@@ -7,13 +7,18 @@ from typing import Any
 
 from batch_layer.shared.errors import (
     CondvestError,
+    DatabaseRefusedValue,
+    DatabaseTimeout,
     NotASession,
+    PublishedError,
     TransientError,
     UnknownSymbol,
     UsageError,
 )
 from serving_layer.formats import NotAcceptable
-from serving_layer.http.backends import NotServed
+from serving_layer.http.backends import LONGEST_STATEMENT
+from serving_layer.http.states import NotServed
+from serving_layer.queries.size import TooLarge
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -24,6 +29,10 @@ class Gone(CondvestError):
 
 class Unauthorized(CondvestError):
     """No key, or a wrong one."""
+
+
+class NoSuchPath(CondvestError):
+    """The server has no such path."""
 
 
 class Forbidden(CondvestError):
@@ -40,6 +49,18 @@ class Unexpected(CondvestError):
 
 class Busy(TransientError):
     """More questions wait than this server takes."""
+
+
+class TooManyRequests(TransientError):
+    """A key has asked more often than it may.
+
+    Attributes:
+        retry_after: seconds until it may ask again.
+    """
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class BadRequest(UsageError):
@@ -68,14 +89,20 @@ class Kind:
 _KINDS: tuple[tuple[type[CondvestError], Kind], ...] = (
     (NotAcceptable, Kind("not-acceptable", "No such format", 406)),
     (UnknownSymbol, Kind("unknown-symbol", "Unknown symbol", 404)),
+    (NoSuchPath, Kind("no-such-path", "No such path", 404)),
     (NotASession, Kind("not-a-session", "Not a session", 400)),
     (UsageError, Kind("bad-request", "Bad request", 400)),
+    (DatabaseRefusedValue, Kind("refused-value", "A value that no database holds", 400)),
     (Unauthorized, Kind("unauthorized", "A key is needed", 401)),
     (Forbidden, Kind("forbidden", "Not allowed", 403)),
     (MethodNotAllowed, Kind("method", "Method not allowed", 405)),
+    (TooLarge, Kind("too-large", "The answer would be too large", 413)),
     (Gone, Kind("gone", "This state of the data is gone", 410)),
     (NotServed, Kind("not-served", "Not served from this source", 501)),
+    (TooManyRequests, Kind("quota", "Too many requests of this key", 429)),
     (Busy, Kind("busy", "Too many questions at once", 503)),
+    (DatabaseTimeout, Kind("timeout", "The answer takes too long", 504)),
+    (PublishedError, Kind("unavailable", "The data cannot be reached now", 503)),
     (TransientError, Kind("unavailable", "The data cannot be reached now", 503)),
 )
 """Error to kind, the first that fits."""
@@ -107,6 +134,13 @@ def problem(error: Exception, request_id: str) -> tuple[int, dict[str, Any]]:
     }
     if kind.name in ("internal", "unavailable"):
         members["detail"] = f"look for request {request_id} in the server's log"
+    if kind.name == "refused-value":
+        members["detail"] = "a parameter holds what no text of the database can hold, such as a NUL"
+    if kind.name == "timeout":
+        members["detail"] = (
+            f"the database works on one step of an answer for at most {LONGEST_STATEMENT} s, and this one "
+            "took longer; ask for fewer symbols or sessions, or again when it has less to do"
+        )
     if isinstance(error, BadRequest):
         members["parameter"] = error.parameter
         if error.near:
@@ -120,5 +154,6 @@ def headers_of(status: int) -> dict[str, str]:
         401: {"www-authenticate": "Bearer"},
         405: {"allow": "GET, HEAD"},
         503: {"retry-after": str(RETRY_AFTER)},
+        504: {"retry-after": str(RETRY_AFTER)},
     }
     return {"content-type": MEDIA_TYPE, **more.get(status, {})}

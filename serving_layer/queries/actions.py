@@ -13,7 +13,7 @@ from batch_layer.shared.models.bars import Int32s
 from serving_layer.queries.selection import select
 from serving_layer.sources import BarSource
 
-_SPLITS = pa.schema(
+SPLITS = pa.schema(
     [
         ("symbol", pa.string()),
         ("ex_date", pa.date32()),
@@ -23,28 +23,35 @@ _SPLITS = pa.schema(
         ("volume_factor", pa.float64()),
     ]
 )
-_DIVIDENDS = pa.schema([("symbol", pa.string()), ("ex_date", pa.date32()), ("cash_amount", pa.float64())])
+DIVIDENDS = pa.schema([("symbol", pa.string()), ("ex_date", pa.date32()), ("cash_amount", pa.float64())])
 
 
 def read_splits(
-    source: BarSource, symbols: Sequence[str] | None, start: dt.date | None, end: dt.date | None
+    source: BarSource,
+    symbols: Sequence[str] | None,
+    start: dt.date | None,
+    end: dt.date | None,
+    *,
+    unique: bool = True,
 ) -> pa.Table:
     """Return splits by symbol and ex-date.
 
-    Columns: symbol, ex_date (date32), split_from, split_to (float64, old and new shares), price_factor and
-    volume_factor (float64): what brings a price or a volume from before this split to the basis of the last
-    loaded session, all later splits included.
+    Columns: symbol (where it has passed to another instrument a label: ``X#12``), ex_date (date32),
+    split_from, split_to (float64, old and new shares), price_factor and volume_factor (float64): what brings
+    a price or a volume from before this split to the basis of the last loaded session, all later splits
+    included.
 
     Args:
         source: where to read.
         symbols: of these; of all instruments with bars if None.
         start: first ex-date, inclusive.
         end: last ex-date, inclusive.
+        unique: give labels where a symbol has passed to another instrument, else the symbol alone.
 
     Raises:
         UnknownSymbol: no instrument with bars carries or carried a symbol.
     """
-    names, ids = select(source, symbols)
+    names, ids = select(source, symbols, unique=unique)
     events = source.splits(ids)
     splits = events.on(source.sessions)
     loaded = source.coverage(ids).last_loaded(splits.instrument_id)
@@ -57,24 +64,29 @@ def read_splits(
         "price_factor": price,
         "volume_factor": volume,
     }
-    return _selected(pa.table(columns, schema=_SPLITS), events.ex_date, start, end)
+    return _selected(pa.table(columns, schema=SPLITS), events.ex_date, start, end)
 
 
 def read_dividends(
-    source: BarSource, symbols: Sequence[str] | None, start: dt.date | None, end: dt.date | None
+    source: BarSource,
+    symbols: Sequence[str] | None,
+    start: dt.date | None,
+    end: dt.date | None,
+    *,
+    unique: bool = True,
 ) -> pa.Table:
     """Return cash dividends by symbol and ex-date; arguments and errors as for `read_splits`.
 
     Columns: symbol, ex_date (date32), cash_amount (float64, quote currency per share as of the ex-date).
     """
-    names, ids = select(source, symbols)
+    names, ids = select(source, symbols, unique=unique)
     events = source.dividends(ids)
     columns = {
         "symbol": _symbols(names, events.instrument_id),
         "ex_date": events.ex_date,
         "cash_amount": events.cash_amount,
     }
-    return _selected(pa.table(columns, schema=_DIVIDENDS), events.ex_date, start, end)
+    return _selected(pa.table(columns, schema=DIVIDENDS), events.ex_date, start, end)
 
 
 def _symbols(names: Mapping[int, str], instrument_id: Int32s) -> pa.Array:

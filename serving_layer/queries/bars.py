@@ -6,28 +6,27 @@ without Arrow (a Lambda function) uses the columns as they are.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.core.adjustment import adjust_in_place, rescaled, split_factors
 from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
-from batch_layer.shared.models.bars import Bars, Int32s, Positions, run_starts
+from batch_layer.shared.models.bars import Bars, Bools, Int32s, Int64s, Positions, run_starts
 from batch_layer.shared.models.corporate_actions import Splits
 from batch_layer.shared.models.coverage import Coverage
-from batch_layer.shared.models.difference import keys_of
-from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.difference import pack
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
 from serving_layer.queries.question import Question
 from serving_layer.queries.selection import select
+from serving_layer.queries.windows import bounds_of, days_of, days_of_windows, windows_within
 from serving_layer.sources import BarSource
-from serving_layer.sources.database import DatabaseSource
+
+NOT_LIVE = np.int64(np.iinfo(np.int64).min)
+"""Stands where a bar holds no live session."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +39,8 @@ class Answer:
         symbols: instrument id to the symbol that it carries now, or carried last.
         first_day, last_day: int32 per row, days since 1970-01-01: the first and the last session of the
             bar's window, both inclusive.
+        live_through: int64 per row, microseconds since 1970-01-01 UTC: up to when the bar's live session is
+            known, NOT_LIVE where it holds none; None where the question does not ask for live ones.
     """
 
     interval: int
@@ -47,22 +48,7 @@ class Answer:
     symbols: Mapping[int, str]
     first_day: Int32s
     last_day: Int32s
-
-
-def answer_from_database(database: Database, sessions: Sessions, question: Question) -> Answer:
-    """Answer a question from one state of the database.
-
-    Raises:
-        UnknownSymbol: no instrument with bars carries or carried a symbol of the question.
-        TransientError, DatabaseError: the database is unreachable or refuses.
-    """
-    with database.transaction(snapshot=True, read_only=True) as connection:
-        known_by = EVERY_LOAD
-        if question.as_of is not None:
-            from batch_layer.database.stores import loads  # noqa: PLC0415  # few questions are about the past
-
-            known_by = loads.last_load_by(connection, question.as_of)
-        return answer(DatabaseSource(connection, sessions, known_by), question)
+    live_through: Int64s | None = None
 
 
 def answer(source: BarSource, question: Question) -> Answer:
@@ -71,8 +57,17 @@ def answer(source: BarSource, question: Question) -> Answer:
     Raises:
         UnknownSymbol: no instrument with bars carries or carried a symbol of the question.
     """
-    names, ids = select(source, question.symbols)
+    names, ids = select(source, question.symbols, unique=question.unique_symbols)
+    if question.include_live and question.symbols is not None:
+        source = _of_few(source, ids)
     return _Reader(source, question, names, ids).answer()
+
+
+def _of_few(source: BarSource, ids: Int32s) -> BarSource:
+    """Return a source of the live rows of some instruments only."""
+    from serving_layer.sources.live import LiveSource  # noqa: PLC0415  # few questions are about now
+
+    return source.of(ids) if isinstance(source, LiveSource) else source
 
 
 class _Reader:
@@ -102,7 +97,8 @@ class _Reader:
             window = windows_of(splits.ex_ordinal, question.interval, self._anchors_of(splits.instrument_id))
             adjust_in_place(bars, splits, window, self._coverage.last_loaded(splits.instrument_id))
         first_day, last_day = self._first_and_last(bars)
-        return Answer(question.interval, bars, self._names, first_day, last_day)
+        live = self._live_through(bars) if question.include_live else None
+        return Answer(question.interval, bars, self._names, first_day, last_day, live)
 
     @cached_property
     def _splits(self) -> Splits:
@@ -132,24 +128,32 @@ class _Reader:
         order = self._by_symbol(bars.instrument_id[starts])
         length = np.diff(starts, append=len(bars))[order]
         order = np.repeat(starts[order] - (np.cumsum(length) - length), length) + np.arange(len(bars))
-        return order if self._question.include_open else order[bars.is_complete[order]]
+        if self._question.include_open:
+            return order
+        is_wanted = bars.is_complete
+        if self._question.include_live:
+            is_wanted = is_wanted | (self._live_through(bars) != NOT_LIVE)
+        return order[is_wanted[order]]
 
-    def _bounds(self) -> tuple[int, int]:
-        """Return the ordinals between which a bar's last session lies, inclusive."""
-        first, last = self._sessions.first_ordinal, self._sessions.last_ordinal
-        if self._question.start:
-            first = int(
-                self._sessions.ordinals_on_or_after(np.array([self._question.start], "datetime64[D]"))[0]
-            )
-        if self._question.end:
-            after = np.array([self._question.end + dt.timedelta(1)], "datetime64[D]")
-            last = int(self._sessions.ordinals_on_or_after(after)[0]) - 1
-        return first, last
+    def _live_through(self, bars: Bars) -> Int64s:
+        """Return, per bar in any order, up to when its live session is known; see `Answer`."""
+        # Few questions are about now.
+        from serving_layer.queries.live_bars import enter_live  # noqa: PLC0415
+        from serving_layer.sources.live import LiveSource  # noqa: PLC0415
+
+        through = np.full(len(bars), NOT_LIVE, dtype=np.int64)
+        if not isinstance(self._source, LiveSource):
+            return through
+        live = self._source.live
+        live = live.take(np.isin(live.instrument_id, self._ids))
+        window = windows_of(live.ordinal, self._question.interval, self._anchors_of(live.instrument_id))
+        enter_live(through, bars, live, window)
+        return through
 
     def _windows(self) -> Spans:
         """Return the windows whose last session lies within the bounds, by instrument."""
         n = self._question.interval
-        first, last = self._bounds()
+        first, last = bounds_of(self._sessions, self._question)
         ones = np.ones(len(self._ids), dtype=np.int32)
         low = windows_of(ones * np.int32(first), n, self._anchors)
         high = windows_of(ones * np.int32(last - (n - 1)), n, self._anchors)
@@ -164,11 +168,32 @@ class _Reader:
         waiting = self._source.waiting(windows.instrument_id)
         if not len(waiting):
             return bars
-        behind = _windows_within(waiting, self._question.interval, windows)
-        current = bars.take(~behind.contain(bars.instrument_id, bars.window))
-        both = Bars.concat([current, self._folded(behind)])
-        both = both.take(np.argsort(keys_of(both)))
-        return both.take(self._order(both))
+        behind = windows_within(waiting, self._question.interval, windows)
+        folded = self._folded(behind)
+        folded = folded.take(self._order(folded))
+        return self._merged(bars, ~behind.contain(bars.instrument_id, bars.window), folded)
+
+    def _merged(self, stored: Bars, is_current: Bools, folded: Bars) -> Bars:
+        """Return the current ones of the stored bars and the folded ones, both by symbol and window."""
+        rank = self._rank_of(stored)[is_current]
+        after = np.searchsorted(rank, self._rank_of(folded))
+        is_folded = np.zeros(len(rank) + len(folded), dtype=np.bool_)
+        is_folded[after + np.arange(len(folded))] = True
+        columns = {}
+        for field in fields(Bars):
+            column = getattr(stored, field.name)
+            columns[field.name] = np.empty(len(is_folded), dtype=column.dtype)
+            columns[field.name][~is_folded] = column[is_current]
+            columns[field.name][is_folded] = getattr(folded, field.name)
+        return Bars(**columns)
+
+    def _rank_of(self, bars: Bars) -> Int64s:
+        """Return, per bar, a number that ascends by symbol and window; an instrument's rows are together."""
+        starts = run_starts(bars.instrument_id)
+        rank = np.empty(len(self._ids), dtype=np.int64)
+        rank[self._by_symbol(self._ids)] = np.arange(len(self._ids))
+        of_run = rank[np.searchsorted(self._ids, bars.instrument_id[starts])]
+        return pack(np.repeat(of_run, np.diff(starts, append=len(bars))), bars.window)
 
     def _folded(self, windows: Spans) -> Bars:
         """Fold the daily bars of the windows."""
@@ -208,32 +233,6 @@ class _Reader:
     def _first_and_last(self, bars: Bars) -> list[Int32s]:
         """Return, per bar, the days of the first and of the last session of its window."""
         if self._anchors.any():
-            return self._days(bars.window, self._anchors_of(bars.instrument_id))
-        # All instruments share these windows, which are far fewer than the bars: each is looked up once.
-        low = bars.window.min(initial=0)
-        windows = np.arange(low, bars.window.max(initial=low) + 1, dtype=np.int32)
-        return [days.take(bars.window - low) for days in self._days(windows, 0)]
-
-    def _days(self, windows: Int32s, anchor: int | Int32s) -> list[Int32s]:
-        n, sessions = self._question.interval, self._sessions
-        # The very first windows may begin before the calendar does.
-        first = np.maximum(first_ordinals(windows, n, anchor), np.int32(sessions.first_ordinal))
-        return [
-            sessions.dates_of(ordinals).astype("datetime64[D]").astype(np.int32)
-            for ordinals in (first, last_ordinals(windows, n, anchor))
-        ]
-
-
-def _windows_within(changed: Spans, n: int, asked: Spans) -> Spans:
-    """Return the windows of interval n that hold a changed ordinal and are asked for, merged.
-
-    Args:
-        changed: spans of ordinals of instruments that ``asked`` has.
-        n: sessions per window.
-        asked: one span of windows per instrument, ascending by instrument.
-    """
-    asked = asked.take(np.searchsorted(asked.instrument_id, changed.instrument_id))
-    first = np.maximum(windows_of(changed.first, n), asked.first)
-    last = np.minimum(windows_of(changed.last, n), asked.last)
-    is_any = first <= last
-    return Spans(changed.instrument_id[is_any], first[is_any], last[is_any]).merged()
+            anchor = self._anchors_of(bars.instrument_id)
+            return days_of(self._sessions, self._question.interval, bars.window, anchor)
+        return days_of_windows(self._sessions, self._question.interval, bars.window)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared.models.bars import Int32s, run_starts
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from batch_layer.shared.models.bars import run_starts
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.tables import PRICES, price_arrays
-from serving_layer.queries.bars import Answer, answer, answer_from_database
+from batch_layer.shared.published.tables import PRICES, array_of, price_arrays
+from serving_layer.queries.bars import NOT_LIVE, Answer, answer
 from serving_layer.queries.question import Question
 from serving_layer.sources import BarSource
+
+if TYPE_CHECKING:
+    from batch_layer.database.postgres.connection import Database
 
 SCHEMA = pa.schema(
     [
@@ -28,24 +32,41 @@ SCHEMA = pa.schema(
 )
 """The columns of `condvest.bars`, in order."""
 
+LIVE_SCHEMA = pa.schema([*SCHEMA, ("is_live", pa.bool_()), ("data_through", pa.timestamp("us", "UTC"))])
+"""The same where live bars are asked for."""
 
-def bars_table(found: Answer) -> pa.Table:
-    """Return an answer as a table with the columns of `SCHEMA`; the prices are not copied."""
-    bars = found.bars
-    columns = [
-        _symbols(found),
-        np.full(len(bars), found.interval, dtype=np.int16),
-        bars.window,
-        *(_dates(days) for days in (found.first_day, found.last_day)),
-        *price_arrays(bars).values(),
-        bars.sessions,
-        bars.is_complete,
-    ]
-    return pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
+
+def schema_of(question: Question) -> pa.Schema:
+    """Return the columns of the answer to a question."""
+    return LIVE_SCHEMA if question.include_live else SCHEMA
+
+
+def bars_table(answer: Answer) -> pa.Table:
+    """Return an answer as a table with the columns of `schema_of`; the prices are not copied."""
+    bars = answer.bars
+    given: dict[str, npt.NDArray[Any]] = {
+        "interval": np.full(len(bars), answer.interval, dtype=np.int16),
+        "window": bars.window,
+        "first_session": answer.first_day,
+        "last_session": answer.last_day,
+        "sessions": bars.sessions,
+        "is_complete": bars.is_complete,
+    }
+    columns = {name: array_of(values, SCHEMA.field(name).type) for name, values in given.items()}
+    columns |= {"symbol": _symbols(answer)} | price_arrays(bars)
+    table = pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+    if answer.live_through is None:
+        return table
+    is_live = answer.live_through != NOT_LIVE
+    through = pa.array(answer.live_through, mask=~is_live).cast(LIVE_SCHEMA.field("data_through").type)
+    return pa.Table.from_arrays([*table.columns, pa.array(is_live), through], schema=LIVE_SCHEMA)
 
 
 def read_bars(database: Database, sessions: Sessions, question: Question) -> pa.Table:
     """Return the bars of a question from one state of the database; raises as `answer_from_database`."""
+    # Imported here: reading published files needs no module of the database.
+    from serving_layer.queries.stored_bars import answer_from_database  # noqa: PLC0415
+
     return bars_table(answer_from_database(database, sessions, question))
 
 
@@ -54,14 +75,13 @@ def read_bars_from(source: BarSource, question: Question) -> pa.Table:
     return bars_table(answer(source, question))
 
 
-def _symbols(found: Answer) -> pa.Array:
-    """Return the symbol of each row: one value per run of rows of one instrument, then expanded."""
-    instrument_id = found.bars.instrument_id
+def _symbols(answer: Answer) -> pa.Array:
+    """Return the symbol of each row, from one per run of rows of one instrument."""
+    instrument_id = answer.bars.instrument_id
     starts = run_starts(instrument_id)
-    symbols = pa.array([found.symbols[each] for each in instrument_id[starts].tolist()], pa.string())
-    ends = np.append(starts[1:], len(instrument_id))[: len(starts)].astype(np.int32)
-    return pc.run_end_decode(pa.RunEndEncodedArray.from_arrays(ends, symbols))
-
-
-def _dates(days: Int32s) -> pa.Array:
-    return pa.array(days).view(pa.date32())
+    texts = [answer.symbols[each].encode() for each in instrument_id[starts].tolist()]
+    rows = np.diff(starts, append=len(instrument_id))
+    offsets = np.zeros(len(instrument_id) + 1, dtype=np.int32)
+    np.cumsum(np.repeat([len(text) for text in texts], rows), out=offsets[1:])
+    text_bytes = b"".join(text * count for text, count in zip(texts, rows.tolist(), strict=True))
+    return pa.StringArray.from_buffers(len(instrument_id), pa.py_buffer(offsets), pa.py_buffer(text_bytes))

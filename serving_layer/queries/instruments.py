@@ -65,7 +65,7 @@ def read_instruments(
         spans = spans_of_bars(connection, ids, known_by)
     if as_of is not None:
         known = fields.keys() | set(spans.instrument_id.tolist())
-        names = {one: symbol for one, symbol in names.items() if one in known}
+        names = {instrument: symbol for instrument, symbol in names.items() if instrument in known}
     bars = dict(zip(spans.instrument_id.tolist(), zip(*_bounds(opened, spans), strict=True), strict=True))
     rows = []
     for instrument_id in sorted(names, key=lambda each: (names[each], each)):

@@ -4,53 +4,94 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.postgres.connection import Database
+from batch_layer.database.postgres.connection import Connection, Database
+from batch_layer.database.postgres.parallel import side_by_side
 from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS
 from batch_layer.database.stores import changes
+from batch_layer.database.stores.daily_bars import number_of_parts
 from batch_layer.database.stores.symbols import symbols_by_instrument
 from batch_layer.shared.core.bar_flags import FLAGS, Flagged, flagged
+from batch_layer.shared.core.bar_measures import TRAILING
 from batch_layer.shared.core.total_return import dividend_ratios
-from batch_layer.shared.models.bars import Int32s
+from batch_layer.shared.models.bars import DailyBars, Int32s
+from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
 from serving_layer.queries.selection import instruments_asked_for
 
+AROUND = 3 * TRAILING
+"""A bar is judged by the TRAILING bars before it: so many sessions hold them, unless most are missing."""
+
 
 def screen(
-    database: Database,
-    sessions: Sessions,
-    instrument_id: Int32s | None = None,
+    opened: OpenDatabase,
+    asked: Spans,
+    known_by: int = EVERY_LOAD,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Flagged:
-    """Return every flag of the instruments (all if None), by instrument and ordinal; nothing is altered.
+    """Return every flag, by instrument and ordinal; nothing is altered.
 
     One partition of the instruments is in memory at a time.
+
+    Args:
+        opened: the open database.
+        asked: the spans of daily bars to look at, one per instrument.
+        known_by: look at what was known when this load had been stored.
+        on_progress: called after each partition.
     """
-    found = []
-    partitions: list[int] = list(range(changes.PARTITIONS))
-    if instrument_id is not None:
-        partitions = np.unique(instrument_id % changes.PARTITIONS).tolist()
+    parts = []
+    sessions = opened.sessions  # read before: not within a transaction
+    partitions = np.unique(asked.instrument_id % changes.PARTITIONS).tolist()
     for done, partition in enumerate(partitions or [0], start=1):
-        with database.transaction(snapshot=True, read_only=True) as connection:
-            spans = changes.everything(connection, [partition])
-            if instrument_id is not None:
-                spans = spans.take(np.isin(spans.instrument_id, instrument_id))
-            daily = DAILY_BARS.read(connection, spans)
-            splits = SPLITS.read(connection, always(spans.instrument_id)).on(sessions)
-            dividends = DIVIDENDS.read(connection, always(spans.instrument_id))
-        ratios = dividend_ratios(dividends, daily, splits, sessions)
-        if len(daily):
-            found.append(flagged(daily, splits, ratios))
+        with opened.database.transaction(snapshot=True, read_only=True) as connection:
+            spans = asked.take(asked.instrument_id % changes.PARTITIONS == partition)
+            daily = DAILY_BARS.read(connection, spans, known_by)
+            parts.append(_flagged(connection, daily, spans.instrument_id, sessions, known_by))
         if on_progress is not None:
             on_progress(done, len(partitions))
-    nothing = flagged(daily.take(slice(0, 0)), splits.take(slice(0, 0)), ratios.take(slice(0, 0)))
-    flags = Flagged.concat([nothing, *found])
+    return _in_order(parts)
+
+
+def _screen_all(opened: OpenDatabase, ids: Int32s, on_progress: Callable[[int, int], None] | None) -> Flagged:
+    """Return the same of all daily bars of all instruments, which are read as they lie and not by key."""
+    sessions = opened.sessions  # read before: not within a transaction
+    with opened.database.transaction(read_only=True) as connection:
+        parts = number_of_parts(connection)
+
+    def flags_of(database: Database, part: int) -> Flagged:
+        own = ids[ids % parts == part]
+        with database.transaction(snapshot=True, read_only=True) as connection:
+            daily = DAILY_BARS.read_part(connection, parts, part)
+            return _flagged(connection, daily, own, sessions, EVERY_LOAD)
+
+    of_parts = []
+    with closing(side_by_side(opened.database, flags_of, range(parts))) as coming:
+        for done, (_, flags) in enumerate(coming, start=1):
+            of_parts.append(flags)
+            if on_progress is not None:
+                on_progress(done, parts)
+    flags = _in_order(of_parts)
+    return flags.take(np.isin(flags.instrument_id, ids))
+
+
+def _flagged(
+    connection: Connection, daily: DailyBars, ids: Int32s, sessions: Sessions, known_by: int
+) -> Flagged:
+    every = always(ids)
+    splits = SPLITS.read(connection, every, known_by).on(sessions)
+    dividends = DIVIDENDS.read(connection, every, known_by)
+    return flagged(daily, splits, dividend_ratios(dividends, daily, splits, sessions))
+
+
+def _in_order(parts: Sequence[Flagged]) -> Flagged:
+    flags = Flagged.concat(parts)
     return flags.take(np.lexsort((flags.ordinal, flags.instrument_id)))
 
 
@@ -65,43 +106,77 @@ def flag_bars(
     Raises:
         UnknownSymbol: no instrument with bars carries or carried a symbol.
     """
-    sessions = opened.sessions
     with opened.database.transaction(read_only=True) as connection:
         names = symbols_by_instrument(connection)
         ids = instruments_asked_for(connection, list(symbols) or None, names)
-    return _table(screen(opened.database, sessions, ids, on_progress), sessions, names)
+    if symbols:
+        return _table(screen(opened, always(ids), on_progress=on_progress), opened.sessions, names)
+    return _table(_screen_all(opened, ids, on_progress), opened.sessions, names)
 
 
-def flag_touched(opened: OpenDatabase, touched: Spans) -> pa.Table:
-    """Return the flags of the daily bars within spans; columns and order as of `flag_bars`.
+def flag_new(opened: OpenDatabase, touched: Spans, known_by: int) -> pa.Table:
+    """Return the flags around spans of daily bars that were not there when a load had been stored.
 
-    The whole series of their instruments are read, for a bar is judged by those before it.
+    Columns and order are those of `flag_bars`. A change of one bar or split may raise a flag at the bars
+    after it. So that a night does not read the whole history, no further than AROUND is looked; the dividends
+    that one is compared with are all read.
+
+    Args:
+        opened: the open database.
+        touched: the spans.
+        known_by: the load.
     """
+    around = _around(touched)
+    now = screen(opened, around)
+    suspects = np.isin(around.instrument_id, now.instrument_id)
+    before = {*_identities(screen(opened, around.take(suspects), known_by))}
+    is_new = np.array([identity not in before for identity in _identities(now)], dtype=bool)
     with opened.database.transaction(read_only=True) as connection:
         names = symbols_by_instrument(connection)
-    found = screen(opened.database, opened.sessions, np.unique(touched.instrument_id))
-    is_touched = touched.contain(found.instrument_id, found.ordinal)
-    return _table(found.take(is_touched), opened.sessions, names)
+    return _table(now.take(is_new), opened.sessions, names)
 
 
-def _table(found: Flagged, sessions: Sessions, names: Mapping[int, str]) -> pa.Table:
-    flags = found.flag.tolist()
+def _around(touched: Spans) -> Spans:
+    """Return one span an instrument, from AROUND sessions before its first span to as many after its last."""
+    ids, inverse = np.unique(touched.instrument_id, return_inverse=True)
+    widest = always(ids)
+    # As int64, for a span may reach to the ends of int32.
+    first, last = widest.last.astype(np.int64), widest.first.astype(np.int64)
+    np.minimum.at(first, inverse, touched.first)
+    np.maximum.at(last, inverse, touched.last)
+    return Spans(
+        ids,
+        np.maximum(first - AROUND, widest.first).astype(np.int32),
+        np.minimum(last + AROUND, widest.last).astype(np.int32),
+    )
+
+
+def _identities(flagged: Flagged) -> list[tuple[int, int, str]]:
+    return list(
+        zip(flagged.instrument_id.tolist(), flagged.ordinal.tolist(), flagged.flag.tolist(), strict=True)
+    )
+
+
+def _table(flagged: Flagged, sessions: Sessions, names: Mapping[int, str]) -> pa.Table:
+    flags = flagged.flag.tolist()
     table = pa.table(
         {
-            "symbol": pa.array([names[one] for one in found.instrument_id.tolist()], pa.string()),
-            "session": pa.array(sessions.dates_of(found.ordinal), pa.date32()),
+            "symbol": pa.array(
+                [names[instrument_id] for instrument_id in flagged.instrument_id.tolist()], pa.string()
+            ),
+            "session": pa.array(sessions.dates_of(flagged.ordinal), pa.date32()),
             "severity": pa.array([FLAGS[flag][0] for flag in flags], pa.string()),
             "flag": pa.array(flags, pa.string()),
-            "value": pa.array(found.value, pa.float64()),
+            "value": pa.array(flagged.value, pa.float64()),
             "reason": pa.array([FLAGS[flag][1] for flag in flags], pa.string()),
         }
     )
     return table.sort_by([("symbol", "ascending"), ("session", "ascending"), ("flag", "ascending")])
 
 
-def flags_as_json(found: pa.Table) -> dict[str, Any]:
+def flags_as_json(flags: pa.Table) -> dict[str, Any]:
     """Return flags as plain values: how many by flag and by session, and each of them."""
-    rows = found.to_pylist()
+    rows = flags.to_pylist()
     return {
         "flags": dict(sorted(Counter(row["flag"] for row in rows).items())),
         "sessions": dict(sorted(Counter(row["session"].isoformat() for row in rows).items())),

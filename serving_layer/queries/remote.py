@@ -1,9 +1,9 @@
-"""Bars from another Condvest, over HTTP."""
+"""Answers of another Condvest, over HTTP."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Any
+import datetime as dt
+from collections.abc import Mapping, Sequence
 
 import httpx
 import pyarrow as pa
@@ -16,43 +16,77 @@ from batch_layer.shared.errors import (
     UnknownSymbol,
     UsageError,
 )
+from serving_layer.kept import Kept
+from serving_layer.queries.bars_table import schema_of
 from serving_layer.queries.question import Question
 
-_KEPT = 16
-"""Answers kept to be asked about again, the least recently used forgotten first."""
+_LARGEST_CACHE = 256 << 20
+"""Bytes of answers that are kept to be asked about again."""
 
 _ERRORS: dict[str, type[CondvestError]] = {
     "unknown-symbol": UnknownSymbol,
     "not-a-session": NotASession,
     "unauthorized": SettingsError,
     "forbidden": SettingsError,
+    "not-served": UsageError,
+    "quota": PublishedUnavailable,
 }
 
-_answers: OrderedDict[str, tuple[str, pa.Table]] = OrderedDict()
+_answers: Kept[tuple[str, pa.Table]] = Kept(_LARGEST_CACHE)
+
+Value = str | int | bool | dt.date | dt.datetime | None
+"""Of a parameter; None leaves it out."""
 
 
 def read_bars_over_http(address: str, key: str | None, question: Question) -> pa.Table:
     """Return the bars of a question, as `condvest.bars` gives them where the server reads.
+
+    Arguments and errors are those of `read_over_http`.
+    """
+    if question.symbols is not None and not len(question.symbols):
+        return schema_of(question).empty_table()  # over HTTP no symbol stands for all of them
+    parameters: dict[str, Value] = {
+        "interval": int(question.interval),
+        "start": question.start,
+        "end": question.end,
+        "adjust": question.adjust,
+        "anchor": question.anchor,
+        "include_open": question.include_open or None,
+        "as_of": question.as_of,
+        "unique_symbols": question.unique_symbols or None,
+        "live": question.include_live or None,
+    }
+    return read_over_http(address, key, "bars", parameters, question.symbols or ())
+
+
+def read_over_http(
+    address: str, key: str | None, name: str, parameters: Mapping[str, Value], symbols: Sequence[str] = ()
+) -> pa.Table:
+    """Return the rows of an endpoint, as they are where the server reads.
 
     An answer that was given before is asked about by its entity tag, and sent again only if the data changed.
 
     Args:
         address: of a server (``condvest serve``), ``http://host:8400``.
         key: that the server gave; None if it needs none.
-        question: what is asked.
+        name: of the endpoint, the last part of its path.
+        parameters: of the question.
+        symbols: that are asked about; all if none.
 
     Raises:
         UnknownSymbol, UsageError, NotASession: as the server says.
         SettingsError: the server wants a key, or another one.
         PublishedUnavailable: it does not answer, answers with something else, or cannot answer now.
     """
-    url = f"{address.rstrip('/')}/v1/bars"
+    url = f"{address.rstrip('/')}/v1/{name}"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    request = httpx.Request("GET", url, params=_parameters(question), headers=headers)
+    asked_for = [("symbol", symbol) for symbol in symbols]
+    asked_for += [(name, _text(value)) for name, value in parameters.items() if value is not None]
+    request = httpx.Request("GET", url, params=[*asked_for, ("format", "arrow")], headers=headers)
     asked = str(request.url)
-    kept = _answers.get(asked)
-    if kept is not None:
-        request.headers["If-None-Match"] = kept[0]
+    cached = _answers.find(asked)
+    if cached is not None:
+        request.headers["If-None-Match"] = cached[0]
     try:
         with httpx.Client(timeout=60, trust_env=False) as client:
             answer = client.send(request)
@@ -60,32 +94,20 @@ def read_bars_over_http(address: str, key: str | None, question: Question) -> pa
         raise PublishedUnavailable(
             f"{url} does not answer ({error}); is condvest serve running there?"
         ) from error
-    if answer.status_code == httpx.codes.NOT_MODIFIED and kept is not None:
-        _answers.move_to_end(asked)
-        return kept[1]
+    if answer.status_code == httpx.codes.NOT_MODIFIED and cached is not None:
+        return cached[1]
     if answer.status_code != httpx.codes.OK:
         raise _error(url, answer)
     table = _table(url, answer)
     if "etag" in answer.headers:
-        _answers[asked] = (answer.headers["etag"], table)
-        while len(_answers) > _KEPT:
-            _answers.popitem(last=False)
+        _answers.put(asked, (answer.headers["etag"], table), table.nbytes)
     return table
 
 
-def _parameters(question: Question) -> list[tuple[str, Any]]:
-    given = {
-        "interval": question.interval,
-        "start": question.start,
-        "end": question.end,
-        "adjust": question.adjust,
-        "anchor": question.anchor,
-        "include_open": "true" if question.include_open else None,
-        "as_of": question.as_of and question.as_of.isoformat(),
-        "format": "arrow",
-    }
-    symbols = [("symbol", symbol) for symbol in question.symbols or ()]
-    return [*symbols, *((name, str(value)) for name, value in given.items() if value is not None)]
+def _text(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
 
 
 def _table(url: str, answer: httpx.Response) -> pa.Table:

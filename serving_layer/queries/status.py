@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from batch_layer.database.opening import OpenDatabase
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.stores.changes import peek_changes
+from batch_layer.database.stores.rebuilds import unfinished_rebuild
 from batch_layer.database.stores.status import last_run as read_last_run
 from batch_layer.database.stores.status import ledger_by_provider, row_counts
+from batch_layer.shared.core.windows import windows_of
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
 
 
@@ -14,31 +22,37 @@ def read_status(opened: OpenDatabase) -> dict[str, Any]:
     """Return what the database holds.
 
     Keys: sessions (first and last loaded, complete, partial, missing; sums over the providers), providers
-    (the same by provider), instruments, daily_bars, bars (by interval), refused, changes_waiting, last_run.
+    (the same by provider), instruments, daily_bars, bars (by interval), refused, changes_waiting (records),
+    waiting (see `what_waits`), rebuild (began, an ISO instant, and to_do, of a rebuild that has not ended;
+    None if there is none), last_run.
     A session is missing if the exchange held it between a provider's first and last loaded session and the
     ledger does not hold it.
     """
+    sessions = opened.sessions
     with opened.database.transaction(snapshot=True, read_only=True) as connection:
         counts = row_counts(connection)
         ledger = ledger_by_provider(connection)
         last_run = read_last_run(connection)
-    sessions = opened.sessions
+        waiting = _what_waits(connection, sessions)
+        rebuild = unfinished_rebuild(connection)
     providers = [
         {
-            "provider": held["provider"],
-            "first": sessions.session(held["first"]).isoformat(),
-            "last": sessions.session(held["last"]).isoformat(),
-            "complete": held["complete"],
-            "partial": held["partial"],
-            "missing": held["last"] - held["first"] + 1 - held["complete"] - held["partial"],
+            "provider": entry["provider"],
+            "first": sessions.session(entry["first"]).isoformat(),
+            "last": sessions.session(entry["last"]).isoformat(),
+            "complete": entry["complete"],
+            "partial": entry["partial"],
+            "missing": entry["last"] - entry["first"] + 1 - entry["complete"] - entry["partial"],
         }
-        for held in ledger
+        for entry in ledger
     ]
-    totals = {name: sum(one[name] for one in providers) for name in ("complete", "partial", "missing")}
+    totals = {
+        name: sum(provider[name] for provider in providers) for name in ("complete", "partial", "missing")
+    }
     return {
         "sessions": {
-            "first": min((one["first"] for one in providers), default=None),
-            "last": max((one["last"] for one in providers), default=None),
+            "first": min((provider["first"] for provider in providers), default=None),
+            "last": max((provider["last"] for provider in providers), default=None),
             **totals,
         },
         "providers": providers,
@@ -47,6 +61,9 @@ def read_status(opened: OpenDatabase) -> dict[str, Any]:
         "bars": {str(interval): counts.get(f"bars_{interval}", 0) for interval in INTERVALS},
         "refused": counts["refused"],
         "changes_waiting": counts["changes_waiting"],
+        "waiting": waiting,
+        "rebuild": rebuild
+        and {"began": rebuild.started_at.isoformat(timespec="seconds"), "to_do": rebuild.to_do},
         "last_run": last_run
         and {
             **last_run,
@@ -54,3 +71,39 @@ def read_status(opened: OpenDatabase) -> dict[str, Any]:
             "finished_at": last_run["finished_at"] and last_run["finished_at"].isoformat(timespec="seconds"),
         },
     }
+
+
+def what_waits(opened: OpenDatabase) -> dict[str, Any] | None:
+    """Return what was loaded and is not resampled yet; None if nothing is.
+
+    Keys: instruments (how many), sessions (how many, from first to last, ISO dates inclusive), windows (how
+    many, by interval). Reads fold these windows from the daily bars on the way.
+    """
+    sessions = opened.sessions
+    with opened.database.transaction(snapshot=True, read_only=True) as connection:
+        return _what_waits(connection, sessions)
+
+
+def _what_waits(connection: Connection, sessions: Sessions) -> dict[str, Any] | None:
+    spans = peek_changes(connection)
+    if not len(spans):
+        return None
+    # Records of earlier versions may begin before the calendar.
+    low = np.maximum(spans.first, np.int32(sessions.first_ordinal))
+    high = np.minimum(spans.last, np.int32(sessions.last_ordinal))
+    of_all = Spans(np.zeros(len(low), dtype=np.int32), low, high).merged()
+    windows = {
+        str(n): Spans(spans.instrument_id, windows_of(low, n), windows_of(high, n)).merged()
+        for n in INTERVALS
+    }
+    return {
+        "instruments": len(np.unique(spans.instrument_id)),
+        "sessions": _length(of_all),
+        "first": sessions.session(int(low.min())).isoformat(),
+        "last": sessions.session(int(high.max())).isoformat(),
+        "windows": {n: _length(each) for n, each in windows.items()},
+    }
+
+
+def _length(spans: Spans) -> int:
+    return int((spans.last - spans.first + 1).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
@@ -25,6 +26,10 @@ class BarSource(Protocol):
 
     def carriers(self, symbol: str) -> list[int]:
         """Return the instruments that carry or carried a symbol, the latest first."""
+        ...
+
+    def stands_for(self, symbols: Sequence[str]) -> dict[str, int]:
+        """Return the instrument with bars that each symbol stands for: its latest carrier."""
         ...
 
     def coverage(self, ids: Int32s) -> Coverage:

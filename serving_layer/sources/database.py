@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.migrate import check_schema_again
+from batch_layer.database.postgres.connection import Connection, Database
 from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS
 from batch_layer.database.stores.bars import read_bars
 from batch_layer.database.stores.changes import peek_changes
-from batch_layer.database.stores.daily_bars import spans_of_bars
 from batch_layer.database.stores.ledger import read_coverage
-from batch_layer.database.stores.symbols import instruments_named, symbols_by_instrument
+from batch_layer.database.stores.sessions import present_sessions
+from batch_layer.database.stores.symbols import (
+    instruments_named,
+    latest_carriers,
+    symbols_by_instrument,
+)
 from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
 from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
 from batch_layer.shared.models.coverage import Coverage
 from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
+
+if TYPE_CHECKING:
+    from serving_layer.sources.live import LiveSource
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,10 @@ class DatabaseSource:
         """Return the instruments that carry or carried a symbol; see `BarSource`."""
         return instruments_named(self.connection, symbol)
 
+    def stands_for(self, symbols: Sequence[str]) -> dict[str, int]:
+        """Return the instrument that each symbol stands for; see `BarSource`."""
+        return latest_carriers(self.connection, symbols)
+
     def coverage(self, ids: Int32s) -> Coverage:
         """Return which sessions have been loaded; see `BarSource`."""
         return read_coverage(self.connection, ids, self.known_by)
@@ -55,6 +71,8 @@ class DatabaseSource:
 
     def listed(self, ids: Int32s) -> Spans:
         """Return the spans of the daily bars; see `BarSource`."""
+        from batch_layer.database.stores.daily_bars import spans_of_bars  # noqa: PLC0415  # few need it
+
         return spans_of_bars(self.connection, ids, self.known_by)
 
     def daily(self, spans: Spans) -> DailyBars:
@@ -69,3 +87,31 @@ class DatabaseSource:
     def waiting(self, ids: Int32s) -> Spans:
         """Return what waits to be resampled; see `BarSource`."""
         return peek_changes(self.connection, ids)
+
+    def with_live(self) -> LiveSource:
+        """Return the same with the live rows that count, read in the same transaction."""
+        from batch_layer.database.stores.live import read_live  # noqa: PLC0415  # few questions are about now
+        from serving_layer.sources.live import LiveSource  # noqa: PLC0415  # as above
+
+        return LiveSource(self, lambda ids: read_live(self.connection, ids))
+
+
+@contextmanager
+def reading(
+    database: Database, sessions: Sessions, as_of: dt.datetime | None = None
+) -> Iterator[DatabaseSource]:
+    """Give a source of one state of the database.
+
+    Args:
+        database: the database.
+        sessions: the calendar as it was read; if it has changed since, it is read again.
+        as_of: an aware datetime: what was known then; what is known now if None.
+    """
+    with database.transaction(snapshot=True, read_only=True) as connection:
+        check_schema_again(connection, database)
+        known_by = EVERY_LOAD
+        if as_of is not None:
+            from batch_layer.database.stores import loads  # noqa: PLC0415  # few questions are about the past
+
+            known_by = loads.last_load_by(connection, as_of)
+        yield DatabaseSource(connection, present_sessions(connection, sessions), known_by)

@@ -25,6 +25,8 @@ _KINDS: dict[str, Any] = {
     "ordinal": np.int32,
     "window": np.int32,
     "trades": np.int64,
+    "load_id": np.int32,
+    "superseded_by": np.int32,
     "sessions": np.int16,
     "is_complete": np.bool_,
 }

@@ -1,6 +1,7 @@
 """Keys of clients."""
 
 import datetime as dt
+import os
 import stat
 
 import pytest
@@ -51,3 +52,28 @@ def test_a_damaged_file_is_said(keys, tmp_path):
     (tmp_path / "serving/keys.json").write_text("[1]")
     with pytest.raises(SettingsError, match="cannot be read"):
         keys.read()
+
+
+def test_a_link_that_lies_in_the_folder_is_not_followed(keys, tmp_path):
+    """Neither for the scratch nor for the file itself."""
+    folder = tmp_path / "serving"
+    folder.mkdir()
+    (tmp_path / "else").write_text("{}")
+    for name in ("keys.part", "keys.json"):
+        (folder / name).symlink_to(tmp_path / "else")
+    keys.add("desk", NOW)
+    assert (tmp_path / "else").read_text() == "{}"
+    assert not (folder / "keys.json").is_symlink()
+    assert sorted(path.name for path in folder.iterdir()) == ["keys.json", "keys.part"]
+
+
+if os.geteuid() == 0:
+
+    def test_what_root_writes_in_a_users_home_is_the_users(tmp_path):
+        user = 4711
+        home = tmp_path / "home"
+        home.mkdir()
+        os.chown(home, user, user)
+        Keys.of_home(home).add("desk", NOW)
+        assert {path.stat().st_uid for path in home.rglob("*")} == {user}
+        assert {path.name for path in home.rglob("*")} == {"serving", "keys.json"}

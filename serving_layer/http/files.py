@@ -1,0 +1,189 @@
+"""Published files over HTTP: what there is, and the bytes of each file, whole or in parts.
+
+A file has the digest of its bytes in its name and is never altered, so it may be kept for ever; what there is
+changes with each version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import pyarrow as pa
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+
+from batch_layer.shared.errors import PublishedError
+from batch_layer.shared.published.manifest import is_own
+from serving_layer.http.backends import Backend
+from serving_layer.http.guards import IS_HEAD
+from serving_layer.http.problems import NoSuchPath
+from serving_layer.http.states import NotServed
+from serving_layer.ranges import Part, part_of
+from serving_layer.sources.published import PublishedSource
+from serving_layer.versions import is_any, matches
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Does some work on a thread."""
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        """Return what the work returns, and raise what it raises."""
+        ...
+
+
+FOR_EVER = "private, max-age=31536000, immutable"
+
+_PIECE = 1 << 20
+"""Bytes that are read and sent at once."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file, or a part of it, on its way.
+
+    Attributes:
+        status: 200, 206, 304 or 416.
+        headers: beside those of every answer.
+        pieces: the bytes; none where only the headers are asked for.
+    """
+
+    status: int
+    headers: dict[str, str]
+    pieces: Iterator[bytes]
+
+
+class PublishedFiles:
+    """The published data set of a backend's settings. Its methods may be called from several threads."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def datasets(self) -> dict[str, Any]:
+        """Return the current version, and each data set's files, rows and bytes."""
+        source = self._source()
+        manifest = source.manifest
+        return {
+            "version": source.version,
+            "published_at": manifest.published_at.isoformat(),
+            "first_session": manifest.first_session and manifest.first_session.isoformat(),
+            "last_session": manifest.last_session and manifest.last_session.isoformat(),
+            "datasets": [
+                {
+                    "name": name,
+                    "files": len(files),
+                    "rows": sum(file.rows for file in files),
+                    "bytes": sum(file.bytes for file in files),
+                    "url": f"/v1/datasets/{name}",
+                }
+                for name, files in manifest.files.items()
+            ],
+        }
+
+    def dataset(self, name: str) -> dict[str, Any]:
+        """Return the files of a data set of the current version, by part.
+
+        Raises:
+            NoSuchPath: there is no such data set.
+        """
+        source = self._source()
+        if name not in source.manifest.files:
+            raise NoSuchPath(f"no data set {name!r}; there are {', '.join(source.manifest.files)}")
+        files = [
+            {
+                "part": file.part,
+                "url": f"/v1/datasets/{file.path}",
+                "rows": file.rows,
+                "bytes": file.bytes,
+                "sha256": file.sha256,
+            }
+            for file in source.manifest.files[name]
+        ]
+        return {"version": source.version, "schema": dict(source.manifest.schema[name]), "files": files}
+
+    def file(self, path: str, headers: Mapping[str, str], *, is_head: bool) -> Sent:
+        """Return a file of the current version, or of an earlier one that is still kept.
+
+        Args:
+            path: as the manifest has it: ``bars_13/2024-<16 digits of the digest>.parquet``.
+            headers: of the request, names in lower case.
+            is_head: whether only the headers are asked for.
+
+        Raises:
+            NoSuchPath: there is no such file, or no longer.
+        """
+        if not (is_own(path) and path.endswith(".parquet")):
+            raise NoSuchPath(f"no published file {path!r}; /v1/datasets lists what there is")
+        try:
+            opened = self._source().open_file(path)
+            size = opened.size()
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise NoSuchPath(f"{path} is no longer published; /v1/datasets lists what there is") from error
+        tag = f'"sha256:{path.rpartition("-")[2].removesuffix(".parquet")}"'
+        reply_headers = {
+            "ETag": tag,
+            "Cache-Control": FOR_EVER,
+            "Accept-Ranges": "bytes",
+            "Content-Type": "application/vnd.apache.parquet",
+        }
+        has = headers.get("if-none-match")
+        if matches(has, tag) or is_any(has):
+            opened.close()
+            return Sent(304, reply_headers, iter(()))
+        is_of_this = headers.get("if-range", tag) == tag
+        part = part_of(headers.get("range"), size) if is_of_this else None
+        if part is not None and not len(part):
+            opened.close()
+            return Sent(
+                416, reply_headers | {"Content-Range": f"bytes */{size}", "Content-Length": "0"}, iter(())
+            )
+        if part is not None:
+            reply_headers["Content-Range"] = f"bytes {part.first}-{part.last}/{size}"
+        status, part = (200, Part(0, size - 1)) if part is None else (206, part)
+        reply_headers["Content-Length"] = str(len(part))
+        if is_head:
+            opened.close()
+            return Sent(status, reply_headers, iter(()))
+        return Sent(status, reply_headers, _pieces(opened, part))
+
+    def _source(self) -> PublishedSource:
+        try:
+            return self._backend.published()
+        except PublishedError as error:
+            raise NotServed(str(error)) from error
+
+
+def add_files(app: FastAPI, backend: Backend, run: Run) -> None:
+    """Add the paths of published files; ``run`` does work on a thread."""
+    published = PublishedFiles(backend)
+
+    @app.get("/v1/datasets", summary="What is published: the version, and its data sets.")
+    async def datasets() -> dict[str, Any]:
+        return await run(published.datasets)
+
+    @app.get("/v1/datasets/{name}", summary="The files of a published data set, with their digests.")
+    async def dataset(name: str) -> dict[str, Any]:
+        return await run(lambda: published.dataset(name))
+
+    @app.get("/v1/datasets/{name}/{file}", summary="A published file, whole or by ranges of bytes.")
+    async def file(name: str, file: str, request: Request) -> Response:
+        is_head, headers = bool(request.scope.get(IS_HEAD)), dict(request.headers)
+        sent = await run(lambda: published.file(f"{name}/{file}", headers, is_head=is_head))
+        return StreamingResponse(sent.pieces, sent.status, sent.headers)
+
+
+def _pieces(opened: pa.NativeFile, part: Part) -> Iterator[bytes]:
+    with opened:
+        opened.seek(part.first)
+        left = len(part)
+        while left:
+            piece = opened.read(min(left, _PIECE))
+            if not piece:
+                raise PublishedError(
+                    "a published file is shorter than when it was opened; run condvest verify"
+                )
+            left -= len(piece)
+            yield piece

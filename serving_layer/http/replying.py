@@ -1,0 +1,113 @@
+"""From what was made for a question to what goes to the client: tags, headers, compression.
+
+All paths come through here, so what a tag stands for is said once. An answer is made once per version of the
+data and form. What is asked again is found by its tag, so nothing stale can be found; and a client that has
+the answer already is told so before anything is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version as version_of
+
+from serving_layer.formats import SMALLEST, compressed
+from serving_layer.kept import Kept
+from serving_layer.versions import entity_tag, is_any, matches
+
+PROGRAM = version_of("condvest")
+
+REVALIDATE = "private, no-cache"
+"""An answer may be kept, and has to be asked about before it is used: a 304 costs next to nothing."""
+
+LARGEST_CACHE = 64 << 20
+"""Bytes of answers that are kept; the least recently used go first."""
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes to the client."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks for.
+
+    Attributes:
+        version: of the data that it is to be answered from.
+        digest: of the question.
+        form: what else makes the bytes differ: the format, the page.
+        coding: the content coding; "" for none.
+        if_none_match: the tags that the client has, as they came.
+    """
+
+    version: str
+    digest: str
+    form: tuple[str, ...]
+    coding: str
+    if_none_match: str | None
+
+    def tag(self, version: str) -> str:
+        """Return the entity tag of the answer from a version of the data."""
+        return entity_tag(version, self.digest, PROGRAM, self.coding, *self.form)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made for a question.
+
+    Attributes:
+        content: the bytes.
+        version: of the data that they were made from; "" if it belongs to none.
+        media_type: of the content.
+        headers: beside those of every answer.
+    """
+
+    content: bytes
+    version: str
+    media_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Replies:
+    """Makes replies, and keeps what was made. Its methods may be called from several threads at once."""
+
+    def __init__(self) -> None:
+        self._kept: Kept[Made] = Kept(LARGEST_CACHE)
+
+    def reply(self, asked: Asked, make: Callable[[], Made]) -> Reply:
+        """Answer a request, with 304 and without making anything if the client has the answer."""
+        tag = asked.tag(asked.version)
+        if matches(asked.if_none_match, tag):
+            return Reply(304, _headers(tag, asked.version))
+        made = self._kept.get(
+            tag,
+            lambda: _coded(make(), asked.coding),
+            lambda made: len(made.content),
+            lambda made: bool(made.version) and made.version == asked.version,
+        )
+        headers = _headers(asked.tag(made.version), made.version)
+        if is_any(asked.if_none_match):  # any answer that there is, and there is one
+            return Reply(304, headers)
+        return Reply(200, headers | {"Content-Type": made.media_type, **made.headers}, made.content)
+
+
+def _headers(tag: str, version: str) -> dict[str, str]:
+    """Return the headers of every answer, and of a 304 in its place."""
+    vary = {"Vary": "Accept, Accept-Encoding, Origin, Authorization"}
+    if not version:
+        return vary | {"Cache-Control": "no-store"}
+    return vary | {"Cache-Control": REVALIDATE, "ETag": tag, "Condvest-Version": version}
+
+
+def _coded(made: Made, coding: str) -> Made:
+    if not coding or len(made.content) < SMALLEST:
+        return made
+    headers = {**made.headers, "Content-Encoding": coding}
+    return Made(compressed(made.content, coding), made.version, made.media_type, headers)

@@ -1,0 +1,94 @@
+"""The server around the application: what it spends on clients that are slow, and on too many of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from serving_layer.http.guards import App
+
+PATIENCE = 10.0
+"""Seconds in which a client has to send a request, and to take something of its answer."""
+
+MOST_CONNECTIONS = 64
+"""Connections at once; who comes beyond them is told to come again (503)."""
+
+MOST_HEADER_BYTES = 64 << 10
+"""Bytes of a request before it is whole: its line and headers. Ours take no body."""
+
+
+class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
+    """Ends connections whose clients keep it waiting or send headers without end: uvicorn bounds neither."""
+
+    patience = PATIENCE
+    _timer: asyncio.TimerHandle | None = None
+    _unsent = 0
+    _since = 0.0
+    _begun = 0
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401  # as asyncio has it
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._since = self.loop.time()
+        self._look_again(self.patience)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a piece of a request; end the connection if its headers are longer than any that is meant."""
+        self._begun += len(data)
+        if self._begun > MOST_HEADER_BYTES and not self._is_answering():
+            self.transport.abort()
+            return
+        super().data_received(data)
+        if self._is_answering():
+            self._begun = 0
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
+        super().on_response_complete()
+        self._since = self.loop.time()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _look_again(self, seconds: float) -> None:
+        self._timer = self.loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """End the connection if its client has done nothing for too long."""
+        unsent, before = self.transport.get_write_buffer_size(), self._unsent
+        self._unsent = unsent
+        if unsent and unsent == before:
+            self.transport.abort()  # what it does not take cannot be sent before the end, either
+            return
+        waited = self.loop.time() - self._since
+        if self._is_answering() or unsent:
+            self._look_again(self.patience)
+        elif waited >= self.patience:
+            self.transport.close()
+        else:
+            self._look_again(self.patience - waited)
+
+
+def server_of(app: App, protocol: type[PatientProtocol] = PatientProtocol) -> uvicorn.Server:
+    """Return the server of an application; it logs nothing by itself."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=protocol,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+            limit_concurrency=MOST_CONNECTIONS,
+        )
+    )

@@ -1,0 +1,32 @@
+"""One state of the data, by which answers are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from batch_layer.shared.errors import CondvestError
+
+
+class NotServed(CondvestError):
+    """This server's source cannot answer the question; another one can."""
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of the data.
+
+    Attributes:
+        version: a text that changes whenever an answer might.
+        load: the last load stored; 0 where there is no telling.
+        loaded_through: the last session loaded by provider, as ISO dates; told where rows are read.
+    """
+
+    version: str
+    load: int
+    loaded_through: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def origin(self) -> str:
+        """What the version begins with: it tells one database from any other."""
+        return self.version[:10]

@@ -1,0 +1,26 @@
+"""Which bars hold the session under way, and up to when it is known. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from batch_layer.shared.models.bars import Bars, Int32s, Int64s
+from batch_layer.shared.models.difference import keys_of, pack
+from batch_layer.shared.models.live import LiveBars
+
+
+def enter_live(through: Int64s, bars: Bars, live: LiveBars, window: Int32s) -> None:
+    """Enter, per bar that holds a live row, up to when that row is known.
+
+    Args:
+        through: int64 per bar: microseconds since 1970-01-01 UTC; what is there stays where it is later.
+        bars: in any order.
+        live: live rows of their instruments.
+        window: int32 per live row: the window that holds it.
+    """
+    keys, order = keys_of(bars), np.argsort(keys_of(bars))
+    wanted = pack(live.instrument_id, window)
+    position = np.searchsorted(keys[order], wanted)
+    is_there = position < len(keys)
+    is_there[is_there] = keys[order[position[is_there]]] == wanted[is_there]
+    np.maximum.at(through, order[position[is_there]], live.data_through[is_there])

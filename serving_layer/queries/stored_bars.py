@@ -1,0 +1,80 @@
+"""Bars from the database: those of one symbol, which most questions want, by a single statement."""
+
+from __future__ import annotations
+
+from batch_layer.database.postgres.connection import Database
+from batch_layer.database.stores.symbol_bars import read_symbol_bars
+from batch_layer.shared.core.adjustment import adjust_in_place
+from batch_layer.shared.core.windows import windows_of
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.settings import INTERVALS
+from serving_layer.queries.bars import Answer, answer
+from serving_layer.queries.question import Question
+from serving_layer.queries.windows import bounds_of, days_of_windows
+
+
+def answer_from_database(database: Database, sessions: Sessions, question: Question) -> Answer:
+    """Answer a question from one state of the database.
+
+    Args:
+        database: the database.
+        sessions: the calendar as it was read; if it has changed since, it is read again.
+        question: the question.
+
+    Raises:
+        UnknownSymbol: no instrument with bars carries or carried a symbol of the question.
+        TransientError, DatabaseError: the database is unreachable or refuses.
+        SchemaTooNew, MigrationEdited: it has been migrated since it was opened, beyond this version.
+    """
+    stored = answer_by_one_statement(database, sessions, question)
+    if stored is not None:
+        return stored
+    from serving_layer.sources.database import reading  # noqa: PLC0415  # not for what is asked for most
+
+    with reading(database, sessions, question.as_of) as source:
+        return answer(source.with_live() if question.include_live else source, question)
+
+
+def answer_by_one_statement(database: Database, sessions: Sessions, question: Question) -> Answer | None:
+    """Answer a question by a single statement, which sees one state of the database.
+
+    Returns:
+        None if it takes more than that: other bars than those stored, not just one symbol or an unknown one,
+        windows that wait to be resampled, another calendar or schema than was read.
+
+    Raises:
+        DatabaseUnavailable: no server answers, or the connection was lost.
+        DatabaseError: the server refuses.
+    """
+    symbol = _only_symbol(question)
+    if symbol is None:
+        return None
+    n = question.interval
+    first, last = bounds_of(sessions, question)
+    windows = first // n, (last - (n - 1)) // n
+    stored = read_symbol_bars(database, n, symbol, windows, complete=not question.include_open)
+    calendar = sessions.last_ordinal, sessions.date[-1].item()
+    if stored is None or calendar != (stored.last_ordinal, stored.last_session):
+        return None
+    if database.schema not in (None, stored.schema):
+        return None
+    bars = stored.bars
+    if question.adjust == "splits" and len(stored.splits):
+        splits = stored.splits.on(sessions)
+        until = stored.coverage.last_loaded(splits.instrument_id)
+        adjust_in_place(bars, splits, windows_of(splits.ex_ordinal, n), until)
+    first_day, last_day = days_of_windows(sessions, n, bars.window)
+    return Answer(n, bars, {stored.instrument_id: stored.symbol}, first_day, last_day)
+
+
+def _only_symbol(question: Question) -> str | None:
+    """Return the symbol whose stored bars answer the question; None if others are needed, or more."""
+    is_stored = question.interval in INTERVALS and question.anchor == "calendar" and question.as_of is None
+    symbols = question.symbols
+    if not is_stored or question.adjust == "total" or question.unique_symbols or question.include_live:
+        return None
+    if not isinstance(symbols, (list, tuple)):
+        return None
+    only = symbols[0] if len(symbols) == 1 else None
+    # What cannot be printed is no symbol, and may not go to the server as a text.
+    return only if isinstance(only, str) and only.isprintable() else None

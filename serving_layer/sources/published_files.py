@@ -1,0 +1,232 @@
+"""The files of one version of a published data set: opened, held against the manifest, and read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+
+from batch_layer.shared.errors import PublishedError, PublishedUnavailable, UsageError
+from batch_layer.shared.models.bars import Bars, DailyBars
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import Spans
+from batch_layer.shared.published.digests import footer_of, metadata_of
+from batch_layer.shared.published.manifest import Manifest, PublishedFile
+from batch_layer.shared.published.tables import BY_YEAR, dataset_of, to_numpy, year_starts, years_of
+from batch_layer.shared.published.target import PublishTarget
+from serving_layer.sources.kept_rows import FileColumns, are_worth_keeping, kept_columns, rows_within
+from serving_layer.sources.parquet_rows import Arrays, FileRows, SpanRows
+
+_DENIED = (
+    "ACCESS_DENIED",
+    "INVALID_ACCESS_KEY_ID",
+    "INVALID_CLIENT_TOKEN_ID",
+    "INVALID_SIGNATURE",
+    "MISSING_AUTHENTICATION_TOKEN",
+    "REQUEST_EXPIRED",
+    "SIGNATURE_DOES_NOT_MATCH",
+    "UNRECOGNIZED_CLIENT",
+)
+"""S3 errors, under Arrow's names, that do not pass by themselves.
+
+Without the right to list a bucket, S3 also answers ACCESS_DENIED for a missing object.
+"""
+
+_FAILURES = (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError)
+"""What reading a file may raise: a damaged file can break a reader in any of these ways."""
+
+
+class PublishedFiles:
+    """One version of a published data set, as files.
+
+    Attributes:
+        manifest: the version's manifest.
+    """
+
+    def __init__(self, target: PublishTarget, manifest: Manifest) -> None:
+        self._target = target
+        self.manifest = manifest
+        self._filesystem, self._base = target.filesystem()
+        self._tables: dict[str, pa.Table] = {}
+
+    @property
+    def version(self) -> str:
+        """Which version of what data this is: ``p-<8 digits of the manifest's digest>-<number>``.
+
+        The whole manifest counts, with its database, its instant and the digests of its files: two data sets
+        that were published apart never share a version, whatever their numbers.
+        """
+        digest = hashlib.sha256(self.manifest.to_json()).hexdigest()[:8]
+        return f"p-{digest}-{self.manifest.version}"
+
+    def is_kept(self) -> bool:
+        """Return whether this version, which is no longer the current one, can still be read."""
+        return self._target.read(self.manifest.path) is not None
+
+    def files(self, dataset: str) -> list[str]:
+        """Return where the files of a data set are, for any reader of Parquet.
+
+        Raises:
+            UsageError: there is no such data set.
+        """
+        if dataset not in self.manifest.files:
+            raise UsageError(f"no data set {dataset!r}: choose one of {', '.join(self.manifest.files)}")
+        scheme = "s3://" if isinstance(self._filesystem, pyarrow.fs.S3FileSystem) else ""
+        return [f"{scheme}{self._base}{file.path}" for file in self._files_of(dataset)]
+
+    def open_file(self, path: str) -> pa.NativeFile:
+        """Open a file by its path in the manifest, of this version or of another one that is kept.
+
+        Raises:
+            FileNotFoundError: there is no such file, or no longer.
+        """
+        return self._filesystem.open_input_file(f"{self._base}{path}")
+
+    def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
+        if dataset not in self.manifest.files:
+            raise PublishedError(
+                f"version {self.manifest.version} in {self._target.name} has no data set {dataset}: "
+                "run condvest publish"
+            )
+        return self.manifest.files[dataset]
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The calendar; of a data set that an earlier version published, no open counts as late."""
+        table = self._ledger
+        unknown = np.zeros(len(table), dtype=np.bool_)
+        instants = {name: to_numpy(table[name]).astype("datetime64[s]") for name in ("opens_at", "closes_at")}
+        return Sessions(
+            first_ordinal=table["ordinal"][0].as_py(),
+            date=to_numpy(table["session"]).astype("datetime64[D]"),
+            early_close=to_numpy(table["early_close"]),
+            late_open=to_numpy(table["late_open"]) if "late_open" in table.column_names else unknown,
+            **instants,
+        )
+
+    @cached_property
+    def _instruments(self) -> pa.Table:
+        return self.small("instruments")
+
+    @cached_property
+    def _ledger(self) -> pa.Table:
+        return self.small("sessions")
+
+    def small(self, dataset: str) -> pa.Table:
+        """Return a data set that is one file."""
+        if dataset not in self._tables:
+            (file,) = self._files_of(dataset)
+            with self._translated(file), self._opened(file) as parquet:
+                self._tables[dataset] = parquet.read(use_threads=False)
+        return self._tables[dataset]
+
+    def rows(self, dataset: str, names: Sequence[str], spans: Spans, *, complete: bool = False) -> Arrays:
+        """Return the rows of a data set within spans of ordinals or windows, in the spans' order.
+
+        Args:
+            dataset: one that is divided by year.
+            names: the columns; the first two are its key.
+            spans: must not overlap; those of one instrument are contiguous and ascend.
+            complete: whether to leave out rows that are not ``is_complete``.
+        """
+        files = self._files_within(dataset, spans)
+        rows_held, instruments = sum(file.rows for file in files), len(self._instruments)
+        may_keep = set(names) <= set(_kept_names(dataset))
+        if files and may_keep and are_worth_keeping(spans, rows_held, instruments):
+            digests = [(self._target.name, file.sha256) for file in files]
+            columns = kept_columns(digests, lambda at: self._decoded(files[at]))
+            if columns is not None:
+                return rows_within(columns, spans, names, complete=complete)
+        rows = SpanRows(spans, to_numpy(self._instruments["instrument_id"]), names, complete=complete)
+        with ExitStack() as stack, ThreadPoolExecutor(os.cpu_count()) as pool:
+            opened = [stack.enter_context(self._opened(file)) for file in files]
+
+            def keys(at: int) -> FileRows:
+                with self._translated(files[at]):
+                    return rows.keys_of(opened[at])
+
+            def fill(at: int, file_rows: FileRows) -> None:
+                with self._translated(files[at]):
+                    rows.fill(file_rows)
+
+            of_files = list(pool.map(keys, range(len(files))))
+            rows.lay_out(of_files)
+            list(pool.map(fill, range(len(files)), of_files))
+        return rows.arrays
+
+    def _decoded(self, file: PublishedFile) -> FileColumns:
+        """Return all columns of a file of bars that answers are made of."""
+        names = _kept_names(file.path.partition("/")[0])
+        with self._translated(file), self._opened(file) as parquet:
+            table = parquet.read(columns=names, use_threads=False)
+            return FileColumns.of({name: to_numpy(table[name]) for name in names}, names)
+
+    def _files_within(self, dataset: str, spans: Spans) -> Sequence[PublishedFile]:
+        """Return the files of the years that the spans reach into."""
+        files = self._files_of(dataset)
+        if not len(spans):
+            return []
+        years = years_of(self.sessions)
+        bounds = np.array([spans.first.min(), spans.last.max()], dtype=np.int32)
+        first, last = np.searchsorted(year_starts(self.sessions, BY_YEAR[dataset]), bounds, side="right") - 1
+        return [file for file in files if years[max(first, 0)] <= int(file.part) <= years[max(last, 0)]]
+
+    @contextmanager
+    def _opened(self, file: PublishedFile) -> Iterator[pq.ParquetFile]:
+        """Open a file whose footer is the one that the manifest names: a damaged one may hide rows."""
+        with ExitStack() as stack:
+            with self._translated(file):
+                opened = stack.enter_context(self._filesystem.open_input_file(f"{self._base}{file.path}"))
+                footer = footer_of(opened)
+                self._check_footer(file, footer)
+                parquet = pq.ParquetFile(
+                    opened,
+                    metadata=metadata_of(footer),
+                    pre_buffer=True,
+                    page_checksum_verification=True,
+                )
+            yield parquet
+
+    def _check_footer(self, file: PublishedFile, footer: bytes) -> None:
+        named = self.manifest.footers.get(file.path)
+        if named is not None and (got := hashlib.sha256(footer).hexdigest()) != named:
+            raise ValueError(f"its footer has the SHA-256 {got}, but the manifest says {named}")
+
+    @contextmanager
+    def _translated(self, file: PublishedFile) -> Iterator[None]:
+        where = f"{file.path} of the published data set {self._target.name}"
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise PublishedError(
+                f"{where} is gone, though version {self.manifest.version} names it: newer versions replaced "
+                "it, or it was removed by hand. Read again; if that does not help, run condvest publish"
+            ) from error
+        except MemoryError:
+            raise
+        except _FAILURES as error:
+            if any(f"AWS Error {denied}" in str(error) for denied in _DENIED):
+                raise PublishedError(
+                    f"{where} may not be read, or is gone: {error}. Read again; if that does not help, look "
+                    "at the credentials, which need s3:GetObject there"
+                ) from error
+            if "AWS Error" in str(error):
+                raise PublishedUnavailable(f"{where} cannot be read now: {error}; try again") from error
+            raise PublishedError(
+                f"{where} cannot be read ({type(error).__name__}: {error}). If it is damaged, and no longer "
+                "what the manifest's sha256 says, run condvest publish --check: it writes the file anew"
+            ) from error
+
+
+def _kept_names(dataset: str) -> list[str]:
+    """Return the columns of a data set of bars that answers are made of, and that stay decoded."""
+    return [field.name for field in fields(DailyBars if dataset == dataset_of(1) else Bars)]
