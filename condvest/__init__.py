@@ -13,36 +13,69 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from batch_layer.shared.errors import BatchLayerError, CondvestError
+    from batch_layer.shared.errors import (
+        BatchLayerError,
+        CondvestError,
+        DatabaseUnavailable,
+        PublishedError,
+        PublishedUnavailable,
+        UnknownSymbol,
+        UsageError,
+    )
     from batch_layer.shared.settings import INTERVALS, Settings
     from condvest.api import Published, bars, connected, published, published_files
+    from condvest.facts import dividends, instruments, sessions, splits, universe
+    from condvest.frames import frame, panel
+
+_MODULES = {
+    "batch_layer.shared.settings": ("INTERVALS", "Settings"),
+    "batch_layer.shared.errors": (
+        "BatchLayerError",
+        "CondvestError",
+        "DatabaseUnavailable",
+        "PublishedError",
+        "PublishedUnavailable",
+        "UnknownSymbol",
+        "UsageError",
+    ),
+    "condvest.api": ("Published", "bars", "connected", "published", "published_files"),
+    "condvest.facts": ("dividends", "instruments", "sessions", "splits", "universe"),
+    "condvest.frames": ("frame", "panel"),
+}
+"""Module to the public names that it holds; pandas is imported by the last one alone."""
+
+_HOLDER = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "INTERVALS",
     "BatchLayerError",
     "CondvestError",
+    "DatabaseUnavailable",
     "Published",
+    "PublishedError",
+    "PublishedUnavailable",
     "Settings",
+    "UnknownSymbol",
+    "UsageError",
     "bars",
     "connected",
+    "dividends",
+    "frame",
+    "instruments",
+    "panel",
     "published",
     "published_files",
+    "sessions",
+    "splits",
+    "universe",
 ]
-
-_MODULES = {
-    "INTERVALS": "batch_layer.shared.settings",
-    "Settings": "batch_layer.shared.settings",
-    "BatchLayerError": "batch_layer.shared.errors",
-    "CondvestError": "batch_layer.shared.errors",
-}
-"""Name to the module that holds it; the others are in `condvest.api`."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # any public name
     """Load a public name (PEP 562)."""
-    if name not in __all__:
+    if name not in _HOLDER:
         raise AttributeError(f"module 'condvest' has no attribute {name!r}; it has {', '.join(__all__)}")
-    value = getattr(importlib.import_module(_MODULES.get(name, "condvest.api")), name)
+    value = getattr(importlib.import_module(_HOLDER[name]), name)
     globals()[name] = value
     return value
 

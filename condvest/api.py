@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.shared.errors import UsageError
 from batch_layer.shared.settings import Settings
-from serving_layer.opening import open_for_reading, open_published
+from condvest.asking import (
+    From,
+    Instant,
+    Session,
+    Symbols,
+    answered,
+    as_bounds,
+    as_known,
+    as_symbols,
+    present_settings,
+    without_live,
+)
+from condvest.kept import kept_open
+from serving_layer.opening import open_published, past_of
 from serving_layer.queries.bars_table import read_bars, read_bars_from
 from serving_layer.queries.question import Adjust, Anchor, Question
 
-Session = dt.date | str
-"""A date, or its ISO text."""
-
-LOCAL = ("database", "published")
-"""Sources that need no server."""
-
-From = str
-"""Where bars are read from: ``database``, ``published``, or the address of a server."""
-
-# Of a context and not of the process: threads must not share a connection, which is in one transaction.
-_kept: ContextVar[OpenDatabase | None] = ContextVar("_kept", default=None)
-
 
 def bars(
-    symbols: str | Sequence[str] | None = None,
+    symbols: Symbols | None = None,
     interval: int = 13,
     start: Session | None = None,
     end: Session | None = None,
@@ -40,15 +37,17 @@ def bars(
     anchor: Anchor = "calendar",
     include_open: bool = False,  # noqa: FBT001, FBT002  # the last argument of the documented signature
     *,
-    as_of: dt.datetime | None = None,
+    as_of: Instant | None = None,
     source: From = "database",
     settings: Settings | None = None,
+    unique_symbols: bool = False,
+    include_live: bool = False,
 ) -> pa.Table:
     """Return bars of n sessions, ascending by symbol and window.
 
     Args:
         symbols: one symbol or several; all if None. A symbol stands for the instrument that carries it
-            now, or carried it last.
+            now, or carried it last; a label such as ``X#12`` (see ``unique_symbols``) for its instrument.
         interval: sessions per bar, 1 to 252; 1 gives daily bars. 3, 5, 8, 13, 21 and 34 are stored, the
             others are folded from the daily bars on the way.
         start: first ``last_session`` wanted, inclusive; None for no bound.
@@ -60,14 +59,17 @@ def bars(
             instrument and never move. ``"listing"``: from the instrument's first session.
         include_open: whether to give bars that are not complete, too: open ones, whose window's last session
             has not been loaded, and those that lack another session of their window.
-        as_of: an aware datetime: give the data as they were known then. Bars, splits, dividends and what
-            was loaded are those of that instant; which symbol an instrument carries is what is known now.
-            None for what is known now.
+        as_of: an aware datetime or its ISO text, or a date, which stands for its end in UTC: give the data as
+            they were known then. Bars, splits, dividends and what was loaded are those of that instant; which
+            symbol an instrument carries is what is known now. None for what is known now.
         source: ``"database"``, or ``"published"``: what ``condvest publish`` made of it last, without the
-            database; the answer is the same. It has no history, so it cannot be asked ``as_of``. Or the
-            address of a server (``condvest serve``), ``"http://host:8400"``; the key that it may want is
-            taken from ``CONDVEST_API_KEY``.
+            database; the answer is the same. Or the address of a server (``condvest serve``),
+            ``"http://host:8400"``; the key that it may want is taken from ``CONDVEST_API_KEY``.
         settings: where the database and the published data set are; from the environment if None.
+        unique_symbols: name an instrument whose symbol has passed to another one by symbol and id: ``X#12``.
+            Else both are named ``X``, one after the other, where both are asked for.
+        include_live: whether to give the bars that hold the session under way, too, as `condvest live run`
+            knows it, and two more columns; see docs/live.md. Needs the database, or a server that reads it.
 
     Returns:
         A table with the columns symbol (string), interval (int16, sessions), window (int32),
@@ -75,7 +77,9 @@ def bars(
         quote currency), volume (float64, shares), vwap (float64, null where unknown), trades (int64, null
         where unknown), sessions (int16, daily bars that went in), is_complete (bool, whether every session of
         the window has been loaded in full). ``polars.from_arrow()`` takes it as it is; for pandas use
-        ``to_pandas(date_as_object=False)``, which makes the dates ``datetime64``.
+        ``to_pandas(date_as_object=False)``, which makes the dates ``datetime64``. With ``include_live`` also
+        is_live (bool, whether the bar holds a session that is not loaded yet but under way; it is never
+        complete) and data_through (timestamp, UTC: up to when that session is known; null elsewhere).
 
         It equals the full fold of the daily bars in one snapshot: windows that wait to be resampled are
         folded on the way.
@@ -84,59 +88,64 @@ def bars(
         UnknownSymbol: no instrument with bars carries or carried a symbol.
         UsageError: an argument has a value that it cannot have.
         PublishedError, PublishedUnavailable: nothing is published, or it cannot be read.
-        BatchLayerError: the database cannot be opened or read.
+        CondvestError: the database cannot be opened or read.
     """
+    first, last = as_bounds(start, end)
     question = Question(
-        symbols=[symbols] if isinstance(symbols, str) else symbols,
+        symbols=as_symbols(symbols),
         interval=interval,
-        start=_date(start),
-        end=_date(end),
+        start=first,
+        end=last,
         adjust=adjust,
         anchor=anchor,
         include_open=include_open,
-        as_of=as_of,
+        as_of=as_known(as_of),
+        unique_symbols=unique_symbols,
+        include_live=include_live,
     )
-    return answer(question, source, settings or Settings.from_env(os.environ))
+    return answer(question, source, settings)
 
 
-def answer(question: Question, source: From, settings: Settings) -> pa.Table:
-    """Answer a question from the database or from what is published; raises what `bars` does."""
-    if source.startswith(("http://", "https://")):
+def answer(question: Question, source: From, settings: Settings | None) -> pa.Table:
+    """Answer a question from the database, the published data or a server; raises what `bars` does."""
+
+    def from_published(where: Settings) -> pa.Table:
+        without_live(include_live=question.include_live)
+        return read_bars_from(past_of(where, question.as_of), question)
+
+    def from_server(address: str, key: str | None) -> pa.Table:
         from serving_layer.queries.remote import read_bars_over_http  # noqa: PLC0415  # few ask over HTTP
 
-        return read_bars_over_http(source, os.environ.get("CONDVEST_API_KEY"), question)
-    if source not in LOCAL:
-        raise UsageError(f"source {source!r}: choose database, published or http://host:port")
-    if source == "published":
-        if question.as_of is not None:
-            raise UsageError("as_of: a published data set has no history; ask the database for it")
-        return read_bars_from(open_published(settings), question)
-    kept = _kept.get()
-    if kept is not None and kept.settings == settings:
-        return read_bars(kept.database, kept.sessions, question)
-    with open_for_reading(settings) as opened:
-        return read_bars(opened.database, opened.sessions, question)
+        return read_bars_over_http(address, key, question)
+
+    return answered(
+        source,
+        settings,
+        database=lambda opened: read_bars(opened.database, opened.sessions, question),
+        published=from_published,
+        server=from_server,
+    )
 
 
 @contextmanager
 def connected(settings: Settings | None = None) -> Iterator[None]:
-    """Keep the database open for every `bars` of the block: for whoever reads symbol by symbol.
+    """Keep one connection for every `bars` of the block, and close it at the block's end.
 
-    Each call still sees what has been stored by then. It holds for the thread (or task) that entered the
-    block, and for the same settings; other calls open the database for themselves.
+    `bars` keeps connections open by itself until the interpreter ends; a block says when: at its end nothing
+    of it is left, and an embedded server that nobody else uses is stopped. Each call still sees what has been
+    stored by then. It holds for the thread that entered the block, for the tasks that run in it, and for the
+    same settings; other threads and forked processes have connections of their own. A call that loses the
+    connection asks once more, and an embedded server that was stopped is started again, so a service may keep
+    the block for as long as it runs.
 
     Args:
         settings: where the database is; from the environment if None.
 
     Raises:
-        BatchLayerError: the database cannot be opened.
+        CondvestError: the database cannot be opened.
     """
-    with open_for_reading(settings or Settings.from_env(os.environ)) as opened:
-        before = _kept.set(opened)
-        try:
-            yield
-        finally:
-            _kept.reset(before)
+    with kept_open(settings or present_settings()):
+        yield
 
 
 @dataclass(frozen=True)
@@ -150,7 +159,9 @@ class Published:
         through_load: the last load (``loads.load_id``) of the database that it holds; None in a version that
             an earlier Condvest published.
         files: data set (``daily_bars``, ``bars_3`` to ``bars_34``, ``instruments``, ``symbols``, ``splits``,
-            ``dividends``, ``sessions``) to its Parquet files by year, as paths or ``s3://`` URIs.
+            ``dividends``, ``sessions``; and of what was known when ``daily_bar_revisions``,
+            ``split_revisions``, ``dividend_revisions``, ``suppliers``, ``ledger``, ``loads``) to its Parquet
+            files by year, as paths or ``s3://`` URIs.
     """
 
     version: int
@@ -174,7 +185,7 @@ def published(*, settings: Settings | None = None) -> Published:
         PublishedError: nothing is published there, or it cannot be read.
         PublishedUnavailable: the target does not answer.
     """
-    source = open_published(settings or Settings.from_env(os.environ))
+    source = open_published(settings or present_settings())
     manifest = source.manifest
     return Published(
         version=manifest.version,
@@ -187,24 +198,26 @@ def published(*, settings: Settings | None = None) -> Published:
 
 
 def published_files(dataset: str, *, settings: Settings | None = None) -> list[str]:
-    """Return the files of one published data set; `published` gives those of all, of one version.
+    """Return the files of one published data set; `published` gives those of all at once.
+
+    Calls for different data sets, one after the other in one thread or task, give files of one version, even
+    if a publication comes between. Asking again for the same data set begins anew with the newest version.
 
     Args:
         dataset: ``daily_bars``, ``bars_3`` to ``bars_34``, ``instruments``, ``symbols``, ``splits``,
-            ``dividends`` or ``sessions``.
+            ``dividends``, ``sessions``, or another of those that `Published` lists.
         settings: where it is published; from the environment if None.
 
     Returns:
-        Paths, or ``s3://`` URIs, of the current version, by year. They stay while newer versions are
-        published, as many as ``condvest publish --keep`` says.
+        Paths, or ``s3://`` URIs, by year. They stay while newer versions are published, as many as
+        ``condvest publish --keep`` says.
 
     Raises:
-        PublishedError: nothing is published there, or it cannot be read.
+        PublishedError: nothing is published there, it cannot be read, or the version of the calls before is
+            no longer kept.
         PublishedUnavailable: the target does not answer.
         UsageError: there is no such data set.
     """
-    return open_published(settings or Settings.from_env(os.environ)).files(dataset)
+    from condvest.rounds import files_of  # noqa: PLC0415  # of published files alone
 
-
-def _date(session: Session | None) -> dt.date | None:
-    return dt.date.fromisoformat(session) if isinstance(session, str) else session
+    return files_of(dataset, settings or present_settings())
