@@ -26,6 +26,7 @@ LONGEST = ("test_emulator.py", "test_aws_container.py", "test_aws_packages.py", 
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("condvest", deadline=None)
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=20_000)  # of `make fuzz`
 hypothesis.settings.load_profile("condvest")
 
 
@@ -46,9 +47,19 @@ def pytest_configure():
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 
-def pytest_collection_modifyitems(items):
-    """Begin with the files that take minutes, so that none is left over when the other workers have ended."""
+def pytest_collection_modifyitems(config, items):
+    """Begin with the files that take minutes, so that none is left over when the other workers have ended.
+
+    An ordinary user skips the tests for root, and is told why. CI runs them as root in a run of their own
+    (``.ci/run``), so there an ordinary user's run leaves them out and skips nothing.
+    """
     items.sort(key=lambda item: item.path.name not in LONGEST)
+    for_root = [item for item in items if item.get_closest_marker("root")] if os.geteuid() != 0 else []
+    if os.environ.get("CI"):
+        items[:] = [item for item in items if item not in for_root]
+        config.hook.pytest_deselected(items=for_root)
+    for item in for_root:
+        item.add_marker(pytest.mark.skip(reason="needs root; run: sudo .venv/bin/python -m pytest -m root"))
 
 
 def pytest_generate_tests(metafunc):

@@ -1,15 +1,26 @@
 """Runs the real program in processes of their own, on a server that is shared by one module's tests."""
 
+import atexit
+import datetime as dt
 import json
 import os
 import subprocess
 import sys
 import uuid
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+
+from batch_layer.database.migrate import migrate
+from batch_layer.database.postgres.connection import Database
+from batch_layer.database.stores.calendar_extension import extend_sessions
+from batch_layer.shared.settings import Settings
+from tests.support.serving import serving
+from tests.support.warm_program import WarmProgram, can_run
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -41,7 +52,10 @@ class Condvest:
     def __call__(self, *arguments, **options):
         """Run to the end; text unless told otherwise."""
         options = {"text": True, "capture_output": True, "env": self.environ, "timeout": 120} | options
-        return subprocess.run([PROGRAM, *map(str, arguments)], check=False, **options)
+        command = [str(PROGRAM), *map(str, arguments)]
+        if can_run(options):
+            return warm_program().run(command, **options)
+        return subprocess.run(command, check=False, **options)
 
     def start(self, *arguments):
         """Start without waiting for the end."""
@@ -71,36 +85,83 @@ class Condvest:
         return self.env.get("CONDVEST_DATABASE_URL") or self.done("db", "url").strip()
 
 
-@pytest.fixture(scope="module")
+@cache
+def warm_program():
+    """The parent of the commands that these tests run, as long as this process lives."""
+    parent = WarmProgram()
+    atexit.register(parent.close)
+    return parent
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """An embedded server that stays up for the module, in a home whose name has spaces."""
+    """An embedded server that stays up, whose home has spaces in its name; its own database stays empty."""
     condvest = Condvest(tmp_path_factory.mktemp("a home with spaces"))
     try:
         condvest.done("db", "up")
+        with psycopg.connect(condvest.url(), autocommit=True) as connection:
+            # Nothing here outlives a crash of the machine.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield condvest
     finally:
         condvest("db", "down", "--now")
 
 
-@pytest.fixture(scope="module")
-def sample(server):
-    """The program on a database that holds the sample. Tests only read it."""
+@pytest.fixture(scope="session")
+def prepared(server):
+    """Name of a database of today's schema with the calendar in it, which others are copied from."""
     condvest = fresh_on(server)
+    with Database(condvest.url()) as database:
+        migrate(database)
+        extend_sessions(database, dt.datetime.now(dt.UTC))
+    return urlsplit(condvest.url()).path[1:]
+
+
+@pytest.fixture(scope="session")
+def sample(server, prepared):
+    """The program on a database that holds the sample. Tests only read it."""
+    condvest = fresh_on(server, prepared)
     condvest.done("run", "--provider", "sample")
     return condvest
 
 
+@pytest.fixture(scope="module")
+def client(sample):
+    """A client of a server of the sample."""
+    with serving(sample) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def settings(sample):
+    """The settings by which the sample is read."""
+    return Settings.from_env(sample.environ)
+
+
 @pytest.fixture
-def fresh(server):
-    """The program on an empty database of its own."""
+def fresh(server, prepared):
+    """The program on a database of its own into which nothing was loaded."""
+    return fresh_on(server, prepared)
+
+
+@pytest.fixture
+def fresh_too(server, prepared):
+    """The program on a second such database."""
+    return fresh_on(server, prepared)
+
+
+@pytest.fixture
+def without_schema(server):
+    """The program on a database of its own with nothing in it."""
     return fresh_on(server)
 
 
-def fresh_on(server):
+def fresh_on(server, template="template1"):
     url = server.url()
     name = f"t_{uuid.uuid4().hex}"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     return server.on(url.replace("/condvest?", f"/{name}?"))
 
 

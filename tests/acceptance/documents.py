@@ -2,7 +2,8 @@
 
 A block is run unless the line before it begins with ``<!-- not run``. Blocks of ``console`` show commands
 (after ``$``) and what they print, where a line of three dots stands for anything; blocks of ``sh``, ``bash``
-and ``python`` are run for their exit code, and a ``text`` block after one shows what it prints.
+and ``python`` are run for their exit code, and a ``text`` block after one shows what it prints. Blocks of
+``sql`` are run by DuckDB in the home directory; a ``text`` block shows the rows of the last statement.
 
 Two commands are not run as they stand. ``make TARGET`` is held against the Makefile; where its output is
 shown, it has to be ``make demo``, whose recipe is run. ``source .venv/bin/activate`` only has to name a file
@@ -22,6 +23,7 @@ BIN = Path(sys.executable).parent
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 _SEPARATE = ("make", "source")
+_DUCKDB = "import duckdb, sys; print(duckdb.connect().sql(sys.argv[1]).fetchall())"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def blocks_of(path):
     for match, following in pairwise([*matches, None]):
         before = text[: match.start()].rstrip().rsplit("\n", 1)[-1]
         shown = None
-        if following is not None and following[1] == "text" and match[1] in ("python", "sh", "bash"):
+        if following is not None and following[1] == "text" and match[1] in ("python", "sh", "bash", "sql"):
             shown = following[2]
         found.append(Block(match[1], match[2], not before.startswith("<!-- not run"), shown))
     return found
@@ -59,7 +61,7 @@ def commands_of(block):
 def run_all(path, condvest, folder):
     """Run the blocks of a document in order, in one home and folder; yield (command, shown, printed)."""
     for block in blocks_of(path):
-        if block.language not in ("console", "sh", "bash", "python") or not block.is_run:
+        if block.language not in ("console", "sh", "bash", "python", "sql") or not block.is_run:
             continue
         for command, shown in commands_of(block):
             yield command, shown, _printed(command, block, condvest, folder)
@@ -68,6 +70,8 @@ def run_all(path, condvest, folder):
 def _printed(command, block, condvest, folder):
     if block.language == "python":
         return _run([sys.executable, "-c", command], condvest, folder)
+    if block.language == "sql":
+        return _run([sys.executable, "-c", _DUCKDB, command], condvest, condvest.home)
     lines = command.splitlines()
     printed = ""
     if all(line.split()[0] in _SEPARATE for line in lines):

@@ -7,6 +7,8 @@ import io
 import psycopg
 import pytest
 
+from tests.acceptance.conftest import fresh_on
+
 GOOD = "GOOD,2024-05-30,11,13,10,12,1100"
 HEADER = "symbol,session,open,high,low,close,volume"
 
@@ -64,12 +66,12 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def imported(server, tmp_path_factory):
+def imported(server, prepared, tmp_path_factory):
     """One import of the rows; the process, then the refused rows and the bars by a further command each."""
     folder = tmp_path_factory.mktemp("rows")
     path = folder / "rows.csv"
     path.write_text("\n".join([HEADER, *(row for _, _, row in ROWS)]) + "\n")
-    database = _database(server, "rows")
+    database = fresh_on(server, prepared)
     ran = database("import", path)
     refused = list(csv.DictReader(io.StringIO(database.done("refused", "--format", "csv"))))
     bars = list(csv.DictReader(io.StringIO(database.done("bars", "--interval", 1, "--format", "csv"))))
@@ -77,7 +79,7 @@ def imported(server, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def unreadable(server, tmp_path_factory):
+def unreadable(server, prepared, tmp_path_factory):
     """One import of the files, with one that is good among them, and the bars after it."""
     folder = tmp_path_factory.mktemp("files")
     for name, (content, _) in FILES.items():
@@ -85,17 +87,9 @@ def unreadable(server, tmp_path_factory):
     (folder / "fine.csv").write_text(f"{HEADER}\n{GOOD}\n")
     (folder / "folder.csv").mkdir()
     names = [*FILES, "folder.csv", "nowhere.csv", "fine.csv"]
-    database = _database(server, "files")
+    database = fresh_on(server, prepared)
     ran = database("import", *(folder / name for name in names))
     return folder, ran, database.done("bars", "--interval", 1, "--format", "csv")
-
-
-def _database(server, name):
-    url = server.url()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name}")
-        connection.execute(f"CREATE DATABASE {name}")
-    return server.on(url.replace("/condvest?", f"/{name}?"))
 
 
 def test_bad_rows_are_refused_and_the_exit_code_is_3(imported):

@@ -1,6 +1,7 @@
 """The documentation says all that there is, and nothing that is not."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from batch_layer.shared.core.bar_flags import FLAGS
 from condvest.cli import condvest as program
 
 ROOT = Path(__file__).parents[2]
+LAYERS = ("condvest", "serving_layer", "speed_layer", "batch_layer")
+TOPS = (*LAYERS, "docs", "tests", "benchmarks", "examples")
+EVERY_PAGE = sorted({*ROOT.glob("*.md"), *(page for top in TOPS for page in (ROOT / top).rglob("*.md"))})
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 POSTGRES_NAMES = {
     "integer": "int4",
@@ -29,8 +33,8 @@ def commands(command=program, path="condvest"):
     """Yield every command with its path."""
     yield path, command
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from commands(inner, f"{path} {name}")
+        for name in command.list_commands(None):
+            yield from commands(command.get_command(None, name), f"{path} {name}")
 
 
 def section(page, heading):
@@ -93,7 +97,7 @@ def test_help_is_printed_on_standard_output(server):
 
 def test_every_setting_is_documented():
     """Whatever the sources read from an environment stands in the README's table."""
-    sources = [*(ROOT / "condvest").rglob("*.py"), *(ROOT / "batch_layer").rglob("*.py")]
+    sources = [path for folder in LAYERS for path in (ROOT / folder).rglob("*.py")]
     named = {
         name for path in sources for name in re.findall(r"\b[A-Z]+_(?:[A-Z]+_)*[A-Z]+\b", path.read_text())
     }
@@ -103,10 +107,35 @@ def test_every_setting_is_documented():
     assert [name for name in sorted(settings) if f"`{name}`" not in documented] == []
 
 
+def test_every_setting_of_the_deployment_is_in_its_help():
+    """Whatever the shell of deploy.sh reads from its environment and gives a default for."""
+    shell = [ROOT / "batch_layer/deploy.sh", *(ROOT / "batch_layer/deploy/lib").glob("*.sh")]
+    read = {name for path in shell for name in re.findall(r"\$\{(CONDVEST_\w+):?-", path.read_text())}
+    assert {"CONDVEST_STATE_BUCKET", "CONDVEST_LOADER_CALLS"} <= read
+    documented = section((ROOT / "README.md").read_text(), "Settings")
+    shown = subprocess.run(
+        ["bash", ROOT / "batch_layer/deploy.sh", "--help"], capture_output=True, text=True, check=True
+    )
+    assert [name for name in sorted(read) if name not in shown.stdout and f"`{name}`" not in documented] == []
+
+
+def test_the_layers_of_the_architecture_are_those_of_the_import_contract():
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    page = section((ROOT / "docs/architecture.md").read_text(), "Who may import whom")
+    drawn = re.search(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
+    layers = [re.sub(r"\bbatch_layer\.(shared\.)?", "", layer) for layer in contract["layers"]]
+    assert [re.split(r" {2,}", line)[0].strip() for line in drawn.splitlines()] == layers
+
+
 def test_every_exit_code_is_documented_everywhere_alike():
     for page in ("README.md", "docs/cli.md"):
         text = section((ROOT / page).read_text(), "Exit codes")
         assert [row[0] for row in table_rows(text)] == ["code", "0", "1", "2", "3"]
+    meanings = [
+        [row[1] for row in table_rows(section((ROOT / page).read_text(), "Exit codes")) if row[0] in "023"]
+        for page in ("README.md", "docs/cli.md")
+    ]
+    assert meanings[0] == meanings[1]
 
 
 def test_every_table_and_column_is_in_the_data_dictionary(fresh):
@@ -133,6 +162,14 @@ def test_every_rule_of_quality_is_documented_in_order():
     assert [row[0] for row in table_rows(page)][1:] == [f"`{code}`" for code in RULES]
 
 
+def test_every_rule_of_quality_says_what_is_lost():
+    page = section((ROOT / "docs/quality-rules.md").read_text(), "Rows")
+    _, *rules = table_rows(page)
+    lost = {row[0].strip("`"): row[2] for row in rules}
+    assert lost.keys() == RULES.keys()
+    assert [code for code, what in lost.items() if not re.match(r"(the|all|for now|nothing)\b", what)] == []
+
+
 def test_every_flag_is_documented():
     page = section((ROOT / "docs/quality-rules.md").read_text(), "Flags")
     assert [row[:2] for row in table_rows(page)][1:] == [
@@ -153,7 +190,7 @@ def test_every_dependency_has_its_reason():
     assert all(all(row) for row in rows.values())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=[str(page.relative_to(ROOT)) for page in EVERY_PAGE])
 def test_every_link_leads_somewhere(page):
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", page.read_text()):
         other = (page.parent / target) if target else page

@@ -42,6 +42,9 @@ def test_a_breakout_of_13_session_bars_in_backtesting_py(sample, example, tmp_pa
     printed = example(condvest, "breakout.py", "IBM", "plot.svg")
     assert "IBM: 250 bars of 13 sessions, 2000-04-03 to 2013-02-15" in printed
     assert re.search(r"on the second half: [+-]\d+ % in \d+ trades", printed)
+    total, per_year = map(float, re.search(r"half: (\S+) % .*\((\S+) % a year\)", printed).groups())
+    # 124 bars of 13 sessions are 6.4 years of 252 sessions.
+    assert (1 + per_year / 100) ** (124 * 13 / 252) == pytest.approx(1 + total / 100, abs=0.02)
     assert drawn_lines(tmp_path / "plot.svg") == [125, 125]
 
 

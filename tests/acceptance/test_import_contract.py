@@ -1,6 +1,7 @@
 """What scripts rely on when they import: the JSON's keys, loading twice, dry runs, splits, streams."""
 
 import gzip
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -119,3 +120,33 @@ def test_a_file_may_be_written_in_these_ways(fresh, tmp_path, way):
     fresh.done("import", path)
     row = fresh.done("bars", "A", "--interval", 1, "--format", "csv").splitlines()[1].split(",")
     assert row[3:10] == ["2024-05-30", "2024-05-30", "11.0", "13.0", "10.0", "12.0", "1100.0"]
+
+
+def test_symbols_of_today_are_filed_as_they_are_today_and_so_by_a_rebuild(fresh, fresh_too, prices, tmp_path):
+    """AOLD became A on 05-30; a table of today has its 05-28 under A, one of the time has another's 05-24."""
+    archive = {"CONDVEST_ARCHIVE": str(tmp_path / "archive")}
+    before, rebuilt = (replace(one, env=one.env | archive) for one in (fresh, fresh_too))
+    first = prices("AOLD,2024-05-29,10,12,9,11,1000", "A,2024-05-30,11,13,10,12,1100")
+    renames = prices("AOLD,A,2024-05-30", name="renames.csv", header="from,to,date")
+    before.done("import", first, "--renames", renames)
+    before.done("import", prices("A,2024-05-28,9,11,8,10,900", name="today.csv"), "--symbols-mean", "today")
+    before.done("import", prices("A,2024-05-24,70,71,69,70,50", name="then.csv"), "--symbols-mean", "date")
+    rebuilt.done("rebuild", "--from-archive")
+    for program in (before, rebuilt):
+        bars = program.done("bars", "AOLD", "--interval", 1, "--format", "csv").splitlines()[1:]
+        assert [line.split(",")[3] for line in bars] == ["2024-05-28", "2024-05-29", "2024-05-30"]
+
+
+def test_a_rename_is_stated_and_a_bad_one_is_named_with_its_line(fresh, prices):
+    """AOLD's bars of 05-29 and A's of 05-30 become one series."""
+    first = prices("AOLD,2024-05-29,10,12,9,11,1000", "A,2024-05-30,11,13,10,12,1100")
+    renames = prices("AOLD,A,2024-05-30", name="renames.csv", header="from,to,date")
+    ran = fresh("import", first, "--renames", renames)
+    assert ran.returncode == 0, ran.stderr
+    assert "1 daily bars moved to the instrument they belong to" in ran.stderr
+    assert fresh.done("bars", "A", "--interval", 1, "--format", "csv").count("\n") == 3
+    bad = prices("AOLD,A,2024-05-30", "A,A,2024-05-29", name="bad.csv", header="from,to,date")
+    report = fresh.json("import", "--renames", bad, "--dry-run", "--json", code=3)
+    assert report["refused"] == {"bad_rename": 1}
+    assert fresh("import", "--renames", bad).returncode == 3
+    assert "renamed to itself" in fresh.done("refused")

@@ -32,6 +32,19 @@ def test_a_split_that_is_given_is_no_finding(fresh, prices):
     assert (ran.returncode, "check " in ran.stderr) == (0, False)
 
 
+def test_a_dividend_that_the_price_denies_is_named_once_by_the_import_of_the_dividend(fresh, prices):
+    fresh.done("import", prices(*lines("A", split_at=99), header=HEADER))
+    known = ["A,2024-05-06,0.24", "A,2024-05-13,24"]
+    paid = prices(*known, name="dividends.csv", header="symbol,ex_date,cash_amount")
+    ran = fresh("import", "--dividends", paid)
+    assert ran.returncode == 3, ran.stderr
+    (finding,) = [line for line in ran.stderr.splitlines() if line.startswith("check ")]
+    assert finding.startswith("check A 2024-05-13: dividend_denied: ")
+    assert fresh("import", "--dividends", paid).returncode == 0
+    mended = prices("A,2024-05-13,0.24", name="mended.csv", header="symbol,ex_date,cash_amount")
+    assert fresh("import", "--dividends", mended).returncode == 0
+
+
 def test_a_split_that_the_prices_deny_is_named_by_the_import_of_the_split(fresh, prices):
     fresh.done("import", prices(*lines("A", split_at=99), header=HEADER))
     splits = prices("A,2024-05-13,1,2", name="splits.csv", header="symbol,ex_date,split_from,split_to")

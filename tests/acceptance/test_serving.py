@@ -1,13 +1,13 @@
 """`condvest serve`, asked over a real socket."""
 
+import datetime as dt
 import io
 import json
 import signal
 import socket
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import httpx
+import pandas as pd
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,36 +15,7 @@ import pytest
 
 import condvest
 from batch_layer.shared.settings import Settings
-
-
-@contextmanager
-def serving(program, *options):
-    """Run the server on a free port and give a client of it; it has to end well when it is interrupted."""
-    with program.start("serve", "--port", "0", *options) as process:
-        try:
-            line = process.stderr.readline()
-            assert line.startswith("serving "), line
-            address = next(word for word in line.split() if word.startswith("http://")).partition("/v1")[0]
-            # The log is read meanwhile, so that the server never waits for room in the pipe.
-            with ThreadPoolExecutor(1) as pool:
-                log = pool.submit(process.stderr.read)
-                with httpx.Client(base_url=address, timeout=60) as client:
-                    yield client
-                process.send_signal(signal.SIGINT)
-                assert process.wait(60) == 0, log.result()
-        finally:
-            process.kill()
-
-
-@pytest.fixture(scope="module")
-def client(sample):
-    with serving(sample) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def settings(sample):
-    return Settings.from_env(sample.environ)
+from tests.support.serving import serving
 
 
 def arrow_of(answer):
@@ -83,6 +54,30 @@ def test_every_format_holds_what_python_gives_to_the_bit(client, settings, asked
     assert arrow_of(get("arrow")).equals(wanted)
     assert pq.read_table(io.BytesIO(get("parquet").content)).replace_schema_metadata(None).equals(wanted)
     assert condvest.bars(**given, source=str(client.base_url)).equals(wanted)
+
+
+def test_everything_that_python_gives_comes_over_http_too(client, settings):
+    """The same tables and frames, whichever source they are asked of."""
+    asked = [
+        (condvest.instruments, {}),
+        (condvest.instruments, {"active": True}),
+        (condvest.splits, {}),
+        (condvest.splits, {"symbols": "AAPL", "end": "2004-12-31", "as_of": "2100-01-01"}),
+        (condvest.dividends, {"symbols": ["IBM", "MSFT"], "start": dt.date(2010, 1, 4)}),
+        (condvest.sessions, {"start": "2012-10-26", "end": "2012-11-01"}),
+        (condvest.universe, {"date": "2010-01-04"}),
+        (condvest.bars, {"unique_symbols": True, "interval": 34}),
+    ]
+    for ask, how in asked:
+        assert ask(**how, source=str(client.base_url)).equals(ask(**how, settings=settings)), (ask, how)
+    closes = condvest.panel("close", interval=21, adjust="total", source=str(client.base_url))
+    pd.testing.assert_frame_equal(
+        closes, condvest.panel("close", interval=21, adjust="total", settings=settings)
+    )
+    with pytest.raises(condvest.UnknownSymbol, match="did you mean IBM"):
+        condvest.splits("IBN", source=str(client.base_url))
+    with pytest.raises(condvest.UsageError, match="the daily bars reach from 2000-03-01 to 2013-03-01"):
+        condvest.universe("2013-03-04", source=str(client.base_url))
 
 
 def test_csv_is_what_the_command_line_writes(client, sample):
@@ -149,7 +144,7 @@ def test_what_the_command_line_reports(client, sample):
     history = client.get("/v1/history?symbol=IBM&session=2013-03-01").json()["rows"]
     assert [(row["close"], row["known_to"]) for row in history] == [(202.91, None)]
     assert client.get("/v1/refused").json()["rows"] == []
-    assert client.get("/v1/runs").json()["rows"][0]["command"] == "run --provider sample"
+    assert "run --provider sample" in [row["command"] for row in client.get("/v1/runs").json()["rows"]]
     assert client.get("/v1/instruments?search=aap").json()["rows"][0]["symbol"] == "AAPL"
     assert client.get("/v1/version").json()["loaded_through"] == {"sample": "2013-03-01"}
 
@@ -165,6 +160,8 @@ def test_what_the_command_line_reports(client, sample):
         ("bars?start=1325376000", 400, "expected a date: 2024-07-31"),
         ("bars?start=2013-01-02&end=2013-01-01", 400, "start 2013-01-02"),
         ("bars?as_of=2013-01-01T10:00:00", 400, "needs a time zone"),
+        ("bars?symbols=,", 400, "between the commas is empty"),
+        ("bars?as_of=0001-01-01T00:00:00%2B14:00", 400, "expected an instant such as"),
         ("bars?cursor=xx", 400, "not one that this server gave"),
         ("bars?columns=close,clsoe", 400, "no column 'clsoe'"),
         ("bars?symbol=AAPLE", 404, "did you mean AAPL?"),
@@ -198,7 +195,9 @@ def test_the_description_names_every_parameter(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert {each["name"] for each in paths["/v1/bars"]["get"]["parameters"]} == {
         "symbol", "symbols", "interval", "start", "end", "last", "adjust", "anchor", "include_open", "as_of",
-        "format", "columns", "limit", "cursor",
+        "unique_symbols",
+        "format", "columns", "limit",
+        "live", "cursor",
     }  # fmt: skip
 
 
@@ -242,7 +241,8 @@ def test_a_database_that_goes_away_is_503_and_comes_back(fresh, prices):
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
             )
             answer = client.get("/v1/bars?interval=1&last=1")
-            assert answer.status_code in (500, 503)
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "5"
             assert name not in answer.text
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert client.get("/v1/bars?interval=1&last=1").json()["count"] == 1
@@ -256,8 +256,15 @@ def test_published_data_answer_the_same_without_the_database(fresh, tmp_path, pr
         answer = client.get("/v1/bars?interval=3&format=arrow")
         assert arrow_of(answer).equals(wanted)
         assert answer.headers["condvest-version"].startswith("p-")
-        assert client.get("/v1/gaps").status_code == 501
-        assert client.get("/v1/bars?as_of=2024-06-10").status_code == 501
+        address = str(client.base_url)
+        assert condvest.universe("2024-06-08", source=address)["symbol"].to_pylist() == ["T"]
+        with pytest.raises(condvest.UsageError, match="published data set does not hold this"):
+            condvest.instruments(source=address)
+        assert client.get("/v1/gaps").json()["count"] == 0
+        assert client.get("/v1/bars?interval=3&as_of=1970-01-01").json()["count"] == 0
+        assert arrow_of(client.get("/v1/bars?interval=3&as_of=2100-01-01&format=arrow")).equals(wanted)
+        assert {row["provider"] for row in client.get("/v1/history?symbol=T").json()["rows"]} == {"file"}
+        assert client.get("/v1/quality").status_code == 501
 
 
 def test_beyond_this_machine_a_key_is_needed(fresh, prices):
@@ -269,7 +276,7 @@ def test_beyond_this_machine_a_key_is_needed(fresh, prices):
         with fresh.start("serve", "--host", ANYWHERE, "--port", "0") as process:
             try:
                 _, line = (process.stderr.readline() for _ in range(2))
-                port = line.partition(f"http://{ANYWHERE}:")[2].partition("/")[0]
+                port = line.partition(f"http://{ANYWHERE}:")[2].partition(" ")[0]
                 with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                     answers = [
                         client.get("/v1/version", headers={"Authorization": f"Bearer {given}"}).status_code
@@ -285,6 +292,32 @@ def test_beyond_this_machine_a_key_is_needed(fresh, prices):
                 process.kill()
     finally:
         fresh.done("keys", "remove", "desk")
+
+
+def test_a_server_behind_a_proxy_needs_a_key_too(fresh, prices):
+    """It listens on this machine, but others ask under the further name."""
+    fresh.done("import", prices(*LINES))
+    refused = fresh("serve", "--port", "0", "--host-name", "prices.example.org")
+    assert (refused.returncode, "condvest keys add" in refused.stderr) == (2, True)
+    key = fresh.done("keys", "add", "desk").strip()
+    try:
+        with fresh.start("serve", "--port", "0", "--host-name", "prices.example.org") as process:
+            try:
+                _, line = (process.stderr.readline() for _ in range(2))
+                address = line.partition(" at ")[2].partition(" ")[0]
+                with httpx.Client(base_url=address, headers={"Host": "prices.example.org"}) as client:
+                    assert client.get("/v1/version").status_code == 401
+                    given = {"Authorization": f"Bearer {key}"}
+                    assert client.get("/v1/version", headers=given).status_code == 200
+            finally:
+                process.kill()
+    finally:
+        fresh.done("keys", "remove", "desk")
+
+
+def test_a_place_of_published_data_without_their_source_is_refused(fresh, tmp_path):
+    refused = fresh("serve", "--port", "0", "--from", tmp_path)
+    assert (refused.returncode, "--from needs --source published" in refused.stderr) == (2, True)
 
 
 def test_an_address_in_use_is_said(fresh, prices):

@@ -22,6 +22,9 @@ import condvest
 settings = condvest.Settings(home=Path("prices"))
 with condvest.connected(settings):
     table = condvest.bars(["AAPL", "IBM"], interval=13, start=dt.date(2012, 1, 3), settings=settings)
+    sessions: int = condvest.sessions("2012-01-03", settings=settings).num_rows
+    closes = condvest.panel("close", ["AAPL", "IBM"], interval=13, settings=settings)
+    last: float = condvest.frame("IBM", settings=settings)["Close"].iloc[-1]
 files: list[str] = condvest.published_files("bars_13", settings=settings)
 longest: int = max(condvest.INTERVALS)
 '''
@@ -32,6 +35,7 @@ import condvest
 condvest.bars("AAPL", interval="13")
 condvest.bars("AAPL", adjust="dividends")
 names: int = condvest.published_files("bars_13")
+condvest.panel("Close")
 """
 
 
@@ -70,7 +74,9 @@ def checked(python, tmp_path, text):
 
 def test_the_wheel_ships_sql_and_types_and_no_infrastructure(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert {f"{package}/py.typed" for package in ("condvest", "serving_layer", "batch_layer")} <= set(names)
+    assert {
+        f"{package}/py.typed" for package in ("condvest", "serving_layer", "speed_layer", "batch_layer")
+    } <= set(names)
     assert "batch_layer/database/schemas/schema.sql" in names
     assert [name for name in names if name.endswith((".tf", ".sh", "Dockerfile"))] == []
 
@@ -87,4 +93,5 @@ def test_the_wheel_runs_from_its_own_files(python, tmp_path):
 def test_a_users_ten_lines_pass_mypy_strict_and_mistakes_are_found(python, tmp_path):
     assert checked(python, tmp_path, USER) == ""
     found = checked(python, tmp_path, WRONG)
-    assert [line.split(":")[1] for line in found.splitlines() if ": error:" in line] == ["3", "4", "5"], found
+    lines = [line.split(":")[1] for line in found.splitlines() if ": error:" in line]
+    assert lines == ["3", "4", "5", "6"], found

@@ -25,7 +25,7 @@ def answer(world, **asked):
     return rows_read(read_bars(world.workspace.database, world.sessions, question))
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=histories, n=st.one_of(st.sampled_from(INTERVALS), st.integers(1, 60)))
 def test_windows_from_the_listing_are_those_of_the_naive_model(lasting_world, history, n):
     """Of several instruments that begin apart, adjusted in every way."""

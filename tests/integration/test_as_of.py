@@ -65,7 +65,7 @@ def moment(world):
     return SimpleNamespace(at=world.number("SELECT clock_timestamp()"), state=State.of(world.looking))
 
 
-@settings(max_examples=45, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     history=histories,
     n=st.sampled_from([1, 4, *INTERVALS]),
@@ -92,7 +92,7 @@ def test_at_every_instant_between_loads_the_answer_is_that_of_then(lasting_world
         assert metadata(lasting_world, then.at) == told
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=histories, n=st.sampled_from([1, 5, 6]), at=ordinals)
 def test_the_present_is_an_instant_like_any_other(lasting_world, history, n, at):
     """Stored bars and folded ones, whole histories and parts of them, are told alike."""

@@ -9,9 +9,7 @@ import boto3
 import pytest
 
 from batch_layer.database.postgres.connection import Database
-from batch_layer.fetching.lambda_functions import (
-    daily_meta_fetcher,
-)
+from batch_layer.fetching.lambda_functions import daily_meta_fetcher
 from batch_layer.processing.resample import resample
 from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import (
@@ -21,14 +19,18 @@ from batch_layer.shared.errors import (
     InputError,
     NotASession,
     OutOfTime,
+    RebuildRuns,
     SchemaTooOld,
     SettingsError,
+    UsageError,
     VendorRefused,
     VendorUnavailable,
 )
 from tests.support.aws.emulated import ARCHIVE, BUCKET
 from tests.support.aws.lambdas import EVENTS, NOW, SECRET
 from tests.support.emulators.massive import KEY
+from tests.support.emulators.yahoo import YahooEmulator
+from tests.support.emulators.yahoo.sample import sample_histories
 from tests.support.naive.database import differences
 
 BEFORE = dt.datetime(2024, 4, 12, 23, tzinfo=dt.UTC)
@@ -86,7 +88,7 @@ def test_the_renames_of_whom_the_reference_shows_under_a_new_symbol_are_asked_fo
     lambdas, vendor, url, monkeypatch
 ):
     """The market's Facebook becomes Meta in the middle of it: one series of two symbols, in the database."""
-    monkeypatch.setattr(daily_meta_fetcher, "now", lambda: BEFORE)
+    monkeypatch.setattr(daily_meta_fetcher, "utc_now", lambda: BEFORE)
     vendor.knobs.now = BEFORE
     first = lambdas.fetch_meta({"start": "2024-04-01", "end": "2024-04-12"})
     assert {key.split("/")[1] for key in first["archived"]} == {"splits", "dividends", "instruments"}
@@ -240,6 +242,28 @@ def test_a_bad_message_of_a_batch_comes_again_and_the_good_ones_do_not(lambdas, 
     assert {row[0] for row in bars(url)} == {SESSIONS[0]}
 
 
+def test_nothing_is_loaded_beside_a_rebuild(lambdas, url):
+    """Neither while it runs nor after it was stopped; its event comes again, and is loaded in its order."""
+    first, second = lambdas.fetch({"sessions": ["2024-05-31", "2024-05-30"]})["archived"]
+    with (
+        Database(url) as other,
+        other.locked("condvest rebuild"),
+        pytest.raises(RebuildRuns, match="condvest rebuild runs in this database; when it has ended, load"),
+    ):
+        lambdas.load({"keys": [first]})
+    assert bars(url) == []
+    lambdas.load({"keys": [first]})
+    before = bars(url)
+    with Database(url) as other, other.transaction() as connection:
+        connection.execute("INSERT INTO runs (command) VALUES ('rebuild')")
+    with pytest.raises(UsageError, match="run condvest rebuild again, it goes on; then load this again"):
+        lambdas.load({"keys": [second]})
+    assert bars(url) == before
+    with Database(url) as other, other.transaction() as connection:
+        connection.execute("UPDATE runs SET exit_code = 0, finished_at = now()")
+    assert lambdas.load({"keys": [second]})["keys"] == {second: "loaded"}
+
+
 def test_out_of_time_the_fetcher_says_what_is_left_and_the_next_one_goes_on(lambdas, vendor, monkeypatch):
     """Time for two sessions: after the second nothing more is asked for."""
     asked = iter([True, False])
@@ -250,6 +274,31 @@ def test_out_of_time_the_fetcher_says_what_is_left_and_the_next_one_goes_on(lamb
     assert [key.split("/")[2] for key in answer["archived"]] == ["2024-05-31", "2024-05-30"]
     assert answer["left"] == ["2024-05-29"]
     assert vendor.calls == {"grouped": 2}
+
+
+def test_out_of_time_between_symbols_the_fetcher_names_those_that_are_left(lambdas, monkeypatch):
+    """Yahoo is asked symbol by symbol: time for two of four."""
+    asked = iter([True, False])
+    monkeypatch.setattr(
+        "batch_layer.fetching.lambda_functions.deadline.Deadline.has_time", lambda _: next(asked)
+    )
+    with YahooEmulator(histories=sample_histories(), now=dt.datetime(2013, 3, 4, 12, tzinfo=dt.UTC)) as yahoo:
+        lambdas.setenv("CONDVEST_PROVIDER", "yahoo")
+        lambdas.setenv("CONDVEST_YAHOO_BASE_URL", yahoo.url)
+        answer = lambdas.fetch({"sessions": ["2013-02-28"], "symbols": ["AAPL", "IBM", "MSFT", "GOOG"]})
+    assert len(answer["archived"]) == 2
+    assert answer["left"] == ["MSFT", "GOOG"]
+
+
+def test_out_of_time_in_a_step_the_metadata_fetcher_names_it_and_those_after_it(lambdas, monkeypatch):
+    """The actions are two lists; time for the first of them alone leaves the dividends unasked."""
+    asked = iter([True, False, False, False, False])
+    monkeypatch.setattr(
+        "batch_layer.fetching.lambda_functions.deadline.Deadline.has_time", lambda _: next(asked)
+    )
+    answer = lambdas.fetch_meta({"start": "2024-04-01", "end": "2024-05-31"})
+    assert [key.split("/")[1] for key in answer["archived"]] == ["splits"]
+    assert answer["left"] == ["actions", "reference", "details", "renames"]
 
 
 def test_a_vendor_that_never_answers_is_broken_off_in_time(lambdas, vendor):
@@ -273,7 +322,7 @@ def test_a_refused_key_raises_and_is_asked_for_anew(lambdas):
     secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
     assert len(lambdas.fetch({"sessions": ["2024-05-30"]})["archived"]) == 1  # asked for once a container
     aws.forget_secrets()
-    with pytest.raises(SettingsError, match=f"the secret {SECRET}: ResourceNotFoundException"):
+    with pytest.raises(SettingsError, match=f"the secret {SECRET}: there is nothing of that name"):
         lambdas.fetch({"sessions": ["2024-05-29"]})
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from batch_layer.database.logins import USERS, grant_logins
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.sessions import sessions_ahead
+from batch_layer.database.stores.calendar_extension import sessions_ahead
 from batch_layer.fetching.loading.loader import Loader
 from batch_layer.processing.publishing.publish import publish
 from batch_layer.processing.resample import resample
@@ -27,7 +27,8 @@ RIGHTS = {
                         "loads": WRITE, "splits": WRITE, "changes": WRITE, "schema_migrations": READ},
     "condvest_jobs": {"bars": WRITE, "bars_13": WRITE, "daily_bars": READ, "daily_bars_3": READ,
                       "loads": READ, "splits": READ, "changes": WRITE, "symbols": READ, "ledger": READ,
-                      "dividends": READ, "metadata": READ, "schema_migrations": READ},
+                      "dividends": READ, "metadata": READ, "schema_migrations": READ,
+                      "sessions": WRITE, "calendar_sources": WRITE},
     "condvest_backfill": {"bars": WRITE, "bars_13": WRITE, "daily_bars": WRITE, "loads": WRITE,
                           "splits": WRITE, "changes": WRITE, "schema_migrations": READ},
 }  # fmt: skip
@@ -67,10 +68,10 @@ def allowed(url, user, statement):
 
 
 def test_a_server_that_knows_no_logins_by_iam_gets_no_users(rds):
-    with rds.lent() as url, Database(url) as database:
-        with psycopg.connect(url) as connection:
-            there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'").fetchone()
-        if there is None:
+    with rds.lent() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP ROLE IF EXISTS rds_iam")
+        with Database(url) as database:
             assert grant_logins(database) == []
 
 

@@ -158,6 +158,35 @@ def test_a_cold_import_loads_nothing_heavy(package, layer, python, tmp_path, han
     assert done.stdout.split() == ["loaded"]
 
 
+def test_the_functions_take_the_sdk_that_is_shipped(package, layer, python, tmp_path):
+    """Of the lock file, and with the clients that they need; the runtime's is an older one here."""
+    for archive, place in ((package, "task"), (layer, "opt")):
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(tmp_path / place)
+    code = (
+        "import boto3, botocore\n"
+        "from batch_layer.shared.clients import aws\n"
+        "clients = [aws.client(name) for name in ('s3', 'secretsmanager', 'rds')]\n"
+        "members = clients[0].meta.service_model.operation_model('PutObject').input_shape.members\n"
+        "print(boto3.__file__, botocore.__file__, boto3.__version__, 'IfNoneMatch' in members)"
+    )
+    environ = credentials() | {"PYTHONPATH": f"{tmp_path / 'task'}{os.pathsep}{tmp_path / 'opt/python'}"}
+    told = []
+    for more in (environ, {}):
+        done = subprocess.run(
+            [python, "-B", "-c", code if more else "import boto3; print(boto3.__version__)"],
+            env=more,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told.append(done.stdout.split())
+    (sdk, core, version, knows), (older,) = told
+    assert {Path(one).parents[1] for one in (sdk, core)} == {tmp_path / "opt/python"}
+    assert f"\nboto3=={version} " in (ROOT / "requirements.lock").read_text()
+    assert (knows, older) == ("True", "1.34.0")
+
+
 @pytest.fixture(scope="module")
 def market():
     """A whole market: a session has more than 12,500 rows."""

@@ -23,7 +23,7 @@ def measured(capsys, name):
 
 
 def at(monkeypatch, instant):
-    monkeypatch.setattr(archive_loader, "now", lambda: instant)
+    monkeypatch.setattr(archive_loader, "utc_now", lambda: instant)
 
 
 def test_a_dropped_event_is_repaired_by_the_next_sweep(lambdas):

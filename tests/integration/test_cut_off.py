@@ -4,6 +4,8 @@ Nothing is half done ever; and done once more, all is as it should be, whether t
 not.
 """
 
+from itertools import count
+
 import pytest
 
 from batch_layer.database.postgres import binary_copy
@@ -72,6 +74,9 @@ def rename(world, version):
     play(world, ("renames", "F1", [(0, "B"), (version + 1, "A"), (version + 2, "B")]))
 
 
+MOST_MISSED = 8
+"""So often a version of a load may take a message less than the one before."""
+
 # To the server it is the same whether the client dies after one message or before the next.
 BOTH = pytest.mark.parametrize("after", [True, pytest.param(False, marks=pytest.mark.long)], ids=str)
 
@@ -79,16 +84,24 @@ BOTH = pytest.mark.parametrize("after", [True, pytest.param(False, marks=pytest.
 @BOTH
 @pytest.mark.parametrize("load", [new_session, correction, some_splits, some_dividends, rename])
 def test_a_load_that_is_cut_off_anywhere_is_nothing_or_all(fragile, load, after):
-    """At each message in turn, until there are no more."""
-    world, counted, cuts = fragile, 0, 0
-    while True:
+    """At each message in turn, until there are no more.
+
+    A load whose instruments share a partition takes a message less. So the last message, the COMMIT, is
+    looked for again if a version of the load ends before it.
+    """
+    world, counted, cuts, missed = fragile, 0, 0, 0
+    for version in count():
         before = held(world)
         with world.workspace.database.cut(cuts, after=after) as cut:
-            load(world, cuts)
+            load(world, version)
         if not cut:
-            break
+            if counted or not after or missed == MOST_MISSED:
+                break
+            missed += 1
+            cuts -= 1
+            continue
         then = held(world)
-        load(world, cuts)
+        load(world, version)
         if load is not rename:  # which is two loads, of which the first may have counted
             assert (then == before) or (then == held(world))
         counted += then != before

@@ -11,9 +11,12 @@ from batch_layer.database.postgres import connection as connection_module
 from batch_layer.database.postgres.connection import Database
 from batch_layer.database.stores.sessions import read_sessions
 from batch_layer.shared.errors import (
+    DatabaseDamaged,
     DatabaseError,
     DatabaseFull,
     DatabaseReadOnly,
+    DatabaseRefusedValue,
+    DatabaseTimeout,
     DatabaseUnavailable,
     SettingsError,
     TransientError,
@@ -125,16 +128,16 @@ class TestConnections:
         ("53100", DatabaseFull),
         ("40001", DatabaseUnavailable),
         ("40P01", DatabaseUnavailable),
-        ("57014", DatabaseError),
+        ("57014", DatabaseTimeout),
         ("25P03", DatabaseError),
-        ("55P03", DatabaseError),
+        ("55P03", DatabaseTimeout),
         ("57P01", DatabaseUnavailable),
         ("53400", DatabaseError),
-        ("XX001", DatabaseError),
+        ("XX001", DatabaseDamaged),
         ("53300", DatabaseUnavailable),
         ("08006", DatabaseUnavailable),
         ("23505", DatabaseError),
-        ("22012", DatabaseError),
+        ("22012", DatabaseRefusedValue),
         ("42501", DatabaseError),
     ],
 )

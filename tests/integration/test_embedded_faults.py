@@ -57,6 +57,14 @@ def programs():
     shutil.rmtree(directory)
 
 
+def socket_directory_of(home):
+    """Return where the server of a home will put its socket, which the home's lock decides."""
+    lock = home / "postgres" / "server"
+    lock.parent.mkdir(parents=True, mode=0o700)
+    lock.touch(mode=0o600)
+    return choose_socket_directory(home.resolve(), os.environ, lock.stat())
+
+
 VERSION = 'echo "postgres (PostgreSQL) 18.6"'
 
 
@@ -204,7 +212,7 @@ class TestStart:
 
 class TestSocketDirectory:
     def test_a_socket_of_the_dead_is_removed(self, home):
-        directory = choose_socket_directory(home.resolve(), os.environ)
+        directory = socket_directory_of(home)
         directory.mkdir(mode=0o755)
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(directory / ".s.PGSQL.5432"))
@@ -214,7 +222,7 @@ class TestSocketDirectory:
 
     @pytest.mark.parametrize("kind", ["link", "file"])
     def test_what_is_no_directory_of_ours_is_refused(self, home, tmp_path, kind):
-        directory = choose_socket_directory(home.resolve(), os.environ)
+        directory = socket_directory_of(home)
         directory.symlink_to(tmp_path) if kind == "link" else directory.touch()
         try:
             with pytest.raises(DatabaseError, match="is not a directory of ours"):
@@ -333,52 +341,22 @@ class TestAccounts:
         with pytest.raises(DatabaseError, match=r"12345 has no name.*/etc/passwd.*not allowed"):
             account_for(find_binaries(), tmp_path)
 
+    @pytest.mark.parametrize("names", [[], ["root"], ["root", "nobody"]], ids="+".join)
+    def test_an_image_without_ordinary_users_is_told_of(self, tmp_path, monkeypatch, programs, names):
+        """A user id without a name can be none of them; root has its second way."""
+        monkeypatch.setattr(account.pwd, "getpwall", lambda: [pwd.getpwnam(name) for name in names])
+        monkeypatch.setattr(account.os, "geteuid", lambda: 12345)
+        with pytest.raises(DatabaseError, match=r"12345 has no name.*no account but root and nobody"):
+            account_for(find_binaries(), tmp_path)
+        monkeypatch.setattr(account.os, "geteuid", lambda: 0)
+        monkeypatch.setenv("PATH", str(programs(setpriv=VERSION)))
+        tmp_path.joinpath("postgres").mkdir()
+        os.chown(tmp_path / "postgres", *[account.NOBODY] * 2) if os.getuid() == 0 else None
+        assert account_for(find_binaries(), tmp_path / "postgres").prefix[0] == "setpriv"
+
     def test_an_ordinary_user_needs_no_way(self, tmp_path, monkeypatch):
         monkeypatch.setattr(account.os, "geteuid", lambda: 1)
         monkeypatch.setattr(account.os, "getegid", lambda: 1)
         chosen = account_for(find_binaries(), tmp_path)
         assert (chosen.uid, chosen.gid, chosen.prefix) == (1, 1, ())
         assert chosen.callers == (pwd.getpwuid(1).pw_name, "root")
-
-
-# PostgreSQL refuses root, so root has cases that no other user has; only root can make them.
-if os.geteuid() == 0:
-
-    def owners_of(home):
-        return {path.lstat().st_uid for path in (home / "postgres").rglob("*")}
-
-    def test_root_runs_the_server_as_the_user_whose_data_they_are(home):
-        """After root used it, the user finds everything still the user's."""
-        with EmbeddedServer(home).lease():
-            pass
-        subprocess.run(["chown", "-R", "12345:12345", str(home / "postgres")], check=True)
-        server = EmbeddedServer(home)
-        with server.lease() as url, psycopg.connect(url) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
-            assert server.status().socket_directory.stat().st_uid == 12345
-        assert owners_of(home) == {12345}
-
-    def test_root_takes_over_what_was_roots_own(home):
-        """Data written through a user namespace, or restored by root, get the server's account."""
-        with EmbeddedServer(home).lease():
-            pass
-        subprocess.run(["chown", "-R", "0:0", str(home / "postgres")], check=True)
-        with EmbeddedServer(home).lease() as url, psycopg.connect(url) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
-        assert owners_of(home) == {0}
-
-    def test_root_takes_over_what_nobody_owned(home):
-        """As a server that root started did, up to version 0.1."""
-        with EmbeddedServer(home).lease():
-            pass
-        subprocess.run(["chown", "-R", "65534:65534", str(home / "postgres")], check=True)
-        with EmbeddedServer(home).lease() as url, psycopg.connect(url) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
-        assert owners_of(home) == {0}
-
-    def test_a_home_that_only_root_may_enter_is_reached(home):
-        """Such as one below /root."""
-        home.mkdir(mode=0o700)
-        home.parent.chmod(0o700)
-        with EmbeddedServer(home).lease() as url, psycopg.connect(url) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)

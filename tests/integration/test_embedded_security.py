@@ -18,7 +18,6 @@ from tests.support.databases.embedded_processes import clean_up, short_directory
 
 CANARY = "canary-4711"
 STRANGER = 4711
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def connect_as(user, url):
         return came.read()
 
 
-@needs_root
+@pytest.mark.root
 @pytest.mark.parametrize("user", [1, STRANGER, 65534])
 def test_no_other_user_logs_in_even_where_the_socket_can_be_reached(home, user):
     """Where the socket is opened to all, the operating system's word alone decides."""
@@ -65,7 +64,7 @@ def test_no_other_user_logs_in_even_where_the_socket_can_be_reached(home, user):
     assert "authentication failed" in inside
 
 
-@needs_root
+@pytest.mark.root
 def test_the_server_that_root_started_has_no_capability(home):
     with EmbeddedServer(home).lease():
         pid = EmbeddedServer(home).status().pid
@@ -99,7 +98,7 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(home, tmp_path, name):
     assert not victim.exists()
 
 
-@needs_root
+@pytest.mark.root
 def test_root_writes_into_another_users_directory_as_that_user(home, tmp_path):
     """Links that the user laid, at the log and at the settings, lead no further than the user may go."""
     with EmbeddedServer(home).lease():
@@ -121,7 +120,7 @@ def test_root_writes_into_another_users_directory_as_that_user(home, tmp_path):
     assert victim.stat().st_uid == 0
 
 
-@needs_root
+@pytest.mark.root
 def test_root_does_not_take_over_what_a_link_leads_to(home, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -140,8 +139,8 @@ def test_a_lock_keeps_clear_of_the_standard_streams(tmp_path):
     script = (
         "import os, sys; from pathlib import Path; from batch_layer.database.embedded import locks\n"
         "os.close(0); os.close(1)\n"
-        "descriptor = locks.shared(Path(sys.argv[1]))\n"
-        "sys.exit(descriptor)\n"
+        "lock = locks.shared(Path(sys.argv[1]))\n"
+        "sys.exit(lock.descriptor)\n"
     )
     ended = subprocess.run([sys.executable, "-c", script, str(tmp_path / "lock")], check=False)
     assert ended.returncode > 2

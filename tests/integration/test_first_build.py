@@ -9,7 +9,7 @@ from batch_layer.database.postgres import range_read
 from batch_layer.database.stores import bars_rebuilt
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing import first_build
-from batch_layer.shared.errors import DatabaseUnavailable
+from batch_layer.shared.errors import DatabaseDamaged, DatabaseUnavailable
 from batch_layer.shared.settings import INTERVALS
 from tests.support.databases.catalogue import CATALOGUE
 from tests.support.payloads import bar, split
@@ -54,6 +54,25 @@ def test_it_is_done_once(history):
     history.resample()
     history.bars([bar("S7", history.date(50), high=777.0)], provider="massive")
     assert history.resample().windows == dict.fromkeys(INTERVALS, 1)
+
+
+def test_bars_whose_page_is_damaged_are_made_anew_without_being_read(history):
+    """What PostgreSQL says of such a page is said by a trigger here."""
+    history.resample()
+    history.looking.execute(
+        "CREATE FUNCTION damaged() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+        "RAISE EXCEPTION 'invalid page in block 1' USING ERRCODE = 'XX001'; END$$;"
+        "CREATE TRIGGER damaged BEFORE INSERT OR UPDATE OR DELETE ON bars_5 EXECUTE FUNCTION damaged()"
+    )
+    history.bars([bar("S7", history.date(50), high=777.0)], provider="massive")
+    for how in ({}, {"full": True, "partitions": range(32)}):
+        with pytest.raises(DatabaseDamaged, match="condvest resample --full makes the bars"):
+            history.resample(**how)
+    assert history.resample(full=True).inserted == 40 * 60
+    assert history.differences() == []
+    assert history.number("SELECT count(*) FROM changes") == 0
+    assert history.resample().altered == 0
+    history.looking.execute("DROP FUNCTION damaged CASCADE")
 
 
 def test_a_shard_builds_nothing(history):

@@ -15,6 +15,11 @@ D = dt.date
 FIRST, LAST = D(2024, 1, 2), D(2024, 3, 28)
 
 
+def further(*values):
+    """Return a case of the long tests: the same as the first of its kind, on another market."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 @pytest.fixture
 def desk_at(database, tmp_path):
     """Open the vendor over a market, and return what keeps a database from it."""
@@ -57,7 +62,7 @@ def insist_on_truth(desk, now, start=FIRST):
 
 @pytest.mark.parametrize(
     ("seed", "order", "former_names_listed"),
-    [(1, "newest", True), (2, "newest", False), (3, "oldest", True), (4, "oldest", False)],
+    [(1, "newest", True), further(2, "newest", False), further(3, "oldest", True), (4, "oldest", False)],
 )
 def test_a_backfill_and_a_night_store_the_truth(desk_at, seed, order, former_names_listed):
     market = Market(seed, 150, FIRST, LAST, revisions=0.003)
@@ -71,7 +76,7 @@ def test_a_backfill_and_a_night_store_the_truth(desk_at, seed, order, former_nam
     insist_on_truth(desk, now)
 
 
-@pytest.mark.parametrize(("seed", "former_names_listed"), [(5, True), (6, False)])
+@pytest.mark.parametrize(("seed", "former_names_listed"), [(5, True), further(6, False)])
 def test_nights_through_renames_splits_delistings_and_corrections_store_the_truth(
     desk_at, seed, former_names_listed
 ):
@@ -98,7 +103,7 @@ def test_a_week_that_was_missed_is_made_up_for(desk_at):
     insist_on_truth(desk, nights[-1])
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11, further(12)])
 def test_a_market_in_turmoil_is_stored_as_it_was(desk_at, hard, seed):  # noqa: ARG001  # a patch
     """A tenth of the market is renamed, and delisted, each fortnight, and most of the symbols come back."""
     market = Market(seed, 90, FIRST, D(2024, 2, 29), revisions=0)
@@ -236,7 +241,7 @@ def test_a_holiday_asked_for_is_no_session_and_no_call(desk_at, small):
 # Faults --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, further(2)])
 def test_a_backfill_among_twenty_faults_ends_complete_and_true(desk_at, small, seed):
     """Each call fails with probability 0.3, and every fault comes at least once."""
     desk = desk_at(small, fault_seed=seed, faults=0.3, next_faults=list(Fault.__members__))

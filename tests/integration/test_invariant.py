@@ -15,7 +15,7 @@ from tests.support.worlds.playing import check, play_all
 
 
 @settings(
-    max_examples=100,
+    max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(history=bar_histories())

@@ -95,6 +95,26 @@ def test_a_stopped_import_leaves_no_half_and_can_be_done_again(url, file, tmp_pa
         assert connection.execute("SELECT count(*) FROM bars").fetchone()[0] > 0
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_what_a_stopped_import_has_loaded_is_resampled(url, file, tmp_path, sessions, sent):
+    """Stopped in its second file, which has a row to be refused: the first one's bars are stored."""
+    second = tmp_path / "second.csv"
+    second.write_bytes(csv_of(BARS, [bar("C", sessions.session(0), high=-1.0)]))
+    command = ("--home", tmp_path, "--database-url", url, "import", file, second)
+    with held_in_the_midst(url, "refused_rows", *command) as process:
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "resampling the loaded rows; stop again" in said
+    assert "the loaded rows are resampled: " in said
+    assert "Traceback" not in said
+    open_gate(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        counts = "SELECT (SELECT count(*) FROM changes), (SELECT count(*) FROM daily_bars)"
+        assert connection.execute(counts).fetchone() == (0, 60)
+        assert differences(connection) == []
+
+
 def test_a_server_that_is_killed_under_a_command_is_recovered_by_the_next(file):
     """The embedded one, with kill -9: the command says that it is away; the next starts it again."""
     home = short_directory()

@@ -77,7 +77,7 @@ def state(world):
     return held
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories())
 def test_together_or_one_after_the_other(world, history):
     """Withdrawn, corrected, refused, cut short, of two providers and of new symbols: the same to the row."""

@@ -89,10 +89,10 @@ class TestSameAnswers:
 
 
 class TestWhatItCannotAnswer:
-    def test_as_of_is_for_the_database(self, sample_target):
+    def test_what_was_known_before_anything_was_is_nothing(self, sample_target):
         settings = Settings(home=Path("/nowhere"), published_at=sample_target.name)
-        with pytest.raises(UsageError, match="ask the database"):
-            condvest.bars(source="published", as_of=dt.datetime(2024, 1, 1, tzinfo=dt.UTC), settings=settings)
+        past = condvest.bars(source="published", as_of="1970-01-01", include_open=True, settings=settings)
+        assert len(past) == 0
 
     def test_a_source_that_there_is_not(self):
         with pytest.raises(UsageError, match="database, published or http"):

@@ -1,7 +1,8 @@
 """Publishing into a directory when something fails: kills, full disks, damaged files, two at once."""
 
 import errno
-import json
+import fcntl
+import hashlib
 import os
 import shutil
 import threading
@@ -16,14 +17,15 @@ from batch_layer.processing.publishing import publish as publishing
 from batch_layer.shared.clients.publish_targets import directory
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.errors import PublishedError, PublishedFormat, PublishedUnavailable, UsageError
+from batch_layer.shared.published.versions import current_manifest
 from batch_layer.shared.settings import Settings
 from serving_layer.sources.published import PublishedSource
 from tests.support.publishing import (
     Failing,
     correct,
+    files_of,
     from_database,
     from_files,
-    held,
     published,
 )
 
@@ -47,25 +49,79 @@ class TestFaults:
                 published(year_turn, target, keep=0)
                 old = from_files(target, interval=3, adjust="none", include_open=True)
                 assert old.equals(new)
-                manifest = json.loads((Path(target.name) / "manifest.json").read_text())
-                assert len(held(target)) == 2 + sum(map(len, manifest["files"].values()))
+                assert len(files_of(target)) == 2 + len(current_manifest(target).all_files())
             else:
                 break
         assert at > 10
 
     def test_what_a_killed_run_left_goes_and_what_is_not_ours_stays(self, year_turn, target):
+        """Names alone make nothing ours: neither those of scratch nor those of files with a digest."""
         root = Path(target.name)
-        (root / ".building-dead").mkdir(parents=True)
-        (root / ".building-dead" / "bars_3-2021").write_bytes(b"half")
-        (root / ".part-dead").write_bytes(b"{")
-        (root / "bars_3").mkdir()
-        (root / "bars_3" / "2021-0123456789abcdef.parquet").write_bytes(b"never named")
-        (root / "bars_3" / "mine.parquet").write_bytes(b"a user's")
-        (root / "notes.txt").write_bytes(b"a user's")
+        whole = b"put there by a run that was killed before its switch"
+        digest = hashlib.sha256(whole).hexdigest()[:16]
+        left_by_us = {
+            ".condvest-building-dead_123/bars_3-2021": b"half",
+            ".condvest-part-dead_123": b"{",
+            f"bars_3/2021-{digest}.parquet": whole,
+        }
+        a_users = {
+            ".building-site/plan": b"a user's",
+            ".condvest-building-site/plan": b"a user's",
+            ".part-x": b"a user's",
+            "bars_3/mine.parquet": b"a user's",
+            "symbols/all-0123456789abcdef.parquet": b"a user's",
+            "manifests/00000000.json": b"[]",
+            "notes.txt": b"a user's",
+        }
+        for path, content in (left_by_us | a_users).items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(content)
+        os.utime(root / ".condvest-part-dead_123", (0, 0))
         published(year_turn, target)
-        left = set(held(target))
-        assert {"bars_3/mine.parquet", "notes.txt"} <= left
-        assert not any("dead" in path or "0123456789abcdef" in path for path in left)
+        left = {path: content for path, content in files_of(target).items() if path in left_by_us | a_users}
+        assert left == a_users
+
+    def test_two_publications_in_one_place_leave_each_others_scratch_alone(self, target):
+        with target.building() as first:
+            (first / "bars").write_bytes(b"under way")
+            with DirectoryTarget(Path(target.name)).building() as second:
+                assert (first / "bars").read_bytes() == b"under way"
+            assert not second.exists()
+        assert not first.exists()
+
+    @pytest.mark.parametrize("number", [errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP])
+    def test_without_locks_scratch_stays_for_a_day(self, target, monkeypatch, number):
+        """As on some network file systems, where nobody can tell whether its run lives."""
+
+        def refuse(*_):
+            raise OSError(number, os.strerror(number))
+
+        root = Path(target.name)
+        for name in ("new_1234", "dead_123"):
+            (root / f".condvest-building-{name}").mkdir(parents=True)
+        os.utime(root / ".condvest-building-dead_123", (0, 0))
+        monkeypatch.setattr(fcntl, "flock", refuse)
+        with target.building() as folder:
+            assert {path.name for path in root.iterdir()} == {".condvest-building-new_1234", folder.name}
+
+    @pytest.mark.parametrize("where", ["open", "flock"])
+    def test_scratch_that_its_own_publication_removes_at_this_instant(self, target, monkeypatch, where):
+        """Before it is opened, or once it is locked."""
+        root = Path(target.name)
+        ending = root / ".condvest-building-ending_1"
+        ending.mkdir(parents=True)
+        module = os if where == "open" else fcntl
+        call, number = getattr(module, where), ending.stat().st_ino
+
+        def late(what, *arguments, **how):
+            is_it = what == ending if where == "open" else os.fstat(what).st_ino == number
+            if is_it and ending.exists():
+                ending.rmdir()
+            return call(what, *arguments, **how)
+
+        monkeypatch.setattr(module, where, late)
+        with target.building() as folder:
+            assert [path.name for path in root.iterdir()] == [folder.name]
 
     def test_nothing_published_says_what_to_do(self, target):
         with pytest.raises(
@@ -89,7 +145,7 @@ class TestFaults:
         (root / "manifest.json").write_text('{"format": 2}')
         with pytest.raises(PublishedFormat, match=r"has format 2.*publish elsewhere"):
             published(year_turn, target) if act is None else act(target)
-        assert held(target) == {"manifest.json": b'{"format": 2}'}
+        assert files_of(target) == {"manifest.json": b'{"format": 2}'}
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1, "version": 1}'])
     def test_a_damaged_manifest_is_said(self, target, text):
@@ -117,9 +173,7 @@ class TestFaults:
             PublishedError, match=f"bars_3/{path.name} of the published data set .*condvest publish"
         ):
             from_files(target, interval=3)
-        if damage == "flipped":
-            path.unlink()  # as the message says
-        published(year_turn, target)
+        published(year_turn, target, check=True)
         assert path.read_bytes() == whole
 
     @pytest.mark.parametrize("error", [KeyError, IndexError, TypeError, AttributeError, ValueError, OSError])
@@ -161,7 +215,7 @@ class TestFaults:
     def test_a_disk_that_refuses_leaves_what_was(self, year_turn, target, monkeypatch, code, told, where):
         """Full, read-only, not ours, broken: at the beginning, or at the last moment of a file."""
         published(year_turn, target)
-        before = held(target)
+        before = files_of(target)
         correct(year_turn, 1)
 
         def refuse(*_arguments, **_options):
@@ -172,7 +226,7 @@ class TestFaults:
             with pytest.raises(PublishedError, match=told) as refused:
                 published(year_turn, target)
         assert target.name in str(refused.value)
-        assert held(target) == before
+        assert files_of(target) == before
         assert published(year_turn, target).version == 2
 
     def test_two_at_once_do_it_one_after_the_other(self, year_turn, target, url):
@@ -193,3 +247,24 @@ class TestFaults:
             one.join()
         assert sorted(summary.is_new for summary in found) == [False, True]
         assert {summary.version for summary in found} == {1}
+
+    def test_a_row_before_the_calendar_is_named_and_goes_into_no_years_file(self, year_turn, target):
+        """Published, it would have been counted to the calendar's last year."""
+        year_turn.resample()
+        with year_turn.workspace.database.transaction() as connection:
+            connection.execute(
+                'UPDATE bars_3 SET "window" = -999999 WHERE ctid = (SELECT min(ctid) FROM bars_3)'
+            )
+        with pytest.raises(PublishedError, match=r"bars_3: expected no row before 1926, .* got 1\. Nothing"):
+            published(year_turn, target)
+        assert not files_of(target)
+
+
+@pytest.mark.root
+def test_root_leaves_a_users_published_data_to_the_user(year_turn, tmp_path):
+    """What root publishes into a user's directory once, the user's next publication can replace."""
+    user = 4711
+    (tmp_path / "home").mkdir()
+    os.chown(tmp_path / "home", user, user)
+    published(year_turn, DirectoryTarget(tmp_path / "home" / "published"))
+    assert {path.stat().st_uid for path in (tmp_path / "home").rglob("*")} == {user}

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from batch_layer.database.postgres.connection import Database
-from batch_layer.processing.publishing import publish as publishing
+from batch_layer.processing.publishing import plan
 from batch_layer.processing.publishing.publish import publish
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.errors import PublishedError, PublishedFormat, PublishedUnavailable
@@ -24,9 +24,9 @@ from serving_layer.sources.published import PublishedSource
 from tests.support.payloads import split
 from tests.support.publishing import (
     correct,
+    files_of,
     from_database,
     from_files,
-    held,
     published,
     publishing_read,
     quote,
@@ -36,31 +36,33 @@ from tests.support.publishing import (
 class TestVersions:
     def test_nothing_new_is_no_new_version(self, year_turn, target):
         published(year_turn, target)
-        before = held(target)
+        before = files_of(target)
         summary = published(year_turn, target)
         assert (summary.version, summary.is_new, summary.written, summary.removed) == (1, False, 0, 0)
-        assert held(target) == before
+        assert files_of(target) == before
 
     def test_a_correction_writes_the_files_of_its_year_alone(self, year_turn, target):
-        """Of 2022 daily bars and six intervals; what lies in 2021 and 2023 stays."""
+        """Of 2022 daily bars, what they were, and six intervals; what lies in 2021 and 2023 stays."""
         published(year_turn, target)
-        before = set(held(target))
+        before = set(files_of(target))
         year_turn.bars([quote("A", dt.date(2022, 6, 1), 99.0)])
         summary = published(year_turn, target)
-        new = set(held(target)) - before
-        assert (summary.version, summary.written) == (2, 7)
+        new = set(files_of(target)) - before
+        assert (summary.version, summary.written) == (2, 9)
         assert {path.split("-")[0] for path in new} == {
             "manifests/00000002.json",
             "daily_bars/2022",
+            "daily_bar_revisions/2022",
+            "loads/all",
             *(f"bars_{n}/2022" for n in INTERVALS),
         }
         assert from_files(target, interval=13).equals(from_database(year_turn, interval=13))
 
     def test_a_later_split_rewrites_no_bars(self, year_turn, target):
-        """It lies in 2023 after the last bar; only the small file of the splits is new."""
+        """It lies in 2023 after the last bar; only the small files of the splits and the loads are new."""
         published(year_turn, target)
         year_turn.splits([split("B", dt.date(2023, 12, 1), 1, 2)])
-        assert published(year_turn, target).written == 1
+        assert published(year_turn, target).written == 2
 
     def test_another_name_rewrites_no_bars(self, year_turn, target):
         published(year_turn, target)
@@ -85,9 +87,8 @@ class TestVersions:
         published(year_turn, target)
         correct(year_turn, 0)
         published(year_turn, target, keep=0)
-        manifest = json.loads((Path(target.name) / "manifest.json").read_text())
-        named = {file["path"] for files in manifest["files"].values() for file in files}
-        assert set(held(target)) == named | {"manifest.json", "manifests/00000002.json"}
+        named = {file.path for file in current_manifest(target).all_files()}
+        assert set(files_of(target)) == named | {"manifest.json", "manifests/00000002.json"}
 
     def test_a_rehearsal_counts_and_writes_nothing(self, year_turn, target):
         summary = published(year_turn, target, rehearsal=True)
@@ -99,10 +100,10 @@ class TestVersions:
     def test_portions_make_the_same_bytes(self, year_turn, target, tmp_path, monkeypatch):
         """What is in memory at once changes nothing in the files."""
         published(year_turn, target)
-        monkeypatch.setattr(publishing, "ROWS_AT_ONCE", 1)
+        monkeypatch.setattr(plan, "ROWS_AT_ONCE", 1)
         other = DirectoryTarget(tmp_path / "other")
         published(year_turn, other)
-        assert held(other) == held(target)
+        assert files_of(other) == files_of(target)
 
     def test_the_manifest_tells_what_there_is(self, year_turn, target):
         published(year_turn, target)
@@ -145,10 +146,10 @@ class TestVersions:
     def test_a_copy_of_the_current_files_alone_is_as_good(self, year_turn, target):
         """What is copied is what manifest.json names: the manifest of the version lies beside it no more."""
         published(year_turn, target)
-        before = held(target)
+        before = files_of(target)
         shutil.rmtree(Path(target.name) / "manifests")
         assert not published(year_turn, target).is_new
-        assert held(target) == before
+        assert files_of(target) == before
         assert from_files(target, interval=13).equals(from_database(year_turn, interval=13))
 
     def test_without_a_current_manifest_the_versions_go_on(self, year_turn, target):
@@ -179,18 +180,18 @@ class TestVersions:
         stale = current_manifest(target)
         year_turn.bars([quote("A", dt.date(2022, 6, 1), 500.0)])
         published(year_turn, target)
-        before = held(target)
+        before = files_of(target)
         assert remove_unneeded(target, stale, keep=0) == 0
-        assert held(target) == before
+        assert files_of(target) == before
 
     def test_what_another_condvest_keeps_there_stays(self, year_turn, target):
         published(year_turn, target)
         kept = Path(target.name) / "manifests" / "00000000.json"
         kept.write_text('{"format": 0}')
         (Path(target.name) / "bars_3" / f"2001-{'0' * 16}.parquet").write_bytes(b"of that version")
-        before = held(target)
+        before = files_of(target)
         assert published(year_turn, target).removed == 0
-        assert held(target) == before
+        assert files_of(target) == before
         (Path(target.name) / "manifest.json").unlink()
         kept.rename(kept.with_name("00000009.json"))
         with pytest.raises(PublishedFormat, match="has format 0"):
@@ -236,7 +237,7 @@ class TestVersions:
         year_turn.bars([quote("A", dt.date(2022, 6, 1), 600.0)])
         assert published(year_turn, target).version == 3
         assert read_bars_from(second, Question(interval=13)).equals(answer)
-        assert sorted(path for path in held(target) if path.startswith("manifests/")) == [
+        assert sorted(path for path in files_of(target) if path.startswith("manifests/")) == [
             f"manifests/{number:08}.json" for number in (1, 2, 3)
         ]
 
@@ -251,7 +252,7 @@ class TestTwoDatabases:
 
     def test_the_second_is_refused_and_told_what_to_do(self, year_turn, target, other):
         published(year_turn, target)
-        before = held(target)
+        before = files_of(target)
         for rehearsal in (True, False):
             with pytest.raises(PublishedError, match=r"from another database .*--to; .*--take-over") as told:
                 publish(
@@ -263,7 +264,7 @@ class TestTwoDatabases:
                 )
             for url in (year_turn.url, other.url):
                 assert identity_of(url) in str(told.value)
-        assert held(target) == before
+        assert files_of(target) == before
 
     def test_it_takes_the_place_over_when_told_to_and_the_first_is_refused_then(
         self, year_turn, target, other

@@ -13,6 +13,7 @@ import pytest
 import condvest
 from batch_layer.shared.errors import SchemaTooOld, UnknownSymbol, UsageError
 from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
+from condvest import pool
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from tests.support.naive.database import folded, rows_of
@@ -290,7 +291,8 @@ def test_the_first_window_of_the_calendar_can_be_read(world, sessions):
 class TestConnected:
     @pytest.fixture
     def opened(self, monkeypatch):
-        """Every connection that is opened."""
+        """Every connection that is opened; none is kept from before."""
+        pool.close_idle()
         made, connect = [], psycopg.connect
 
         def counted(*arguments, **options):
@@ -303,13 +305,13 @@ class TestConnected:
     def test_the_database_is_opened_once_for_a_block_and_closed_after_it(self, sample, opened):
         settings = sample.workspace.settings
         expected = [condvest.bars(symbol, 13, settings=settings) for symbol in ("IBM", "FB")]
-        assert len(opened) == 2
+        assert (len(opened), opened[0].closed) == (1, False)
         with condvest.connected(settings):
             assert [condvest.bars(symbol, 13, settings=settings) for symbol in ("IBM", "FB")] == expected
-            assert (len(opened), opened[-1].closed) == (3, False)
+            assert (len(opened), opened[-1].closed) == (2, False)
         assert opened[-1].closed
         condvest.bars("FB", 13, settings=settings)
-        assert len(opened) == 4
+        assert len(opened) == 2
 
     def test_what_is_stored_meanwhile_is_seen(self, own, world):
         world.bars([bar("A", world.date(0))])

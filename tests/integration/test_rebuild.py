@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch_layer.fetching.check_archive import check_archive
+from batch_layer.fetching.loading import loader
 from batch_layer.processing.check_bars import check_bars
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, bars_payload, csv_of
@@ -15,7 +16,8 @@ from tests.support.strategies.market_events import any_loads
 from tests.support.worlds.long_world import LongWorld
 from tests.support.worlds.playing import play
 
-lags = st.sampled_from([0, 0, 0, 1, 2, 5])
+TWO_YEARS = 2 * 365 * 24 * 3600
+lags = st.sampled_from([0, 0, 0, 1, 2, 5, TWO_YEARS, -TWO_YEARS])
 histories = st.lists(st.tuples(lags, any_loads()), min_size=1, max_size=10)
 
 WITHOUT_INSTANTS = {
@@ -36,12 +38,12 @@ def held(world):
     }
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=histories)
 def test_a_rebuilt_database_is_the_same_row_for_row(lasting_world, history):
     """Every table, the bars too; and what was known when is told by the instants of the fetches.
 
-    Payloads may have been fetched in another order than they were loaded.
+    Payloads may have been fetched in another order than they were loaded, or by a clock that was wrong.
     """
     lasting_world.empty()
     for lasting_world.lag, what in history:
@@ -116,6 +118,48 @@ def test_a_clock_that_was_hours_ahead_moves_no_later_fetch(long_world):
     long_world.bars([bar("A", long_world.date(4))])
     ((first, second),) = long_world.ask("SELECT max(fetched_at), min(fetched_at) FROM loads")
     assert first - second == dt.timedelta(hours=2, seconds=-1)
+
+
+@pytest.mark.parametrize(
+    "lags",
+    [
+        (-TWO_YEARS, 0, 0),
+        (TWO_YEARS, 0, 0),
+        (0, TWO_YEARS, 0),
+        (0, -TWO_YEARS, 0, -TWO_YEARS, TWO_YEARS, 0),
+        (-3601, 0),
+        (0, 3601),
+    ],
+)
+def test_a_clock_that_was_wrong_does_not_decide_who_has_the_last_word(long_world, lags):
+    """Seconds by which the clock was behind at each load of the same bar."""
+    for version, long_world.lag in enumerate(lags):
+        long_world.bars([bar("A", long_world.date(3), version)])
+    kept = [key for (key,) in long_world.ask("SELECT archive_key FROM loads ORDER BY load_id")]
+    assert list(long_world.archive.keys()) == kept
+    before, after = rebuilt(long_world)
+    assert after == before
+    last = bar("A", long_world.date(3), len(lags) - 1)
+    assert long_world.ask("SELECT close, load_id FROM daily_bars") == [(last["close"], len(lags))]
+
+
+def test_what_an_earlier_version_kept_by_a_wrong_clock_is_named(long_world, monkeypatch):
+    """Then the rebuild ends with the first; what is loaded from now on comes behind both."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(loader, "placed_after", lambda payload, _: payload)
+        for version, years in enumerate((10, 0)):
+            long_world.lag = -years * TWO_YEARS / 2
+            long_world.bars([bar("A", long_world.date(3), version)], name=f"{version}.csv")
+    (finding,) = check_archive(long_world.loader(), None, 0)
+    assert finding.problem.startswith("load 2 (file/daily_bars/all/20240603T120002")
+    assert "came after load 1 (file/daily_bars/all/2034" in finding.problem
+    assert "after a rebuild, import 1.csv or fetch it again" in finding.problem
+    long_world.bars([bar("A", long_world.date(3), 2)])
+    assert len(list(check_archive(long_world.loader(), None, 0))) == 1
+    long_world.rebuild()
+    assert list(check_archive(long_world.loader(), None, 0)) == []
+    last = bar("A", long_world.date(3), 2)
+    assert long_world.ask("SELECT close, load_id FROM daily_bars") == [(last["close"], 3)]
 
 
 def test_an_old_payload_of_the_archive_is_known_from_when_it_is_loaded(long_world):

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 
-from batch_layer.database.stores.loads import refused_rows
+from batch_layer.database.stores.refused import refused_rows
 from batch_layer.shared.models.payloads import Payload
 from tests.support.payloads import bar
 
@@ -72,3 +72,11 @@ def test_another_provider_is_judged_by_itself(world):
     ]
     assert [world.load(file).needs_attention for file in files] == [True, True]
     assert not world.load(files[0]).needs_attention
+
+
+def test_the_first_so_many_are_read_and_no_more(world):
+    world.load(answer(1, BAD, WORSE))
+    world.load(answer(2, {**BAD, "split_to": 3}))
+    assert [symbol for symbol, _ in listed(world, most=2)] == ["A", "B"]
+    assert [symbol for symbol, _ in listed(world, only_new=True, most=1)] == ["A"]
+    assert listed(world, most=0) == []

@@ -9,8 +9,9 @@ import pytest
 
 from batch_layer.database.migrate import migrate
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores import sessions as store
-from batch_layer.database.stores.sessions import extend_sessions, read_sessions, sessions_ahead
+from batch_layer.database.stores import calendar_extension as store
+from batch_layer.database.stores.calendar_extension import extend_sessions, sessions_ahead
+from batch_layer.database.stores.sessions import read_sessions
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import CalendarChanged, CalendarDisputed
 from batch_layer.shared.models.calendar_changes import with_decisions

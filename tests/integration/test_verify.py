@@ -1,6 +1,8 @@
 """`verify` finds nothing on a sound database, and names every difference that is planted in one."""
 
+import json
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,8 +196,9 @@ def test_a_dividend_to_come_under_a_name_to_be_given_up_or_to_be_taken_is_not_lo
 ):
     """A becomes B on session 10, and an ex-date under either name lies on session 20.
 
-    The dividend, the listing of A, and the news of its rename come in any order. It waits for
-    its instrument among the refused rows where the name is nobody's on the ex-date.
+    The dividend, the listing of A, and the news of its rename come in any order. It waits for its instrument
+    among the refused rows where the name is nobody's on the ex-date when it comes: A's after the rename, and
+    B's once the list has A again.
     """
     world = LongWorld(workspace, sessions)
     dividend = {"symbol": named, "ex_date": world.date(20), "cash_amount": 1.0}
@@ -214,9 +217,11 @@ def test_a_dividend_to_come_under_a_name_to_be_given_up_or_to_be_taken_is_not_lo
         for payload in news[what]:
             world.load(payload)
         assert list(check_archive(world.loader(), None, 0)) == []
-    held = world.number("SELECT count(*) FROM dividends JOIN symbols USING (instrument_id)")
-    waiting = world.ask("SELECT symbol, code FROM refused_rows WHERE code = 'no_instrument'")
-    assert held > 0 or waiting == [(named, "no_instrument")]
+    waits = (order, named) in (("lrd", "A"), ("rld", "B"))
+    assert world.ask("SELECT symbol, code FROM refused_rows") == [(named, "no_instrument")] * waits
+    assert (
+        world.number("SELECT count(*) FROM dividends JOIN symbols USING (instrument_id)") > 0
+    ) is not waits
     world.close()
 
 
@@ -244,10 +249,38 @@ def test_a_damaged_payload_is_named(condvest, dataset):
     assert "restore it from a backup" in problem
 
 
-def test_bars_that_wait_to_be_resampled_are_not_called_wrong(condvest, sound):
+@pytest.mark.usefixtures("sound")
+def test_a_description_of_an_earlier_version_that_was_changed_is_named(condvest):
+    """It has no digest of its own, so what the load says of its payload decides."""
+    path = archived(condvest, "splits")[0]
+    description = Path(f"{path}.json")
+    told = json.loads(description.read_bytes())
+    del told["description_digest"]
+    description.write_text(json.dumps(told))
+    assert condvest.done("verify", "--json").json == {"findings": []}
+    description.write_text(json.dumps(told | {"name": "another.csv"}))
+    ((what, _, _, problem),) = findings(condvest)
+    assert what == "archive"
+    assert "is described with name another.csv" in problem
+
+
+@pytest.mark.usefixtures("sound")
+def test_a_payload_without_a_load_is_told_and_no_difference(condvest, tmp_path):
+    path = tmp_path / "junk.csv"
+    path.write_text("symbol,session,open\nA,2024-06-03\n")
+    condvest.done("import", path, code=1)
+    ran = condvest.done("verify")
+    (junk,) = (one for one in archived(condvest, "daily_bars") if one.read_bytes() == path.read_bytes())
+    assert "1 archived payloads have no load" in ran.err
+    assert junk.name in ran.err
+
+
+def test_bars_that_wait_to_be_resampled_are_named_and_not_called_wrong(condvest, sound):
     """A load without the resampling after it, as after a crash."""
     sound.bars([bar("A", sound.date(at), 2) for at in (3, 30)])
-    assert condvest.done("verify", "--json").json == {"findings": []}
+    said = condvest.done("verify", "--json").json
+    assert said["findings"] == []
+    assert (said["waiting"]["instruments"], said["waiting"]["sessions"]) == (1, 2)
 
 
 def test_a_sample_is_repeatable_and_finds_in_the_end_what_all_would(condvest, sound):

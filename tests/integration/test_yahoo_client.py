@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import gzip
+import importlib
 import logging
 import re
 import subprocess
@@ -12,7 +13,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, client, parse
+from batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, parse
 from batch_layer.shared.clients.yahoo.provider import PAUSE
 from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
 from batch_layer.shared.models.payloads import Fetched
@@ -324,10 +325,16 @@ def test_a_longer_retry_after_is_obeyed_up_to_a_bound(
     assert sleeper.waits == waits
 
 
-def test_an_answer_too_large_is_refused_with_its_size(emulator, provider_of, monkeypatch):
-    monkeypatch.setattr(client, "MAX_BYTES", 1000)
+def test_an_answer_too_large_is_not_read_on(emulator, provider_of, monkeypatch):
+    """The error is raised before the body has an end, and is no failure that passes."""
+    taken = []
+    wire = importlib.import_module("batch_layer.shared.clients.yahoo.wire")
+    monkeypatch.setattr(wire, "MAX_BYTES", 1000)
+    monkeypatch.setattr(wire._Body, "__del__", lambda body: taken.append(len(body.content)), raising=False)
     errors = failures(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)]))
-    assert re.match(r"KIM: Yahoo's answer has [0-9,]+ bytes; 1,000 are the most taken", str(errors["KIM"]))
+    assert str(errors["KIM"]).startswith("KIM: Yahoo's answer has more than 1,000 bytes, the most")
+    assert type(errors["KIM"]) is VendorRefused
+    assert max(taken) <= 1000
 
 
 def test_nobody_listening_is_unavailable(tmp_path, sleeper):

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.database.stores.sessions import extend_sessions
+from batch_layer.database.stores.calendar_extension import extend_sessions
 from batch_layer.fetching.fetch import Fetcher, FetchReport
 from batch_layer.fetching.loading.loader import Loader
 from batch_layer.shared.clients.archive.directory import DirectoryArchive

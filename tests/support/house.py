@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("condvest", "serving_layer", "batch_layer")
+PACKAGES = ("condvest", "serving_layer", "speed_layer", "batch_layer")
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function or method: where it is, its lines without the docstring, whether it is typed in full."""
+    """A function or method: its path and name, its lines without the docstring, and whether it is typed."""
 
     where: str
     lines: int
@@ -58,9 +58,21 @@ def _function(node, path):
         node.args.vararg,
         node.args.kwarg,
     ]
-    arguments = [one for one in given if one is not None and one.arg not in ("self", "cls")]
-    is_typed = node.returns is not None and all(one.annotation is not None for one in arguments)
-    return Function(f"{path}:{node.lineno} {node.name}", lines, is_typed)
+    arguments = [
+        argument for argument in given if argument is not None and argument.arg not in ("self", "cls")
+    ]
+    is_typed = node.returns is not None and all(argument.annotation is not None for argument in arguments)
+    return Function(f"{path} {node.name}", lines, is_typed)
+
+
+def variables(path):
+    """Yield the names of variables, parameters, fields and functions of a module, with their lines."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name, node.lineno
+            case ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ExceptHandler(name=str(name)):
+                yield name, node.lineno
 
 
 def figures():
@@ -69,9 +81,9 @@ def figures():
     longest = max(files, key=length)
     lengths = sorted(map(length, files))
     every = functions(files)
-    most = max(every, key=lambda one: one.lines)
-    bodies = sorted(one.lines for one in every)
-    typed = sum(one.is_typed for one in every) / len(every)
+    most = max(every, key=lambda function: function.lines)
+    bodies = sorted(function.lines for function in every)
+    typed = sum(function.is_typed for function in every) / len(every)
     nine_in_ten = bodies[len(bodies) * 9 // 10]
     return [
         f"modules             {len(files)}",

@@ -24,15 +24,16 @@ class Ran:
 
 @dataclass(frozen=True)
 class Program:
-    """`condvest` on one database and one home."""
+    """`condvest` on one database, that of the home if its URL is None, and one home."""
 
-    url: str
+    url: str | None
     home: object
 
     def __call__(self, *arguments):
         # Arrow writes bytes, the rest text.
         out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
-        asked = ["condvest", "--database-url", self.url, "--home", str(self.home), *map(str, arguments)]
+        database = ["--database-url", self.url] if self.url is not None else []
+        asked = ["condvest", *database, "--home", str(self.home), *map(str, arguments)]
         before = signal.getsignal(signal.SIGTERM)
         code = 0
         try:

@@ -37,7 +37,8 @@ def pooler(url, directory, mode, *, size=20, more=""):
     users = Path(directory, "users")
     users.write_text('"{}" "{}"\n'.format(user, password.replace('"', '""')))
     quoted = password.replace("'", "''")
-    server = f"host={parts.hostname} port={parts.port} user={user} password='{quoted}'"
+    server = f"host={parts.hostname} port={parts.port} user={user}"
+    server += f" password='{quoted}'" if quoted else ""  # an empty one makes PgBouncer ignore the line
     settings = Path(directory, "pgbouncer.ini")
     settings.write_text(
         _SETTINGS.format(server=server, port=port, users=users, mode=mode, size=size, more=more)

@@ -11,10 +11,10 @@ from serving_layer.sources.published import PublishedSource
 from tests.support.payloads import bar
 
 
-def published(world, place, **how):
+def published(world, target, **how):
     """Resample and publish what a world holds."""
     world.resample()
-    return publish(world.workspace.database, world.sessions, place, world.workspace.now, **how)
+    return publish(world.workspace.database, world.sessions, target, world.workspace.now, **how)
 
 
 def from_database(world, **asked):
@@ -22,21 +22,21 @@ def from_database(world, **asked):
     return read_bars(world.workspace.database, world.sessions, Question(**asked))
 
 
-def from_files(place, **asked):
+def from_files(target, **asked):
     """Return what a question is answered by published files."""
-    return read_bars_from(PublishedSource.open(place), Question(**asked))
+    return read_bars_from(PublishedSource.open(target), Question(**asked))
 
 
 class Failing:
     """A place whose nth change fails, and all that follow: as when a process is killed, or a server goes."""
 
-    def __init__(self, place, changes):
-        self._place = place
+    def __init__(self, target, changes):
+        self._target = target
         self._left = changes
 
     def __getattr__(self, name):
-        found = getattr(self._place, name)
-        return self._counted(found) if name in ("put", "write", "replace", "remove") else found
+        attribute = getattr(self._target, name)
+        return self._counted(attribute) if name in ("put", "write", "replace", "remove") else attribute
 
     def _counted(self, change):
         def attempt(*arguments):
@@ -48,7 +48,7 @@ class Failing:
         return attempt
 
 
-def held(target):
+def files_of(target):
     """Return {path: bytes} of all files in a directory that is published into."""
     root = Path(target.name)
     return {

@@ -53,5 +53,5 @@ def failures(answers):
 def by_symbol(answers, table=0):
     """The rows of the answers that came, by symbol: bars (table 0), splits (1) or dividends (2)."""
     parsed = [parse(answer.payload) for answer in answers if isinstance(answer, Fetched)]
-    rows = [(one, *one.also)[table].rows for one in parsed]
-    return {one.symbol[0]: one for one in rows if len(one)}
+    tables = [(answer, *answer.also)[table].rows for answer in parsed]
+    return {rows.symbol[0]: rows for rows in tables if len(rows)}

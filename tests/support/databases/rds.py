@@ -91,10 +91,10 @@ class Rds:
     def url(self, user, host=None, password=""):
         """Return a user's URL; with ``host`` the same server by another name."""
         login = quote(user) + (f":{quote(password)}" if password else "")
-        place = (
+        address = (
             f"{host}:{PORT}/condvest?hostaddr={self.address}" if host else f"{self.address}:{PORT}/condvest"
         )
-        return f"postgresql://{login}@{place}"
+        return f"postgresql://{login}@{address}"
 
     @contextmanager
     def listening(self):
@@ -147,8 +147,8 @@ class Rds:
         token = _message(client)[4:-1].decode()
         if is_token(user, token, f"{self.address}:{PORT}", dt.datetime.now(dt.UTC) + self.ahead):
             return True
-        told = f'SFATAL\0VFATAL\0C28000\0MPAM authentication failed for user "{user}"\0\0'.encode()
-        client.sendall(b"E" + struct.pack("!i", 4 + len(told)) + told)
+        refusal = f'SFATAL\0VFATAL\0C28000\0MPAM authentication failed for user "{user}"\0\0'.encode()
+        client.sendall(b"E" + struct.pack("!i", 4 + len(refusal)) + refusal)
         return False
 
 
@@ -173,11 +173,11 @@ def _relay(client, server):
     while True:
         # What TLS has read ahead makes no socket ready.
         ready = [client] if client.pending() else select.select([client, server], [], [])[0]
-        for one in ready:
-            data = one.recv(65536)
+        for readable in ready:
+            data = readable.recv(65536)
             if not data:
                 return
-            other[one].sendall(data)
+            other[readable].sendall(data)
 
 
 @contextmanager
@@ -208,6 +208,6 @@ def rds():
             connection.execute(f"CREATE DATABASE condvest OWNER {ADMIN}")
         certificates = root / "certificates"
         certificates.mkdir()
-        one = Rds(certificates, local, port)
-        with one.listening():
-            yield one
+        server = Rds(certificates, local, port)
+        with server.listening():
+            yield server

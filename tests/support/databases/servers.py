@@ -20,7 +20,7 @@ from batch_layer.database.embedded.cluster import server_environment
 from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.migrate import migrate
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.sessions import extend_sessions
+from batch_layer.database.stores.calendar_extension import extend_sessions
 
 WARDEN = Path(__file__).with_name("warden.py")
 OWNER, PASSWORD = "keeper", "o'pen/s@same%4711"
@@ -29,14 +29,18 @@ _STOP_EMBEDDED = (
     "EmbeddedServer(Path(sys.argv[1])).down(now=True)"
 )
 _FIRST_ICU = 15
-# All but the calendar; of the hundred partitions only those with a page, for to truncate one takes its time.
+# All but the calendar, and the record of what was altered, which no database is without; of the hundred
+# partitions only those with a page, for to truncate one takes its time.
 _FILLED = (
     "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
-    "AND relname NOT IN ('sessions', 'calendar_sources', 'schema_migrations') "
+    "AND relname NOT IN ('sessions', 'calendar_sources', 'schema_migrations', 'touched') "
     "AND (NOT relispartition OR pg_relation_size(oid) > 0)"
 )
-# What a test has put beside the schema, to make something fail.
-_FOREIGN = "SELECT EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'public'::regnamespace)"
+# What a test may have put beside the schema, to make something fail; and the calendar, which it may change.
+_KEPT = (
+    "SELECT (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace), "
+    "(SELECT sum(hash_record_extended(sessions, 0)) FROM sessions)"
+)
 
 
 def forget(connection):
@@ -60,6 +64,7 @@ class Server:
     now: object
     _numbers: itertools.count = field(default_factory=itertools.count)
     _template: str | None = None
+    _as_made: tuple | None = None
     _idle: list = field(default_factory=list)
 
     def url_of(self, name):
@@ -76,6 +81,8 @@ class Server:
             with Database(url) as database:
                 migrate(database)
                 extend_sessions(database, self.now)
+                with database.transaction(read_only=True) as connection:
+                    self._as_made = connection.execute(_KEPT).fetchone()
             self._template = urlsplit(url).path[1:]
         return self._create("CREATE DATABASE {name} TEMPLATE {template}")
 
@@ -85,11 +92,11 @@ class Server:
         url = self._idle.pop() if self._idle else self.database()
         yield url
         with psycopg.connect(url, autocommit=True) as connection:
-            ((changed,),) = connection.execute(_FOREIGN).fetchall()
-            if not changed:
+            as_made = connection.execute(_KEPT).fetchone() == self._as_made
+            if as_made:
                 forget(connection)
                 self._idle.append(url)
-        if changed:
+        if not as_made:
             self.drop(url)
 
     def drop(self, url):
@@ -157,12 +164,12 @@ def tcp_server(now):
             ["--auth=scram-sha-256", f"--pwfile={secret}", *locale],
         )
         port = _start(account, binaries, root)
-        place = f"127.0.0.1:{port}/postgres"
+        address = f"127.0.0.1:{port}/postgres"
         password = quote(PASSWORD, safe="")
-        with psycopg.connect(f"postgresql://postgres:{password}@{place}", autocommit=True) as connection:
+        with psycopg.connect(f"postgresql://postgres:{password}@{address}", autocommit=True) as connection:
             role, word = sql.Identifier(OWNER), sql.Literal(PASSWORD)
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(role, word))
-        yield Server("tcp", f"postgresql://{OWNER}:{password}@{place}", now)
+        yield Server("tcp", f"postgresql://{OWNER}:{password}@{address}", now)
 
 
 def _start(account, binaries, root):

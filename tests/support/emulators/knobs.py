@@ -67,7 +67,7 @@ class Knobs:
         Raises:
             ValueError: a name or a fault that there is not.
         """
-        known = {one.name for one in fields(self)}
+        known = {knob.name for knob in fields(self)}
         if unknown := set(values) - known:
             raise ValueError(f"no such knobs: {sorted(unknown)}; there are {sorted(known)}")
         for name in (*values.get("fault_names", ()), *values.get("next_faults", ())):
@@ -80,7 +80,7 @@ class Knobs:
 
     def as_json(self) -> dict:
         """Return the knobs as JSON can carry them."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values = {knob.name: getattr(self, knob.name) for knob in fields(self)}
         return values | {"now": None if self.now is None else self.now.isoformat()}
 
 
@@ -96,9 +96,9 @@ class Dice:
         """Return the fault of the next call, None for none."""
         possible = FAMILIES[family]
         with self._lock:
-            for place, name in enumerate(self._knobs.next_faults):
+            for index, name in enumerate(self._knobs.next_faults):
                 if Fault[name] in possible:
-                    del self._knobs.next_faults[place]
+                    del self._knobs.next_faults[index]
                     return Fault[name]
             if not self._knobs.faults or self.rng.random() >= self._knobs.faults:
                 return None

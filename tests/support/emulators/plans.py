@@ -17,6 +17,8 @@ class Plan:
         years: how far back bars reach; None for all there are.
         today: whether today's bars are served before the day has ended in New York.
         flat_files: whether the files can be had.
+        snapshots: whether the session under way can be had.
+        delay: how many seconds later.
     """
 
     calls: int
@@ -24,12 +26,14 @@ class Plan:
     years: int | None
     today: bool
     flat_files: bool
+    snapshots: bool = True
+    delay: float = 0.0
 
 
 PLANS = {
-    "basic": Plan(calls=5, seconds=60, years=2, today=False, flat_files=False),
-    "starter": Plan(calls=100, seconds=1, years=5, today=True, flat_files=True),
-    "developer": Plan(calls=100, seconds=1, years=10, today=True, flat_files=True),
+    "basic": Plan(calls=5, seconds=60, years=2, today=False, flat_files=False, snapshots=False),
+    "starter": Plan(calls=100, seconds=1, years=5, today=True, flat_files=True, delay=900),
+    "developer": Plan(calls=100, seconds=1, years=10, today=True, flat_files=True, delay=900),
     "paid": Plan(calls=100, seconds=1, years=None, today=True, flat_files=True),
     # No vendor sells this one: for benchmarks, in which the emulator must not be the limit.
     "unlimited": Plan(calls=10**9, seconds=1, years=None, today=True, flat_files=True),

@@ -56,8 +56,8 @@ def ask(
     try:
         connection.request(method, target, body, sent)
         response = connection.getresponse()
-        found = {name.lower(): text for name, text in response.getheaders()}
-        return Answer(response.status, found, response.read())
+        names = {name.lower(): text for name, text in response.getheaders()}
+        return Answer(response.status, names, response.read())
     finally:
         connection.close()
 

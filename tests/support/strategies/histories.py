@@ -87,7 +87,7 @@ def histories(draw, *, ratios=None, fractions=True, with_splits=True):
         kept = [ordinal for ordinal in range(listed, listed + length) if ordinal not in missing]
         pairs += [(instrument, ordinal) for ordinal in kept]
     daily = daily_bars(
-        [one for one, _ in pairs],
+        [instrument for instrument, _ in pairs],
         [ordinal for _, ordinal in pairs],
         draw(st.integers(0, 2**32 - 1)),
         fractions=fractions,
@@ -106,7 +106,9 @@ def splits(ids, ratios=None):
     """Draw splits in any order: forward and reverse, several on one ex-date, some of no bar's instrument."""
     ratio = st.sampled_from(ratios or [(1, 2), (1, 4), (2, 3), (10, 1), (7, 3), (1.0, 1.1), (3, 1)])
     row = st.tuples(st.sampled_from([*ids, 99]), st.integers(FIRST - 5, LAST + 5), ratio)
-    rows = st.lists(row, max_size=12).map(lambda rows: [(one, ex, *ratio) for one, ex, ratio in rows])
+    rows = st.lists(row, max_size=12).map(
+        lambda rows: [(instrument, ex, *ratio) for instrument, ex, ratio in rows]
+    )
     return rows.map(splits_of)
 
 
@@ -114,19 +116,19 @@ def splits(ids, ratios=None):
 def coverages(draw, ids):
     """Draw a coverage, and what it means in plain sets and dictionaries."""
     known = sorted({*ids, 77})
-    providers = {one: draw(st.sets(st.sampled_from(PROVIDERS))) for one in known}
+    providers = {number: draw(st.sets(st.sampled_from(PROVIDERS))) for number in known}
     if draw(st.booleans()):
         del providers[known[0]]
     first = draw(st.integers(FIRST, 0))
     last = draw(st.integers(0, LAST))
-    loaded = {one: draw(st.sets(st.integers(first, last))) for one in PROVIDERS}
-    partial = {one: draw(st.integers(first, last + 5)) for one in PROVIDERS}
+    loaded = {number: draw(st.sets(st.integers(first, last))) for number in PROVIDERS}
+    partial = {number: draw(st.integers(first, last + 5)) for number in PROVIDERS}
     through = {
-        one: max([*loaded[one], partial[one]], default=int(NOTHING_LOADED))
-        for one in draw(st.sets(st.sampled_from(PROVIDERS)))
+        number: max([*loaded[number], partial[number]], default=int(NOTHING_LOADED))
+        for number in draw(st.sets(st.sampled_from(PROVIDERS)))
     }
-    loaded = {one: loaded[one] if one in through else set() for one in PROVIDERS}
-    mask = np.array([sum(1 << bit for bit in held) for held in providers.values()], dtype=np.uint64)
+    loaded = {number: loaded[number] if number in through else set() for number in PROVIDERS}
+    mask = np.array([sum(1 << bit for bit in bits) for bits in providers.values()], dtype=np.uint64)
     complete = [
         sum(1 << bit for bit in PROVIDERS if ordinal in loaded[bit]) for ordinal in range(first, last + 1)
     ]
@@ -140,9 +142,11 @@ def coverages(draw, ids):
         complete=np.array(complete, dtype=np.uint64).view(np.int64),
         loaded_through=columns,
     )
-    held = {(one, ordinal) for one, bits in providers.items() for bit in bits for ordinal in loaded[bit]}
-    ends = {
-        one: max((through[bit] for bit in providers.get(one, ()) if bit in through), default=-(2**31))
-        for one in [*known, 99]
+    complete_pairs = {
+        (number, ordinal) for number, bits in providers.items() for bit in bits for ordinal in loaded[bit]
     }
-    return coverage, held, ends
+    ends = {
+        number: max((through[bit] for bit in providers.get(number, ()) if bit in through), default=-(2**31))
+        for number in [*known, 99]
+    }
+    return coverage, complete_pairs, ends

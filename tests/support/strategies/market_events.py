@@ -102,6 +102,14 @@ def renames():
     )
 
 
+def stated_renames():
+    """("stated", {(ordinal, symbol): the symbol taken}): a person's file of renames; "" takes one back."""
+    taken = st.dictionaries(
+        st.tuples(ordinals, symbols), st.sampled_from(["", *SYMBOLS]), min_size=1, max_size=3
+    )
+    return st.tuples(st.just("stated"), taken)
+
+
 def repeats():
     """("again", number): an earlier payload once more: the same bytes, fetched later."""
     return st.tuples(st.just("again"), st.integers(0, 30))
@@ -128,6 +136,7 @@ def any_loads():
         dividend_loads(),
         listing_loads(),
         renames(),
+        stated_renames(),
         repeats(),
         unreadable_files(),
     )

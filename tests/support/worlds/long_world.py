@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import replace
 
-from batch_layer.fetching import check_archive
+from batch_layer.fetching.rebuild import keys_to_load, rebuild
 from tests.support.worlds.playing import play
 from tests.support.worlds.world import MemoryArchive, World
 
@@ -67,4 +67,8 @@ class LongWorld(World):
         kept = dict(self.archive.payloads)
         self.empty()
         self.archive.payloads.update(kept)
-        return check_archive.rebuild(self.loader())
+        loader = self.loader()
+        faults: list[str] = []
+        summaries = rebuild(loader, keys_to_load(loader), faults)
+        assert faults == []
+        return summaries

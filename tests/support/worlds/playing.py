@@ -98,6 +98,11 @@ def _renames(world, figi, taken):
     world.load(rename_payload(world, figi, taken))
 
 
+def _stated(world, taken):
+    lines = [f"{symbol},{to},{world.date(at)}" for (at, symbol), to in taken.items()]
+    world.load(payload("renames", "\n".join(["from,to,date", *lines]).encode()))
+
+
 def _again(world, number):
     if world.past:
         with suppress(InputError):  # a broken file stays broken when it comes again
@@ -120,6 +125,7 @@ _PLAYERS = {
     "dividends": _dividends,
     "listings": _listings,
     "renames": _renames,
+    "stated": _stated,
     "again": _again,
     "broken": _broken,
     "resample": _resample,

@@ -109,7 +109,7 @@ class Desk:
             return connection.execute(query).fetchall()
 
     def dump(self, *, without=("runs",)):
-        """Return all that the database holds, as text."""
+        """Return all that the database holds, as text; of `touched` nothing, whose tokens are random."""
         with self.database.transaction(read_only=True) as connection:
             tables = connection.execute(
                 "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
@@ -117,7 +117,7 @@ class Desk:
             return {
                 name: connection.execute(f"SELECT t::text FROM {name} t ORDER BY 1").fetchall()
                 for (name,) in tables.fetchall()
-                if name not in without
+                if name not in ("touched", *without)
             }
 
     def wrong_bars(self):
@@ -157,9 +157,11 @@ class Held:
 
     def carrier(self, symbol, date):
         """Return who carries a symbol on a date, None for nobody."""
-        found = [one for first, last, one in self.names.get(symbol, ()) if first <= date <= last]
-        assert len(found) <= 1, (symbol, date, found)
-        return found[0] if found else None
+        carriers = [
+            instrument for first, last, instrument in self.names.get(symbol, ()) if first <= date <= last
+        ]
+        assert len(carriers) <= 1, (symbol, date, carriers)
+        return carriers[0] if carriers else None
 
 
 def disagreements(desk, market, now, start=START, *, unknowable=frozenset(), source="rest"):
@@ -168,46 +170,48 @@ def disagreements(desk, market, now, start=START, *, unknowable=frozenset(), sou
     ``unknowable`` are instruments whose names nothing that the vendor says connects; each of their names
     may have an instrument of its own. ``source`` is where the bars came from: "rest" or "file".
     """
-    held, found, owner = Held(desk), [], {}
+    stored, wrong, owner = Held(desk), [], {}
     otc = market.universe.otc
-    listed = [one for one in truth.instruments(market, now) if not otc[one["instrument"]]]
+    listed = [
+        instrument for instrument in truth.instruments(market, now) if not otc[instrument["instrument"]]
+    ]
     expected = _expected(market, now, start, source)
     for record in listed:
         bars = expected.bars[record["instrument"]]
         parts = [bars]
-        whole = {held.carrier(symbol, session) for session, (symbol, _) in bars.items()}
+        whole = {stored.carrier(symbol, session) for session, (symbol, _) in bars.items()}
         if record["instrument"] in unknowable and len(whole) > 1:
             parts = [_within(bars, name) for name in record["names"]]
         for part in filter(None, parts):
-            ids = {held.carrier(symbol, session) for session, (symbol, _) in part.items()}
+            ids = {stored.carrier(symbol, session) for session, (symbol, _) in part.items()}
             who = f"{'/'.join(name['symbol'] for name in record['names'])} #{record['instrument']}"
             if len(ids) != 1 or None in ids:
-                found.append(f"{who}: its bars are of the instruments {ids}")
+                wrong.append(f"{who}: its bars are of the instruments {ids}")
                 continue
             (instrument,) = ids
             if instrument in owner:
-                found.append(f"{who}: is one instrument with {owner[instrument]}")
+                wrong.append(f"{who}: is one instrument with {owner[instrument]}")
             owner[instrument] = who
-            ours = held.bars[instrument]
+            ours = stored.bars[instrument]
             theirs = {session: bar for session, (_, bar) in part.items()}
-            found += [
+            wrong += [
                 f"{who} {session}: {ours.get(session)} is stored, not {theirs.get(session)}"
                 for session in sorted(ours.keys() | theirs.keys())
                 if ours.get(session) != theirs.get(session)
             ]
             if record["instrument"] not in unknowable:
-                found += _metadata(record, who, held.metadata[instrument])
+                wrong += _metadata(record, who, stored.metadata[instrument])
                 for what in ("splits", "dividends"):
-                    mine = getattr(held, what)[instrument]
-                    told = getattr(expected, what)[record["instrument"]]
-                    if mine != told:
-                        found.append(f"{who}: the {what} {mine} are stored, not {told}")
-    found += [
-        f"instrument {one} has {len(bars)} bars of nobody"
-        for one, bars in held.bars.items()
-        if one not in owner
+                    mine = getattr(stored, what)[instrument]
+                    theirs = getattr(expected, what)[record["instrument"]]
+                    if mine != theirs:
+                        wrong.append(f"{who}: the {what} {mine} are stored, not {theirs}")
+    wrong += [
+        f"instrument {instrument} has {len(bars)} bars of nobody"
+        for instrument, bars in stored.bars.items()
+        if instrument not in owner
     ]
-    return found
+    return wrong
 
 
 @dataclass
@@ -230,11 +234,13 @@ def _expected(market, now, start, source):
             *prices, vwap, trades = values
             bar = (*prices, None if np.isnan(vwap) else vwap, None if trades < 0 else trades)
             expected.bars[instrument][session] = (symbol, bar)
-    for one in truth.splits(market, now):
-        ex_date = dt.date.fromisoformat(one["ex_date"])
-        expected.splits[one["instrument"]][ex_date] = (one["split_from"], one["split_to"])
-    for one in truth.dividends(market, now):
-        expected.dividends[one["instrument"]][dt.date.fromisoformat(one["ex_date"])] = one["cash_amount"]
+    for action in truth.splits(market, now):
+        ex_date = dt.date.fromisoformat(action["ex_date"])
+        expected.splits[action["instrument"]][ex_date] = (action["split_from"], action["split_to"])
+    for action in truth.dividends(market, now):
+        expected.dividends[action["instrument"]][dt.date.fromisoformat(action["ex_date"])] = action[
+            "cash_amount"
+        ]
     return expected
 
 
@@ -243,8 +249,8 @@ def _within(bars, name):
     return {session: bar for session, bar in bars.items() if name["from"] <= session.isoformat() <= last}
 
 
-def _metadata(record, who, held):
-    told = {
+def _metadata(record, who, stored):
+    true = {
         "active": "false" if record["delisted_date"] else "true",
         "delisted_date": record["delisted_date"],
         "figi": record["composite_figi"],
@@ -254,9 +260,9 @@ def _metadata(record, who, held):
         "currency": "USD",
     }
     return [
-        f"{who}: {name} is {held.get(name)}, not {value}"
-        for name, value in told.items()
-        if held.get(name) != value
+        f"{who}: {name} is {stored.get(name)}, not {value}"
+        for name, value in true.items()
+        if stored.get(name) != value
     ]
 
 
@@ -266,7 +272,9 @@ def unconnected(market, now):
     The FIGI does, and while they are listed the events of their ticker do.
     """
     return {
-        one["instrument"]
-        for one in truth.instruments(market, now)
-        if len(one["names"]) > 1 and one["composite_figi"] is None and one["delisted_date"]
+        instrument["instrument"]
+        for instrument in truth.instruments(market, now)
+        if len(instrument["names"]) > 1
+        and instrument["composite_figi"] is None
+        and instrument["delisted_date"]
     }

@@ -27,7 +27,7 @@ class MemoryArchive:
     def keep(self, payload, *, again=False):
         key = key_of(payload)
         folder = key.rpartition("/")[0]
-        newest = max((one for one in self.payloads if one.startswith(f"{folder}/")), default=None)
+        newest = max((key for key in self.payloads if key.startswith(f"{folder}/")), default=None)
         if newest is not None and not again and self.payloads[newest].content == payload.content:
             return newest
         self.payloads[key] = payload
@@ -117,20 +117,22 @@ class World:
         return naive_database.differences(self.looking)
 
     def tables(self):
+        """Return the names of all tables but `touched`, whose tokens are drawn at random."""
         return [
             row[0]
             for row in self.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+            if row[0] != "touched"
         ]
 
     def dump(self, *, sequences=True):
         """Return everything that the database holds, as text."""
-        held = {
+        tables = {
             name: [row[0] for row in self.ask(f"SELECT t::text FROM {name} t ORDER BY 1")]
             for name in self.tables()
         }
         if sequences:
-            held["sequences"] = self.ask("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1")
-        return held
+            tables["sequences"] = self.ask("SELECT sequencename, last_value FROM pg_sequences ORDER BY 1")
+        return tables
 
     def empty(self):
         """Forget everything but the calendar; the next payload is fetched when the first one was."""

@@ -1,8 +1,14 @@
 """Flags of whole series, on series made by hand."""
 
+from statistics import median
+from unittest.mock import patch
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from batch_layer.shared.core import bar_measures
 from batch_layer.shared.core.bar_flags import FLAGS, STALE_SESSIONS, flagged
 from batch_layer.shared.models.bars import DailyBars
 from batch_layer.shared.models.corporate_actions import Splits
@@ -91,7 +97,8 @@ def test_a_split_and_a_dividend_on_one_ex_date_explain_it_together():
 
 
 def test_a_dividend_makes_no_move_of_what_is_none():
-    assert found(series(QUIET), dividends=[(1, 30, 100.0, 200.0)]) == []
+    """Half the price was paid and nothing fell: that is said of the dividend, and not of the price."""
+    assert found(series(QUIET), dividends=[(1, 30, 100.0, 200.0)]) == [(1, 30, "dividend_denied")]
 
 
 @pytest.mark.parametrize(
@@ -120,5 +127,105 @@ def test_every_flag_has_a_severity_and_says_what_to_do():
     assert all(severity in {"error", "warning"} and text for severity, text in FLAGS.values())
 
 
+def paid(*events):
+    """Return dividends (session, cash per share) as they fall on bars that close at 100."""
+    return [(1, session, 100.0, 100.0 + cash) for session, cash in events]
+
+
+LEVEL = [100.0] * 40
+ROUGH = [1000.0 + place for place in range(40)]
+
+
+def of_dividends(closes, dividends, known=()):
+    flags = found(series(closes, ROUGH), known, dividends)
+    return [(session, flag) for _, session, flag in flags if flag.startswith("dividend")]
+
+
+@pytest.mark.parametrize(
+    ("after", "cash", "flags"),
+    [
+        (100, 24, [(30, "dividend_denied")]),  # 0.24 in cents
+        (100, 9, []),  # as much as news moves it
+        (80, 20, []),
+        (91, 20, [(30, "dividend_denied")]),
+        (25, 80, []),
+        (40, 20, []),  # it fell further: no word about the dividend
+    ],
+)
+def test_a_large_dividend_that_the_price_did_not_fall_by_is_flagged(after, cash, flags):
+    closes = LEVEL[:30] + [after] * 10
+    assert of_dividends(closes, [(1, 30, after, after + cash)]) == flags
+
+
+def test_a_dividend_and_a_split_on_one_ex_date_are_judged_on_the_new_basis():
+    closes = LEVEL[:30] + [40.0] * 10
+    assert of_dividends(closes, [(1, 30, 40, 50)], [(1, 30, 1, 2)]) == []
+    closes = LEVEL[:30] + [50.0] * 10
+    assert of_dividends(closes, [(1, 30, 50, 60)], [(1, 30, 1, 2)]) == [(30, "dividend_denied")]
+
+
+@pytest.mark.parametrize(
+    ("second", "cash", "flags"),
+    [
+        (23, 0.5, [(23, "dividend_twice")]),
+        (24, 0.5, []),
+        (21, 0.4, [(21, "dividend_twice")]),  # 0.5 in another currency
+        (21, 2.0, []),  # a special one beside it
+    ],
+)
+def test_much_the_same_dividend_within_days_is_flagged(second, cash, flags):
+    assert of_dividends(LEVEL, paid((20, 0.5), (second, cash))) == flags
+
+
+@pytest.mark.parametrize(
+    ("cash", "flags"),
+    [
+        (0.005, [(20, "dividend_scale")]),
+        (8, [(20, "dividend_scale")]),  # 0.08 in cents
+        (0.1, []),
+        (0.4, []),
+        (2, []),
+    ],
+)
+def test_a_dividend_unlike_its_neighbours_by_a_hundred_is_flagged(cash, flags):
+    usual = 0.5 if cash < 1 else 0.08
+    around = [(session, usual) for session in (0, 5, 10, 15, 25, 30)]
+    assert of_dividends(LEVEL, paid(*around[1:], (20, cash))) == flags
+
+
+def test_two_neighbours_say_nothing_about_a_dividends_scale():
+    assert of_dividends(LEVEL, paid((10, 0.5), (20, 0.005), (30, 0.5))) == []
+
+
+def test_dividends_of_another_instrument_are_no_neighbours():
+    both = DailyBars.concat([series(LEVEL, ROUGH), series(LEVEL, ROUGH, instrument_id=2)])
+    dividends = [(2, 1, 100.0, 100.5), *((1, place, 100.0, 100.005) for place in (22, 27, 33, 39))]
+    assert [flag for _, _, flag in found(both, (), dividends) if flag.startswith("dividend")] == []
+
+
 def test_nothing_in_nothing_out():
     assert found(series([])) == []
+
+
+def test_a_bar_that_copies_the_one_before_it_denies_no_split_but_the_next_one_may():
+    """Carried forward over the ex-date, then 100 again, or half of it."""
+    copied, split = [100, 101, 101, 101], [(1, 2, 1, 2)]
+    assert found(series(copied, [9, 8, 8, 8]), split) == []
+    assert found(series([*copied, 100], [9, 8, 8, 8, 7]), split) == [(1, 4, "split_denied")]
+    assert found(series([*copied, 50], [9, 8, 8, 8, 16]), split) == []
+
+
+@given(st.data())
+def test_the_trailing_median_is_that_of_the_21_bars_before(data):
+    """Whether they are looked at in one go or in several; against the standard library's median."""
+    lengths = data.draw(st.lists(st.integers(1, 60), min_size=1, max_size=3))
+    values = [data.draw(st.lists(st.integers(0, 9), min_size=each, max_size=each)) for each in lengths]
+    flat = np.array([value for series in values for value in series], dtype=float)
+    same = np.array([place > 0 for series in values for place in range(len(series))])
+    expected = [
+        float("inf") if place < 21 else median(series[place - 21 : place])
+        for series in values
+        for place in range(len(series))
+    ]
+    with patch.object(bar_measures, "_WINDOWS_AT_ONCE", data.draw(st.integers(1, 50))):
+        assert bar_measures._trailing_median(flat, same).tolist() == expected

@@ -69,6 +69,26 @@ def test_points_become_runs(points):
     assert rows_of(runs) == rows_of(runs.merged())
 
 
+@given(some_spans())
+def test_between_is_what_the_spans_of_an_instrument_lack(spans):
+    merged = spans.merged()
+    held = points_of(merged)
+    within = {one: [at for other, at in held if other == one] for one, _ in held}
+    lacking = {(one, at) for one, own in within.items() for at in range(min(own), max(own))} - held
+    assert points_of(merged.between()) == lacking
+    assert rows_of(merged.between()) == rows_of(merged.between().merged())
+    assert merged.between().first.dtype == merged.between().last.dtype == np.int32
+
+
+@given(some_spans())
+def test_the_points_of_spans_come_in_their_order(spans):
+    ids, ordinals = spans.points()
+    assert list(zip(ids.tolist(), ordinals.tolist(), strict=True)) == [
+        (one, at) for one, first, last in rows_of(spans) for at in range(first, last + 1)
+    ]
+    assert ids.dtype == ordinals.dtype == np.int32
+
+
 def test_within_gives_each_the_same_span():
     assert rows_of(Spans.within(np.array([2, 5], np.int32), -3, 4)) == [(2, -3, 4), (5, -3, 4)]
 

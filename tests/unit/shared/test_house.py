@@ -42,13 +42,82 @@ def test_no_contract_has_exceptions():
     assert [contract["name"] for contract in CONTRACTS if contract.get("ignore_imports")] == []
 
 
+TO_BE_DIVIDED = {
+    "batch_layer/database/embedded/server.py",
+    "batch_layer/database/migrate.py",
+    "batch_layer/database/postgres/connection.py",
+    "batch_layer/database/postgres/revisioned.py",
+    "batch_layer/deploy/packing/packing.py",
+    "batch_layer/fetching/fetch.py",
+    "batch_layer/fetching/loading/loader.py",
+    "batch_layer/fetching/loading/transaction.py",
+    "batch_layer/fetching/quality/rules.py",
+    "batch_layer/shared/clients/massive/columns.py",
+    "batch_layer/shared/core/stated_renames.py",
+    "batch_layer/shared/models/payloads.py",
+    "batch_layer/shared/settings.py",
+    "condvest/facts.py",
+    "serving_layer/http/massive/reading.py",
+    "serving_layer/sources/published.py",
+}
+"""Modules above the limit: none may come to these, and one that is divided leaves them."""
+
+
 def test_no_module_and_no_function_is_too_long_and_every_function_is_typed():
     """The limits that CONTRIBUTING states."""
     paths = house.modules()
     every = house.functions(paths)
-    assert [f"{path}: {house.length(path)}" for path in paths if house.length(path) > 400] == []
-    assert [one for one in every if one.lines > 50] == []
-    assert [one for one in every if not one.is_typed] == []
+    long = {path.relative_to(ROOT).as_posix() for path in paths if house.length(path) > 250}
+    assert long - TO_BE_DIVIDED == set()
+    assert [path for path in paths if house.length(path) > 360] == []
+    assert [function for function in every if function.lines > 50] == []
+    assert [function for function in every if not function.is_typed] == []
+
+
+def test_the_figures_of_contributing_are_those_of_the_house():
+    """Within a fifth: they need not be renewed at each commit."""
+    block = re.search(
+        r"^```\n(modules .*?)^```", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    stated, real = numbers(block[1].splitlines()), numbers(house.figures())
+    assert stated.keys() == real.keys()
+    assert {
+        name: (stated[name], real[name]) for name in real if not 0.8 < stated[name] / real[name] < 1.2
+    } == {}
+
+
+def numbers(lines):
+    """Return the first number of each line by the words before it."""
+    matches = [re.fullmatch(r"([a-z ]+?) +(?:median )?([\d,]+).*", line) for line in lines]
+    return {match[1]: int(match[2].replace(",", "")) for match in matches}
+
+
+def test_no_variable_has_a_name_that_names_nothing():
+    """Neither in the product nor in what the tests share."""
+    assert nameless([*house.modules(), *house.modules(packages=["tests/support"])]) == []
+
+
+def nameless(paths):
+    """Return the variables called by a word that says nothing of what they are."""
+    return [
+        f"{path}:{line} {name}"
+        for path in paths
+        for name, line in house.variables(path)
+        if name.strip("_") in ("one", "found", "place", "held", "told")
+    ]
+
+
+def test_a_variable_that_names_nothing_would_be_seen(tmp_path):
+    module = tmp_path / "module.py"
+    module.write_text(
+        "def f(one, *, _held):\n    self.told = [found for found in one]\n    return found.place\n"
+    )
+    assert [line.rpartition(":")[2] for line in nameless([module])] == [
+        "1 one",
+        "1 _held",
+        "2 told",
+        "2 found",
+    ]
 
 
 def test_the_figures_can_be_printed():

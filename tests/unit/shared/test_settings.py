@@ -95,3 +95,37 @@ def test_a_value_that_cannot_be_is_refused_by_name(name, value, said):
         Settings.from_env({name: value})
     assert str(refused.value).startswith(name)
     assert said in str(refused.value)
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """A user whom the system does not know, without HOME: as in docker run --user 12345."""
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 12345)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_is_told_what_to_set():
+    with pytest.raises(SettingsError, match=r"has no home directory.*set CONDVEST_HOME"):
+        Settings.from_env({})
+    assert Settings.from_env({"CONDVEST_HOME": "/h"}).home == Path("/h")
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("name", ["CONDVEST_HOME", "CONDVEST_POSTGRES_BIN", "CONDVEST_DATABASE_CA"])
+def test_a_tilde_of_nobody_is_refused_by_name(name):
+    with pytest.raises(SettingsError, match=f"^{name}: '~/x' begins with ~"):
+        Settings.from_env({"CONDVEST_HOME": "/h", name: "~/x"})
+    with pytest.raises(SettingsError, match=r"^archive_at: '~/x' begins with ~"):
+        _ = Settings(home=Path("/h"), archive_at="~/x").archive
+
+
+def test_a_path_relative_to_a_directory_that_is_gone_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(
+        SettingsError, match=r"^CONDVEST_HOME: 'h' is relative to the working directory, which"
+    ):
+        Settings.from_env({"CONDVEST_HOME": "h"})

@@ -61,16 +61,16 @@ def _text(values: np.ndarray) -> pa.Array:
 def range_results(rows: Rows) -> list[dict]:
     """Return the results of a range answer."""
     results = []
-    for place in range(len(rows)):
-        row = {"v": float(rows.volume[place])}
-        if rows.trades[place] >= 0:
-            row["vw"] = float(rows.vwap[place])
-        row |= {"o": float(rows.open[place]), "c": float(rows.close[place])}
-        row |= {"h": float(rows.high[place]), "l": float(rows.low[place])}
-        row["t"] = milliseconds(new_york(rows.session[place].astype(dt.date)))
-        if rows.trades[place] >= 0:
-            row["n"] = int(rows.trades[place])
-        if rows.otc[place]:
+    for row_number in range(len(rows)):
+        row = {"v": float(rows.volume[row_number])}
+        if rows.trades[row_number] >= 0:
+            row["vw"] = float(rows.vwap[row_number])
+        row |= {"o": float(rows.open[row_number]), "c": float(rows.close[row_number])}
+        row |= {"h": float(rows.high[row_number]), "l": float(rows.low[row_number])}
+        row["t"] = milliseconds(new_york(rows.session[row_number].astype(dt.date)))
+        if rows.trades[row_number] >= 0:
+            row["n"] = int(rows.trades[row_number])
+        if rows.otc[row_number]:
             row["otc"] = True
         results.append(row)
     return results

@@ -66,8 +66,8 @@ class FlatFiles:
             return _error(404, "NoSuchBucket", "The specified bucket does not exist")
         if not key:
             return self._list(request.query, plan, now)
-        found = _KEY.fullmatch(key)
-        session = _date(found[3]) if found else None
+        match = _KEY.fullmatch(key)
+        session = _date(match[3]) if match else None
         if session is None or key_of(session) != key or not self._is_there(session, now):
             return _error(404, "NoSuchKey", "The specified key does not exist.")
         if not self._in_plan(session, plan, now):

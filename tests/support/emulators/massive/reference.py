@@ -20,7 +20,7 @@ def tickers(market: Market, date: dt.date, *, active: bool, old_names: bool) -> 
         old_names: whether the former ticker of a renamed instrument is among the inactive ones, delisted
             on the last session on which it was carried.
     """
-    at, universe = market._place(date), market.universe
+    at, universe = market.index_through(date), market.universe
     if active:
         names = market.tickers_at(at)
         live = np.flatnonzero((universe.list_at <= at) & (universe.end_at > at)).tolist()
@@ -41,7 +41,7 @@ def tickers(market: Market, date: dt.date, *, active: bool, old_names: bool) -> 
 
 def details(market: Market, instrument: int, date: dt.date) -> dict:
     """Return the ``results`` of an instrument's details on a date."""
-    at, universe = max(market._place(date), 0), market.universe
+    at, universe = max(market.index_through(date), 0), market.universe
     ticker = str(market.tickers_at(at)[instrument])
     record = _record(market, instrument, ticker, date)
     record.pop("last_updated_utc")
@@ -80,7 +80,7 @@ def details(market: Market, instrument: int, date: dt.date) -> dict:
 
 def events(market: Market, instrument: int, date: dt.date) -> dict:
     """Return the ``results`` of an instrument's events through a date, newest first."""
-    at = market._place(date)
+    at = market.index_through(date)
     spans = [span for span in market.universe.spans(instrument) if span[1] <= at] or [
         market.universe.spans(instrument)[0]
     ]
@@ -104,9 +104,9 @@ def cusip(market: Market, instrument: int) -> str:
 
 def instrument_of(market: Market, identifier: str, date: dt.date) -> int | None:
     """Return who carries a ticker on a date, or who has the FIGI or CUSIP; None for nobody."""
-    held = market.holder(identifier, date)
-    if held is not None:
-        return held
+    holder = market.holder(identifier, date)
+    if holder is not None:
+        return holder
     for instrument in range(len(market.universe)):
         figis = (truth.composite_figi(market, instrument), truth.share_class_figi(market, instrument))
         if identifier in (*figis, cusip(market, instrument)):
@@ -131,12 +131,12 @@ def _record(market: Market, instrument: int, ticker: str, date: dt.date) -> dict
 
 def _identifiers(market: Market, instrument: int) -> dict[str, str]:
     """Return the identifiers that the vendor has; those it lacks are absent."""
-    found = {
+    identifiers = {
         "cik": truth.cik(market, instrument),
         "composite_figi": truth.composite_figi(market, instrument),
         "share_class_figi": truth.share_class_figi(market, instrument),
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in identifiers.items() if value is not None}
 
 
 def _name(market: Market, instrument: int, ticker: str) -> str:

@@ -26,6 +26,7 @@ _ROUTES = (
     ("dividends", "counted", r"/stocks/v1/dividends"),
     ("old_splits", "counted", r"/v3/reference/splits"),
     ("old_dividends", "counted", r"/v3/reference/dividends"),
+    ("snapshot", "json", r"/v2/snapshot/locale/us/markets/stocks/tickers"),
     ("status", "json", r"/v1/marketstatus/now"),
     ("holidays", "json", r"/v1/marketstatus/upcoming"),
     ("flat_files", "file", rf"/{BUCKET}(?:/.*)?"),
@@ -40,8 +41,8 @@ def route_of(request: Request) -> tuple[str, str, dict[str, str]]:
     if request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256"):
         return "flat_files", "file", {}
     for endpoint, family, pattern in _ROUTES:
-        if found := re.fullmatch(pattern, request.path):
-            return endpoint, family, found.groupdict()
+        if match := re.fullmatch(pattern, request.path):
+            return endpoint, family, match.groupdict()
     return "unknown", "json", {}
 
 

@@ -13,7 +13,7 @@ from tests.support.emulators.emulator import Emulator, Refusal
 from tests.support.emulators.faults import Fault, Reply, json_reply
 from tests.support.emulators.httpd import Request
 from tests.support.emulators.kept import Kept
-from tests.support.emulators.massive import actions, aggregates, errors, paging, reference, status
+from tests.support.emulators.massive import actions, aggregates, errors, paging, reference, snapshot, status
 from tests.support.emulators.massive.flatfiles import FlatFiles, years_before
 from tests.support.emulators.massive.routes import date_in, is_true, route_of
 from tests.support.emulators.plans import PLANS, CallCount, Plan
@@ -89,6 +89,7 @@ class MassiveEmulator(Emulator):
             "open_close": self._open_close,
             "details": self._details,
             "events": self._events,
+            "snapshot": lambda *_: self._snapshot(),
             "status": lambda *_: json_reply(status.market_status(self.market, self.now())),
             "holidays": lambda *_: json_reply(status.upcoming(self.market, self.now())),
         }[endpoint](given, request.query)
@@ -221,16 +222,12 @@ class MassiveEmulator(Emulator):
         return json_reply(answer)
 
     def _records(self, endpoint: str, query: dict[str, str]) -> list[dict]:
-        now = self.now()
         if endpoint == "tickers":
             return self._tickers(query)
-        key = (endpoint.removeprefix("old_"), new_york_date(now), self.knobs.dirt)
-        if endpoint.endswith("splits"):
-            records = self._lists.get(key, lambda: actions.splits(self.market, now, dirt=self.knobs.dirt))
-            default = "execution_date.desc"
-        else:
-            records = self._lists.get(key, lambda: actions.dividends(self.market, now))
-            default = "ticker.asc"
+        what = endpoint.removeprefix("old_")
+        key = (what, new_york_date(self.now()), self.knobs.dirt)
+        records = self._lists.get(key, lambda: self._actions(what))
+        default = "execution_date.desc" if what == "splits" else "ticker.asc"
         if endpoint.startswith("old_"):
             old = actions.old_splits if endpoint == "old_splits" else actions.old_dividends
             date = "execution_date" if endpoint == "old_splits" else "ex_dividend_date"
@@ -239,6 +236,11 @@ class MassiveEmulator(Emulator):
         column, _, order = query.get("sort", default).partition(".")
         return paging.ordered(paging.matching(records, query), column, order or "asc")
 
+    def _actions(self, what: str) -> list[dict]:
+        if what == "splits":
+            return actions.splits(self.market, self.now(), dirt=self.knobs.dirt)
+        return actions.dividends(self.market, self.now())
+
     def _tickers(self, query: dict[str, str]) -> list[dict]:
         date = date_in(query["date"]) if query.get("date") else new_york_date(self.now())
         active = is_true(query, "active", default=True)
@@ -246,7 +248,7 @@ class MassiveEmulator(Emulator):
         renamed = {"exchange": "primary_exchange"}
         records = paging.matching(records, {renamed.get(name, name): text for name, text in query.items()})
         if word := query.get("search", "").lower():
-            records = [one for one in records if word in f"{one['ticker']} {one['name']}".lower()]
+            records = [record for record in records if word in f"{record['ticker']} {record['name']}".lower()]
         return paging.ordered(records, query.get("sort", "ticker"), query.get("order", "asc"))
 
     def _details(self, given: dict[str, str], query: dict[str, str]) -> Reply:
@@ -264,6 +266,17 @@ class MassiveEmulator(Emulator):
             raise Refusal(errors.not_found())
         results = reference.events(self.market, instrument, today)
         return json_reply({"results": results, "status": "OK", "request_id": errors.request_id()})
+
+    def _snapshot(self) -> Reply:
+        if not self.plan.snapshots:
+            raise Refusal(errors.not_authorized("You are not entitled to this data."))
+        delay = dt.timedelta(seconds=self.plan.delay)
+        rows = snapshot.tickers(self.market, self.now(), delay)
+        share = self.knobs.cut_short.get(new_york_date(self.now()).isoformat())
+        rows = rows if share is None else rows[: int(len(rows) * share)]
+        status_word = "DELAYED" if delay else "OK"
+        answer = {"status": status_word, "request_id": errors.request_id(), "count": len(rows)}
+        return json_reply(answer | {"tickers": rows})
 
     def _next(self, raw_path: str, query: dict[str, str], offset: int) -> str:
         host = self.url if self.knobs.own_host else VENDOR_HOST

@@ -16,14 +16,14 @@ _EARLY_HOURS, _AFTER_HOURS = 4, 20
 def market_status(market: Market, now: dt.datetime) -> dict:
     """Return the status at an instant."""
     schedule, today = market.schedule, new_york_date(now)
-    place = int(np.searchsorted(schedule.dates, np.datetime64(today)))
-    trades = place < len(schedule.dates) and schedule.dates[place] == np.datetime64(today)
+    index = int(np.searchsorted(schedule.dates, np.datetime64(today)))
+    trades = index < len(schedule.dates) and schedule.dates[index] == np.datetime64(today)
     is_open = early = after = False
     if trades:
         instant = utc64(now)
-        is_open = bool(schedule.opens[place] <= instant < schedule.closes[place])
-        early = new_york(today, _EARLY_HOURS) <= now and bool(instant < schedule.opens[place])
-        after = bool(instant >= schedule.closes[place]) and now < new_york(today, _AFTER_HOURS)
+        is_open = bool(schedule.opens[index] <= instant < schedule.closes[index])
+        early = new_york(today, _EARLY_HOURS) <= now and bool(instant < schedule.opens[index])
+        after = bool(instant >= schedule.closes[index]) and now < new_york(today, _AFTER_HOURS)
     extended = early or after
     word = "open" if is_open else "extended-hours" if extended else "closed"
     return {
@@ -45,10 +45,10 @@ def upcoming(market: Market, now: dt.datetime) -> list[dict]:
         {"date": day.isoformat(), "name": name, "status": "closed"}
         for day, name in schedule.holidays(today, until)
     ]
-    for place in np.flatnonzero(schedule.early):
-        day = schedule.dates[place].astype(dt.date)
+    for index in np.flatnonzero(schedule.early):
+        day = schedule.dates[index].astype(dt.date)
         if today < day <= until:
-            hours = {"open": f"{schedule.opens[place]}.000Z", "close": f"{schedule.closes[place]}.000Z"}
+            hours = {"open": f"{schedule.opens[index]}.000Z", "close": f"{schedule.closes[index]}.000Z"}
             days.append({"date": day.isoformat(), "name": "Early Close", "status": "early-close"} | hours)
     return [
         {"exchange": exchange} | day

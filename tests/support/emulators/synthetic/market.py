@@ -161,10 +161,10 @@ class Market:
             if split.ex < last:
                 split_of.setdefault(split.instrument, []).append(split)
         at = np.searchsorted(self.schedule.dates, rows.session)
-        for place in np.flatnonzero(np.isin(rows.instrument, list(split_of))):
-            for split in split_of[int(rows.instrument[place])]:
-                if split.ex > at[place]:
-                    factor[place] *= split.split_from / split.split_to
+        for row in np.flatnonzero(np.isin(rows.instrument, list(split_of))):
+            for split in split_of[int(rows.instrument[row])]:
+                if split.ex > at[row]:
+                    factor[row] *= split.split_from / split.split_to
         columns = {field.name: getattr(rows, field.name) for field in fields(rows)}
         for name in ("open", "high", "low", "close", "vwap"):
             columns[name] = np.round(columns[name] * factor, 4)
@@ -189,12 +189,12 @@ class Market:
         tickers = self.tickers_at(at)
         return [
             {
-                "instrument": int(live[place]),
-                "symbol": tickers[live[place]],
-                "kind": Revision(kind[place]).name.lower(),
-                "published_at": f"{published[place]}Z",
+                "instrument": int(live[row]),
+                "symbol": tickers[live[row]],
+                "kind": Revision(kind[row]).name.lower(),
+                "published_at": f"{published[row]}Z",
             }
-            for place in np.flatnonzero(kind)
+            for row in np.flatnonzero(kind)
         ]
 
     @cached_property
@@ -222,7 +222,7 @@ class Market:
 
     def holder(self, ticker: str, date: dt.date) -> int | None:
         """Return the instrument that carries a ticker on a date, None if none does."""
-        at = self._place(date)
+        at = self.index_through(date)
         for instrument, since, until in self.universe.holders(ticker):
             if since <= at < until:
                 return instrument
@@ -232,14 +232,14 @@ class Market:
         """Return the close of an instrument on a session's number, as traded, halted or not."""
         return float(self._made[0][at, instrument]) / TICK
 
-    def _place(self, date: dt.date) -> int:
+    def index_through(self, date: dt.date) -> int:
         """Return the number of the last session on or before a date: -1 before the market's first."""
         last = int(np.searchsorted(self.schedule.dates[: self.count], np.datetime64(date), side="right"))
         return last - 1
 
     def _ex_through(self, now: dt.datetime) -> int:
         """Return how many of the market's sessions have begun at ``now``, in New York's dates."""
-        return self._place(new_york_date(now)) + 1
+        return self.index_through(new_york_date(now)) + 1
 
     def _halted(self, at: np.ndarray, instrument: np.ndarray) -> np.ndarray:
         halted = uniform(self.seed, _HALT, at, instrument) < _HALTED

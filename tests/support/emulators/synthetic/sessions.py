@@ -37,9 +37,9 @@ class Schedule:
 
     def index(self, date: dt.date) -> int | None:
         """Return the number of a session that the market trades, None for any other date."""
-        place = int(np.searchsorted(self.dates[: self.count], np.datetime64(date)))
-        if place < self.count and self.dates[place] == np.datetime64(date):
-            return place
+        number = int(np.searchsorted(self.dates[: self.count], np.datetime64(date)))
+        if number < self.count and self.dates[number] == np.datetime64(date):
+            return number
         return None
 
     def closed_by(self, now: dt.datetime) -> int:

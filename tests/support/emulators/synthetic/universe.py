@@ -108,9 +108,13 @@ class Universe:
         self.exchange = EXCHANGES[rng.integers(0, len(EXCHANGES), size)]
         self.sector = rng.integers(0, len(SECTORS), size)
         self.shares = rng.integers(1_000_000, 5_000_000_000, size)
-        for place, role in enumerate(roles):
-            self.start_price[place] = role.price
-            self.pays[place], self.has_figi[place], self.kind[place] = role.pays, role.has_figi, role.kind
+        for instrument, role in enumerate(roles):
+            self.start_price[instrument] = role.price
+            self.pays[instrument], self.has_figi[instrument], self.kind[instrument] = (
+                role.pays,
+                role.has_figi,
+                role.kind,
+            )
         self.otc[:cast] = False
         self.has_cik[:cast] = True
         self.liquidity[:cast] = 14.0
@@ -125,8 +129,8 @@ class Universe:
         self.ticker[odd] = [f"{ticker[:3]}p{ticker[3]}" for ticker in self.ticker[odd]]
         self._reuse(rng)
         renames = [
-            (place, _at(when, self.sessions), new)
-            for place, role in enumerate(roles)
+            (number, _at(when, self.sessions), new)
+            for number, role in enumerate(roles)
             for when, new in role.renames
         ]
         renames += [(int(i), int(at), next(fresh)) for i, at in self._events(rng, _RENAMED_A_YEAR)]
@@ -155,8 +159,8 @@ class Universe:
 
     def _plan(self, rng, roles: tuple[Role, ...]) -> None:
         plan = {
-            (place, _at(when, self.sessions)): (split_from, split_to)
-            for place, role in enumerate(roles)
+            (number, _at(when, self.sessions)): (split_from, split_to)
+            for number, role in enumerate(roles)
             for when, split_from, split_to in role.splits
         }
         plan |= {(int(i), int(at)): None for i, at in self._events(rng, _SPLIT_A_YEAR)}
@@ -164,8 +168,8 @@ class Universe:
             (i, at, ratio) for (i, at), ratio in sorted(plan.items(), key=lambda e: e[0][::-1])
         ]
         self.halt_plan = [
-            (place, _at(role.halted[0], self.sessions), _at(role.halted[1], self.sessions))
-            for place, role in enumerate(roles)
+            (number, _at(role.halted[0], self.sessions), _at(role.halted[1], self.sessions))
+            for number, role in enumerate(roles)
             if role.halted
         ]
         halts = self._events(rng, 0.005)

@@ -56,8 +56,8 @@ class History:
         for ex_date, amount in self.dividends:
             if ex_date > through:
                 continue
-            later = [one for one in self.splits if ex_date < one[0] <= through]
-            adjusted.append((ex_date, amount * float(np.prod([one[1] / one[2] for one in later]))))
+            later = [split for split in self.splits if ex_date < split[0] <= through]
+            adjusted.append((ex_date, amount * float(np.prod([split[1] / split[2] for split in later]))))
         return adjusted
 
     def adjusted_close(self, close: np.ndarray, through: dt.date) -> np.ndarray:
@@ -78,17 +78,17 @@ def yahoo_symbol(ticker: str) -> str:
 def of_market(market: Market, symbol: str, now: dt.datetime) -> History | None:
     """Return the history of who carries a symbol at ``now``, its former names included; None if nobody."""
     today = new_york_date(now)
-    at = market._place(today)
+    at = market.index_through(today)
     universe = market.universe
     live = np.flatnonzero((universe.list_at <= at) & (universe.end_at > at))
     names = market.tickers_at(at)
-    found = next((int(i) for i in live if yahoo_symbol(names[i]) == symbol.upper()), None)
-    if found is None:
+    instrument = next((int(i) for i in live if yahoo_symbol(names[i]) == symbol.upper()), None)
+    if instrument is None:
         return None
-    rows = market.history(found, now)
+    rows = market.history(instrument, now)
     date = dt.date.fromisoformat
-    splits = (one for one in truth.splits(market, now) if one["instrument"] == found)
-    dividends = (one for one in truth.dividends(market, now) if one["instrument"] == found)
+    splits = (action for action in truth.splits(market, now) if action["instrument"] == instrument)
+    dividends = (action for action in truth.dividends(market, now) if action["instrument"] == instrument)
     return History(
         symbol=symbol.upper(),
         session=rows.session,
@@ -97,7 +97,9 @@ def of_market(market: Market, symbol: str, now: dt.datetime) -> History | None:
         low=rows.low,
         close=rows.close,
         volume=rows.volume,
-        splits=tuple((date(one["ex_date"]), one["split_from"], one["split_to"]) for one in splits),
-        dividends=tuple((date(one["ex_date"]), one["cash_amount"]) for one in dividends),
-        kind="ETF" if universe.kind[found] == "ETF" else "EQUITY",
+        splits=tuple(
+            (date(action["ex_date"]), action["split_from"], action["split_to"]) for action in splits
+        ),
+        dividends=tuple((date(action["ex_date"]), action["cash_amount"]) for action in dividends),
+        kind="ETF" if universe.kind[instrument] == "ETF" else "EQUITY",
     )

@@ -28,9 +28,9 @@ def sample_histories() -> list[History]:
     return [
         History(
             symbol=symbol,
-            session=np.array([one["date"] for one in mine], dtype="datetime64[D]"),
+            session=np.array([row["date"] for row in mine], dtype="datetime64[D]"),
             **{
-                name: np.array([float(one[name]) for one in mine])
+                name: np.array([float(row[name]) for row in mine])
                 for name in ("open", "high", "low", "close", "volume")
             },
             splits=SPLITS.get(symbol, ()),

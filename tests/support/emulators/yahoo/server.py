@@ -58,7 +58,7 @@ class YahooEmulator(Emulator):
     ) -> None:
         super().__init__(market, **settings)
         self._histories = {history.symbol: history for history in histories}
-        self._found = Kept(most=64)
+        self._of_market = Kept(most=64)
         self._count = CallCount(clock)
 
     def match(self, request: Request) -> tuple[str, str]:
@@ -106,7 +106,7 @@ class YahooEmulator(Emulator):
             return None
         now = self.now()
         key = (symbol.upper(), new_york_date(now), self.market.schedule.closed_by(now))
-        return self._found.get(key, lambda: of_market(self.market, symbol, now))
+        return self._of_market.get(key, lambda: of_market(self.market, symbol, now))
 
     def _chart(self, symbol: str, query: dict[str, str]) -> Reply:
         if query.get("interval", "1d") != "1d":
@@ -122,11 +122,11 @@ class YahooEmulator(Emulator):
 
     def _quotes(self, symbols: str) -> Reply:
         """Return the quotes of comma-separated symbols; those that there are not are left out."""
-        found = [history for symbol in symbols.split(",") if (history := self._history(symbol))]
+        histories = [history for symbol in symbols.split(",") if (history := self._history(symbol))]
         result = [
             _quote_type(history)
             | {"exchangeTimezoneName": "America/New_York", "regularMarketPrice": float(history.close[-1])}
-            for history in found
+            for history in histories
         ]
         return json_reply({"quoteResponse": {"result": result, "error": None}})
 
@@ -158,6 +158,6 @@ def _quote_type(history: History) -> dict[str, str]:
 
 def _route(request: Request) -> tuple[str, str]:
     for endpoint, pattern in _ROUTES:
-        if found := re.fullmatch(pattern, request.path):
-            return endpoint, found.groupdict().get("symbol", "")
+        if match := re.fullmatch(pattern, request.path):
+            return endpoint, match.groupdict().get("symbol", "")
     return "unknown", ""

@@ -1,0 +1,188 @@
+"""Publications that look only at years in which something was stored are those that look at everything."""
+
+from dataclasses import fields, replace
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from batch_layer.database.stores import touched
+from batch_layer.processing import first_build
+from batch_layer.processing.publishing import new_version
+from batch_layer.processing.publishing.publish import publish
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from batch_layer.shared.published.tables import BY_YEAR, year_starts
+from batch_layer.shared.published.versions import current_manifest
+from tests.support.in_process import Program
+from tests.support.publishing import correct, published
+from tests.support.strategies.market_events import any_loads, bar_changes, shard_resamplings
+from tests.support.worlds.playing import play
+
+steps = st.lists(
+    st.one_of(
+        bar_changes(),
+        any_loads(),
+        shard_resamplings(),
+        st.sampled_from(["rebuild", "build", "compact", "nothing"]).map(lambda kind: (kind,)),
+        st.tuples(st.just("calendar"), st.integers(37, 60)),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+def compact(world):
+    with world.workspace.database.transaction() as connection:
+        touched.compact(connection, {name: year_starts(world.sessions, n) for name, n in BY_YEAR.items()})
+
+
+STEPS = {
+    "rebuild": lambda world: world.rebuild() if world.archive.payloads else None,
+    "build": lambda world: first_build.build(world.workspace.database, world.sessions),
+    "compact": compact,
+    "nothing": lambda _world: None,
+}
+
+
+def without_session(sessions, ordinal):
+    """Return a calendar that lacks the date of an ordinal, so that all later dates move up."""
+    at = ordinal - sessions.first_ordinal
+    return replace(
+        sessions,
+        **{
+            column.name: np.delete(getattr(sessions, column.name), at)
+            for column in fields(sessions)
+            if column.name != "first_ordinal"
+        },
+    )
+
+
+def check_history(world, folder, history):
+    """Publish after each step, upon the version before and from nothing: both name the same files."""
+    world.empty()
+    kept, numbers, calendar = DirectoryTarget(folder / "kept"), count(), world.sessions
+    for kind, *details in history:
+        if kind == "calendar":
+            calendar = without_session(world.sessions, *details)
+        elif kind == "build":
+            world.looking.execute("TRUNCATE bars")
+            compare(world, kept, folder / str(next(numbers)), calendar)
+            STEPS[kind](world)
+        elif kind in STEPS:
+            STEPS[kind](world)
+        else:
+            play(world, (kind, *details))
+        compare(world, kept, folder / str(next(numbers)), calendar)
+
+
+def compare(world, kept, place, calendar):
+    """Resample and publish in both places, and compare."""
+    world.resample()
+    fresh = DirectoryTarget(place)
+    for target in (kept, fresh):
+        publish(world.workspace.database, calendar, target, world.workspace.now)
+    own, full = ({**current_manifest(target).files} for target in (kept, fresh))
+    for files in (own, full):
+        del files["loads"]  # a load that changed nothing makes no version
+    assert own == full
+
+
+UNPROVOKED = {"suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+EVERYTHING = [
+    ("answer", "massive", 0, 20, 0, 1.0, 1),
+    ("import", "file", {("A", -3): 1, ("A", 1): 1}),
+    ("build",),
+    ("compact",),
+    ("calendar", 40),
+    ("nothing",),
+    ("rebuild",),
+    ("stated", {(3, "A"): "b"}),
+    ("answer", "massive", 2, 4, 1, 0.3, 2),
+]
+"""A market, a correction and an earlier year, a first build, and so on: each kind of step at least once."""
+
+
+def test_after_each_kind_of_step_the_files_are_those_of_a_full_publication(
+    lasting_world, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(touched, "MANY", 0)
+    check_history(lasting_world, tmp_path, EVERYTHING)
+
+
+@settings(max_examples=3, **UNPROVOKED)
+@given(history=steps)
+def test_after_every_step_the_files_are_those_of_a_full_publication(lasting_world, tmp_path_factory, history):
+    check_history(lasting_world, tmp_path_factory.mktemp("published"), history)
+
+
+@pytest.mark.long
+@settings(max_examples=60, **UNPROVOKED)
+@given(history=steps)
+def test_of_many_histories_after_every_step(lasting_world, tmp_path_factory, history):
+    check_history(lasting_world, tmp_path_factory.mktemp("published"), history)
+
+
+class TestWhatNobodyAnnounced:
+    """Rows that were altered by SQL, around Condvest."""
+
+    @pytest.mark.parametrize("table", ["daily_bars", "daily_bars_1", "bars", "bars_13"])
+    def test_is_published_anew(self, year_turn, target, table):
+        published(year_turn, target)
+        assert altered(year_turn, table) > 0
+        summary = published(year_turn, target)
+        assert (summary.checked, summary.is_new, summary.unrecorded) == (False, True, [])
+        assert published(year_turn, target, check=True).is_new is False
+
+    @pytest.mark.parametrize("table", ["daily_bars", "daily_bar_revisions", "bars_13"])
+    def test_is_found_by_a_check_though_no_trigger_saw_it(self, year_turn, target, table):
+        correct(year_turn, 1)
+        published(year_turn, target)
+        assert altered(year_turn, table, unseen=True) > 0
+        assert published(year_turn, target).is_new is False
+        summary = published(year_turn, target, check=True)
+        assert (summary.checked, summary.is_new) == (True, True)
+        assert {part.split(" of ")[0] for part in summary.unrecorded} == {table}
+        assert published(year_turn, target, check=True).unrecorded == []
+
+    def test_is_said_by_the_command(self, url, tmp_path, year_turn):
+        program = Program(url, tmp_path)
+        program.done("publish")
+        altered(year_turn, "bars_13", unseen=True)
+        assert "nothing new" in program.done("publish").err
+        said = program.done("publish", "--check").err
+        assert "warning: rows of bars_13 of 2022 were changed, and not by Condvest" in said
+
+    def test_is_found_by_the_version_that_is_checked_by_itself(self, year_turn, target, monkeypatch):
+        """Here the third after one that was; what changed by itself lies in 2022, the corrections in 2021."""
+        monkeypatch.setattr(new_version, "CHECK_EVERY", 3)
+        done = [published(year_turn, target)]
+        altered(year_turn, "bars_13", unseen=True)
+        for number in range(4):
+            correct(year_turn, number)
+            done.append(published(year_turn, target))
+        assert [summary.checked for summary in done] == [True, False, False, True, False]
+        assert [bool(summary.unrecorded) for summary in done] == [False, False, False, True, False]
+
+    def test_is_not_looked_for_again_and_again_if_nothing_is_loaded(self, year_turn, target, monkeypatch):
+        monkeypatch.setattr(new_version, "CHECK_EVERY", 1)
+        published(year_turn, target)
+        assert published(year_turn, target).checked is False
+
+
+def altered(world, table, *, unseen=False):
+    """Raise the volume of the rows of a year; return how many."""
+    if unseen:
+        world.looking.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    key = '"window" * "interval"' if table.startswith("bars") else "ordinal"
+    changed = world.looking.execute(
+        f"UPDATE {table} SET volume = volume + 1 WHERE {key} > %s AND {key} < %s",
+        [world.sessions.ordinals_on_or_after(np.array([date], "datetime64[D]"))[0].item() for date in WITHIN],
+    ).rowcount
+    if unseen:
+        world.looking.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+    return changed
+
+
+WITHIN = ("2021-10-01", "2022-11-01")
