@@ -22,7 +22,12 @@ SUITES = {
     "growth": "how load and rebuild grow with what is stored, up to --rows",
     "cold_import": "what a cold start of the loader imports, as shipped; needs a first build of a minute",
     "backfill": "sessions of 12,500 instruments from the emulated vendor, and the share of each step",
+    "imports": "a file of daily bars of new symbols into a new store, CSV.GZ and Parquet",
+    "upkeep": "gaps, flags and list of a whole market's instruments",
+    "page": "the page in a browser: bytes, first candle and interaction at 6,000 bars, beside Bokeh",
+    "publish": "publishing again with nothing new, and with a session more, beside a check of everything",
     "read": "a symbol's history, a session's cross-section, a whole market: PostgreSQL and published",
+    "serving": "one symbol over HTTP: asked again, not modified, another each time",
 }
 """Module of this package to what it measures; each has ``run(options)``, which yields figures."""
 

@@ -55,7 +55,9 @@ def body_of(bars, date):
             "t": stamp,
             "n": trades,
         }
-        for number, volume, vwap, o, c, h, low, trades in zip(*(one.tolist() for one in columns), strict=True)
+        for number, volume, vwap, o, c, h, low, trades in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
     ]
     answer = {"queryCount": len(results), "resultsCount": len(results), "adjusted": False, "results": results}
     return json.dumps(answer | {"status": "OK", "request_id": str(date)}, separators=(",", ":")).encode()

@@ -27,8 +27,8 @@ WORK = {
 
 def run(options):
     """Yield a figure a contender."""
-    with tempfile.TemporaryDirectory() as place:
-        folders = {"function": Path(place) / "task", "layer": Path(place) / "opt"}
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = {"function": Path(scratch) / "task", "layer": Path(scratch) / "opt"}
         for part, folder in folders.items():
             with zipfile.ZipFile(aws_artefacts.built(part)) as archive:
                 archive.extractall(folder)

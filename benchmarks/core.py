@@ -40,8 +40,8 @@ def run(options):
 def market(rows, seed):
     """Return daily bars of a market: random walks in cents, whole volumes, one session in 100 missing."""
     rng = np.random.default_rng(seed)
-    place = np.flatnonzero(rng.random(int(rows / 0.98) + 1000) > 0.01)[:rows]
-    instrument, session = np.divmod(place, SESSIONS)
+    position = np.flatnonzero(rng.random(int(rows / 0.98) + 1000) > 0.01)[:rows]
+    instrument, session = np.divmod(position, SESSIONS)
     steps = rng.normal(0, 0.01, rows)
     close = np.round(50 * np.exp(steps.cumsum() % 2), 2)
     open_ = np.round(close * (1 + rng.normal(0, 0.005, rows)), 2)

@@ -42,8 +42,8 @@ def run(options):
 def answers(sessions, start, seed):
     """Return the bodies and the dates of a block of sessions."""
     bars = [session_of(ordinal, seed) for ordinal in range(start, start + BLOCK)]
-    dates = [sessions.session(int(one.ordinal[0])) for one in bars]
-    return [body_of(one, date) for one, date in zip(bars, dates, strict=True)], dates
+    dates = [sessions.session(int(night.ordinal[0])) for night in bars]
+    return [body_of(night, date) for night, date in zip(bars, dates, strict=True)], dates
 
 
 def rebuilt(opened):

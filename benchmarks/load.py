@@ -39,8 +39,8 @@ def run(options):
         for block in range(blocks):
             first = last + 1 - (blocks - block) * BLOCK
             bars = [session_of(ordinal, options.seed) for ordinal in range(first, first + BLOCK)]
-            dates = [sessions.session(int(one.ordinal[0])) for one in bars]
-            bodies = [body_of(one, date) for one, date in zip(bars, dates, strict=True)]
+            dates = [sessions.session(int(night.ordinal[0])) for night in bars]
+            bodies = [body_of(night, date) for night, date in zip(bars, dates, strict=True)]
 
             loader = opened.loader(sessions)
             spent, grown = peak_memory(lambda todo=(loader, bodies, dates): timed(load, *todo))

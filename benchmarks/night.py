@@ -41,7 +41,7 @@ def run(options):
         for ordinal in range(first, first + nights):
             bars, date = session_of(ordinal, options.seed), sessions.session(ordinal)
             body = body_of(bars, date)
-            spent, grown = peak_memory(lambda told=(opened, sessions, body, date): night(*told))
+            spent, grown = peak_memory(lambda arguments=(opened, sessions, body, date): night(*arguments))
             seconds[OURS].append(spent)
             seconds[FLOOR].append(floor(opened.database, bars))
             peak = max(peak, grown or 0)

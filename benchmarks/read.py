@@ -17,6 +17,7 @@ import pandas as pd
 import polars as pl
 import psycopg
 from adbc_driver_postgresql import dbapi
+from psycopg.conninfo import make_conninfo
 
 import condvest
 from batch_layer.database.embedded.server import EmbeddedServer
@@ -75,7 +76,7 @@ class Asked:
 
     def __init__(self, workspace, place):
         self.workspace = workspace
-        self.url = workspace.database.url
+        self.url = make_conninfo(**workspace.database.url.parameters)
         self.place = place
         self.symbol = "S1"
         last = FIRST_ORDINAL + SESSIONS - 1

@@ -71,7 +71,7 @@ def figures(seconds, peaks, rows, ours):
     A slow minute of the machine hits all of one round, so that rounds are compared, not the medians.
     """
     for name, measured in seconds.items():
-        ratio = statistics.median(one / own for one, own in zip(measured, seconds[ours], strict=True))
+        ratio = statistics.median(rival / own for rival, own in zip(measured, seconds[ours], strict=True))
         yield Figure(
             name=name,
             rows=rows,

@@ -28,10 +28,10 @@ def run(options):
     rows = market.bars(SESSION).take(slice(0, 12_500))
     body = grouped_body(rows, SESSION, "0" * 32, adjusted=False, extra=[])
     work = {OURS: lambda: read_grouped(body, SESSION), "json.loads alone": lambda: json.loads(body)}
-    work["massive, typed"] = lambda: [GroupedDailyAgg.from_dict(one) for one in json.loads(body)["results"]]
+    work["massive, typed"] = lambda: [GroupedDailyAgg.from_dict(task) for task in json.loads(body)["results"]]
     peaks = {}
-    for name, one in work.items():
-        answer, peaks[name] = peak_memory(one)
+    for name, task in work.items():
+        answer, peaks[name] = peak_memory(task)
         agree(name, answer, rows)
         del answer
     yield from figures(cpu_in_turns(work, options.repeats), peaks, len(rows), OURS)
@@ -42,9 +42,9 @@ def agree(name, answer, rows):
     if name == OURS:
         closes = answer.rows.close.tolist()
     elif isinstance(answer, dict):
-        closes = [one["c"] for one in answer["results"]]
+        closes = [bar["c"] for bar in answer["results"]]
     else:
-        closes = [one.close for one in answer]
+        closes = [bar.close for bar in answer]
     if closes != rows.close.tolist():
         raise AssertionError(f"{name} read other closes")
 

@@ -1,0 +1,81 @@
+"""A file of daily bars of new symbols, as CSV.GZ and as Parquet, into a new store.
+
+Beside it DuckDB, which reads the same file into a table with a primary key; it judges nothing, keeps no
+archive, and takes every row for what it says. Both must hold the same closes at the end.
+"""
+
+import datetime as dt
+import gzip
+import math
+import tempfile
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from batch_layer.shared.clients.files import read_payload
+from benchmarks import core, stored
+from benchmarks.load import timed
+from benchmarks.machine import peak_memory
+from benchmarks.report import figures
+
+COLUMNS = ("open", "high", "low", "close", "volume", "vwap", "trades")
+KEYED = (
+    "CREATE TABLE daily (symbol VARCHAR, date DATE, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, "
+    "volume DOUBLE, vwap DOUBLE, trades BIGINT, PRIMARY KEY (symbol, date))"
+)
+
+
+def run(options):
+    """Yield a figure a contender and format."""
+    with tempfile.TemporaryDirectory(prefix="condvest-bench-") as folder:
+        for path in written(Path(folder), core.market(options.rows, options.seed)):
+            kind = path.name.removeprefix("bars.")
+            ours, theirs = f"condvest {kind}", f"duckdb {kind}"
+            seconds, peak = {ours: [], theirs: []}, 0
+            for _ in range(options.repeats):
+                spent, grown, close = imported(path)
+                seconds[ours].append(spent)
+                peak = max(peak, grown or 0)
+                with duckdb.connect(str(Path(folder) / "daily.duckdb")) as store:
+                    seconds[theirs].append(timed(copied, store, path))
+                    [(other,)] = store.execute("SELECT sum(close) FROM daily").fetchall()
+                    store.execute("DROP TABLE daily")
+                if not math.isclose(close, other, rel_tol=1e-9):
+                    raise AssertionError(f"the closes are {close} here and {other} in DuckDB")
+            yield from figures(seconds, {ours: peak}, options.rows, ours)
+
+
+def written(folder, daily):
+    """Write the files, by symbol and session as vendors of histories do; return their paths."""
+    with stored.workspace() as opened:
+        dates = opened.extended_sessions().dates_of(daily.ordinal)
+    columns = {"symbol": [f"S{one}" for one in daily.instrument_id.tolist()], "date": dates}
+    table = pa.table(columns | {name: getattr(daily, name) for name in COLUMNS})
+    pq.write_table(table, folder / "bars.parquet")
+    with gzip.open(folder / "bars.csv.gz", "wb", compresslevel=6) as file:
+        pa_csv.write_csv(table, file)
+    return [folder / "bars.csv.gz", folder / "bars.parquet"]
+
+
+def imported(path):
+    """Return the seconds that loading a file into a new store takes, the peak memory, and all closes' sum."""
+    with stored.workspace() as opened:
+        loader, now = opened.loader(opened.extended_sessions()), dt.datetime.now(dt.UTC)
+
+        def load():
+            loader.load(read_payload(path, provider="file", dataset="daily_bars", now=now))
+
+        seconds, peak = peak_memory(lambda: timed(load))
+        with opened.database.transaction(read_only=True) as connection:
+            [(close,)] = connection.execute("SELECT sum(close) FROM daily_bars").fetchall()
+    return seconds, peak, close
+
+
+def copied(store, path):
+    """Read a file into a keyed table of DuckDB, down to the disk."""
+    store.execute(KEYED)
+    store.execute(f"INSERT INTO daily SELECT * FROM '{path}'")
+    store.execute("CHECKPOINT")
