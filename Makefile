@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo unit test test-long test-aws test-all terraform aws-local lint format bench house lock clean
+.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench screenshots house lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ test: lint ## lint, types, contracts and the tests
 test-long: $(TOOLS) ## random histories by the ten thousand steps, a hundred kills; allow it 40 minutes
 	$(BIN)/python -m pytest -n auto -m long
 
+fuzz: $(TOOLS) ## spoilt answers and files through clients, parsers and loads, by the ten thousand; an hour or two
+	$(BIN)/python -m pytest -q -n auto --hypothesis-profile=fuzz tests/integration/test_fuzz.py \
+		tests/integration/test_spoilt_wire.py
+
 test-aws: $(TOOLS) terraform ## the AWS side: Terraform, checkov, artefacts, an emulator, the image; a missing tool fails
 	CI=true $(PYTEST) -m aws
 
@@ -76,15 +80,20 @@ format: $(TOOLS) ## format the code and mend what ruff can
 bench: $(TOOLS) ## benchmarks: ratios against rivals, measured side by side
 	$(BIN)/python -m benchmarks
 
+screenshots: $(TOOLS) ## the pictures of the documentation, of the page as it is now (needs Chromium)
+	@$(BIN)/python -m tests.support.screenshots
+
 house: $(TOOLS) ## figures of the code: modules, functions, their lengths, the share that is typed
 	@$(BIN)/python -m tests.support.house
 
-COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 lock: ## write the lock files anew (needs uv)
-	$(COMPILE) --extra serve --group build --output-file requirements.lock
-	$(COMPILE) --extra serve --group build --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra serve --group build --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra serve --group build --group dev --constraints requirements.lock \
+		--output-file requirements-dev.lock
+	$(COMPILE) --group sbom --output-file requirements-sbom.lock
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build

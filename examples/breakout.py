@@ -21,6 +21,8 @@ from backtesting import Backtest, Strategy
 
 import condvest
 
+INTERVAL = 13
+SESSIONS_A_YEAR = 252
 NUMBERS = range(2, 13)
 COMMISSION = 0.001
 
@@ -53,12 +55,13 @@ def main(symbol: str, path: Path) -> None:
     results = {number: tested(known, number)["Return [%]"] for number in NUMBERS}
     best = max(results, key=results.get)
     judged = tested(unseen, best)
-    held = (unseen["Close"].iloc[-1] / unseen["Close"].iloc[0] - 1) * 100
+    buy_and_hold = (unseen["Close"].iloc[-1] / unseen["Close"].iloc[0] - 1) * 100
     print(f"{symbol}: {len(bars)} bars of 13 sessions, {bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}")
     print(f"chosen on the first half: {best} bars ({results[best]:+.0f} %)")
     print(
-        f"on the second half: {judged['Return [%]']:+.0f} % in {judged['# Trades']} trades, "
-        f"largest fall {judged['Max. Drawdown [%]']:.0f} %; held throughout: {held:+.0f} %"
+        f"on the second half: {judged['Return [%]']:+.0f} % in {judged['# Trades']} trades "
+        f"({per_year(judged['_equity_curve']['Equity']):+.1f} % a year), "
+        f"largest fall {judged['Max. Drawdown [%]']:.0f} %; held throughout: {buy_and_hold:+.0f} %"
     )
     plot(symbol, unseen, judged["_equity_curve"]["Equity"], path)
     print(f"the plot is in {path}")
@@ -66,10 +69,19 @@ def main(symbol: str, path: Path) -> None:
 
 def bars_of(symbol: str) -> pd.DataFrame:
     """Return the complete bars of 13 sessions as backtesting.py wants them, by their last session."""
-    table = condvest.bars(symbol, interval=13, adjust="total", source="published")
+    table = condvest.bars(symbol, interval=INTERVAL, adjust="total", source="published")
     columns = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volume": "Volume"}
-    frame = table.select(["last_session", *columns]).to_pandas().rename(columns=columns)
-    return frame.set_index(pd.DatetimeIndex(frame.pop("last_session")))
+    frame = table.select(["last_session", *columns]).to_pandas(date_as_object=False)
+    return frame.rename(columns=columns).set_index("last_session")
+
+
+def per_year(equity: pd.Series) -> float:
+    """Return the mean return of a year in percent, of which there are 252 / 13 bars of 13 sessions.
+
+    backtesting.py takes each bar for a day, so what it calls ``(Ann.)`` is that of 252 bars.
+    """
+    years = (len(equity) - 1) * INTERVAL / SESSIONS_A_YEAR
+    return ((equity.iloc[-1] / equity.iloc[0]) ** (1 / years) - 1) * 100
 
 
 def tested(bars: pd.DataFrame, number: int) -> pd.Series:

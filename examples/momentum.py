@@ -77,7 +77,10 @@ def session_of(market: Market, date: object) -> pl.DataFrame:
     rows = market.bars(date)
     names = ("open", "high", "low", "close", "volume")
     return pl.DataFrame(
-        {"symbol": [symbol_of(one) for one in rows.instrument.tolist()], "session": rows.session}
+        {
+            "symbol": [symbol_of(instrument) for instrument in rows.instrument.tolist()],
+            "session": rows.session,
+        }
         | {name: getattr(rows, name) for name in names}
     )
 
@@ -86,9 +89,9 @@ def events(records: list[dict], *values: str) -> pl.DataFrame:
     """Return splits or dividends under the same symbols."""
     return pl.DataFrame(
         {
-            "symbol": [symbol_of(one["instrument"]) for one in records],
-            "ex_date": [one["ex_date"] for one in records],
-            **{name: [one[name] for one in records] for name in values},
+            "symbol": [symbol_of(record["instrument"]) for record in records],
+            "ex_date": [record["ex_date"] for record in records],
+            **{name: [record[name] for record in records] for name in values},
         }
     )
 
@@ -148,5 +151,5 @@ if __name__ == "__main__":
     given = sys.argv[1:]
     main(
         Path(given[0] if given else "momentum.svg"),
-        *(int(given[place]) if len(given) > place else 1000 for place in (1, 2)),
+        *(int(given[position]) if len(given) > position else 1000 for position in (1, 2)),
     )
