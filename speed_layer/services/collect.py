@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from batch_layer.database.postgres.connection import Connection, Database
 from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from batch_layer.shared.errors import ClockWrong
+from batch_layer.shared.errors import ClockWrong, DatabaseUnavailable
 from batch_layer.shared.models.bars import Int32s
 from speed_layer.core.following import Follower, Step
 from speed_layer.core.guards import Refusal
@@ -57,19 +58,30 @@ class Collector:
         """
         self.journal.keep(Entry(received, answered.content))
         step = self.follower.take(answered.snapshot, received)
-        with self.database.transaction() as connection:
-            if isinstance(step, Refusal):
-                note_gap(connection, self.run_id, "stale" if step.code == "stale" else "refused")
-            else:
-                self._store(connection, step, received)
+        if isinstance(step, Refusal):
+            self.miss("stale" if step.code == "stale" else "refused")
+        else:
+            self._committed(lambda connection: self._store(connection, step, received))
         if isinstance(step, Refusal) and step.code == "future":
             raise ClockWrong(step.reason)
         return step
 
     def miss(self, reason: str) -> None:
         """Note that no snapshot came; raises what `take` does."""
-        with self.database.transaction() as connection:
-            note_gap(connection, self.run_id, reason)
+        self._committed(lambda connection: note_gap(connection, self.run_id, reason))
+
+    def _committed(self, work: Callable[[Connection], None]) -> None:
+        """Do the work in one transaction, and once more if its connection turns out to be lost.
+
+        The server may have ended the connection since the last tick, which shows only when it is used.
+        What a tick writes may be written twice: its rows replace themselves, and a gap is open already.
+        """
+        try:
+            with self.database.transaction() as connection:
+                work(connection)
+        except DatabaseUnavailable:
+            with self.database.transaction() as connection:
+                work(connection)
 
     def _store(self, connection: Connection, step: Step, received: int) -> None:
         ordinal = self.follower.ordinal

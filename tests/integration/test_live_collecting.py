@@ -16,6 +16,7 @@ from batch_layer.shared.errors import (
 )
 from condvest.live.replaying import replayed
 from speed_layer.services.settle import settle_all
+from speed_layer.stores import rows
 from speed_layer.stores.runs import start_run, take_lock
 from tests.support.payloads import bar
 from tests.support.worlds.live_script import DAY, END, SESSION, ZEROS, Script, at
@@ -214,13 +215,30 @@ def test_a_connection_that_is_lost_between_two_ticks_is_opened_again(market):
     def cut(clock):
         if clock == "10:00":
             market.ask(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
 
     ending, _ = collect(market, ("10:00", {"A": DAY}), ("10:01", {"A": {**DAY, "c": 12.0}}), after=cut)
     assert ending.reason == "the session is over"
     assert stored(market)["A"][3] == 12.0
+
+
+def test_a_tick_that_loses_its_connection_is_written_once_more(market, monkeypatch):
+    """The server ends the connection in the midst of the second tick, whose rows are rolled back."""
+    write, ticks = rows.write_bars, []
+
+    def cut(connection, *arguments):
+        ticks.append(arguments)
+        write(connection, *arguments)
+        if len(ticks) == 2:
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(rows, "write_bars", cut)
+    ending, _ = collect(market, ("10:00", {"A": DAY}), ("10:01", {"A": {**DAY, "c": 12.0}}))
+    assert (ending.reason, ending.taken, len(ticks)) == ("the session is over", 2, 3)
+    assert stored(market)["A"][3] == 12.0
+    assert gaps(market) == []
 
 
 def test_a_run_that_was_killed_is_ended_by_the_next_and_its_gap_is_healed(market):
