@@ -16,7 +16,7 @@ from batch_layer.fetching.loading.loader import Loader
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.archive import Archive
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
-from batch_layer.shared.clients.parsing import parse
+from batch_layer.shared.clients.parsing import divided, parse
 from batch_layer.shared.clients.providers import open_provider
 from batch_layer.shared.models.providers import PROVIDERS, Provider
 from batch_layer.shared.models.sessions import Sessions
@@ -40,7 +40,9 @@ class Workspace(OpenDatabase):
 
     def loader(self, sessions: Sessions, *, rehearsal: bool = False) -> Loader:
         """Return what loads payloads into this workspace; a rehearsal stores nothing."""
-        return Loader(self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal)
+        return Loader(
+            self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal, divide=divided
+        )
 
     @contextmanager
     def ingest(
