@@ -171,16 +171,8 @@ def amend_load(connection: Connection, load_id: int, summary: LoadSummary, *, is
 
 
 def _counts(summary: LoadSummary) -> tuple[int, ...]:
-    return (
-        summary.rows,
-        summary.inserted,
-        summary.changed,
-        summary.unchanged,
-        summary.withdrawn,
-        summary.outranked,
-        summary.duplicates,
-        sum(summary.refused.values()),
-    )
+    names = ("rows", "inserted", "changed", "unchanged", "withdrawn", "outranked", "duplicates")
+    return (*(getattr(summary, name) for name in names), sum(summary.refused.values()))
 
 
 def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int16s]:
