@@ -165,7 +165,7 @@ _HEAD = f"{'clock':9} {'open':>8} {'high':>8} {'low':>8} {'close':>8} {'sessions
 
 def _sample_rows() -> Iterator[dict[str, Any]]:
     (fetched,) = SampleProvider().fetch([SESSION])
-    for row in csv.DictReader(io.StringIO(gzip.decompress(fetched.payload.content).decode())):
+    for row in csv.DictReader(io.StringIO(gzip.decompress(fetched.payload.content[:]).decode())):
         date = dt.date.fromisoformat(row["Date"])
         if FIRST <= date <= SESSION:
             prices = {name: float(row[name.title()]) for name in _PRICES}

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, SupportsIndex, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,28 @@ from batch_layer.shared.models.given_rows import OriginalRows
 DatasetName = Literal["daily_bars", "splits", "dividends", "instruments", "symbols", "renames", "chart"]
 """What a payload holds: symbols are a vendor's record of renames, renames what a person says of them. A chart
 is one symbol's daily bars, splits and dividends: three tables."""
+
+
+class Content(Protocol):
+    """The bytes of a payload; ``bytes`` are one, and so is a large file that is not in memory."""
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, at: SupportsIndex, /) -> int: ...
+    @overload
+    def __getitem__(self, at: slice, /) -> bytes: ...
+
+
+def pieces_of(content: Content) -> Iterator[bytes]:
+    """Yield bytes in their order, some at a time."""
+    if isinstance(content, bytes):
+        yield content
+        return
+    yield from (content[at : at + _PIECE] for at in range(0, len(content), _PIECE))
+
+
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -44,7 +66,7 @@ class Payload:
 
     provider: str
     dataset: DatasetName
-    content: bytes = field(repr=False)
+    content: Content = field(repr=False)
     media: str
     first_session: dt.date | None
     last_session: dt.date | None
@@ -62,7 +84,10 @@ class Payload:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the content, hexadecimal."""
-        return hashlib.sha256(self.content).hexdigest()
+        digest = hashlib.sha256()
+        for piece in pieces_of(self.content):
+            digest.update(piece)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)

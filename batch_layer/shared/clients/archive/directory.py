@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class DirectoryArchive:
                 return (folder / newest.removesuffix(DESCRIBED)).relative_to(self._root).as_posix()
             packing = self._packing_of(key, payload)
             _write(self._root / f"{key}{SUFFIXES[packing]}", packed(payload.content, packing))
-            _write(self._root / f"{key}{DESCRIBED}", describe(payload, packing))
+            _write(self._root / f"{key}{DESCRIBED}", [describe(payload, packing)])
         except OSError as error:
             raise ArchiveError(
                 f"cannot keep {payload.name} in the archive {self._root}: {_reason(error)}; "
@@ -114,12 +114,12 @@ def _reason(error: OSError) -> str:
     return reason
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: Iterable[bytes]) -> None:
     """Write a file that is either whole or absent, and never over another."""
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".part-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
             give(file.fileno(), path.parent)

@@ -7,9 +7,10 @@ it came; the description of a payload says which it is.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from batch_layer.shared.errors import ArchiveError
+from batch_layer.shared.models.payloads import Content, pieces_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -36,9 +37,16 @@ def packing_of(media: str) -> str | None:
     return None if media.endswith(_AS_THEY_CAME) else ZSTD
 
 
-def packed(content: bytes, packing: str | None) -> bytes:
-    """Return the bytes as they are kept."""
-    return content if packing is None else zstd.compress(content, options=_OPTIONS)
+def packed(content: Content, packing: str | None) -> Iterator[bytes]:
+    """Yield the bytes as they are kept, some at a time."""
+    if packing is None:
+        yield from pieces_of(content)
+        return
+    packer = zstd.ZstdCompressor(options=_OPTIONS)
+    packer.set_pledged_input_size(len(content))
+    for piece in pieces_of(content):
+        yield packer.compress(piece)
+    yield packer.flush()
 
 
 def unpacked(kept: bytes, packing: str | None, *, key: str) -> bytes:

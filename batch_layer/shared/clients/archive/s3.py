@@ -83,7 +83,7 @@ class S3Archive:
             if key in known:  # its bytes were lost: they are packed as it says
                 with suppress(ArchiveError):
                     packing = packing_told(key, self._get(f"{key}{DESCRIBED}"))
-            self._put(f"{key}{SUFFIXES[packing]}", packed(payload.content, packing))
+            self._put(f"{key}{SUFFIXES[packing]}", b"".join(packed(payload.content, packing)))
             self._put(f"{key}{DESCRIBED}", describe(payload, packing))
         return key
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from batch_layer.shared.clients.files import cells
 from batch_layer.shared.clients.files.adjusted import DIVIDEND_NAMES, FACTOR_NAMES, SPLIT_NAMES, position_of
 from batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
+from batch_layer.shared.clients.files.contents import begins_with
 from batch_layer.shared.clients.files.dates import UTC
 from batch_layer.shared.clients.files.layout import LAYOUTS, WINDOW_START, Field
 from batch_layer.shared.clients.files.parquet import (
@@ -46,7 +47,7 @@ def table_of(payload: Payload, text: bytes, header: Sequence[str], columns: Mapp
         header: the columns' names.
         columns: the positions of those that the layout has.
     """
-    if not payload.content.startswith(PARQUET_MAGIC):
+    if not begins_with(payload.content, PARQUET_MAGIC):
         return read_rows(text, read_header(text, name=payload.name), name=payload.name)
     return read_parquet(payload.content, wanted_columns(payload, header, columns), name=payload.name)
 

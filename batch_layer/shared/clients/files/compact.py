@@ -5,6 +5,8 @@ https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.m
 
 from __future__ import annotations
 
+from batch_layer.shared.models.payloads import Content
+
 INT32, INT64, LIST, STRUCT = 5, 6, 9, 12
 """Kinds of fields, as they are written."""
 
@@ -20,7 +22,7 @@ Fields = dict[tuple[int, int], Value]
 """Values by number and kind. A reader passes over a field of another kind than it expects; so does this."""
 
 
-def struct_at(content: bytes, at: int, depth: int = 0) -> tuple[Fields, int]:
+def struct_at(content: Content, at: int, depth: int = 0) -> tuple[Fields, int]:
     """Return the fields of the struct that begins at a position, and the position behind it.
 
     Raises:
@@ -51,7 +53,7 @@ def integer(fields: Fields, number: int, kind: int) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _value(content: bytes, at: int, kind: int, depth: int) -> tuple[Value, int]:
+def _value(content: Content, at: int, kind: int, depth: int) -> tuple[Value, int]:
     if kind in (_TRUE, _FALSE):
         return int(kind == _TRUE), at
     if kind in (_INT16, INT32, INT64):
@@ -71,7 +73,7 @@ def _value(content: bytes, at: int, kind: int, depth: int) -> tuple[Value, int]:
     return content[at : at + length], at + length
 
 
-def _list(content: bytes, at: int, depth: int) -> tuple[list[Value], int]:
+def _list(content: Content, at: int, depth: int) -> tuple[list[Value], int]:
     header = _byte(content, at)
     count, kind = header >> 4, header & 15
     at += 1
@@ -86,12 +88,12 @@ def _list(content: bytes, at: int, depth: int) -> tuple[list[Value], int]:
     return values, at
 
 
-def _signed(content: bytes, at: int) -> tuple[int, int]:
+def _signed(content: Content, at: int) -> tuple[int, int]:
     number, at = _unsigned(content, at)
     return number >> 1 ^ -(number & 1), at
 
 
-def _unsigned(content: bytes, at: int) -> tuple[int, int]:
+def _unsigned(content: Content, at: int) -> tuple[int, int]:
     """Return a number of seven bits a byte, the lowest first."""
     number = 0
     for shift in range(0, 70, 7):
@@ -103,7 +105,7 @@ def _unsigned(content: bytes, at: int) -> tuple[int, int]:
     raise ValueError("what describes it has a number without an end")
 
 
-def _byte(content: bytes, at: int) -> int:
+def _byte(content: Content, at: int) -> int:
     if not 0 <= at < len(content):
         raise ValueError("what describes it is cut off")
     return content[at]

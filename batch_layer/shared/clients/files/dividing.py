@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from batch_layer.shared.clients.files.bounds import MAX_COLUMNS_OF_LARGE, MAX_FAULTY_ROWS
 from batch_layer.shared.clients.files.columns import column_of, too_many_faults, wanted_columns
+from batch_layer.shared.clients.files.contents import begins_with
 from batch_layer.shared.clients.files.layout import LAYOUTS
 from batch_layer.shared.clients.files.parquet import FileRows, parquet_batches, parquet_header, parquet_rows
 from batch_layer.shared.clients.files.parse import columns_of, parsed_table
@@ -82,7 +83,7 @@ def _number_of_portions(payload: Payload) -> int:
     have two of them on one day, and each would stand in a portion of its own.
     """
     content = payload.content
-    is_text = not content.startswith((PARQUET_MAGIC, GZIP_MAGIC))
+    is_text = not begins_with(content, (PARQUET_MAGIC, GZIP_MAGIC))
     rows = len(content) // (_BYTES_A_ROW if is_text else _BYTES_A_PACKED_ROW)
     is_a_persons = payload.dataset == "daily_bars" and not payload.is_whole and payload.first_session is None
     if not is_a_persons or payload.options.symbols_mean != "date" or rows <= ROWS_A_PORTION:
@@ -95,7 +96,7 @@ def _number_of_portions(payload: Payload) -> int:
 
 
 def _is_parquet(payload: Payload) -> bool:
-    return payload.content.startswith(PARQUET_MAGIC)
+    return begins_with(payload.content, PARQUET_MAGIC)
 
 
 def _header(payload: Payload) -> tuple[str, ...]:

@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from batch_layer.shared.clients.files.bounds import Bounds, check_columns
+from batch_layer.shared.clients.files.contents import as_arrow
 from batch_layer.shared.clients.files.parquet_pages import Chunk, chunks_of
 from batch_layer.shared.clients.files.text import Table
 from batch_layer.shared.clients.files.unpack import bounds_of
 from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.payloads import Content
 
 _MOST_PARTS = 100_000
 """Entries of a list in the footer: columns, row groups, and the columns of a row group."""
@@ -30,7 +32,7 @@ _ROWS_AT_ONCE = 1 << 16
 _BYTES_AT_ONCE = 64 << 20
 
 
-def parquet_header(content: bytes, *, name: str) -> tuple[str, ...]:
+def parquet_header(content: Content, *, name: str) -> tuple[str, ...]:
     """Return the names of the columns, without reading any.
 
     Raises:
@@ -48,7 +50,7 @@ def parquet_header(content: bytes, *, name: str) -> tuple[str, ...]:
     return names
 
 
-def parquet_types(content: bytes, *, name: str) -> Table:
+def parquet_types(content: Content, *, name: str) -> Table:
     """Return the columns without their rows: what types they are of.
 
     Raises:
@@ -62,7 +64,7 @@ def parquet_types(content: bytes, *, name: str) -> Table:
     return Table(tuple(schema.names), columns, np.zeros(0, dtype=np.int64))
 
 
-def read_parquet(content: bytes, wanted: Sequence[str], *, name: str) -> Table:
+def read_parquet(content: Content, wanted: Sequence[str], *, name: str) -> Table:
     """Read columns by their names, of which each must be there once; ``line`` is the row's number from 1.
 
     Raises:
@@ -72,7 +74,7 @@ def read_parquet(content: bytes, wanted: Sequence[str], *, name: str) -> Table:
     return Table(tuple(wanted), tuple(table.columns), np.arange(1, table.num_rows + 1, dtype=np.int64))
 
 
-def parquet_batches(content: bytes, wanted: Sequence[str], *, name: str) -> Iterator[pa.RecordBatch]:
+def parquet_batches(content: Content, wanted: Sequence[str], *, name: str) -> Iterator[pa.RecordBatch]:
     """Yield the same columns as `read_parquet` piece by piece, in the order of the rows.
 
     Raises:
@@ -91,7 +93,7 @@ def parquet_batches(content: bytes, wanted: Sequence[str], *, name: str) -> Iter
         raise InputError(f"{name}: its footer says {file.metadata.num_rows:,} rows, not {rows:,}")
 
 
-def parquet_rows(content: bytes, *, name: str) -> int:
+def parquet_rows(content: Content, *, name: str) -> int:
     """Return how many rows the footer says.
 
     Raises:
@@ -158,22 +160,22 @@ class FileRows:
         return rows
 
 
-def _opened(content: bytes, read_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
+def _opened(content: Content, read_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
     return pq.ParquetFile(
-        pa.BufferReader(content),
+        as_arrow(content),
         read_dictionary=list(read_dictionary),
         thrift_container_size_limit=_MOST_PARTS,
         pre_buffer=False,
     )
 
 
-def _is_counted(content: bytes, column: str) -> bool:
+def _is_counted(content: Content, column: str) -> bool:
     """Return whether a column is of text, so that it is read as a dictionary."""
     kind = _opened(content).schema_arrow.field(column).type
     return any(check(kind) for check in (pa.types.is_string, pa.types.is_binary))
 
 
-def _chunks(content: bytes, file: pq.ParquetFile, wanted: Sequence[str], bounds: Bounds) -> list[Chunk]:
+def _chunks(content: Content, file: pq.ParquetFile, wanted: Sequence[str], bounds: Bounds) -> list[Chunk]:
     """Return the chunks of the wanted columns, of which none is unpacked yet.
 
     Raises:

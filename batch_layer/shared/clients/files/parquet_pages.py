@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from batch_layer.shared.clients.files.compact import INT32, INT64, LIST, STRUCT, Fields, integer, struct_at
+from batch_layer.shared.models.payloads import Content
 
 _TAIL = 8
 """Bytes behind the footer: its length, and PAR1."""
@@ -40,7 +41,9 @@ class Chunk:
     is_prefixed: bool
 
 
-def chunks_of(content: bytes, columns: Collection[int], flat: Collection[int], rows: int) -> Iterator[Chunk]:
+def chunks_of(
+    content: Content, columns: Collection[int], flat: Collection[int], rows: int
+) -> Iterator[Chunk]:
     """Yield the chunks of some columns, each when it agrees with what the footer says of it.
 
     Args:
@@ -77,7 +80,7 @@ def _start(described: Fields) -> int:
     return dictionary if dictionary is not None and 0 < dictionary < data else data
 
 
-def _chunk(content: bytes, start: int, length: int, values: int) -> Chunk:
+def _chunk(content: Content, start: int, length: int, values: int) -> Chunk:
     end = start + length
     if not 0 <= start <= end <= len(content):
         raise ValueError("a column is said to lie beyond the file")

@@ -28,6 +28,7 @@ from batch_layer.shared.clients.files.columns import (
     table_of,
     too_many_faults,
 )
+from batch_layer.shared.clients.files.contents import begins_with
 from batch_layer.shared.clients.files.known import known_names, without_market
 from batch_layer.shared.clients.files.layout import LAYOUTS, match_columns
 from batch_layer.shared.clients.files.parquet import (
@@ -212,12 +213,12 @@ def action_datasets(payload: Payload) -> list[DatasetName]:
 
 def _text(payload: Payload) -> bytes:
     """Return the text of a file of text; nothing of a Parquet file."""
-    is_parquet = payload.content.startswith(PARQUET_MAGIC)
+    is_parquet = begins_with(payload.content, PARQUET_MAGIC)
     return b"" if is_parquet else text_of(payload.content, name=payload.name)
 
 
 def _header(payload: Payload, text: bytes) -> tuple[str, ...]:
-    if payload.content.startswith(PARQUET_MAGIC):
+    if begins_with(payload.content, PARQUET_MAGIC):
         return parquet_header(payload.content, name=payload.name)
     return read_header(text, name=payload.name).names
 

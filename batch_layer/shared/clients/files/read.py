@@ -9,10 +9,11 @@ import stat
 from pathlib import Path
 
 from batch_layer.shared.clients.files.bounds import MAX_UNPACKED_BYTES
+from batch_layer.shared.clients.files.contents import begins_with, content_of
 from batch_layer.shared.clients.files.unpack import GZIP_MAGIC, PARQUET_MAGIC
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
-from batch_layer.shared.models.payloads import DatasetName, Payload
+from batch_layer.shared.models.payloads import Content, DatasetName, Payload
 
 SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
 """Of a folder, the files that are read."""
@@ -78,7 +79,7 @@ def read_payload(
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{name}: cannot be read ({reason}); check its permissions") from error
-    if not content:
+    if not len(content):
         raise InputError(f"{name}: the file is empty; was its download finished?")
     return Payload(
         provider=provider,
@@ -94,7 +95,7 @@ def read_payload(
     )
 
 
-def _content(path: Path, name: str) -> bytes:
+def _content(path: Path, name: str) -> Content:
     # Looked at before it is opened: opening a device can block or never end.
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
@@ -102,13 +103,13 @@ def _content(path: Path, name: str) -> bytes:
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         raise InputError(f"{name}: is neither a file nor a pipe; name a file")
     with path.open("rb") as file:
-        content = file.read(MAX_UNPACKED_BYTES + 1)
+        content = content_of(file, MAX_UNPACKED_BYTES)
     if len(content) > MAX_UNPACKED_BYTES:
         raise InputError(f"{name}: is larger than {MAX_UNPACKED_BYTES >> 30} GiB; divide it")
     return content
 
 
-def _media(content: bytes) -> str:
-    if content.startswith(GZIP_MAGIC):
+def _media(content: Content) -> str:
+    if begins_with(content, GZIP_MAGIC):
         return "csv.gz"
-    return "parquet" if content.startswith(PARQUET_MAGIC) else "csv"
+    return "parquet" if begins_with(content, PARQUET_MAGIC) else "csv"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batch_layer.shared.clients.files.bounds import Bounds
+from batch_layer.shared.clients.files.contents import as_file, begins_with
 from batch_layer.shared.clients.files.text import MAX_LINE_BYTES, too_long
 from batch_layer.shared.errors import InputError
+from batch_layer.shared.models.payloads import Content
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
@@ -32,7 +33,7 @@ _FOREIGN = {
 """What files begin with that are often taken for CSV."""
 
 
-def text_of(content: bytes, *, name: str) -> bytes:
+def text_of(content: Content, *, name: str) -> bytes:
     r"""Return the text in ``content``, unpacked if it is gzip, in UTF-8, its lines ending in ``\n``.
 
     Args:
@@ -43,7 +44,7 @@ def text_of(content: bytes, *, name: str) -> bytes:
         InputError: it is truncated, corrupt, beyond its bounds, binary, in another encoding, or empty.
     """
     bounds = bounds_of(content, name=name)
-    text = _unpacked(content, name, bounds) if content.startswith(GZIP_MAGIC) else content
+    text = _unpacked(content, name, bounds) if begins_with(content, GZIP_MAGIC) else content[:]
     bounds.check_text(len(text))
     text = _plain_newlines(_after_mark(text, name))
     bounds.check_rows(text.count(b"\n"))
@@ -66,7 +67,7 @@ class Block:
     lines_before: int
 
 
-def blocks_of(content: bytes, *, name: str) -> Iterator[Block]:
+def blocks_of(content: Content, *, name: str) -> Iterator[Block]:
     """Yield what `text_of` returns, in blocks of whole lines that are not all blank, some 8 MiB each.
 
     Raises:
@@ -115,18 +116,18 @@ def _plain_newlines(text: bytes) -> bytes:
     return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
 
 
-def head_of(content: bytes, *, name: str) -> bytes:
+def head_of(content: Content, *, name: str) -> bytes:
     """Return the first lines of what `text_of` returns, 1 MiB at most; nothing of a Parquet file.
 
     Raises:
         InputError: as for `text_of`.
     """
-    if content.startswith(PARQUET_MAGIC):
+    if begins_with(content, PARQUET_MAGIC):
         return b""
-    if not content.startswith(GZIP_MAGIC):
+    if not begins_with(content, GZIP_MAGIC):
         return text_of(_whole_lines(content[:_CHUNK]), name=name)
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        with gzip.GzipFile(fileobj=as_file(content)) as file:
             return text_of(_whole_lines(file.read(_CHUNK)), name=name)
     except (EOFError, OSError, zlib.error) as error:
         raise InputError(f"{name}: the gzip data is damaged ({error}); download it again") from error
@@ -137,13 +138,13 @@ def _whole_lines(head: bytes) -> bytes:
     return head if end < 0 else head[: end + 1]
 
 
-def bounds_of(content: bytes, *, name: str) -> Bounds:
+def bounds_of(content: Content, *, name: str) -> Bounds:
     """Return how much of a file is read."""
-    is_packed = content.startswith((GZIP_MAGIC, PARQUET_MAGIC))
+    is_packed = begins_with(content, (GZIP_MAGIC, PARQUET_MAGIC))
     return Bounds.of(len(content), name=name, is_packed=is_packed)
 
 
-def _unpacked(content: bytes, name: str, bounds: Bounds) -> bytes:
+def _unpacked(content: Content, name: str, bounds: Bounds) -> bytes:
     """Unpack gzip into memory that grows in place: pieces that are joined would be there twice."""
     text = bytearray()
     for piece in _pieces(content, name, bounds, _CHUNK):
@@ -151,14 +152,14 @@ def _unpacked(content: bytes, name: str, bounds: Bounds) -> bytes:
     return bytes(text)
 
 
-def _pieces(content: bytes, name: str, bounds: Bounds, size: int) -> Iterator[bytes]:
+def _pieces(content: Content, name: str, bounds: Bounds, size: int) -> Iterator[bytes]:
     """Yield a file's text as it stands, unpacked if it is gzip, of its size at most each."""
-    if not content.startswith(GZIP_MAGIC):
+    if not begins_with(content, GZIP_MAGIC):
         yield from (content[at : at + size] for at in range(0, len(content), size))
         return
     unpacked = 0
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        with gzip.GzipFile(fileobj=as_file(content)) as file:
             while piece := file.read(size):
                 unpacked += len(piece)
                 bounds.check_text(unpacked)

@@ -34,9 +34,9 @@ def parse(payload: Payload) -> Parsed:
     try:
         if payload.dataset == "daily_bars":
             return _daily_bars(payload)
-        bodies = [payload.content]
+        bodies = [payload.content[:]]
         if payload.media == JSON_SEQ:
-            bodies = json_seq.divide(payload.content)
+            bodies = json_seq.divide(payload.content[:])
         parsed = _READERS[payload.dataset](bodies)
     except InputError as error:
         raise InputError(f"{payload.name}: {error}") from error
@@ -47,4 +47,4 @@ def parse(payload: Payload) -> Parsed:
 def _daily_bars(payload: Payload) -> Parsed:
     if payload.first_session is None or payload.first_session != payload.last_session:
         raise InputError("a grouped answer is of one session, which the payload does not name")
-    return read_grouped(payload.content, payload.first_session)
+    return read_grouped(payload.content[:], payload.first_session)

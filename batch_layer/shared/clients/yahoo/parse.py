@@ -71,7 +71,7 @@ def parse(payload: Payload) -> Parsed:
         InputError: the bytes are no chart answer, or hold a split that cannot be read, so that no price of
             before can be either.
     """
-    chart = read_chart(payload.content, name=payload.name)
+    chart = read_chart(payload.content[:], name=payload.name)
     if payload.dataset == "splits":
         return _splits(chart, payload)
     if payload.dataset not in ("chart", "daily_bars", "dividends"):
