@@ -147,10 +147,11 @@ class NewVersion:
     def _check_is_due(self) -> bool:
         """Return whether so many versions were not checked that the next one is, once it brings new loads.
 
-        What an earlier Condvest published has no states: nothing of it can be taken for granted.
+        What an earlier Condvest published has no states, or names no footers: nothing of it can be taken for
+        granted, or the digest of a damaged footer would be named as that of a sound one.
         """
         before = self._before
-        if before is None or not before.recorded.states:
+        if before is None or not before.recorded.states or before.without_footer():
             return True
         is_due = before.recorded.unchecked + 1 >= CHECK_EVERY
         return is_due and before.through_load != last_load(self._connection)
