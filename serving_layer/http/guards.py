@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 import sys
 import time
 import traceback
@@ -17,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from batch_layer.shared.errors import CondvestError, UsageError
+from batch_layer.shared.errors import CondvestError
 from serving_layer.access import Keys, named
 from serving_layer.compatible.massive.parameters import KEY
+from serving_layer.http.hosts import LOOPBACK, check_hosts
 from serving_layer.http.page import is_page
 from serving_layer.http.problems import (
-    Forbidden,
     MethodNotAllowed,
     TooManyRequests,
     Unauthorized,
@@ -37,8 +36,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -52,11 +49,6 @@ FAILURE = "condvest.failure"
 IS_HEAD = "condvest.is_head"
 """Where the scope of a request holds its id, the error that it ended with, and whether only headers count."""
 
-TARGET = "condvest.target"
-"""Where the scope holds what stood in the request's line, as bytes: ASGI leaves out a host named there."""
-
-_PORT = re.compile(r":\d+$")
-_AUTHORITY_ENDS = re.compile(rb"[/?#]")
 _OPEN = ("/health/live", "/health/ready")
 """Paths that need no key."""
 
@@ -134,7 +126,7 @@ class Guards:
 
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
         try:
-            self._check_hosts(scope)
+            check_hosts(scope, self._rules.hosts)
             if self._is_preflight(scope, headers):
                 await _send_preflight(guarded)
                 return
@@ -154,19 +146,6 @@ class Guards:
             and headers.get("access-control-request-method") in ("GET", "HEAD")
         )
 
-    def _check_hosts(self, scope: Scope) -> None:
-        """Refuse a request that names a host of others, in its header or in its line."""
-        named_hosts = [value for name, value in scope["headers"] if name == b"host"]
-        if len(named_hosts) != 1:
-            raise UsageError(f"expected one header Host, got {len(named_hosts)}")
-        for named_host in (*named_hosts, *_host_in(scope)):
-            host = _PORT.sub("", named_host.decode("latin-1"))
-            if host not in self._rules.hosts:
-                raise Forbidden(
-                    f"this server does not answer for the host {host!r}; ask for one that it has, or start "
-                    "it with --host-name"
-                )
-
     def _check(self, scope: Scope, headers: dict[str, str], call: _Call) -> None:
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"{scope['method']}: this server only reads; use GET or HEAD")
@@ -181,18 +160,6 @@ class Guards:
             per_minute = int(keys[name].get("per_minute") or 0) or self._rules.per_minute
             if per_minute is not None:
                 call.limits = self._quotas.take(name, per_minute)
-
-
-def _host_in(scope: Scope) -> list[bytes]:
-    """Return the host that the request's line names, with its port; none if the line has a path alone.
-
-    ``GET http://other.example/v1/version`` is the form of RFC 9112, 3.2.2, in which the line outweighs the
-    header. The text is taken as it stands, so that a host with a user before it is no host that we have.
-    """
-    target: bytes = scope.get(TARGET) or scope.get("raw_path") or b"/"
-    if target.startswith(b"/"):
-        return []
-    return [_AUTHORITY_ENDS.split(target.partition(b"://")[2], maxsplit=1)[0]]
 
 
 def _asked(scope: Scope) -> list[tuple[str, str]]:

@@ -8,7 +8,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from serving_layer.http.guards import TARGET, App
+from serving_layer.http.guards import App
+from serving_layer.http.hosts import TARGET
 
 PATIENCE = 10.0
 """Seconds in which a client has to send a request, and to take something of its answer."""
