@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -15,10 +15,10 @@ from batch_layer.database.postgres.binary_copy import Column, copy_out, select_l
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import rows
 from batch_layer.database.postgres.revisioned import DIVIDENDS, LOAD, SPLITS, SUPERSEDED_BY
-from batch_layer.database.stores.daily_bars import spans_of_bars
 from batch_layer.database.stores.ledger import read_coverage
 from batch_layer.database.stores.symbols import symbol_spans, symbols_by_instrument
 from batch_layer.shared.core.adjustment import split_factors
+from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
@@ -41,10 +41,18 @@ class Reference:
     loaded_through: dict[int, int]
 
     @classmethod
-    def read(cls, connection: Connection, sessions: Sessions) -> Reference:
-        """Read it all, in the transaction of the bars."""
+    def read(
+        cls, connection: Connection, sessions: Sessions, reaches: Callable[[Int32s], Spans]
+    ) -> Reference:
+        """Read it all, in the transaction of the bars.
+
+        Args:
+            connection: in a transaction.
+            sessions: the calendar.
+            reaches: returns, of instruments, the ordinals of their first and last daily bars.
+        """
         coverage = read_coverage(connection)
-        spans = spans_of_bars(connection, coverage.instrument_id)
+        spans = reaches(coverage.instrument_id)
         dividends, loads = DIVIDENDS.read_with_load(connection, always(coverage.instrument_id))
         return cls(
             tables={

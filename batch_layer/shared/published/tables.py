@@ -145,6 +145,8 @@ def dataset_of(interval: int) -> str:
     return "daily_bars" if interval == 1 else f"bars_{interval}"
 
 
+DAILY_BARS = dataset_of(1)
+
 BY_YEAR: Mapping[str, int] = {
     **{dataset_of(n): n for n in (1, *INTERVALS)},
     "daily_bar_revisions": 1,
