@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.stores.daily_bars import spans_of_bars
@@ -23,7 +22,8 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.published.digests import footer_of
 from batch_layer.shared.published.manifest import PublishedFile
-from batch_layer.shared.published.tables import BY_YEAR, DAILY_BARS, to_arrow
+from batch_layer.shared.published.parts import DAILY_BARS
+from batch_layer.shared.published.tables import to_arrow
 from batch_layer.shared.published.target import PublishTarget
 
 
@@ -76,9 +76,9 @@ class NewFiles:
         if isinstance(bars, DailyBars) and dataset == DAILY_BARS:
             self._read.append(Reach.of(batch[0].first, batch[-1].last, bars))
         rows = to_arrow(dataset, bars, more, self._sessions)
-        years = pc.year(rows["session" if BY_YEAR[dataset] == 1 else "last_session"]).to_numpy()
+        keys = bars.ordinal if isinstance(bars, DailyBars) else bars.window
         for part in batch:
-            own = np.flatnonzero(years == part.year)
+            own = np.flatnonzero((part.first <= keys) & (keys <= part.last))
             file = self._of_part(dataset, part, rows, own, hashes)
             files += [file] if file else []
             self._done += part.rows

@@ -16,8 +16,8 @@ from batch_layer.shared.errors import PublishedError
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.published.manifest import PublishedFile
+from batch_layer.shared.published.parts import BY_YEAR, DAILY_BARS, year_starts, years_of
 from batch_layer.shared.published.states import BEFORE, NEVER, calendar_states, packed, reference_state
-from batch_layer.shared.published.tables import BY_YEAR, DAILY_BARS, year_starts, years_of
 
 ROWS_AT_ONCE = 2_000_000
 """Rows in memory at a time, about; at least one year's. Fewer would need more passes over a table."""

@@ -19,7 +19,7 @@ from batch_layer.shared.errors import ChangesWaiting, PublishedError, PublishedU
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.published.manifest import CURRENT, KEEP, Manifest
 from batch_layer.shared.published.owner import DataDirectory, owner_of
-from batch_layer.shared.published.tables import BY_YEAR, year_starts
+from batch_layer.shared.published.parts import BY_YEAR, year_starts
 from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.published.versions import (
     manifest_of,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from batch_layer.database.stores.fingerprints import Fingerprint
 from batch_layer.shared.models.bars import Int32s
@@ -15,8 +14,9 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.published.digests import damaged, sha256_of
 from batch_layer.shared.published.manifest import Manifest, PublishedFile
+from batch_layer.shared.published.parts import BY_YEAR
 from batch_layer.shared.published.states import unpacked
-from batch_layer.shared.published.tables import BY_YEAR, to_numpy
+from batch_layer.shared.published.tables import to_numpy
 from batch_layer.shared.published.target import PublishTarget
 
 _REACH = ("first_session", "last_session")
@@ -109,11 +109,15 @@ class PublishedBefore:
         content = b"".join(self.target.chunks(file.path)) if self._has_right_size(file) else b""
         if sha256_of([content]) != file.sha256:
             return None
+        # Imported here: a publication with nothing new asks for none of it.
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
         columns = pq.read_table(pa.BufferReader(content), columns=["instrument_id", *_REACH])
         listed = to_numpy(columns["instrument_id"])
-        has_bars = to_numpy(pc.is_valid(columns["first_session"]))
-        dates = (to_numpy(columns[name].combine_chunks())[has_bars].astype("M8[D]") for name in _REACH)
-        return listed, Spans(listed[has_bars], *map(sessions.ordinals_of, dates))
+        first, last = (to_numpy(columns[name]).astype("datetime64[D]") for name in _REACH)
+        has_bars = ~np.isnat(first)
+        ordinals = (sessions.ordinals_of(dates[has_bars]) for dates in (first, last))
+        return listed, Spans(listed[has_bars], *ordinals)
 
     def years(self, dataset: str) -> set[str]:
         """Return the years of which the version has rows."""

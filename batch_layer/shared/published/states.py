@@ -15,7 +15,7 @@ import numpy as np
 
 from batch_layer.shared.models.bars import Int32s, Int64s
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.tables import years_of
+from batch_layer.shared.published.parts import years_of
 
 BEFORE = ""
 """The part of what lies before the calendar's first year, where no row may be."""

@@ -9,6 +9,7 @@ import click
 
 from batch_layer.database.opening import OpenDatabase
 from condvest.cli.output import screen
+from condvest.cli.output.printable import printable
 from serving_layer.queries.status import read_status
 
 
@@ -43,7 +44,7 @@ def show_status(opened: OpenDatabase) -> None:
         f"daily bars       {state['daily_bars']:,}\n"
         f"refused rows     {state['refused']:,}\n"
         f"changes waiting  {state['changes_waiting']:,}{behind}\n"
-        f"last run         {screen.printable(ended)}"
+        f"last run         {printable(ended)}"
     )
 
 
