@@ -204,7 +204,6 @@ class RevisionedTable(Generic[Rows]):
         }
         touch_rows(connection, self.revisions, revised, len(old))
         copy_in(connection, self.revisions, (*self.columns, LOAD, SUPERSEDED_BY), revised)
-        instrument_id, key = (revised[column.name] for column in self.columns[:2])
         announce(connection, self.name)
         deleted = connection.execute(
             sql.SQL(
@@ -216,7 +215,7 @@ class RevisionedTable(Generic[Rows]):
                 key=sql.Identifier(self.columns[1].name),
                 kind=sql.SQL(self.columns[1].kind),
             ),
-            (array_of(instrument_id), array_of(key)),
+            [array_of(revised[column.name]) for column in self.columns[:2]],
         ).rowcount
         touch_rows(connection, self.name, revised, -deleted)
         self.insert(connection, new, load_id)
