@@ -45,6 +45,7 @@ The README lists all settings.
 MODULES = {
     "bars": ("bars",),
     "database": ("db", "doctor"),
+    "export": ("export",),
     "imports": ("import",),
     "live": ("live",),
     "operate": ("backfill", "demo", "metadata", "run"),
