@@ -46,6 +46,7 @@ MODULES = {
     "bars": ("bars",),
     "compare": ("compare",),
     "database": ("db", "doctor"),
+    "export": ("export",),
     "imports": ("import",),
     "live": ("live",),
     "operate": ("backfill", "demo", "metadata", "run"),
