@@ -16,15 +16,20 @@ from batch_layer.shared.errors import CondvestError
 from serving_layer.http.answering import Answering
 from serving_layer.http.backends import Backend
 from serving_layer.http.charts.paths import add_charts
+from serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
 from serving_layer.http.endpoints import ENDPOINTS, Endpoint
 from serving_layer.http.files import add_files
-from serving_layer.http.guards import FAILURE, REQUEST_ID, App, Guards, Rules
+from serving_layer.http.guards import REQUEST_ID, App, Guards, Rules
+from serving_layer.http.log import FAILURE
 from serving_layer.http.massive.answering import CompatibleAnswering, failed
 from serving_layer.http.massive.paths import PATHS, Listing, Single
 from serving_layer.http.page import add_page
 from serving_layer.http.problems import Busy, NoSuchPath, Unexpected, headers_of, problem
+from serving_layer.http.sql import PATH as SQL_PATH
+from serving_layer.http.sql import add_sql
 from serving_layer.http.states import State
 from serving_layer.queries.status import read_status
+from serving_layer.sql.process import SqlProcess
 
 T = TypeVar("T")
 
@@ -34,22 +39,34 @@ THREADS = 4
 LONGEST_QUEUE = 32
 """Questions that may wait for a thread; one more is refused."""
 
+LONGEST_SQL_QUEUE = 4
+"""SQL statements that may wait for the one that runs."""
 
-def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None = None) -> App:
+
+def create_app(
+    backend: Backend,
+    rules: Rules,
+    log: Callable[[str], None] | None = None,
+    sql: SqlProcess | None = None,
+) -> App:
     """Return the ASGI application that answers from a backend, behind its guards.
 
     Args:
         backend: where answers come from; closed when the application ends.
         rules: who may ask.
         log: takes one line of JSON per request; to standard error if None.
+        sql: runs SQL statements, and is closed when the application ends; None for no SQL.
     """
-    threads = _Threads()
+    threads, for_sql = _Threads(THREADS, LONGEST_QUEUE), _Threads(1, LONGEST_SQL_QUEUE)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             yield
         finally:
+            if sql is not None:
+                sql.close()  # a statement under way would keep its thread
+            for_sql.close()
             threads.close()
             backend.close()
 
@@ -61,7 +78,7 @@ def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None
         redoc_url=None,
         openapi_url="/openapi.json",
         lifespan=lifespan,
-        responses=_PROBLEMS,
+        responses=PROBLEMS,
         exception_handlers={CondvestError: _failed},
     )
     answering = Answering(backend)
@@ -73,8 +90,12 @@ def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None
     add_charts(app, backend, threads.run)
     add_files(app, backend, threads.run)
     add_page(app)
+    posts = []
+    if sql is not None:
+        add_sql(app, backend, sql, for_sql.run)
+        posts.append(SQL_PATH)
     _add_states(app, backend, threads)
-    return Guards(app, rules, log)
+    return Guards(app, rules, log, posts)
 
 
 def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: _Threads) -> None:
@@ -92,8 +113,8 @@ def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: _Threa
         name=endpoint.path.rpartition("/")[2],
         summary=endpoint.summary,
         response_class=Response,
-        openapi_extra={"parameters": _parameters(endpoint)},
-        responses=_RESPONSES,
+        openapi_extra={"parameters": parameters_of(endpoint)},
+        responses=RESPONSES,
     )
 
 
@@ -155,8 +176,10 @@ async def _failed(request: Request, error: Exception) -> Response:
 class _Threads:
     """Threads that answer; questions beyond what may wait for one are refused."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="condvest-serve")
+    def __init__(self, count: int, longest_queue: int) -> None:
+        """Answer as many questions at once as there are threads, and let so many more wait."""
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="condvest-serve")
+        self._most = count + longest_queue
         self._under_way = 0
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -166,7 +189,7 @@ class _Threads:
             Busy: too much waits already.
             Unexpected: the work failed with an error that is none of ours.
         """
-        if self._under_way >= THREADS + LONGEST_QUEUE:
+        if self._under_way >= self._most:
             raise Busy(f"{self._under_way} questions are under way; ask again in some seconds")
         self._under_way += 1
         try:
@@ -181,48 +204,3 @@ class _Threads:
     def close(self) -> None:
         """Wait for the work under way."""
         self._pool.shutdown()
-
-
-def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    """Return the parameters of an endpoint as OpenAPI describes them, made from its model."""
-    schema = endpoint.model.model_json_schema()
-    required = schema.get("required", ())
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in required,
-            "description": about.get("description", ""),
-            "schema": {key: value for key, value in about.items() if key not in ("description", "title")},
-        }
-        for name, about in schema["properties"].items()
-    ]
-
-
-_PROBLEM = {"application/problem+json": {"schema": {"type": "object"}}}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Rows, in the format asked for.",
-        "content": {
-            "application/json": {"schema": {"type": "object"}},
-            "application/x-ndjson": {"schema": {"type": "string"}},
-            "text/csv": {"schema": {"type": "string"}},
-            "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
-            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
-        },
-    },
-    304: {"description": "The client has this answer already."},
-}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "A parameter is wrong; the detail names it.", "content": _PROBLEM},
-    401: {"description": "A key is needed.", "content": _PROBLEM},
-    403: {"description": "The request is for another host.", "content": _PROBLEM},
-    404: {"description": "No instrument carries a symbol, or there is no such path.", "content": _PROBLEM},
-    406: {"description": "No such format.", "content": _PROBLEM},
-    410: {"description": "The state of the data that a cursor belongs to is gone.", "content": _PROBLEM},
-    413: {"description": "The answer would be too large; the detail says what to ask.", "content": _PROBLEM},
-    429: {"description": "The key has asked too often.", "content": _PROBLEM},
-    501: {"description": "Not served from a published data set.", "content": _PROBLEM},
-    503: {"description": "The data cannot be reached now.", "content": _PROBLEM},
-    504: {"description": "The database gave up what took too long.", "content": _PROBLEM},
-}

@@ -9,30 +9,25 @@ import datetime as dt
 import json
 import re
 import sys
-import time
-import traceback
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from batch_layer.shared.errors import CondvestError, UsageError
 from serving_layer.access import Keys, named
-from serving_layer.compatible.massive.parameters import KEY
+from serving_layer.http.log import FAILURE, Call, Scope, key_in, line_of
 from serving_layer.http.page import is_page
 from serving_layer.http.problems import (
     Forbidden,
     MethodNotAllowed,
     TooManyRequests,
     Unauthorized,
-    Unexpected,
     headers_of,
     problem,
 )
 from serving_layer.http.quotas import Quotas
 
-Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -48,9 +43,8 @@ _ALWAYS = (
     ),
 )
 REQUEST_ID = "condvest.request_id"
-FAILURE = "condvest.failure"
 IS_HEAD = "condvest.is_head"
-"""Where the scope of a request holds its id, the error that it ended with, and whether only headers count."""
+"""Where the scope of a request holds its id, and whether only headers count."""
 
 _PORT = re.compile(r":\d+$")
 _OPEN = ("/health/live", "/health/ready")
@@ -75,25 +69,20 @@ class Rules:
     per_minute: int | None = None
 
 
-@dataclass
-class _Call:
-    """What becomes of one request."""
-
-    request_id: str
-    started: float = field(default_factory=time.monotonic)
-    key: str = ""
-    limits: dict[str, str] = field(default_factory=dict)
-    status: int = 0
-    bytes: int = 0
-    rows: str = ""
-
-
 class Guards:
     """Applies `Rules` around an application."""
 
-    def __init__(self, app: App, rules: Rules, log: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        rules: Rules,
+        log: Callable[[str], None] | None = None,
+        posts: Collection[str] = (),
+    ) -> None:
+        """Guard an application; ``posts`` are the paths that may be asked by POST."""
         self._app = app
         self._rules = rules
+        self._posts = frozenset(posts)
         self._quotas = Quotas()
         self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201  # the server's log
 
@@ -103,7 +92,7 @@ class Guards:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = _Call(uuid.uuid4().hex[:16])
+        call = Call(uuid.uuid4().hex[:16])
         origin = headers.get("origin", "")
         is_head = scope["method"] == "HEAD"
         inner: Scope = {**scope, "method": "GET"} if is_head else scope
@@ -140,14 +129,14 @@ class Guards:
             inner[FAILURE] = error
             await _send_problem(error, call.request_id, guarded)
         finally:
-            self._log(_line(scope["method"], inner, call))
+            self._log(line_of(scope["method"], inner, call))
 
     def _is_preflight(self, scope: Scope, headers: dict[str, str]) -> bool:
         """Return whether a browser asks what a page of an allowed site may send."""
         return (
             scope["method"] == "OPTIONS"
             and headers.get("origin", "") in self._rules.origins
-            and headers.get("access-control-request-method") in ("GET", "HEAD")
+            and headers.get("access-control-request-method") in ("GET", "HEAD", "POST")
         )
 
     def _check_host(self, named_hosts: list[bytes]) -> None:
@@ -160,12 +149,23 @@ class Guards:
                 "with --host-name"
             )
 
-    def _check(self, scope: Scope, headers: dict[str, str], call: _Call) -> None:
-        if scope["method"] not in ("GET", "HEAD"):
+    def _check_origin(self, headers: dict[str, str]) -> None:
+        """Refuse what a page of another site has a browser send: a POST of plain text needs no preflight."""
+        origin, host = headers.get("origin"), headers.get("host", "")
+        own = (f"http://{host}", f"https://{host}")
+        if origin is not None and origin not in own and origin not in self._rules.origins:
+            raise Forbidden(
+                f"pages of {origin} may not ask this server; start it with --allow-origin {origin}"
+            )
+
+    def _check(self, scope: Scope, headers: dict[str, str], call: Call) -> None:
+        if scope["method"] == "POST" and scope["path"] in self._posts:
+            self._check_origin(headers)
+        elif scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"{scope['method']}: this server only reads; use GET or HEAD")
         is_open = scope["path"] in _OPEN or is_page(scope["path"])
         if self._rules.keys is not None and not is_open:
-            given = headers.get("authorization", "").removeprefix("Bearer ").strip() or _key_in(scope)
+            given = headers.get("authorization", "").removeprefix("Bearer ").strip() or key_in(scope)
             keys = self._rules.keys.read()
             name = named(keys, given, dt.datetime.now(dt.UTC).date())
             if name is None:
@@ -176,27 +176,11 @@ class Guards:
                 call.limits = self._quotas.take(name, per_minute)
 
 
-def _asked(scope: Scope) -> list[tuple[str, str]]:
-    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-
-
-def _key_in(scope: Scope) -> str:
-    """Return the key that the query holds, as Massive's clients may send theirs; "" if it holds none."""
-    return next((value for name, value in _asked(scope) if name == KEY), "")
-
-
-def _without_key(scope: Scope) -> str:
-    """Return the query for the log, which holds no key, however its name is written."""
-    return urlencode(
-        [(name, "***" if name.lower() == KEY.lower() else value) for name, value in _asked(scope)]
-    )
-
-
 async def _send_preflight(send: Send) -> None:
     """Say what a page of an allowed site may send; the site itself is named as in every answer."""
     headers = [
-        (b"access-control-allow-methods", b"GET, HEAD"),
-        (b"access-control-allow-headers", b"Accept, Authorization, If-None-Match"),
+        (b"access-control-allow-methods", b"GET, HEAD, POST"),
+        (b"access-control-allow-headers", b"Accept, Authorization, Content-Type, If-None-Match"),
         (b"access-control-max-age", b"600"),
         (b"vary", b"Origin"),
     ]
@@ -217,27 +201,3 @@ async def _send_problem(error: CondvestError, request_id: str, send: Send) -> No
     }
     await send(start)
     await send({"type": "http.response.body", "body": body})
-
-
-def _line(method: str, scope: Scope, call: _Call) -> str:
-    """Return the line of log of a request: JSON, so that no text of a client can make a second line."""
-    line: dict[str, Any] = {
-        "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-        "id": call.request_id,
-        "method": method,
-        "path": scope["path"],
-        "query": _without_key(scope),
-        "status": call.status,
-        "rows": call.rows,
-        "bytes": call.bytes,
-        "ms": round((time.monotonic() - call.started) * 1000, 2),
-    }
-    if call.key:
-        line["key"] = call.key
-    failure: CondvestError | None = scope.get(FAILURE)
-    if failure is not None:
-        cause = failure.__cause__
-        line["error"] = (
-            "".join(traceback.format_exception(cause)) if isinstance(failure, Unexpected) else str(failure)
-        )
-    return json.dumps(line)

@@ -91,6 +91,21 @@ class PublishedFiles:
         """
         return self._filesystem.open_input_file(f"{self._base}{path}")
 
+    def paths(self, dataset: str) -> tuple[pyarrow.fs.FileSystem, list[str]]:
+        """Return the paths of a data set's files, and the file system on which they are."""
+        return self._filesystem, [f"{self._base}{file.path}" for file in self._files_of(dataset)]
+
+    def check(self, dataset: str) -> None:
+        """Hold the footers of a data set's files against the manifest.
+
+        Raises:
+            PublishedError: a file is damaged, or gone.
+            PublishedUnavailable: it cannot be read now.
+        """
+        for file in self._files_of(dataset):
+            with self._opened(file):
+                pass
+
     def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
         if dataset not in self.manifest.files:
             raise PublishedError(

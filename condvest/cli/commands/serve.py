@@ -54,6 +54,7 @@ _LICENCE = (
     type=click.IntRange(1),
     help="Requests per minute that a key may make; no bound if left out.",
 )
+@click.option("--sql", "has_sql", is_flag=True, help="Answer SQL over the published version at /v1/sql, too.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @pass_cli
 def serve(
@@ -66,6 +67,7 @@ def serve(
     origins: tuple[str, ...],
     no_keys: bool,
     per_minute: int | None,
+    has_sql: bool,
     opens: bool,
 ) -> None:
     """Serve a page with charts, and bars, instruments, actions, gaps and more over HTTP, read only.
@@ -83,6 +85,7 @@ def serve(
         from serving_layer.http.backends import DatabaseBackend, PublishedBackend  # noqa: PLC0415
         from serving_layer.http.guards import LOOPBACK, Rules  # noqa: PLC0415
         from serving_layer.http.server import server_of  # noqa: PLC0415
+        from serving_layer.sql.process import SqlProcess  # noqa: PLC0415
     except ImportError as error:
         raise SettingsError(
             f"serving needs the extra `serve`: pip install 'condvest[serve]' ({error})"
@@ -105,6 +108,7 @@ def serve(
         )
     if is_beyond:
         message(_LICENCE)
+    sql = SqlProcess(settings.published) if has_sql else None
     backend = PublishedBackend(settings) if source == "published" else DatabaseBackend(settings)
     state = backend.state()  # what cannot be read is said now, not at the first question
     listening = _listening(host, port)
@@ -117,7 +121,7 @@ def serve(
         webbrowser.open(address)
     # Once it has shut down, uvicorn raises the signal that stopped it again: this is how serving ends.
     with suppress(KeyboardInterrupt):
-        server_of(create_app(backend, rules)).run(sockets=[listening])
+        server_of(create_app(backend, rules, sql=sql)).run(sockets=[listening])
     message("stopped")
 
 
