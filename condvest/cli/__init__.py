@@ -53,6 +53,7 @@ MODULES = {
     "read": ("compare", "gaps", "history", "instruments", "quality", "refused", "status"),
     "resend": ("replay",),
     "serve": ("keys", "serve"),
+    "tools": ("mcp",),
     "upkeep": ("rebuild", "resample", "verify"),
 }
 """Module of `condvest.cli.commands` to the names of its commands; its ``COMMANDS`` are those."""

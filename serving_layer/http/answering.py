@@ -42,13 +42,10 @@ class Answering:
         Raises:
             CondvestError: see `serving_layer.http.problems`.
         """
-        query = parsed(endpoint.model, pairs)
+        query: Common = parsed(endpoint.model, pairs)
         chosen = negotiated(query.format, headers.get("accept"))
         coding = content_coding(headers.get("accept-encoding"), chosen)
-        asked = query.model_dump(
-            mode="json", exclude={"format", "columns", "limit", "cursor"}, exclude_none=True
-        )
-        digest = digest_of(endpoint.path, asked)
+        digest = _digest(endpoint, query)
         state = self.backend.state()
         cursor = Cursor.decoded(query.cursor, digest) if query.cursor else None
         version = cursor.version if cursor else state.version
@@ -57,6 +54,12 @@ class Answering:
         return self._replies.reply(
             question, lambda: self._made(endpoint, query, chosen, digest, state, cursor)
         )
+
+    def table(self, endpoint: Endpoint, pairs: Pairs) -> tuple[pa.Table, str]:
+        """Return the whole answer to a question, and the version it was made from; raises as `reply`."""
+        query: Common = parsed(endpoint.model, pairs)
+        table, read = self._table(endpoint, query, _digest(endpoint, query), self.backend.state(), None)
+        return table, read.version
 
     def _made(
         self,
@@ -123,6 +126,12 @@ class Answering:
                 "ask for the first page again"
             )
         return answer
+
+
+def _digest(endpoint: Endpoint, query: Common) -> str:
+    """Return a digest of what is asked, in whatever form it is to be answered."""
+    beside = {"format", "columns", "limit", "cursor"}
+    return digest_of(endpoint.path, query.model_dump(mode="json", exclude=beside, exclude_none=True))
 
 
 def _size(answer: tuple[pa.Table, State]) -> int:

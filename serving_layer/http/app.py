@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
@@ -24,23 +22,14 @@ from serving_layer.http.log import FAILURE
 from serving_layer.http.massive.answering import CompatibleAnswering, failed
 from serving_layer.http.massive.paths import PATHS, Listing, Single
 from serving_layer.http.page import add_page
-from serving_layer.http.problems import Busy, NoSuchPath, Unexpected, headers_of, problem
-from serving_layer.http.sql import PATH as SQL_PATH
-from serving_layer.http.sql import add_sql
+from serving_layer.http.problems import NoSuchPath, headers_of, problem
+from serving_layer.http.service import Service
+from serving_layer.http.statements.paths import PATH as SQL_PATH
+from serving_layer.http.statements.paths import add_sql
 from serving_layer.http.states import State
+from serving_layer.http.threads import Threads
 from serving_layer.queries.status import read_status
 from serving_layer.sql.process import SqlProcess
-
-T = TypeVar("T")
-
-THREADS = 4
-"""Questions answered at once; each thread has a connection of its own."""
-
-LONGEST_QUEUE = 32
-"""Questions that may wait for a thread; one more is refused."""
-
-LONGEST_SQL_QUEUE = 4
-"""SQL statements that may wait for the one that runs."""
 
 
 def create_app(
@@ -48,6 +37,8 @@ def create_app(
     rules: Rules,
     log: Callable[[str], None] | None = None,
     sql: SqlProcess | None = None,
+    *,
+    has_tools: bool = False,
 ) -> App:
     """Return the ASGI application that answers from a backend, behind its guards.
 
@@ -56,19 +47,19 @@ def create_app(
         rules: who may ask.
         log: takes one line of JSON per request; to standard error if None.
         sql: runs SQL statements, and is closed when the application ends; None for no SQL.
+        has_tools: whether to answer the Model Context Protocol at ``/mcp``, too; needs the extra ``mcp``.
     """
-    threads, for_sql = _Threads(THREADS, LONGEST_QUEUE), _Threads(1, LONGEST_SQL_QUEUE)
+    service = Service(backend, sql)
+    threads, answering = service.threads, service.answering
+    stack = AsyncExitStack()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        try:
+        stack.callback(service.close)
+        async with stack:
+            if mounted is not None:
+                await stack.enter_async_context(mounted.running())
             yield
-        finally:
-            if sql is not None:
-                sql.close()  # a statement under way would keep its thread
-            for_sql.close()
-            threads.close()
-            backend.close()
 
     app = FastAPI(
         title="Condvest",
@@ -81,7 +72,6 @@ def create_app(
         responses=PROBLEMS,
         exception_handlers={CondvestError: _failed},
     )
-    answering = Answering(backend)
     for endpoint in ENDPOINTS:
         _add(app, endpoint, answering, threads)
     massive = CompatibleAnswering(backend)
@@ -90,15 +80,21 @@ def create_app(
     add_charts(app, backend, threads.run)
     add_files(app, backend, threads.run)
     add_page(app)
-    posts = []
-    if sql is not None:
-        add_sql(app, backend, sql, for_sql.run)
+    posts, mounted = [], None
+    if service.statements is not None:
+        add_sql(app, service.statements, service.for_sql.run)
         posts.append(SQL_PATH)
+    if has_tools:
+        # Imported here: few servers have tools, and their library takes half a second.
+        from serving_layer.http.tools import mounting  # noqa: PLC0415
+
+        mounted = mounting.add_tools(app, service)
+        posts.append(mounting.PATH)
     _add_states(app, backend, threads)
     return Guards(app, rules, log, posts)
 
 
-def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: _Threads) -> None:
+def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Threads) -> None:
     """Add an endpoint that answers with rows."""
 
     async def answer(request: Request) -> Response:
@@ -119,7 +115,7 @@ def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: _Threa
 
 
 def _add_massive(
-    app: FastAPI, path: Single | Listing, answering: CompatibleAnswering, threads: _Threads
+    app: FastAPI, path: Single | Listing, answering: CompatibleAnswering, threads: Threads
 ) -> None:
     """Add one of Massive's paths, whose errors have Massive's form."""
 
@@ -135,7 +131,7 @@ def _add_massive(
     app.add_api_route(path.path, answer, methods=["GET"], summary=path.summary, include_in_schema=False)
 
 
-def _add_states(app: FastAPI, backend: Backend, threads: _Threads) -> None:
+def _add_states(app: FastAPI, backend: Backend, threads: Threads) -> None:
     """Add what says how the server and its data are, and the answer to every other path."""
 
     @app.get("/v1/version", summary="Which version of the data the answers are made from.")
@@ -171,36 +167,3 @@ async def _failed(request: Request, error: Exception) -> Response:
     request.scope[FAILURE] = error
     status, members = problem(error, request.scope[REQUEST_ID])
     return Response(json.dumps(members), status, headers_of(status))
-
-
-class _Threads:
-    """Threads that answer; questions beyond what may wait for one are refused."""
-
-    def __init__(self, count: int, longest_queue: int) -> None:
-        """Answer as many questions at once as there are threads, and let so many more wait."""
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="condvest-serve")
-        self._most = count + longest_queue
-        self._under_way = 0
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do some work on a thread.
-
-        Raises:
-            Busy: too much waits already.
-            Unexpected: the work failed with an error that is none of ours.
-        """
-        if self._under_way >= self._most:
-            raise Busy(f"{self._under_way} questions are under way; ask again in some seconds")
-        self._under_way += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        except CondvestError:
-            raise
-        except Exception as error:
-            raise Unexpected("an answer failed") from error
-        finally:
-            self._under_way -= 1
-
-    def close(self) -> None:
-        """Wait for the work under way."""
-        self._pool.shutdown()
