@@ -109,7 +109,7 @@ def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Thread
         name=endpoint.path.rpartition("/")[2],
         summary=endpoint.summary,
         response_class=Response,
-        openapi_extra={"parameters": parameters_of(endpoint)},
+        openapi_extra={"parameters": parameters_of(endpoint.model)},
         responses=RESPONSES,
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from serving_layer.http.endpoints import Endpoint
+from pydantic import BaseModel
+
 from serving_layer.http.problems import MEDIA_TYPE
 
 
-def parameters_of(endpoint: Endpoint) -> list[dict[str, Any]]:
-    """Return the parameters of an endpoint as OpenAPI describes them, made from its model."""
-    schema = endpoint.model.model_json_schema()
+def parameters_of(model: type[BaseModel]) -> list[dict[str, Any]]:
+    """Return the parameters of a question as OpenAPI describes them, made from its model."""
+    schema = model.model_json_schema()
     required = schema.get("required", ())
     return [
         {
@@ -18,10 +19,24 @@ def parameters_of(endpoint: Endpoint) -> list[dict[str, Any]]:
             "in": "query",
             "required": name in required,
             "description": about.get("description", ""),
-            "schema": {key: value for key, value in about.items() if key not in ("description", "title")},
+            "schema": _given(about),
         }
         for name, about in schema["properties"].items()
     ]
+
+
+def _given(about: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter that is given: it is never null, and no text is empty."""
+    schema = {key: value for key, value in about.items() if key not in ("description", "title")}
+    kinds = [each for each in schema.pop("anyOf", ()) if each != {"type": "null"}]
+    schema |= kinds[0] if kinds else {}
+    if schema.get("default", "") is None:
+        del schema["default"]
+    if "items" in schema:
+        schema["items"] = _given(schema["items"])
+    if schema.get("type") == "string" and not schema.keys() & {"format", "enum"}:
+        schema["minLength"] = 1
+    return schema
 
 
 _PROBLEM = {MEDIA_TYPE: {"schema": {"type": "object"}}}

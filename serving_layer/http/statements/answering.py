@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
 
+from serving_layer.contract import SqlQuery
 from serving_layer.formats import SMALLEST, compressed, content_coding, negotiated
 from serving_layer.http.answering import parsed
 from serving_layer.http.backends import Backend
 from serving_layer.http.files import current
 from serving_layer.http.replying import Pairs, Reply
 from serving_layer.sql.process import SqlProcess
-
-
-class SqlQuery(BaseModel):
-    """What stands beside a statement."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: str | None = Field(
-        None, description="json, columns, ndjson, csv, arrow or parquet; before Accept."
-    )
 
 
 class Statements:

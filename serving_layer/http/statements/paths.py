@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 
+from serving_layer.contract import SqlQuery
 from serving_layer.http.bodies import body_of
-from serving_layer.http.describing import RESPONSES
+from serving_layer.http.describing import RESPONSES, parameters_of
 from serving_layer.http.files import Run
 from serving_layer.http.problems import BadRequest, MethodNotAllowed
-from serving_layer.http.statements.answering import SqlQuery, Statements
+from serving_layer.http.statements.answering import Statements
 
 PATH = "/v1/sql"
 
@@ -37,15 +38,7 @@ def add_sql(app: FastAPI, statements: Statements, run: Run) -> None:
                 "required": True,
                 "content": {"text/plain": {"schema": {"type": "string", "minLength": 1}}},
             },
-            "parameters": [
-                {
-                    "name": "format",
-                    "in": "query",
-                    "required": False,
-                    "schema": {"type": "string"},
-                    "description": SqlQuery.model_fields["format"].description,
-                }
-            ],
+            "parameters": parameters_of(SqlQuery),
         },
     )
     app.add_api_route(PATH, nothing, methods=["GET"], include_in_schema=False)
