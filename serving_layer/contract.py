@@ -169,12 +169,14 @@ class QualityQuery(OfSymbols):
 class HistoryQuery(Common):
     """Every state that the daily bars of a symbol were known in."""
 
-    symbol: str = Field(description="The symbol, exactly.")
+    symbol: str = Field(description="The symbol, exactly, or a label such as X#12.")
     session: Session | None = Field(None, description="Only of this session.")
 
 
 class RefusedQuery(Common):
     """Rows that broke a rule, with the reason and the row itself."""
+
+    load_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Only of this load.")
 
 
 class RunsQuery(Common):
