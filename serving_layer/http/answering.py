@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,7 +31,7 @@ class Answering:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self._tables: Kept[tuple[pa.Table, State]] = Kept(LARGEST_CACHE)
-        self._replies = Replies()
+        self.replies = Replies()
 
     def reply(self, endpoint: Endpoint, pairs: Pairs, headers: Mapping[str, str]) -> Reply:
         """Answer one request.
@@ -52,9 +53,11 @@ class Answering:
         version = cursor.version if cursor else state.version
         form = (chosen.name, query.columns or "", str(query.limit), query.cursor or "")
         question = Asked(version, digest, form, coding, headers.get("if-none-match"))
-        return self._replies.reply(
+        reply = self.replies.reply(
             question, lambda: self._made(endpoint, query, chosen, digest, state, cursor)
         )
+        # A page of an earlier version has a tag of that version, and no other.
+        return replace(reply, asked=None) if cursor else reply
 
     def table(self, endpoint: Endpoint, pairs: Pairs) -> tuple[pa.Table, str]:
         """Return the whole answer to a question, and the version it was made from; raises as `reply`."""

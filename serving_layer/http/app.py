@@ -17,6 +17,7 @@ from serving_layer.http.charts.paths import add_charts
 from serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
 from serving_layer.http.endpoints import ENDPOINTS, Endpoint
 from serving_layer.http.files import add_files
+from serving_layer.http.front import ASKED, Front, Latest
 from serving_layer.http.guards import REQUEST_ID, App, Guards, Rules
 from serving_layer.http.log import FAILURE
 from serving_layer.http.massive.answering import CompatibleAnswering, failed
@@ -91,7 +92,9 @@ def create_app(
         mounted = mounting.add_tools(app, service)
         posts.append(mounting.PATH)
     _add_states(app, backend, threads)
-    return Guards(app, rules, log, posts)
+    latest = Latest(backend.state, service.for_state)
+    front = Front(app, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
+    return Guards(front, rules, log, posts)
 
 
 def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Threads) -> None:
@@ -100,6 +103,7 @@ def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Thread
     async def answer(request: Request) -> Response:
         pairs, headers = request.query_params.multi_items(), dict(request.headers)
         reply = await threads.run(lambda: answering.reply(endpoint, pairs, headers))
+        request.scope[ASKED] = reply.asked
         return Response(reply.body, reply.status, reply.headers)
 
     app.add_api_route(

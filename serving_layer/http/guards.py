@@ -6,17 +6,17 @@ Pure ASGI, because middleware on Starlette's base class costs more than most ans
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
+import os
 import re
-import sys
-import uuid
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from batch_layer.shared.errors import CondvestError, UsageError
 from serving_layer.access import Keys, named
-from serving_layer.http.log import FAILURE, Call, Scope, key_in, line_of
+from serving_layer.http.log import FAILURE, Call, Lines, Scope, key_in, line_of
 from serving_layer.http.page import is_page
 from serving_layer.http.problems import (
     Forbidden,
@@ -45,6 +45,9 @@ _ALWAYS = (
 REQUEST_ID = "condvest.request_id"
 IS_HEAD = "condvest.is_head"
 """Where the scope of a request holds its id, and whether only headers count."""
+
+_MOST_HOSTS = 64
+"""Headers Host that are known to be good."""
 
 _PORT = re.compile(r":\d+$")
 _OPEN = ("/health/live", "/health/ready")
@@ -84,7 +87,10 @@ class Guards:
         self._rules = rules
         self._posts = frozenset(posts)
         self._quotas = Quotas()
-        self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201  # the server's log
+        self._log = log or Lines()
+        self._hosts: set[bytes] = set()
+        self._origin = os.urandom(4).hex()
+        self._number = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass on what is none."""
@@ -92,7 +98,7 @@ class Guards:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = Call(uuid.uuid4().hex[:16])
+        call = Call(f"{self._origin}{next(self._number):08x}")
         origin = headers.get("origin", "")
         is_head = scope["method"] == "HEAD"
         inner: Scope = {**scope, "method": "GET"} if is_head else scope
@@ -100,17 +106,7 @@ class Guards:
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
-                named_headers = [*message["headers"], *_ALWAYS, (b"x-request-id", call.request_id.encode())]
-                named_headers += [(name.encode(), value.encode()) for name, value in call.limits.items()]
-                if origin in self._rules.origins:
-                    named_headers.append((b"access-control-allow-origin", origin.encode()))
-                    named_headers.append(
-                        (b"access-control-expose-headers", b"ETag, Link, Condvest-Version, Condvest-Rows")
-                    )
-                call.rows = next(
-                    (value.decode() for name, value in named_headers if name == b"condvest-rows"), ""
-                )
-                message = {**message, "headers": named_headers}
+                message = {**message, "headers": self._headers(message["headers"], call, origin)}
             elif message["type"] == "http.response.body":
                 call.bytes += len(message.get("body", b""))
                 if is_head:
@@ -131,6 +127,18 @@ class Guards:
         finally:
             self._log(line_of(scope["method"], inner, call))
 
+    def _headers(self, given: Iterable[tuple[bytes, bytes]], call: Call, origin: str) -> list[Any]:
+        """Return the headers of an answer with those of every answer."""
+        headers = [*given, *_ALWAYS, (b"x-request-id", call.request_id.encode())]
+        for name, value in headers:
+            if name == b"condvest-rows":
+                call.rows = value.decode()
+        headers += [(name.encode(), value.encode()) for name, value in call.limits.items()]
+        if origin and origin in self._rules.origins:
+            headers.append((b"access-control-allow-origin", origin.encode()))
+            headers.append((b"access-control-expose-headers", b"ETag, Link, Condvest-Version, Condvest-Rows"))
+        return headers
+
     def _is_preflight(self, scope: Scope, headers: dict[str, str]) -> bool:
         """Return whether a browser asks what a page of an allowed site may send."""
         return (
@@ -142,12 +150,16 @@ class Guards:
     def _check_host(self, named_hosts: list[bytes]) -> None:
         if len(named_hosts) != 1:
             raise UsageError(f"expected one header Host, got {len(named_hosts)}")
+        if named_hosts[0] in self._hosts:
+            return
         host = _PORT.sub("", named_hosts[0].decode("latin-1"))
         if host not in self._rules.hosts:
             raise Forbidden(
                 f"this server does not answer for the host {host!r}; ask for one that it has, or start it "
                 "with --host-name"
             )
+        if len(self._hosts) < _MOST_HOSTS:  # with each port, which is anybody's to name
+            self._hosts.add(named_hosts[0])
 
     def _check_origin(self, headers: dict[str, str]) -> None:
         """Refuse what a page of another site has a browser send: a POST of plain text needs no preflight."""

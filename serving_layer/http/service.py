@@ -25,6 +25,7 @@ class Service:
         backend: where answers come from.
         answering: answers the questions of the contract, on ``threads``.
         statements: answers SQL, on ``for_sql``; None for no SQL.
+        for_state: a thread that does nothing but look up the state of the data.
     """
 
     def __init__(self, backend: Backend, sql: SqlProcess | None = None) -> None:
@@ -33,6 +34,7 @@ class Service:
         self.threads = Threads(THREADS, LONGEST_QUEUE)
         self.statements = None if sql is None else Statements(backend, sql)
         self.for_sql = Threads(1, LONGEST_SQL_QUEUE)
+        self.for_state = Threads(1, 1)
 
     def close(self) -> None:
         """End what is under way, and close the backend."""
@@ -40,4 +42,5 @@ class Service:
             self.statements.close()  # a statement under way would keep its thread
         self.for_sql.close()
         self.threads.close()
+        self.for_state.close()
         self.backend.close()

@@ -58,7 +58,7 @@ class PublishedFiles:
         self._filesystem, self._base = target.filesystem()
         self._tables: dict[str, pa.Table] = {}
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Which version of what data this is: ``p-<8 digits of the manifest's digest>-<number>``.
 
