@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from batch_layer.database.embedded.listening import read_listening
 from batch_layer.database.embedded.locks import POLL_SECONDS, exclusive_if_free, is_free
 from batch_layer.database.embedded.process import (
     DATABASE,
@@ -66,7 +67,9 @@ class LocalServer:
         if file is not None and file.socket_directory is not None and file.port is not None:
             return file.socket_directory, file.port
         lock = self._alive.stat() if self._alive.exists() else None
-        return choose_socket_directory(self._home, os.environ, lock), PORT
+        listening = read_listening(self.root)
+        port = PORT if listening is None else listening.port
+        return choose_socket_directory(self._home, os.environ, lock), port
 
     def is_dead(self) -> bool:
         """Return whether none of the server's processes lives."""
