@@ -46,9 +46,11 @@ class Workspace(OpenDatabase):
     def loader(self, sessions: Sessions, *, rehearsal: bool = False) -> Loader:
         """Return what loads payloads into this workspace; a rehearsal stores nothing."""
         from batch_layer.fetching.loading.loader import Loader  # noqa: PLC0415
-        from batch_layer.shared.clients.parsing import parse  # noqa: PLC0415
+        from batch_layer.shared.clients.parsing import divided, parse  # noqa: PLC0415
 
-        return Loader(self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal)
+        return Loader(
+            self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal, divide=divided
+        )
 
     @contextmanager
     def ingest(
