@@ -1,0 +1,73 @@
+"""A large import that is killed, kill -9, in any portion leaves nothing; the next one stores every row."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from batch_layer.shared.clients.files import dividing
+from tests.integration.test_portions import held
+from tests.support.in_process import Program
+from tests.support.payloads import BARS, bar, csv_of
+
+GATE = 4713
+SYMBOLS = [f"S{number}" for number in range(30)]
+
+IMPORT = """
+import sys
+from batch_layer.shared.clients.files import dividing
+from condvest.cli import main
+
+dividing.ROWS_A_PORTION = 20
+sys.argv = ["condvest", "--home", sys.argv[1], "--database-url", sys.argv[2], "import", sys.argv[3]]
+main()
+"""
+
+
+def killed_at(url, home, path, table):
+    """Kill an import, kill -9, when it is about to store the first row of a table."""
+    with contextlib.closing(psycopg.connect(url, autocommit=True)) as gate:
+        gate.execute(
+            "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+            f"PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END$$;"
+            f"CREATE TRIGGER gate BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION gate()"
+        )
+        gate.execute("SELECT pg_advisory_lock(%s)", (GATE,))
+        command = (sys.executable, "-c", IMPORT, str(home), url, str(path))
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        waiting = (
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted)"
+        )
+        while not gate.execute(waiting, (GATE,)).fetchone()[0]:
+            assert process.poll() is None, process.stderr.read()
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP FUNCTION gate CASCADE")
+
+
+@pytest.mark.parametrize("table", ["loads", "daily_bars_7", "refused_rows", "ledger"])
+def test_a_killed_import_leaves_nothing_and_the_next_stores_every_row(
+    world, url, tmp_path, monkeypatch, table
+):
+    path = tmp_path / "bars.csv"
+    rows = [bar(symbol, world.date(at)) for symbol in SYMBOLS for at in range(10)]
+    path.write_bytes(csv_of(BARS, [*rows, *(bar(symbol, world.date(11), open="x") for symbol in SYMBOLS)]))
+    before = held(world)
+    killed_at(url, tmp_path, path, table)
+    assert held(world) == before
+    assert list(Path(tempfile.gettempdir()).glob("condvest-import-*")) == []
+    assert world.number("SELECT count(*) FROM changes") == 0
+    monkeypatch.setattr(dividing, "ROWS_A_PORTION", 20)
+    condvest = Program(url, tmp_path)
+    assert condvest.done("import", path, code=3).err.count("error:") == 0
+    assert world.number("SELECT count(*) FROM daily_bars") == len(SYMBOLS) * 10
+    assert world.ask("SELECT rows, inserted, refused FROM loads") == [(330, 300, 30)]
+    assert world.number("SELECT count(*) FROM refused_rows") == 30
+    assert world.differences() == []
+    assert condvest.done("verify", "--json").json == {"findings": []}
