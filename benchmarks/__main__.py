@@ -61,7 +61,7 @@ def main():
             figures.append((name, figure))
     show(machine, figures)
     if given.write:
-        write(machine, figures, " ".join(["python -m benchmarks", *sys.argv[1:]]))
+        write(machine, figures, " ".join(["python -m benchmarks", *sys.argv[1:]]), options.rows)
 
 
 def earlier(checkout, suite, options, figures):

@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,6 +45,37 @@ def peak_memory(work):
     before = _status("VmRSS")
     result = work()
     return result, round((_status("VmHWM") - before) / 1024)
+
+
+def server_seconds(home):
+    """Return the processor's seconds that an embedded server has taken, its children too; None but on Linux."""
+    if sys.platform != "linux":
+        return None
+    [pid] = {int(path.read_text(encoding="ascii").split()[0]) for path in Path(home).rglob("postmaster.pid")}
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, _, rest = path.read_text(encoding="utf-8", errors="replace").rpartition(")")
+        except OSError:  # it has ended
+            continue
+        fields = rest.split()
+        if int(path.parent.name) == pid:
+            ticks += sum(map(int, fields[11:15]))  # its own, and those of children that have ended
+        elif int(fields[1]) == pid:
+            ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def busy(home, work):
+    """Return the seconds that a piece of work, its server's too, would take if it kept all cores busy.
+
+    That is its limit on this machine: less would need less work. None but on Linux.
+    """
+    before, own = server_seconds(home), time.process_time()
+    result = work()
+    if before is None:
+        return result, None
+    return result, (server_seconds(home) - before + time.process_time() - own) / os.cpu_count()
 
 
 def touch_memory(mib):

@@ -21,7 +21,7 @@ def test_a_run_replaces_the_table_and_nothing_else(tmp_path):
         ("imports", figure("condvest parquet", peak_mib=501)),
         ("imports", figure("condvest csv.gz")),
     ]
-    write({"cpu": "X", "cores": 2}, figures, "python -m benchmarks core", page)
+    write({"cpu": "X", "cores": 2}, figures, "python -m benchmarks core", 1_000_000, page)
     text = page.read_text()
     assert text.startswith(f"# Before\n\n{BEGIN}\n20")
     assert text.endswith(f"{END}\n\nafter\n")
@@ -40,11 +40,20 @@ def test_a_run_replaces_the_table_and_nothing_else(tmp_path):
     ]
 
 
+def test_a_small_run_says_nothing_of_goals_of_a_large_market(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    kept = ("archive", figure("condvest, zstd", bytes_a_row=28.1))
+    write({}, [("core", figure("polars", 3.3)), kept], "x", 100_000, page)
+    assert "| core | polars | 1,000 | 0.5 | 3.30 | | | ≥ 6 | |" in page.read_text()
+    assert "| 28.1 | ≤ 28 bytes | no |" in page.read_text()
+
+
 def test_a_page_without_a_place_for_the_table_is_left_alone(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("no marks\n")
     with pytest.raises(ValueError, match="no place for the table"):
-        write({}, [], "x", page)
+        write({}, [], "x", 1, page)
     assert page.read_text() == "no marks\n"
 
 
