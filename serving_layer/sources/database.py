@@ -92,6 +92,10 @@ class DatabaseSource:
 
         return spans_of_bars(self.connection, ids, self.known_by)
 
+    def portions(self, spans: Spans) -> Sequence[Spans]:
+        """Return the spans as they are: by portions each session would be read again and again."""
+        return [spans]
+
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars; see `BarSource`."""
         return DAILY_BARS.read(self.connection, spans, self.known_by)
