@@ -96,8 +96,8 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 lock: ## write the lock files anew (needs uv)
 	$(COMPILE) pyproject.toml --extra serve --group build --output-file requirements.lock
-	$(COMPILE) pyproject.toml --extra serve --group build --group dev --constraints requirements.lock \
-		--output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra serve --extra sql --extra mcp --group build --group dev \
+		--constraints requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) --group sbom --output-file requirements-sbom.lock
 
 clean: ## remove what the targets made

@@ -2,8 +2,8 @@
 
 Beside it DuckDB, which reads the same file into a table with a primary key; it judges nothing, keeps no
 archive, and takes every row for what it says. Both must hold the same closes at the end. The floors are what
-no import can do without: unpacking and parsing the file by pyarrow alone, and COPY of its rows, ready in memory,
-into a table that is divided and keyed as the daily bars are.
+no import can do without: unpacking and parsing the file by pyarrow alone, and COPY of its rows, ready in
+memory, into a table that is divided and keyed as the daily bars are.
 """
 
 import datetime as dt

@@ -56,6 +56,7 @@ MODULES = {
     "resend": ("replay",),
     "serve": ("keys", "serve"),
     "status": ("status",),
+    "tools": ("mcp",),
     "upkeep": ("rebuild", "resample", "verify"),
 }
 """Module of `condvest.cli.commands` to the names of its commands; its ``COMMANDS`` are those."""
