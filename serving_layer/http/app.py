@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from batch_layer.shared.errors import CondvestError
 from serving_layer.http.answering import Answering
 from serving_layer.http.backends import Backend
+from serving_layer.http.bounded import Bounded, Sending
 from serving_layer.http.charts.paths import add_charts
 from serving_layer.http.endpoints import ENDPOINTS, Endpoint
 from serving_layer.http.files import add_files
@@ -35,13 +36,19 @@ LONGEST_QUEUE = 32
 """Questions that may wait for a thread; one more is refused."""
 
 
-def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None = None) -> App:
+def create_app(
+    backend: Backend,
+    rules: Rules,
+    log: Callable[[str], None] | None = None,
+    sending: Sending | None = None,
+) -> App:
     """Return the ASGI application that answers from a backend, behind its guards.
 
     Args:
         backend: where answers come from; closed when the application ends.
         rules: who may ask.
         log: takes one line of JSON per request; to standard error if None.
+        sending: bounds of what is sent at once; none if None.
     """
     threads = _Threads()
 
@@ -71,10 +78,10 @@ def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None
     for path in PATHS:
         _add_massive(app, path, massive, threads)
     add_charts(app, backend, threads.run)
-    add_files(app, backend, threads.run)
+    add_files(app, backend, threads.run, signs=sending is not None and sending.signs_files)
     add_page(app)
     _add_states(app, backend, threads)
-    return Guards(app, rules, log)
+    return Guards(app if sending is None else Bounded(app, sending.largest), rules, log)
 
 
 def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: _Threads) -> None:
