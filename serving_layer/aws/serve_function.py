@@ -5,8 +5,8 @@
     caller --IAM or JWT--> HTTP API --event--> handler --> S3, the published data set
                                                   └--307, a signed address--> S3, a published file
 
-Who may ask is decided by the HTTP API before the function is called, so there are no keys here. The function is
-outside the network and knows no database.
+Who may ask is decided by the HTTP API before the function is called, so there are no keys here. The function
+is outside the network and knows no database.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mangum import Mangum
 
@@ -24,6 +24,9 @@ from serving_layer.http.app import create_app
 from serving_layer.http.backends import PublishedBackend
 from serving_layer.http.bounded import Sending
 from serving_layer.http.guards import Rules
+
+if TYPE_CHECKING:
+    from mangum.types import ASGI
 
 HOSTS = "CONDVEST_SERVE_HOSTS"
 """The setting that names the hosts that requests may be for, separated by commas; without ``https://``."""
@@ -55,12 +58,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 def _adapter() -> Mangum:
     """Return what answers, made once for all requests that this copy of the function gets."""
     settings = Settings.from_env(os.environ)
-    app = create_app(
-        PublishedBackend(settings),
-        Rules(hosts=_hosts(os.environ)),
-        sending=Sending(LARGEST, signs_files=True),
-    )
-    return Mangum(app, lifespan="off")  # a function is frozen or killed, and never told of its end
+    rules, sending = Rules(hosts=_hosts(os.environ)), Sending(LARGEST, signs_files=True)
+    app = create_app(PublishedBackend(settings), rules, sending=sending)
+    # A function is frozen or killed, and never told of its end.
+    return Mangum(cast("ASGI", app), lifespan="off")
 
 
 def _hosts(environ: Mapping[str, str]) -> tuple[str, ...]:

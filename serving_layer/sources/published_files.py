@@ -92,7 +92,7 @@ class PublishedFiles:
         return self._filesystem.open_input_file(f"{self._base}{path}")
 
     def signed_address(self, path: str) -> str | None:
-        """Return an address at which anybody may read a file for some minutes; None if it is in a directory."""
+        """Return where anybody may read a file of a bucket for some minutes; None if it is in a directory."""
         return self._target.signed_address(path)
 
     def _files_of(self, dataset: str) -> Sequence[PublishedFile]:

@@ -34,7 +34,7 @@ def bucket(sample_target):
 
 
 @pytest.fixture
-def ask(bucket):
+def ask(bucket):  # noqa: ARG001  # it has to be there
     def asked(target, method="GET", **headers):
         given = {"host": HOST} | {name.replace("_", "-"): value for name, value in headers.items()}
         answer = serve_function.handler(event_of(method, target, given), None)
@@ -105,7 +105,7 @@ def test_the_bound_is_within_what_lambda_passes_on():
     assert len(json.dumps('"1234' * (serve_function.LARGEST // 5))) + 10_000 < LARGEST_PAYLOAD
 
 
-def test_a_published_file_comes_from_the_bucket_by_a_signed_address(ask, bucket):
+def test_a_published_file_comes_from_the_bucket_by_a_signed_address(ask):
     files = json.loads(ask("/v1/datasets/bars_13")[2])["files"]
     status, headers, content = ask(files[0]["url"])
     assert (status, content, headers["cache-control"]) == (307, b"", "no-store")
@@ -154,12 +154,11 @@ def test_the_vendors_own_client_backfills_from_it(sample):
     with serving(lambda event: serve_function.handler(event, None)) as address:
         client = RESTClient("any", base=address, retries=0)
         told = list(client.list_aggs("IBM", 13, "day", "1990-01-01", "2010-12-31", limit=50))
-    wanted = from_database(
-        sample, symbols=["IBM"], interval=13, start=dt.date(1990, 1, 1), end=dt.date(2010, 12, 31)
-    )
-    assert len(told) > 300
+    wanted = from_database(sample, symbols=["IBM"], interval=13).to_pylist()
+    within = [row for row in wanted if row["first_session"] <= dt.date(2010, 12, 31)]
+    assert len(within) > 200
     assert [(bar.open, bar.close, bar.volume) for bar in told] == [
-        (row["open"], row["close"], row["volume"]) for row in wanted.to_pylist()
+        (row["open"], row["close"], row["volume"]) for row in within
     ]
 
 
