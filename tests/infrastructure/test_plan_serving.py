@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
-from workshop import ROOTS, Plan
+from workshop import ROOT, ROOTS, Plan
 
 pytestmark = pytest.mark.aws
 
@@ -105,11 +106,16 @@ def test_the_function_reads_what_is_published_and_nothing_else(served):
         "CONDVEST_SERVE_HOSTS": "abcdefghij.execute-api.ca-west-1.amazonaws.com,data.example.com",
         "CONDVEST_HOME": "/tmp/condvest",  # noqa: S108  # all that a function may write to
     }
-    allowed = {}
-    for (kind, _, _), one in resources.items():
-        if kind == "aws_iam_role_policy" and one["role"] == "condvest-dev-serve":
-            for statement in json.loads(one["policy"])["Statement"]:
-                allowed[statement["Sid"]] = (statement["Action"], statement["Resource"])
+    policies = {
+        one["name"]: json.loads(one["policy"])["Statement"]
+        for (kind, _, _), one in resources.items()
+        if kind == "aws_iam_role_policy" and one["role"] == "condvest-dev-serve"
+    }
+    allowed = {
+        statement["Sid"]: (statement["Action"], statement["Resource"])
+        for statements in policies.values()
+        for statement in statements
+    }
     bucket = "arn:aws:s3:::condvest-dev-published-123456789012"
     assert allowed == {
         "ListPublished": ("s3:ListBucket", bucket),
@@ -119,6 +125,10 @@ def test_the_function_reads_what_is_published_and_nothing_else(served):
             "arn:aws:logs:ca-west-1:123456789012:log-group:/aws/lambda/condvest-dev-serve:*",
         ),
     }
+
+    page = (ROOT / "docs/aws/security.md").read_text().split("\n### serve:")[1].split("\n### ")[0]
+    shown = re.findall(r"`(\w+)`\n\n```json\n(.*?)```", page, re.DOTALL)
+    assert {name: json.loads(block) for name, block in shown} == policies
 
 
 def test_the_api_alone_calls_it(served):
