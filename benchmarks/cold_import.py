@@ -1,7 +1,8 @@
 """How long a cold start imports: the functions as they are shipped, by the interpreter of their runtime.
 
-The loader, and what serves. Beside them the bare interpreter, which is the floor, and pandas from the layer of
-the loader, which it does without. The seconds are of the processor, each of a fresh process; both have a budget.
+The loader, and what serves. Beside them the bare interpreter, which is the floor, and pandas from the loader's
+own layer, of which it takes nothing. The seconds are of the processor, each of a fresh process; both functions
+have a budget.
 """
 
 import os
