@@ -18,6 +18,7 @@ from batch_layer.database.stores import loads
 from batch_layer.database.stores.fingerprints import identity
 from batch_layer.database.stores.sessions import present_sessions
 from batch_layer.database.stores.status import loaded_through
+from batch_layer.shared.errors import PublishedError
 from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.settings import Settings
 from serving_layer.http.reference import Reference
@@ -90,20 +91,27 @@ def settled(backend: Backend, before: State, read: Callable[[], tuple[T, State |
 
     What is read in one transaction tells its state itself. Of the rest the state is known if it was the same
     before and after; where the data do not stay long enough, the state has no version, so that the answer is
-    never taken for another one's.
+    never taken for another one's. Where a published version disappears while it is read, the next one is
+    read.
 
     Args:
         backend: where to read.
         before: its state before anything is read.
         read: what to do; its state is None if it took more than one transaction.
     """
-    for _ in range(_TRIES):
-        value, state = read()
-        if state is not None:
-            return value, state
-        after = backend.state()
-        if after == before:
-            return value, after
+    for left in reversed(range(_TRIES)):
+        try:
+            value, state = read()
+        except PublishedError:
+            after = backend.state()
+            if after == before or not left:
+                raise
+        else:
+            if state is not None:
+                return value, state
+            after = backend.state()
+            if after == before:
+                return value, after
         before = after
     return value, State("", before.load)
 
