@@ -9,13 +9,13 @@ import datetime as dt
 import itertools
 import json
 import os
-import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from batch_layer.shared.errors import CondvestError, UsageError
+from batch_layer.shared.errors import CondvestError
 from serving_layer.access import Keys, named
+from serving_layer.http.hosts import LOOPBACK, check_hosts
 from serving_layer.http.log import FAILURE, Call, Lines, Scope, key_in, line_of
 from serving_layer.http.page import is_page
 from serving_layer.http.problems import (
@@ -32,8 +32,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -46,10 +44,6 @@ REQUEST_ID = "condvest.request_id"
 IS_HEAD = "condvest.is_head"
 """Where the scope of a request holds its id, and whether only headers count."""
 
-_MOST_HOSTS = 64
-"""Headers Host that are known to be good."""
-
-_PORT = re.compile(r":\d+$")
 _OPEN = ("/health/live", "/health/ready")
 """Paths that need no key."""
 
@@ -88,7 +82,6 @@ class Guards:
         self._posts = frozenset(posts)
         self._quotas = Quotas()
         self._log = log or Lines()
-        self._hosts: set[bytes] = set()
         self._origin = os.urandom(4).hex()
         self._number = itertools.count(1)
 
@@ -115,7 +108,7 @@ class Guards:
 
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
         try:
-            self._check_host([value for name, value in scope["headers"] if name == b"host"])
+            check_hosts(scope, self._rules.hosts)
             if self._is_preflight(scope, headers):
                 await _send_preflight(guarded)
                 return
@@ -146,20 +139,6 @@ class Guards:
             and headers.get("origin", "") in self._rules.origins
             and headers.get("access-control-request-method") in ("GET", "HEAD", "POST")
         )
-
-    def _check_host(self, named_hosts: list[bytes]) -> None:
-        if len(named_hosts) != 1:
-            raise UsageError(f"expected one header Host, got {len(named_hosts)}")
-        if named_hosts[0] in self._hosts:
-            return
-        host = _PORT.sub("", named_hosts[0].decode("latin-1"))
-        if host not in self._rules.hosts:
-            raise Forbidden(
-                f"this server does not answer for the host {host!r}; ask for one that it has, or start it "
-                "with --host-name"
-            )
-        if len(self._hosts) < _MOST_HOSTS:  # with each port, which is anybody's to name
-            self._hosts.add(named_hosts[0])
 
     def _check_origin(self, headers: dict[str, str]) -> None:
         """Refuse what a page of another site has a browser send: a POST of plain text needs no preflight."""

@@ -74,7 +74,8 @@ def serve(
     # Imported here: no other command waits for the web server.
     try:
         from serving_layer.http.app import create_app  # noqa: PLC0415
-        from serving_layer.http.guards import LOOPBACK, Rules  # noqa: PLC0415
+        from serving_layer.http.guards import Rules  # noqa: PLC0415
+        from serving_layer.http.hosts import LOOPBACK  # noqa: PLC0415
         from serving_layer.http.server import server_of  # noqa: PLC0415
         from serving_layer.sql.process import SqlProcess  # noqa: PLC0415
     except ImportError as error:
