@@ -55,9 +55,10 @@ class PublishedSource(PublishedFiles):
                 )
             return cls(target, manifest)
 
-        if content is None or target.name.startswith("s3://"):
-            return opened()  # credentials may change, by which a bucket is read
-        return _sources.get((type(target), target.name, content), opened, lambda _: _SOURCE_BYTES)
+        if content is None:
+            return opened()
+        key = (type(target), target.name, target.credentials, content)
+        return _sources.get(key, opened, lambda _: _SOURCE_BYTES)
 
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
         """Return the symbols by instrument; see `BarSource`."""
