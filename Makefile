@@ -89,9 +89,11 @@ house: $(TOOLS) ## figures of the code: modules, functions, their lengths, the s
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
+EXTRAS := --extra serve --extra embedded --extra sample --extra yahoo --extra aws
+
 lock: ## write the lock files anew (needs uv)
-	$(COMPILE) pyproject.toml --extra serve --group build --output-file requirements.lock
-	$(COMPILE) pyproject.toml --extra serve --group build --group dev --constraints requirements.lock \
+	$(COMPILE) pyproject.toml $(EXTRAS) --group build --output-file requirements.lock
+	$(COMPILE) pyproject.toml $(EXTRAS) --group build --group dev --constraints requirements.lock \
 		--output-file requirements-dev.lock
 	$(COMPILE) --group sbom --output-file requirements-sbom.lock
 

@@ -21,6 +21,7 @@ from batch_layer.shared.clients.providers import open_provider
 from batch_layer.shared.models.providers import PROVIDERS, Provider
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import Settings
+from batch_layer.shared.utils.extras import from_extra
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Workspace(OpenDatabase):
         if isinstance(location, Path):
             return DirectoryArchive(location)
         # Imported here: only who keeps the archive in S3 waits for boto3.
-        from batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
+        with from_extra("aws", "an archive in S3"):
+            from batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
 
         return S3Archive.of(location, aws.client("s3"))
 
