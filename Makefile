@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench screenshots house lock clean
+.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench screenshots site house lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench: $(TOOLS) ## benchmarks: ratios against rivals, measured side by side
 
 screenshots: $(TOOLS) ## the pictures of the documentation, of the page as it is now (needs Chromium)
 	@$(BIN)/python -m tests.support.screenshots
+
+site: $(TOOLS) ## the documentation as a site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 house: $(TOOLS) ## figures of the code: modules, functions, their lengths, the share that is typed
 	@$(BIN)/python -m tests.support.house

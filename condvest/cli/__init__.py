@@ -38,7 +38,7 @@ Settings, from the environment:
   CONDVEST_ASK_AGAIN     number of newest sessions that the nightly job
                          fetches again (default: 3)
   MASSIVE_API_KEY        API key of Massive
-The README lists all settings.
+docs/settings.md lists all settings.
 """
 
 
