@@ -10,7 +10,7 @@ from pathlib import Path
 from batch_layer.database.embedded.account import ServerAccount
 from batch_layer.database.embedded.binaries import major_of
 from batch_layer.database.embedded.listening import Listening
-from batch_layer.database.embedded.process import SUPERUSER, stored_major
+from batch_layer.database.embedded.process import SUPERUSER, name_for_server, stored_major
 from batch_layer.database.embedded.socket_directory import PORT
 from batch_layer.shared.errors import CondvestError, DatabaseError, DatabaseFull
 
@@ -139,8 +139,8 @@ def write_settings(
         socket_directory=_quoted_in_list(socket_directory),
         shared_buffers=max(16, min(256, memory // 8)),
         maintenance_work_mem=max(16, min(128, memory // 16)),
-        access_file=_quoted(str(data / _ACCESS_FILE)),
-        callers_file=_quoted(str(data / _CALLERS_FILE)),
+        access_file=_quoted(str(name_for_server(data) / _ACCESS_FILE)),
+        callers_file=_quoted(str(name_for_server(data) / _CALLERS_FILE)),
     )
     role = "all" if int(major_of(account.version)) >= _FIRST_WITH_ALL else SUPERUSER
     callers = "".join(f'condvest "{caller}" {role}\n' for caller in account.callers)

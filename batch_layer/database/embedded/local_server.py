@@ -23,6 +23,7 @@ from batch_layer.database.embedded.process import (
     read_pid_file,
     server_pid,
     strangers,
+    was_moved,
 )
 from batch_layer.database.embedded.socket_directory import (
     PORT,
@@ -94,7 +95,9 @@ class LocalServer:
             DatabaseUnavailable: it lives on all the same.
         """
         directory, _ = self.address()
-        for order in (signal.SIGINT, signal.SIGQUIT):
+        pid = server_pid(self.data)
+        is_moved = pid is not None and was_moved(pid, self.data)
+        for order in (signal.SIGQUIT,) if is_moved else (signal.SIGINT, signal.SIGQUIT):
             if self._dies_of(order):
                 remove_socket_directory(directory)
                 return
@@ -142,8 +145,8 @@ class LocalServer:
     def _stop_if_cut_off(self, silence: Silence, is_unused: Callable[[], bool]) -> None:
         """Stop a server that cannot be used here.
 
-        Somebody removed its socket, such as a cleaner of temporary files; or the home was moved while it ran,
-        so that it still believes to be in the old place.
+        Somebody removed its socket, such as a cleaner of temporary files; or an earlier version started it,
+        and the home was moved while it ran, so that it still believes to be in the old place.
         """
         file = read_pid_file(self.data)
         if file is None or file.socket_directory is None or file.port is None or not file.is_ready:

@@ -19,7 +19,7 @@ from batch_layer.database.embedded.cluster import (
     write_settings,
 )
 from batch_layer.database.embedded.listening import read_listening
-from batch_layer.database.embedded.process import read_pid_file, server_pid
+from batch_layer.database.embedded.process import name_for_server, read_pid_file, server_pid
 from batch_layer.database.embedded.socket_directory import choose_socket_directory, prepare_socket_directory
 from batch_layer.shared.errors import DatabaseError
 
@@ -72,10 +72,11 @@ def launch(data: Path, account: ServerAccount, binaries: Path, log: Path, *, loc
     Raises:
         DatabaseError: the account may not write to ``log``.
     """
+    server = (binaries / "postgres", "-D", name_for_server(data))
     launched = subprocess.run(
-        [*account.prefix, "/bin/sh", "-c", _DETACHED, "sh", log, binaries / "postgres", "-D", data],
+        [*account.prefix, "/bin/sh", "-c", _DETACHED, "sh", log, *server],
         check=False,
-        cwd="/",
+        cwd=data,
         env=server_environment(),
         pass_fds=(lock,),
         start_new_session=True,

@@ -385,6 +385,7 @@ CREATE TABLE touched (
     last    int4 NOT NULL,
     times   int4 NOT NULL DEFAULT 1,
     token   int8 NOT NULL,
+    rows    int8,
     CHECK (first <= last)
 );
 
@@ -422,10 +423,36 @@ $function$;
 CREATE TRIGGER touched AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON bars FOR EACH STATEMENT
     EXECUTE FUNCTION touch_all('bars_3', 'bars_5', 'bars_8', 'bars_13', 'bars_21', 'bars_34');
 
-INSERT INTO touched (dataset, first, last, token)
-SELECT dataset, -2147483648, 2147483647, hashtextextended(gen_random_uuid()::text, 0)
+CREATE FUNCTION touch_reference() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    EXECUTE format(
+        'INSERT INTO %I.touched (dataset, first, last, token, rows) '
+        'VALUES (''reference'', 0, 0, hashtextextended(gen_random_uuid()::text, 0), 0)', TG_TABLE_SCHEMA);
+    PERFORM set_config('condvest.touches_reference', 'on', true);
+    RETURN NULL;
+END
+$function$;
+
+DO $function$
+DECLARE
+    watched text;
+BEGIN
+    FOREACH watched IN ARRAY ARRAY['providers', 'symbols', 'instrument_providers', 'splits', 'split_revisions',
+        'dividends', 'dividend_revisions', 'ledger', 'loads']
+    LOOP
+        EXECUTE format(
+            'CREATE TRIGGER touched AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %I FOR EACH STATEMENT '
+            'WHEN (current_setting(''condvest.touches_reference'', true) IS DISTINCT FROM ''on'') '
+            'EXECUTE FUNCTION touch_reference()', watched);
+    END LOOP;
+END
+$function$;
+
+INSERT INTO touched (dataset, first, last, token, rows)
+SELECT dataset, -2147483648, 2147483647, hashtextextended(gen_random_uuid()::text, 0), 0
 FROM unnest(ARRAY['daily_bars', 'daily_bar_revisions',
-    'bars_3', 'bars_5', 'bars_8', 'bars_13', 'bars_21', 'bars_34']) AS dataset;
+    'bars_3', 'bars_5', 'bars_8', 'bars_13', 'bars_21', 'bars_34', 'reference']) AS dataset;
 
 CREATE AGGREGATE product_in_order(float8) (SFUNC = float8mul, STYPE = float8, INITCOND = '1');
 
