@@ -48,7 +48,7 @@ def peak_memory(work):
 
 
 def server_seconds(home):
-    """Return the processor's seconds that an embedded server has taken, its children too; None but on Linux."""
+    """Return the processor seconds that an embedded server and its children took; None but on Linux."""
     if sys.platform != "linux":
         return None
     [pid] = {int(path.read_text(encoding="ascii").split()[0]) for path in Path(home).rglob("postmaster.pid")}
