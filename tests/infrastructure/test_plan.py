@@ -193,7 +193,7 @@ def test_a_described_payload_starts_the_loader(settled):
     bucket = {"name": "condvest-dev-archive-123456789012"}
     for media in ("json", "csv", "csv.gz", "json-seq.gz"):
         key = f"archive/{key_of(replace(payload, media=media))}"
-        for name, starts in ((key, False), (f"{key}{DESCRIBED}", True)):
+        for name, starts in ((key, False), (f"{key}.zst", False), (f"{key}{DESCRIBED}", True)):
             detail = {"bucket": bucket, "object": {"key": name}}
             event = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
             assert matches(pattern, event) is starts, name

@@ -216,12 +216,12 @@ def test_an_event_of_another_bucket_or_prefix_is_refused(lambdas):
 
 def test_an_object_that_is_gone_or_cut_off_raises_and_stores_nothing(lambdas, url):
     first, second = lambdas.fetch({"sessions": ["2024-05-31", "2024-05-30"]})["archived"]
-    lambdas.s3.delete_object(Bucket=BUCKET, Key=f"archive/{first}")
+    lambdas.s3.delete_object(Bucket=BUCKET, Key=f"archive/{first}.zst")
     with pytest.raises(ArchiveError, match="nothing under that key"):
         lambdas.load(lambdas.event_of(f"archive/{first}.json"))
-    whole = lambdas.s3.get_object(Bucket=BUCKET, Key=f"archive/{second}")["Body"].read()
-    lambdas.s3.put_object(Bucket=BUCKET, Key=f"archive/{second}", Body=whole[:-100])
-    with pytest.raises(ArchiveError, match="was kept"):
+    whole = lambdas.s3.get_object(Bucket=BUCKET, Key=f"archive/{second}.zst")["Body"].read()
+    lambdas.s3.put_object(Bucket=BUCKET, Key=f"archive/{second}.zst", Body=whole[:-100])
+    with pytest.raises(ArchiveError, match="is damaged"):
         lambdas.load(lambdas.event_of(f"archive/{second}.json"))
     lambdas.s3.put_object(Bucket=BUCKET, Key=f"archive/{second}.json", Body=b'{"provider": "massive"}')
     with pytest.raises(ArchiveError, match="description"):
@@ -231,7 +231,7 @@ def test_an_object_that_is_gone_or_cut_off_raises_and_stores_nothing(lambdas, ur
 
 def test_a_bad_message_of_a_batch_comes_again_and_the_good_ones_do_not(lambdas, url):
     good, gone = lambdas.fetch({"sessions": ["2024-05-31", "2024-05-30"]})["archived"]
-    lambdas.s3.delete_object(Bucket=BUCKET, Key=f"archive/{gone}")
+    lambdas.s3.delete_object(Bucket=BUCKET, Key=f"archive/{gone}.zst")
     batch = json.loads((EVENTS / "sqs_batch.json").read_text())
     (template,) = batch["Records"]
     bodies = {"1": json.dumps({"keys": [gone]}), "2": json.dumps({"keys": [good]}), "3": "no JSON"}

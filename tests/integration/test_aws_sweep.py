@@ -39,7 +39,7 @@ def test_a_dropped_event_is_repaired_by_the_next_sweep(lambdas):
 
 def test_a_key_that_cannot_be_loaded_holds_up_no_other_and_fails_the_sweep(lambdas):
     gone, good = lambdas.fetch({"sessions": ["2024-05-31", "2024-05-30"]})["archived"]
-    lambdas.s3.delete_object(Bucket=BUCKET, Key=f"archive/{gone}")
+    lambdas.s3.delete_object(Bucket=BUCKET, Key=f"archive/{gone}.zst")
     with pytest.raises(ArchiveError, match="nothing under that key"):
         lambdas.load(SWEEP)
     assert lambdas.load({"keys": [good]})["keys"] == {good: "loaded already"}

@@ -112,7 +112,7 @@ class Lambdas:
     def events(self):
         """Return the events of all objects, in the order in which they were written."""
         names = [f"archive/{key}" for key in self.archive.keys()]  # noqa: SIM118  # no mapping
-        return [self.event_of(name) for key in names for name in (key, f"{key}.json")]
+        return [self.event_of(name) for key in names for name in (f"{key}.zst", f"{key}.json")]
 
     def load_all(self):
         return [self.load(event) for event in self.events()]

@@ -119,8 +119,9 @@ def packing_told(key: str, description: bytes) -> str | None:
         ArchiveError: the description is damaged.
     """
     try:
-        packing: str | None = json.loads(description).get(_PACKED)
-        SUFFIXES[packing]
+        fields: dict[str, Any] = json.loads(description)
+        packing: str | None = fields.get(_PACKED)
+        _ = SUFFIXES[packing], fields["digest"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(key, error) from error
     return packing
