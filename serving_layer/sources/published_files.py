@@ -82,9 +82,8 @@ class PublishedFiles:
         if dataset not in self.manifest.files:
             raise UsageError(f"no data set {dataset!r}: choose one of {', '.join(self.manifest.files)}")
         filesystem, paths = self.paths(dataset)
-        return (
-            [f"s3://{path}" for path in paths] if isinstance(filesystem, pyarrow.fs.S3FileSystem) else paths
-        )
+        scheme = "s3://" if isinstance(filesystem, pyarrow.fs.S3FileSystem) else ""
+        return [f"{scheme}{path}" for path in paths]
 
     def open_file(self, path: str) -> pa.NativeFile:
         """Open a file by its path in the manifest, of this version or of another one that is kept.
