@@ -75,6 +75,9 @@ def test_an_infinite_date_ends_psycopg_and_is_a_day_of_the_past_to_adbc(url):
     assert late != early
 
 
+@pytest.mark.filterwarnings(
+    "ignore:DatetimeIndex.dayofweek is deprecated"
+)  # backtesting.py 0.6.6 on pandas 3.1
 def test_backtesting_py_fills_at_the_next_bars_open():
     days = pd.date_range("2024-01-02", periods=6, freq="B")
     frame = pd.DataFrame({"Open": [10.0, 11, 12, 13, 14, 15], "Volume": 1.0}, index=days)
