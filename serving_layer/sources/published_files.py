@@ -97,12 +97,7 @@ class PublishedFiles:
         return self._filesystem, [f"{self._base}{file.path}" for file in self._files_of(dataset)]
 
     def check(self, dataset: str) -> None:
-        """Hold the footers of a data set's files against the manifest.
-
-        Raises:
-            PublishedError: a file is damaged, or gone.
-            PublishedUnavailable: it cannot be read now.
-        """
+        """Hold the footers of a data set's files against the manifest; raises as `small` does."""
         for file in self._files_of(dataset):
             with self._opened(file):
                 pass
