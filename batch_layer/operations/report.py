@@ -127,7 +127,7 @@ def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> 
             finish_run(connection, run_id, code, {"error": said})
         raise
     report.seconds = time.monotonic() - began
-    starts = starts_by_dataset(workspace.sessions)
+    starts = starts_by_dataset(workspace.sessions)  # read before: not within a transaction
     with workspace.database.transaction() as connection:
         summary = report.as_json()
         if report.screened_through is not None:
