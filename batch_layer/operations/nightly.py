@@ -23,11 +23,13 @@ def run(
     on_load: OnLoad | None = None,
     on_progress: Progress | None = None,
     on_stop: Callable[[], None] | None = None,
+    afterwards: Callable[[], object] | None = None,
 ) -> Report:
     """Do the nightly job: extend the calendar, fetch what is missing, load, resample, look at what came.
 
     Two at once do the work once: the second waits for the first and finds nothing left. A symbol that the
-    provider is asked about for the first time gets its whole history.
+    provider is asked about for the first time gets its whole history. ``afterwards`` is called at the
+    end, as a part of the run.
     """
     with workspace.database.locked("condvest run") as at_once:
         if not at_once:
@@ -51,6 +53,8 @@ def run(
                         ingest.nightly(
                             fetched, ask_again=workspace.settings.nightly.ask_again, on_load=on_load
                         )
+            if afterwards is not None:
+                afterwards()
     return report
 
 

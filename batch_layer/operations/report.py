@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,15 @@ from batch_layer.database.stores.rebuilds import keep_from_rebuild
 from batch_layer.database.stores.status import finish_run, start_run
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import ResampleSummary
-from batch_layer.shared.errors import CondvestError
-from batch_layer.shared.exit_codes import DONE, FAILED, NEEDS_ATTENTION, error_code, failure_code
+from batch_layer.shared.errors import CondvestError, Terminated
+from batch_layer.shared.exit_codes import (
+    DONE,
+    FAILED,
+    NEEDS_ATTENTION,
+    error_code,
+    failure_code,
+    stopped_code,
+)
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.providers import Unavailable
 
@@ -35,6 +42,7 @@ class Report:
             sentence each.
         screened_through: the load up to which later jobs take findings as told; None if the job told none.
         may_pass: whether what failed may succeed if the job is run again.
+        findings_count: whether a finding makes the exit code 3.
         seconds: how long the job took.
     """
 
@@ -45,6 +53,7 @@ class Report:
     findings: list[str] = field(default_factory=list)
     screened_through: int | None = None
     may_pass: bool = False
+    findings_count: bool = True
     seconds: float = 0.0
 
     @property
@@ -52,7 +61,9 @@ class Report:
         """What the command exits with and the table `runs` records; see `batch_layer.shared.exit_codes`."""
         if self.failed:
             return failure_code(os.environ, may_pass=self.may_pass)
-        is_alarm = bool(self.findings) or any(load.needs_attention for load in self.loads)
+        is_alarm = (self.findings_count and bool(self.findings)) or any(
+            load.needs_attention for load in self.loads
+        )
         return NEEDS_ATTENTION if is_alarm else DONE
 
     @property
@@ -102,7 +113,9 @@ class Report:
 
 @contextmanager
 def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> Iterator[Report]:
-    """Record a run of a command: when it began and how it ended. A killed one stays without an end.
+    """Record a run of a command: when it began, and the code with which the command exits.
+
+    A killed one stays without an end.
 
     Raises:
         RebuildRuns, UsageError: a rebuild runs, or was stopped; see `keep_from_rebuild`.
@@ -123,6 +136,12 @@ def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> 
         said = str(error) if isinstance(error, CondvestError) else f"{type(error).__name__}: {error}"
         with workspace.database.transaction() as connection:
             finish_run(connection, run_id, code, {"error": said})
+        raise
+    except KeyboardInterrupt as stopped:
+        code = stopped_code(os.environ, by_sigterm=isinstance(stopped, Terminated))
+        # The server may be stopping, too: then the run stays without an end, as a killed one does.
+        with suppress(CondvestError), workspace.database.transaction() as connection:
+            finish_run(connection, run_id, code, {"error": "stopped"})
         raise
     report.seconds = time.monotonic() - began
     with workspace.database.transaction() as connection:

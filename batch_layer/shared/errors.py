@@ -50,6 +50,10 @@ BatchLayerError = CondvestError
 """The name of `CondvestError` up to version 0.1; it goes away with version 0.2."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM ended the command, as Ctrl-C does: open transactions roll back."""
+
+
 class TransientError(CondvestError):
     """The same call may succeed later."""
 

@@ -63,7 +63,7 @@ def _say_troubles(loads: Sequence[LoadSummary]) -> None:
     if partial:
         days = ", ".join(map(str, partial[:_MOST_NAMED]))
         more = f" and {len(partial) - _MOST_NAMED:,} more" if partial[_MOST_NAMED:] else ""
-        message(f"  partial, will be fetched again: {days}{more}")
+        message(f"  partial, will be fetched again: {days}{more}", is_alarm=True)
     refused: Counter[str] = Counter()
     for load in loads:
         refused.update(load.refused)
@@ -71,7 +71,7 @@ def _say_troubles(loads: Sequence[LoadSummary]) -> None:
         codes = ", ".join(f"{code} {count:,}" for code, count in refused.items())
         new = sum(sum(load.newly_refused.values()) for load in loads)
         where = f"{new:,} new; see: condvest refused --new" if new else "none new; see: condvest refused"
-        message(f"  refused: {codes} ({where})")
+        message(f"  refused: {codes} ({where})", is_alarm=bool(new))
 
 
 def say_resampled(report: Report) -> None:
@@ -91,7 +91,7 @@ def say_resampled(report: Report) -> None:
 def say_findings(report: Report) -> None:
     """Say what looks wrong in the series of the bars that the job touched."""
     for finding in report.findings[:_MOST_NAMED]:
-        message(f"check {finding}")
+        message(f"check {finding}", is_alarm=True)
     if report.findings[_MOST_NAMED:]:
         more = len(report.findings) - _MOST_NAMED
         message(f"and {more:,} more to check; see: condvest quality")
