@@ -54,6 +54,7 @@ MODULES = {
     "read": ("compare", "gaps", "history", "instruments", "quality", "refused", "runs", "status"),
     "resend": ("replay",),
     "serve": ("keys", "serve"),
+    "takeback": ("loads", "remove", "undo"),
     "upkeep": ("rebuild", "resample", "verify"),
 }
 """Module of `condvest.cli.commands` to the names of its commands; its ``COMMANDS`` are those."""

@@ -46,7 +46,7 @@ def read_history(opened: OpenDatabase, symbol: str, session: dt.date | None) -> 
     """
     ordinal = opened.sessions.ordinal(session) if session else None
     with opened.database.transaction(snapshot=True, read_only=True) as connection:
-        names = symbols_by_instrument(connection)
+        names = symbols_by_instrument(connection, known_by=0)  # whose rows were taken back, too
         ids = instruments_asked_for(connection, [symbol], names)
         states = states_of_bars(connection, int(ids[0]), ordinal)
     dates = opened.sessions.dates_of(np.array([state.pop("ordinal") for state in states], dtype=np.int32))
@@ -65,7 +65,7 @@ def published_history(source: PublishedSource, symbol: str, session: dt.date | N
 
     published_past.check_history(source)
     ordinal = source.sessions.ordinal(session) if session else None
-    _, ids = select(source, [symbol])
+    _, ids = select(published_past.PublishedPast(source, EVERY_LOAD), [symbol])
     spans = always(ids) if ordinal is None else Spans.within(ids, ordinal, ordinal)
     states = published_past.states_of_bars(source, spans)
     loads = source.small("loads")

@@ -63,9 +63,9 @@ def read_instruments(
         names = all_symbols(connection)
         ids = np.array(sorted(names), dtype=np.int32)
         spans = spans_of_bars(connection, ids, known_by)
-    if as_of is not None:
-        known = fields.keys() | set(spans.instrument_id.tolist())
-        names = {instrument: symbol for instrument, symbol in names.items() if instrument in known}
+    # One whose rows were taken back is known by nothing but its symbol.
+    known = fields.keys() | set(spans.instrument_id.tolist())
+    names = {instrument: symbol for instrument, symbol in names.items() if instrument in known}
     bars = dict(zip(spans.instrument_id.tolist(), zip(*_bounds(opened, spans), strict=True), strict=True))
     rows = []
     for instrument_id in sorted(names, key=lambda each: (names[each], each)):

@@ -1,4 +1,4 @@
-"""The runs of commands as a table."""
+"""The runs of commands, and the loads, as tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import datetime as dt
 import pyarrow as pa
 
 from batch_layer.database.opening import OpenDatabase
+from batch_layer.database.stores.listed_loads import listed_loads
 from batch_layer.database.stores.status import runs_with_outcome
 
 _RUNS = pa.schema(
@@ -20,6 +21,23 @@ _RUNS = pa.schema(
         ("inserted", pa.int64()),
         ("changed", pa.int64()),
         ("failure", pa.string()),
+    ]
+)
+
+_LOADS = pa.schema(
+    [
+        ("load_id", pa.int32()),
+        ("provider", pa.string()),
+        ("dataset", pa.string()),
+        ("name", pa.string()),
+        ("archive_key", pa.string()),
+        ("loaded_at", pa.timestamp("us", "UTC")),
+        ("rows", pa.int32()),
+        ("inserted", pa.int32()),
+        ("changed", pa.int32()),
+        ("withdrawn", pa.int32()),
+        ("refused", pa.int32()),
+        ("taken_back_by", pa.int32()),
     ]
 )
 
@@ -43,3 +61,15 @@ def read_runs(opened: OpenDatabase, most: int) -> pa.Table:
 
 def _seconds(began: dt.datetime, ended: dt.datetime | None) -> int | None:
     return None if ended is None else round((ended - began).total_seconds())
+
+
+def read_loads(opened: OpenDatabase, most: int) -> pa.Table:
+    """Return the newest loads, the newest first, at most ``most``.
+
+    Columns: load_id (int32), provider, dataset, name and archive_key (string), loaded_at (timestamp, UTC),
+    rows, inserted, changed, withdrawn and refused (int32, numbers of rows), taken_back_by (int32, the load by
+    which it was taken back; null if it counts).
+    """
+    with opened.database.transaction(read_only=True) as connection:
+        listed = listed_loads(connection, most=most)
+    return pa.Table.from_pylist([vars(load) for load in listed], schema=_LOADS)

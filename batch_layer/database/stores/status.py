@@ -58,9 +58,11 @@ def loaded_through(connection: Connection, known_by: int) -> dict[str, int]:
     """Return the ordinal of the last session loaded by provider, of the loads up to ``known_by``."""
     providers = records(
         connection,
-        "SELECT provider, max(ordinal) AS last FROM ledger JOIN providers USING (provider_id) "
-        "WHERE first_load_id <= %s GROUP BY provider ORDER BY provider",
-        (known_by,),
+        "SELECT provider, max(ordinal) AS last FROM (SELECT provider_id, ordinal, first_load_id FROM ledger "
+        "  UNION ALL SELECT provider_id, ordinal, first_load_id FROM ledger_revisions "
+        "  WHERE superseded_by > %(known_by)s) AS ledger JOIN providers USING (provider_id) "
+        "WHERE first_load_id <= %(known_by)s GROUP BY provider ORDER BY provider",
+        {"known_by": known_by},
     )
     return {each["provider"]: each["last"] for each in providers}
 

@@ -34,6 +34,13 @@ def _told_together(loads: Sequence[LoadSummary]) -> list[list[LoadSummary]]:
 
 
 def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
+    if loads[0].dataset == "undo":
+        load = loads[0]
+        message(
+            f"{load.name}: {would}withdrawn {load.withdrawn:,}, given back to other loads {load.changed:,}, "
+            f"there again {load.inserted:,} rows"
+        )
+        return
     always = [
         (f"{would}inserted", sum(load.inserted for load in loads)),
         (f"{would}changed", sum(load.changed for load in loads)),

@@ -23,7 +23,10 @@ def show_status(state: Mapping[str, Any]) -> None:
     else:
         columns = ("provider", "first", "last", "complete", "partial", "missing", "behind")
         rows = [[provider[name] for name in columns] for provider in state["providers"]]
-        screen.table(columns, rows, title=f"\nSessions (the exchange last closed {state['closed']})")
+        # The sample has no new sessions: there the day's date would tell nothing.
+        goes_on = any(provider["behind"] is not None for provider in state["providers"])
+        closed = f" (the exchange last closed {state['closed']})" if goes_on else ""
+        screen.table(columns, rows, title=f"\nSessions{closed}")
     last = state["last_run"]
     ended = "none"
     if last:
