@@ -40,6 +40,7 @@ class Report:
         unavailable: sessions that the provider does not have yet.
         findings: what looks wrong in the series of the bars that the job touched, and did not before, one
             sentence each.
+        notes: what a person should know beside, one sentence each; they make no exit code.
         screened_through: the load up to which later jobs take findings as told; None if the job told none.
         may_pass: whether what failed may succeed if the job is run again.
         findings_count: whether a finding makes the exit code 3.
@@ -51,6 +52,7 @@ class Report:
     failed: dict[str, str] = field(default_factory=dict)
     unavailable: list[Unavailable] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     screened_through: int | None = None
     may_pass: bool = False
     findings_count: bool = True
@@ -101,7 +103,7 @@ class Report:
             "sessions": sum(load.sessions for load in bars),
             "partial": sorted({day.isoformat() for load in bars for day in load.partial}),
             "loads": [_load_as_json(load) for load in self.loads],
-            "notices": [notice for load in self.loads for notice in load.notices],
+            "notices": [*(notice for load in self.loads for notice in load.notices), *self.notes],
             "findings": self.findings,
             "failed": self.failed,
             "unavailable": {missed.session.isoformat(): missed.reason for missed in self.unavailable},

@@ -11,6 +11,7 @@ from pathlib import Path
 from batch_layer.database.opening import OpenDatabase, open_database
 from batch_layer.database.stores import instruments
 from batch_layer.database.stores.symbols import symbols_by_instrument
+from batch_layer.database.stores.watched import read_watched
 from batch_layer.fetching.fetch import Fetcher
 from batch_layer.fetching.loading.loader import Loader
 from batch_layer.shared.clients import aws
@@ -50,7 +51,7 @@ class Workspace(OpenDatabase):
 
         Args:
             provider: one of PROVIDERS.
-            symbols: for Yahoo, whom to ask about; those it was asked about before if none are given.
+            symbols: for Yahoo, whom to ask about; those of its list if none are given.
             from_files: whether to take the daily bars from the files that the provider publishes.
 
         Raises:
@@ -59,11 +60,18 @@ class Workspace(OpenDatabase):
         """
         with ExitStack() as stack:
             if provider in PROVIDERS and PROVIDERS[provider].needs_symbols:
-                symbols = symbols or self.supplied_symbols(provider)
+                symbols = symbols or self.asked_symbols(provider)
             yield Fetcher(
                 self._provider(provider, symbols, stack, from_files=from_files),
                 self.loader(self.extended_sessions()),
             )
+
+    def asked_symbols(self, provider: str) -> list[str]:
+        """Return the symbols of a provider's list: supplied or added, and neither left out nor set aside."""
+        with self.database.transaction(read_only=True) as connection:
+            watched = read_watched(connection, provider)
+        every = {*self.supplied_symbols(provider), *watched}
+        return sorted(each for each in every if each not in watched or watched[each].state == "watched")
 
     def supplied_symbols(self, provider: str) -> list[str]:
         """Return the symbols whose bars a provider has supplied."""

@@ -17,7 +17,8 @@
         ├── UsageError                      arguments make no sense, alone or together
         ├── InputError                      a file or payload is not in the expected format
         ├── VendorRefused                   a vendor refuses: the key, the plan, its own rules
-        │   └── NotReadyYet                 the vendor serves this session later
+        │   ├── SymbolGone                  the vendor has nothing of a symbol any more
+    │   └── NotReadyYet                 the vendor serves this session later
         ├── ArchiveError                    the archive cannot store or return a payload
         ├── PublishedError                  published files cannot be written or read
         │   └── PublishedFormat             another version of Condvest wrote them
@@ -120,6 +121,10 @@ class InputError(PermanentError):
 
 class VendorRefused(PermanentError):
     """A vendor refuses to serve this because of the key, the plan, or its own rules."""
+
+
+class SymbolGone(VendorRefused):
+    """A vendor does not know a symbol, or has no bar of it any more: misspelt, renamed or delisted."""
 
 
 class NotReadyYet(VendorRefused):

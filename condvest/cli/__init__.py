@@ -55,6 +55,7 @@ MODULES = {
     "resend": ("replay",),
     "serve": ("keys", "serve"),
     "takeback": ("loads", "remove", "undo"),
+    "watch": ("watch",),
     "upkeep": ("rebuild", "resample", "verify"),
 }
 """Module of `condvest.cli.commands` to the names of its commands; its ``COMMANDS`` are those."""

@@ -34,6 +34,8 @@ def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bo
         say_loads(report, dry_run=dry_run, is_fetch=is_fetch)
         say_resampled(report)
         say_findings(report)
+    for remark in report.notes:
+        message(f"note: {remark}", is_alarm=True)
     for missed in report.unavailable:
         message(f"{missed.session}: {missed.reason}")
     for path, reason in report.failed.items():
