@@ -42,6 +42,8 @@ A message says what was expected, what came, and what to do; it names the symbol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class CondvestError(Exception):
     """Base of all errors raised on purpose."""
@@ -160,7 +162,15 @@ class NotASession(PermanentError):
 
 
 class UnknownSymbol(PermanentError):
-    """No instrument has carried the symbol."""
+    """No instrument has carried the symbol.
+
+    Attributes:
+        symbols: those that are unknown, where the question was about several that have bars; else empty.
+    """
+
+    def __init__(self, message: str, symbols: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.symbols = tuple(symbols)
 
 
 class UnorderedSessions(PermanentError):

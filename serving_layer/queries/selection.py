@@ -105,7 +105,7 @@ def _latest_carriers(
         else:
             unknown.append(symbol)
     if unknown:
-        raise UnknownSymbol(_unknown_in_words(unknown, all_names))
+        raise UnknownSymbol(_unknown_in_words(unknown, all_names), unknown)
     return np.array(sorted(chosen), dtype=np.int32)
 
 
