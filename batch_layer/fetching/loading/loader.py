@@ -222,7 +222,15 @@ def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> Load
         refused=verdict.refused(),
         sessions=_count(rows.dates()[verdict.passed]),
         notices=parsed.notices,
+        first_refused=_first_refused(parsed, verdict),
     )
+
+
+def _first_refused(parsed: Parsed, verdict: quality.Verdict) -> str:
+    if not verdict.reasons:
+        return ""
+    first = min(verdict.reasons)
+    return f"line {parsed.rows.line[first]}: {verdict.reasons[first]}"
 
 
 def _count(dates: Dates) -> int:

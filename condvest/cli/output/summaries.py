@@ -57,6 +57,10 @@ def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
     rows, what = sum(load.rows for load in loads), loads[0].dataset.replace("_", " ")
     counted = ", ".join(f"{count:,} {word}" for word, count in counts)
     came = "" if any(load.altered for load in loads) else " (nothing new)"
+    if rows and rows == sum(sum(load.refused.values()) for load in loads):
+        example = next(load.first_refused for load in loads if load.first_refused)
+        message(f"{name}: all {rows:,} rows refused, e.g. {example}", is_alarm=True)
+        return
     message(f"{name}: {rows:,} {what}: {counted}{came}")
 
 
