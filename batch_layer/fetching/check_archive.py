@@ -170,7 +170,7 @@ def _check_description(load: ArchivedLoad, payload: Payload) -> Iterator[Finding
 
 
 def _check_load(loader: Loader, load: ArchivedLoad, reach: tuple[int, int]) -> Iterator[Finding]:
-    judged = loader.read_archived(load.archive_key)
+    judged = loader.read_archived_whole(load.archive_key)
     if is_undo(load.archive_key):
         return  # its rows are those of other payloads, which are held against what is stored themselves
     yield from _check_description(load, judged.payload)

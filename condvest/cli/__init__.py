@@ -45,16 +45,20 @@ The README lists all settings.
 
 MODULES = {
     "bars": ("bars",),
+    "compare": ("compare",),
     "database": ("db", "doctor"),
+    "export": ("export",),
     "imports": ("import",),
     "live": ("live",),
     "operate": ("backfill", "demo", "metadata", "run"),
     "plot": ("plot",),
     "publish": ("publish",),
-    "read": ("compare", "gaps", "history", "instruments", "quality", "refused", "runs", "status"),
+    "read": ("gaps", "history", "instruments", "quality", "refused", "runs"),
     "resend": ("replay",),
     "serve": ("keys", "serve"),
+    "status": ("status",),
     "takeback": ("loads", "remove", "undo"),
+    "tools": ("mcp",),
     "watch": ("watch",),
     "upkeep": ("rebuild", "resample", "verify"),
 }

@@ -18,7 +18,8 @@ from batch_layer.shared.models.corporate_actions import DividendEvents, Events, 
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.published.manifest import CURRENT
-from batch_layer.shared.published.tables import dataset_of, to_numpy
+from batch_layer.shared.published.parts import dataset_of
+from batch_layer.shared.published.tables import to_numpy
 from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.published.versions import manifest_of
 from serving_layer.kept import Kept
@@ -54,9 +55,10 @@ class PublishedSource(PublishedFiles):
                 )
             return cls(target, manifest)
 
-        if content is None or target.name.startswith("s3://"):
-            return opened()  # credentials may change, by which a bucket is read
-        return _sources.get((type(target), target.name, content), opened, lambda _: _SOURCE_BYTES)
+        if content is None:
+            return opened()
+        key = (type(target), target.name, target.credentials, content)
+        return _sources.get(key, opened, lambda _: _SOURCE_BYTES)
 
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
         """Return the symbols by instrument; see `BarSource`."""

@@ -37,7 +37,16 @@ def client(service: str) -> Any:  # noqa: ANN401  # boto3 has no types
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
 
-    config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+    # Of itself boto3 signs addresses of objects in older regions, us-east-1 among them, by version 2 of the
+    # signature, which buckets made since 2020-06-24 refuse (boto3 1.44.8; https://aws.amazon.com/blogs/aws/
+    # amazon-s3-update-sigv2-deprecation-period-extended-modified).
+    signed = {"signature_version": "s3v4"} if service == "s3" else {}
+    config = Config(
+        connect_timeout=5,
+        read_timeout=20,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        **signed,
+    )
     try:
         return boto3.client(service, config=config)
     except NoRegionError as error:

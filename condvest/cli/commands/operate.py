@@ -29,8 +29,8 @@ from condvest.cli.output.endings import (
 )
 from condvest.cli.output.messages import message
 from condvest.cli.output.progress import countdown, progress
+from condvest.cli.output.status import show_status
 from condvest.cli.output.summaries import cost_of, say_loads, say_resampled
-from condvest.cli.output.tables import show_status
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from serving_layer.queries.status import read_status

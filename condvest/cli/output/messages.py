@@ -16,7 +16,7 @@ import click
 from batch_layer.shared.exit_codes import is_batch
 from batch_layer.shared.utils import logs
 from condvest.cli.output import streams
-from condvest.cli.output.screen import printable
+from condvest.cli.output.printable import printable
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from batch_layer.shared.models.loads import LoadSummary
 from condvest.cli.output.messages import message, verbosity
-from condvest.cli.output.screen import printable
+from condvest.cli.output.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
