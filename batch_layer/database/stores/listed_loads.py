@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from psycopg import sql
+
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import column, rows
+from batch_layer.database.stores.undone import COUNTS
 
 
 @dataclass(frozen=True)
@@ -57,3 +60,18 @@ def supplier_of(connection: Connection, instrument_id: int) -> str:
         (instrument_id,),
     )
     return names[0]
+
+
+def archive_keys_of(connection: Connection, provider: str) -> list[str]:
+    """Return where the archive has what a provider answered for daily bars, in the order of the loads.
+
+    What was taken back is left out.
+    """
+    return column(
+        connection,
+        sql.SQL(
+            "SELECT archive_key FROM loads JOIN providers USING (provider_id) "
+            "WHERE provider = %s AND dataset = 'daily_bars' AND {} ORDER BY load_id"
+        ).format(COUNTS),
+        (provider,),
+    )

@@ -239,18 +239,3 @@ def archived_loads(connection: Connection) -> list[ArchivedLoad]:
         "loaded_at FROM loads JOIN providers USING (provider_id) ORDER BY 1"
     )
     return [ArchivedLoad(*row) for row in rows(connection, query)]
-
-
-def archive_keys_of(connection: Connection, provider: str) -> list[str]:
-    """Return where the archive has what a provider answered for daily bars, in the order of the loads.
-
-    What was taken back is left out.
-    """
-    return column(
-        connection,
-        sql.SQL(
-            "SELECT archive_key FROM loads JOIN providers USING (provider_id) "
-            "WHERE provider = %s AND dataset = 'daily_bars' AND {} ORDER BY load_id"
-        ).format(COUNTS),
-        (provider,),
-    )
