@@ -35,7 +35,9 @@ def loads(cli: Cli, most: int, shape: Format | None, path: Path | None) -> None:
     """List the newest loads: of which file or answer, and how many rows each brought."""
     with cli.workspace(may_create=False) as workspace:
         listed = read_loads(workspace, most)
-    show_table(listed, shape, path, hidden=("archive_key", "loaded_at"))
+    show_table(
+        listed, shape, path, hidden=("provider", "archive_key", "loaded_at", "rows", "withdrawn", "refused")
+    )
 
 
 @click.command(short_help="Take back a load: its rows give way to what was there.")

@@ -36,8 +36,8 @@ def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
     if loads[0].dataset == "undo":
         load = loads[0]
         message(
-            f"{load.name}: {would}withdrawn {load.withdrawn:,}, given back to other loads {load.changed:,}, "
-            f"there again {load.inserted:,} rows"
+            f"{load.name}: {load.withdrawn:,} rows {would}withdrawn, {load.changed:,} {would}given back to "
+            f"other loads, {load.inserted:,} {would}put in again"
         )
         return
     always = [
