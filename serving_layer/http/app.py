@@ -95,7 +95,7 @@ def create_app(
         mounted = mounting.add_tools(app, service)
         posts.append(mounting.PATH)
     _add_states(app, backend, threads)
-    latest = Latest(backend.state, service.for_state)
+    latest = Latest(backend, service.for_state)
     front = Front(app, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
     return Guards(front if sending is None else Bounded(front, sending.largest), rules, log, posts)
 

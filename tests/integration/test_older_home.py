@@ -23,6 +23,8 @@ from tests.support.publishing import published
 from tests.support.worlds.world import World
 
 SCHEMA_6 = (
+    "DROP SCHEMA condvest_v1 CASCADE",
+    "DROP TABLE taken_back_loads, ledger_revisions, supplier_revisions, watched",
     "ALTER TABLE sessions DROP COLUMN late_open",
     "DROP TABLE calendar_sources",
     "DELETE FROM schema_migrations WHERE version > 6",

@@ -17,6 +17,7 @@ from batch_layer.shared import variables
 from batch_layer.shared.errors import SettingsError, VendorUnavailable
 from batch_layer.shared.postgres_url import PostgresUrl
 from batch_layer.shared.settings import Settings
+from batch_layer.shared.utils.extras import from_extra
 
 SHIPPED_CA = Path(__file__).parents[2] / "rds-bundle.pem"
 """Where the packages for AWS hold the authorities of RDS."""
@@ -33,9 +34,10 @@ def client(service: str) -> Any:  # noqa: ANN401  # boto3 has no types
     Raises:
         SettingsError: AWS is not configured: no region, no such profile, an endpoint that is none.
     """
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
+    with from_extra("aws", "AWS"):
+        import boto3  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
 
     # Of itself boto3 signs addresses of objects in older regions, us-east-1 among them, by version 2 of the
     # signature, which buckets made since 2020-06-24 refuse (boto3 1.44.8; https://aws.amazon.com/blogs/aws/
