@@ -24,6 +24,8 @@ from tests.support.worlds.world import World
 
 SCHEMA_6 = (
     "DROP SCHEMA condvest_v1 CASCADE",
+    "DROP FUNCTION make_views",
+    "DROP AGGREGATE product_in_order (float8)",
     "DROP TABLE taken_back_loads, ledger_revisions, supplier_revisions, watched",
     "ALTER TABLE sessions DROP COLUMN late_open",
     "DROP TABLE calendar_sources",
