@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from condvest.api import Published, bars, connected, published, published_files
     from condvest.facts import dividends, instruments, sessions, splits, universe
     from condvest.frames import frame, panel
+    from condvest.loading import load
+    from condvest.states import status
 
 _MODULES = {
     "batch_layer.shared.settings": ("INTERVALS", "Settings"),
@@ -41,8 +43,13 @@ _MODULES = {
     "condvest.api": ("Published", "bars", "connected", "published", "published_files"),
     "condvest.facts": ("dividends", "instruments", "sessions", "splits", "universe"),
     "condvest.frames": ("frame", "panel"),
+    "condvest.loading": ("load",),
+    "condvest.states": ("status",),
 }
-"""Module to the public names that it holds; pandas is imported by the last one alone."""
+"""Module to the public names that it holds; pandas is imported by `condvest.frames` alone."""
+
+_SUBMODULES = ("errors",)
+"""Public modules, loaded when they are first named."""
 
 _HOLDER = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -62,17 +69,21 @@ __all__ = [
     "dividends",
     "frame",
     "instruments",
+    "load",
     "panel",
     "published",
     "published_files",
     "sessions",
     "splits",
+    "status",
     "universe",
 ]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # any public name
     """Load a public name (PEP 562)."""
+    if name in _SUBMODULES:
+        return importlib.import_module(f"condvest.{name}")
     if name not in _HOLDER:
         raise AttributeError(f"module 'condvest' has no attribute {name!r}; it has {', '.join(__all__)}")
     value = getattr(importlib.import_module(_HOLDER[name]), name)
@@ -81,4 +92,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  # any public name
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_SUBMODULES})

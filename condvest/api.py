@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from batch_layer.shared.settings import Settings
 from condvest.asking import (
     From,
     Instant,
+    Missing,
     Session,
     Symbols,
     answered,
@@ -20,6 +21,7 @@ from condvest.asking import (
     as_known,
     as_symbols,
     present_settings,
+    skipping,
     without_live,
 )
 from condvest.kept import kept_open
@@ -42,6 +44,7 @@ def bars(
     settings: Settings | None = None,
     unique_symbols: bool = False,
     include_live: bool = False,
+    missing: Missing = "raise",
 ) -> pa.Table:
     """Return bars of n sessions, ascending by symbol and window.
 
@@ -70,6 +73,7 @@ def bars(
             Else both are named ``X``, one after the other, where both are asked for.
         include_live: whether to give the bars that hold the session under way, too, as `condvest live run`
             knows it, and two more columns; see docs/live.md. Needs the database, or a server that reads it.
+        missing: ``"raise"`` an error if a symbol is unknown, or ``"skip"`` it.
 
     Returns:
         A table with the columns symbol (string), interval (int16, sessions), window (int32),
@@ -85,14 +89,15 @@ def bars(
         folded on the way.
 
     Raises:
-        UnknownSymbol: no instrument with bars carries or carried a symbol.
+        UnknownSymbol: no instrument with bars carries or carried a symbol, and ``missing`` is ``"raise"``.
         UsageError: an argument has a value that it cannot have.
         PublishedError, PublishedUnavailable: nothing is published, or it cannot be read.
         CondvestError: the database cannot be opened or read.
     """
     first, last = as_bounds(start, end)
+    wanted = as_symbols(symbols)
     question = Question(
-        symbols=as_symbols(symbols),
+        symbols=wanted,
         interval=interval,
         start=first,
         end=last,
@@ -103,7 +108,7 @@ def bars(
         unique_symbols=unique_symbols,
         include_live=include_live,
     )
-    return answer(question, source, settings)
+    return skipping(missing, wanted, lambda known: answer(replace(question, symbols=known), source, settings))
 
 
 def answer(question: Question, source: From, settings: Settings | None) -> pa.Table:

@@ -6,12 +6,12 @@ import datetime as dt
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.shared.errors import DatabaseUnavailable, UsageError
+from batch_layer.shared.errors import DatabaseUnavailable, UnknownSymbol, UsageError
 from batch_layer.shared.settings import Settings
 from condvest.kept import borrowed
 from condvest.pool import lent
@@ -36,6 +36,9 @@ _VARIABLES = ("CONDVEST_", "MASSIVE_", "POLYGON_", "XDG_", "HOME")
 
 LOCAL = ("database", "published")
 """Sources that need no server."""
+
+Missing = Literal["raise", "skip"]
+"""What becomes of symbols that nobody carries or carried."""
 
 From = str
 """Where an answer is read from: ``database``, ``published``, or the address of a server."""
@@ -82,6 +85,24 @@ def _asked(opened: OpenDatabase, ask: Callable[[OpenDatabase], T]) -> T:
         return ask(opened)
     except DatabaseUnavailable:
         return ask(opened)  # nothing has been given yet
+
+
+def skipping(missing: Missing, symbols: list[str] | None, read: Callable[[list[str] | None], T]) -> T:
+    """Answer a question about symbols; with ``skip`` once more, without those that are unknown.
+
+    Raises:
+        UnknownSymbol: a symbol is unknown, and ``missing`` is ``raise``; or a server does not say which.
+        UsageError: ``missing`` is neither of the two.
+    """
+    if missing not in get_args(Missing):
+        raise UsageError(f"missing {missing!r}: choose one of {', '.join(get_args(Missing))}")
+    try:
+        return read(symbols)
+    except UnknownSymbol as error:
+        if missing == "raise" or symbols is None or not error.symbols:
+            raise
+        unknown = set(error.symbols)
+        return read([symbol for symbol in symbols if symbol not in unknown])
 
 
 def present_settings() -> Settings:

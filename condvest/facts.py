@@ -13,6 +13,7 @@ from batch_layer.shared.settings import Settings
 from condvest.asking import (
     From,
     Instant,
+    Missing,
     Session,
     Symbols,
     answered,
@@ -20,6 +21,7 @@ from condvest.asking import (
     as_date,
     as_known,
     as_symbols,
+    skipping,
 )
 from serving_layer.opening import past_of
 from serving_layer.queries.actions import DIVIDENDS, SPLITS, read_dividends, read_splits
@@ -92,6 +94,7 @@ def splits(
     as_of: Instant | None = None,
     source: From = "database",
     settings: Settings | None = None,
+    missing: Missing = "raise",
 ) -> pa.Table:
     """Return the splits by symbol and ex-date.
 
@@ -102,6 +105,7 @@ def splits(
         as_of: what was known then; see `bars`.
         source: ``"database"``, ``"published"`` or the address of a server; see `bars`.
         settings: where the database and the published data set are; from the environment if None.
+        missing: what becomes of unknown symbols; see `bars`.
 
     Returns:
         A table with the columns symbol (string; where a symbol has passed to another instrument, the former
@@ -114,7 +118,7 @@ def splits(
         UsageError: an argument has a value that it cannot have, or the source does not hold this.
         CondvestError: the source cannot be opened or read.
     """
-    return _actions("splits", read_splits, SPLITS, symbols, start, end, as_of, source, settings)
+    return _actions("splits", read_splits, SPLITS, symbols, start, end, as_of, source, settings, missing)
 
 
 def dividends(
@@ -125,6 +129,7 @@ def dividends(
     as_of: Instant | None = None,
     source: From = "database",
     settings: Settings | None = None,
+    missing: Missing = "raise",
 ) -> pa.Table:
     """Return the cash dividends by symbol and ex-date; arguments and errors are those of `splits`.
 
@@ -132,7 +137,9 @@ def dividends(
         A table with the columns symbol (string, as in `splits`), ex_date (date32) and cash_amount (float64,
         quote currency per share as of the ex-date).
     """
-    return _actions("dividends", read_dividends, DIVIDENDS, symbols, start, end, as_of, source, settings)
+    return _actions(
+        "dividends", read_dividends, DIVIDENDS, symbols, start, end, as_of, source, settings, missing
+    )
 
 
 def sessions(
@@ -219,20 +226,25 @@ def _actions(
     as_of: Instant | None,
     source: From,
     settings: Settings | None,
+    missing: Missing,
 ) -> pa.Table:
     wanted, known = as_symbols(symbols), as_known(as_of)
     first, last = as_bounds(start, end)
-    if wanted is not None and not wanted:
-        return schema.empty_table()  # over HTTP no symbol stands for all of them
-    return _of_source(
-        name,
-        {"start": first, "end": last, "as_of": known},
-        lambda reader: read(reader, wanted, first, last),
-        source,
-        settings,
-        as_of=known,
-        symbols=wanted or (),
-    )
+
+    def ask(asked: list[str] | None) -> pa.Table:
+        if asked is not None and not asked:
+            return schema.empty_table()  # over HTTP no symbol stands for all of them
+        return _of_source(
+            name,
+            {"start": first, "end": last, "as_of": known},
+            lambda reader: read(reader, asked, first, last),
+            source,
+            settings,
+            as_of=known,
+            symbols=asked or (),
+        )
+
+    return skipping(missing, wanted, ask)
 
 
 def _of_source(

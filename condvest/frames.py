@@ -11,7 +11,7 @@ import pyarrow as pa
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.settings import Settings
 from condvest.api import bars
-from condvest.asking import From, Instant, Session, Symbols
+from condvest.asking import From, Instant, Missing, Session, Symbols
 from serving_layer.queries.question import Adjust, Anchor
 
 Field = Literal["open", "high", "low", "close", "volume", "vwap", "trades"]
@@ -32,6 +32,7 @@ def frame(
     as_of: Instant | None = None,
     source: From = "database",
     settings: Settings | None = None,
+    missing: Missing = "raise",
 ) -> pd.DataFrame:
     """Return bars as a frame that backtesting.py, mplfinance and the like take as it is.
 
@@ -59,6 +60,7 @@ def frame(
         source=source,
         settings=settings,
         unique_symbols=True,
+        missing=missing,
     )
     sessions = _sessions_of(table)
     index: pd.DatetimeIndex | pd.MultiIndex = sessions
@@ -82,6 +84,7 @@ def panel(
     as_of: Instant | None = None,
     source: From = "database",
     settings: Settings | None = None,
+    missing: Missing = "raise",
 ) -> pd.DataFrame:
     """Return one field of the bars as a matrix, a column per symbol: for vectorbt, bt, ffn and the like.
 
@@ -97,6 +100,7 @@ def panel(
         as_of: see `bars`.
         source: see `bars`.
         settings: see `bars`.
+        missing: see `bars`; a symbol that is skipped has no column.
 
     Returns:
         A frame of float64 whose index is last_session, ascending (see `frame`), and whose columns are the
@@ -121,6 +125,7 @@ def panel(
         source=source,
         settings=settings,
         unique_symbols=True,
+        missing=missing,
     )
     names = table["symbol"].combine_chunks().dictionary_encode()
     sessions, row = np.unique(_sessions_of(table), return_inverse=True)

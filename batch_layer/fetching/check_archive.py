@@ -26,6 +26,7 @@ from batch_layer.shared.models.bars import Columns, Int32s
 from batch_layer.shared.models.difference import difference
 from batch_layer.shared.models.payloads import DividendRows, Payload, SplitRows
 from batch_layer.shared.models.spans import Spans
+from batch_layer.shared.models.undo import is_undo
 
 NO_REACH = (0, -1)
 """Of a load that no row came with."""
@@ -170,8 +171,10 @@ def _check_description(load: ArchivedLoad, payload: Payload) -> Iterator[Finding
 
 def _check_load(loader: Loader, load: ArchivedLoad, reach: tuple[int, int]) -> Iterator[Finding]:
     judged = loader.read_archived_whole(load.archive_key)
+    if is_undo(load.archive_key):
+        return  # its rows are those of other payloads, which are held against what is stored themselves
     yield from _check_description(load, judged.payload)
-    judged = next(table for table in (judged, *judged.also) if table.parsed.dataset == load.dataset)
+    judged = judged.table(load.dataset) or judged
     stored_as = DATASETS[judged.parsed.dataset].stored_as
     if stored_as is None:
         return

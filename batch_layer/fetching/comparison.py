@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from batch_layer.database.stores import instruments
 from batch_layer.database.stores.ledger import read_ledger
-from batch_layer.database.stores.loads import archive_keys_of
+from batch_layer.database.stores.listed_loads import archive_keys_of
 from batch_layer.fetching.ledger import complete_sessions
 from batch_layer.fetching.loading.bars import daily_bars_of, sessions_asked_for
 from batch_layer.fetching.loading.carriers import carriers_of
-from batch_layer.fetching.loading.loader import JudgedPayload, Loader
+from batch_layer.fetching.loading.judged import JudgedPayload
+from batch_layer.fetching.loading.loader import Loader
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
 from batch_layer.shared.models.difference import keys_of

@@ -16,7 +16,8 @@ from batch_layer.database.stores.ledger import UNDER_WAY, keep_etag, read_etags,
 from batch_layer.database.stores.loads import is_any_loaded
 from batch_layer.fetching import policy
 from batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
-from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
+from batch_layer.fetching.loading.judged import JudgedPayload
+from batch_layer.fetching.loading.loader import MOST_AT_ONCE, Loader
 from batch_layer.shared.errors import (
     InputError,
     NotASession,

@@ -7,7 +7,8 @@ from contextlib import closing
 
 from batch_layer.database.stores.loads import archived_loads, lock_loads, take_back_unused_ids
 from batch_layer.database.stores.rebuilds import unfinished_rebuild
-from batch_layer.fetching.loading.loader import MOST_AT_ONCE, JudgedPayload, Loader
+from batch_layer.fetching.loading.judged import JudgedPayload
+from batch_layer.fetching.loading.loader import MOST_AT_ONCE, Loader
 from batch_layer.shared.errors import DatabaseRefusedValue, InputError, UsageError
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.utils.prefetch import prefetch_batches

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from batch_layer.fetching.loading.loader import Loader
 from batch_layer.operations.report import Progress, Report, recorded
@@ -18,7 +19,7 @@ from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
 from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import DatasetName, SplitRows
+from batch_layer.shared.models.payloads import DatasetName, Payload, SplitRows
 
 
 def import_files(
@@ -66,6 +67,63 @@ def import_files(
                 if on_file is not None:
                     on_file(done, len(files))
     return report
+
+
+def import_tables(
+    workspace: Workspace,
+    tables: Sequence[tuple[pa.Table, DatasetName]],
+    provider: str,
+    *,
+    name: str,
+    options: FileOptions = AS_THEY_ARE,
+    dry_run: bool = False,
+) -> Report:
+    """Load Arrow tables as `import_files` loads files; each is archived as Parquet.
+
+    Raises:
+        InputError: a table is not in the expected format. Those before it are loaded.
+    """
+    payloads = [_payload(table, dataset, provider, name, workspace.now) for table, dataset in tables]
+    if options.prices == "split-adjusted":
+        options = replace(options, splits=_splits_of(payloads))
+    loader = workspace.loader(workspace.sessions_ahead, rehearsal=dry_run)
+    with recorded(workspace, "import", rehearsal=dry_run) as report, ExitStack() as ending:
+        if not dry_run:
+            ending.enter_context(resampled_after(workspace, report))
+        for payload in payloads:
+            is_bars = payload.dataset == "daily_bars"
+            own = options if is_bars else replace(options, symbol=None, prices=None, splits=())
+            report.loads += _loaded(loader, replace(payload, options=own))
+    return report
+
+
+def _payload(table: pa.Table, dataset: DatasetName, provider: str, name: str, now: dt.datetime) -> Payload:
+    import pyarrow.parquet as pq  # noqa: PLC0415  # as above
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(None), sink)
+    return Payload(
+        provider=provider,
+        dataset=dataset,
+        content=sink.getvalue().to_pybytes(),
+        media="parquet",
+        first_session=None,
+        last_session=None,
+        fetched_at=now,
+        is_whole=False,
+        name=f"{name}/{dataset}",
+    )
+
+
+def _splits_of(payloads: Sequence[Payload]) -> tuple[tuple[str, str, float], ...]:
+    from batch_layer.shared.clients.files import parse  # noqa: PLC0415  # as above
+
+    return tuple(
+        split
+        for payload in payloads
+        if payload.dataset == "splits"
+        for split in _ratios(parse(payload).rows_as(SplitRows))
+    )
 
 
 def _text(path: Path) -> str:
@@ -119,15 +177,21 @@ def _import(
     loader: Loader, path: Path, dataset: DatasetName, provider: str, options: FileOptions
 ) -> list[LoadSummary]:
     """Load a file; of a file of prices also the splits and dividends that stand in its columns."""
-    from batch_layer.shared.clients.files import action_datasets, read_payload  # noqa: PLC0415  # as above
+    from batch_layer.shared.clients.files import read_payload  # noqa: PLC0415  # as above
 
     now = dt.datetime.now(dt.UTC)
     own = options if dataset == "daily_bars" else replace(options, symbol=None, prices=None, splits=())
     if dataset == "renames":
         own = replace(own, symbol_from_path=False)
     payload = read_payload(path, provider=provider, dataset=dataset, now=now, options=own)
+    return _loaded(loader, payload)
+
+
+def _loaded(loader: Loader, payload: Payload) -> list[LoadSummary]:
+    from batch_layer.shared.clients.files import action_datasets  # noqa: PLC0415  # as above
+
     summaries = [loader.load(payload)]
-    if dataset == "daily_bars":
+    if payload.dataset == "daily_bars":
         for actions in action_datasets(payload):
             summary = loader.load(replace(payload, dataset=actions))
             summaries += [summary] if summary.rows else []

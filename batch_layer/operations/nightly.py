@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from batch_layer.fetching.fetch import Fetcher, FetchReport, OnLoad
+from batch_layer.operations import watch
 from batch_layer.operations.report import Progress, Report, recorded
 from batch_layer.operations.resampling import resampled_after
 from batch_layer.operations.screening import Screen, known_before
@@ -23,34 +24,37 @@ def run(
     on_load: OnLoad | None = None,
     on_progress: Progress | None = None,
     on_stop: Callable[[], None] | None = None,
+    afterwards: Callable[[], object] | None = None,
 ) -> Report:
     """Do the nightly job: extend the calendar, fetch what is missing, load, resample, look at what came.
 
     Two at once do the work once: the second waits for the first and finds nothing left. A symbol that the
-    provider is asked about for the first time gets its whole history.
+    provider is asked about for the first time gets its whole history. ``afterwards`` is called at the
+    end, as a part of the run.
     """
     with workspace.database.locked("condvest run") as at_once:
         if not at_once:
             on_wait()
         known_by = known_before(workspace)
         with recorded(workspace, f"run --provider {provider}") as report:
-            known = set(workspace.supplied_symbols(provider))
-            new = [symbol for symbol in symbols if symbol not in known]
-            old = [symbol for symbol in symbols if symbol in known]
+            night = watch.night(workspace, provider, symbols)
             with (
                 resampled_after(
                     workspace, report, screen, known_by, on_stop=on_stop, on_progress=on_progress
                 ),
                 _fetching(report) as fetched,
             ):
-                if new:
-                    with workspace.ingest(provider, new) as ingest:
+                if night.whole:
+                    with workspace.ingest(provider, night.whole) as ingest:
                         ingest.backfill(ingest.covered(), fetched, on_load=on_load)
-                if old or not new:
-                    with workspace.ingest(provider, old) as ingest:
+                if night.usual or not (night.whole or watch.is_by_symbol(provider)):
+                    with workspace.ingest(provider, night.usual) as ingest:
                         ingest.nightly(
                             fetched, ask_again=workspace.settings.nightly.ask_again, on_load=on_load
                         )
+                report.notes += watch.settle_night(workspace, provider, night, fetched)
+            if afterwards is not None:
+                afterwards()
     return report
 
 

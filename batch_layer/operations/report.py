@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,15 @@ from batch_layer.database.stores.status import finish_run, start_run
 from batch_layer.database.stores.touched import compact
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import ResampleSummary
-from batch_layer.shared.errors import CondvestError
-from batch_layer.shared.exit_codes import DONE, FAILED, NEEDS_ATTENTION, error_code, failure_code
+from batch_layer.shared.errors import CondvestError, Terminated
+from batch_layer.shared.exit_codes import (
+    DONE,
+    FAILED,
+    NEEDS_ATTENTION,
+    error_code,
+    failure_code,
+    stopped_code,
+)
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.providers import Unavailable
 from batch_layer.shared.published.parts import starts_by_dataset
@@ -35,8 +42,10 @@ class Report:
         unavailable: sessions that the provider does not have yet.
         findings: what looks wrong in the series of the bars that the job touched, and did not before, one
             sentence each.
+        notes: what a person should know beside, one sentence each; they make no exit code.
         screened_through: the load up to which later jobs take findings as told; None if the job told none.
         may_pass: whether what failed may succeed if the job is run again.
+        findings_count: whether a finding makes the exit code 3.
         seconds: how long the job took.
     """
 
@@ -45,8 +54,10 @@ class Report:
     failed: dict[str, str] = field(default_factory=dict)
     unavailable: list[Unavailable] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     screened_through: int | None = None
     may_pass: bool = False
+    findings_count: bool = True
     seconds: float = 0.0
 
     @property
@@ -54,7 +65,9 @@ class Report:
         """What the command exits with and the table `runs` records; see `batch_layer.shared.exit_codes`."""
         if self.failed:
             return failure_code(os.environ, may_pass=self.may_pass)
-        is_alarm = bool(self.findings) or any(load.needs_attention for load in self.loads)
+        is_alarm = (self.findings_count and bool(self.findings)) or any(
+            load.needs_attention for load in self.loads
+        )
         return NEEDS_ATTENTION if is_alarm else DONE
 
     @property
@@ -92,7 +105,7 @@ class Report:
             "sessions": sum(load.sessions for load in bars),
             "partial": sorted({day.isoformat() for load in bars for day in load.partial}),
             "loads": [_load_as_json(load) for load in self.loads],
-            "notices": [notice for load in self.loads for notice in load.notices],
+            "notices": [*(notice for load in self.loads for notice in load.notices), *self.notes],
             "findings": self.findings,
             "failed": self.failed,
             "unavailable": {missed.session.isoformat(): missed.reason for missed in self.unavailable},
@@ -104,7 +117,9 @@ class Report:
 
 @contextmanager
 def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> Iterator[Report]:
-    """Record a run of a command: when it began and how it ended. A killed one stays without an end.
+    """Record a run of a command: when it began, and the code with which the command exits.
+
+    A killed one stays without an end.
 
     Raises:
         RebuildRuns, UsageError: a rebuild runs, or was stopped; see `keep_from_rebuild`.
@@ -125,6 +140,12 @@ def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> 
         said = str(error) if isinstance(error, CondvestError) else f"{type(error).__name__}: {error}"
         with workspace.database.transaction() as connection:
             finish_run(connection, run_id, code, {"error": said})
+        raise
+    except KeyboardInterrupt as stopped:
+        code = stopped_code(os.environ, by_sigterm=isinstance(stopped, Terminated))
+        # The server may be stopping, too: then the run stays without an end, as a killed one does.
+        with suppress(CondvestError), workspace.database.transaction() as connection:
+            finish_run(connection, run_id, code, {"error": "stopped"})
         raise
     report.seconds = time.monotonic() - began
     starts = starts_by_dataset(workspace.sessions)  # read before: not within a transaction

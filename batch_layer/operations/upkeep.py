@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 from batch_layer.database.stores.rebuilds import REBUILD_LOCK
@@ -13,6 +14,7 @@ from batch_layer.operations.screening import WHOLE, Screen, known_before, resamp
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.batch_jobs.shards import Shard
 from batch_layer.processing.check_bars import check_bars
+from batch_layer.shared import exit_codes
 
 
 def resample_all(
@@ -28,6 +30,8 @@ def resample_all(
     share = shard or WHOLE
     known_by = known_before(workspace, share)
     with recorded(workspace, command if shard is None else f"{command} --shard {shard}") as report:
+        # A finding fails no job of an array: the log lines and the metric Findings tell it.
+        report.findings_count = not exit_codes.is_batch(os.environ)
         resample_and_screen(workspace, report, screen, known_by, on_progress, share=share, full=full)
     return report
 

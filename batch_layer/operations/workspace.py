@@ -62,7 +62,7 @@ class Workspace(OpenDatabase):
 
         Args:
             provider: one of PROVIDERS.
-            symbols: for Yahoo, whom to ask about; those it was asked about before if none are given.
+            symbols: for Yahoo, whom to ask about; those of its list if none are given.
             from_files: whether to take the daily bars from the files that the provider publishes.
 
         Raises:
@@ -74,11 +74,20 @@ class Workspace(OpenDatabase):
 
         with ExitStack() as stack:
             if provider in PROVIDERS and PROVIDERS[provider].needs_symbols:
-                symbols = symbols or self.supplied_symbols(provider)
+                symbols = symbols or self.asked_symbols(provider)
             yield Fetcher(
                 self._provider(provider, symbols, stack, from_files=from_files),
                 self.loader(self.extended_sessions()),
             )
+
+    def asked_symbols(self, provider: str) -> list[str]:
+        """Return the symbols of a provider's list: supplied or added, and neither left out nor set aside."""
+        from batch_layer.database.stores.watched import read_watched  # noqa: PLC0415
+
+        with self.database.transaction(read_only=True) as connection:
+            watched = read_watched(connection, provider)
+        every = {*self.supplied_symbols(provider), *watched}
+        return sorted(each for each in every if each not in watched or watched[each].state == "watched")
 
     def supplied_symbols(self, provider: str) -> list[str]:
         """Return the symbols whose bars a provider has supplied."""

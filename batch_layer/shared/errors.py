@@ -17,7 +17,8 @@
         ├── UsageError                      arguments make no sense, alone or together
         ├── InputError                      a file or payload is not in the expected format
         ├── VendorRefused                   a vendor refuses: the key, the plan, its own rules
-        │   └── NotReadyYet                 the vendor serves this session later
+        │   ├── SymbolGone                  the vendor has nothing of a symbol any more
+    │   └── NotReadyYet                 the vendor serves this session later
         ├── ArchiveError                    the archive cannot store or return a payload
         ├── PublishedError                  published files cannot be written or read
         │   └── PublishedFormat             another version of Condvest wrote them
@@ -41,6 +42,8 @@ A message says what was expected, what came, and what to do; it names the symbol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class CondvestError(Exception):
     """Base of all errors raised on purpose."""
@@ -48,6 +51,10 @@ class CondvestError(Exception):
 
 BatchLayerError = CondvestError
 """The name of `CondvestError` up to version 0.1; it goes away with version 0.2."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM ended the command, as Ctrl-C does: open transactions roll back."""
 
 
 class TransientError(CondvestError):
@@ -118,6 +125,10 @@ class VendorRefused(PermanentError):
     """A vendor refuses to serve this because of the key, the plan, or its own rules."""
 
 
+class SymbolGone(VendorRefused):
+    """A vendor does not know a symbol, or has no bar of it any more: misspelt, renamed or delisted."""
+
+
 class NotReadyYet(VendorRefused):
     """A vendor serves this session's data only from a later hour; a later run asks again."""
 
@@ -151,7 +162,15 @@ class NotASession(PermanentError):
 
 
 class UnknownSymbol(PermanentError):
-    """No instrument has carried the symbol."""
+    """No instrument has carried the symbol.
+
+    Attributes:
+        symbols: those that are unknown, where the question was about several that have bars; else empty.
+    """
+
+    def __init__(self, message: str, symbols: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.symbols = tuple(symbols)
 
 
 class UnorderedSessions(PermanentError):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from batch_layer.shared.errors import CondvestError, TransientError, UsageError
+from batch_layer.shared.errors import CondvestError, SettingsError, TransientError, UsageError
 
 DONE = 0
 FAILED = 1
 WRONG_USAGE = 2
+"""A command, an option or a setting that makes no sense."""
 NEEDS_ATTENTION = 3
 """Done, but a session is partial or rows were refused."""
 TRY_AGAIN = 75
@@ -32,7 +33,7 @@ def failure_code(environ: Mapping[str, str], *, may_pass: bool) -> int:
 
 def error_code(environ: Mapping[str, str], error: CondvestError) -> int:
     """Return the exit code of a command that ends with an error."""
-    if isinstance(error, UsageError):
+    if isinstance(error, UsageError | SettingsError):
         return WRONG_USAGE
     return failure_code(environ, may_pass=isinstance(error, TransientError))
 

@@ -9,12 +9,13 @@ import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import click
 
 from batch_layer.shared import exit_codes
-from batch_layer.shared.errors import CondvestError, PermanentError
+from batch_layer.shared.errors import CondvestError, PermanentError, Terminated
 from condvest.cli.context import Cli
 from condvest.cli.output import streams
 
@@ -52,11 +53,13 @@ MODULES = {
     "operate": ("backfill", "demo", "metadata", "run"),
     "plot": ("plot",),
     "publish": ("publish",),
-    "read": ("gaps", "history", "instruments", "quality", "refused"),
+    "read": ("gaps", "history", "instruments", "quality", "refused", "runs"),
     "resend": ("replay",),
     "serve": ("keys", "serve"),
     "status": ("status",),
+    "takeback": ("loads", "remove", "undo"),
     "tools": ("mcp",),
+    "watch": ("watch",),
     "upkeep": ("rebuild", "resample", "verify"),
 }
 """Module of `condvest.cli.commands` to the names of its commands; its ``COMMANDS`` are those."""
@@ -97,6 +100,14 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option(
     "--home", metavar="DIR", help="Directory of the database and the archive; overrides CONDVEST_HOME."
 )
+@click.option("-v", "--verbose", is_flag=True, help="Say more: each load, each answer, each retry.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only errors and what needs attention.")
+@click.option(
+    "--log-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Append all that is said, and details, to FILE, with instants.",
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -106,12 +117,26 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Show the version and the commit, and exit.",
 )
 @click.pass_context
-def condvest(context: click.Context, database_url: str | None, home: str | None) -> None:
+def condvest(
+    context: click.Context,
+    database_url: str | None,
+    home: str | None,
+    verbose: bool,
+    quiet: bool,
+    log_file: Path | None,
+) -> None:
     """Keep a stock market's daily prices ready for backtesting.
 
     Begin with: condvest demo
     """
+    if verbose or quiet or log_file is not None:
+        from condvest.cli.output.messages import configure  # noqa: PLC0415  # most commands say little
+
+        configure(is_quiet=quiet, is_verbose=verbose, path=log_file)
     context.obj = Cli.of(os.environ, database_url=database_url, home=home)
+
+
+_BEFORE_THE_COMMAND = ("-v", "--verbose", "-q", "--quiet", "--log-file", "--home", "--database-url")
 
 
 def main() -> None:
@@ -128,11 +153,13 @@ def main() -> None:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             _message(error.ctx.get_usage())
         _message(f"error: {error.format_message()}")
+        if isinstance(error, click.NoSuchOption) and error.option_name in _BEFORE_THE_COMMAND:
+            _message(f"{error.option_name} belongs before the command: condvest {error.option_name} COMMAND")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as stopped:
         _message("stopped; finished work is stored; run the command again to continue")
         _say_notes(stopped.__cause__ or stopped)
-        by_sigterm = isinstance(stopped.__cause__ or stopped, _Terminated)  # click makes an Abort of it
+        by_sigterm = isinstance(stopped.__cause__ or stopped, Terminated)  # click makes an Abort of it
         sys.exit(exit_codes.stopped_code(os.environ, by_sigterm=by_sigterm))
     except CondvestError as error:
         hint = "" if isinstance(error, PermanentError) or "again" in str(error) else " (try again)"
@@ -151,10 +178,6 @@ def main() -> None:
         sys.exit(exit_codes.FAILED)
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
-
-
 def _message(text: str) -> None:
     from condvest.cli.output.messages import message  # noqa: PLC0415  # only what goes wrong is told here
 
@@ -168,4 +191,4 @@ def _say_notes(error: BaseException) -> None:
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signature of a handler
-    raise _Terminated
+    raise Terminated

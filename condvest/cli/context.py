@@ -32,8 +32,9 @@ class Cli:
         """Open the database."""
         # Imported here: reading bars needs nothing of what fetches, loads and resamples.
         from batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
-        from condvest.cli.output.messages import message  # noqa: PLC0415
+        from condvest.cli.output.messages import listen, message  # noqa: PLC0415
 
+        listen()
         with open_workspace(self.settings, may_create=may_create) as workspace:
             workspace.database.on_wait = message
             yield workspace

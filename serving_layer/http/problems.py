@@ -145,6 +145,8 @@ def problem(error: Exception, request_id: str) -> tuple[int, dict[str, Any]]:
             f"the database works on one step of an answer for at most {LONGEST_STATEMENT} s, and this one "
             "took longer; ask for fewer symbols or sessions, or again when it has less to do"
         )
+    if isinstance(error, UnknownSymbol) and error.symbols:
+        members["symbols"] = list(error.symbols)
     if isinstance(error, BadRequest):
         members["parameter"] = error.parameter
         if error.near:

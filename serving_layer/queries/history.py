@@ -49,7 +49,8 @@ def read_history(opened: OpenDatabase, symbol: str, session: dt.date | None) -> 
     sessions = opened.sessions  # read before: not within a transaction
     ordinal = sessions.ordinal(session) if session else None
     with opened.database.transaction(snapshot=True, read_only=True) as connection:
-        _, ids = select(DatabaseSource(connection, sessions), [symbol])
+        # By all that was ever known: whose rows were taken back, too.
+        _, ids = select(DatabaseSource(connection, sessions, known_by=0), [symbol])
         states = states_of_bars(connection, int(ids[0]), ordinal)
     dates = sessions.dates_of(np.array([state.pop("ordinal") for state in states], dtype=np.int32))
     table = pa.Table.from_pylist(states, schema=_HISTORY)
@@ -67,7 +68,7 @@ def published_history(source: PublishedSource, symbol: str, session: dt.date | N
 
     published_past.check_history(source)
     ordinal = source.sessions.ordinal(session) if session else None
-    _, ids = select(source, [symbol])
+    _, ids = select(published_past.PublishedPast(source, EVERY_LOAD), [symbol])
     spans = always(ids) if ordinal is None else Spans.within(ids, ordinal, ordinal)
     states = published_past.states_of_bars(source, spans)
     loads = source.small("loads")

@@ -77,9 +77,9 @@ def read_instruments(
         names = all_symbols(connection)
         ids = np.array(sorted(names), dtype=np.int32)
         spans = spans_of_bars(connection, ids, known_by)
-    if as_of is not None:
-        known = fields.keys() | set(spans.instrument_id.tolist())
-        names = {instrument: symbol for instrument, symbol in names.items() if instrument in known}
+    # One whose rows were taken back is known by nothing but its symbol.
+    known = fields.keys() | set(spans.instrument_id.tolist())
+    names = {instrument: symbol for instrument, symbol in names.items() if instrument in known}
     wanted = "" if active is None else str(active).lower()
     listed = [
         instrument_id

@@ -129,6 +129,8 @@ def _error(url: str, answer: httpx.Response) -> CondvestError:
         kind, detail = str(problem["type"]).rpartition("/")[2], str(problem["detail"])
     except (ValueError, KeyError, TypeError):
         return PublishedUnavailable(f"{url} answered {answer.status_code}; is it a Condvest server?")
+    if kind == "unknown-symbol":
+        return UnknownSymbol(detail, [str(symbol) for symbol in problem.get("symbols", [])])
     if kind in _ERRORS:
         return _ERRORS[kind](detail)
     if answer.is_client_error:

@@ -83,12 +83,14 @@ def _latest_carriers(
         else:
             unknown.append(symbol)
     if unknown:
-        raise UnknownSymbol(_unknown_in_words(unknown, all_names))
+        raise UnknownSymbol(_unknown_in_words(unknown, all_names), unknown)
     return np.array(sorted(chosen), dtype=np.int32)
 
 
 def _unknown_in_words(unknown: Sequence[str], all_names: Callable[[], Mapping[int, str]]) -> str:
     """Name all unknown symbols at once, so that who asked for hundreds can drop or mend them in one go."""
+    if not all_names():
+        return f"nothing is loaded, so nobody carries {unknown[0]}; begin with: condvest demo"
     if len(unknown) == 1:
         near = difflib.get_close_matches(unknown[0].upper(), all_names().values(), n=3)
         hint = f"; did you mean {', '.join(near)}?" if near else ""

@@ -16,19 +16,23 @@ from batch_layer.shared.core.windows import windows_of
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
+from serving_layer.queries.freshness import behind, closed_sessions
 
 
 def read_status(opened: OpenDatabase) -> dict[str, Any]:
     """Return what the database holds.
 
-    Keys: sessions (first and last loaded, complete, partial, missing; sums over the providers), providers
-    (the same by provider), instruments, daily_bars, bars (by interval), refused, changes_waiting (records),
+    Keys: closed (the last session that the exchange has closed by now, an ISO date), sessions (first and last
+    loaded, complete, partial, missing; sums over the providers), providers (the same by provider, and behind:
+    how many sessions have closed since its last one that is complete, None of the sample, which ends by
+    itself), instruments, daily_bars, bars (by interval), refused, changes_waiting (records),
     waiting (see `what_waits`), rebuild (began, an ISO instant, and to_do, of a rebuild that has not ended;
     None if there is none), last_run.
     A session is missing if the exchange held it between a provider's first and last loaded session and the
     ledger does not hold it.
     """
     sessions = opened.sessions
+    closed = closed_sessions(sessions, opened.now)
     with opened.database.transaction(snapshot=True, read_only=True) as connection:
         counts = row_counts(connection)
         ledger = ledger_by_provider(connection)
@@ -43,6 +47,12 @@ def read_status(opened: OpenDatabase) -> dict[str, Any]:
             "complete": entry["complete"],
             "partial": entry["partial"],
             "missing": entry["last"] - entry["first"] + 1 - entry["complete"] - entry["partial"],
+            "behind": behind(
+                entry["provider"],
+                closed,
+                # Where none is complete, those since the first count.
+                sessions.session(entry["first"] - 1 if entry["through"] is None else entry["through"]),
+            ),
         }
         for entry in ledger
     ]
@@ -50,6 +60,7 @@ def read_status(opened: OpenDatabase) -> dict[str, Any]:
         name: sum(provider[name] for provider in providers) for name in ("complete", "partial", "missing")
     }
     return {
+        "closed": closed[-1].item().isoformat(),
         "sessions": {
             "first": min((provider["first"] for provider in providers), default=None),
             "last": max((provider["last"] for provider in providers), default=None),

@@ -58,9 +58,9 @@ class DatabaseSource:
 
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
         """Return the symbols by instrument; see `BarSource`."""
-        if ids is None:
+        if ids is None and self.known_by == EVERY_LOAD:
             return self._reference.names
-        return symbols_by_instrument(self.connection, ids)
+        return symbols_by_instrument(self.connection, ids, self.known_by)
 
     def carriers(self, symbol: str) -> list[int]:
         """Return the instruments that carry or carried a symbol; see `BarSource`."""
@@ -68,7 +68,7 @@ class DatabaseSource:
 
     def stands_for(self, symbols: Sequence[str]) -> dict[str, int]:
         """Return the instrument that each symbol stands for; see `BarSource`."""
-        return latest_carriers(self.connection, symbols)
+        return latest_carriers(self.connection, symbols, self.known_by)
 
     def coverage(self, ids: Int32s) -> Coverage:
         """Return which sessions have been loaded; see `BarSource`."""

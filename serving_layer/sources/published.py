@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -73,9 +73,19 @@ class PublishedSource(PublishedFiles):
         """Return the instruments that carry or carried a symbol; see `BarSource`."""
         return [row["instrument_id"] for row in self._spans([symbol])]
 
-    def stands_for(self, symbols: Sequence[str]) -> dict[str, int]:
-        """Return the instrument that each symbol stands for; see `BarSource`."""
-        names = self.names()
+    def last_symbols(self, ids: Int32s) -> dict[int, str]:
+        """Return the present or last symbol of instruments, with daily bars or without."""
+        table = self.small("symbols")
+        symbols = table.filter(pc.is_in(table["instrument_id"], pa.array(ids)))["symbol"].unique().to_pylist()
+        spans = reversed(self._spans(symbols))
+        return {row["instrument_id"]: row["symbol"] for row in spans if row["instrument_id"] in ids}
+
+    def stands_for(self, symbols: Sequence[str], names: Mapping[int, str] | None = None) -> dict[str, int]:
+        """Return the instrument that each symbol stands for; see `BarSource`.
+
+        Among those of ``names``, or else those that have daily bars now.
+        """
+        names = self.names() if names is None else names
         # The latest comes first, and so is entered last.
         spans = reversed(self._spans(symbols))
         return {row["symbol"]: row["instrument_id"] for row in spans if row["instrument_id"] in names}

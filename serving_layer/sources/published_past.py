@@ -91,7 +91,10 @@ class PublishedPast:
 
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
         """Return the symbols by instrument; see `BarSource`."""
-        return self.now.names(ids)
+        gone = self._gone
+        if ids is not None and gone:
+            gone = {each: symbol for each, symbol in gone.items() if each in ids}
+        return {**self.now.names(ids), **gone}
 
     def carriers(self, symbol: str) -> list[int]:
         """Return the instruments that carry or carried a symbol; see `BarSource`."""
@@ -99,7 +102,7 @@ class PublishedPast:
 
     def stands_for(self, symbols: Sequence[str]) -> dict[str, int]:
         """Return the instrument that each symbol stands for; see `BarSource`."""
-        return self.now.stands_for(symbols)
+        return self.now.stands_for(symbols, self.names())
 
     def coverage(self, ids: Int32s) -> Coverage:
         """Return which sessions had been loaded; see `BarSource`."""
@@ -191,6 +194,18 @@ class PublishedPast:
         return events.take(np.argsort(keys_of(events)))
 
     @cached_property
+    def _gone(self) -> dict[int, str]:
+        """Return the symbols of the instruments that had daily bars then and have none now: an undo's.
+
+        For `EVERY_LOAD` of those that ever had some.
+        """
+        now = to_numpy(self.now.small("instruments")["instrument_id"])
+        ever = to_numpy(self.now.small("suppliers")["instrument_id"])
+        then = ever if self.known_by == EVERY_LOAD else self._suppliers["instrument_id"]
+        gone = np.setdiff1d(then, now)
+        return self.now.last_symbols(gone) if len(gone) else {}
+
+    @cached_property
     def _suppliers(self) -> Arrays:
         """Return which provider had supplied which instrument, by instrument."""
         table = self._loaded("suppliers")
@@ -207,4 +222,8 @@ class PublishedPast:
 
     def _loaded(self, dataset: str) -> pa.Table:
         table = self.now.small(dataset)
-        return table.filter(pc.less_equal(table["first_load_id"], self.known_by))
+        table = table.filter(pc.less_equal(table["first_load_id"], self.known_by))
+        if "superseded_by" not in table.column_names:  # an earlier version knew no undo
+            return table
+        since = pc.fill_null(pc.greater(table["superseded_by"], self.known_by), fill_value=True)
+        return table.filter(since).drop_columns(["superseded_by"])

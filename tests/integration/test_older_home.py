@@ -23,6 +23,10 @@ from tests.support.publishing import published
 from tests.support.worlds.world import World
 
 SCHEMA_6 = (
+    "DROP SCHEMA condvest_v1 CASCADE",
+    "DROP FUNCTION make_views",
+    "DROP AGGREGATE product_in_order (float8)",
+    "DROP TABLE taken_back_loads, ledger_revisions, supplier_revisions, watched",
     "ALTER TABLE sessions DROP COLUMN late_open",
     "DROP TABLE calendar_sources",
     "DELETE FROM schema_migrations WHERE version > 6",
@@ -98,6 +102,7 @@ def test_it_waits_for_the_migration_then_verifies_and_keeps_every_ordinal_window
         "0011",
         "0012",
         "0013",
+        "0014",
     ]
     assert verify_all(older, sample=None, seed=0) == []
 

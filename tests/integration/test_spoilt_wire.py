@@ -71,7 +71,7 @@ def massive(server, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def yahoo(server, tmp_path_factory):
-    return YahooClient(server.url, tmp_path_factory.mktemp("yahoo"), lambda _: None)
+    return YahooClient(server.url, tmp_path_factory.mktemp("yahoo"))
 
 
 def answered(body, *headers):

@@ -15,7 +15,7 @@ import pytest
 
 from batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, parse
 from batch_layer.shared.clients.yahoo.provider import PAUSE
-from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
+from batch_layer.shared.errors import SymbolGone, UsageError, VendorRefused, VendorUnavailable
 from batch_layer.shared.models.payloads import Fetched
 from tests.support.emulators.synthetic import truth
 from tests.support.emulators.synthetic.market import Market
@@ -58,7 +58,7 @@ def sleeper():
 @pytest.fixture
 def provider_of(tmp_path, sleeper):
     def make(emulator, *symbols, **options):
-        options = {"clock": emulator.now, "sleep": sleeper, **options}
+        options = {"clock": emulator.now, "sleep": sleeper, "timer": sleeper.clock, **options}
         return YahooProvider(symbols, base_url=emulator.url, cache_dir=tmp_path / "yahoo", **options)
 
     return make
@@ -244,7 +244,7 @@ def test_a_symbol_that_fails_is_named_and_the_others_come(emulator, provider_of,
     assert {symbol: str(error) for symbol, error in errors.items()} == {
         symbol: what.format(symbol) for symbol in ("NOPE", "FB")
     }
-    assert {type(error) for error in errors.values()} == {VendorRefused}
+    assert {type(error) for error in errors.values()} == {SymbolGone}
     assert sleeper.waits == []
 
 
@@ -294,15 +294,15 @@ def test_under_random_faults_every_symbol_comes_back_whole(market, emulator, pro
 
 
 def test_a_rate_limit_is_waited_for_within_bounds_and_then_named(market, provider_of, sleeper):
-    """Yahoo answers 429 for good: three waits for each of three symbols, and the rest is not asked."""
+    """Yahoo answers 429 for good: three waits, which hold for all symbols, and nobody else is asked about."""
     with YahooEmulator(market, now=NOW, rate=(1, 60), clock=lambda: 0.0) as emulator:
         provider = provider_of(emulator, "KIM", "META", "BRK.B", "AAPL", "MSFT")
         errors = failures(provider.fetch([D(2024, 5, 31)]))
         emulator.knobs.update({"rate": None})
-    assert sleeper.waits == [2.0, 10.0, 60.0] * 3
+    assert sleeper.waits == [2.0, 10.0, 60.0]
     assert {type(error) for error in errors.values()} == {VendorUnavailable}
-    assert str(errors["KIM"]) == "KIM: Yahoo limits the rate of requests (429); asked 4 times"
-    assert str(errors["MSFT"]) == "MSFT: not asked for, since the 3 symbols before it failed"
+    assert str(errors["KIM"]) == "KIM: Yahoo limits the rate of requests (429); asked once"
+    assert str(errors["MSFT"]) == "MSFT: not asked for, since Yahoo limits the rate of requests (429)"
     assert len(errors) == 5
 
 
@@ -340,7 +340,7 @@ def test_an_answer_too_large_is_not_read_on(emulator, provider_of, monkeypatch):
 def test_nobody_listening_is_unavailable(tmp_path, sleeper):
     with YahooEmulator(histories=[gone()], now=NOW) as emulator:
         url = emulator.url
-    provider = YahooProvider(["KIM"], base_url=url, cache_dir=tmp_path, clock=lambda: NOW, sleep=sleeper)
+    provider = YahooProvider(["KIM"], base_url=url, cache_dir=tmp_path, sleep=sleeper, timer=sleeper.clock)
     errors = failures(provider.fetch([D(2024, 5, 31)]))
     assert re.match(r"KIM: no answer from Yahoo \(.*asked 4 times", str(errors["KIM"]))
 

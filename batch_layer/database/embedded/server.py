@@ -299,4 +299,6 @@ class EmbeddedServer:
                 f"over (as root: chown -R {os.geteuid()} {root}), or set CONDVEST_HOME to a directory of "
                 "your own"
             )
-        return DatabaseError(f"{what}. If its disk knows no locks, set CONDVEST_HOME to a local disk")
+        if exc.errno in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+            return DatabaseError(f"{what}. Its disk knows no locks: set CONDVEST_HOME to a local disk")
+        return DatabaseError(f"{what}. Look at the disk, or set CONDVEST_HOME to another directory")

@@ -175,6 +175,17 @@ def supplied_by(connection: Connection, provider_id: int) -> Int32s:
     return columns["instrument_id"]
 
 
+def without_bars(connection: Connection, instrument_id: Int32s) -> list[str]:
+    """Return the symbols, ascending, of those of some instruments that no provider supplies."""
+    return column(
+        connection,
+        "SELECT DISTINCT symbol FROM symbols WHERE instrument_id = ANY(%s::int4[]) AND NOT EXISTS "
+        "(SELECT FROM instrument_providers AS own WHERE own.instrument_id = symbols.instrument_id) "
+        "ORDER BY 1",
+        (array_of(instrument_id),),
+    )
+
+
 def add_supplied(connection: Connection, provider_id: int, instrument_id: Int32s, load_id: int) -> None:
     """Record that a provider supplies the instruments from a load on; it supplied none of them before."""
     if len(instrument_id):

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import fields
 
 import numpy as np
+from psycopg import sql
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
@@ -61,6 +62,14 @@ def write_ledger(connection: Connection, provider_id: int, load_id: int, entries
     )
 
 
+_KNOWN_BY = sql.SQL(
+    "SELECT provider_id, ordinal, completed_by FROM ledger WHERE first_load_id <= %(known_by)s UNION ALL "
+    "SELECT provider_id, ordinal, completed_by FROM ledger_revisions "
+    "WHERE first_load_id <= %(known_by)s AND superseded_by > %(known_by)s"
+)
+"""What the ledger said when a load had been stored: also of sessions that were taken back since."""
+
+
 def read_coverage(
     connection: Connection, instrument_id: Int32s | None = None, known_by: int = EVERY_LOAD
 ) -> Coverage:
@@ -70,25 +79,30 @@ def read_coverage(
     """
     supplied = copy_out(
         connection,
-        "SELECT instrument_id, bit_or(1::int8 << provider_id) FROM instrument_providers "
-        "WHERE (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s::int4[])) "
+        "SELECT instrument_id, bit_or(1::int8 << provider_id) FROM ("
+        "  SELECT instrument_id, provider_id, first_load_id FROM instrument_providers UNION ALL "
+        "  SELECT instrument_id, provider_id, first_load_id FROM supplier_revisions "
+        "  WHERE superseded_by > %(known_by)s"
+        ") AS supplied WHERE (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s::int4[])) "
         "AND first_load_id <= %(known_by)s GROUP BY 1 ORDER BY 1",
         (Column("instrument_id", "int4"), Column("providers", "int8")),
         {"ids": None if instrument_id is None else array_of(instrument_id), "known_by": known_by},
     )
     loaded = copy_out(
         connection,
-        "SELECT ordinal, "
-        "coalesce(bit_or(1::int8 << provider_id) FILTER (WHERE completed_by <= %(known_by)s), 0) "
-        "FROM ledger WHERE first_load_id <= %(known_by)s GROUP BY 1 ORDER BY 1",
+        sql.SQL(
+            "SELECT ordinal, "
+            "coalesce(bit_or(1::int8 << provider_id) FILTER (WHERE completed_by <= %(known_by)s), 0) "
+            "FROM ({}) AS ledger GROUP BY 1 ORDER BY 1"
+        ).format(_KNOWN_BY),
         (Column("ordinal", "int4"), Column("complete", "int8")),
         {"known_by": known_by},
     )
     through = np.full(64, NOTHING_LOADED, dtype=np.int32)
     for provider_id, ordinal in rows(
         connection,
-        "SELECT provider_id, max(ordinal) FROM ledger WHERE first_load_id <= %s GROUP BY 1",
-        (known_by,),
+        sql.SQL("SELECT provider_id, max(ordinal) FROM ({}) AS ledger GROUP BY 1").format(_KNOWN_BY),
+        {"known_by": known_by},
     ):
         through[provider_id] = ordinal
     first = int(loaded["ordinal"][0]) if len(loaded["ordinal"]) else 0

@@ -12,6 +12,7 @@ from psycopg import sql
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, column, holds, number, rows
 from batch_layer.database.postgres.waiting import OnWait, lock_transaction
+from batch_layer.database.stores.undone import COUNTS
 from batch_layer.shared.models.bars import Int16s, Int32s
 from batch_layer.shared.models.loads import LoadSummary
 
@@ -88,10 +89,12 @@ def recorded_as(connection: Connection, payload: Payload) -> list[RecordedAs]:
 
 
 def is_any_loaded(connection: Connection, provider_id: int, dataset: str) -> bool:
-    """Return whether a load of the data set from the provider is recorded."""
+    """Return whether a load of the data set from the provider is recorded that was not taken back."""
     return holds(
         connection,
-        "SELECT EXISTS (SELECT FROM loads WHERE provider_id = %s AND dataset = %s)",
+        sql.SQL("SELECT EXISTS (SELECT FROM loads WHERE provider_id = %s AND dataset = %s AND {})").format(
+            COUNTS
+        ),
         (provider_id, dataset),
     )
 
@@ -236,13 +239,3 @@ def archived_loads(connection: Connection) -> list[ArchivedLoad]:
         "loaded_at FROM loads JOIN providers USING (provider_id) ORDER BY 1"
     )
     return [ArchivedLoad(*row) for row in rows(connection, query)]
-
-
-def archive_keys_of(connection: Connection, provider: str) -> list[str]:
-    """Return where the archive has what a provider answered for daily bars, in the order of the loads."""
-    return column(
-        connection,
-        "SELECT archive_key FROM loads JOIN providers USING (provider_id) "
-        "WHERE provider = %s AND dataset = 'daily_bars' ORDER BY load_id",
-        (provider,),
-    )

@@ -16,7 +16,7 @@ from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import column, rows, streamed
 from batch_layer.shared.models.bars import Int64s
 
-LOADING_COMMANDS = "^(run|backfill|import|metadata|rebuild)( |$)"
+LOADING_COMMANDS = "^(run|backfill|import|metadata|rebuild|undo|remove)( |$)"
 """A regular expression for the commands, as the table runs has them, that load anything."""
 
 

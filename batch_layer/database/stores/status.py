@@ -26,10 +26,14 @@ def row_counts(connection: Connection) -> dict[str, int]:
 
 
 def ledger_by_provider(connection: Connection) -> list[dict[str, Any]]:
-    """Return, for each provider with loaded sessions, name, first, last (ordinals), complete, partial."""
+    """Return, for each provider with loaded sessions, name, first, last (ordinals), complete, partial.
+
+    And through, the ordinal of the last session that is complete; None if none is.
+    """
     return records(
         connection,
         "SELECT provider, min(ordinal) AS first, max(ordinal) AS last, "
+        "max(ordinal) FILTER (WHERE status = 'complete') AS through, "
         "count(*) FILTER (WHERE status = 'complete') AS complete, "
         "count(*) FILTER (WHERE status = 'partial') AS partial "
         "FROM ledger JOIN providers USING (provider_id) GROUP BY provider ORDER BY provider",
@@ -54,9 +58,11 @@ def loaded_through(connection: Connection, known_by: int) -> dict[str, int]:
     """Return the ordinal of the last session loaded by provider, of the loads up to ``known_by``."""
     providers = records(
         connection,
-        "SELECT provider, max(ordinal) AS last FROM ledger JOIN providers USING (provider_id) "
-        "WHERE first_load_id <= %s GROUP BY provider ORDER BY provider",
-        (known_by,),
+        "SELECT provider, max(ordinal) AS last FROM (SELECT provider_id, ordinal, first_load_id FROM ledger "
+        "  UNION ALL SELECT provider_id, ordinal, first_load_id FROM ledger_revisions "
+        "  WHERE superseded_by > %(known_by)s) AS ledger JOIN providers USING (provider_id) "
+        "WHERE first_load_id <= %(known_by)s GROUP BY provider ORDER BY provider",
+        {"known_by": known_by},
     )
     return {each["provider"]: each["last"] for each in providers}
 
@@ -108,4 +114,22 @@ def recent_runs(connection: Connection, command: str = "", most: int = 1000) -> 
         "SELECT run_id, command, started_at, finished_at, exit_code FROM runs "
         "WHERE starts_with(command, %s) ORDER BY run_id DESC LIMIT %s",
         (command, most),
+    )
+
+
+def runs_with_outcome(connection: Connection, most: int) -> list[dict[str, Any]]:
+    """Return the newest runs, the newest first, at most ``most``, and what came of each.
+
+    Keys: run_id, command, started_at, finished_at (None while it runs, or if it was killed), exit_code,
+    inserted, changed (daily bars, None where the run counts none), failure (why it failed, None if it did
+    not).
+    """
+    return records(
+        connection,
+        "SELECT run_id, command, started_at, finished_at, exit_code, "
+        "(summary->>'inserted')::int8 AS inserted, (summary->>'changed')::int8 AS changed, "
+        "coalesce(summary->>'error', (SELECT string_agg(value, '; ' ORDER BY key) "
+        "  FROM jsonb_each_text(summary->'failed'))) AS failure "
+        "FROM runs ORDER BY run_id DESC LIMIT %s",
+        (most,),
     )

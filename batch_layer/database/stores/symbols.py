@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, column, rows
 from batch_layer.shared.models.bars import Int32s
+from batch_layer.shared.models.loads import EVERY_LOAD
 
 
-def symbols_by_instrument(connection: Connection, instrument_id: Int32s | None = None) -> dict[int, str]:
-    """Return the present or last symbol of each instrument that has daily bars.
+def symbols_by_instrument(
+    connection: Connection, instrument_id: Int32s | None = None, known_by: int = EVERY_LOAD
+) -> dict[int, str]:
+    """Return the present or last symbol of each instrument that has daily bars, or had some by ``known_by``.
 
     Only of the instruments given, unless None.
     """
@@ -19,10 +22,11 @@ def symbols_by_instrument(connection: Connection, instrument_id: Int32s | None =
         rows(
             connection,
             "SELECT DISTINCT ON (instrument_id) instrument_id, symbol FROM symbols "
-            "WHERE instrument_id IN (SELECT instrument_id FROM instrument_providers) "
+            "WHERE instrument_id IN (SELECT instrument_id FROM instrument_providers UNION ALL "
+            "  SELECT instrument_id FROM supplier_revisions WHERE superseded_by > %(known_by)s) "
             "AND (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s::int4[])) "
             "ORDER BY instrument_id, valid_to DESC, valid_from DESC",
-            {"ids": None if instrument_id is None else array_of(instrument_id)},
+            {"ids": None if instrument_id is None else array_of(instrument_id), "known_by": known_by},
         )
     )
 
@@ -47,16 +51,19 @@ def instruments_named(connection: Connection, symbol: str) -> list[int]:
     )
 
 
-def latest_carriers(connection: Connection, symbols: Sequence[str]) -> dict[str, int]:
-    """Return, per symbol, the first of `instruments_named` that has daily bars."""
+def latest_carriers(
+    connection: Connection, symbols: Sequence[str], known_by: int = EVERY_LOAD
+) -> dict[str, int]:
+    """Return, per symbol, the first of `instruments_named` that has daily bars, or had by ``known_by``."""
     return dict(
         rows(
             connection,
             "SELECT DISTINCT ON (symbol) symbol, instrument_id FROM symbols "
             "WHERE symbol = ANY(%s::text[]) "
-            "AND instrument_id IN (SELECT instrument_id FROM instrument_providers) "
+            "AND instrument_id IN (SELECT instrument_id FROM instrument_providers UNION ALL "
+            "  SELECT instrument_id FROM supplier_revisions WHERE superseded_by > %s) "
             "ORDER BY symbol, valid_to DESC, valid_from DESC",
-            (list(symbols),),
+            (list(symbols), known_by),
         )
     )
 

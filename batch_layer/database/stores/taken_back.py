@@ -10,6 +10,7 @@ from psycopg import sql
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, rows
 from batch_layer.database.postgres.revisioned import RevisionedTable
+from batch_layer.database.stores.undone import COUNTS
 from batch_layer.shared.models.bars import Int32s, Int64s
 from batch_layer.shared.models.difference import pack
 
@@ -20,7 +21,8 @@ def taken_back(
     """Return the keys (see `pack`) of the instruments' actions that higher-ranked providers withdrew.
 
     No row of its own says so: the last revision of the key, with nothing in its place, was superseded by a
-    load of a provider that ranks higher.
+    load of a provider that ranks higher. An undo takes nothing back in this sense, and what it took back says
+    nothing any more.
 
     Args:
         connection: in a transaction.
@@ -31,7 +33,7 @@ def taken_back(
     query = sql.SQL(
         "SELECT instrument_id, {key} FROM (SELECT DISTINCT ON (instrument_id, {key}) instrument_id, {key}, "
         "rank FROM {revisions} JOIN loads ON loads.load_id = superseded_by "
-        "JOIN providers USING (provider_id) WHERE instrument_id = ANY(%s::int4[]) "
+        "JOIN providers USING (provider_id) WHERE instrument_id = ANY(%s::int4[]) AND {counts} "
         "ORDER BY instrument_id, {key}, superseded_by DESC) AS last "
         "WHERE rank > %s AND NOT EXISTS (SELECT FROM {table} AS held "
         "WHERE held.instrument_id = last.instrument_id AND held.{key} = last.{key})"
@@ -39,6 +41,7 @@ def taken_back(
         key=sql.Identifier(table.columns[1].name),
         table=sql.Identifier(table.name),
         revisions=sql.Identifier(table.revisions),
+        counts=COUNTS,
     )
     actions = rows(connection, query, (array_of(np.unique(instrument_id)), above))
     return pack(

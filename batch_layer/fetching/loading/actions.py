@@ -9,7 +9,7 @@ import numpy as np
 
 from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
 from batch_layer.database.stores import changes
-from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of, without_bars
 from batch_layer.database.stores.taken_back import taken_back
 from batch_layer.fetching.loading.carriers import carriers_of
 from batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
@@ -20,7 +20,7 @@ from batch_layer.shared.models.corporate_actions import DividendEvents, Events, 
 from batch_layer.shared.models.difference import keys_of, pack, unpack
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import DividendRows, SplitRows
-from batch_layer.shared.models.providers import rank_of
+from batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from batch_layer.shared.models.spans import Spans, always
 
@@ -32,6 +32,9 @@ MOST_WITHDRAWN = 0.1
 
 FEW = 5
 """So many may be withdrawn whatever their share."""
+
+_MOST_NAMED = 5
+"""Symbols that a notice names."""
 
 
 def store_splits(load: PayloadLoad) -> LoadSummary:
@@ -208,6 +211,11 @@ def _store(
     taking_back: int,
 ) -> LoadSummary:
     """Store what is to be done; rows that take actions back count as unchanged beside what they withdraw."""
+    if rank_of(load.payload.provider) >= IMPORTED_RANK and len(done.insert):
+        barless = without_bars(load.connection, done.insert.instrument_id)
+        if barless:
+            named = ", ".join(barless[:_MOST_NAMED]) + (" and others" if barless[_MOST_NAMED:] else "")
+            notices += (f"no daily bars are loaded of {named}; are the symbols spelled right?",)
     summary = load.counted(done, notices)
     summary = replace(summary, unchanged=summary.unchanged + taking_back)
     if load.is_news(summary):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
 from batch_layer.fetching import quality
 from batch_layer.fetching.loading.actions import (
@@ -20,6 +22,7 @@ from batch_layer.fetching.loading.listings import follow_renames, store_listings
 from batch_layer.fetching.loading.portions import store_portions
 from batch_layer.fetching.loading.renames import store_renames
 from batch_layer.fetching.loading.transaction import PayloadLoad
+from batch_layer.fetching.loading.undoing import store_undo
 from batch_layer.shared.models.bars import Columns, Int32s
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.payloads import (
@@ -33,9 +36,10 @@ from batch_layer.shared.models.payloads import (
     Rows,
     SplitRows,
     SymbolRows,
+    UndoRows,
 )
 from batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
-from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,12 @@ def _judge_renames(_: Payload, parsed: Parsed, sessions: Sessions) -> quality.Ve
     return quality.judge_renames(parsed.rows_as(RenameRows), parsed.faults, sessions)
 
 
+def _judge_undo(_: Payload, parsed: Parsed, __: Sessions) -> quality.Verdict:
+    count = len(parsed.rows)
+    ordinal = np.full(count, NO_ORDINAL, dtype=np.int32)
+    return quality.Verdict(np.ones(count, dtype=bool), np.zeros(count, dtype=np.int8), {}, 0, ordinal)
+
+
 def _store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:
     if loads[0].parsed.portions is not None:
         return [store_portions(loads[0], _judge_bars)]
@@ -142,6 +152,7 @@ DATASETS: Mapping[DatasetName, Dataset] = {
     ),
     "instruments": Dataset(InstrumentRows, _judge_listings, _each(store_listings)),
     "symbols": Dataset(SymbolRows, _judge_symbols, _each(store_symbols)),
+    "undo": Dataset(UndoRows, _judge_undo, _each(store_undo)),
     "renames": Dataset(RenameRows, _judge_renames, _each(store_renames)),
 }
 """Every data set by its name."""

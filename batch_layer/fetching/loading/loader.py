@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
@@ -18,6 +18,7 @@ from batch_layer.database.postgres.connection import Connection, Database
 from batch_layer.database.stores import instruments, loads, rebuilds
 from batch_layer.fetching import quality
 from batch_layer.fetching.loading.datasets import DATASETS, store_all
+from batch_layer.fetching.loading.judged import JudgedPayload
 from batch_layer.fetching.loading.ordering import LastLoad, known_from, placed_after
 from batch_layer.fetching.loading.transaction import PayloadLoad
 from batch_layer.shared.clients.archive import Archive
@@ -29,30 +30,6 @@ from batch_layer.shared.utils.prefetch import submit_in_order
 
 MOST_AT_ONCE = 10
 """Payloads in one transaction at most: more would gain little, and all their rows are in memory."""
-
-
-@dataclass(frozen=True)
-class JudgedPayload:
-    """A payload whose rows were parsed and judged, ready to be loaded.
-
-    Attributes:
-        payload: the payload; of a chart, one of its tables.
-        whole: the payload as it is archived.
-        archived: its key, if it comes from the archive; None if it has to be archived.
-        parsed, verdict: its rows, and which of them may be loaded.
-        seconds: the time spent by step.
-        known_from: when what it says was known; None if that is when it is loaded.
-        also: the other tables of the same payload, loaded after this one.
-    """
-
-    payload: Payload
-    whole: Payload
-    archived: str | None
-    parsed: Parsed
-    verdict: quality.Verdict
-    seconds: Mapping[str, float]
-    known_from: dt.datetime | None = None
-    also: tuple[JudgedPayload, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -237,6 +214,7 @@ class Loader:
                 sessions=self.sessions,
                 summary=_summary(each.payload, each.parsed, each.verdict),
                 doubted=doubted[id(each.whole)],
+                read=self.read_archived_whole,
             )
             for each, archive_key in zip(judged, archive_keys, strict=True)
         ]
@@ -253,7 +231,15 @@ def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> Load
         refused=verdict.refused(),
         sessions=_count(rows.dates()[verdict.passed]),
         notices=parsed.notices,
+        first_refused=_first_refused(parsed, verdict),
     )
+
+
+def _first_refused(parsed: Parsed, verdict: quality.Verdict) -> str:
+    if not verdict.reasons:
+        return ""
+    first = min(verdict.reasons)
+    return f"line {parsed.rows.line[first]}: {verdict.reasons[first]}"
 
 
 def _count(dates: Dates) -> int:

@@ -16,6 +16,7 @@ from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.revisioned import RevisionedTable
 from batch_layer.database.stores import loads
 from batch_layer.database.stores.refused import RefusedRow, record_refused, refused_before
+from batch_layer.fetching.loading.judged import JudgedPayload
 from batch_layer.fetching.quality import CODES, Verdict
 from batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
 from batch_layer.shared.clients.archive import Archive, key_of, order_instant_of
@@ -61,6 +62,10 @@ class StoredRows(Generic[Rows]):
         )
 
 
+def _unread(key: str) -> JudgedPayload:
+    raise LookupError(f"this load reads no other payload; asked for {key}")
+
+
 @dataclass(frozen=True)
 class PayloadLoad:
     """One payload on its way into the database, within one transaction.
@@ -90,6 +95,7 @@ class PayloadLoad:
     sessions: Sessions
     summary: LoadSummary
     doubted: set[int] = field(default_factory=set)
+    read: Callable[[str], JudgedPayload] = _unread
 
     def refusing(self, rows: Bools, code: str, reason: Callable[[int], str]) -> PayloadLoad:
         """Return the load with further rows refused, because of what is stored.

@@ -122,8 +122,12 @@ def _read(connection: Connection, table: str, columns: tuple[Column, ...]) -> pa
 
 
 STORED: Mapping[str, LiteralString] = {
-    "suppliers": "SELECT instrument_id, provider_id, first_load_id FROM instrument_providers ORDER BY 1, 2",
-    "ledger": "SELECT provider_id, ordinal, first_load_id, completed_by FROM ledger ORDER BY 1, 2",
+    "suppliers": "SELECT instrument_id, provider_id, first_load_id, NULL FROM instrument_providers UNION ALL "
+    "SELECT instrument_id, provider_id, first_load_id, superseded_by FROM supplier_revisions "
+    "ORDER BY 1, 2, 4 NULLS FIRST",
+    "ledger": "SELECT provider_id, ordinal, first_load_id, completed_by, NULL FROM ledger UNION ALL "
+    "SELECT provider_id, ordinal, first_load_id, completed_by, superseded_by FROM ledger_revisions "
+    "ORDER BY 1, 2, 5 NULLS FIRST",
     "loads": "SELECT load_id, provider, name, archive_key, loaded_at "
     "FROM loads JOIN providers USING (provider_id) ORDER BY 1",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from batch_layer.shared.models.payloads import Parsed, Payload
+from batch_layer.shared.models.undo import parse_undo
 
 
 def parse(payload: Payload) -> Parsed:
@@ -14,6 +15,8 @@ def parse(payload: Payload) -> Parsed:
     Raises:
         InputError: the bytes are not in the expected format.
     """
+    if payload.dataset == "undo":
+        return parse_undo(payload)
     # Each reader is imported when it is needed: a function on AWS that loads Massive's answers starts
     # without Arrow and curl, and is shipped without Arrow.
     if payload.media.startswith("json") and payload.provider == "massive":

@@ -29,6 +29,7 @@ class LoadSummary:
         withdrawn: stored rows that the payload no longer has, moved to the revisions.
         sessions: how many sessions the rows are of; ex-dates for splits and dividends.
         partial: sessions that look cut short, ascending.
+        first_refused: line and reason of the first refused row of a payload; "" if none was refused.
         notices: what a person should know, one sentence each.
         seconds: time spent by step (parse, judge, store).
     """
@@ -47,6 +48,7 @@ class LoadSummary:
     withdrawn: int = 0
     sessions: int = 0
     partial: tuple[dt.date, ...] = ()
+    first_refused: str = ""
     notices: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 

@@ -16,9 +16,11 @@ from batch_layer.shared.models.bars import Columns, Floats, Int64s
 from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions, SymbolsMean
 from batch_layer.shared.models.given_rows import OriginalRows
 
-DatasetName = Literal["daily_bars", "splits", "dividends", "instruments", "symbols", "renames", "chart"]
+DatasetName = Literal[
+    "daily_bars", "splits", "dividends", "instruments", "symbols", "renames", "chart", "undo"
+]
 """What a payload holds: symbols are a vendor's record of renames, renames what a person says of them. A chart
-is one symbol's daily bars, splits and dividends: three tables."""
+is one symbol's daily bars, splits and dividends: three tables. An undo says what a person takes back."""
 
 
 class Content(Protocol):
@@ -244,10 +246,31 @@ class RenameRows(Columns):
         return self.date
 
 
-Rows = BarRows | SplitRows | DividendRows | InstrumentRows | SymbolRows | RenameRows
+@dataclass(frozen=True, eq=False)
+class UndoRows(Columns):
+    """What a person takes back: the loads of an archived payload, or the rows of an instrument.
+
+    Attributes:
+        line: as in BarRows.
+        symbol: object array of str, a symbol that the instrument carried; "" of a payload.
+        date: datetime64[D], when it carried the symbol; NaT of a payload.
+        archive_key: object array of str, the payload's key in the archive; "" of an instrument.
+    """
+
+    line: Int64s
+    symbol: npt.NDArray[np.object_]
+    date: npt.NDArray[np.datetime64]
+    archive_key: npt.NDArray[np.object_]
+
+    def dates(self) -> npt.NDArray[np.datetime64]:
+        """Return the dates on which the symbols were carried (datetime64[D], NaT of payloads)."""
+        return self.date
+
+
+Rows = BarRows | SplitRows | DividendRows | InstrumentRows | SymbolRows | RenameRows | UndoRows
 """Rows of any data set."""
 
-RowsT = TypeVar("RowsT", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows, RenameRows)
+RowsT = TypeVar("RowsT", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows, RenameRows, UndoRows)
 
 
 _DATASET_OF: Mapping[type[Rows], DatasetName] = {
@@ -257,6 +280,7 @@ _DATASET_OF: Mapping[type[Rows], DatasetName] = {
     InstrumentRows: "instruments",
     SymbolRows: "symbols",
     RenameRows: "renames",
+    UndoRows: "undo",
 }
 
 

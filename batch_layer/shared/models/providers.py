@@ -22,12 +22,14 @@ class ProviderKind:
         rank: its bar gives way only to one of a provider of the same or a higher rank.
         needs_symbols: whether it answers by symbol; the others give whole sessions.
         has_files: whether it also publishes its sessions as files.
+        goes_on: whether it has new sessions each night.
     """
 
     name: str
     rank: int
     needs_symbols: bool = False
     has_files: bool = False
+    goes_on: bool = True
 
 
 PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
@@ -35,7 +37,7 @@ PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
         kind.name: kind
         for kind in (
             ProviderKind("massive", rank=20, has_files=True),
-            ProviderKind("sample", rank=0),
+            ProviderKind("sample", rank=0, goes_on=False),
             ProviderKind("yahoo", rank=10, needs_symbols=True),
         )
     }

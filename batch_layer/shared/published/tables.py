@@ -123,12 +123,14 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("instrument_id", pa.int32()),
         ("provider_id", pa.int16()),
         ("first_load_id", pa.int32()),
+        pa.field("superseded_by", pa.int32()),
     ),
     "ledger": _schema(
         ("provider_id", pa.int16()),
         ("ordinal", pa.int32()),
         ("first_load_id", pa.int32()),
         pa.field("completed_by", pa.int32()),
+        pa.field("superseded_by", pa.int32()),
     ),
     "loads": _schema(
         ("load_id", pa.int32()),

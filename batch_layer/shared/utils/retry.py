@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -9,6 +10,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_TOLD_FROM = 5.0
+"""Seconds. Who waits longer is told why; shorter waits are details."""
 
 
 class RetriesSpent(Exception):
@@ -78,9 +84,16 @@ class Retry:
                 wait = max(self._backoff(attempt), asked(failure))
                 if attempt == self.attempts or waited + wait > self.budget:
                     raise RetriesSpent(attempt, waited) from failure
+                tell_of_wait(failure, wait)
             self.sleep(wait)
             waited += wait
         raise ValueError(f"attempts must be at least 1, not {self.attempts}")
 
     def _backoff(self, attempt: int) -> float:
         return float(min(self.longest, self.initial * 2.0 ** (attempt - 1)) * (0.5 + self.draw() / 2))
+
+
+def tell_of_wait(failure: Exception, seconds: float) -> None:
+    """Log that a call is made again after a wait, and why."""
+    level = logging.INFO if seconds >= _TOLD_FROM else logging.DEBUG
+    _log.log(level, "%s; asking again in %.0f s", failure, seconds)

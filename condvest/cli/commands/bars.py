@@ -67,6 +67,7 @@ from serving_layer.queries.question import Adjust, Anchor, Question
     metavar="DIR|S3",
     help="With --source published: where to read; overrides CONDVEST_PUBLISHED.",
 )
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Keep the last N bars of each symbol.")
 @format_option
 @output_option
 @pass_cli
@@ -83,6 +84,7 @@ def bars(
     live: bool,
     source: From,
     location: str | None,
+    last: int | None,
     shape: Format | None,
     path: Path | None,
 ) -> None:
@@ -93,8 +95,9 @@ def bars(
     """
     if location is not None and source != "published":
         raise UsageError("--from needs --source published")
+    named = [symbol for given in symbols for symbol in given.split(",") if symbol]
     question = Question(
-        list(symbols) or None, interval, start, end, adjust, anchor, include_open, as_of, include_live=live
+        named or None, interval, start, end, adjust, anchor, include_open, as_of, include_live=live
     )
     settings = replace(
         cli.settings, published_at=checked_location("--from", location) or cli.settings.published_at
@@ -103,6 +106,12 @@ def bars(
     # In a block, so that what cannot be closed at its end is told, and not when the interpreter ends.
     with connected(settings) if source == "database" else nullcontext():
         table = answer(question, source, settings)
+    if last is not None:
+        table = _last(table, last)
+    if not len(table) and not named and start is None and end is None:
+        from condvest.cli.output.messages import message  # noqa: PLC0415  # few answers are empty
+
+        message("no bars: nothing is loaded there; begin with: condvest demo")
     if chosen == "table":
         show_bars(table)
     else:
@@ -110,6 +119,17 @@ def bars(
 
 
 COMMANDS = (bars,)
+
+
+def _last(table: pa.Table, count: int) -> pa.Table:
+    """Return the last ``count`` bars of each symbol; the bars of a symbol follow each other, ascending."""
+    symbols = table["symbol"].to_pylist()
+    after = dict.fromkeys(symbols, 0)
+    kept = []
+    for symbol in reversed(symbols):
+        after[symbol] += 1
+        kept.append(after[symbol] <= count)
+    return table.filter(pa.array(kept[::-1], pa.bool_()))
 
 
 def show_bars(table: pa.Table, title: str = "") -> None:

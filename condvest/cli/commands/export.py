@@ -12,7 +12,8 @@ import click
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, json_option
 from condvest.cli.output.data import write_json
-from condvest.cli.output.messages import advance, message, progress
+from condvest.cli.output.messages import message
+from condvest.cli.output.progress import advance, progress
 
 if TYPE_CHECKING:
     from serving_layer.exports.export import Exported, Kind

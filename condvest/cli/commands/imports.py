@@ -15,7 +15,7 @@ from batch_layer.shared.models.providers import checked_name
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.endings import advancing, finish, say_stopping, screen_of
-from condvest.cli.output.messages import progress
+from condvest.cli.output.progress import progress
 
 _FILE = click.Path(path_type=Path)
 

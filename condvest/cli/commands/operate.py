@@ -12,17 +12,28 @@ import click
 
 from batch_layer.operations import nightly
 from batch_layer.shared.clients.yahoo import read_symbols
+from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.providers import PROVIDERS
 from condvest.cli.commands.bars import show_bars
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, json_option
 from condvest.cli.output.data import write_json
-from condvest.cli.output.endings import advancing, finish, say_stopping, say_waiting, screen_of
-from condvest.cli.output.messages import countdown, message, note, progress
+from condvest.cli.output.endings import (
+    advancing,
+    finish,
+    noting,
+    say_load,
+    say_stopping,
+    say_waiting,
+    screen_of,
+)
+from condvest.cli.output.messages import message
+from condvest.cli.output.progress import countdown, progress
 from condvest.cli.output.status import show_status
 from condvest.cli.output.summaries import cost_of, say_loads, say_resampled
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
+from serving_layer.queries.status import read_status
 from speed_layer.services.settle import settle_all
 
 _FILE = click.Path(path_type=Path)
@@ -78,7 +89,7 @@ def demo(cli: Cli) -> None:
             table.slice(max(len(table) - 8, 0)),
             "AAPL, bars of 13 sessions around its 2-for-1 split of 2005-02-28",
         )
-        show_status(workspace)
+        show_status(read_status(workspace))
     click.echo(_NEXT.format(condvest=_program("condvest"), python=_program("python")))
     sys.exit(report.exit_code)
 
@@ -103,11 +114,11 @@ def run(
             asked,
             on_wait=say_waiting,
             screen=screen_of(workspace),
-            on_load=lambda load: note(bars, load.name),
+            on_load=noting(bars),
             on_progress=advancing(bars),
             on_stop=say_stopping,
+            afterwards=lambda: settle_all(workspace.database),
         )
-        settle_all(workspace.database)
     finish(report, as_json=as_json)
 
 
@@ -157,13 +168,18 @@ def backfill(
         if dry_run:
             return
         ordered = sessions[::-1] if order == "newest" else sessions
-        with countdown(provider, len(sessions), cost.seconds) as bar:
+        with countdown(f"backfill of {provider}, in sessions", len(sessions), cost.seconds) as bar:
+
+            def loaded(load: LoadSummary) -> None:
+                bar.loaded(load)
+                say_load(load)
+
             report = nightly.backfill(
                 workspace,
                 ingest,
                 ordered,
                 screen=screen_of(workspace),
-                on_load=bar.loaded,
+                on_load=loaded,
                 on_stop=say_stopping,
             )
     finish(report, as_json=as_json)
@@ -187,7 +203,7 @@ def metadata(cli: Cli, symbols: tuple[str, ...], provider: str, as_json: bool) -
     instruments, and every change of a value with its dates; read them with: condvest instruments.
     """
     with cli.workspace() as workspace, progress(provider) as bars:
-        report = nightly.metadata(workspace, provider, symbols, on_load=lambda load: note(bars, load.name))
+        report = nightly.metadata(workspace, provider, symbols, on_load=noting(bars))
     finish(report, as_json=as_json)
 
 

@@ -12,7 +12,8 @@ from batch_layer.shared.variables import checked_location
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.data import write_json
-from condvest.cli.output.messages import advance, message, progress
+from condvest.cli.output.messages import message
+from condvest.cli.output.progress import advance, progress
 
 if TYPE_CHECKING:
     from batch_layer.processing.publishing.new_version import PublishSummary

@@ -1,4 +1,4 @@
-"""The commands that only read the database: refused, gaps, history, instruments, quality."""
+"""The commands that only read the database: runs, refused, gaps, history, instruments, quality."""
 
 from __future__ import annotations
 
@@ -12,16 +12,35 @@ from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import INSTANT, SESSION, format_option, json_option, output_option
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format, format_for
-from condvest.cli.output.messages import advance, message, progress
+from condvest.cli.output.messages import message
+from condvest.cli.output.progress import advance, progress
 from condvest.cli.output.tables import show_table
 from serving_layer.queries.gaps import read_gaps
 from serving_layer.queries.history import read_history
 from serving_layer.queries.instruments import read_instruments
 from serving_layer.queries.quality import flag_bars, flags_as_json
 from serving_layer.queries.refused import refused_table
+from serving_layer.queries.runs import read_runs
 
 SHOWN_REFUSED = 1_000
 """Refused rows that a table for people has: a file may have half a million."""
+
+
+@click.command(short_help="List the runs of commands, and how each ended.")
+@click.option(
+    "--limit", "most", type=click.IntRange(min=1), default=20, show_default=True, help="How many, the newest."
+)
+@format_option
+@output_option
+@pass_cli
+def runs(cli: Cli, most: int, shape: Format | None, path: Path | None) -> None:
+    """List the newest runs of commands that store something, and how each ended.
+
+    A run without an exit code is at work, or was killed.
+    """
+    with cli.workspace(may_create=False) as workspace:
+        listed = read_runs(workspace, most)
+    show_table(listed, shape, path, hidden=("finished_at",))
 
 
 @click.command(short_help="List the rows that broke a rule.")
@@ -126,4 +145,4 @@ def quality(
         show_table(flags, shape, path, hidden=("reason",))
 
 
-COMMANDS = (refused, gaps, history, instruments, quality)
+COMMANDS = (runs, refused, gaps, history, instruments, quality)

@@ -20,8 +20,9 @@ from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.data import write_json
 from condvest.cli.output.endings import advancing, finish, screen_of
-from condvest.cli.output.messages import measure, message, progress
+from condvest.cli.output.messages import measure, message
 from condvest.cli.output.printable import printable
+from condvest.cli.output.progress import progress
 from condvest.cli.output.status import waiting_in_words
 from condvest.cli.output.summaries import say_findings, say_resampled
 from serving_layer.queries.status import what_waits
@@ -52,8 +53,7 @@ def resample(cli: Cli, full: bool, shard: str | None, as_json: bool) -> None:
     else:
         say_resampled(report)
     say_findings(report)
-    # A finding fails no job of an array: the log lines and the metric Findings tell it.
-    sys.exit(exit_codes.DONE if exit_codes.is_batch(os.environ) else report.exit_code)
+    sys.exit(report.exit_code)
 
 
 @click.command()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from batch_layer.operations.report import Progress, Report
 from batch_layer.operations.screening import Screen
 from batch_layer.operations.workspace import Workspace
+from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.spans import Spans
-from condvest.cli.output import messages
 from condvest.cli.output.data import write_json
-from condvest.cli.output.messages import measure, message, note
+from condvest.cli.output.messages import detail, measure, message
+from condvest.cli.output.progress import Progression, note
+from condvest.cli.output.progress import advance as advance_bar
 from condvest.cli.output.summaries import say_findings, say_loads, say_resampled
 from serving_layer.queries.quality import flag_new
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as ProgressBars
 
 
 def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bool = True) -> None:
@@ -35,6 +34,8 @@ def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bo
         say_loads(report, dry_run=dry_run, is_fetch=is_fetch)
         say_resampled(report)
         say_findings(report)
+    for remark in report.notes:
+        message(f"note: {remark}", is_alarm=True)
     for missed in report.unavailable:
         message(f"{missed.session}: {missed.reason}")
     for path, reason in report.failed.items():
@@ -65,12 +66,31 @@ def say_waiting() -> None:
     message("waited for another `condvest run` to finish")
 
 
-def advancing(bars: ProgressBars, label: str | None = None) -> Progress:
+def advancing(bars: Progression, label: str | None = None) -> Progress:
     """Return what moves the first of the progress bars, and labels it if a label is given."""
 
     def advance(done: int, total: int) -> None:
         if label is not None:
             note(bars, label)
-        messages.advance(bars, done, total)
+        advance_bar(bars, done, total)
 
     return advance
+
+
+def noting(bars: Progression) -> Callable[[LoadSummary], None]:
+    """Return what shows the load that a command is at, and tells ``-v`` of each."""
+
+    def loaded(load: LoadSummary) -> None:
+        note(bars, load.name)
+        say_load(load)
+
+    return loaded
+
+
+def say_load(load: LoadSummary) -> None:
+    """Tell ``-v`` and the log file of a load."""
+    seconds = sum(load.seconds.values())
+    detail(
+        f"{load.name}: {load.rows:,} {load.dataset}: {load.inserted:,} inserted, {load.changed:,} changed, "
+        f"{sum(load.refused.values()):,} refused ({seconds:.2f} s)"
+    )

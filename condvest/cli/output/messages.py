@@ -1,32 +1,97 @@
-"""What commands say on standard error: messages and progress to people, metrics to AWS Batch."""
+"""What commands say on standard error: messages to people, metrics to AWS Batch; and what a log file gets."""
 
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import click
 
 from batch_layer.shared.exit_codes import is_batch
-from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.utils import logs
 from condvest.cli.output import streams
 from condvest.cli.output.printable import printable
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
+
+@dataclass
+class Verbosity:
+    """How much is said, and where else.
+
+    Attributes:
+        is_quiet: whether standard error gets errors and alarms alone.
+        is_verbose: whether it gets details, too.
+        file: gets everything, each line with its instant; None if there is none.
+    """
+
+    is_quiet: bool = False
+    is_verbose: bool = False
+    file: TextIO | None = None
 
 
-def message(text: str) -> None:
-    """Say something on standard error: to people as plain text, to AWS Batch's logs as a line of JSON."""
+verbosity = Verbosity()
+"""That of this process; the options before the command set it."""
+
+
+def configure(*, is_quiet: bool, is_verbose: bool, path: Path | None) -> None:
+    """Say from now on as much as the options want.
+
+    Raises:
+        click.FileError: the log file cannot be opened.
+    """
+    if verbosity.file is not None:
+        verbosity.file.close()
+    verbosity.is_quiet, verbosity.is_verbose, verbosity.file = is_quiet, is_verbose, None
+    if path is not None:
+        try:
+            verbosity.file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        except OSError as error:
+            raise click.FileError(str(path), hint=error.strerror or str(error)) from error
+    listen()
+
+
+def listen() -> None:
+    """Say what our own modules log: a client that waits says why."""
+    logger = logging.getLogger("batch_layer")
+    if not any(isinstance(handler, _Messages) for handler in logger.handlers):
+        logger.addHandler(_Messages())
+    wants_details = verbosity.is_verbose or verbosity.file is not None
+    logger.setLevel(logging.DEBUG if wants_details else logging.INFO)
+
+
+class _Messages(logging.Handler):
+    """Turns what our own modules log into messages, and what they log for debugging into details."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        (message if record.levelno >= logging.INFO else detail)(record.getMessage())
+
+
+def message(text: str, *, is_alarm: bool = False) -> None:
+    """Say something on standard error: to people as plain text, to AWS Batch's logs as a line of JSON.
+
+    With ``--quiet`` only what begins with ``error:`` and alarms are said.
+    """
+    level = "ERROR" if text.startswith("error:") else "WARNING" if is_alarm else "INFO"
+    _keep(level, text)
+    if verbosity.is_quiet and level == "INFO":
+        return
     if is_batch(os.environ):
         text = logs.log_line(os.environ, text, dt.datetime.now(dt.UTC))
     else:
         text = printable(text)
     _say(text)
+
+
+def detail(text: str) -> None:
+    """Say what only ``-v`` wants to know; a log file gets it anyway."""
+    _keep("DEBUG", text)
+    if verbosity.is_verbose:
+        _say(f"{dt.datetime.now().astimezone():%H:%M:%S} {printable(text)}")
 
 
 def measure(values: Mapping[str, float]) -> None:
@@ -36,6 +101,17 @@ def measure(values: Mapping[str, float]) -> None:
         _say(line)
 
 
+def _keep(level: str, text: str) -> None:
+    if verbosity.file is not None:
+        stamp = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        try:
+            verbosity.file.write(f"{stamp} {level} {printable(text)}\n")
+        except OSError as error:
+            # The work itself is not at fault, and goes on.
+            verbosity.file = None
+            _say(f"error: the log file cannot be written any more ({error.strerror})")
+
+
 def _say(line: str) -> None:
     try:
         print(line, file=sys.stderr, flush=True)  # noqa: T201  # messages are the command line's own
@@ -43,85 +119,3 @@ def _say(line: str) -> None:
         # Nobody can be told (a full disk, a reader that has gone), and the work itself is not at fault: it
         # goes on, and its exit code says how it ended.
         streams.drop(sys.stderr)
-
-
-@contextmanager
-def progress(label: str) -> Iterator[Progress]:
-    """Show progress bars on standard error while the block runs; nothing if that is no terminal."""
-    if not sys.stderr.isatty():
-        yield cast("Progress", _Unseen())
-        return
-    # Imported here: few commands take long enough, and these take a tenth of a second.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bars:
-        bars.add_task(label, total=None)
-        yield bars
-
-
-class _Unseen:
-    """What the functions below ask of progress bars, where nobody sees them."""
-
-    task_ids = (0,)
-
-    def update(self, *_: object, **__: object) -> None:
-        """Show nothing."""
-
-
-def note(bars: Progress, text: str) -> None:
-    """Show what the first bar of `progress` is at."""
-    bars.update(bars.task_ids[0], description=printable(text)[-60:])
-
-
-class Countdown:
-    """A progress bar of sessions with an honest time of arrival.
-
-    The pace so far gives the time left, but never less than the provider's limit allows.
-    """
-
-    def __init__(self, bars: Progress, total: int, seconds: float) -> None:
-        self._bars = bars
-        self._total = total
-        self._least = seconds / total if total else 0.0
-        self._started = time.monotonic()
-        self._done = 0
-
-    def loaded(self, summary: LoadSummary) -> None:
-        """Count a load."""
-        if summary.dataset != "daily_bars":
-            return
-        self._done += 1
-        pace = max((time.monotonic() - self._started) / self._done, self._least)
-        left = dt.timedelta(seconds=round(pace * max(self._total - self._done, 0)))
-        self._bars.update(
-            self._bars.task_ids[0], completed=self._done, total=self._total, description=f"{left} to go"
-        )
-
-
-@contextmanager
-def countdown(label: str, total: int, seconds: float) -> Iterator[Countdown]:
-    """Show a `Countdown` over ``total`` sessions that take ``seconds`` at least."""
-    with progress(label) as bars:
-        bars.update(bars.task_ids[0], total=total)
-        yield Countdown(bars, total, seconds)
-
-
-def advance(bars: Progress, done: int, total: int) -> None:
-    """Move the first bar of `progress`."""
-    bars.update(bars.task_ids[0], completed=done, total=total)

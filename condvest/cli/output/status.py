@@ -7,30 +7,26 @@ from typing import Any
 
 import click
 
-from batch_layer.database.opening import OpenDatabase
 from condvest.cli.output import screen
 from condvest.cli.output.printable import printable
-from serving_layer.queries.status import read_status
 
 
-def show_status(opened: OpenDatabase) -> None:
-    """Show the status as tables for people."""
-    state = read_status(opened)
+def show_status(state: Mapping[str, Any]) -> None:
+    """Show what `read_status` returned as tables for people."""
     sessions = state["sessions"]
-    screen.table(
-        ("provider", "first", "last", "complete", "partial", "missing"),
-        [
-            [provider[name] for name in ("provider", "first", "last", "complete", "partial", "missing")]
-            for provider in state["providers"]
-        ],
-        title="\nSessions",
-    )
     if not state["providers"]:
         click.echo("nothing is loaded; begin with: condvest demo, or: condvest import FILE")
+    else:
+        columns = ("provider", "first", "last", "complete", "partial", "missing", "behind")
+        rows = [[provider[name] for name in columns] for provider in state["providers"]]
+        # The sample has no new sessions: there the day's date would tell nothing.
+        goes_on = any(provider["behind"] is not None for provider in state["providers"])
+        closed = f" (the exchange last closed {state['closed']})" if goes_on else ""
+        screen.table(columns, rows, title=f"\nSessions{closed}")
     last = state["last_run"]
     ended = "none"
     if last:
-        code = "not finished" if last["exit_code"] is None else f"exit code {last['exit_code']}"
+        code = "no end yet (or killed)" if last["exit_code"] is None else f"exit code {last['exit_code']}"
         ended = f"{last['command']} at {last['started_at']}, {code}"
     behind = f" ({waiting_in_words(state['waiting'])})" if state["waiting"] else ""
     if state["rebuild"]:
@@ -39,13 +35,17 @@ def show_status(opened: OpenDatabase) -> None:
     click.echo()
     screen.table(("interval", *state["bars"]), [("bars", *state["bars"].values())])
     click.echo(
-        f"\nsessions         {sessions['first']} to {sessions['last']}\n"
+        f"\nsessions         {_span(sessions)}\n"
         f"instruments      {state['instruments']:,}\n"
         f"daily bars       {state['daily_bars']:,}\n"
         f"refused rows     {state['refused']:,}\n"
         f"changes waiting  {state['changes_waiting']:,}{behind}\n"
         f"last run         {printable(ended)}"
     )
+
+
+def _span(sessions: Mapping[str, Any]) -> str:
+    return f"{sessions['first']} to {sessions['last']}" if sessions["first"] else "none"
 
 
 def waiting_in_words(waiting: Mapping[str, Any]) -> str:

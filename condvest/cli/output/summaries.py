@@ -33,6 +33,13 @@ def _told_together(loads: Sequence[LoadSummary]) -> list[list[LoadSummary]]:
 
 
 def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
+    if loads[0].dataset == "undo":
+        load = loads[0]
+        message(
+            f"{load.name}: {load.withdrawn:,} rows {would}withdrawn, {load.changed:,} {would}given back to "
+            f"other loads, {load.inserted:,} {would}put in again"
+        )
+        return
     always = [
         (f"{would}inserted", sum(load.inserted for load in loads)),
         (f"{would}changed", sum(load.changed for load in loads)),
@@ -49,6 +56,10 @@ def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
     rows, what = sum(load.rows for load in loads), loads[0].dataset.replace("_", " ")
     counted = ", ".join(f"{count:,} {word}" for word, count in counts)
     came = "" if any(load.altered for load in loads) else " (nothing new)"
+    if rows and rows == sum(sum(load.refused.values()) for load in loads):
+        example = next(load.first_refused for load in loads if load.first_refused)
+        message(f"{name}: all {rows:,} rows refused, e.g. {example}", is_alarm=True)
+        return
     message(f"{name}: {rows:,} {what}: {counted}{came}")
 
 
@@ -62,7 +73,7 @@ def _say_troubles(loads: Sequence[LoadSummary]) -> None:
     if partial:
         days = ", ".join(map(str, partial[:_MOST_NAMED]))
         more = f" and {len(partial) - _MOST_NAMED:,} more" if partial[_MOST_NAMED:] else ""
-        message(f"  partial, will be fetched again: {days}{more}")
+        message(f"  partial, will be fetched again: {days}{more}", is_alarm=True)
     refused: Counter[str] = Counter()
     for load in loads:
         refused.update(load.refused)
@@ -70,7 +81,7 @@ def _say_troubles(loads: Sequence[LoadSummary]) -> None:
         codes = ", ".join(f"{code} {count:,}" for code, count in refused.items())
         new = sum(sum(load.newly_refused.values()) for load in loads)
         where = f"{new:,} new; see: condvest refused --new" if new else "none new; see: condvest refused"
-        message(f"  refused: {codes} ({where})")
+        message(f"  refused: {codes} ({where})", is_alarm=bool(new))
 
 
 def say_resampled(report: Report) -> None:
@@ -90,7 +101,7 @@ def say_resampled(report: Report) -> None:
 def say_findings(report: Report) -> None:
     """Say what looks wrong in the series of the bars that the job touched."""
     for finding in report.findings[:_MOST_NAMED]:
-        message(f"check {finding}")
+        message(f"check {finding}", is_alarm=True)
     if report.findings[_MOST_NAMED:]:
         more = len(report.findings) - _MOST_NAMED
         message(f"and {more:,} more to check; see: condvest quality")

@@ -1,9 +1,8 @@
-"""Ask Yahoo for one symbol's chart until it is there, refused, or not to be had."""
+"""Ask Yahoo for one symbol's chart."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,18 +14,12 @@ from batch_layer.shared.clients.yahoo.chart import (
     read_chart,
 )
 from batch_layer.shared.clients.yahoo.symbols import house_symbol, yahoo_symbol
-from batch_layer.shared.errors import InputError, RateLimited, VendorRefused, VendorUnavailable
+from batch_layer.shared.errors import InputError, SymbolGone, VendorRefused, VendorUnavailable
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from batch_layer.shared.utils.extras import from_extra
 
 if TYPE_CHECKING:
     from batch_layer.shared.clients.yahoo.wire import Wire
-
-WAITS = (2.0, 10.0, 60.0)
-"""Seconds before the second, third and fourth request for a symbol; there is no fifth."""
-
-LONGEST_WAIT = 300.0
-"""A longer Retry-After than the wait that is due is obeyed, up to so many seconds."""
 
 _OK = 200
 _REFUSED = (400, 401, 403, 404, 422)
@@ -39,11 +32,10 @@ class YahooClient:
     Args:
         base_url: asked instead of Yahoo's hosts; None for Yahoo itself.
         cache_dir: where yfinance keeps its cookies.
-        sleep: waits for seconds.
     """
 
-    def __init__(self, base_url: str | None, cache_dir: Path, sleep: Callable[[float], None]) -> None:
-        self._base_url, self._cache_dir, self._sleep = base_url, cache_dir, sleep
+    def __init__(self, base_url: str | None, cache_dir: Path) -> None:
+        self._base_url, self._cache_dir = base_url, cache_dir
         self._opened: Wire | None = None
 
     def chart(self, symbol: str, first: dt.date, last: dt.date) -> bytes:
@@ -51,20 +43,9 @@ class YahooClient:
 
         Raises:
             VendorRefused: Yahoo does not know the symbol, has no row of it since ``first``, or will not say.
-            VendorUnavailable: four requests have failed. Each message begins with the symbol.
+                The message begins with the symbol.
+            VendorUnavailable: there is no answer, or none that can be believed.
         """
-        for wait in WAITS:
-            try:
-                return self._ask(symbol, first, last)
-            except VendorUnavailable as error:
-                asked = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
-                self._sleep(max(wait, min(asked, LONGEST_WAIT)))
-        try:
-            return self._ask(symbol, first, last)
-        except VendorUnavailable as error:
-            raise VendorUnavailable(f"{symbol}: {error}; asked {len(WAITS) + 1} times") from error
-
-    def _ask(self, symbol: str, first: dt.date, last: dt.date) -> bytes:
         params: dict[str, str | int] = {
             "period1": _midnight(first),
             "period2": _midnight(last + dt.timedelta(1)),  # exclusive
@@ -116,7 +97,7 @@ def _refusal(error: RefusedChart, status: int, symbol: str, first: dt.date) -> V
     if error.description.startswith("Data doesn't exist"):
         return _without_rows(symbol, first)
     if error.code == "Not Found":
-        return VendorRefused(
+        return SymbolGone(
             f"{symbol}: Yahoo has no symbol {yahoo_symbol(symbol)} ({error.description}); "
             "check its spelling, or leave it out if it is delisted"
         )
@@ -124,7 +105,7 @@ def _refusal(error: RefusedChart, status: int, symbol: str, first: dt.date) -> V
 
 
 def _without_rows(symbol: str, first: dt.date) -> VendorRefused:
-    return VendorRefused(
+    return SymbolGone(
         f"{symbol}: Yahoo knows the symbol but has no bar of it since {first}; leave it out if it is delisted"
     )
 

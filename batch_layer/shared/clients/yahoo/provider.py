@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Self
 
 from batch_layer.shared.clients.yahoo.client import YahooClient
+from batch_layer.shared.clients.yahoo.rounds import Rounds
 from batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol
-from batch_layer.shared.errors import UsageError, VendorRefused, VendorUnavailable
+from batch_layer.shared.errors import CondvestError, UsageError
 from batch_layer.shared.models.payloads import Fetched, Payload
 from batch_layer.shared.models.providers import Cost, Failed
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE
@@ -26,9 +27,6 @@ may have been late, and a row of every living symbol even if a holiday alone is 
 
 PAUSE = 2.5
 """Seconds between two symbols: two requests in five seconds, as yfinance's documentation advises."""
-
-GIVE_UP_AFTER = 3
-"""When so many symbols in a row were not to be had, Yahoo is limiting or away, and the rest is not asked."""
 
 _ROW_MEGABYTES = 3e-5
 
@@ -60,6 +58,7 @@ class YahooProvider:
         start: dt.date = FIRST_SESSION,
         clock: Callable[[], dt.datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make the provider; nothing is asked yet.
 
@@ -70,6 +69,7 @@ class YahooProvider:
             start: the first date wanted of any symbol.
             clock: tells when an answer came, as an aware datetime.
             sleep: waits for seconds.
+            timer: tells how long Yahoo has been silent, in seconds.
 
         Raises:
             UsageError: there is no symbol, or something that cannot be one.
@@ -79,9 +79,9 @@ class YahooProvider:
             what = f"{junk[0]!r} is no symbol" if junk else "no symbols"
             raise UsageError(f"{what}; Yahoo is asked for symbols such as AAPL or BRK.B")
         self.symbols = tuple(dict.fromkeys(house_symbol(yahoo_symbol(symbol)) for symbol in symbols))
-        self._start, self._clock, self._sleep = start, clock, sleep
+        self._start, self._clock, self._sleep, self._timer = start, clock, sleep, timer
         self._pause = PAUSE if base_url is None else 0.0
-        self._client = YahooClient(base_url, cache_dir, sleep)
+        self._client = YahooClient(base_url, cache_dir)
 
     @classmethod
     def from_settings(cls, settings: Settings, symbols: Sequence[str]) -> Self:
@@ -106,28 +106,20 @@ class YahooProvider:
     def fetch_since(self, first_of: Mapping[str, dt.date], last: dt.date) -> Iterator[Fetched | Failed]:
         """Yield the chart of each symbol, as it comes, for its own first session through ``last``.
 
-        When `GIVE_UP_AFTER` symbols in a row cannot be had, the rest is not asked about and fails too.
+        Symbols that are not answered take further turns while others are asked about. When Yahoo is away or
+        limits the rate for good, the rest is not asked about and fails too; see `rounds`.
         """
-        in_a_row = 0
-        for number, (symbol, first) in enumerate(first_of.items()):
-            if in_a_row == GIVE_UP_AFTER:
-                yield Failed(
-                    symbol,
-                    VendorUnavailable(
-                        f"{symbol}: not asked for, since the {GIVE_UP_AFTER} symbols before it failed"
-                    ),
-                )
-                continue
-            if number:
-                self._sleep(self._pause)
-            try:
-                content = self._client.chart(symbol, first - MARGIN, self._today())
-            except (VendorRefused, VendorUnavailable) as error:
-                in_a_row = in_a_row + 1 if isinstance(error, VendorUnavailable) else 0
-                yield Failed(symbol, error)
-                continue
-            in_a_row = 0
-            yield Fetched(self._payload(symbol, content, first, last))
+        rounds = Rounds(
+            lambda symbol: self._chart(symbol, first_of[symbol]), self._pause, self._timer, self._sleep
+        )
+        for symbol, answer in rounds.answers(first_of):
+            if isinstance(answer, CondvestError):
+                yield Failed(symbol, answer)
+            else:
+                yield Fetched(self._payload(symbol, answer, first_of[symbol], last))
+
+    def _chart(self, symbol: str, first: dt.date) -> bytes:
+        return self._client.chart(symbol, first - MARGIN, self._today())
 
     def _payload(self, symbol: str, content: bytes, first: dt.date, last: dt.date) -> Payload:
         return Payload(
