@@ -43,6 +43,7 @@ The README lists all settings.
 
 
 MODULES = {
+    "alerts": ("alerts",),
     "bars": ("bars",),
     "database": ("db", "doctor"),
     "imports": ("import",),

@@ -7,6 +7,7 @@ missed none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, LiteralString
 
 from batch_layer.database.postgres.connection import Connection
@@ -32,6 +33,12 @@ def events_after(connection: Connection, event_id: int, most: int) -> list[dict[
     bar), repaint, fired_id (the firing that a verdict is on), data_through and created_at (aware datetimes).
     """
     return records(connection, _EVENTS + "WHERE event_id > %s ORDER BY event_id LIMIT %s", (event_id, most))
+
+
+def events_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return events as `events_after` does, by id."""
+    given = records(connection, _EVENTS + "WHERE event_id = ANY(%s::int8[])", (list(ids),)) if ids else []
+    return {event["event_id"]: event for event in given}
 
 
 def newest_events(

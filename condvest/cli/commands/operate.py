@@ -21,6 +21,7 @@ from condvest.cli.output.endings import advancing, finish, say_stopping, say_wai
 from condvest.cli.output.messages import countdown, message, note, progress
 from condvest.cli.output.summaries import cost_of, say_loads, say_resampled
 from condvest.cli.output.tables import show_status
+from condvest.live.judging import give_verdicts
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from speed_layer.services.settle import settle_all
@@ -108,6 +109,7 @@ def run(
             on_stop=say_stopping,
         )
         settle_all(workspace.database)
+        give_verdicts(workspace)
     finish(report, as_json=as_json)
 
 

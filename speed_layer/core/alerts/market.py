@@ -75,9 +75,11 @@ class Market:
 
     def field(self, name: str, interval: int, back: int) -> Floats:
         """Return a field of the running bar (``back`` 0) or of one before it; NaN where unknown."""
+        values: Floats
         if back:
-            return self.past[interval].of(name)[back - 1]
-        values: Floats = getattr(self.running[interval], name)
+            values = self.past[interval].of(name)[back - 1]
+            return values
+        values = getattr(self.running[interval], name)
         if len(values) == len(self.ids):  # then each has its own row, for both ascend
             return values
         padded: Floats = np.append(values, np.nan)[self.row[interval]]
