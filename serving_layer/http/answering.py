@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow as pa
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from serving_layer.contract import LARGEST_PAGE, PAGE, Common
 from serving_layer.formats import Format, content_coding, negotiated
@@ -130,7 +130,7 @@ def _size(answer: tuple[pa.Table, State]) -> int:
     return size
 
 
-def parsed(model: type[Common], pairs: Pairs) -> Any:  # noqa: ANN401  # an instance of the model
+def parsed(model: type[BaseModel], pairs: Pairs) -> Any:  # noqa: ANN401  # an instance of the model
     """Return the question of a query's parameters.
 
     Raises:

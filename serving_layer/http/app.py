@@ -15,10 +15,12 @@ from fastapi import FastAPI, Request, Response
 from batch_layer.shared.errors import CondvestError
 from serving_layer.http.answering import Answering
 from serving_layer.http.backends import Backend
+from serving_layer.http.calls import FAILURE, App
 from serving_layer.http.charts.paths import add_charts
 from serving_layer.http.endpoints import ENDPOINTS, Endpoint
+from serving_layer.http.events.streams import add_events
 from serving_layer.http.files import add_files
-from serving_layer.http.guards import FAILURE, REQUEST_ID, App, Guards, Rules
+from serving_layer.http.guards import REQUEST_ID, Guards, Rules
 from serving_layer.http.massive.answering import CompatibleAnswering, failed
 from serving_layer.http.massive.paths import PATHS, Listing, Single
 from serving_layer.http.page import add_page
@@ -72,9 +74,10 @@ def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None
         _add_massive(app, path, massive, threads)
     add_charts(app, backend, threads.run)
     add_files(app, backend, threads.run)
+    hub = add_events(app, backend, threads.run)
     add_page(app)
     _add_states(app, backend, threads)
-    return Guards(app, rules, log)
+    return Guards(app, rules, log, hub.close)
 
 
 def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: _Threads) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_layer.database.stores.refused import refused_rows
-from batch_layer.database.stores.status import recent_runs
 from batch_layer.shared.errors import UnknownSymbol, UsageError
 from serving_layer import contract
 from serving_layer.http.backends import Backend
 from serving_layer.http.problems import Gone
 from serving_layer.http.states import NotServed, State
 from serving_layer.queries.actions import read_dividends, read_splits
+from serving_layer.queries.alerts import alerts_table
 from serving_layer.queries.bars_table import read_bars_from
 from serving_layer.queries.coverage import read_coverage
 from serving_layer.queries.gaps import published_gaps, read_gaps
@@ -27,6 +27,7 @@ from serving_layer.queries.instruments import read_instruments
 from serving_layer.queries.quality import flag_bars
 from serving_layer.queries.question import Question, as_instant
 from serving_layer.queries.refused import refused_table
+from serving_layer.queries.runs import runs_table
 from serving_layer.queries.screen import Screen, read_screen
 from serving_layer.queries.sessions_table import sessions_table
 from serving_layer.queries.size import Largest, check_size
@@ -212,21 +213,12 @@ def _refused(backend: Backend, _: contract.RefusedQuery, __: int | None) -> Read
         return refused_table(refused_rows(connection)), None
 
 
-_RUNS = pa.schema(
-    [
-        ("run_id", pa.int32()),
-        ("command", pa.string()),
-        ("started_at", pa.timestamp("us", "UTC")),
-        ("finished_at", pa.timestamp("us", "UTC")),
-        ("exit_code", pa.int32()),
-    ]
-)
-
-
 def _runs(backend: Backend, query: contract.RunsQuery, _: int | None) -> Read:
-    with backend.opened.database.transaction(read_only=True) as connection:
-        rows: Sequence[Mapping[str, Any]] = recent_runs(connection, query.command or "")
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=_RUNS), None
+    return runs_table(backend.opened, query.command or ""), None
+
+
+def _alerts(backend: Backend, query: contract.AlertsQuery, _: int | None) -> Read:
+    return alerts_table(backend.opened, query.rule, query.all_symbols()), None
 
 
 ENDPOINTS = (
@@ -244,5 +236,6 @@ ENDPOINTS = (
     Endpoint("/v1/history", contract.HistoryQuery, _history),
     Endpoint("/v1/refused", contract.RefusedQuery, _refused),
     Endpoint("/v1/runs", contract.RunsQuery, _runs),
+    Endpoint("/v1/alerts", contract.AlertsQuery, _alerts),
 )
 """Every endpoint that answers with rows."""

@@ -6,36 +6,30 @@ Pure ASGI, because middleware on Starlette's base class costs more than most ans
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 import sys
-import time
-import traceback
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from batch_layer.shared.errors import CondvestError, UsageError
 from serving_layer.access import Keys, named
-from serving_layer.compatible.massive.parameters import KEY
-from serving_layer.http.page import is_page
-from serving_layer.http.problems import (
-    Forbidden,
-    MethodNotAllowed,
-    TooManyRequests,
-    Unauthorized,
-    Unexpected,
-    headers_of,
-    problem,
+from serving_layer.http.calls import (
+    FAILURE,
+    App,
+    Call,
+    Receive,
+    Scope,
+    Send,
+    key_in,
+    line_of,
+    refuse_socket,
+    send_problem,
 )
+from serving_layer.http.page import is_page
+from serving_layer.http.problems import Forbidden, MethodNotAllowed, Unauthorized
 from serving_layer.http.quotas import Quotas
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
@@ -48,9 +42,10 @@ _ALWAYS = (
     ),
 )
 REQUEST_ID = "condvest.request_id"
-FAILURE = "condvest.failure"
 IS_HEAD = "condvest.is_head"
-"""Where the scope of a request holds its id, the error that it ended with, and whether only headers count."""
+STILL_ALLOWED = "condvest.still_allowed"
+"""Where the scope of a request holds its id, whether only headers count, and what
+raises Unauthorized once its key is no longer good."""
 
 _PORT = re.compile(r":\d+$")
 _OPEN = ("/health/live", "/health/ready")
@@ -75,23 +70,18 @@ class Rules:
     per_minute: int | None = None
 
 
-@dataclass
-class _Call:
-    """What becomes of one request."""
-
-    request_id: str
-    started: float = field(default_factory=time.monotonic)
-    key: str = ""
-    limits: dict[str, str] = field(default_factory=dict)
-    status: int = 0
-    bytes: int = 0
-    rows: str = ""
-
-
 class Guards:
     """Applies `Rules` around an application."""
 
-    def __init__(self, app: App, rules: Rules, log: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        rules: Rules,
+        log: Callable[[str], None] | None = None,
+        stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Guard an application; ``stop`` is to be called before the server waits for its answers' ends."""
+        self.stop = stop
         self._app = app
         self._rules = rules
         self._quotas = Quotas()
@@ -99,11 +89,14 @@ class Guards:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass on what is none."""
+        if scope["type"] == "websocket":
+            await self._serve_socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = _Call(uuid.uuid4().hex[:16])
+        call = Call(uuid.uuid4().hex[:16])
         origin = headers.get("origin", "")
         is_head = scope["method"] == "HEAD"
         inner: Scope = {**scope, "method": "GET"} if is_head else scope
@@ -129,6 +122,7 @@ class Guards:
             await send(message)
 
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
+        inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
         try:
             self._check_host([value for name, value in scope["headers"] if name == b"host"])
             if self._is_preflight(scope, headers):
@@ -138,9 +132,38 @@ class Guards:
             await self._app(inner, receive, guarded)
         except CondvestError as error:
             inner[FAILURE] = error
-            await _send_problem(error, call.request_id, guarded)
+            await send_problem(error, call.request_id, guarded)
         finally:
-            self._log(_line(scope["method"], inner, call))
+            self._log(line_of(scope["method"], inner, call))
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one websocket. Browsers let any site's page open one, so its origin is looked at here."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        call = Call(uuid.uuid4().hex[:16])
+        inner: Scope = {**scope, REQUEST_ID: call.request_id}
+        inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
+
+        async def counted(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "websocket.accept":
+                call.status = 101
+            elif message["type"] == "websocket.http.response.start":
+                call.status = message["status"]
+            call.bytes += len(message.get("text") or "")
+            await send(message)
+
+        try:
+            self._check_host([value for name, value in scope["headers"] if name == b"host"])
+            origin = headers.get("origin")
+            own = {f"{scheme}://{headers['host']}" for scheme in ("http", "https")}
+            if origin is not None and origin not in own and origin not in self._rules.origins:
+                raise Forbidden(f"pages of {origin} may not listen here; start with --allow-origin")
+            self._check_key(scope, headers, call)
+            await self._app(inner, receive, counted)
+        except CondvestError as error:
+            inner[FAILURE] = error
+            await refuse_socket(error, call.request_id, counted)
+        finally:
+            self._log(line_of("WEBSOCKET", inner, call))
 
     def _is_preflight(self, scope: Scope, headers: dict[str, str]) -> bool:
         """Return whether a browser asks what a page of an allowed site may send."""
@@ -160,36 +183,27 @@ class Guards:
                 "with --host-name"
             )
 
-    def _check(self, scope: Scope, headers: dict[str, str], call: _Call) -> None:
+    def _check(self, scope: Scope, headers: dict[str, str], call: Call) -> None:
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"{scope['method']}: this server only reads; use GET or HEAD")
         is_open = scope["path"] in _OPEN or is_page(scope["path"])
-        if self._rules.keys is not None and not is_open:
-            given = headers.get("authorization", "").removeprefix("Bearer ").strip() or _key_in(scope)
-            keys = self._rules.keys.read()
-            name = named(keys, given, dt.datetime.now(dt.UTC).date())
-            if name is None:
-                raise Unauthorized("give a key of this server: Authorization: Bearer cv_...")
+        if not is_open:
+            self._check_key(scope, headers, call)
+
+    def _check_key(self, scope: Scope, headers: dict[str, str], call: Call | None = None) -> None:
+        """Check the key of a request, and count the request if it is a new one (``call``)."""
+        if self._rules.keys is None:
+            return
+        given = headers.get("authorization", "").removeprefix("Bearer ").strip() or key_in(scope)
+        keys = self._rules.keys.read()
+        name = named(keys, given, dt.datetime.now(dt.UTC).date())
+        if name is None:
+            raise Unauthorized("give a key of this server: Authorization: Bearer cv_...")
+        if call is not None:
             call.key = name
             per_minute = int(keys[name].get("per_minute") or 0) or self._rules.per_minute
             if per_minute is not None:
                 call.limits = self._quotas.take(name, per_minute)
-
-
-def _asked(scope: Scope) -> list[tuple[str, str]]:
-    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-
-
-def _key_in(scope: Scope) -> str:
-    """Return the key that the query holds, as Massive's clients may send theirs; "" if it holds none."""
-    return next((value for name, value in _asked(scope) if name == KEY), "")
-
-
-def _without_key(scope: Scope) -> str:
-    """Return the query for the log, which holds no key, however its name is written."""
-    return urlencode(
-        [(name, "***" if name.lower() == KEY.lower() else value) for name, value in _asked(scope)]
-    )
 
 
 async def _send_preflight(send: Send) -> None:
@@ -202,42 +216,3 @@ async def _send_preflight(send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _send_problem(error: CondvestError, request_id: str, send: Send) -> None:
-    status, members = problem(error, request_id)
-    body = json.dumps(members).encode()
-    named_headers = {**headers_of(status), "content-length": str(len(body))}
-    if isinstance(error, TooManyRequests):
-        named_headers["retry-after"] = str(error.retry_after)
-    start = {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [(name.encode(), value.encode()) for name, value in named_headers.items()],
-    }
-    await send(start)
-    await send({"type": "http.response.body", "body": body})
-
-
-def _line(method: str, scope: Scope, call: _Call) -> str:
-    """Return the line of log of a request: JSON, so that no text of a client can make a second line."""
-    line: dict[str, Any] = {
-        "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-        "id": call.request_id,
-        "method": method,
-        "path": scope["path"],
-        "query": _without_key(scope),
-        "status": call.status,
-        "rows": call.rows,
-        "bytes": call.bytes,
-        "ms": round((time.monotonic() - call.started) * 1000, 2),
-    }
-    if call.key:
-        line["key"] = call.key
-    failure: CondvestError | None = scope.get(FAILURE)
-    if failure is not None:
-        cause = failure.__cause__
-        line["error"] = (
-            "".join(traceback.format_exception(cause)) if isinstance(failure, Unexpected) else str(failure)
-        )
-    return json.dumps(line)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from serving_layer.http.guards import App
+from serving_layer.http.calls import App
 
 PATIENCE = 10.0
 """Seconds in which a client has to send a request, and to take something of its answer."""
@@ -52,6 +53,13 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
         if self._is_answering():
             self._begun = 0
 
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to the protocol of websockets, which has a patience of its own."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        super().handle_websocket_upgrade()
+
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
         super().on_response_complete()
@@ -79,9 +87,18 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
             self._look_again(self.patience - waited)
 
 
+class _Server(uvicorn.Server):
+    """Tells the application that it is to end its streams before it waits for the answers under way."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down."""
+        getattr(self.config.app, "stop", lambda: None)()
+        await super().shutdown(sockets)
+
+
 def server_of(app: App, protocol: type[PatientProtocol] = PatientProtocol) -> uvicorn.Server:
     """Return the server of an application; it logs nothing by itself."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             http=protocol,
@@ -90,5 +107,8 @@ def server_of(app: App, protocol: type[PatientProtocol] = PatientProtocol) -> uv
             server_header=False,
             timeout_graceful_shutdown=10,
             limit_concurrency=MOST_CONNECTIONS,
+            ws="websockets-sansio",
+            ws_max_size=MOST_HEADER_BYTES,
+            ws_per_message_deflate=False,
         )
     )

@@ -30,11 +30,12 @@ def add_rule(connection: Connection, rule: Rule, webhooks: Sequence[Webhook] = (
         raise UsageError(f"there is a rule {rule.name!r}; choose another name, or remove it first")
     rule_id = number(
         connection,
-        "INSERT INTO alert_rules (name, expression, mode, fires, symbols, at_once) "
-        "VALUES (%s, %s, %s, %s, %s, %s) RETURNING rule_id",
+        "INSERT INTO alert_rules (name, expression, sessions, mode, fires, symbols, at_once) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING rule_id",
         (
             rule.name,
             rule.node.text,
+            rule.interval,
             rule.mode,
             rule.fires,
             None if rule.symbols is None else list(rule.symbols),

@@ -5,6 +5,7 @@ CREATE TABLE alert_rules (
     rule_id    int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name       text NOT NULL,
     expression text NOT NULL,
+    sessions   int4 NOT NULL CHECK (sessions >= 1),
     mode       text NOT NULL CHECK (mode IN ('provisional', 'confirmed')),
     fires      text NOT NULL CHECK (fires IN ('rise', 'bar')),
     symbols    text[],

@@ -17,10 +17,14 @@ CHANNEL = "condvest_alerts"
 """Notified with the newest id when events are stored."""
 
 _EVENTS: LiteralString = (
-    "SELECT event_id, state, rule_id, name AS rule, expression, mode, events.symbol, instrument_id, "
-    "bar_window, sessions.session, margin, bar_values AS values, reason, repaint, fired_id, data_through, "
-    "events.created_at FROM alert_events AS events JOIN alert_rules USING (rule_id) "
-    "LEFT JOIN sessions USING (ordinal) "
+    "SELECT event_id, state, rule_id, name AS rule, expression, mode, symbol, instrument_id, bar_window, "
+    "session, (bar_window + 1) * rules.sessions - 1 - ordinal AS sessions_left, margin, "
+    "bar_values AS values, "
+    "reason, repaint, fired_id, data_through, events.created_at "
+    "FROM (SELECT event_id, state, rule_id, symbol, instrument_id, bar_window, ordinal, margin, bar_values, "
+    "reason, repaint, fired_id, data_through, created_at FROM alert_events) AS events "
+    "JOIN (SELECT rule_id, name, expression, mode, sessions FROM alert_rules) AS rules USING (rule_id) "
+    "LEFT JOIN (SELECT ordinal, session FROM sessions) AS dates USING (ordinal) "
 )
 
 
@@ -28,9 +32,10 @@ def events_after(connection: Connection, event_id: int, most: int) -> list[dict[
     """Return the events after one, ascending by id, at most ``most``.
 
     Each has event_id, state (fired, confirmed, withdrawn), rule_id, rule (its name), expression, mode,
-    symbol, instrument_id, bar_window, session (whose data it is of), margin (by how much the rule is true,
-    as a fraction; None if unknown), values (by text of what the rule reads), reason (of a verdict without a
-    bar), repaint, fired_id (the firing that a verdict is on), data_through and created_at (aware datetimes).
+    symbol, instrument_id, bar_window, session (whose data it is of), sessions_left (of its bar), margin (by
+    how much the rule is true, as a fraction; None if unknown), values (by text of what the rule reads),
+    reason (of a verdict without a bar), repaint, fired_id (the firing that a verdict is on), data_through
+    and created_at (aware datetimes).
     """
     return records(connection, _EVENTS + "WHERE event_id > %s ORDER BY event_id LIMIT %s", (event_id, most))
 
@@ -48,7 +53,7 @@ def newest_events(
     return records(
         connection,
         _EVENTS + "WHERE (%(rule)s::text IS NULL OR name = %(rule)s) "
-        "AND (%(symbols)s::text[] IS NULL OR events.symbol = ANY(%(symbols)s)) "
+        "AND (%(symbols)s::text[] IS NULL OR symbol = ANY(%(symbols)s)) "
         "ORDER BY event_id DESC LIMIT %(most)s",
         {"rule": rule, "symbols": symbols, "most": most},
     )

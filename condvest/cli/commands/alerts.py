@@ -45,6 +45,7 @@ _EVENTS = pa.schema(
     [
         ("event_id", pa.int64()),
         ("session", pa.date32()),
+        ("sessions_left", pa.int32()),
         ("symbol", pa.string()),
         ("rule", pa.string()),
         ("state", pa.string()),

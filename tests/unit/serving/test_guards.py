@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from serving_layer.access import Keys
-from serving_layer.http.guards import FAILURE, Guards, Rules
+from serving_layer.http.calls import FAILURE
+from serving_layer.http.guards import Guards, Rules
 from serving_layer.http.problems import Gone
 
 NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
