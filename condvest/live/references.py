@@ -62,10 +62,10 @@ def _complete(
 ) -> Bars:
     """Return the complete bars of an interval that sessions look back on, each on its own basis."""
     sessions = source.sessions
-    first = int(windows_of(_one(bounds[0]), interval)[0]) - reach_of(most)
-    last = int(windows_of(_one(bounds[1]), interval)[0]) - 1
-    start = max(int(last_ordinals(_one(first), interval)[0]), sessions.first_ordinal)
-    end = min(int(last_ordinals(_one(last), interval)[0]), sessions.last_ordinal)
+    first = int(windows_of(_array(bounds[0]), interval)[0]) - reach_of(most)
+    last = int(windows_of(_array(bounds[1]), interval)[0]) - 1
+    start = max(int(last_ordinals(_array(first), interval)[0]), sessions.first_ordinal)
+    end = min(int(last_ordinals(_array(last), interval)[0]), sessions.last_ordinal)
     question = Question(
         symbols=symbols,
         interval=interval,
@@ -78,8 +78,8 @@ def _complete(
 
 
 def _first_of(ordinal: int, interval: int) -> int:
-    return int(first_ordinals(windows_of(_one(ordinal), interval), interval)[0])
+    return int(first_ordinals(windows_of(_array(ordinal), interval), interval)[0])
 
 
-def _one(value: int) -> Int32s:
+def _array(value: int) -> Int32s:
     return np.array([value], dtype=np.int32)

@@ -8,6 +8,7 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from serving_layer.http.calls import App
 
@@ -87,6 +88,33 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
             self._look_again(self.patience - waited)
 
 
+class PatientSocket(WebSocketsSansIOProtocol):
+    """Ends websockets whose clients do not take what is sent to them: uvicorn waits for them for ever."""
+
+    patience = PATIENCE
+    _running_out: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that is behind."""
+        super().pause_writing()
+        self._running_out = self.loop.call_later(self.patience, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Wait no longer: it has taken something."""
+        self._wait_no_longer()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._wait_no_longer()
+        super().connection_lost(exc)
+
+    def _wait_no_longer(self) -> None:
+        if self._running_out is not None:
+            self._running_out.cancel()
+            self._running_out = None
+
+
 class _Server(uvicorn.Server):
     """Tells the application that it is to end its streams before it waits for the answers under way."""
 
@@ -107,7 +135,7 @@ def server_of(app: App, protocol: type[PatientProtocol] = PatientProtocol) -> uv
             server_header=False,
             timeout_graceful_shutdown=10,
             limit_concurrency=MOST_CONNECTIONS,
-            ws="websockets-sansio",
+            ws=PatientSocket,
             ws_max_size=MOST_HEADER_BYTES,
             ws_per_message_deflate=False,
         )

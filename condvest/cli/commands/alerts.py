@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pyarrow as pa
 
 from batch_layer.database.stores.alert_events import newest_events
 from batch_layer.database.stores.symbols import symbols_by_instrument
 from batch_layer.shared.errors import UsageError
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, format_option, json_option, output_option
+from condvest.cli.output.alerts import events_table, rules_table
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format
 from condvest.cli.output.messages import message
@@ -24,40 +24,6 @@ from speed_layer.core.alerts.rules import Fires, Mode, Rule
 from speed_layer.stores.rules import Webhook, add_rule, listed_rules, remove_rule
 from speed_layer.webhooks.addresses import checked_url, shown_url
 from speed_layer.webhooks.signing import checked_secret, new_secret
-
-_RULES = pa.schema(
-    [
-        ("rule", pa.string()),
-        ("expression", pa.string()),
-        ("mode", pa.string()),
-        ("fired", pa.int64()),
-        ("confirmed", pa.int64()),
-        ("withdrawn", pa.int64()),
-        ("repaint", pa.string()),
-        ("fires", pa.string()),
-        ("symbols", pa.string()),
-        ("webhooks", pa.string()),
-        ("waiting", pa.int64()),
-        ("created_at", pa.timestamp("us", "UTC")),
-    ]
-)
-_EVENTS = pa.schema(
-    [
-        ("event_id", pa.int64()),
-        ("session", pa.date32()),
-        ("sessions_left", pa.int32()),
-        ("symbol", pa.string()),
-        ("rule", pa.string()),
-        ("state", pa.string()),
-        ("margin", pa.float64()),
-        ("repaint", pa.string()),
-        ("values", pa.string()),
-        ("reason", pa.string()),
-        ("fired_id", pa.int64()),
-        ("data_through", pa.timestamp("us", "UTC")),
-        ("created_at", pa.timestamp("us", "UTC")),
-    ]
-)
 
 
 @click.group(short_help="Rules over running bars, and the verdict on each firing.")
@@ -163,18 +129,8 @@ def list_(cli: Cli, shape: Format | None, path: Path | None) -> None:
         workspace.database.transaction(read_only=True) as connection,
     ):
         rules = listed_rules(connection)
-    rows = [
-        {
-            **row,
-            "rule": row["name"],
-            "repaint": Rule(0, row["name"], row["expression"]).repaint,
-            "symbols": ",".join(row["symbols"] or ()) or None,
-            "webhooks": " ".join(map(shown_url, row["webhooks"])) or None,
-        }
-        for row in rules
-    ]
     hidden = ("repaint", "fires", "symbols", "webhooks", "waiting", "created_at")
-    show_table(_table(rows, _RULES), shape, path, hidden=hidden)
+    show_table(rules_table(rules), shape, path, hidden=hidden)
 
 
 @alerts.command(short_help="Remove a rule.")
@@ -240,10 +196,8 @@ def log(
     ):
         chosen = _symbols(symbols)
         events = newest_events(connection, last, name, None if chosen is None else list(chosen))
-    for event in events:
-        event["values"] = ", ".join(f"{text} = {value}" for text, value in event["values"].items())
     hidden = ("repaint", "values", "reason", "fired_id", "data_through", "created_at")
-    show_table(_table(events, _EVENTS), shape, path, hidden=hidden)
+    show_table(events_table(events), shape, path, hidden=hidden)
 
 
 @alerts.command(short_help="Send what waits to its webhooks.")
@@ -269,10 +223,6 @@ def _symbols(text: str | None) -> tuple[str, ...] | None:
     if not all(text.split(",")):
         raise UsageError(f"--symbols {text!r}: a name between the commas is empty")
     return tuple(dict.fromkeys(text.split(",")))
-
-
-def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
 
 
 COMMANDS = (alerts,)

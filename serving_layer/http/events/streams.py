@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 
 from batch_layer.database.stores.live import live_state
 from batch_layer.shared.errors import CondvestError
@@ -26,9 +26,6 @@ PATH = "/v1/events"
 
 HEARTBEAT = 15.0
 """Seconds after which something is sent although nothing has happened, and the key is looked at again."""
-
-PATIENCE = 10.0
-"""Seconds in which a client has to take a message; of server-sent events the server itself sees to that."""
 
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -104,13 +101,13 @@ async def _over_socket(hub: Hub, websocket: WebSocket) -> None:
             await websocket.accept()
 
             async def write(text: str) -> None:
-                await asyncio.wait_for(websocket.send_text(text), PATIENCE)
+                await websocket.send_text(text)
 
             await _until_gone(websocket.receive, _told(scope, listener, query, _as_json, write))
             with suppress(RuntimeError):  # the client has closed it already
                 await websocket.close(1001 if hub.closes() else 1000)
-    except TimeoutError:
-        return  # the client takes nothing: the server drops the connection
+    except WebSocketDisconnect:
+        return  # the client has left, or took nothing and was left
     except CondvestError as error:
         scope[FAILURE] = error
         status, members = problem(error, scope[REQUEST_ID])

@@ -15,8 +15,8 @@ from speed_layer.core.alerts.nodes import (
     Negative,
     Node,
     Reduced,
-    intervals_of,
 )
+from speed_layer.core.alerts.reading import intervals_of
 
 Dimension = tuple[int, int]
 

@@ -29,8 +29,8 @@ from speed_layer.core.alerts.nodes import (
     Over,
     Reduced,
     Series,
-    shifted,
 )
+from speed_layer.core.alerts.reading import shifted
 
 
 @dataclass(frozen=True, eq=False)

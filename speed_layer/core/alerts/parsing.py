@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Never, TypeGuard, cast, get_args
+from collections.abc import Callable
+from typing import TypeGuard, cast, get_args
 
-from batch_layer.shared.settings import INTERVALS
+from speed_layer.core.alerts.cursor import MOST_BARS, Cursor
 from speed_layer.core.alerts.dimensions import check
 from speed_layer.core.alerts.nodes import (
     Arithmetic,
@@ -40,18 +39,9 @@ from speed_layer.core.alerts.nodes import (
     Reduced,
     Relation,
     Sign,
-    lookback_of,
 )
-from speed_layer.core.alerts.tokens import RuleError, Token, tokens_of
-
-ALLOWED = (1, *INTERVALS)
-"""The intervals that a rule may name, in sessions."""
-
-MOST_BARS = 100
-"""Complete bars that a rule may look back."""
-
-_DEEPEST = 50
-"""Parentheses and signs within one another."""
+from speed_layer.core.alerts.reading import lookback_of
+from speed_layer.core.alerts.tokens import Token
 
 _CONDITIONS = (Comparison, Crossing, Not, Joined)
 Part = Callable[[], Node]
@@ -80,156 +70,146 @@ def parse(rule: str) -> Node:
     return node
 
 
-class _Parser:
-    def __init__(self, rule: str) -> None:
-        self._rule = rule
-        self._tokens = tokens_of(rule)
-        self._at = 0
-        self._depth = 0
-
-    @property
-    def _next(self) -> Token:
-        return self._tokens[self._at]
-
+class _Parser(Cursor):
     def rule(self) -> Node:
-        return self._condition(self._next, self._any())
+        return self._condition(self.next, self._any())
 
     def end(self) -> None:
-        if self._next.kind != "end":
-            self._fail(self._next, f"expected and, or or the end of the rule, got {self._next.shown}")
+        if self.next.kind != "end":
+            self.fail(self.next, f"expected and, or or the end of the rule, got {self.next.shown}")
 
     def _any(self) -> Node:
         """Parse a rule, or a number where the caller may want one."""
         return self._joined("or", lambda: self._joined("and", self._denied))
 
     def _joined(self, word: str, part: Part) -> Node:
-        first = self._next
+        first = self.next
         node = part()
-        while self._next.kind == "word" and self._next.text.lower() == word:
+        while self.next.kind == "word" and self.next.text.lower() == word:
             self._condition(first, node)
-            self._take()
-            token = self._next
+            self.take()
+            token = self.next
             right = self._condition(token, part())
             node = Joined("and" if word == "and" else "or", node, right)
         return node
 
     def _denied(self) -> Node:
-        if self._next.kind == "word" and self._next.text.lower() == "not":
-            self._take()
-            token = self._next
-            with self._deeper(token):
+        if self.next.kind == "word" and self.next.text.lower() == "not":
+            self.take()
+            token = self.next
+            with self.deeper(token):
                 return Not(self._condition(token, self._denied()))
         return self._compared()
 
     def _compared(self) -> Node:
-        first = self._next
+        first = self.next
         left = self._sum()
-        token = self._next
+        token = self.next
         if not _is_relation(token.text):
             return left
         self._number(first, left)
-        self._take()
-        begins = self._next
+        self.take()
+        begins = self.next
         right = self._number(begins, self._sum())
         node = Comparison(token.text, left, right)
         self._check(token, node)
-        if _is_relation(self._next.text):
-            self._fail(self._next, "a comparison has two sides; join two comparisons by and")
+        if _is_relation(self.next.text):
+            self.fail(self.next, "a comparison has two sides; join two comparisons by and")
         return node
 
     def _sum(self) -> Node:
         return self._chain("+-", lambda: self._chain("*/", self._signed))
 
     def _chain(self, signs: str, part: Part) -> Node:
-        first = self._next
+        first = self.next
         node = part()
-        while self._next.kind == "sign" and self._next.text in signs:
+        while self.next.kind == "sign" and self.next.text in signs:
             self._number(first, node)
-            token = self._take()
-            begins = self._next
+            token = self.take()
+            begins = self.next
             right = self._number(begins, part())
             node = Arithmetic(cast("Sign", token.text), node, right)
             self._check(token, node)
         return node
 
     def _signed(self) -> Node:
-        token = self._next
+        token = self.next
         if token.text != "-":
             return self._atom()
-        self._take()
-        begins = self._next
-        with self._deeper(token):
+        self.take()
+        begins = self.next
+        with self.deeper(token):
             return Negative(self._number(begins, self._signed()))
 
     def _atom(self) -> Node:
-        token = self._next
+        token = self.next
         if token.kind == "number":
-            self._take()
+            self.take()
             if not math.isfinite(Number(token.text).value):
-                self._fail(token, f"expected a number, got {token.shown}, which is too large")
+                self.fail(token, f"expected a number, got {token.shown}, which is too large")
             return Number(token.text)
         if token.text == "(":
-            self._take()
-            with self._deeper(token):
+            self.take()
+            with self.deeper(token):
                 node = self._any()
-            self._expect(")", "close the parenthesis")
+            self.expect(")", "close the parenthesis")
             return node
         if token.kind == "word":
             return self._called()
-        return self._fail(token, f"expected a number, a field such as close(13), or (, got {token.shown}")
+        return self.fail(token, f"expected a number, a field such as close(13), or (, got {token.shown}")
 
     def _called(self) -> Node:
-        token = self._next
+        token = self.next
         name = token.text
         if name not in _FUNCTIONS:
             near = difflib.get_close_matches(name.lower(), _FUNCTIONS, n=2)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_FUNCTIONS)}"
-            self._fail(token, f"unknown name {name!r}; {hint}")
-        self._take()
-        self._expect("(", f"for example {_EXAMPLES.get(name, f'{name}(13)')}")
+            self.fail(token, f"unknown name {name!r}; {hint}")
+        self.take()
+        self.expect("(", f"for example {_EXAMPLES.get(name, f'{name}(13)')}")
         if name.startswith("crosses_"):
             return self._crossing(token)
         node: Node
         if name in get_args(Over):
             field = self._field()
-            self._expect(",", f"{name} takes a field and a number of bars: {_EXAMPLES[name]}")
-            node = Reduced(cast("Over", name), field, self._count("bars", 1))
+            self.expect(",", f"{name} takes a field and a number of bars: {_EXAMPLES[name]}")
+            node = Reduced(cast("Over", name), field, self.count("bars", 1))
         else:
-            interval = self._interval()
+            interval = self.interval()
             node = Change(interval) if name == "change" else Field(cast("FieldName", name), interval)
-        self._expect(")", f"for example {_EXAMPLES.get(name, f'{name}(13)')}")
+        self.expect(")", f"for example {_EXAMPLES.get(name, f'{name}(13)')}")
         return self._back(token, node)
 
     def _field(self) -> Field:
-        token = self._next
+        token = self.next
         if token.text not in get_args(FieldName):
-            self._fail(token, f"expected a field such as high(13), got {token.shown}")
-        self._take()
-        self._expect("(", f"for example {token.text}(13)")
-        interval = self._interval()
-        self._expect(")", f"for example {token.text}({interval})")
+            self.fail(token, f"expected a field such as high(13), got {token.shown}")
+        self.take()
+        self.expect("(", f"for example {token.text}(13)")
+        interval = self.interval()
+        self.expect(")", f"for example {token.text}({interval})")
         return Field(cast("FieldName", token.text), interval)
 
     def _crossing(self, token: Token) -> Node:
-        begins = self._next
+        begins = self.next
         left = self._number(begins, self._sum())
-        self._expect(",", f"{token.text} takes two numbers: {_EXAMPLES[token.text]}")
-        begins = self._next
+        self.expect(",", f"{token.text} takes two numbers: {_EXAMPLES[token.text]}")
+        begins = self.next
         right = self._number(begins, self._sum())
-        self._expect(")", f"for example {_EXAMPLES[token.text]}")
+        self.expect(")", f"for example {_EXAMPLES[token.text]}")
         node = Crossing(token.text == "crosses_above", left, right)
         self._check(token, node)
         for part in node.walk():
             if lookback_of(part) >= MOST_BARS:
-                self._fail(token, f"{part.text} as it stood a bar ago needs more than {MOST_BARS} bars")
+                self.fail(token, f"{part.text} as it stood a bar ago needs more than {MOST_BARS} bars")
         return node
 
     def _back(self, token: Token, node: Node) -> Node:
-        if self._next.text != "[":
+        if self.next.text != "[":
             return node
-        self._take()
-        back = self._count("bars back", 1)
-        self._expect("]", f"for example {node.text}[1]")
+        self.take()
+        back = self.count("bars back", 1)
+        self.expect("]", f"for example {node.text}[1]")
         match node:
             case Field(name, interval):
                 node = Field(name, interval, back)
@@ -238,59 +218,26 @@ class _Parser:
             case Reduced(function, field, bars):
                 node = Reduced(function, field, bars, back)
         if lookback_of(node) > MOST_BARS:
-            self._fail(token, f"{node.text} needs more than {MOST_BARS} bars before the running one")
+            self.fail(token, f"{node.text} needs more than {MOST_BARS} bars before the running one")
         return node
-
-    def _interval(self) -> int:
-        token = self._next
-        if not token.text.isdecimal() or int(token.text) not in ALLOWED:
-            allowed = ", ".join(map(str, ALLOWED))
-            self._fail(token, f"expected an interval in sessions ({allowed}), got {token.shown}")
-        return int(self._take().text)
-
-    def _count(self, what: str, least: int) -> int:
-        token = self._next
-        if not token.text.isdecimal() or not least <= int(token.text) <= MOST_BARS:
-            self._fail(token, f"expected a number of {what} from {least} to {MOST_BARS}, got {token.shown}")
-        return int(self._take().text)
-
-    @contextmanager
-    def _deeper(self, token: Token) -> Iterator[None]:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            self._fail(token, f"a rule has at most {_DEEPEST} levels of parentheses and signs")
-        yield
-        self._depth -= 1
-
-    def _take(self) -> Token:
-        self._at += 1
-        return self._tokens[self._at - 1]
-
-    def _expect(self, sign: str, hint: str) -> None:
-        if self._next.text != sign:
-            self._fail(self._next, f"expected {sign!r}, got {self._next.shown}; {hint}")
-        self._take()
 
     def _condition(self, token: Token, node: Node) -> Node:
         if not isinstance(node, _CONDITIONS):
-            self._fail(
-                self._next if self._next.kind != "end" else token,
+            self.fail(
+                self.next if self.next.kind != "end" else token,
                 f"{node.text} is a number, not a condition; compare it: {node.text} > 100",
             )
         return node
 
     def _number(self, token: Token, node: Node) -> Node:
         if isinstance(node, _CONDITIONS):
-            self._fail(token, f"{node.text} is a condition, where a number is needed")
+            self.fail(token, f"{node.text} is a condition, where a number is needed")
         return node
 
     def _check(self, token: Token, node: Arithmetic | Comparison | Crossing) -> None:
         problem = check(node)
         if problem is not None:
-            self._fail(token, problem)
-
-    def _fail(self, token: Token, problem: str) -> Never:
-        raise RuleError(self._rule, token.column, problem)
+            self.fail(token, problem)
 
 
 def _is_relation(text: str) -> TypeGuard[Relation]:

@@ -30,9 +30,8 @@ from speed_layer.core.alerts.nodes import (
     Not,
     Number,
     Reduced,
-    intervals_of,
-    shifted,
 )
+from speed_layer.core.alerts.reading import intervals_of, shifted
 
 Repaint = Literal["cannot vanish", "may vanish"]
 

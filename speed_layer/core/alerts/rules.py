@@ -15,8 +15,9 @@ import numpy as np
 
 from batch_layer.shared.core.windows import last_ordinals, windows_of
 from batch_layer.shared.models.bars import Bools, Int32s
-from speed_layer.core.alerts.nodes import Node, Series, interval_of, intervals_of, lookback_of
+from speed_layer.core.alerts.nodes import Node, Series
 from speed_layer.core.alerts.parsing import parse
+from speed_layer.core.alerts.reading import interval_of, intervals_of, lookback_of
 from speed_layer.core.alerts.repaint import Repaint, repaint_of
 
 Mode = Literal["provisional", "confirmed"]
