@@ -6,14 +6,13 @@ Pure ASGI, because middleware on Starlette's base class costs more than most ans
 from __future__ import annotations
 
 import datetime as dt
-import re
 import sys
 import uuid
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from batch_layer.shared.errors import CondvestError, UsageError
+from batch_layer.shared.errors import CondvestError
 from serving_layer.access import Keys, named
 from serving_layer.http.calls import (
     FAILURE,
@@ -27,11 +26,10 @@ from serving_layer.http.calls import (
     refuse_socket,
     send_problem,
 )
+from serving_layer.http.hosts import LOOPBACK, check_hosts
 from serving_layer.http.page import is_page
 from serving_layer.http.problems import Forbidden, MethodNotAllowed, Unauthorized
 from serving_layer.http.quotas import Quotas
-
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -47,7 +45,6 @@ STILL_ALLOWED = "condvest.still_allowed"
 """Where the scope of a request holds its id, whether only headers count, and what
 raises Unauthorized once its key is no longer good."""
 
-_PORT = re.compile(r":\d+$")
 _OPEN = ("/health/live", "/health/ready")
 """Paths that need no key."""
 
@@ -124,7 +121,7 @@ class Guards:
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
         inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
         try:
-            self._check_host([value for name, value in scope["headers"] if name == b"host"])
+            check_hosts(scope, self._rules.hosts)
             if self._is_preflight(scope, headers):
                 await _send_preflight(guarded)
                 return
@@ -152,7 +149,7 @@ class Guards:
             await send(message)
 
         try:
-            self._check_host([value for name, value in scope["headers"] if name == b"host"])
+            check_hosts(scope, self._rules.hosts)
             origin = headers.get("origin")
             own = {f"{scheme}://{headers['host']}" for scheme in ("http", "https")}
             if origin is not None and origin not in own and origin not in self._rules.origins:
@@ -172,16 +169,6 @@ class Guards:
             and headers.get("origin", "") in self._rules.origins
             and headers.get("access-control-request-method") in ("GET", "HEAD")
         )
-
-    def _check_host(self, named_hosts: list[bytes]) -> None:
-        if len(named_hosts) != 1:
-            raise UsageError(f"expected one header Host, got {len(named_hosts)}")
-        host = _PORT.sub("", named_hosts[0].decode("latin-1"))
-        if host not in self._rules.hosts:
-            raise Forbidden(
-                f"this server does not answer for the host {host!r}; ask for one that it has, or start it "
-                "with --host-name"
-            )
 
     def _check(self, scope: Scope, headers: dict[str, str], call: Call) -> None:
         if scope["method"] not in ("GET", "HEAD"):

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from serving_layer.http.calls import App
+from serving_layer.http.hosts import TARGET
 
 PATIENCE = 10.0
 """Seconds in which a client has to send a request, and to take something of its answer."""
@@ -23,7 +24,10 @@ MOST_HEADER_BYTES = 64 << 10
 
 
 class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
-    """Ends connections whose clients keep it waiting or send headers without end: uvicorn bounds neither."""
+    """Ends connections whose clients keep it waiting or send headers without end: uvicorn bounds neither.
+
+    It also hands on what stood in the request's line, of which uvicorn passes only path and query.
+    """
 
     patience = PATIENCE
     _timer: asyncio.TimerHandle | None = None
@@ -60,6 +64,11 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
             self._timer.cancel()
             self._timer = None
         super().handle_websocket_upgrade()
+
+    def on_headers_complete(self) -> None:
+        """Hand the request on with its target; httptools alone calls this, h11 leaves a host in the path."""
+        super().on_headers_complete()
+        self.scope[TARGET] = self.url
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""

@@ -15,6 +15,7 @@ from batch_layer.database.stores.symbols import symbols_by_instrument
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
+from batch_layer.shared.utils.arrow import array_of, dates_of, texts_of
 from serving_layer.queries.selection import instruments_asked_for, select
 
 if TYPE_CHECKING:
@@ -58,10 +59,10 @@ def _table(lacking: Spans, ids: Int32s, names: Mapping[int, str], sessions: Sess
     order = np.argsort(rank, kind="stable")
     instrument_id, ordinal = lacking.take(order).points()
     ranks = rank_of[np.searchsorted(ids, instrument_id)]
-    labels = pa.array([names[number] for number in by_name], pa.string())
+    labels = texts_of([names[number] for number in by_name])
     return pa.table(
         {
-            "symbol": labels.take(pa.array(ranks, pa.int64())),
-            "session": pa.array(sessions.dates_of(ordinal), pa.date32()),
+            "symbol": labels.take(array_of(ranks, pa.int64())),
+            "session": dates_of(sessions.dates_of(ordinal)),
         }
     )

@@ -21,7 +21,8 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.published.digests import footer_of, metadata_of
 from batch_layer.shared.published.manifest import Manifest, PublishedFile
-from batch_layer.shared.published.tables import BY_YEAR, dataset_of, to_numpy, year_starts, years_of
+from batch_layer.shared.published.parts import BY_YEAR, dataset_of, year_starts, years_of
+from batch_layer.shared.published.tables import to_numpy
 from batch_layer.shared.published.target import PublishTarget
 from serving_layer.sources.kept_rows import FileColumns, are_worth_keeping, kept_columns, rows_within
 from serving_layer.sources.parquet_rows import Arrays, FileRows, SpanRows

@@ -1,8 +1,8 @@
 """The journal: every snapshot as it came, so that a session can be replayed.
 
 One file per snapshot, ``provider/session/instant-digest.json.gz``; the names ascend by the instants at which
-the snapshots came. A file appears under its name only when it is whole. The journal proves and explains;
-nothing is restored from it, since the next snapshot says all that it would.
+the snapshots came. A file is its owner's alone, and appears under its name only when it is whole. The journal
+proves and explains; nothing is restored from it, since the next snapshot says all that it would.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import datetime as dt
 import errno
 import gzip
 import hashlib
+import os
+import re
 import shutil
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,7 @@ KEPT_SESSIONS = 5
 
 _INSTANT = "%H%M%S.%f"
 _ENDING = ".json.gz"
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{16}" + re.escape(_ENDING))
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ class Journal:
                 if not folder.is_dir():
                     make_folder(folder, mode=0o700)
             scratch = self.folder / f".part-{name}"
-            scratch.write_bytes(gzip.compress(entry.content, compresslevel=1, mtime=0))
+            scratch.unlink(missing_ok=True)  # of a run that was killed; and no link is written through
+            with os.fdopen(os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(gzip.compress(entry.content, compresslevel=1, mtime=0))
             scratch.replace(self.folder / name)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -85,15 +91,15 @@ class Journal:
         Raises:
             ArchiveError: there are none, or one is no longer what was kept.
         """
-        paths = sorted(self.folder.glob(f"*{_ENDING}"))
-        if not paths:
+        kept = [path for path in sorted(self.folder.glob(f"*{_ENDING}")) if _NAME.fullmatch(path.name)]
+        if not kept:
             raise ArchiveError(f"no snapshot of {self.session} is kept in {self.folder}")
-        for path in paths:
+        for path in kept:
             instant, _, digest = path.name.removesuffix(_ENDING).partition("Z-")
-            came = dt.datetime.strptime(instant, f"%Y%m%dT{_INSTANT}").replace(tzinfo=dt.UTC)
             try:
+                came = dt.datetime.strptime(instant, f"%Y%m%dT{_INSTANT}").replace(tzinfo=dt.UTC)
                 content = gzip.decompress(path.read_bytes())
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, ValueError, zlib.error) as error:
                 raise ArchiveError(f"{path} cannot be read: {error}") from error
             if _digest(content) != digest:
                 raise ArchiveError(f"{path} has the digest {_digest(content)}, but {digest} was kept")

@@ -11,7 +11,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from serving_layer.access import Keys
-from serving_layer.http.guards import LOOPBACK, Rules
+from serving_layer.http.guards import Rules
+from serving_layer.http.hosts import LOOPBACK
 from serving_layer.http.server import PatientProtocol, PatientSocket
 from speed_layer.stores.events import Event, lock_events, write_events
 from tests.support.exchange import NOW

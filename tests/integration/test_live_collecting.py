@@ -257,7 +257,7 @@ def test_a_full_disk_of_the_journal_ends_the_run_and_stores_nothing(market, monk
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(ArchiveError, match="no room on its disk"):
         collect(market, ("10:00", {"A": DAY}))
     assert stored(market) == {}

@@ -28,13 +28,14 @@ from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.payloads import BarRows, Payload
 from tests.support.judged import LAST_CLOSED, SESSIONS
 
-provider, media, path = sys.argv[1:]
+provider, media, dataset, path = sys.argv[1:]
 content, day = pathlib.Path(path).read_bytes(), dt.date(2024, 1, 3)
-payload = Payload(provider, "chart" if provider == "yahoo" else "daily_bars", content, media, day, day,
-                  dt.datetime(2024, 1, 4, tzinfo=dt.UTC), is_whole=False, name="input")
+payload = Payload(provider, dataset, content, media, day, day, dt.datetime(2024, 1, 4, tzinfo=dt.UTC),
+                  is_whole=False, name="input")
 try:
     parsed = parse(payload)
-    verdict = judge_bars(parsed.rows_as(BarRows), parsed.faults, SESSIONS, LAST_CLOSED)
+    if isinstance(parsed.rows, BarRows):
+        verdict = judge_bars(parsed.rows, parsed.faults, SESSIONS, LAST_CLOSED)
     print("read", len(parsed.rows))
 except InputError as error:
     print("refused", error)
@@ -52,13 +53,13 @@ else:
 """The peak of the program alone; what Linux tells a parent counts its own memory before the program began."""
 
 
-def peak_of(tmp_path, content, provider="file", media="csv"):
+def peak_of(tmp_path, content, provider="file", media="csv", dataset="daily_bars"):
     """Return what came of an input, in a word and the rest, and the bytes of memory that its process took."""
     assert len(content) <= MOST_BYTES
     path = tmp_path / "input"
     path.write_bytes(content)
     ran = subprocess.run(
-        [sys.executable, "-c", LOAD + PEAK, provider, media, str(path)],
+        [sys.executable, "-c", LOAD + PEAK, provider, media, dataset, str(path)],
         capture_output=True,
         text=True,
         check=True,
@@ -157,9 +158,39 @@ def answer(results):
     ],
 )
 def test_a_small_answer_takes_no_gigabyte(tmp_path, provider, content):
-    word, _, peak = peak_of(tmp_path, content, provider, "json")
+    dataset = "chart" if provider == "yahoo" else "daily_bars"
+    word, _, peak = peak_of(tmp_path, content, provider, "json", dataset)
     assert word in ("read", "refused")
     assert peak < MOST_MEMORY
+
+
+@pytest.mark.parametrize("dataset", ["splits", "dividends", "instruments", "symbols"])
+def test_a_small_list_takes_no_gigabyte(tmp_path, dataset):
+    """Rows without a value take the most memory for their bytes; so many pages come of any list."""
+    content = answer("{}," * 2_500_000 + "{}")
+    word, _, peak = peak_of(tmp_path, content, "massive", "json", dataset)
+    assert word in ("read", "refused")
+    assert peak < MOST_MEMORY
+
+
+@pytest.mark.parametrize(
+    ("provider", "dataset", "header", "row"),
+    [
+        (
+            "massive",
+            "daily_bars",
+            "ticker,volume,open,close,high,low,window_start,transactions",
+            "A,1,1,1,1,1,1704258000000000000,1",
+        ),
+        ("file", "splits", "symbol,ex_date,split_from,split_to", "A,2024-01-03,1,2"),
+        ("file", "dividends", "symbol,ex_date,cash_amount", "A,2024-01-03,1"),
+    ],
+)
+def test_a_small_gzip_of_a_flat_file_or_a_list_takes_no_gigabyte(tmp_path, provider, dataset, header, row):
+    content = packed(header + "\n" + (row + "\n") * 3_000_000)
+    word, said, peak = peak_of(tmp_path, content, provider, "csv.gz", dataset)
+    assert (word, peak < MOST_MEMORY) == ("refused", True)
+    assert said.startswith("input: unpacks to more than")
 
 
 def test_the_peak_of_a_process_is_seen():

@@ -81,7 +81,8 @@ def serve(
     try:
         from serving_layer.http.app import create_app  # noqa: PLC0415
         from serving_layer.http.backends import DatabaseBackend, PublishedBackend  # noqa: PLC0415
-        from serving_layer.http.guards import LOOPBACK, Rules  # noqa: PLC0415
+        from serving_layer.http.guards import Rules  # noqa: PLC0415
+        from serving_layer.http.hosts import LOOPBACK  # noqa: PLC0415
         from serving_layer.http.server import server_of  # noqa: PLC0415
     except ImportError as error:
         raise SettingsError(

@@ -1,4 +1,4 @@
--- readable from: 11
+-- readable from: 13
 -- Alert rules, what they said of running bars, the verdict on each, and what is still to be delivered of that.
 
 CREATE TABLE alert_rules (
