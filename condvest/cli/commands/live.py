@@ -16,7 +16,7 @@ from condvest.cli.options import SESSION, format_option, json_option, output_opt
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format
 from condvest.cli.output.messages import message
-from condvest.cli.output.screen import printable
+from condvest.cli.output.printable import printable
 from condvest.cli.output.tables import show_table
 from condvest.live.judging import give_verdicts
 from speed_layer.services.settle import settle_all
