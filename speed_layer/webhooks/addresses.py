@@ -18,7 +18,6 @@ from batch_layer.shared.variables import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LONGEST = 2000
 
 
@@ -84,10 +83,6 @@ def _meant(address: Address) -> list[Address]:
     meant: list[Address] = [address]
     if isinstance(address, ipaddress.IPv6Address):
         meant += [each for each in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())) if each]
-        if address in _NAT64:
-            meant.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if int(address) >> 32 == 0:  # ::127.0.0.1, as it was once written
-            meant.append(ipaddress.IPv4Address(int(address)))
     return meant
 
 

@@ -134,6 +134,7 @@ class _Checked(httpcore.NetworkBackend):
         for address in addresses:
             if not is_allowed(address, self._networks):
                 raise Forbidden(refusal(host, address))
+        for address in addresses:
             if self._scheme == "http" and not is_named(address, self._networks):
                 raise Forbidden(f"{host} is {address}: webhooks go there by https alone")
         if not addresses:

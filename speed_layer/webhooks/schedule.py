@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SCHEDULE = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 21600, 21600)
-"""Seconds from one attempt to the next: twenty hours together. After the last one an event is given up."""
+"""Seconds from one attempt to the next: most of a day together. After the last one an event is given up."""
 
 LONGEST_WAIT = 21600
 """Seconds that a receiver may ask for."""
