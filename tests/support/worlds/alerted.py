@@ -17,6 +17,13 @@ def day(high=11.0, low=9.0, close=10.0, volume=100):
     return {"o": 10.0, "h": high, "l": low, "c": close, "v": volume, "vw": 10.0}
 
 
+def collect(workspace, steps, session=SESSION):
+    """Collect snapshots into a workspace."""
+    script = Script([*steps, END], session=session)
+    job = script.job(workspace, workspace.settings.home / "live")
+    return replace(job, rules=read_references).run(once=len(steps) == 1)
+
+
 class Alerted:
     """A `World` whose provider is Massive: quiet sessions of A and B up to the one before SESSION."""
 
@@ -45,9 +52,7 @@ class Alerted:
 
     def collect(self, *steps, session=SESSION):
         """Collect snapshots (time, bars by symbol); the run ends after the last one."""
-        script = Script([*steps, END], session=session)
-        job = script.job(self.world.workspace, self.world.workspace.settings.home / "live")
-        return replace(job, rules=read_references).run(once=len(steps) == 1)
+        return collect(self.world.workspace, steps, session)
 
     def verdicts(self):
         workspace = self.world.workspace
