@@ -1,7 +1,7 @@
 """One step of alerts in a process of its own, so that it can be killed: ``python -m`` this, with JSON.
 
-``{"url", "home", "what", "steps"}``: what is ``collect``, ``verdicts`` or ``deliver``; steps are pairs of time and
-bars by symbol.
+``{"url", "home", "what", "steps"}``: what is ``collect``, ``verdicts`` or ``deliver``; steps are pairs of
+time and bars by symbol.
 """
 
 import ipaddress
