@@ -8,13 +8,14 @@ the larger, that of ``not`` the negative.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from batch_layer.shared.models.bars import Bools, Floats
-from speed_layer.core.alerts.market import Market, Matrix
+from speed_layer.core.alerts.market import Market
 from speed_layer.core.alerts.nodes import (
     Arithmetic,
     Change,
@@ -26,7 +27,6 @@ from speed_layer.core.alerts.nodes import (
     Node,
     Not,
     Number,
-    Over,
     Reduced,
     Series,
 )
@@ -39,12 +39,18 @@ class Truth:
 
     Attributes:
         is_true, is_false: bool; neither where unknown.
-        margin: float64, NaN where unknown.
+        measure: computes the margin, which only those who fire need.
     """
 
     is_true: Bools
     is_false: Bools
-    margin: Floats
+    measure: Callable[[], Floats]
+
+    @cached_property
+    def margin(self) -> Floats:
+        """The margin, float64, NaN where unknown."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return self.measure()
 
 
 @dataclass(eq=False)
@@ -86,7 +92,7 @@ class Evaluation:
                 )
             case Not(of):
                 inner = self.truth(of)
-                return Truth(inner.is_false, inner.is_true, -inner.margin)
+                return Truth(inner.is_false, inner.is_true, lambda: -inner.margin)
             case Joined(word, left, right):
                 first, second = self.truth(left), self.truth(right)
                 return _both(first, second) if word == "and" else _either(first, second)
@@ -96,12 +102,11 @@ class Evaluation:
         market = self.market
         match node:
             case Number():
-                return np.full(len(market.ids), node.value)
+                return np.broadcast_to(np.float64(node.value), len(market.ids))
             case Field(name, interval, back):
                 return market.field(name, interval, back)
             case Reduced(function, of, bars, skipped):
-                past = market.past[of.interval].of(of.name)[skipped : skipped + bars]
-                return _reduced(function, past)
+                return market.past[of.interval].reduced(function, of.name, skipped, bars)
             case Change(interval, back):
                 before = market.field("close", interval, back + 1)
                 return market.field("close", interval, back) / before - 1.0
@@ -113,15 +118,6 @@ class Evaluation:
 
 
 _SIGNS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
-
-
-def _reduced(function: Over, past: Matrix) -> Floats:
-    reduced: Floats
-    if function == "average":
-        reduced = past.mean(axis=0)
-    else:
-        reduced = past.max(axis=0) if function == "highest" else past.min(axis=0)
-    return reduced
 
 
 def _read_by(node: Node) -> Iterator[Node]:
@@ -139,17 +135,28 @@ def _finite(values: Floats) -> Floats:
 
 
 def _compared(relation: str, left: Floats, right: Floats) -> Truth:
-    difference = left - right if relation in (">", ">=") else right - left
-    is_known = ~np.isnan(difference)
-    is_true = difference >= 0 if relation in (">=", "<=") else difference > 0
-    return Truth(is_true, is_known & ~is_true, difference / np.abs(right))
+    is_true, is_false = _RELATIONS[relation]
+    return Truth(
+        is_true(left, right),
+        is_false(left, right),
+        lambda: (left - right if relation in (">", ">=") else right - left) / np.abs(right),
+    )
+
+
+_RELATIONS: dict[str, tuple[np.ufunc, np.ufunc]] = {
+    ">": (np.greater, np.less_equal),
+    ">=": (np.greater_equal, np.less),
+    "<": (np.less, np.greater_equal),
+    "<=": (np.less_equal, np.greater),
+}
+"""Relation to what is true and what is false of it; of NaN neither is."""
 
 
 def _both(first: Truth, second: Truth) -> Truth:
     return Truth(
         first.is_true & second.is_true,
         first.is_false | second.is_false,
-        np.fmin(first.margin, second.margin),
+        lambda: np.fmin(first.margin, second.margin),
     )
 
 
@@ -157,5 +164,5 @@ def _either(first: Truth, second: Truth) -> Truth:
     return Truth(
         first.is_true | second.is_true,
         first.is_false & second.is_false,
-        np.fmax(first.margin, second.margin),
+        lambda: np.fmax(first.margin, second.margin),
     )

@@ -20,6 +20,7 @@ from batch_layer.shared.models.bars import Bars, DailyBars, Floats, Int32s, Posi
 from batch_layer.shared.models.corporate_actions import Splits
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.difference import pack
+from speed_layer.core.alerts.nodes import Over
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
@@ -46,6 +47,7 @@ class Past:
     bars: Bars
     row: np.ndarray[tuple[int, int], np.dtype[np.intp]]
     _kept: dict[str, Matrix] = field(default_factory=dict)
+    _reduced: dict[tuple[str, str, int, int], Floats] = field(default_factory=dict)
 
     def of(self, name: str) -> Matrix:
         """Return a field per bar back (the newest first) and instrument; NaN where there is none."""
@@ -53,6 +55,17 @@ class Past:
             values = np.append(getattr(self.bars, name), np.nan)
             self._kept[name] = np.ascontiguousarray(values[self.row].T)
         return self._kept[name]
+
+    def reduced(self, function: Over, name: str, skipped: int, bars: int) -> Floats:
+        """Return the highest, lowest or average of a field; kept, for complete bars stay as they are."""
+        key = (function, name, skipped, bars)
+        if key not in self._reduced:
+            values = self.of(name)[skipped : skipped + bars]
+            if function == "average":
+                self._reduced[key] = values.mean(axis=0)
+            else:
+                self._reduced[key] = values.max(axis=0) if function == "highest" else values.min(axis=0)
+        return self._reduced[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,33 +100,27 @@ class Market:
 
 
 def market_of(
-    ordinal: int,
-    ids: Int32s,
-    daily: DailyBars,
-    past: Mapping[int, Past],
-    splits: Splits,
+    ordinal: int, ids: Int32s, daily: Mapping[int, DailyBars], past: Mapping[int, Past], splits: Splits
 ) -> Market:
     """Return the market of a session.
 
     Args:
         ordinal: the session.
         ids: int32, ascending.
-        daily: of these instruments, ascending by instrument and ordinal, up to the session and back to the
-            first of the longest running window at least; as traded.
+        daily: by interval the daily bars of these instruments from the first session of the running window to
+            the session, ascending by instrument and ordinal; as traded.
         past: by interval, of the same instruments; see `past_of`.
         splits: of these instruments.
     """
     basis = _basis(ids, ordinal)
-    running: dict[int, Bars] = {}
-    row: dict[int, Positions] = {}
-    for interval in past:
-        first = first_ordinals(windows_of(np.array([ordinal], np.int32), interval), interval)[0]
-        is_inside = daily.ordinal >= first
-        bars = fold(
-            daily if is_inside.all() else daily.take(is_inside), interval, splits=splits, coverage=basis
-        )
-        running[interval], row[interval] = bars, _rows_of(ids, bars.instrument_id)
+    running = {n: fold(daily[n], n, splits=splits, coverage=basis) for n in past}
+    row = {n: _rows_of(ids, bars.instrument_id) for n, bars in running.items()}
     return Market(ordinal, ids, running, row, past)
+
+
+def first_running(ordinal: int, interval: int) -> int:
+    """Return the first session of the window that holds a session."""
+    return int(first_ordinals(windows_of(np.array([ordinal], np.int32), interval), interval)[0])
 
 
 def past_of(ordinal: int, interval: int, ids: Int32s, bars: Bars, most: int, splits: Splits) -> Past:

@@ -161,8 +161,10 @@ class Growing:
         self._running, self._past = running, past
         self.past = dict.fromkeys(INTERVALS, self)
 
-    def of(self, name):
-        return self._past[name]
+    def reduced(self, function, name, skipped, bars):
+        chosen = self._past[name][skipped : skipped + bars, 0].tolist()
+        level = {"highest": max, "lowest": min, "average": lambda values: sum(values) / len(values)}
+        return np.array([level[function](chosen)])
 
     def field(self, name, _, back):
         return self._past[name][back - 1] if back else np.array([self._running[name]])

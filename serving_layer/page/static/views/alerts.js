@@ -31,14 +31,14 @@ const read = (values) => Object.entries(values).map(([text, value]) => `${text} 
 function listing(events, href) {
   const firing = new Set(events.filter((event) => event.fired_id).map((event) => event.fired_id));
   const columns = [
-    ["when", (event) => instant(event.created_at)],
     ["symbol", (event) => link(event.symbol, href({ view: "chart", symbol: event.symbol }))],
-    ["rule", (event) => h("span", { title: event.expression }, event.rule), "wrap"],
     ["", (event) => h("span", { class: `state ${event.state}${event.isNew ? " new" : ""}` }, event.state)],
     ["by", (event) => change(event.margin), "number"],
+    ["rule", (event) => h("span", { title: event.expression }, event.rule), "wrap"],
     ["read", (event) => event.reason ?? event.values, "wrap"],
     ["session", "session"],
     ["verdict", (event) => verdict(event, firing)],
+    ["when", (event) => instant(event.created_at)],
   ];
   return table(`${counted(events.length, "event")}, the newest first`, columns, events, "No rule has fired yet. condvest alerts add makes one.");
 }
