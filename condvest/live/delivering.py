@@ -27,6 +27,7 @@ def delivering(workspace: Workspace, say: Callable[[str], None]) -> Iterator[Non
         finally:
             stop.set()
         running.result()
+        deliverer.once()  # what the last tick has left
 
 
 def deliver_until_stopped(workspace: Workspace, say: Callable[[str], None], *, once: bool) -> None:
