@@ -1,9 +1,9 @@
 """A tick of alert rules over 12,500 instruments, beside a loop over symbols, and the limit of 50 ms.
 
 The whole tick goes from the live rows to what fires: it folds the running bars of all seven intervals, in the
-session in which that takes longest, evaluates 100 rules, and compares with what was true before. The loop only
-evaluates, on numbers that are ready, ten rules on a hundredth of the instruments; its time is given times a
-thousand. Both agree on what is true before.
+session in which that takes longest, evaluates 100 rules, and compares with what was true before. The loop
+only evaluates, on numbers that are ready, ten rules on a hundredth of the instruments; its time is given
+times a thousand. Both agree on what is true before.
 """
 
 from itertools import cycle, islice, product

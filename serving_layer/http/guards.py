@@ -6,30 +6,31 @@ Pure ASGI, because middleware on Starlette's base class costs more than most ans
 from __future__ import annotations
 
 import datetime as dt
-import sys
-import uuid
-from collections.abc import Callable, MutableMapping
+import itertools
+import json
+import os
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from batch_layer.shared.errors import CondvestError
 from serving_layer.access import Keys, named
-from serving_layer.http.calls import (
-    FAILURE,
-    App,
-    Call,
-    Receive,
-    Scope,
-    Send,
-    key_in,
-    line_of,
-    refuse_socket,
-    send_problem,
-)
 from serving_layer.http.hosts import LOOPBACK, check_hosts
+from serving_layer.http.log import FAILURE, Call, Lines, Scope, key_in, line_of
 from serving_layer.http.page import is_page
-from serving_layer.http.problems import Forbidden, MethodNotAllowed, Unauthorized
+from serving_layer.http.problems import (
+    Forbidden,
+    MethodNotAllowed,
+    TooManyRequests,
+    Unauthorized,
+    headers_of,
+    problem,
+)
 from serving_layer.http.quotas import Quotas
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -42,8 +43,8 @@ _ALWAYS = (
 REQUEST_ID = "condvest.request_id"
 IS_HEAD = "condvest.is_head"
 STILL_ALLOWED = "condvest.still_allowed"
-"""Where the scope of a request holds its id, whether only headers count, and what
-raises Unauthorized once its key is no longer good."""
+"""Where the scope of a request holds its id, whether only headers count, and what raises Unauthorized once
+its key is no longer good."""
 
 _OPEN = ("/health/live", "/health/ready")
 """Paths that need no key."""
@@ -75,14 +76,26 @@ class Guards:
         app: App,
         rules: Rules,
         log: Callable[[str], None] | None = None,
+        posts: Collection[str] = (),
         stop: Callable[[], None] = lambda: None,
     ) -> None:
-        """Guard an application; ``stop`` is to be called before the server waits for its answers' ends."""
+        """Guard an application.
+
+        Args:
+            app: the application.
+            rules: who may ask.
+            log: takes the lines of log.
+            posts: the paths that may be asked by POST.
+            stop: is to be called before the server waits for the ends of its answers.
+        """
         self.stop = stop
         self._app = app
         self._rules = rules
+        self._posts = frozenset(posts)
         self._quotas = Quotas()
-        self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201  # the server's log
+        self._log = log or Lines()
+        self._origin = os.urandom(4).hex()
+        self._number = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass on what is none."""
@@ -93,7 +106,7 @@ class Guards:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = Call(uuid.uuid4().hex[:16])
+        call = Call(f"{self._origin}{next(self._number):08x}")
         origin = headers.get("origin", "")
         is_head = scope["method"] == "HEAD"
         inner: Scope = {**scope, "method": "GET"} if is_head else scope
@@ -101,17 +114,7 @@ class Guards:
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
-                named_headers = [*message["headers"], *_ALWAYS, (b"x-request-id", call.request_id.encode())]
-                named_headers += [(name.encode(), value.encode()) for name, value in call.limits.items()]
-                if origin in self._rules.origins:
-                    named_headers.append((b"access-control-allow-origin", origin.encode()))
-                    named_headers.append(
-                        (b"access-control-expose-headers", b"ETag, Link, Condvest-Version, Condvest-Rows")
-                    )
-                call.rows = next(
-                    (value.decode() for name, value in named_headers if name == b"condvest-rows"), ""
-                )
-                message = {**message, "headers": named_headers}
+                message = {**message, "headers": self._headers(message["headers"], call, origin)}
             elif message["type"] == "http.response.body":
                 call.bytes += len(message.get("body", b""))
                 if is_head:
@@ -129,52 +132,45 @@ class Guards:
             await self._app(inner, receive, guarded)
         except CondvestError as error:
             inner[FAILURE] = error
-            await send_problem(error, call.request_id, guarded)
+            await _send_problem(error, call.request_id, guarded)
         finally:
             self._log(line_of(scope["method"], inner, call))
 
-    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one websocket. Browsers let any site's page open one, so its origin is looked at here."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = Call(uuid.uuid4().hex[:16])
-        inner: Scope = {**scope, REQUEST_ID: call.request_id}
-        inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
-
-        async def counted(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "websocket.accept":
-                call.status = 101
-            elif message["type"] == "websocket.http.response.start":
-                call.status = message["status"]
-            call.bytes += len(message.get("text") or "")
-            await send(message)
-
-        try:
-            check_hosts(scope, self._rules.hosts)
-            origin = headers.get("origin")
-            own = {f"{scheme}://{headers['host']}" for scheme in ("http", "https")}
-            if origin is not None and origin not in own and origin not in self._rules.origins:
-                raise Forbidden(f"pages of {origin} may not listen here; start with --allow-origin")
-            self._check_key(scope, headers, call)
-            await self._app(inner, receive, counted)
-        except CondvestError as error:
-            inner[FAILURE] = error
-            await refuse_socket(error, call.request_id, counted)
-        finally:
-            self._log(line_of("WEBSOCKET", inner, call))
+    def _headers(self, given: Iterable[tuple[bytes, bytes]], call: Call, origin: str) -> list[Any]:
+        """Return the headers of an answer with those of every answer."""
+        headers = [*given, *_ALWAYS, (b"x-request-id", call.request_id.encode())]
+        for name, value in headers:
+            if name == b"condvest-rows":
+                call.rows = value.decode()
+        headers += [(name.encode(), value.encode()) for name, value in call.limits.items()]
+        if origin and origin in self._rules.origins:
+            headers.append((b"access-control-allow-origin", origin.encode()))
+            headers.append((b"access-control-expose-headers", b"ETag, Link, Condvest-Version, Condvest-Rows"))
+        return headers
 
     def _is_preflight(self, scope: Scope, headers: dict[str, str]) -> bool:
         """Return whether a browser asks what a page of an allowed site may send."""
         return (
             scope["method"] == "OPTIONS"
             and headers.get("origin", "") in self._rules.origins
-            and headers.get("access-control-request-method") in ("GET", "HEAD")
+            and headers.get("access-control-request-method") in ("GET", "HEAD", "POST")
         )
 
+    def _check_origin(self, headers: dict[str, str]) -> None:
+        """Refuse what a page of another site has a browser send: a POST of plain text needs no preflight."""
+        origin, host = headers.get("origin"), headers.get("host", "")
+        own = (f"http://{host}", f"https://{host}")
+        if origin is not None and origin not in own and origin not in self._rules.origins:
+            raise Forbidden(
+                f"pages of {origin} may not ask this server; start it with --allow-origin {origin}"
+            )
+
     def _check(self, scope: Scope, headers: dict[str, str], call: Call) -> None:
-        if scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] == "POST" and scope["path"] in self._posts:
+            self._check_origin(headers)
+        elif scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"{scope['method']}: this server only reads; use GET or HEAD")
-        is_open = scope["path"] in _OPEN or is_page(scope["path"])
-        if not is_open:
+        if scope["path"] not in _OPEN and not is_page(scope["path"]):
             self._check_key(scope, headers, call)
 
     def _check_key(self, scope: Scope, headers: dict[str, str], call: Call | None = None) -> None:
@@ -192,14 +188,57 @@ class Guards:
             if per_minute is not None:
                 call.limits = self._quotas.take(name, per_minute)
 
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one websocket. Browsers let any site's page open one, so its origin is looked at here."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        call = Call(f"{self._origin}{next(self._number):08x}")
+        inner: Scope = {**scope, REQUEST_ID: call.request_id}
+        inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
+
+        async def counted(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "websocket.accept":
+                call.status = 101
+            call.status = message.get("status", call.status)
+            call.bytes += len(message.get("text") or "")
+            await send(message)
+
+        async def refused(message: MutableMapping[str, Any]) -> None:
+            await counted({**message, "type": f"websocket.{message['type']}"})
+
+        try:
+            check_hosts(scope, self._rules.hosts)
+            self._check_origin(headers)
+            self._check_key(scope, headers, call)
+            await self._app(inner, receive, counted)
+        except CondvestError as error:
+            inner[FAILURE] = error
+            await _send_problem(error, call.request_id, refused)
+        finally:
+            self._log(line_of("WEBSOCKET", inner, call))
+
 
 async def _send_preflight(send: Send) -> None:
     """Say what a page of an allowed site may send; the site itself is named as in every answer."""
     headers = [
-        (b"access-control-allow-methods", b"GET, HEAD"),
-        (b"access-control-allow-headers", b"Accept, Authorization, If-None-Match"),
+        (b"access-control-allow-methods", b"GET, HEAD, POST"),
+        (b"access-control-allow-headers", b"Accept, Authorization, Content-Type, If-None-Match"),
         (b"access-control-max-age", b"600"),
         (b"vary", b"Origin"),
     ]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_problem(error: CondvestError, request_id: str, send: Send) -> None:
+    status, members = problem(error, request_id)
+    body = json.dumps(members).encode()
+    named_headers = {**headers_of(status), "content-length": str(len(body))}
+    if isinstance(error, TooManyRequests):
+        named_headers["retry-after"] = str(error.retry_after)
+    start = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [(name.encode(), value.encode()) for name, value in named_headers.items()],
+    }
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from serving_layer.http.calls import App
+from serving_layer.http.guards import App
 from serving_layer.http.hosts import TARGET
 
 PATIENCE = 10.0
@@ -20,7 +20,7 @@ MOST_CONNECTIONS = 64
 """Connections at once; who comes beyond them is told to come again (503)."""
 
 MOST_HEADER_BYTES = 64 << 10
-"""Bytes of a request before it is whole: its line and headers. Ours take no body."""
+"""Bytes of a request before it is whole: its line and headers. Bodies: see `bodies`."""
 
 
 class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
@@ -51,12 +51,11 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
     def data_received(self, data: bytes) -> None:
         """Take a piece of a request; end the connection if its headers are longer than any that is meant."""
         self._begun += len(data)
-        if self._begun > MOST_HEADER_BYTES and not self._is_answering():
-            self.transport.abort()
-            return
         super().data_received(data)
-        if self._is_answering():
+        if self._is_answering():  # the headers are whole; bodies have bounds of their own
             self._begun = 0
+        elif self._begun > MOST_HEADER_BYTES:
+            self.transport.abort()
 
     def handle_websocket_upgrade(self) -> None:
         """Leave the connection to the protocol of websockets, which has a patience of its own."""

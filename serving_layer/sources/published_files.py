@@ -59,7 +59,7 @@ class PublishedFiles:
         self._filesystem, self._base = target.filesystem()
         self._tables: dict[str, pa.Table] = {}
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Which version of what data this is: ``p-<8 digits of the manifest's digest>-<number>``.
 
@@ -91,6 +91,25 @@ class PublishedFiles:
             FileNotFoundError: there is no such file, or no longer.
         """
         return self._filesystem.open_input_file(f"{self._base}{path}")
+
+    def paths(self, dataset: str) -> tuple[pyarrow.fs.FileSystem, list[str]]:
+        """Return the paths of a data set's files, and the file system on which they are."""
+        return self._filesystem, [f"{self._base}{file.path}" for file in self._files_of(dataset)]
+
+    def check(self, dataset: str) -> None:
+        """Hold the footers of a data set's files against the manifest.
+
+        Raises:
+            PublishedError: a file is damaged, or gone.
+            PublishedUnavailable: it cannot be read now.
+        """
+        for file in self._files_of(dataset):
+            with self._opened(file):
+                pass
+
+    def signed_address(self, path: str) -> str | None:
+        """Return where anybody may read a file of a bucket for some minutes; None if it is in a directory."""
+        return self._target.signed_address(path)
 
     def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
         if dataset not in self.manifest.files:

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -141,6 +142,43 @@ def test_a_file_at_its_bounds_is_read_within_a_gigabyte(tmp_path):
     word, rows, peak = peak_of(tmp_path, content)
     assert (word, int(rows)) == ("read", 2_300_029)
     assert peak < MOST_MEMORY
+
+
+PORTIONS = """
+import datetime as dt, pathlib, sys
+from batch_layer.shared.clients.parsing import divided
+from batch_layer.shared.models.payloads import Payload
+
+payload = Payload("file", "daily_bars", pathlib.Path(sys.argv[1]).read_bytes(), "csv.gz", None, None,
+                  dt.datetime(2024, 1, 4, tzinfo=dt.UTC), is_whole=False, name="input")
+print(sum(len(portion.rows) for portion in divided(payload).portions))
+"""
+
+
+def test_a_large_file_takes_no_more_memory_than_one_half_as_large(tmp_path):
+    """By session, so that each symbol is all over the file."""
+    peaks, path = [], tmp_path / "bars.csv.gz"
+    for rows in (400_000, 800_000):
+        number = np.arange(rows)
+        price = np.random.default_rng(rows).lognormal(3, 1, rows).round(2)
+        columns = {
+            "open": price,
+            "high": price + 1,
+            "low": price,
+            "close": price + 0.5,
+            "volume": price * 1e6,
+        }
+        dates = np.datetime64("2000-01-03", "D") + number // 1_000
+        symbols = pa.array(np.char.add("S", (number % 1_000).astype(str)))
+        with gzip.open(path, "wb", compresslevel=1) as file:
+            pa_csv.write_csv(pa.table({"symbol": symbols, "session": dates, **columns}), file)
+        ran = subprocess.run(
+            [sys.executable, "-c", PORTIONS + PEAK, str(path)], capture_output=True, text=True, check=True
+        )
+        assert int(ran.stdout) == rows
+        peaks.append(int(ran.stderr))
+    assert peaks[1] - peaks[0] < 64 << 20
+    assert max(peaks) < 400 << 20
 
 
 def answer(results):

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from batch_layer.database.stores.alert_events import newest_events
-from batch_layer.database.stores.symbols import symbols_by_instrument
 from batch_layer.shared.errors import UsageError
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, format_option, json_option, output_option
@@ -19,7 +18,8 @@ from condvest.cli.output.destination import Format
 from condvest.cli.output.messages import message
 from condvest.cli.output.tables import show_table
 from condvest.live.rehearsing import in_words, rehearsed
-from serving_layer.queries.selection import instruments_asked_for
+from serving_layer.queries.selection import select
+from serving_layer.sources.database import DatabaseSource
 from speed_layer.core.alerts.rules import Fires, Mode, Rule
 from speed_layer.stores.rules import Webhook, add_rule, listed_rules, remove_rule
 from speed_layer.webhooks.addresses import checked_url, shown_url
@@ -101,8 +101,8 @@ def add(
         "repaint": rule.repaint,
     }
     with cli.workspace() as workspace, workspace.database.transaction(rehearsal=dry_run) as connection:
-        names = symbols_by_instrument(connection)
-        about["instruments"] = len(instruments_asked_for(connection, rule.symbols, names))
+        _, instruments = select(DatabaseSource(connection, workspace.sessions), rule.symbols)
+        about["instruments"] = len(instruments)
         about["rule_id"] = add_rule(connection, rule, webhooks)
     if dry_run:
         about["rule_id"] = None

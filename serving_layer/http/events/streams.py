@@ -16,10 +16,10 @@ from batch_layer.shared.errors import CondvestError
 from serving_layer.contract import EventsQuery
 from serving_layer.http.answering import parsed
 from serving_layer.http.backends import Backend
-from serving_layer.http.calls import FAILURE, Receive, Scope, Send
 from serving_layer.http.events.hub import Hub, Listener, News
 from serving_layer.http.files import Run
-from serving_layer.http.guards import IS_HEAD, REQUEST_ID, STILL_ALLOWED
+from serving_layer.http.guards import IS_HEAD, REQUEST_ID, STILL_ALLOWED, Receive, Send
+from serving_layer.http.log import FAILURE, Scope
 from serving_layer.http.problems import BadRequest, headers_of, problem
 
 PATH = "/v1/events"

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from serving_layer.access import Keys
-from serving_layer.http.calls import FAILURE
 from serving_layer.http.guards import Guards, Rules
 from serving_layer.http.hosts import TARGET
+from serving_layer.http.log import FAILURE
 from serving_layer.http.problems import Gone
 
 NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)

@@ -1,30 +1,31 @@
-"""What becomes of one request: the problem that it is answered with, and its line of log."""
+"""One line of log a request, and no secret in it."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
+import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import orjson
+
 from batch_layer.shared.errors import CondvestError
 from serving_layer.compatible.massive.parameters import KEY
-from serving_layer.http.problems import TooManyRequests, Unexpected, headers_of, problem
+from serving_layer.http.problems import Unexpected
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 FAILURE = "condvest.failure"
 """Where the scope of a request holds the error that it ended with."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Call:
     """What becomes of one request."""
 
@@ -48,34 +49,12 @@ def key_in(scope: Scope) -> str:
 
 def _without_key(scope: Scope) -> str:
     """Return the query for the log, which holds no key, however its name is written."""
+    raw = scope["query_string"]
+    if b"%" not in raw and KEY.lower().encode() not in raw.lower():
+        return str(raw, "latin-1")
     return urlencode(
         [(name, "***" if name.lower() == KEY.lower() else value) for name, value in _asked(scope)]
     )
-
-
-async def send_problem(error: CondvestError, request_id: str, send: Send) -> None:
-    """Answer a request with a problem."""
-    status, members = problem(error, request_id)
-    body = json.dumps(members).encode()
-    named_headers = {**headers_of(status), "content-length": str(len(body))}
-    if isinstance(error, TooManyRequests):
-        named_headers["retry-after"] = str(error.retry_after)
-    start = {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [(name.encode(), value.encode()) for name, value in named_headers.items()],
-    }
-    await send(start)
-    await send({"type": "http.response.body", "body": body})
-
-
-async def refuse_socket(error: CondvestError, request_id: str, send: Send) -> None:
-    """Answer the request for a websocket with a problem, as any other request."""
-
-    async def renamed(message: MutableMapping[str, Any]) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
-
-    await send_problem(error, request_id, renamed)
 
 
 def line_of(method: str, scope: Scope, call: Call) -> str:
@@ -99,4 +78,24 @@ def line_of(method: str, scope: Scope, call: Call) -> str:
         line["error"] = (
             "".join(traceback.format_exception(cause)) if isinstance(failure, Unexpected) else str(failure)
         )
-    return json.dumps(line)
+    try:
+        return orjson.dumps(line).decode()
+    except TypeError:  # a text that is no Unicode
+        return json.dumps(line)
+
+
+class Lines:
+    """Writes lines to standard error, those of one turn of the event loop at once."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        """Write a line, soon."""
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._lines.append(line)
+
+    def _write(self) -> None:
+        lines, self._lines = self._lines, []
+        print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201  # the server's log
