@@ -100,10 +100,12 @@ def add(
         "mode": rule.mode,
         "repaint": rule.repaint,
     }
-    with cli.workspace() as workspace, workspace.database.transaction(rehearsal=dry_run) as connection:
-        _, instruments = select(DatabaseSource(connection, workspace.sessions), rule.symbols)
-        about["instruments"] = len(instruments)
-        about["rule_id"] = add_rule(connection, rule, webhooks)
+    with cli.workspace() as workspace:
+        sessions = workspace.sessions
+        with workspace.database.transaction(rehearsal=dry_run) as connection:
+            _, instruments = select(DatabaseSource(connection, sessions), rule.symbols)
+            about["instruments"] = len(instruments)
+            about["rule_id"] = add_rule(connection, rule, webhooks)
     if dry_run:
         about["rule_id"] = None
     made = [] if given or dry_run else [(hook.url, hook.secret) for hook in webhooks]
