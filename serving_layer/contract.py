@@ -60,8 +60,10 @@ class Common(Formatted):
     cursor: str | None = Field(None, description="Where the next page begins, as the page before it says.")
 
 
-class OfSymbols(Common):
-    """Questions about some symbols, or all."""
+class Named(BaseModel):
+    """Names some symbols, or none for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     symbol: list[str] = Field(default_factory=list, description="A symbol, exactly; may be repeated.")
     symbols: str | None = Field(None, description="Several symbols, comma-separated; the short form.")
@@ -84,6 +86,10 @@ class OfSymbols(Common):
         """Return the symbols asked for; None for all."""
         several = [] if self.symbols is None else self.symbols.split(",")
         return list(dict.fromkeys([*self.symbol, *several])) or None
+
+
+class OfSymbols(Named, Common):
+    """Questions about some symbols, or all."""
 
 
 class BarsQuery(OfSymbols):
@@ -183,6 +189,20 @@ class RunsQuery(Common):
     """Runs of commands, the newest first."""
 
     command: str | None = Field(None, description="Only commands that begin with this text.")
+
+
+class AlertsQuery(OfSymbols):
+    """What alert rules said of running bars, and the verdicts, the newest first."""
+
+    rule: str | None = Field(None, description="Only of the rule of this name.")
+
+
+class EventsQuery(Named):
+    """What happens from now on, or from an event on: a stream."""
+
+    after: int | None = Field(None, ge=0, lt=2**63, description="Begin after this event; 0 for the first.")
+    rule: str | None = Field(None, description="Only of the rule of this name.")
+    ticks: bool = Field(default=True, description="Say when the session under way is known further, too.")
 
 
 Source = Literal["database", "published"]

@@ -183,6 +183,8 @@ class Settings:
         disputed_sessions: dates on which calendar libraries disagree, and whether the exchange held a session
             (``CONDVEST_DISPUTED_SESSIONS``: ``2025-01-09=closed,2025-01-10=held``).
         database, nightly, massive, flat_files, yahoo: the groups; see the module.
+        webhook_networks: networks that webhooks may reach though they are not public
+            (``CONDVEST_WEBHOOK_NETWORKS``: ``10.1.0.0/16,fd00::/8``).
     """
 
     home: Path
@@ -194,6 +196,7 @@ class Settings:
     massive: MassiveSettings = field(default_factory=MassiveSettings)
     flat_files: FlatFilesSettings = field(default_factory=FlatFilesSettings)
     yahoo: YahooSettings = field(default_factory=YahooSettings)
+    webhook_networks: tuple[variables.Network, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -212,6 +215,7 @@ class Settings:
             massive=MassiveSettings.from_env(environ),
             flat_files=FlatFilesSettings.from_env(environ),
             yahoo=YahooSettings.from_env(environ),
+            webhook_networks=variables.networks(environ, "CONDVEST_WEBHOOK_NETWORKS"),
         )
 
     @property

@@ -6,6 +6,7 @@ An empty value counts as unset. No message repeats a value that may be secret.
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from batch_layer.shared.errors import SettingsError
 from batch_layer.shared.postgres_url import PostgresUrl
 
 S3 = "s3://"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -99,6 +102,19 @@ def held_or_closed(environ: Mapping[str, str], name: str) -> tuple[tuple[dt.date
             )
         decided[session] = word == "held"
     return tuple(sorted(decided.items()))
+
+
+def networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    """Return networks of IP addresses; none if the variable is unset.
+
+    Raises:
+        SettingsError: a part is no network, or one whose address has bits beyond its prefix.
+    """
+    parts = filter(None, (part.strip() for part in (text(environ, name) or "").split(",")))
+    try:
+        return tuple(ipaddress.ip_network(part) for part in parts)
+    except ValueError as error:
+        raise SettingsError(f"{name} must be networks like 10.1.0.0/16,fd00::/8: {error}") from error
 
 
 def secret(environ: Mapping[str, str], name: str) -> str | None:

@@ -44,6 +44,7 @@ docs/settings.md lists all settings.
 
 
 MODULES = {
+    "alerts": ("alerts",),
     "bars": ("bars",),
     "compare": ("compare",),
     "database": ("db", "doctor"),

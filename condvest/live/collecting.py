@@ -18,6 +18,7 @@ from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.clock import utc_now
 from batch_layer.shared.utils.retry import Retry
 from condvest.live.judging import judge
+from condvest.live.references import read_references
 from speed_layer.feeds.polling import MassivePolling
 from speed_layer.services.run import Job
 
@@ -61,4 +62,5 @@ def collecting(
             now=now,
             sleep=sleep,
             say=say,
+            rules=read_references,
         )

@@ -1,4 +1,4 @@
-"""The batch layer's rules for daily bars, as the speed layer takes them: it knows nothing of fetching."""
+"""The batch layer's rules for daily bars, and its bars for alert rules, as the speed layer takes them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from batch_layer.fetching.quality import CODES, judge_bars
+from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.models.bars import Bools
 from batch_layer.shared.models.payloads import BarRows
 from batch_layer.shared.models.sessions import Sessions
+from condvest.live.references import read_references
+from speed_layer.services.verdicts import Verdicts
 
 
 def judge(
@@ -19,3 +22,8 @@ def judge(
     verdict = judge_bars(rows, faults, sessions, last_closed=ordinal)
     refused = np.flatnonzero(verdict.code).tolist()
     return verdict.passed, {row: (CODES[verdict.code[row]], verdict.reasons[row]) for row in refused}
+
+
+def give_verdicts(workspace: Workspace) -> list[int]:
+    """Hold what alert rules said against the bars that are official by now; return the events' ids."""
+    return Verdicts(workspace.database, workspace.sessions_ahead, read_references).run()

@@ -17,6 +17,7 @@ from serving_layer.http.bounded import Bounded, Sending
 from serving_layer.http.charts.paths import add_charts
 from serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
 from serving_layer.http.endpoints import ENDPOINTS, Endpoint
+from serving_layer.http.events.streams import add_events
 from serving_layer.http.files import add_files
 from serving_layer.http.front import ASKED, Front, Latest
 from serving_layer.http.guards import REQUEST_ID, App, Guards, Rules
@@ -83,6 +84,7 @@ def create_app(
         _add_massive(app, path, massive, threads)
     add_charts(app, backend, threads.run)
     add_files(app, backend, threads.run, signs=sending is not None and sending.signs_files)
+    hub = add_events(app, backend, threads.run)
     add_page(app)
     posts, mounted = [], None
     if service.statements is not None:
@@ -97,7 +99,8 @@ def create_app(
     _add_states(app, backend, threads)
     latest = Latest(backend, service.for_state)
     front = Front(app, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
-    return Guards(front if sending is None else Bounded(front, sending.largest), rules, log, posts)
+    inner = front if sending is None else Bounded(front, sending.largest)
+    return Guards(inner, rules, log, posts, hub.close)
 
 
 def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Threads) -> None:

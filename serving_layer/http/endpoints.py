@@ -189,5 +189,6 @@ ENDPOINTS = (
     Endpoint("/v1/history", contract.HistoryQuery, reports.history),
     Endpoint("/v1/refused", contract.RefusedQuery, reports.refused),
     Endpoint("/v1/runs", contract.RunsQuery, reports.runs),
+    Endpoint("/v1/alerts", contract.AlertsQuery, reports.alerts),
 )
 """Every endpoint that answers with rows."""

@@ -42,7 +42,9 @@ _ALWAYS = (
 )
 REQUEST_ID = "condvest.request_id"
 IS_HEAD = "condvest.is_head"
-"""Where the scope of a request holds its id, and whether only headers count."""
+STILL_ALLOWED = "condvest.still_allowed"
+"""Where the scope of a request holds its id, whether only headers count, and what raises Unauthorized once
+its key is no longer good."""
 
 _OPEN = ("/health/live", "/health/ready")
 """Paths that need no key."""
@@ -75,8 +77,18 @@ class Guards:
         rules: Rules,
         log: Callable[[str], None] | None = None,
         posts: Collection[str] = (),
+        stop: Callable[[], None] = lambda: None,
     ) -> None:
-        """Guard an application; ``posts`` are the paths that may be asked by POST."""
+        """Guard an application.
+
+        Args:
+            app: the application.
+            rules: who may ask.
+            log: takes the lines of log.
+            posts: the paths that may be asked by POST.
+            stop: is to be called before the server waits for the ends of its answers.
+        """
+        self.stop = stop
         self._app = app
         self._rules = rules
         self._posts = frozenset(posts)
@@ -87,6 +99,9 @@ class Guards:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass on what is none."""
+        if scope["type"] == "websocket":
+            await self._serve_socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -107,6 +122,7 @@ class Guards:
             await send(message)
 
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
+        inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
         try:
             check_hosts(scope, self._rules.hosts)
             if self._is_preflight(scope, headers):
@@ -154,17 +170,51 @@ class Guards:
             self._check_origin(headers)
         elif scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"{scope['method']}: this server only reads; use GET or HEAD")
-        is_open = scope["path"] in _OPEN or is_page(scope["path"])
-        if self._rules.keys is not None and not is_open:
-            given = headers.get("authorization", "").removeprefix("Bearer ").strip() or key_in(scope)
-            keys = self._rules.keys.read()
-            name = named(keys, given, dt.datetime.now(dt.UTC).date())
-            if name is None:
-                raise Unauthorized("give a key of this server: Authorization: Bearer cv_...")
+        if scope["path"] not in _OPEN and not is_page(scope["path"]):
+            self._check_key(scope, headers, call)
+
+    def _check_key(self, scope: Scope, headers: dict[str, str], call: Call | None = None) -> None:
+        """Check the key of a request, and count the request if it is a new one (``call``)."""
+        if self._rules.keys is None:
+            return
+        given = headers.get("authorization", "").removeprefix("Bearer ").strip() or key_in(scope)
+        keys = self._rules.keys.read()
+        name = named(keys, given, dt.datetime.now(dt.UTC).date())
+        if name is None:
+            raise Unauthorized("give a key of this server: Authorization: Bearer cv_...")
+        if call is not None:
             call.key = name
             per_minute = int(keys[name].get("per_minute") or 0) or self._rules.per_minute
             if per_minute is not None:
                 call.limits = self._quotas.take(name, per_minute)
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one websocket. Browsers let any site's page open one, so its origin is looked at here."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        call = Call(f"{self._origin}{next(self._number):08x}")
+        inner: Scope = {**scope, REQUEST_ID: call.request_id}
+        inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
+
+        async def counted(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "websocket.accept":
+                call.status = 101
+            call.status = message.get("status", call.status)
+            call.bytes += len(message.get("text") or "")
+            await send(message)
+
+        async def refused(message: MutableMapping[str, Any]) -> None:
+            await counted({**message, "type": f"websocket.{message['type']}"})
+
+        try:
+            check_hosts(scope, self._rules.hosts)
+            self._check_origin(headers)
+            self._check_key(scope, headers, call)
+            await self._app(inner, receive, counted)
+        except CondvestError as error:
+            inner[FAILURE] = error
+            await _send_problem(error, call.request_id, refused)
+        finally:
+            self._log(line_of("WEBSOCKET", inner, call))
 
 
 async def _send_preflight(send: Send) -> None:

@@ -11,6 +11,7 @@ from batch_layer.database.stores.status import recent_runs
 from serving_layer import contract
 from serving_layer.http.backends import Backend
 from serving_layer.http.states import State
+from serving_layer.queries.alerts import alerts_table
 from serving_layer.queries.coverage import read_coverage
 from serving_layer.queries.gaps import published_gaps, read_gaps
 from serving_layer.queries.history import published_history, read_history
@@ -78,3 +79,8 @@ def runs(backend: Backend, query: contract.RunsQuery, _: int | None) -> Read:
     with backend.opened.database.transaction(read_only=True) as connection:
         rows: Sequence[Mapping[str, Any]] = recent_runs(connection, query.command or "")
     return pa.Table.from_pylist([dict(row) for row in rows], schema=_RUNS), None
+
+
+def alerts(backend: Backend, query: contract.AlertsQuery, _: int | None) -> Read:
+    """Answer what alert rules said, and the verdicts."""
+    return alerts_table(backend.opened, query.rule, query.all_symbols()), None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from serving_layer.http.guards import App
 from serving_layer.http.hosts import TARGET
@@ -55,6 +57,13 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
         elif self._begun > MOST_HEADER_BYTES:
             self.transport.abort()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to the protocol of websockets, which has a patience of its own."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        super().handle_websocket_upgrade()
+
     def on_headers_complete(self) -> None:
         """Hand the request on with its target; httptools alone calls this, h11 leaves a host in the path."""
         super().on_headers_complete()
@@ -87,17 +96,55 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
             self._look_again(self.patience - waited)
 
 
+class PatientSocket(WebSocketsSansIOProtocol):
+    """Ends websockets whose clients do not take what is sent to them: uvicorn waits for them for ever."""
+
+    patience = PATIENCE
+    _running_out: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that is behind."""
+        super().pause_writing()
+        self._running_out = self.loop.call_later(self.patience, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Wait no longer: it has taken something."""
+        self._wait_no_longer()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._wait_no_longer()
+        super().connection_lost(exc)
+
+    def _wait_no_longer(self) -> None:
+        if self._running_out is not None:
+            self._running_out.cancel()
+            self._running_out = None
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that it is to end its streams before it waits for the answers under way."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down."""
+        getattr(self.config.app, "stop", lambda: None)()
+        await super().shutdown(sockets)
+
+
 def server_of(app: App, protocol: type[PatientProtocol] = PatientProtocol) -> uvicorn.Server:
     """Return the server of an application; it logs nothing by itself."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             http=protocol,
-            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=10,
             limit_concurrency=MOST_CONNECTIONS,
+            ws=PatientSocket,
+            ws_max_size=MOST_HEADER_BYTES,
+            ws_per_message_deflate=False,
         )
     )

@@ -34,12 +34,14 @@ class Collector:
         run_id: the run that collects; a later run ends it, and it can write nothing more.
         follower: what is known of the session.
         journal: where the snapshots are kept as they came.
+        on_tick: told of each tick in its transaction, with the session, once its rows are stored.
     """
 
     database: Database
     run_id: int
     follower: Follower
     journal: Journal
+    on_tick: Callable[[Connection, int], object] = lambda _connection, _ordinal: None
     _instruments: Int32s = field(default_factory=lambda: np.zeros(0, np.int32))
     _advanced: tuple[int, int] | None = None
 
@@ -101,6 +103,7 @@ class Collector:
         symbols = [step.symbols[slot] for slot in unknown.slot.tolist()]
         rows.write_unresolved(connection, self.run_id, ordinal, symbols, unknown)
         rows.write_refused(connection, self.run_id, ordinal, step.refused)
+        self.on_tick(connection, ordinal)
         connection.execute("SELECT pg_notify('condvest_live', %s)", (str(self.run_id),))
 
     def _stands_still(self, step: Step, received: int) -> bool:

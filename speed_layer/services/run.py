@@ -18,8 +18,10 @@ from speed_layer.core.following import Follower, Judge, Step
 from speed_layer.core.phases import SECOND, Hours
 from speed_layer.feeds.journal import Journal
 from speed_layer.feeds.polling import Feed
+from speed_layer.services.alerting import Alerting, Read
 from speed_layer.services.collect import Collector
 from speed_layer.services.settle import settle_all
+from speed_layer.services.verdicts import Verdicts
 from speed_layer.stores.runs import end_run, expected_tickers, is_official, start_run, take_lock
 
 LONGEST_DELAY = 20 * 60 * SECOND
@@ -52,6 +54,7 @@ class Job:
         now: tells the instant, as an aware datetime.
         sleep: waits for so many seconds.
         say: told what happens, in a sentence.
+        rules: reads what alert rules need; None if there are to be none.
     """
 
     database: Database
@@ -62,6 +65,7 @@ class Job:
     now: Callable[[], dt.datetime]
     sleep: Callable[[float], None]
     say: Callable[[str], None] = field(default=lambda _: None)
+    rules: Read | None = None
 
     def run(self, *, interval: float = 60.0, once: bool = False) -> Ending:
         """Collect the session of today until it has ended.
@@ -81,6 +85,8 @@ class Job:
             if not take_lock(keeper):
                 return Ending("another `condvest live run` collects into this database", exit_codes.DONE)
             settle_all(self.database)
+            if self.rules is not None:
+                Verdicts(self.database, self.sessions, self.rules).run()
             now = self.now()
             date = now.astimezone(EXCHANGE_ZONE).date()
             ordinal = _ordinal_of(self.sessions, date)
@@ -103,6 +109,8 @@ class Job:
         journal = Journal(self.journals, self.feed.provider, follower.session)
         journal.prune()
         collector = Collector(self.database, run_id, follower, journal)
+        if self.rules is not None:
+            collector.on_tick = Alerting(self.sessions, self.rules).tick
         reason = "failed"
         try:
             ending = self._loop(collector, interval, once=once)

@@ -26,6 +26,7 @@ POSTGRES_NAMES = {
     "double precision": "float8",
     "timestamp with time zone": "timestamptz",
     "boolean": "bool",
+    "ARRAY": "text[]",
 }
 
 

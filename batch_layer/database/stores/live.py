@@ -6,9 +6,11 @@ speed layer, reads it in the transaction of its other answers.
 
 from __future__ import annotations
 
+from typing import Any
+
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of
+from batch_layer.database.postgres.queries import array_of, records
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.live import LiveBars
 
@@ -35,3 +37,18 @@ def read_live(connection: Connection, instrument_id: Int32s | None = None) -> Li
             {"ids": None if instrument_id is None else array_of(instrument_id)},
         )
     )
+
+
+def live_state(connection: Connection) -> dict[str, Any] | None:
+    """Return how far the newest run of a collector has got; None if there was none.
+
+    Returns:
+        run_id, session (date), phase, state, data_through and anchored_at (aware datetimes), delay_s
+        (seconds), ticks.
+    """
+    newest = records(
+        connection,
+        "SELECT run_id, session, phase, state, data_through, anchored_at, delay_s, ticks FROM live_runs "
+        "LEFT JOIN sessions USING (ordinal) ORDER BY run_id DESC LIMIT 1",
+    )
+    return newest[0] if newest else None

@@ -18,6 +18,7 @@ from condvest.cli.output.destination import Format
 from condvest.cli.output.messages import message
 from condvest.cli.output.printable import printable
 from condvest.cli.output.tables import show_table
+from condvest.live.judging import give_verdicts
 from speed_layer.services.settle import settle_all
 from speed_layer.stores.runs import last_run
 from speed_layer.stores.settlements import settlements
@@ -69,8 +70,13 @@ def run(cli: Cli, feed: str, interval: float, once: bool, as_json: bool) -> None
     at once. Needs MASSIVE_API_KEY and a plan with snapshots.
     """
     from condvest.live.collecting import collecting  # noqa: PLC0415  # the vendor's client
+    from condvest.live.delivering import delivering  # noqa: PLC0415  # another HTTP client
 
-    with cli.workspace() as workspace, collecting(workspace, message) as job:
+    with (
+        cli.workspace() as workspace,
+        collecting(workspace, message) as job,
+        delivering(workspace, message),
+    ):
         ending = job.run(interval=interval, once=once)
     if as_json:
         write_json({"reason": ending.reason, "snapshots": ending.taken, "refused_snapshots": ending.refused})
@@ -110,6 +116,7 @@ def compare(cli: Cli, session: dt.date | None, shape: Format | None, path: Path 
     """
     with cli.workspace(may_create=False) as workspace:
         settle_all(workspace.database)
+        give_verdicts(workspace)
         ordinal = None if session is None else workspace.sessions.ordinal(session)
         with workspace.database.transaction(read_only=True) as connection:
             figures = settlements(connection, ordinal)

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from batch_layer.operations import nightly
+from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.clients.yahoo import read_symbols
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.providers import PROVIDERS
@@ -31,6 +32,7 @@ from condvest.cli.output.messages import message
 from condvest.cli.output.progress import countdown, progress
 from condvest.cli.output.status import show_status
 from condvest.cli.output.summaries import cost_of, say_loads, say_resampled
+from condvest.live.judging import give_verdicts
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from serving_layer.queries.status import read_status
@@ -117,7 +119,7 @@ def run(
             on_load=noting(bars),
             on_progress=advancing(bars),
             on_stop=say_stopping,
-            afterwards=lambda: settle_all(workspace.database),
+            afterwards=lambda: _settle(workspace),
         )
     finish(report, as_json=as_json)
 
@@ -214,6 +216,12 @@ def _program(name: str) -> str:
     """Return how to call a program installed beside ours: by name, or by path if PATH has another or none."""
     ours = Path(sys.argv[0]).with_name(name)
     return name if shutil.which(name) == str(ours.absolute()) else str(ours)
+
+
+def _settle(workspace: Workspace) -> None:
+    """Let the official bars take the place of the live ones, and judge what alert rules said of those."""
+    settle_all(workspace.database)
+    give_verdicts(workspace)
 
 
 def _symbols(text: str | None, path: Path | None) -> tuple[str, ...]:

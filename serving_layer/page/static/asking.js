@@ -48,6 +48,31 @@ export async function ask(path, asked = {}, signal = undefined) {
   return said;
 }
 
+/** Hear what happens: call heard(name, data) for each event, until the signal aborts. Comes back by itself where it was. */
+export async function listen(asked, heard, signal) {
+  for (let after = asked.after ?? ""; !signal.aborted; await new Promise((wake) => setTimeout(wake, 3000))) {
+    try {
+      const key = sessionStorage.getItem(KEY);
+      const headers = key ? { Authorization: `Bearer ${key}` } : {};
+      const answer = await fetch(pathOf("/v1/events", { ...asked, after }), { signal, headers });
+      if (!answer.ok) throw new Problem(answer.status, "What happens is not told", (await answer.json()).detail ?? "");
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let text = "", part = await reader.read(); !part.done; part = await reader.read()) {
+        const whole = (text + part.value).split("\n\n");
+        text = whole.pop();
+        for (const each of whole) {
+          const fields = Object.fromEntries(each.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
+          if (fields.id) after = fields.id;
+          if (fields.event) heard(fields.event, JSON.parse(fields.data));
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status && error.status < 500 && error.status !== 429) throw error;
+    }
+  }
+}
+
 /** Ask for all rows as columns, over as many pages as there are; what stands beside them is the first page's. */
 export async function askColumns(path, asked = {}, signal = undefined) {
   const first = await ask(path, { format: "columns", limit: 100000, ...asked }, signal);

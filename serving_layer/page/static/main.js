@@ -10,6 +10,7 @@ const VIEWS = {
   coverage: ["Coverage", () => import("./views/coverage.js")],
   runs: ["Runs", () => import("./views/runs.js")],
   data: ["Data", () => import("./views/data.js")],
+  alerts: ["Alerts", () => import("./views/alerts.js")],
 };
 const THEME = "condvest.theme";
 const AGAIN = 5000; // milliseconds after which a server that could not answer is asked again

@@ -64,7 +64,13 @@ export async function show(root, { state, set, signal }) {
   else below.append(h("p", { class: "warn" }, `Splits and dividends are not flagged: ${error.message}`));
   const { beside } = await import("./beside.js");
   if (!signal.aborted) await beside(below, { state, set, signal, plot, bars, interval, later });
+  if (signal.aborted || !state.open || state.as_of || !isNewest(state)) return;
+  const { follow } = await import("./running.js");
+  await follow(below, { state, signal, plot, bars, refresh: listing.refresh });
 }
+
+/** Return whether a chart shows bars as they are now, for total returns and listings stand still while a session runs. */
+const isNewest = ({ adjust, anchor }) => adjust !== "total" && anchor === "calendar";
 
 function empty() {
   return h("p", { class: "empty" }, "The database holds no instrument yet. ", h("code", {}, "condvest run"), " loads the sample.");

@@ -1,0 +1,64 @@
+"""The table ``alert_events``, for readers: what rules said of running bars, and the verdict on each.
+
+The speed layer writes it; the serving layer and the command line read it here. Events are numbered in the
+order in which they become visible, for whoever writes one has the lock first: who has read up to an id has
+missed none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import number, records
+
+CHANNEL = "condvest_alerts"
+"""Notified with the newest id when events are stored."""
+
+_EVENTS: LiteralString = (
+    "SELECT event_id, state, rule_id, name AS rule, expression, mode, symbol, instrument_id, bar_window, "
+    "session, (bar_window + 1) * rules.sessions - 1 - ordinal AS sessions_left, margin, "
+    "bar_values AS values, "
+    "reason, repaint, fired_id, data_through, events.created_at "
+    "FROM (SELECT event_id, state, rule_id, symbol, instrument_id, bar_window, ordinal, margin, bar_values, "
+    "reason, repaint, fired_id, data_through, created_at FROM alert_events) AS events "
+    "JOIN (SELECT rule_id, name, expression, mode, sessions FROM alert_rules) AS rules USING (rule_id) "
+    "LEFT JOIN (SELECT ordinal, session FROM sessions) AS dates USING (ordinal) "
+)
+
+
+def events_after(connection: Connection, event_id: int, most: int) -> list[dict[str, Any]]:
+    """Return the events after one, ascending by id, at most ``most``.
+
+    Each has event_id, state (fired, confirmed, withdrawn), rule_id, rule (its name), expression, mode,
+    symbol, instrument_id, bar_window, session (whose data it is of), sessions_left (of its bar), margin (by
+    how much the rule is true, as a fraction; None if unknown), values (by text of what the rule reads),
+    reason (of a verdict without a bar), repaint, fired_id (the firing that a verdict is on), data_through
+    and created_at (aware datetimes).
+    """
+    return records(connection, _EVENTS + "WHERE event_id > %s ORDER BY event_id LIMIT %s", (event_id, most))
+
+
+def events_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return events as `events_after` does, by id."""
+    given = records(connection, _EVENTS + "WHERE event_id = ANY(%s::int8[])", (list(ids),)) if ids else []
+    return {event["event_id"]: event for event in given}
+
+
+def newest_events(
+    connection: Connection, most: int, rule: str | None = None, symbols: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Return the newest events as `events_after` does, but descending by id; of one rule, of some symbols."""
+    return records(
+        connection,
+        _EVENTS + "WHERE (%(rule)s::text IS NULL OR name = %(rule)s) "
+        "AND (%(symbols)s::text[] IS NULL OR symbol = ANY(%(symbols)s)) "
+        "ORDER BY event_id DESC LIMIT %(most)s",
+        {"rule": rule, "symbols": symbols, "most": most},
+    )
+
+
+def last_event(connection: Connection) -> int:
+    """Return the id of the newest event, 0 if there is none."""
+    return number(connection, "SELECT coalesce(max(event_id), 0) FROM alert_events")

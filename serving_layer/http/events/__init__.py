@@ -1,0 +1,1 @@
+"""Firings, verdicts and ticks as they come, by server-sent events and over a websocket."""

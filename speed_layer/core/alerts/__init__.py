@@ -1,0 +1,1 @@
+"""PURE: alert rules: their language, what of them may vanish again, and how they are evaluated."""

@@ -1,0 +1,118 @@
+"""The deliverer: what is in the outbox goes to its webhooks, at least once, each event under one id."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from threading import Event
+
+from batch_layer.database.postgres.connection import Database
+from batch_layer.shared.errors import DatabaseUnavailable
+from speed_layer.stores.deliveries import Delivery, give_back, note_delivered, note_failed, take_due
+from speed_layer.webhooks.posting import Outcome, Poster
+from speed_layer.webhooks.schedule import LONGEST_WAIT, message_of, wait_after
+from speed_layer.webhooks.signing import signature
+
+THREADS = 8
+"""Webhooks served at once: one that is slow keeps no other one waiting."""
+
+LOOK_EVERY = 1.0
+"""Seconds from one look into the outbox to the next."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """How many deliveries were taken by their receivers, and how many were not."""
+
+    delivered: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Deliverer:
+    """Delivers from one database.
+
+    Attributes:
+        database: with a connection of its own.
+        poster: sends.
+        now: tells seconds since 1970-01-01 UTC.
+        say: told what fails, in a sentence.
+    """
+
+    database: Database
+    poster: Poster
+    now: Callable[[], float] = time.time
+    say: Callable[[str], None] = field(default=lambda _: None)
+
+    def run_until(self, stop: Event) -> None:
+        """Deliver until the event is set; what cannot reach the database is tried again.
+
+        Raises:
+            DatabaseError: the database refuses.
+        """
+        while not stop.is_set():
+            try:
+                if self.once().delivered:
+                    continue
+            except DatabaseUnavailable as error:
+                self.say(f"webhooks wait: {error}")
+            stop.wait(LOOK_EVERY)
+
+    def once(self) -> Delivered:
+        """Deliver what is due now.
+
+        A webhook that fails to take an event gets no later one in the same round.
+
+        Raises:
+            DatabaseError, DatabaseUnavailable: the outbox cannot be read or written.
+        """
+        with self.database.transaction() as connection:
+            due = take_due(connection)
+        due.sort(key=lambda delivery: delivery.webhook_id)  # stable: each webhook's events stay in order
+        groups = [list(group) for _, group in groupby(due, lambda delivery: delivery.webhook_id)]
+        delivered = failed = 0
+        if groups:
+            with ThreadPoolExecutor(min(THREADS, len(groups))) as pool:
+                for sent in pool.map(lambda group: list(self._sent(group)), groups):
+                    delivered += sum(outcome.error is None for _, outcome in sent)
+                    failed += sum(outcome.error is not None for _, outcome in sent)
+                    self._note(groups.pop(0), sent)
+        return Delivered(delivered, failed)
+
+    def _sent(self, group: Sequence[Delivery]) -> Iterator[tuple[Delivery, Outcome]]:
+        """Send the events of one webhook until it fails to take one."""
+        for delivery in group:
+            message_id, body = message_of(delivery.event)
+            timestamp = int(self.now())
+            headers = {
+                "Content-Type": "application/json",
+                "User-Agent": "condvest-webhooks/1",
+                "webhook-id": message_id,
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": signature(delivery.secret, message_id, timestamp, body),
+            }
+            outcome = self.poster.post(delivery.url, headers, body)
+            yield delivery, outcome
+            if outcome.error is not None:
+                return
+
+    def _note(self, group: Sequence[Delivery], sent: Sequence[tuple[Delivery, Outcome]]) -> None:
+        with self.database.transaction() as connection:
+            wait: float | None = None
+            for delivery, outcome in sent:
+                if outcome.error is None:
+                    note_delivered(connection, delivery)
+                    continue
+                jitter = random.random()  # noqa: S311  # no secret
+                if not outcome.is_final:
+                    wait = wait_after(delivery.attempts, outcome.retry_after, jitter)
+                note_failed(connection, delivery, outcome.error, wait)
+                ends = "given up" if wait is None else f"sent again in {wait:.0f} s"
+                event_id = delivery.event["event_id"]
+                self.say(f"webhook {delivery.webhook_id}, event {event_id}: {outcome.error}; {ends}")
+            for delivery in group[len(sent) :]:
+                give_back(connection, delivery, min(wait or 0.0, LONGEST_WAIT))
