@@ -18,6 +18,7 @@ from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.clock import utc_now
 from batch_layer.shared.utils.retry import Retry
 from condvest.live.judging import judge
+from speed_layer.feeds.massive_stream import MassiveStream
 from speed_layer.feeds.polling import MassivePolling
 from speed_layer.services.run import Job
 
@@ -35,10 +36,18 @@ def collecting(
     workspace: Workspace,
     say: Callable[[str], None],
     *,
+    feed: str = "poll",
     now: Callable[[], dt.datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Job]:
     """Give the job that collects from Massive into the workspace.
+
+    Args:
+        workspace: where to.
+        say: told what happens, in a sentence.
+        feed: ``poll`` for snapshots alone, ``stream`` for minutes that snapshots anchor.
+        now: tells the instant, as an aware datetime.
+        sleep: waits for so many seconds.
 
     Raises:
         SettingsError: there is no key.
@@ -61,4 +70,5 @@ def collecting(
             now=now,
             sleep=sleep,
             say=say,
+            stream=MassiveStream(settings.massive.stream_url, key) if feed == "stream" else None,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.database.postgres.queries import column
+from batch_layer.database.postgres.queries import records
 from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
 from batch_layer.database.stores.live import read_live
 from batch_layer.operations.workspace import Workspace
@@ -18,7 +18,7 @@ from condvest.live.judging import judge
 from speed_layer.core.following import Follower
 from speed_layer.core.provisional import Provisional
 from speed_layer.feeds.journal import Journal
-from speed_layer.services.replay import replay
+from speed_layer.services.replay import Kept, replay
 from speed_layer.stores.runs import expected_tickers
 
 _COMPARED = ("open", "high", "low", "close", "volume", "vwap", "data_through")
@@ -28,9 +28,9 @@ def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
     """Replay a session's journal.
 
     Returns:
-        session, snapshots, refused_snapshots, replayed_rows (live rows that the journal comes to), live_rows
-        (those that are stored: none once the session is settled), differing (stored ones that the journal
-        does not come to).
+        session, snapshots, refused_snapshots, minutes (messages that passed), replayed_rows (live rows that
+        the journal comes to), live_rows (those that are stored: none once the session is settled), differing
+        (stored ones that the journal does not come to).
 
     Raises:
         UsageError: nothing was collected of the session.
@@ -39,21 +39,26 @@ def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
     """
     ordinal = workspace.sessions.ordinal(session)
     with workspace.database.transaction(snapshot=True, read_only=True) as connection:
-        providers = column(
+        runs = records(
             connection,
-            "SELECT provider FROM live_runs WHERE ordinal = %s ORDER BY run_id DESC LIMIT 1",
+            "SELECT provider, journal, records FROM live_runs WHERE ordinal = %s AND journal IS NOT NULL "
+            "ORDER BY run_id",
             (ordinal,),
         )
-        if not providers:
+        if not runs:
             raise UsageError(
                 f"--session {session}: nothing was collected of it; condvest live status tells what"
             )
-        expected = expected_tickers(connection, providers[0], ordinal)
+        provider = runs[-1]["provider"]
+        expected = expected_tickers(connection, provider, ordinal)
         live = read_live(connection)
         live = live.take(live.ordinal == ordinal)
-        follower = Follower(workspace.sessions, ordinal, judge, expected)
-        result = replay(Journal(journals_of(workspace.settings), providers[0], session), follower)
-        symbols = np.array([result.symbols[slot] for slot in result.bars.slot.tolist()], dtype=object)
+        result = replay(
+            Journal(journals_of(workspace.settings), provider, session),
+            [Kept(run["journal"], run["records"]) for run in runs if run["provider"] == provider],
+            lambda: Follower(workspace.sessions, ordinal, judge, expected),
+        )
+        symbols = np.array(result.symbols, dtype=object)
         dates = np.full(len(symbols), np.datetime64(session, "D"))
         instrument = instruments_of(connection, symbols, dates)
     known = instrument != NO_INSTRUMENT
@@ -61,6 +66,7 @@ def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
         "session": session,
         "snapshots": result.taken,
         "refused_snapshots": result.refused,
+        "minutes": result.messages,
         "replayed_rows": int(known.sum()),
         "live_rows": len(live),
         "differing": _differing(live, instrument[known].tolist(), result.bars.take(known)),

@@ -89,7 +89,7 @@ def test_it_waits_for_the_migration_then_verifies_and_keeps_every_ordinal_window
         check_schema(older.database)
     numbered = "SELECT ordinal, session FROM sessions WHERE session >= '1953-01-01' ORDER BY ordinal"
     before = [ask(older, query) for query in (*STORED, numbered)]
-    assert [name[:4] for name in migrate(older.database)] == ["0007", "0008", "0009", "0010", "0011"]
+    assert [name[:4] for name in migrate(older.database)] == ["0007", "0008", "0009", "0010", "0011", "0014"]
     assert verify_all(older, sample=None, seed=0) == []
 
     assert older.sessions_ahead.first_ordinal == sessions.first_ordinal

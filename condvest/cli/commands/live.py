@@ -46,10 +46,10 @@ def live() -> None:
 @live.command(short_help="Collect the session of today.")
 @click.option(
     "--feed",
-    type=click.Choice(("poll",)),
+    type=click.Choice(("poll", "stream")),
     default="poll",
     show_default=True,
-    help="How to ask: snapshots of the whole market.",
+    help="Snapshots of the whole market, or its stream of minutes, anchored by snapshots.",
 )
 @click.option(
     "--interval",
@@ -61,15 +61,15 @@ def live() -> None:
 @click.option("--once", is_flag=True, help="Take one snapshot and end.")
 @json_option
 @pass_cli
-def run(cli: Cli, feed: str, interval: float, once: bool, as_json: bool) -> None:  # noqa: ARG001  # one feed so far
+def run(cli: Cli, feed: str, interval: float, once: bool, as_json: bool) -> None:
     """Collect the session of today until its trades have ended; on other dates say so and end.
 
     First compares the sessions that have become official since. One collector per database: a second one ends
-    at once. Needs MASSIVE_API_KEY and a plan with snapshots.
+    at once. Needs MASSIVE_API_KEY and a plan with snapshots, and for the stream one with websockets.
     """
     from condvest.live.collecting import collecting  # noqa: PLC0415  # the vendor's client
 
-    with cli.workspace() as workspace, collecting(workspace, message) as job:
+    with cli.workspace() as workspace, collecting(workspace, message, feed=feed) as job:
         ending = job.run(interval=interval, once=once)
     if as_json:
         write_json({"reason": ending.reason, "snapshots": ending.taken, "refused_snapshots": ending.refused})

@@ -1,0 +1,187 @@
+"""A session over an emulated stream, from the wire to the settlement: the trades are the judge."""
+
+import datetime as dt
+from contextlib import suppress
+
+import pytest
+
+from batch_layer.database.postgres.connection import Database
+from batch_layer.shared.errors import VendorRefused
+from condvest.live.replaying import replayed
+from tests.support.emulators.massive.stream import StreamEmulator
+from tests.support.emulators.massive.stream_faults import OF_TRUTH, StreamFault
+from tests.support.emulators.synthetic.market import Market
+from tests.support.emulators.synthetic.sessions import new_york
+from tests.support.emulators.synthetic.trades import SECOND
+from tests.support.worlds.streaming import collecting, live_rows, true_rows, uncovered
+from tests.support.worlds.vendor_truth import Desk, after_close, serving
+
+FIRST, BEFORE, SESSION = dt.date(2024, 5, 28), dt.date(2024, 5, 31), dt.date(2024, 6, 3)
+LIVE = (
+    "live_runs, live_daily_bars, live_unresolved, live_refused, live_gaps, live_settlements, "
+    "live_settlement_fields, live_differences"
+)
+
+
+def clock(hour, minute=0):
+    return new_york(SESSION, hour, minute)
+
+
+@pytest.fixture(scope="module")
+def loaded(server, tmp_path_factory):
+    """The vendor, and a database that holds the sessions before."""
+    market = Market(3, 60, FIRST, SESSION, revisions=0)
+    emulator = serving(market, dirt=False, updated="trade")
+    with server.lent() as url, Database(url) as database, emulator:
+        made = Desk(database, tmp_path_factory.mktemp("desk"), emulator)
+        made.backfill(after_close(BEFORE), start=FIRST)
+        yield made
+
+
+@pytest.fixture
+def desk(loaded):
+    """The same without anything live."""
+    with loaded.database.transaction() as connection:
+        connection.execute(f"TRUNCATE {LIVE}")
+    loaded.emulator.knobs.update(
+        {
+            "now": clock(3, 50),
+            "plan": "unlimited",
+            "faults": 0.0,
+            "updated": "trade",
+            "stale_snapshot": 0.0,
+            "cut_short": {},
+        }
+    )
+    return loaded
+
+
+@pytest.fixture
+def stream(desk):
+    with StreamEmulator(desk.emulator) as emulator:
+        yield emulator
+
+
+def agrees(desk):
+    """Say whether the journal comes to the stored rows."""
+    return replayed(desk.at(desk.emulator.now()), SESSION)["differing"] == 0
+
+
+@pytest.mark.parametrize("plan", ["unlimited", "starter"])
+@pytest.mark.parametrize("updated", ["trade", "answer"])
+def test_a_session_without_faults_settles_equal_to_the_truth(desk, stream, plan, updated):
+    """Stopped and begun again; data a quarter of an hour late, too; by either meaning of `updated`."""
+    desk.emulator.knobs.update({"plan": plan, "updated": updated})
+    collecting(desk, stream, clock(9, 20), until=clock(10, 20))
+    ending = collecting(desk, stream, clock(15, 55))
+    assert (ending.exit_code, ending.reason) == (0, "the session is over")
+    assert live_rows(desk, SESSION) == true_rows(desk, SESSION)
+    assert len(live_rows(desk, SESSION)) > 40
+    assert agrees(desk)
+
+
+@pytest.mark.parametrize("fault", sorted(set(StreamFault) - OF_TRUTH, key=lambda fault: fault.name))
+def test_each_fault_is_lived_through(desk, stream, fault):
+    """It comes twice if it can; afterwards what is known is what a snapshot says."""
+    said = []
+    times = 1 if fault in ONCE else 2
+    stream.next_faults = [fault] * times
+    start = clock(11, 0)
+    while start is not None and start < clock(11, 40):
+        try:
+            collecting(desk, stream, start, said=said, until=clock(11, 40))
+            start = None
+        except VendorRefused as refused:
+            said.append(str(refused))
+            start = desk.emulator.now()
+    assert stream.by_fault[fault.name] == times
+    if fault in WORDS:
+        assert any(words in " ".join(said) for words in WORDS[fault])
+    elif fault is not StreamFault.SKEWED_CLOCK:
+        assert said == []
+    if "this plan has no stream" not in " ".join(said):
+        assert uncovered(desk, stream) == []
+    collecting(desk, stream, clock(11, 41), once=True)
+    known = dict(live_rows(desk, SESSION))
+    with desk.database.transaction() as connection:
+        connection.execute("TRUNCATE live_daily_bars")
+    collecting(desk, stream, clock(11, 41), once=True)
+    assert known == live_rows(desk, SESSION)
+
+
+ONCE = frozenset(
+    {
+        StreamFault.REPEATED_SUBSCRIBE,
+        StreamFault.ACKS_IN_DATA,
+        StreamFault.PLAN_WITHOUT_STREAM,
+        StreamFault.NOT_AUTHORIZED,
+    }
+)
+"""Faults of a handshake after which there is no other."""
+
+MUTE = "nothing comes over the stream"
+WORDS = {
+    StreamFault.MAX_CONNECTIONS: ("another program uses this key's only connection",),
+    StreamFault.AUTH_FAILED: ("refuses the key: authentication failed",),
+    StreamFault.PLAN_WITHOUT_STREAM: ("this plan has no stream",),
+    StreamFault.AUTH_TIMEOUT: ("authentication timed out",),
+    StreamFault.NOT_AUTHORIZED: ("this plan has no stream (not authorized)",),
+    StreamFault.UNKNOWN_TOPIC: ("got nothing",),
+    StreamFault.MALFORMED: ("cannot be read", "malformed"),
+    StreamFault.MUTE: (MUTE,),
+    StreamFault.TRICKLE: (MUTE, "fewer than a fifth"),
+    StreamFault.CLOSED: ("the connection was closed",),
+    StreamFault.RESET_IN_FRAME: ("the connection was closed",),
+    StreamFault.HALF_OPEN: (MUTE,),
+    StreamFault.SLOW_CONSUMER: (MUTE,),
+    StreamFault.UPGRADE_REFUSED: ("refused with HTTP", "no websocket is spoken there"),
+}
+"""What is said; of the others nothing: what came is right, or is made right by the next snapshot."""
+
+
+def day_under_faults(desk, stream, spans):
+    """Collect over spans of the day, begun again whenever the vendor refuses the key, and every hour.
+
+    Returns the spans in which nobody can say that the stream was lost: the vendor said that the plan has
+    none, or the collector was stopped before a mute connection was.
+    """
+    excused = []
+    for start, end in spans:
+        at, ending = start, None
+        while at < end and ending is None:
+            said = []
+            until = min(end, at + dt.timedelta(hours=1))
+            with suppress(VendorRefused):
+                ending = collecting(desk, stream, at, until=until, said=said)
+            after = max(desk.emulator.now(), at + dt.timedelta(seconds=1))
+            if "this plan has no stream" in " ".join(said):
+                excused.append((at.timestamp() * SECOND, after.timestamp() * SECOND))
+            excused.append(((after.timestamp() - 600) * SECOND, after.timestamp() * SECOND))
+            at = after
+    return excused
+
+
+WHOLE = [(new_york(SESSION, 3, 50), new_york(SESSION + dt.timedelta(1), 1))]
+PARTS = [
+    (new_york(SESSION, 9, 25), new_york(SESSION, 10, 0)),
+    (new_york(SESSION, 15, 50), new_york(SESSION + dt.timedelta(1), 1)),
+]
+
+
+@pytest.mark.parametrize(
+    ("spans", "seed"),
+    [
+        pytest.param(PARTS, 1, id="parts of a day"),
+        *(pytest.param(WHOLE, seed, id=f"whole day {seed}", marks=pytest.mark.long) for seed in range(3)),
+    ],
+)
+def test_a_day_under_every_fault_settles_equal_to_the_truth(desk, spans, seed):
+    """Three in ten handshakes, bursts and calls fail; every outage is in the gaps, and the journal agrees."""
+    desk.emulator.knobs.update({"faults": 0.3})
+    with StreamEmulator(desk.emulator, faults=0.3, seed=seed) as stream:
+        excused = day_under_faults(desk, stream, spans)
+    desk.emulator.knobs.update({"faults": 0.0})
+    assert live_rows(desk, SESSION) == true_rows(desk, SESSION)
+    assert len(live_rows(desk, SESSION)) > 40
+    assert uncovered(desk, stream, excused) == []
+    assert agrees(desk)
