@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench screenshots house lock clean
+.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench bench-quick screenshots house lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,8 +77,13 @@ format: $(TOOLS) ## format the code and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(TOOLS) ## benchmarks: ratios against rivals, measured side by side
-	$(BIN)/python -m benchmarks
+# EARLIER=PATH compares with a checkout of an earlier commit.
+BENCH := $(BIN)/python -m benchmarks --write $(if $(EARLIER),--earlier $(EARLIER))
+bench: $(TOOLS) ## benchmarks: ratios against rivals, measured side by side, written into docs/performance.md
+	$(BENCH)
+
+bench-quick: $(TOOLS) ## some of them, small: two minutes on a quiet machine
+	$(BENCH) --quick
 
 screenshots: $(TOOLS) ## the pictures of the documentation, of the page as it is now (needs Chromium)
 	@$(BIN)/python -m tests.support.screenshots
@@ -91,8 +96,8 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 lock: ## write the lock files anew (needs uv)
 	$(COMPILE) pyproject.toml --extra serve --group build --output-file requirements.lock
-	$(COMPILE) pyproject.toml --extra serve --group build --group dev --constraints requirements.lock \
-		--output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra serve --extra sql --extra mcp --group build --group dev \
+		--constraints requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) --group sbom --output-file requirements-sbom.lock
 
 clean: ## remove what the targets made

@@ -79,8 +79,8 @@ def measured(workspace, url, sessions):
 def server_seconds(workspace):
     """Return the seconds of the processors that the server's processes have taken, the ended ones too."""
     with workspace.database.transaction() as connection:
-        ((folder,),) = connection.execute("SHOW data_directory").fetchall()
-    postmaster = int((Path(folder) / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+        ((said,),) = connection.execute("SELECT pg_read_file('postmaster.pid')").fetchall()
+    postmaster = int(said.split()[0])
     ticks = 0
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:

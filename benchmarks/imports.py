@@ -1,7 +1,9 @@
 """A file of daily bars of new symbols, as CSV.GZ and as Parquet, into a new store.
 
 Beside it DuckDB, which reads the same file into a table with a primary key; it judges nothing, keeps no
-archive, and takes every row for what it says. Both must hold the same closes at the end.
+archive, and takes every row for what it says. Both must hold the same closes at the end. The floors are what
+no import can do without: unpacking and parsing the file by pyarrow alone, and COPY of its rows, ready in
+memory, into a table that is divided and keyed as the daily bars are.
 """
 
 import datetime as dt
@@ -17,7 +19,7 @@ import pyarrow.parquet as pq
 
 from batch_layer.shared.clients.files import read_payload
 from benchmarks import core, stored
-from benchmarks.load import timed
+from benchmarks.load import copy, make_floor, timed
 from benchmarks.machine import peak_memory
 from benchmarks.report import figures
 
@@ -31,10 +33,12 @@ KEYED = (
 def run(options):
     """Yield a figure a contender and format."""
     with tempfile.TemporaryDirectory(prefix="condvest-bench-") as folder:
-        for path in written(Path(folder), core.market(options.rows, options.seed)):
+        daily = core.market(options.rows, options.seed)
+        for path in written(Path(folder), daily):
             kind = path.name.removeprefix("bars.")
             ours, theirs = f"condvest {kind}", f"duckdb {kind}"
-            seconds, peak = {ours: [], theirs: []}, 0
+            parsing, copying = f"floor {kind}: parse", f"floor {kind}: COPY"
+            seconds, peak = {ours: [], theirs: [], parsing: [], copying: []}, 0
             for _ in range(options.repeats):
                 spent, grown, close = imported(path)
                 seconds[ours].append(spent)
@@ -43,6 +47,10 @@ def run(options):
                     seconds[theirs].append(timed(copied, store, path))
                     [(other,)] = store.execute("SELECT sum(close) FROM daily").fetchall()
                     store.execute("DROP TABLE daily")
+                seconds[parsing].append(timed(parsed, path))
+                with stored.workspace() as opened:
+                    make_floor(opened.database)
+                    seconds[copying].append(timed(copy, opened.database, [daily]))
                 if not math.isclose(close, other, rel_tol=1e-9):
                     raise AssertionError(f"the closes are {close} here and {other} in DuckDB")
             yield from figures(seconds, {ours: peak}, options.rows, ours)
@@ -72,6 +80,14 @@ def imported(path):
         with opened.database.transaction(read_only=True) as connection:
             [(close,)] = connection.execute("SELECT sum(close) FROM daily_bars").fetchall()
     return seconds, peak, close
+
+
+def parsed(path):
+    """Unpack a file and parse its columns."""
+    if path.suffix == ".parquet":
+        return pq.read_table(path)
+    with pa.input_stream(str(path), compression="gzip") as stream:
+        return pa_csv.read_csv(stream)
 
 
 def copied(store, path):

@@ -35,6 +35,7 @@ class Figure:
         fastest, slowest: seconds.
         ratio: its seconds over Condvest's of the same round, the median of the rounds.
         peak_mib: by how much memory grew at most, None where unknown.
+        bytes_a_row: what a row takes where it is kept, None where that is not measured.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Figure:
     slowest: float
     ratio: float
     peak_mib: int | None
+    bytes_a_row: float | None = None
 
 
 def in_turns(contenders, repeats, prepare=None):

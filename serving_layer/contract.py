@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from serving_layer.formats import FORMATS
 from serving_layer.queries.coverage import By
 from serving_layer.queries.question import LONGEST_ANSWERED, Adjust, Anchor
 
@@ -35,14 +36,25 @@ def _iso_date(value: object) -> object:
 Session = Annotated[dt.date, BeforeValidator(_iso_date)]
 
 
-class Common(BaseModel):
-    """What every endpoint takes beside its own parameters."""
+class Formatted(BaseModel):
+    """What every question takes whose answer is rows."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: str | None = Field(
-        None, description="json, columns, ndjson, csv, arrow or parquet; before Accept."
+        None,
+        description="Before Accept; JSON in rows if neither says.",
+        json_schema_extra={"enum": [*FORMATS]},
     )
+
+
+class SqlQuery(Formatted):
+    """What stands beside an SQL statement."""
+
+
+class Common(Formatted):
+    """What every endpoint takes beside its own parameters."""
+
     columns: str | None = Field(None, description="The columns to give, comma-separated; all if left out.")
     limit: int | None = Field(None, ge=1, le=LARGEST_PAGE, description="Rows per page.")
     cursor: str | None = Field(None, description="Where the next page begins, as the page before it says.")
@@ -157,12 +169,14 @@ class QualityQuery(OfSymbols):
 class HistoryQuery(Common):
     """Every state that the daily bars of a symbol were known in."""
 
-    symbol: str = Field(description="The symbol, exactly.")
+    symbol: str = Field(description="The symbol, exactly, or a label such as X#12.")
     session: Session | None = Field(None, description="Only of this session.")
 
 
 class RefusedQuery(Common):
     """Rows that broke a rule, with the reason and the row itself."""
+
+    load_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Only of this load.")
 
 
 class RunsQuery(Common):

@@ -169,7 +169,7 @@ def _check_description(load: ArchivedLoad, payload: Payload) -> Iterator[Finding
 
 
 def _check_load(loader: Loader, load: ArchivedLoad, reach: tuple[int, int]) -> Iterator[Finding]:
-    judged = loader.read_archived(load.archive_key)
+    judged = loader.read_archived_whole(load.archive_key)
     yield from _check_description(load, judged.payload)
     judged = next(table for table in (judged, *judged.also) if table.parsed.dataset == load.dataset)
     stored_as = DATASETS[judged.parsed.dataset].stored_as

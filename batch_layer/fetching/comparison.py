@@ -90,7 +90,7 @@ def answered(
     # From the last answer to the first: a bar counts where no later answer has spoken for it.
     parts, settled = [], np.zeros(0, dtype=np.int32)
     for done, key in enumerate(reversed(keys), start=1):
-        judged = loader.read_archived(key)
+        judged = loader.read_archived_whole(key)
         payload, bars = judged.payload, _bars(loader, judged)
         parts.append(bars.take(~np.isin(bars.ordinal, settled)))
         settled = np.union1d(settled, _settled(loader.sessions, payload, bars, ledger)).astype(np.int32)

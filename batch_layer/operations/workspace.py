@@ -7,31 +7,36 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batch_layer.database.opening import OpenDatabase, open_database
-from batch_layer.database.stores import instruments
 from batch_layer.database.stores.symbols import symbols_by_instrument
-from batch_layer.fetching.fetch import Fetcher
-from batch_layer.fetching.loading.loader import Loader
 from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.archive import Archive
-from batch_layer.shared.clients.archive.directory import DirectoryArchive
-from batch_layer.shared.clients.parsing import parse
-from batch_layer.shared.clients.providers import open_provider
-from batch_layer.shared.models.providers import PROVIDERS, Provider
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import Settings
+
+if TYPE_CHECKING:
+    from batch_layer.fetching.fetch import Fetcher
+    from batch_layer.fetching.loading.loader import Loader
+    from batch_layer.shared.clients.archive import Archive
+    from batch_layer.shared.models.providers import Provider
 
 
 @dataclass(frozen=True)
 class Workspace(OpenDatabase):
-    """One open database, with the archive and the providers that belong to it."""
+    """One open database, with the archive and the providers that belong to it.
+
+    What fetches and loads is imported when it is asked for: a command that only reads or publishes waits for
+    none of it.
+    """
 
     @property
     def archive(self) -> Archive:
         """The archive of what providers answered."""
         location = self.settings.archive
         if isinstance(location, Path):
+            from batch_layer.shared.clients.archive.directory import DirectoryArchive  # noqa: PLC0415
+
             return DirectoryArchive(location)
         # Imported here: only who keeps the archive in S3 waits for boto3.
         from batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
@@ -40,7 +45,12 @@ class Workspace(OpenDatabase):
 
     def loader(self, sessions: Sessions, *, rehearsal: bool = False) -> Loader:
         """Return what loads payloads into this workspace; a rehearsal stores nothing."""
-        return Loader(self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal)
+        from batch_layer.fetching.loading.loader import Loader  # noqa: PLC0415
+        from batch_layer.shared.clients.parsing import divided, parse  # noqa: PLC0415
+
+        return Loader(
+            self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal, divide=divided
+        )
 
     @contextmanager
     def ingest(
@@ -57,6 +67,9 @@ class Workspace(OpenDatabase):
             UsageError: there is no such provider to ask, or nothing to ask it about.
             SettingsError: it needs a key, and there is none.
         """
+        from batch_layer.fetching.fetch import Fetcher  # noqa: PLC0415
+        from batch_layer.shared.models.providers import PROVIDERS  # noqa: PLC0415
+
         with ExitStack() as stack:
             if provider in PROVIDERS and PROVIDERS[provider].needs_symbols:
                 symbols = symbols or self.supplied_symbols(provider)
@@ -67,6 +80,8 @@ class Workspace(OpenDatabase):
 
     def supplied_symbols(self, provider: str) -> list[str]:
         """Return the symbols whose bars a provider has supplied."""
+        from batch_layer.database.stores import instruments  # noqa: PLC0415
+
         with self.database.transaction(read_only=True) as connection:
             provider_id = instruments.known_provider(connection, provider)
             if provider_id is None:
@@ -78,6 +93,8 @@ class Workspace(OpenDatabase):
     def _provider(
         self, provider: str, symbols: Sequence[str], stack: ExitStack, *, from_files: bool
     ) -> Provider:
+        from batch_layer.shared.clients.providers import open_provider  # noqa: PLC0415
+
         return open_provider(provider, self.settings, symbols, stack, from_files=from_files)
 
 

@@ -55,7 +55,7 @@ def build(
         bars_rebuilt.create(connection, INTERVALS)
         built = _fill_new_tables(connection, other, sessions, on_progress)
         _make_keys(connection, other)
-        bars_rebuilt.switch(connection, INTERVALS)
+        bars_rebuilt.switch(connection, built)
     return built
 
 

@@ -44,15 +44,19 @@ The README lists all settings.
 
 MODULES = {
     "bars": ("bars",),
+    "compare": ("compare",),
     "database": ("db", "doctor"),
+    "export": ("export",),
     "imports": ("import",),
     "live": ("live",),
     "operate": ("backfill", "demo", "metadata", "run"),
     "plot": ("plot",),
     "publish": ("publish",),
-    "read": ("compare", "gaps", "history", "instruments", "quality", "refused", "status"),
+    "read": ("gaps", "history", "instruments", "quality", "refused"),
     "resend": ("replay",),
     "serve": ("keys", "serve"),
+    "status": ("status",),
+    "tools": ("mcp",),
     "upkeep": ("rebuild", "resample", "verify"),
 }
 """Module of `condvest.cli.commands` to the names of its commands; its ``COMMANDS`` are those."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow as pa
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from serving_layer.contract import LARGEST_PAGE, PAGE, Common
 from serving_layer.formats import Format, content_coding, negotiated
 from serving_layer.http.backends import Backend, settled
-from serving_layer.http.endpoints import LARGEST, Endpoint
+from serving_layer.http.endpoints import Endpoint
 from serving_layer.http.problems import BadRequest, Busy, Gone
 from serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
+from serving_layer.http.reports import LARGEST
 from serving_layer.http.states import State
 from serving_layer.kept import Kept
 from serving_layer.queries.size import TooLarge
@@ -29,7 +31,7 @@ class Answering:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self._tables: Kept[tuple[pa.Table, State]] = Kept(LARGEST_CACHE)
-        self._replies = Replies()
+        self.replies = Replies()
 
     def reply(self, endpoint: Endpoint, pairs: Pairs, headers: Mapping[str, str]) -> Reply:
         """Answer one request.
@@ -42,21 +44,26 @@ class Answering:
         Raises:
             CondvestError: see `serving_layer.http.problems`.
         """
-        query = parsed(endpoint.model, pairs)
+        query: Common = parsed(endpoint.model, pairs)
         chosen = negotiated(query.format, headers.get("accept"))
         coding = content_coding(headers.get("accept-encoding"), chosen)
-        asked = query.model_dump(
-            mode="json", exclude={"format", "columns", "limit", "cursor"}, exclude_none=True
-        )
-        digest = digest_of(endpoint.path, asked)
+        digest = _digest(endpoint, query)
         state = self.backend.state()
         cursor = Cursor.decoded(query.cursor, digest) if query.cursor else None
         version = cursor.version if cursor else state.version
         form = (chosen.name, query.columns or "", str(query.limit), query.cursor or "")
         question = Asked(version, digest, form, coding, headers.get("if-none-match"))
-        return self._replies.reply(
+        reply = self.replies.reply(
             question, lambda: self._made(endpoint, query, chosen, digest, state, cursor)
         )
+        # A page of an earlier version has a tag of that version, and no other.
+        return replace(reply, asked=None) if cursor else reply
+
+    def table(self, endpoint: Endpoint, pairs: Pairs) -> tuple[pa.Table, str]:
+        """Return the whole answer to a question, and the version it was made from; raises as `reply`."""
+        query: Common = parsed(endpoint.model, pairs)
+        table, read = self._table(endpoint, query, _digest(endpoint, query), self.backend.state(), None)
+        return table, read.version
 
     def _made(
         self,
@@ -125,12 +132,18 @@ class Answering:
         return answer
 
 
+def _digest(endpoint: Endpoint, query: Common) -> str:
+    """Return a digest of what is asked, in whatever form it is to be answered."""
+    beside = {"format", "columns", "limit", "cursor"}
+    return digest_of(endpoint.path, query.model_dump(mode="json", exclude=beside, exclude_none=True))
+
+
 def _size(answer: tuple[pa.Table, State]) -> int:
     size: int = answer[0].nbytes
     return size
 
 
-def parsed(model: type[Common], pairs: Pairs) -> Any:  # noqa: ANN401  # an instance of the model
+def parsed(model: type[BaseModel], pairs: Pairs) -> Any:  # noqa: ANN401  # an instance of the model
     """Return the question of a query's parameters.
 
     Raises:

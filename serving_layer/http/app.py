@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
@@ -16,42 +14,53 @@ from batch_layer.shared.errors import CondvestError
 from serving_layer.http.answering import Answering
 from serving_layer.http.backends import Backend
 from serving_layer.http.charts.paths import add_charts
+from serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
 from serving_layer.http.endpoints import ENDPOINTS, Endpoint
 from serving_layer.http.files import add_files
-from serving_layer.http.guards import FAILURE, REQUEST_ID, App, Guards, Rules
+from serving_layer.http.front import ASKED, Front, Latest
+from serving_layer.http.guards import REQUEST_ID, App, Guards, Rules
+from serving_layer.http.log import FAILURE
 from serving_layer.http.massive.answering import CompatibleAnswering, failed
 from serving_layer.http.massive.paths import PATHS, Listing, Single
 from serving_layer.http.page import add_page
-from serving_layer.http.problems import Busy, NoSuchPath, Unexpected, headers_of, problem
+from serving_layer.http.problems import NoSuchPath, headers_of, problem
+from serving_layer.http.service import Service
+from serving_layer.http.statements.paths import PATH as SQL_PATH
+from serving_layer.http.statements.paths import add_sql
 from serving_layer.http.states import State
+from serving_layer.http.threads import Threads
 from serving_layer.queries.status import read_status
-
-T = TypeVar("T")
-
-THREADS = 4
-"""Questions answered at once; each thread has a connection of its own."""
-
-LONGEST_QUEUE = 32
-"""Questions that may wait for a thread; one more is refused."""
+from serving_layer.sql.process import SqlProcess
 
 
-def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None = None) -> App:
+def create_app(
+    backend: Backend,
+    rules: Rules,
+    log: Callable[[str], None] | None = None,
+    sql: SqlProcess | None = None,
+    *,
+    has_tools: bool = False,
+) -> App:
     """Return the ASGI application that answers from a backend, behind its guards.
 
     Args:
         backend: where answers come from; closed when the application ends.
         rules: who may ask.
         log: takes one line of JSON per request; to standard error if None.
+        sql: runs SQL statements, and is closed when the application ends; None for no SQL.
+        has_tools: whether to answer the Model Context Protocol at ``/mcp``, too; needs the extra ``mcp``.
     """
-    threads = _Threads()
+    service = Service(backend, sql)
+    threads, answering = service.threads, service.answering
+    stack = AsyncExitStack()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        try:
+        stack.callback(service.close)
+        async with stack:
+            if mounted is not None:
+                await stack.enter_async_context(mounted.running())
             yield
-        finally:
-            threads.close()
-            backend.close()
 
     app = FastAPI(
         title="Condvest",
@@ -61,10 +70,9 @@ def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None
         redoc_url=None,
         openapi_url="/openapi.json",
         lifespan=lifespan,
-        responses=_PROBLEMS,
+        responses=PROBLEMS,
         exception_handlers={CondvestError: _failed},
     )
-    answering = Answering(backend)
     for endpoint in ENDPOINTS:
         _add(app, endpoint, answering, threads)
     massive = CompatibleAnswering(backend)
@@ -73,16 +81,29 @@ def create_app(backend: Backend, rules: Rules, log: Callable[[str], None] | None
     add_charts(app, backend, threads.run)
     add_files(app, backend, threads.run)
     add_page(app)
+    posts, mounted = [], None
+    if service.statements is not None:
+        add_sql(app, service.statements, service.for_sql.run)
+        posts.append(SQL_PATH)
+    if has_tools:
+        # Imported here: few servers have tools, and their library takes half a second.
+        from serving_layer.http.tools import mounting  # noqa: PLC0415
+
+        mounted = mounting.add_tools(app, service)
+        posts.append(mounting.PATH)
     _add_states(app, backend, threads)
-    return Guards(app, rules, log)
+    latest = Latest(backend.state, service.for_state)
+    front = Front(app, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
+    return Guards(front, rules, log, posts)
 
 
-def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: _Threads) -> None:
+def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Threads) -> None:
     """Add an endpoint that answers with rows."""
 
     async def answer(request: Request) -> Response:
         pairs, headers = request.query_params.multi_items(), dict(request.headers)
         reply = await threads.run(lambda: answering.reply(endpoint, pairs, headers))
+        request.scope[ASKED] = reply.asked
         return Response(reply.body, reply.status, reply.headers)
 
     app.add_api_route(
@@ -92,13 +113,13 @@ def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: _Threa
         name=endpoint.path.rpartition("/")[2],
         summary=endpoint.summary,
         response_class=Response,
-        openapi_extra={"parameters": _parameters(endpoint)},
-        responses=_RESPONSES,
+        openapi_extra={"parameters": parameters_of(endpoint.model)},
+        responses=RESPONSES,
     )
 
 
 def _add_massive(
-    app: FastAPI, path: Single | Listing, answering: CompatibleAnswering, threads: _Threads
+    app: FastAPI, path: Single | Listing, answering: CompatibleAnswering, threads: Threads
 ) -> None:
     """Add one of Massive's paths, whose errors have Massive's form."""
 
@@ -114,7 +135,7 @@ def _add_massive(
     app.add_api_route(path.path, answer, methods=["GET"], summary=path.summary, include_in_schema=False)
 
 
-def _add_states(app: FastAPI, backend: Backend, threads: _Threads) -> None:
+def _add_states(app: FastAPI, backend: Backend, threads: Threads) -> None:
     """Add what says how the server and its data are, and the answer to every other path."""
 
     @app.get("/v1/version", summary="Which version of the data the answers are made from.")
@@ -150,79 +171,3 @@ async def _failed(request: Request, error: Exception) -> Response:
     request.scope[FAILURE] = error
     status, members = problem(error, request.scope[REQUEST_ID])
     return Response(json.dumps(members), status, headers_of(status))
-
-
-class _Threads:
-    """Threads that answer; questions beyond what may wait for one are refused."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="condvest-serve")
-        self._under_way = 0
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do some work on a thread.
-
-        Raises:
-            Busy: too much waits already.
-            Unexpected: the work failed with an error that is none of ours.
-        """
-        if self._under_way >= THREADS + LONGEST_QUEUE:
-            raise Busy(f"{self._under_way} questions are under way; ask again in some seconds")
-        self._under_way += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        except CondvestError:
-            raise
-        except Exception as error:
-            raise Unexpected("an answer failed") from error
-        finally:
-            self._under_way -= 1
-
-    def close(self) -> None:
-        """Wait for the work under way."""
-        self._pool.shutdown()
-
-
-def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    """Return the parameters of an endpoint as OpenAPI describes them, made from its model."""
-    schema = endpoint.model.model_json_schema()
-    required = schema.get("required", ())
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in required,
-            "description": about.get("description", ""),
-            "schema": {key: value for key, value in about.items() if key not in ("description", "title")},
-        }
-        for name, about in schema["properties"].items()
-    ]
-
-
-_PROBLEM = {"application/problem+json": {"schema": {"type": "object"}}}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Rows, in the format asked for.",
-        "content": {
-            "application/json": {"schema": {"type": "object"}},
-            "application/x-ndjson": {"schema": {"type": "string"}},
-            "text/csv": {"schema": {"type": "string"}},
-            "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
-            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
-        },
-    },
-    304: {"description": "The client has this answer already."},
-}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "A parameter is wrong; the detail names it.", "content": _PROBLEM},
-    401: {"description": "A key is needed.", "content": _PROBLEM},
-    403: {"description": "The request is for another host.", "content": _PROBLEM},
-    404: {"description": "No instrument carries a symbol, or there is no such path.", "content": _PROBLEM},
-    406: {"description": "No such format.", "content": _PROBLEM},
-    410: {"description": "The state of the data that a cursor belongs to is gone.", "content": _PROBLEM},
-    413: {"description": "The answer would be too large; the detail says what to ask.", "content": _PROBLEM},
-    429: {"description": "The key has asked too often.", "content": _PROBLEM},
-    501: {"description": "Not served from a published data set.", "content": _PROBLEM},
-    503: {"description": "The data cannot be reached now.", "content": _PROBLEM},
-    504: {"description": "The database gave up what took too long.", "content": _PROBLEM},
-}

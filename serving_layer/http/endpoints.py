@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,33 +11,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.database.stores.refused import refused_rows
-from batch_layer.database.stores.status import recent_runs
 from batch_layer.shared.errors import UnknownSymbol, UsageError
 from serving_layer import contract
+from serving_layer.http import reports
 from serving_layer.http.backends import Backend
 from serving_layer.http.problems import Gone
-from serving_layer.http.states import NotServed, State
+from serving_layer.http.reports import LARGEST, Read
+from serving_layer.http.states import NotServed
 from serving_layer.queries.actions import read_dividends, read_splits
 from serving_layer.queries.bars_table import read_bars_from
-from serving_layer.queries.coverage import read_coverage
-from serving_layer.queries.gaps import published_gaps, read_gaps
-from serving_layer.queries.history import published_history, read_history
 from serving_layer.queries.instruments import read_instruments
-from serving_layer.queries.quality import flag_bars
 from serving_layer.queries.question import Question, as_instant
-from serving_layer.queries.refused import refused_table
 from serving_layer.queries.screen import Screen, read_screen
 from serving_layer.queries.sessions_table import sessions_table
-from serving_layer.queries.size import Largest, check_size
+from serving_layer.queries.size import check_size
 from serving_layer.queries.universe import read_universe
 from serving_layer.sources import BarSource
 from serving_layer.sources.database import DatabaseSource
-
-LARGEST = Largest(answer=256 << 20, read=1 << 30)
-"""What one answer may take in memory; bars that would take more are refused before any of them is read."""
-
-Read = tuple[pa.Table, State | None]
 
 
 @dataclass(frozen=True)
@@ -174,10 +164,6 @@ def _sessions(backend: Backend, query: contract.SessionsQuery, _: int | None) ->
         return sessions_table(source.sessions, query.start, query.end), state
 
 
-def _coverage(backend: Backend, query: contract.CoverageQuery, _: int | None) -> Read:
-    return read_coverage(backend.opened, query.by, query.provider), None
-
-
 def _screen(backend: Backend, query: contract.ScreenQuery, _: int | None) -> Read:
     screen = Screen(query.interval, query.on, query.min_close, query.min_volume)
     with backend.reading() as (source, state):
@@ -186,47 +172,6 @@ def _screen(backend: Backend, query: contract.ScreenQuery, _: int | None) -> Rea
     if column not in table.column_names:
         raise UsageError(f"sort: no column {column!r}; there are {', '.join(table.column_names)}")
     return table.sort_by([(column, order), ("symbol", "ascending")]), state
-
-
-def _gaps(backend: Backend, query: contract.GapsQuery, _: int | None) -> Read:
-    symbols = query.all_symbols() or ()
-    if backend.has_database:
-        return read_gaps(backend.opened, symbols), None
-    source = backend.published()
-    return published_gaps(source, symbols), State(source.version, 0)
-
-
-def _quality(backend: Backend, query: contract.QualityQuery, _: int | None) -> Read:
-    return flag_bars(backend.opened, query.all_symbols() or ()), None
-
-
-def _history(backend: Backend, query: contract.HistoryQuery, _: int | None) -> Read:
-    if backend.has_database:
-        return read_history(backend.opened, query.symbol, query.session), None
-    source = backend.published()
-    return published_history(source, query.symbol, query.session), State(source.version, 0)
-
-
-def _refused(backend: Backend, _: contract.RefusedQuery, __: int | None) -> Read:
-    with backend.opened.database.transaction(read_only=True) as connection:
-        return refused_table(refused_rows(connection)), None
-
-
-_RUNS = pa.schema(
-    [
-        ("run_id", pa.int32()),
-        ("command", pa.string()),
-        ("started_at", pa.timestamp("us", "UTC")),
-        ("finished_at", pa.timestamp("us", "UTC")),
-        ("exit_code", pa.int32()),
-    ]
-)
-
-
-def _runs(backend: Backend, query: contract.RunsQuery, _: int | None) -> Read:
-    with backend.opened.database.transaction(read_only=True) as connection:
-        rows: Sequence[Mapping[str, Any]] = recent_runs(connection, query.command or "")
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=_RUNS), None
 
 
 ENDPOINTS = (
@@ -238,11 +183,11 @@ ENDPOINTS = (
     Endpoint("/v1/universe", contract.UniverseQuery, _universe),
     Endpoint("/v1/sessions", contract.SessionsQuery, _sessions),
     Endpoint("/v1/screen", contract.ScreenQuery, _screen),
-    Endpoint("/v1/coverage", contract.CoverageQuery, _coverage),
-    Endpoint("/v1/gaps", contract.GapsQuery, _gaps),
-    Endpoint("/v1/quality", contract.QualityQuery, _quality),
-    Endpoint("/v1/history", contract.HistoryQuery, _history),
-    Endpoint("/v1/refused", contract.RefusedQuery, _refused),
-    Endpoint("/v1/runs", contract.RunsQuery, _runs),
+    Endpoint("/v1/coverage", contract.CoverageQuery, reports.coverage),
+    Endpoint("/v1/gaps", contract.GapsQuery, reports.gaps),
+    Endpoint("/v1/quality", contract.QualityQuery, reports.quality),
+    Endpoint("/v1/history", contract.HistoryQuery, reports.history),
+    Endpoint("/v1/refused", contract.RefusedQuery, reports.refused),
+    Endpoint("/v1/runs", contract.RunsQuery, reports.runs),
 )
 """Every endpoint that answers with rows."""

@@ -150,10 +150,19 @@ class PublishedFiles:
         return Sent(status, reply_headers, _pieces(opened, part))
 
     def _source(self) -> PublishedSource:
-        try:
-            return self._backend.published()
-        except PublishedError as error:
-            raise NotServed(str(error)) from error
+        return current(self._backend)
+
+
+def current(backend: Backend) -> PublishedSource:
+    """Return the current version of what a backend's settings publish.
+
+    Raises:
+        NotServed: nothing is published, or it cannot be read.
+    """
+    try:
+        return backend.published()
+    except PublishedError as error:
+        raise NotServed(str(error)) from error
 
 
 def add_files(app: FastAPI, backend: Backend, run: Run) -> None:

@@ -6,38 +6,31 @@ Pure ASGI, because middleware on Starlette's base class costs more than most ans
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
-import re
-import sys
-import time
-import traceback
-import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
-from batch_layer.shared.errors import CondvestError, UsageError
+from batch_layer.shared.errors import CondvestError
 from serving_layer.access import Keys, named
-from serving_layer.compatible.massive.parameters import KEY
+from serving_layer.http.hosts import LOOPBACK, check_hosts
+from serving_layer.http.log import FAILURE, Call, Lines, Scope, key_in, line_of
 from serving_layer.http.page import is_page
 from serving_layer.http.problems import (
     Forbidden,
     MethodNotAllowed,
     TooManyRequests,
     Unauthorized,
-    Unexpected,
     headers_of,
     problem,
 )
 from serving_layer.http.quotas import Quotas
 
-Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -48,11 +41,9 @@ _ALWAYS = (
     ),
 )
 REQUEST_ID = "condvest.request_id"
-FAILURE = "condvest.failure"
 IS_HEAD = "condvest.is_head"
-"""Where the scope of a request holds its id, the error that it ended with, and whether only headers count."""
+"""Where the scope of a request holds its id, and whether only headers count."""
 
-_PORT = re.compile(r":\d+$")
 _OPEN = ("/health/live", "/health/ready")
 """Paths that need no key."""
 
@@ -75,27 +66,24 @@ class Rules:
     per_minute: int | None = None
 
 
-@dataclass
-class _Call:
-    """What becomes of one request."""
-
-    request_id: str
-    started: float = field(default_factory=time.monotonic)
-    key: str = ""
-    limits: dict[str, str] = field(default_factory=dict)
-    status: int = 0
-    bytes: int = 0
-    rows: str = ""
-
-
 class Guards:
     """Applies `Rules` around an application."""
 
-    def __init__(self, app: App, rules: Rules, log: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        rules: Rules,
+        log: Callable[[str], None] | None = None,
+        posts: Collection[str] = (),
+    ) -> None:
+        """Guard an application; ``posts`` are the paths that may be asked by POST."""
         self._app = app
         self._rules = rules
+        self._posts = frozenset(posts)
         self._quotas = Quotas()
-        self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201  # the server's log
+        self._log = log or Lines()
+        self._origin = os.urandom(4).hex()
+        self._number = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass on what is none."""
@@ -103,7 +91,7 @@ class Guards:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = _Call(uuid.uuid4().hex[:16])
+        call = Call(f"{self._origin}{next(self._number):08x}")
         origin = headers.get("origin", "")
         is_head = scope["method"] == "HEAD"
         inner: Scope = {**scope, "method": "GET"} if is_head else scope
@@ -111,17 +99,7 @@ class Guards:
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
-                named_headers = [*message["headers"], *_ALWAYS, (b"x-request-id", call.request_id.encode())]
-                named_headers += [(name.encode(), value.encode()) for name, value in call.limits.items()]
-                if origin in self._rules.origins:
-                    named_headers.append((b"access-control-allow-origin", origin.encode()))
-                    named_headers.append(
-                        (b"access-control-expose-headers", b"ETag, Link, Condvest-Version, Condvest-Rows")
-                    )
-                call.rows = next(
-                    (value.decode() for name, value in named_headers if name == b"condvest-rows"), ""
-                )
-                message = {**message, "headers": named_headers}
+                message = {**message, "headers": self._headers(message["headers"], call, origin)}
             elif message["type"] == "http.response.body":
                 call.bytes += len(message.get("body", b""))
                 if is_head:
@@ -130,7 +108,7 @@ class Guards:
 
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
         try:
-            self._check_host([value for name, value in scope["headers"] if name == b"host"])
+            check_hosts(scope, self._rules.hosts)
             if self._is_preflight(scope, headers):
                 await _send_preflight(guarded)
                 return
@@ -140,32 +118,45 @@ class Guards:
             inner[FAILURE] = error
             await _send_problem(error, call.request_id, guarded)
         finally:
-            self._log(_line(scope["method"], inner, call))
+            self._log(line_of(scope["method"], inner, call))
+
+    def _headers(self, given: Iterable[tuple[bytes, bytes]], call: Call, origin: str) -> list[Any]:
+        """Return the headers of an answer with those of every answer."""
+        headers = [*given, *_ALWAYS, (b"x-request-id", call.request_id.encode())]
+        for name, value in headers:
+            if name == b"condvest-rows":
+                call.rows = value.decode()
+        headers += [(name.encode(), value.encode()) for name, value in call.limits.items()]
+        if origin and origin in self._rules.origins:
+            headers.append((b"access-control-allow-origin", origin.encode()))
+            headers.append((b"access-control-expose-headers", b"ETag, Link, Condvest-Version, Condvest-Rows"))
+        return headers
 
     def _is_preflight(self, scope: Scope, headers: dict[str, str]) -> bool:
         """Return whether a browser asks what a page of an allowed site may send."""
         return (
             scope["method"] == "OPTIONS"
             and headers.get("origin", "") in self._rules.origins
-            and headers.get("access-control-request-method") in ("GET", "HEAD")
+            and headers.get("access-control-request-method") in ("GET", "HEAD", "POST")
         )
 
-    def _check_host(self, named_hosts: list[bytes]) -> None:
-        if len(named_hosts) != 1:
-            raise UsageError(f"expected one header Host, got {len(named_hosts)}")
-        host = _PORT.sub("", named_hosts[0].decode("latin-1"))
-        if host not in self._rules.hosts:
+    def _check_origin(self, headers: dict[str, str]) -> None:
+        """Refuse what a page of another site has a browser send: a POST of plain text needs no preflight."""
+        origin, host = headers.get("origin"), headers.get("host", "")
+        own = (f"http://{host}", f"https://{host}")
+        if origin is not None and origin not in own and origin not in self._rules.origins:
             raise Forbidden(
-                f"this server does not answer for the host {host!r}; ask for one that it has, or start it "
-                "with --host-name"
+                f"pages of {origin} may not ask this server; start it with --allow-origin {origin}"
             )
 
-    def _check(self, scope: Scope, headers: dict[str, str], call: _Call) -> None:
-        if scope["method"] not in ("GET", "HEAD"):
+    def _check(self, scope: Scope, headers: dict[str, str], call: Call) -> None:
+        if scope["method"] == "POST" and scope["path"] in self._posts:
+            self._check_origin(headers)
+        elif scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"{scope['method']}: this server only reads; use GET or HEAD")
         is_open = scope["path"] in _OPEN or is_page(scope["path"])
         if self._rules.keys is not None and not is_open:
-            given = headers.get("authorization", "").removeprefix("Bearer ").strip() or _key_in(scope)
+            given = headers.get("authorization", "").removeprefix("Bearer ").strip() or key_in(scope)
             keys = self._rules.keys.read()
             name = named(keys, given, dt.datetime.now(dt.UTC).date())
             if name is None:
@@ -176,27 +167,11 @@ class Guards:
                 call.limits = self._quotas.take(name, per_minute)
 
 
-def _asked(scope: Scope) -> list[tuple[str, str]]:
-    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-
-
-def _key_in(scope: Scope) -> str:
-    """Return the key that the query holds, as Massive's clients may send theirs; "" if it holds none."""
-    return next((value for name, value in _asked(scope) if name == KEY), "")
-
-
-def _without_key(scope: Scope) -> str:
-    """Return the query for the log, which holds no key, however its name is written."""
-    return urlencode(
-        [(name, "***" if name.lower() == KEY.lower() else value) for name, value in _asked(scope)]
-    )
-
-
 async def _send_preflight(send: Send) -> None:
     """Say what a page of an allowed site may send; the site itself is named as in every answer."""
     headers = [
-        (b"access-control-allow-methods", b"GET, HEAD"),
-        (b"access-control-allow-headers", b"Accept, Authorization, If-None-Match"),
+        (b"access-control-allow-methods", b"GET, HEAD, POST"),
+        (b"access-control-allow-headers", b"Accept, Authorization, Content-Type, If-None-Match"),
         (b"access-control-max-age", b"600"),
         (b"vary", b"Origin"),
     ]
@@ -217,27 +192,3 @@ async def _send_problem(error: CondvestError, request_id: str, send: Send) -> No
     }
     await send(start)
     await send({"type": "http.response.body", "body": body})
-
-
-def _line(method: str, scope: Scope, call: _Call) -> str:
-    """Return the line of log of a request: JSON, so that no text of a client can make a second line."""
-    line: dict[str, Any] = {
-        "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-        "id": call.request_id,
-        "method": method,
-        "path": scope["path"],
-        "query": _without_key(scope),
-        "status": call.status,
-        "rows": call.rows,
-        "bytes": call.bytes,
-        "ms": round((time.monotonic() - call.started) * 1000, 2),
-    }
-    if call.key:
-        line["key"] = call.key
-    failure: CondvestError | None = scope.get(FAILURE)
-    if failure is not None:
-        cause = failure.__cause__
-        line["error"] = (
-            "".join(traceback.format_exception(cause)) if isinstance(failure, Unexpected) else str(failure)
-        )
-    return json.dumps(line)

@@ -19,6 +19,7 @@ from serving_layer.formats import NotAcceptable
 from serving_layer.http.backends import LONGEST_STATEMENT
 from serving_layer.http.states import NotServed
 from serving_layer.queries.size import TooLarge
+from serving_layer.sql.limits import BadStatement, StatementTimeout, StatementTooLarge
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -91,16 +92,19 @@ _KINDS: tuple[tuple[type[CondvestError], Kind], ...] = (
     (UnknownSymbol, Kind("unknown-symbol", "Unknown symbol", 404)),
     (NoSuchPath, Kind("no-such-path", "No such path", 404)),
     (NotASession, Kind("not-a-session", "Not a session", 400)),
+    (BadStatement, Kind("bad-statement", "A statement that is not answered", 400)),
     (UsageError, Kind("bad-request", "Bad request", 400)),
     (DatabaseRefusedValue, Kind("refused-value", "A value that no database holds", 400)),
     (Unauthorized, Kind("unauthorized", "A key is needed", 401)),
     (Forbidden, Kind("forbidden", "Not allowed", 403)),
     (MethodNotAllowed, Kind("method", "Method not allowed", 405)),
+    (StatementTooLarge, Kind("too-large", "The answer would be too large", 413)),
     (TooLarge, Kind("too-large", "The answer would be too large", 413)),
     (Gone, Kind("gone", "This state of the data is gone", 410)),
     (NotServed, Kind("not-served", "Not served from this source", 501)),
     (TooManyRequests, Kind("quota", "Too many requests of this key", 429)),
     (Busy, Kind("busy", "Too many questions at once", 503)),
+    (StatementTimeout, Kind("statement-timeout", "The statement takes too long", 504)),
     (DatabaseTimeout, Kind("timeout", "The answer takes too long", 504)),
     (PublishedError, Kind("unavailable", "The data cannot be reached now", 503)),
     (TransientError, Kind("unavailable", "The data cannot be reached now", 503)),

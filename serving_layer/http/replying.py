@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version as version_of
 
 from serving_layer.formats import SMALLEST, compressed
 from serving_layer.kept import Kept
 from serving_layer.versions import entity_tag, is_any, matches
+
+_NOT_MODIFIED = 304
 
 PROGRAM = version_of("condvest")
 
@@ -24,15 +27,6 @@ LARGEST_CACHE = 64 << 20
 """Bytes of answers that are kept; the least recently used go first."""
 
 Pairs = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What goes to the client."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -59,6 +53,31 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """What goes to the client.
+
+    Attributes:
+        status: of HTTP.
+        headers: of the answer, but for its length.
+        body: the bytes.
+        asked: what it answers, if the same question may be answered by what is kept; else None.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+    asked: Asked | None = None
+
+    @cached_property
+    def head(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI has them, and the length."""
+        head = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
+        if self.status != _NOT_MODIFIED:  # which has no length of its own
+            head.append((b"content-length", str(len(self.body)).encode()))
+        return head
+
+
+@dataclass(frozen=True)
 class Made:
     """What was made for a question.
 
@@ -79,23 +98,38 @@ class Replies:
     """Makes replies, and keeps what was made. Its methods may be called from several threads at once."""
 
     def __init__(self) -> None:
-        self._kept: Kept[Made] = Kept(LARGEST_CACHE)
+        self._kept: Kept[Reply] = Kept(LARGEST_CACHE)
+
+    def kept(self, tag: str) -> Reply | None:
+        """Return the answer of a tag; None if it is not kept."""
+        return self._kept.find(tag)
 
     def reply(self, asked: Asked, make: Callable[[], Made]) -> Reply:
         """Answer a request, with 304 and without making anything if the client has the answer."""
         tag = asked.tag(asked.version)
         if matches(asked.if_none_match, tag):
-            return Reply(304, _headers(tag, asked.version))
-        made = self._kept.get(
+            return not_modified(asked, asked.version)
+        reply = self._kept.get(
             tag,
-            lambda: _coded(make(), asked.coding),
-            lambda made: len(made.content),
-            lambda made: bool(made.version) and made.version == asked.version,
+            lambda: _reply(_coded(make(), asked.coding), asked),
+            lambda reply: len(reply.body),
+            lambda reply: reply.asked is not None,
         )
-        headers = _headers(asked.tag(made.version), made.version)
-        if is_any(asked.if_none_match):  # any answer that there is, and there is one
-            return Reply(304, headers)
-        return Reply(200, headers | {"Content-Type": made.media_type, **made.headers}, made.content)
+        if is_any(asked.if_none_match) and reply.asked is not None:  # any answer that there is
+            return not_modified(reply.asked, reply.asked.version)
+        return reply
+
+
+def not_modified(asked: Asked, version: str) -> Reply:
+    """Return the answer to a client that has the answer from a version of the data."""
+    return Reply(_NOT_MODIFIED, _headers(asked.tag(version), version), asked=asked)
+
+
+def _reply(made: Made, asked: Asked) -> Reply:
+    headers = _headers(asked.tag(made.version), made.version)
+    headers |= {"Content-Type": made.media_type, **made.headers}
+    is_of_version = bool(made.version) and made.version == asked.version
+    return Reply(200, headers, made.content, asked if is_of_version else None)
 
 
 def _headers(tag: str, version: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from serving_layer.http.guards import App
+from serving_layer.http.hosts import TARGET
 
 PATIENCE = 10.0
 """Seconds in which a client has to send a request, and to take something of its answer."""
@@ -17,11 +18,14 @@ MOST_CONNECTIONS = 64
 """Connections at once; who comes beyond them is told to come again (503)."""
 
 MOST_HEADER_BYTES = 64 << 10
-"""Bytes of a request before it is whole: its line and headers. Ours take no body."""
+"""Bytes of a request before it is whole: its line and headers. Bodies: see `bodies`."""
 
 
 class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
-    """Ends connections whose clients keep it waiting or send headers without end: uvicorn bounds neither."""
+    """Ends connections whose clients keep it waiting or send headers without end: uvicorn bounds neither.
+
+    It also hands on what stood in the request's line, of which uvicorn passes only path and query.
+    """
 
     patience = PATIENCE
     _timer: asyncio.TimerHandle | None = None
@@ -45,12 +49,16 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
     def data_received(self, data: bytes) -> None:
         """Take a piece of a request; end the connection if its headers are longer than any that is meant."""
         self._begun += len(data)
-        if self._begun > MOST_HEADER_BYTES and not self._is_answering():
-            self.transport.abort()
-            return
         super().data_received(data)
-        if self._is_answering():
+        if self._is_answering():  # the headers are whole; bodies have bounds of their own
             self._begun = 0
+        elif self._begun > MOST_HEADER_BYTES:
+            self.transport.abort()
+
+    def on_headers_complete(self) -> None:
+        """Hand the request on with its target; httptools alone calls this, h11 leaves a host in the path."""
+        super().on_headers_complete()
+        self.scope[TARGET] = self.url
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
@@ -85,6 +93,7 @@ def server_of(app: App, protocol: type[PatientProtocol] = PatientProtocol) -> uv
         uvicorn.Config(
             app,
             http=protocol,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

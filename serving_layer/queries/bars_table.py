@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from batch_layer.shared.models.bars import run_starts
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.tables import PRICES, array_of, price_arrays
+from batch_layer.shared.published.tables import PRICES, price_arrays
+from batch_layer.shared.utils.arrow import array_of
 from serving_layer.queries.bars import NOT_LIVE, Answer, answer
 from serving_layer.queries.question import Question
 from serving_layer.sources import BarSource

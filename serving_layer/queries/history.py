@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from batch_layer.database.opening import OpenDatabase
 from batch_layer.database.stores.daily_bars import states_of_bars
-from batch_layer.database.stores.symbols import symbols_by_instrument
 from batch_layer.shared.models.bars import UNKNOWN_TRADES
 from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.models.spans import Spans, always
 from batch_layer.shared.published.tables import to_numpy
-from serving_layer.queries.selection import instruments_asked_for, select
+from serving_layer.queries.selection import select
+from serving_layer.sources.database import DatabaseSource
 
 if TYPE_CHECKING:
     from serving_layer.sources.published import PublishedSource
@@ -34,7 +34,9 @@ _HISTORY = pa.schema(
 
 
 def read_history(opened: OpenDatabase, symbol: str, session: dt.date | None) -> pa.Table:
-    """Return every state that the daily bars of a symbol were known in, by session and instant.
+    """Return every state that the daily bars of a symbol, or of a label (``X#12``), were known in.
+
+    They are ordered by session and instant.
 
     Columns: session (date32), known_from, known_to (timestamp, UTC; null for what is known now), open, high,
     low, close (float64, as traded), volume (float64, shares), vwap, trades, provider, name (of the payload),
@@ -44,12 +46,12 @@ def read_history(opened: OpenDatabase, symbol: str, session: dt.date | None) -> 
         UnknownSymbol: no instrument with bars carries or carried the symbol.
         NotASession: the exchange held no session on that date.
     """
-    ordinal = opened.sessions.ordinal(session) if session else None
+    sessions = opened.sessions  # read before: not within a transaction
+    ordinal = sessions.ordinal(session) if session else None
     with opened.database.transaction(snapshot=True, read_only=True) as connection:
-        names = symbols_by_instrument(connection)
-        ids = instruments_asked_for(connection, [symbol], names)
+        _, ids = select(DatabaseSource(connection, sessions), [symbol])
         states = states_of_bars(connection, int(ids[0]), ordinal)
-    dates = opened.sessions.dates_of(np.array([state.pop("ordinal") for state in states], dtype=np.int32))
+    dates = sessions.dates_of(np.array([state.pop("ordinal") for state in states], dtype=np.int32))
     table = pa.Table.from_pylist(states, schema=_HISTORY)
     return table.add_column(0, "session", pa.array(dates, pa.date32()))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,16 +13,31 @@ from batch_layer.database.stores import loads, metadata
 from batch_layer.database.stores.daily_bars import spans_of_bars
 from batch_layer.database.stores.symbols import all_symbols
 from batch_layer.shared.errors import UsageError
+from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.models.metadata import METADATA, FieldKind
+from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
+from batch_layer.shared.utils.arrow import array_of, dates_of, texts_of
 
 _TYPES: Mapping[FieldKind, pa.DataType] = {"text": pa.string(), "number": pa.float64(), "date": pa.date32()}
-_READERS: Mapping[FieldKind, Callable[[str], Any]] = {
-    "text": str,
-    "number": float,
-    "date": dt.date.fromisoformat,
+
+
+def _numbers(values: Sequence[str | None]) -> pa.Array:
+    unknown = np.array([text is None for text in values], dtype=bool)
+    return array_of(np.array([float(text or 0) for text in values]), pa.float64(), unknown)
+
+
+def _dates(values: Sequence[str | None]) -> pa.Array:
+    return dates_of(np.array([text or "NaT" for text in values], dtype="datetime64[D]"))
+
+
+_READERS: Mapping[FieldKind, Callable[[Sequence[str | None]], pa.Array]] = {
+    "text": texts_of,
+    "number": _numbers,
+    "date": _dates,
 }
+"""What makes a column of the texts in which the values of a field are stored; None is unknown."""
 
 _INSTRUMENTS = pa.schema(
     [
@@ -66,23 +80,38 @@ def read_instruments(
     if as_of is not None:
         known = fields.keys() | set(spans.instrument_id.tolist())
         names = {instrument: symbol for instrument, symbol in names.items() if instrument in known}
-    bars = dict(zip(spans.instrument_id.tolist(), zip(*_bounds(opened, spans), strict=True), strict=True))
-    rows = []
-    for instrument_id in sorted(names, key=lambda each: (names[each], each)):
-        values = fields.get(instrument_id, {})
-        is_active = {"true": True, "false": False}.get(values.get("active", ""))
-        if active is not None and is_active is not active:
-            continue
-        first, last = bars.get(instrument_id, (None, None))
-        row = {"instrument_id": instrument_id, "symbol": names[instrument_id], "active": is_active}
-        rows.append(row | {"first_session": first, "last_session": last} | _typed(values))
-    return pa.Table.from_pylist(rows, schema=_INSTRUMENTS)
+    wanted = "" if active is None else str(active).lower()
+    listed = [
+        instrument_id
+        for instrument_id in sorted(names, key=lambda each: (names[each], each))
+        if not wanted or fields.get(instrument_id, {}).get("active") == wanted
+    ]
+    ids = np.array(listed, dtype=np.int32)
+    is_active = [fields.get(instrument_id, {}).get("active") for instrument_id in listed]
+    columns = {
+        "instrument_id": array_of(ids, pa.int32()),
+        "symbol": texts_of([names[instrument_id] for instrument_id in listed]),
+        "active": array_of(
+            np.array([text == "true" for text in is_active], dtype=bool),
+            pa.bool_(),
+            np.array([text not in {"true", "false"} for text in is_active], dtype=bool),
+        ),
+        **_reaches(ids, spans, opened.sessions),
+        **{
+            name: _READERS[kind]([fields.get(instrument_id, {}).get(name) for instrument_id in listed])
+            for name, kind in METADATA.items()
+        },
+    }
+    return pa.Table.from_arrays([columns[name] for name in _INSTRUMENTS.names], schema=_INSTRUMENTS)
 
 
-def _bounds(opened: OpenDatabase, spans: Spans) -> tuple[list[dt.date], list[dt.date]]:
-    dates_of = opened.sessions.dates_of
-    return dates_of(spans.first).tolist(), dates_of(spans.last).tolist()
-
-
-def _typed(values: Mapping[str, str]) -> dict[str, Any]:
-    return {name: _READERS[kind](values[name]) if name in values else None for name, kind in METADATA.items()}
+def _reaches(ids: Int32s, spans: Spans, sessions: Sessions) -> dict[str, pa.Array]:
+    """Return the dates of the first and last daily bar of each instrument; null if it has none."""
+    has_bars = np.isin(ids, spans.instrument_id)
+    row = np.searchsorted(spans.instrument_id, ids[has_bars])
+    dates = {}
+    for name, ordinals in (("first_session", spans.first), ("last_session", spans.last)):
+        days = np.full(len(ids), "NaT", dtype="datetime64[D]")
+        days[has_bars] = sessions.dates_of(ordinals[row])
+        dates[name] = dates_of(days)
+    return dates

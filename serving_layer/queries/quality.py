@@ -24,7 +24,9 @@ from batch_layer.shared.models.bars import DailyBars, Int32s
 from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
-from serving_layer.queries.selection import instruments_asked_for
+from serving_layer.queries.selection import select
+from serving_layer.queries.size import TooLarge
+from serving_layer.sources.database import DatabaseSource
 
 AROUND = 3 * TRAILING
 """A bar is judged by the TRAILING bars before it: so many sessions hold them, unless most are missing."""
@@ -96,22 +98,45 @@ def _in_order(parts: Sequence[Flagged]) -> Flagged:
 
 
 def flag_bars(
-    opened: OpenDatabase, symbols: Sequence[str], on_progress: Callable[[int, int], None] | None = None
+    opened: OpenDatabase,
+    symbols: Sequence[str],
+    on_progress: Callable[[int, int], None] | None = None,
+    most: int | None = None,
 ) -> pa.Table:
     """Return the flags of the daily bars of the symbols (all if none are given), by symbol and session.
 
     Columns: symbol, session (date32), severity (error or warning), flag (a key of FLAGS), value (float64,
     what was measured), reason (what it means, and what to do).
 
+    Args:
+        opened: the open database.
+        symbols: of the instruments; of all if none.
+        on_progress: called after each part of them.
+        most: daily bars that are looked at; any number if None. The first and last bars tell how many there
+            can be.
+
     Raises:
         UnknownSymbol: no instrument with bars carries or carried a symbol.
+        TooLarge: there may be more daily bars than ``most``.
     """
+    sessions = opened.sessions  # read before: not within a transaction
     with opened.database.transaction(read_only=True) as connection:
-        names = symbols_by_instrument(connection)
-        ids = instruments_asked_for(connection, list(symbols) or None, names)
+        source = DatabaseSource(connection, sessions)
+        names, ids = select(source, list(symbols) or None)
+        if most is not None:
+            _check_count(source.listed(ids), most)
     if symbols:
         return _table(screen(opened, always(ids), on_progress=on_progress), opened.sessions, names)
     return _table(_screen_all(opened, ids, on_progress), opened.sessions, names)
+
+
+def _check_count(listed: Spans, most: int) -> None:
+    count = int((listed.last.astype(np.int64) - listed.first + 1).sum())
+    if count > most:
+        raise TooLarge(
+            f"these instruments have up to {count} daily bars, and at most {most} are looked at at once; ask "
+            "for some symbols (symbols=A,B), or run condvest quality where the data are"
+        )
 
 
 def flag_new(opened: OpenDatabase, touched: Spans, known_by: int) -> pa.Table:

@@ -8,6 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.stores.refused import refused_rows, size_of_refused
+from serving_layer.queries.size import TooLarge
+
 _REFUSED = (
     "load_id",
     "provider",
@@ -29,6 +33,31 @@ _SCHEMA = pa.schema(
 
 _AT_ONCE = 10_000
 """Rows that are in memory one by one; in a table they take a tenth."""
+
+
+_ROW = 160
+"""Bytes of a refused row in memory beside its reason and content, about."""
+
+
+def read_refused(connection: Connection, load_id: int | None, most: int) -> pa.Table:
+    """Return the refused rows as a table, by load and line.
+
+    Args:
+        connection: in a transaction.
+        load_id: only the rows of this load; of all if None.
+        most: bytes that the table may have.
+
+    Raises:
+        TooLarge: it would have more; the rows are counted before any is read.
+    """
+    count, texts, last = size_of_refused(connection, load_id)
+    if count * _ROW + texts > most:
+        instead = f"ask for one load: load_id={last} is the last" if load_id is None else "there is no less"
+        raise TooLarge(
+            f"{count} rows were refused, whose texts have {texts >> 20} MiB; at most {most >> 20} MiB are "
+            f"given at once; {instead}, or run condvest refused -o FILE.parquet where the data are"
+        )
+    return refused_table(refused_rows(connection, load_id=load_id))
 
 
 def refused_table(rows: Iterable[dict[str, Any]]) -> pa.Table:

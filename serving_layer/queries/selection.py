@@ -10,17 +10,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from batch_layer.shared.errors import UnknownSymbol
 from batch_layer.shared.models.bars import Int32s
 from serving_layer.sources import BarSource
-
-if TYPE_CHECKING:
-    from batch_layer.database.postgres.connection import Connection
-
 
 _MOST_NAMED = 50
 """Unknown symbols that a message names."""
@@ -72,23 +67,6 @@ def _of_label(source: BarSource, symbol: str) -> list[int]:
     instrument = int(match[2])
     names = source.names(np.array([instrument], dtype=np.int32))
     return [instrument] if names.get(instrument) == match[1] else []
-
-
-def instruments_asked_for(
-    connection: Connection, symbols: Sequence[str] | None, names: Mapping[int, str]
-) -> Int32s:
-    """Return the instruments (int32, ascending) of the symbols; all of ``names`` if None.
-
-    Raises:
-        UnknownSymbol: no instrument with bars carries or carried a symbol.
-    """
-    if symbols is None:
-        return np.array(sorted(names), dtype=np.int32)
-    # Imported here: reading published files needs no module of the database.
-    from batch_layer.database.stores.symbols import instruments_named  # noqa: PLC0415
-
-    carriers = {symbol: instruments_named(connection, symbol) for symbol in symbols}
-    return _latest_carriers(carriers, names, lambda: names)
 
 
 def _latest_carriers(

@@ -18,7 +18,8 @@ from batch_layer.shared.models.corporate_actions import DividendEvents, Events, 
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.published.manifest import CURRENT
-from batch_layer.shared.published.tables import dataset_of, to_numpy
+from batch_layer.shared.published.parts import dataset_of
+from batch_layer.shared.published.tables import to_numpy
 from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.published.versions import manifest_of
 from serving_layer.kept import Kept

@@ -21,7 +21,8 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.published.digests import footer_of, metadata_of
 from batch_layer.shared.published.manifest import Manifest, PublishedFile
-from batch_layer.shared.published.tables import BY_YEAR, dataset_of, to_numpy, year_starts, years_of
+from batch_layer.shared.published.parts import BY_YEAR, dataset_of, year_starts, years_of
+from batch_layer.shared.published.tables import to_numpy
 from batch_layer.shared.published.target import PublishTarget
 from serving_layer.sources.kept_rows import FileColumns, are_worth_keeping, kept_columns, rows_within
 from serving_layer.sources.parquet_rows import Arrays, FileRows, SpanRows
@@ -58,7 +59,7 @@ class PublishedFiles:
         self._filesystem, self._base = target.filesystem()
         self._tables: dict[str, pa.Table] = {}
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Which version of what data this is: ``p-<8 digits of the manifest's digest>-<number>``.
 
@@ -90,6 +91,21 @@ class PublishedFiles:
             FileNotFoundError: there is no such file, or no longer.
         """
         return self._filesystem.open_input_file(f"{self._base}{path}")
+
+    def paths(self, dataset: str) -> tuple[pyarrow.fs.FileSystem, list[str]]:
+        """Return the paths of a data set's files, and the file system on which they are."""
+        return self._filesystem, [f"{self._base}{file.path}" for file in self._files_of(dataset)]
+
+    def check(self, dataset: str) -> None:
+        """Hold the footers of a data set's files against the manifest.
+
+        Raises:
+            PublishedError: a file is damaged, or gone.
+            PublishedUnavailable: it cannot be read now.
+        """
+        for file in self._files_of(dataset):
+            with self._opened(file):
+                pass
 
     def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
         if dataset not in self.manifest.files:

@@ -2,16 +2,17 @@
 
 Each run writes files of its own, ``provider/session/NAME-POSITION.gz``, of records in the order in which the
 run took them; POSITION is how many there are before a file's first. The run keeps NAME in ``live_runs``, and
-no two runs of any databases have the same. A snapshot begins a file. What a record holds is on the disk's way
-before the rows that it changed are committed, and the run keeps with its rows how many records they come
-from; a record beyond them, of a run that was killed, is none of theirs. The journal proves and explains;
-nothing is restored from it, since the next snapshot says all that it would.
+no two runs of any databases have the same. A snapshot begins a file, which is its owner's alone. What a
+record holds is on the disk's way before the rows that it changed are committed, and the run keeps with its
+rows how many records they come from; a record beyond them, of a run that was killed, is none of theirs. The
+journal proves and explains; nothing is restored from it, since the next snapshot says all that it would.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import errno
+import os
 import secrets
 import shutil
 import struct
@@ -149,7 +150,7 @@ class Recorder:
             if not folder.is_dir():
                 make_folder(folder, mode=0o700)
         path = self.journal.folder / _file_name(self.name, self.position)
-        self._file = path.open("xb")
+        self._file = os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
         self._zipped = zlib.compressobj(1, wbits=_GZIP)
 
     def _write(self, content: bytes) -> None:

@@ -190,8 +190,9 @@ class TestStart:
             EmbeddedServer(home).up()
         assert (home / "postgres" / "data" / "thesis.txt").read_text() == "precious"
 
-    def test_a_server_that_moved_with_its_directory_is_named(self, home):
-        """A running server whose home was renamed answers for the old path, and is not taken for ours."""
+    def test_a_server_that_moved_with_its_directory_is_named(self, home, monkeypatch):
+        """One that an earlier version started answers for the old path, and is not taken for ours."""
+        monkeypatch.setattr("batch_layer.database.embedded.process.HERE", Path("/no/such/name"))
         with EmbeddedServer(home).lease():
             moved = home.with_name("moved")
             home.rename(moved)
@@ -199,6 +200,17 @@ class TestStart:
                 EmbeddedServer(moved).up()
             moved.rename(home)
         assert is_dead(home)
+
+    def test_a_copy_of_a_running_home_is_named(self, home):
+        """Its pid file leads to the server of the original, which is not taken for ours."""
+        copy = home.with_name("copy")
+        with EmbeddedServer(home).lease():
+            shutil.copytree(home, copy)
+            try:
+                with pytest.raises(DatabaseError, match=f"works on {home.resolve()}/postgres/data, not on"):
+                    EmbeddedServer(copy).up()
+            finally:
+                shutil.rmtree(copy)
 
     def test_a_home_below_a_file_is_refused(self, tmp_path):
         (tmp_path / "file").touch()

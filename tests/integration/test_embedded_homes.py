@@ -99,19 +99,52 @@ def ends(pid):
     return not Path(f"/proc/{pid}/cwd").exists()
 
 
-def test_a_home_that_was_moved_while_its_server_ran_is_used_where_it_is(new_home):
-    """The server that nobody uses is stopped and started again, though a new one has the old place."""
+def filled(url):
+    """Write so much that PostgreSQL uses the files of its log of changes anew at the next checkpoint."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE filler AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 5)"
+        )
+        for _ in range(2):
+            connection.execute("SELECT pg_switch_wal()")
+            connection.execute("INSERT INTO filler VALUES ('more')")
+
+
+@pytest.fixture(params=["by itself", "by its path"])
+def how_started(request, monkeypatch):
+    """As servers are started today; and as an earlier version did, by the path of the data directory."""
+    if request.param == "by its path":
+        monkeypatch.setattr("batch_layer.database.embedded.process.HERE", Path("/no/such/name"))
+    yield request.param
+    monkeypatch.undo()
+
+
+def test_a_home_that_was_moved_while_its_server_ran_is_used_where_it_is(new_home, how_started, monkeypatch):
+    """Also if there is a new home in the old place, whose files it leaves alone, and whatever ends first.
+
+    PostgreSQL writes its control file by the path that it was started with: into the new home, if it may.
+    """
     first = EmbeddedServer(new_home)
     assert stored_in(first.up()) == 1
     pid = first.status().pid
+    filled(first.url())
     moved = new_home.rename(new_home.with_name("moved"))
+    monkeypatch.undo()
     new = EmbeddedServer(new_home)
     try:
-        assert stored_in(new.up()) == 1
+        with new.lease() as url:
+            assert stored_in(url) == 1
+        control = (new_home / "postgres" / "data" / "global" / "pg_control").read_bytes()
         with EmbeddedServer(moved, start_timeout=10).lease() as url:
             assert stored_in(url) == 2
-            assert value_of(new.url(), "SELECT 1") == 1
+            assert (EmbeddedServer(moved).status().pid == pid) == (how_started == "by itself")
+        EmbeddedServer(moved).down(now=True)
         assert ends(pid)
+        assert (new_home / "postgres" / "data" / "global" / "pg_control").read_bytes() == control
+        with EmbeddedServer(moved).lease() as url:
+            assert stored_in(url) == 3
+        with new.lease() as url:
+            assert stored_in(url) == 2
     finally:
         new.down(now=True)
         EmbeddedServer(moved).down(now=True)
@@ -130,6 +163,7 @@ def test_a_home_that_is_reached_by_two_paths_has_one_server(new_home, tmp_path):
         first.down(now=True)
 
 
+@pytest.mark.usefixtures("how_started")
 def test_the_server_of_a_moved_home_is_stopped_by_name(new_home):
     first = EmbeddedServer(new_home)
     first.up()
@@ -137,6 +171,23 @@ def test_the_server_of_a_moved_home_is_stopped_by_name(new_home):
     moved = EmbeddedServer(new_home.rename(new_home.with_name("moved")), start_timeout=10)
     assert moved.down(now=True) is Down.STOPPED
     assert ends(pid)
+
+
+def test_the_server_of_a_home_that_was_removed_writes_into_no_other(new_home):
+    """It ends in order, and would write its control file by the path of the home that has its place now."""
+    old = EmbeddedServer(new_home)
+    filled(old.up())
+    status = old.status()
+    shutil.rmtree(new_home)
+    with EmbeddedServer(new_home).lease() as url:
+        assert stored_in(url) == 1
+    control = (new_home / "postgres" / "data" / "global" / "pg_control").read_bytes()
+    os.kill(status.pid, signal.SIGINT)
+    assert ends(status.pid)
+    assert (new_home / "postgres" / "data" / "global" / "pg_control").read_bytes() == control
+    with EmbeddedServer(new_home).lease() as url:
+        assert stored_in(url) == 2
+    shutil.rmtree(status.socket_directory, ignore_errors=True)
 
 
 def test_a_home_that_is_made_anew_has_a_socket_of_its_own(new_home):

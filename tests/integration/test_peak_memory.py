@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -28,13 +29,14 @@ from batch_layer.shared.errors import InputError
 from batch_layer.shared.models.payloads import BarRows, Payload
 from tests.support.judged import LAST_CLOSED, SESSIONS
 
-provider, media, path = sys.argv[1:]
+provider, media, dataset, path = sys.argv[1:]
 content, day = pathlib.Path(path).read_bytes(), dt.date(2024, 1, 3)
-payload = Payload(provider, "chart" if provider == "yahoo" else "daily_bars", content, media, day, day,
-                  dt.datetime(2024, 1, 4, tzinfo=dt.UTC), is_whole=False, name="input")
+payload = Payload(provider, dataset, content, media, day, day, dt.datetime(2024, 1, 4, tzinfo=dt.UTC),
+                  is_whole=False, name="input")
 try:
     parsed = parse(payload)
-    verdict = judge_bars(parsed.rows_as(BarRows), parsed.faults, SESSIONS, LAST_CLOSED)
+    if isinstance(parsed.rows, BarRows):
+        verdict = judge_bars(parsed.rows, parsed.faults, SESSIONS, LAST_CLOSED)
     print("read", len(parsed.rows))
 except InputError as error:
     print("refused", error)
@@ -52,13 +54,13 @@ else:
 """The peak of the program alone; what Linux tells a parent counts its own memory before the program began."""
 
 
-def peak_of(tmp_path, content, provider="file", media="csv"):
+def peak_of(tmp_path, content, provider="file", media="csv", dataset="daily_bars"):
     """Return what came of an input, in a word and the rest, and the bytes of memory that its process took."""
     assert len(content) <= MOST_BYTES
     path = tmp_path / "input"
     path.write_bytes(content)
     ran = subprocess.run(
-        [sys.executable, "-c", LOAD + PEAK, provider, media, str(path)],
+        [sys.executable, "-c", LOAD + PEAK, provider, media, dataset, str(path)],
         capture_output=True,
         text=True,
         check=True,
@@ -142,6 +144,43 @@ def test_a_file_at_its_bounds_is_read_within_a_gigabyte(tmp_path):
     assert peak < MOST_MEMORY
 
 
+PORTIONS = """
+import datetime as dt, pathlib, sys
+from batch_layer.shared.clients.parsing import divided
+from batch_layer.shared.models.payloads import Payload
+
+payload = Payload("file", "daily_bars", pathlib.Path(sys.argv[1]).read_bytes(), "csv.gz", None, None,
+                  dt.datetime(2024, 1, 4, tzinfo=dt.UTC), is_whole=False, name="input")
+print(sum(len(portion.rows) for portion in divided(payload).portions))
+"""
+
+
+def test_a_large_file_takes_no_more_memory_than_one_half_as_large(tmp_path):
+    """By session, so that each symbol is all over the file."""
+    peaks, path = [], tmp_path / "bars.csv.gz"
+    for rows in (400_000, 800_000):
+        number = np.arange(rows)
+        price = np.random.default_rng(rows).lognormal(3, 1, rows).round(2)
+        columns = {
+            "open": price,
+            "high": price + 1,
+            "low": price,
+            "close": price + 0.5,
+            "volume": price * 1e6,
+        }
+        dates = np.datetime64("2000-01-03", "D") + number // 1_000
+        symbols = pa.array(np.char.add("S", (number % 1_000).astype(str)))
+        with gzip.open(path, "wb", compresslevel=1) as file:
+            pa_csv.write_csv(pa.table({"symbol": symbols, "session": dates, **columns}), file)
+        ran = subprocess.run(
+            [sys.executable, "-c", PORTIONS + PEAK, str(path)], capture_output=True, text=True, check=True
+        )
+        assert int(ran.stdout) == rows
+        peaks.append(int(ran.stderr))
+    assert peaks[1] - peaks[0] < 64 << 20
+    assert max(peaks) < 400 << 20
+
+
 def answer(results):
     return f'{{"status":"OK","resultsCount":0,"results":[{results}]}}'.encode()
 
@@ -157,9 +196,39 @@ def answer(results):
     ],
 )
 def test_a_small_answer_takes_no_gigabyte(tmp_path, provider, content):
-    word, _, peak = peak_of(tmp_path, content, provider, "json")
+    dataset = "chart" if provider == "yahoo" else "daily_bars"
+    word, _, peak = peak_of(tmp_path, content, provider, "json", dataset)
     assert word in ("read", "refused")
     assert peak < MOST_MEMORY
+
+
+@pytest.mark.parametrize("dataset", ["splits", "dividends", "instruments", "symbols"])
+def test_a_small_list_takes_no_gigabyte(tmp_path, dataset):
+    """Rows without a value take the most memory for their bytes; so many pages come of any list."""
+    content = answer("{}," * 2_500_000 + "{}")
+    word, _, peak = peak_of(tmp_path, content, "massive", "json", dataset)
+    assert word in ("read", "refused")
+    assert peak < MOST_MEMORY
+
+
+@pytest.mark.parametrize(
+    ("provider", "dataset", "header", "row"),
+    [
+        (
+            "massive",
+            "daily_bars",
+            "ticker,volume,open,close,high,low,window_start,transactions",
+            "A,1,1,1,1,1,1704258000000000000,1",
+        ),
+        ("file", "splits", "symbol,ex_date,split_from,split_to", "A,2024-01-03,1,2"),
+        ("file", "dividends", "symbol,ex_date,cash_amount", "A,2024-01-03,1"),
+    ],
+)
+def test_a_small_gzip_of_a_flat_file_or_a_list_takes_no_gigabyte(tmp_path, provider, dataset, header, row):
+    content = packed(header + "\n" + (row + "\n") * 3_000_000)
+    word, said, peak = peak_of(tmp_path, content, provider, "csv.gz", dataset)
+    assert (word, peak < MOST_MEMORY) == ("refused", True)
+    assert said.startswith("input: unpacks to more than")
 
 
 def test_the_peak_of_a_process_is_seen():

@@ -13,7 +13,7 @@ from batch_layer.processing import first_build
 from batch_layer.processing.publishing import new_version
 from batch_layer.processing.publishing.publish import publish
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.published.tables import BY_YEAR, year_starts
+from batch_layer.shared.published.parts import BY_YEAR, year_starts
 from batch_layer.shared.published.versions import current_manifest
 from tests.support.in_process import Program
 from tests.support.publishing import correct, published
@@ -87,6 +87,16 @@ def compare(world, kept, place, calendar):
     for files in (own, full):
         del files["loads"]  # a load that changed nothing makes no version
     assert own == full
+    check_counts(world)
+
+
+def check_counts(world):
+    """Compare what transactions said of the rows that they added with the rows that there are."""
+    with world.workspace.database.transaction(read_only=True) as connection:
+        known = touched.rows_of(connection, tuple(BY_YEAR))
+        unknown = connection.execute("SELECT count(*) FROM touched WHERE rows IS NULL").fetchone()
+    counted = {name: world.looking.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in BY_YEAR}
+    assert (known, unknown) == (counted, (0,))
 
 
 UNPROVOKED = {"suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
@@ -145,6 +155,49 @@ class TestWhatNobodyAnnounced:
         assert (summary.checked, summary.is_new) == (True, True)
         assert {part.split(" of ")[0] for part in summary.unrecorded} == {table}
         assert published(year_turn, target, check=True).unrecorded == []
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE symbols SET symbol = symbol || 'X' WHERE symbol = 'A'",
+            "DELETE FROM instrument_providers WHERE instrument_id = 1",
+            "UPDATE splits SET split_to = 5 WHERE instrument_id = 1",
+            "INSERT INTO split_revisions VALUES (1, '2021-12-01', 1, 2, 1, 2)",
+            "UPDATE dividends SET cash_amount = 0.125",
+            "INSERT INTO dividend_revisions VALUES (1, '2021-12-01', 0.5, 1, 2)",
+            "UPDATE ledger SET status = 'partial', completed_by = NULL",
+            "TRUNCATE splits",
+        ],
+    )
+    def test_of_the_small_tables_is_published_anew(self, year_turn, target, statement):
+        published(year_turn, target)
+        assert published(year_turn, target).is_new is False
+        year_turn.looking.execute(statement)
+        assert published(year_turn, target).is_new is True
+        assert published(year_turn, target, check=True).is_new is False
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_is_recorded_though_a_part_of_the_transaction_was_taken_back(self, year_turn, target, when):
+        published(year_turn, target)
+        with year_turn.workspace.database.transaction() as connection:
+            for part in ("before", "after"):
+                with connection.transaction(force_rollback=part != when):
+                    connection.execute("UPDATE symbols SET symbol = symbol || 'X' WHERE symbol = 'A'")
+        assert published(year_turn, target).is_new is True
+
+    @pytest.mark.parametrize("table", ["daily_bars", "bars_13", "bars"])
+    def test_is_counted_anew(self, year_turn, target, table):
+        """Until somebody publishes by every question, from then on by the record."""
+        published(year_turn, target)
+        key = "ordinal" if table == "daily_bars" else "sessions"
+        year_turn.looking.execute(f"DELETE FROM {table} WHERE instrument_id = 1 AND {key} > 3")
+        for _ in range(2):
+            with year_turn.workspace.database.transaction(read_only=True) as connection:
+                known = touched.rows_of(connection, tuple(BY_YEAR))
+            for name, number in known.items():
+                assert (number,) == year_turn.looking.execute(f"SELECT count(*) FROM {name}").fetchone()
+            published(year_turn, target)
+        check_counts(year_turn)
 
     def test_is_said_by_the_command(self, url, tmp_path, year_turn):
         program = Program(url, tmp_path)

@@ -35,13 +35,23 @@ def footer_begins(path):
     return len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
 
 
-def without_footers(target):
-    """Make the manifest one of an earlier version, which named neither footers nor states."""
+def without_footers(target, *more):
+    """Take the footers out of the manifest, and what else is named."""
     path = Path(target.name) / "manifest.json"
     document = json.loads(path.read_text())
-    for name in ("footers", "states", "calendar", "unchecked"):
+    for name in ("footers", *more):
         del document[name]
     path.write_text(json.dumps(document))
+
+
+EARLIER = ("states", "calendar", "unchecked")
+"""What else the manifest of an earlier version did not name."""
+
+
+def of_published(condvest):
+    """Return what verify finds of published files; the bars of these tests are in no archive."""
+    findings = condvest.done("verify", "--json", code=1).json["findings"]
+    return [finding for finding in findings if finding["what"] == "published"]
 
 
 def test_no_bit_of_a_footer_hides_a_row(file, target):
@@ -97,7 +107,7 @@ def test_a_damaged_file_beside_rows_that_changed_is_written_anew_in_the_next_ver
 
 def test_what_an_earlier_version_published_is_read_and_gets_its_footers(year_turn, file, target):
     before = from_files(target, **WHOLE)
-    without_footers(target)
+    without_footers(target, *EARLIER)
     assert from_files(target, **WHOLE).equals(before)
     summary = published(year_turn, target)
     assert (summary.version, summary.is_new, summary.written) == (2, True, 0)
@@ -106,6 +116,35 @@ def test_what_an_earlier_version_published_is_read_and_gets_its_footers(year_tur
     flipped(file, file.stat().st_size - 20)
     with pytest.raises(PublishedError, match="footer"):
         from_files(target, **WHOLE)
+
+
+@pytest.mark.parametrize("more", [(), EARLIER])
+def test_no_damaged_footer_is_given_a_digest(year_turn, file, target, more):
+    """Where a manifest names none, each file is looked at before its footer is named."""
+    before = from_files(target, **WHOLE)
+    without_footers(target, *more)
+    whole = flipped(file, file.stat().st_size - 20)
+    summary = published(year_turn, target)
+    assert list(summary.damaged) == [f"bars_3/{file.name}"]
+    assert file.read_bytes() == whole
+    assert from_files(target, **WHOLE).equals(before)
+
+
+@pytest.mark.parametrize("more", [(), EARLIER])
+@pytest.mark.usefixtures("year_turn")
+def test_verify_says_which_footers_cannot_be_checked_until_they_are_published_anew(
+    url, tmp_path, target, more
+):
+    condvest = Program(url, tmp_path)
+    condvest.done("publish")
+    files = len(current_manifest(target).all_files())
+    without_footers(target, *more)
+    (finding,) = of_published(condvest)
+    assert finding["where"] == "manifest.json"
+    assert f"of the footers of {files} files" in finding["problem"]
+    assert "run condvest publish" in finding["problem"]
+    condvest.done("publish")
+    assert of_published(condvest) == []
 
 
 def test_verify_names_damaged_files_of_every_version_and_what_to_do(url, tmp_path, year_turn):
@@ -117,11 +156,7 @@ def test_verify_names_damaged_files_of_every_version_and_what_to_do(url, tmp_pat
     current = max((condvest.home / "published" / "bars_3").glob("2022-*"))
     flipped(current, 50)
     flipped(old, 50)
-    found = {
-        one["where"]: one["problem"]
-        for one in condvest.done("verify", "--json", code=1).json["findings"]
-        if one["what"] == "published"
-    }
+    found = {finding["where"]: finding["problem"] for finding in of_published(condvest)}
     assert found.keys() == {f"bars_3/{old.name}", f"bars_3/{current.name}"}
     assert found[f"bars_3/{old.name}"].endswith("only version 1 needs it, which is no longer current")
     assert found[f"bars_3/{current.name}"].endswith("run condvest publish --check, it writes the file anew")

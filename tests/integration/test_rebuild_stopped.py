@@ -145,7 +145,7 @@ def test_a_rebuild_waits_for_a_load_that_is_storing(url):
 
 def test_a_rebuild_that_meets_a_damaged_payload_goes_on_when_it_is_mended(condvest, loaded):
     before = emptied(loaded)
-    path = sorted((condvest.home / "archive").glob("*/*/*/*.csv"))[20]
+    path = sorted((condvest.home / "archive").glob("*/*/*/*.csv.zst"))[20]
     content = path.read_bytes()
     path.write_bytes(content[:-2])
     assert "restore it from a backup" in condvest.done("rebuild", code=1).err
@@ -159,8 +159,8 @@ def test_an_import_of_the_same_bytes_puts_back_what_the_archive_has_lost(condves
     path = tmp_path / "own.csv"
     path.write_bytes(csv_of(BARS, [bar("A", world.date(0))]))
     condvest.done("import", path)
-    (kept,) = (condvest.home / "archive").glob("*/*/*/*.csv")
-    lost = {one: one.read_bytes() for one in (kept, Path(f"{kept}.json"))}
+    (kept,) = (condvest.home / "archive").glob("*/*/*/*.csv.zst")
+    lost = {one: one.read_bytes() for one in (kept, kept.with_suffix(".json"))}
     for one in lost:
         one.unlink()
     assert condvest.done("verify", "--json", code=1).json["findings"]

@@ -1,8 +1,8 @@
 """`verify` finds nothing on a sound database, and names every difference that is planted in one."""
 
+import hashlib
 import json
 from itertools import permutations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_a_changed_daily_bar_is_named_with_its_payload_and_every_bar_that_holds_
     """Session 7 lies in window 7 // n, whose high it becomes."""
     sound.looking.execute("UPDATE daily_bars SET high = 1e6 WHERE instrument_id = 2 AND ordinal = 7")
     first, _ = archived(condvest, "daily_bars")
-    key = first.relative_to(condvest.home / "archive").as_posix()
+    key = first.relative_to(condvest.home / "archive").with_suffix("").as_posix()
     found = findings(condvest)
     date = sound.date(7).isoformat()
     assert found[0] == ("daily_bar", "B", date, f"differs from its payload {key}")
@@ -245,7 +245,7 @@ def test_a_damaged_payload_is_named(condvest, dataset):
     path.write_bytes(content)
     ((what, _, _, problem),) = findings(condvest)
     assert what == "archive"
-    assert path.name in problem
+    assert path.stem in problem
     assert "restore it from a backup" in problem
 
 
@@ -253,7 +253,7 @@ def test_a_damaged_payload_is_named(condvest, dataset):
 def test_a_description_of_an_earlier_version_that_was_changed_is_named(condvest):
     """It has no digest of its own, so what the load says of its payload decides."""
     path = archived(condvest, "splits")[0]
-    description = Path(f"{path}.json")
+    description = path.with_suffix(".json")
     told = json.loads(description.read_bytes())
     del told["description_digest"]
     description.write_text(json.dumps(told))
@@ -270,9 +270,10 @@ def test_a_payload_without_a_load_is_told_and_no_difference(condvest, tmp_path):
     path.write_text("symbol,session,open\nA,2024-06-03\n")
     condvest.done("import", path, code=1)
     ran = condvest.done("verify")
-    (junk,) = (one for one in archived(condvest, "daily_bars") if one.read_bytes() == path.read_bytes())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (junk,) = (one for one in archived(condvest, "daily_bars") if digest[:16] in one.name)
     assert "1 archived payloads have no load" in ran.err
-    assert junk.name in ran.err
+    assert junk.stem in ran.err
 
 
 def test_bars_that_wait_to_be_resampled_are_named_and_not_called_wrong(condvest, sound):

@@ -105,3 +105,9 @@ def counts(summary):
         for name in ("inserted", "changed", "unchanged", "outranked", "duplicates", "withdrawn")
         if getattr(summary, name)
     }
+
+
+def zstd_unpacked(content):
+    """Return what is packed by zstd, by another library than the archive's."""
+    with pa.input_stream(pa.BufferReader(content), compression="zstd") as stream:
+        return stream.read()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from batch_layer.database.embedded.account import ServerAccount
 from batch_layer.database.embedded.binaries import major_of
-from batch_layer.database.embedded.process import SUPERUSER, stored_major
+from batch_layer.database.embedded.listening import Listening
+from batch_layer.database.embedded.process import SUPERUSER, name_for_server, stored_major
 from batch_layer.database.embedded.socket_directory import PORT
 from batch_layer.shared.errors import CondvestError, DatabaseError, DatabaseFull
 
@@ -27,7 +28,7 @@ _FIRST_WITH_ALL = 16
 
 _SETTINGS = """\
 # Written by Condvest at every start: changes made here are lost. Use ALTER SYSTEM, which prevails.
-listen_addresses = ''
+listen_addresses = '{listen_addresses}'
 port = {port}
 unix_socket_directories = '{socket_directory}'
 unix_socket_permissions = 0700
@@ -120,27 +121,32 @@ def check_major(data: Path, account: ServerAccount, binaries: Path) -> None:
         )
 
 
-def write_settings(data: Path, account: ServerAccount, socket_directory: Path) -> None:
+def write_settings(
+    data: Path, account: ServerAccount, socket_directory: Path, listening: Listening | None = None
+) -> None:
     """Write our settings into ``data``, so that those of a newer Condvest hold from the next start.
 
-    Among them is who may log in: the account's callers, by the operating system's word, and nobody else.
+    Among them is who may log in: the account's callers, by the operating system's word; and where it listens
+    on TCP, roles other than ours by a password.
 
     Raises:
         OSError: the account may not write there.
     """
     memory = _memory_mebibytes()
     text = _SETTINGS.format(
-        port=PORT,
+        port=PORT if listening is None else listening.port,
+        listen_addresses="" if listening is None else listening.address,
         socket_directory=_quoted_in_list(socket_directory),
         shared_buffers=max(16, min(256, memory // 8)),
         maintenance_work_mem=max(16, min(128, memory // 16)),
-        access_file=_quoted(str(data / _ACCESS_FILE)),
-        callers_file=_quoted(str(data / _CALLERS_FILE)),
+        access_file=_quoted(str(name_for_server(data) / _ACCESS_FILE)),
+        callers_file=_quoted(str(name_for_server(data) / _CALLERS_FILE)),
     )
     role = "all" if int(major_of(account.version)) >= _FIRST_WITH_ALL else SUPERUSER
     callers = "".join(f'condvest "{caller}" {role}\n' for caller in account.callers)
     account.write(data / _CALLERS_FILE, callers)
-    account.write(data / _ACCESS_FILE, _ACCESS)
+    access = _ACCESS if listening is None else _ACCESS + listening.access
+    account.write(data / _ACCESS_FILE, access)
     account.write(data / _SETTINGS_FILE, text)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from batch_layer.database.embedded.listening import read_listening
 from batch_layer.database.embedded.locks import POLL_SECONDS, exclusive_if_free, is_free
 from batch_layer.database.embedded.process import (
     DATABASE,
@@ -22,6 +23,7 @@ from batch_layer.database.embedded.process import (
     read_pid_file,
     server_pid,
     strangers,
+    was_moved,
 )
 from batch_layer.database.embedded.socket_directory import (
     PORT,
@@ -65,7 +67,9 @@ class LocalServer:
         if file is not None and file.socket_directory is not None and file.port is not None:
             return file.socket_directory, file.port
         lock = self._alive.stat() if self._alive.exists() else None
-        return choose_socket_directory(self._home, os.environ, lock), PORT
+        listening = read_listening(self.root)
+        port = PORT if listening is None else listening.port
+        return choose_socket_directory(self._home, os.environ, lock), port
 
     def is_dead(self) -> bool:
         """Return whether none of the server's processes lives."""
@@ -91,7 +95,9 @@ class LocalServer:
             DatabaseUnavailable: it lives on all the same.
         """
         directory, _ = self.address()
-        for order in (signal.SIGINT, signal.SIGQUIT):
+        pid = server_pid(self.data)
+        is_moved = pid is not None and was_moved(pid, self.data)
+        for order in (signal.SIGQUIT,) if is_moved else (signal.SIGINT, signal.SIGQUIT):
             if self._dies_of(order):
                 remove_socket_directory(directory)
                 return
@@ -139,8 +145,8 @@ class LocalServer:
     def _stop_if_cut_off(self, silence: Silence, is_unused: Callable[[], bool]) -> None:
         """Stop a server that cannot be used here.
 
-        Somebody removed its socket, such as a cleaner of temporary files; or the home was moved while it ran,
-        so that it still believes to be in the old place.
+        Somebody removed its socket, such as a cleaner of temporary files; or an earlier version started it,
+        and the home was moved while it ran, so that it still believes to be in the old place.
         """
         file = read_pid_file(self.data)
         if file is None or file.socket_directory is None or file.port is None or not file.is_ready:

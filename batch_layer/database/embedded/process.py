@@ -26,6 +26,13 @@ DATABASE = "condvest"
 OURS = "condvest"
 """What the names begin with under which Condvest's own connections show."""
 
+HERE = Path("/proc/self/cwd")
+"""The name by which a server on Linux knows its data directory: that in which it works, wherever it goes.
+
+PostgreSQL writes its control file by the name that it was started with. By a path, the server of a home that
+was moved or removed would write into another one that was made in its place, and spoil both.
+"""
+
 _READY_LINE = 7
 
 
@@ -65,7 +72,8 @@ class Silence:
 
     Attributes:
         reason: in words.
-        is_moved: whether the server lives, but its directory was moved to this place while it ran.
+        is_moved: whether the server lives, but believes to be in another place: an earlier version started
+            it, and its directory was moved here meanwhile.
     """
 
     reason: str
@@ -117,13 +125,13 @@ def ask(data: Path, *, timeout: int = 3) -> Answer | Silence:
             ).fetchone()
     except psycopg.OperationalError as exc:
         return Silence(str(exc).strip())
-    works_on = os.fsdecode(row[0]) if row is not None else None
-    if row is None or works_on is None or os.path.realpath(works_on) != os.path.realpath(data):
-        if _is_server_of(file.pid, data):
+    works_on = Path(os.fsdecode(row[0])) if row is not None else None
+    if row is None or works_on is None or not _is_data_of(file.pid, works_on, data):
+        if works_on != HERE and _is_server_of(file.pid, data):
             return Silence(f"{data} was moved while its server ran", is_moved=True)
         raise DatabaseError(
-            f"the server at {file.socket_directory} works on {works_on}, not on {data}: the directory "
-            f"was moved or copied while its server ran. Stop that server (kill -INT {file.pid})"
+            f"the server at {file.socket_directory} works on {_cwd_of(file.pid, works_on)}, not on {data}: "
+            f"the directory was copied or moved while its server ran. Stop that server (kill -INT {file.pid})"
         )
     return Answer(version=str(row[1]).split()[0], has_database=bool(row[2]))
 
@@ -167,11 +175,37 @@ def server_pid(data: Path) -> int | None:
     return file.pid if file is not None and _is_server_of(file.pid, data) else None
 
 
+def name_for_server(data: Path) -> Path:
+    """Return the name by which a server that works in ``data`` is to know it: `HERE`, or its path."""
+    return HERE if HERE.exists() else data
+
+
+def was_moved(pid: int, data: Path) -> bool:
+    """Return whether a server that an earlier version started knows ``data`` by another path: it was moved.
+
+    What it writes at its end would go there, so it has to be ended without (SIGQUIT), and recovers.
+    """
+    arguments = _arguments_of(pid)
+    return bool(arguments) and not {os.fsencode(HERE), os.fsencode(data)} & set(arguments)
+
+
+def _is_data_of(pid: int, works_on: Path, data: Path) -> bool:
+    """Return whether what a server says of its data directory means ``data``."""
+    return _works_in(pid, data) if works_on == HERE else os.path.realpath(works_on) == os.path.realpath(data)
+
+
+def _cwd_of(pid: int, works_on: Path | None) -> str:
+    """Return the path of a server's data directory, for people."""
+    try:
+        return str(Path(f"/proc/{pid}/cwd").readlink() if works_on == HERE else works_on)
+    except OSError:
+        return "another directory"
+
+
 def _is_server_of(pid: int, data: Path) -> bool:
     if Path("/proc/self/cmdline").exists():
-        try:
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
+        arguments = _arguments_of(pid)
+        if not arguments:
             return False
         is_postgres = os.path.basename(arguments[0]) == b"postgres"  # noqa: PTH119 - bytes
         return is_postgres and (_works_in(pid, data) or os.fsencode(data) in arguments)
@@ -179,6 +213,14 @@ def _is_server_of(pid: int, data: Path) -> bool:
         ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return "postgres" in said.stdout and said.stdout.rstrip().endswith(f"-D {data}")
+
+
+def _arguments_of(pid: int) -> list[bytes]:
+    """Return the command line of a process; empty if it has ended, or the system does not tell."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _works_in(pid: int, data: Path) -> bool:

@@ -7,6 +7,7 @@ Everything lies in ``home/postgres``::
     lease     held, together with others, by every user of the server; the kernel drops it on kill -9
     server    held by the server's own processes while one of them lives
     kept      there while the server is to stay up when nobody uses it
+    listen    there while it listens on TCP too, see `listening`
     log       what the server says
 
 No process id decides anything: a server is alive when it answers and names our data directory, it is dead
@@ -25,6 +26,7 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import quote
 
+from batch_layer.database.embedded.listening import Listening, read_listening, write_listening
 from batch_layer.database.embedded.local_server import LocalServer
 from batch_layer.database.embedded.locks import (
     POLL_SECONDS,
@@ -127,9 +129,19 @@ class EmbeddedServer:
             self._ensure_running()
         return self.url()
 
-    def up(self) -> str:
-        """Start the server if need be, keep it up until ``down``, and return its URL."""
+    def up(self, listening: Listening | None = None) -> str:
+        """Start the server if need be, keep it up until ``down``, and return its URL.
+
+        Args:
+            listening: where it has to listen on TCP too, until ``down``; None leaves that as it is.
+
+        Raises:
+            DatabaseError: it is to listen elsewhere than it does, and is in use.
+        """
         with self._turn():
+            before = read_listening(self._server.root)
+            if listening is not None and listening != before:
+                self._listen(listening, before)
             self._ensure_running()
             if not self._kept.exists():
                 os.close(opened(self._kept))
@@ -153,11 +165,33 @@ class EmbeddedServer:
                 self._refuse_strangers()
             self._kept.unlink(missing_ok=True)
             if self._server.is_dead():
+                write_listening(self._server.root, None)
                 return Down.NOT_RUNNING
             if not now and not self._is_unused():
                 return Down.IN_USE
             self._server.stop()
+            write_listening(self._server.root, None)
             return Down.STOPPED
+
+    def listening(self) -> Listening | None:
+        """Return where the server listens on TCP; None if on no port."""
+        return read_listening(self._server.root)
+
+    def _listen(self, listening: Listening, before: Listening | None) -> None:
+        """Start the server anew where it listens; as it was before if it cannot."""
+        if not self._server.is_dead():
+            if not self._is_unused() or self._server.strangers():
+                raise DatabaseError(
+                    "the embedded server is in use and has to start anew to listen: end what uses it, run "
+                    "condvest db down, and then condvest db up --listen again"
+                )
+            self._server.stop()
+        write_listening(self._server.root, listening)
+        try:
+            self._ensure_running()
+        except BaseException:
+            write_listening(self._server.root, before)
+            raise
 
     def url(self) -> str:
         """Return the URL of the database ``condvest``: of the server that runs, else of the next one."""

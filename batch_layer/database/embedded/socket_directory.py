@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from batch_layer.database.embedded.account import ServerAccount
 
 PORT = 5432
-"""Part of the socket's name; nothing listens on TCP."""
+"""Part of the socket's name, unless the server listens on TCP too and its port is another."""
 
 LONGEST_SOCKET_PATH = 100
 """In bytes. Linux takes 107, macOS 103."""

@@ -18,7 +18,8 @@ from batch_layer.database.embedded.cluster import (
     server_environment,
     write_settings,
 )
-from batch_layer.database.embedded.process import read_pid_file, server_pid
+from batch_layer.database.embedded.listening import read_listening
+from batch_layer.database.embedded.process import name_for_server, read_pid_file, server_pid
 from batch_layer.database.embedded.socket_directory import choose_socket_directory, prepare_socket_directory
 from batch_layer.shared.errors import DatabaseError
 
@@ -55,7 +56,7 @@ def start(home: Path, root: Path, binaries: Path | None, *, lock: int) -> int:
     disown_pid_file(data)
     directory = choose_socket_directory(home, os.environ, os.fstat(lock))
     prepare_socket_directory(directory, account)
-    write_settings(data, account, directory)
+    write_settings(data, account, directory, read_listening(root))
     if log.exists() and log.stat().st_size > _LONGEST_LOG:
         log.replace(log.with_name("log.old"))
     begin = log.stat().st_size if log.exists() else 0
@@ -71,10 +72,11 @@ def launch(data: Path, account: ServerAccount, binaries: Path, log: Path, *, loc
     Raises:
         DatabaseError: the account may not write to ``log``.
     """
+    server = (binaries / "postgres", "-D", name_for_server(data))
     launched = subprocess.run(
-        [*account.prefix, "/bin/sh", "-c", _DETACHED, "sh", log, binaries / "postgres", "-D", data],
+        [*account.prefix, "/bin/sh", "-c", _DETACHED, "sh", log, *server],
         check=False,
-        cwd="/",
+        cwd=data,
         env=server_environment(),
         pass_fds=(lock,),
         start_new_session=True,

@@ -18,7 +18,7 @@ from batch_layer.database.postgres import range_read
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of, column, rows
-from batch_layer.database.postgres.touched import touch_rows
+from batch_layer.database.postgres.touched import announce, touch_rows
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
 from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
 from batch_layer.shared.models.difference import keys_of
@@ -185,7 +185,7 @@ class RevisionedTable(Generic[Rows]):
                 order = np.argsort(keys, kind="stable")
                 rows, loads = rows.take(order), loads[order]
             data = {**vars(rows), LOAD.name: loads}
-            touch_rows(connection, self.name, data)
+            touch_rows(connection, self.name, data, len(rows))
             copy_in(connection, self.name, (*self.columns, LOAD), data)
 
     def supersede(
@@ -202,11 +202,10 @@ class RevisionedTable(Generic[Rows]):
             LOAD.name: old_load_id,
             SUPERSEDED_BY.name: np.full(len(old), load_id, dtype=np.int32),
         }
-        for table in (self.revisions, self.name):
-            touch_rows(connection, table, revised)
+        touch_rows(connection, self.revisions, revised, len(old))
         copy_in(connection, self.revisions, (*self.columns, LOAD, SUPERSEDED_BY), revised)
-        instrument_id, key = (revised[column.name] for column in self.columns[:2])
-        connection.execute(
+        announce(connection, self.name)
+        deleted = connection.execute(
             sql.SQL(
                 "DELETE FROM {table} USING unnest(%s::int4[], %s::{kind}[]) AS old (instrument_id, key) "
                 "WHERE {table}.instrument_id = old.instrument_id AND {table}.{key} = old.key AND {same_part}"
@@ -216,8 +215,9 @@ class RevisionedTable(Generic[Rows]):
                 key=sql.Identifier(self.columns[1].name),
                 kind=sql.SQL(self.columns[1].kind),
             ),
-            (array_of(instrument_id), array_of(key)),
-        )
+            [array_of(revised[column.name]) for column in self.columns[:2]],
+        ).rowcount
+        touch_rows(connection, self.name, revised, -deleted)
         self.insert(connection, new, load_id)
 
     def same_part(self, other: str) -> sql.Composable:

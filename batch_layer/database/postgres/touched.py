@@ -3,7 +3,8 @@
 It only grows, so that transactions that store at once do not wait for each other, and each entry has a
 random token: two histories that part never have the same entries again, not even after a backup was
 restored. Code that stores rows makes the entries. For a statement that nobody announced, triggers make one
-of the whole table.
+of the whole table. Each entry says by how many rows the table grew, so that nobody counts them; a trigger
+does not know.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def announce(connection: Connection, table: str) -> None:
     connection.execute("SELECT set_config(%s, 'on', true)", (f"condvest.touches_{table}",))
 
 
-def touch(connection: Connection, table: str, first: int, last: int) -> None:
+def touch(connection: Connection, table: str, first: int, last: int, rows: int | None = None) -> None:
     """Record that the transaction alters rows of a table, and keep its trigger silent until the end.
 
     Args:
@@ -35,23 +36,25 @@ def touch(connection: Connection, table: str, first: int, last: int) -> None:
         table: ``daily_bars``, ``daily_bar_revisions``, or ``bars_N``.
         first: the least ordinal (or window) of those rows, or below.
         last: the greatest, or above.
+        rows: how many rows it adds, less those that it removes; None if the caller does not know, and then
+            the rows are counted one by one until a publication has.
     """
     connection.execute(
-        "WITH entry AS (INSERT INTO touched (dataset, first, last, token) VALUES (%s, %s, %s, %s)) "
+        "WITH entry AS (INSERT INTO touched (dataset, first, last, token, rows) VALUES (%s, %s, %s, %s, %s)) "
         "SELECT set_config(%s, 'on', true)",
-        (table, first, last, secrets.randbits(64) - 2**63, f"condvest.touches_{table}"),
+        (table, first, last, secrets.randbits(64) - 2**63, rows, f"condvest.touches_{table}"),
     )
 
 
-def touch_keys(connection: Connection, table: str, keys: npt.NDArray[np.int32]) -> None:
+def touch_keys(connection: Connection, table: str, keys: npt.NDArray[np.int32], rows: int) -> None:
     """Record the same of rows by their ordinals or windows, of which there is one at least."""
-    touch(connection, table, int(keys.min()), int(keys.max()))
+    touch(connection, table, int(keys.min()), int(keys.max()), rows)
 
 
-def touch_rows(connection: Connection, table: str, rows: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Record the same of rows by their columns; nothing of splits and dividends, published as a whole."""
-    if "ordinal" in rows:
-        touch_keys(connection, table, rows["ordinal"])
+def touch_rows(connection: Connection, table: str, data: Mapping[str, npt.NDArray[Any]], rows: int) -> None:
+    """Record the same of rows by their columns; of splits and dividends their own triggers tell."""
+    if "ordinal" in data:
+        touch_keys(connection, table, data["ordinal"], rows)
 
 
 def watch(connection: Connection, table: str) -> None:

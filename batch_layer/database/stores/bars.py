@@ -50,7 +50,7 @@ def insert_bars(connection: Connection, interval: int, bars: Bars, table: str | 
     """Store bars none of whose keys is stored; in another table of the same columns if one is named."""
     if len(bars):
         if table is None:
-            touch_keys(connection, _table(interval), bars.window)
+            touch_keys(connection, _table(interval), bars.window, len(bars))
         data = {**vars(bars), _INTERVAL.name: np.full(len(bars), interval, dtype=np.int16)}
         copy_in(connection, table or _table(interval), (*BAR_COLUMNS, _INTERVAL), data)
 
@@ -97,22 +97,24 @@ def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, in
     )
     connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(staged)))
     if new or changed:
-        touch(connection, table, first, last)
+        touch(connection, table, first, last, new)
     return new, changed
 
 
 def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
     """Remove the stored bars that have the keys of ``bars``."""
     if len(bars):
-        touch_keys(connection, _table(interval), bars.window)
-        connection.execute(
+        table = _table(interval)
+        announce(connection, table)
+        deleted = connection.execute(
             sql.SQL(
                 "DELETE FROM {table} USING unnest(%s::int4[], %s::int4[]) AS old (instrument_id, number) "
                 'WHERE {table}."interval" = {interval} AND {table}.instrument_id = old.instrument_id '
                 'AND {table}."window" = old.number'
-            ).format(table=sql.Identifier(_table(interval)), interval=sql.Literal(interval)),
+            ).format(table=sql.Identifier(table), interval=sql.Literal(interval)),
             (array_of(bars.instrument_id), array_of(bars.window)),
-        )
+        ).rowcount
+        touch_keys(connection, table, bars.window, -deleted)
 
 
 _INTERVAL = Column("interval", "int2")

@@ -5,7 +5,7 @@ All of it is done in one transaction: until it commits, everybody reads the bars
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
@@ -57,8 +57,12 @@ def make_key(connection: Connection, interval: int) -> None:
         connection.execute(sql.SQL(statement).format(new=_new(interval), n=sql.Literal(interval)))
 
 
-def switch(connection: Connection, intervals: Sequence[int]) -> None:
+def switch(connection: Connection, built: Mapping[int, int]) -> None:
     """Put the new tables in the place of the old ones, with the rights that others have on those.
+
+    Args:
+        connection: in the transaction that made the new tables.
+        built: interval to the number of bars in its new table.
 
     Raises:
         DatabaseUnavailable: for two minutes somebody read the old ones without a pause.
@@ -73,7 +77,7 @@ def switch(connection: Connection, intervals: Sequence[int]) -> None:
             "the bars are built, but others read the stored ones without a pause, so they cannot be "
             "switched; nothing was changed, run it again"
         )
-    for n in intervals:
+    for n, bars in built.items():
         grants = _grants(connection, n)
         for statement in (
             "DROP TABLE {old}",
@@ -94,7 +98,8 @@ def switch(connection: Connection, intervals: Sequence[int]) -> None:
         for grant in grants:
             connection.execute(grant)
         watch(connection, f"bars_{n}")
-        touch(connection, f"bars_{n}", *EVERY_KEY)
+        # No bar was stored before: see `may_build`.
+        touch(connection, f"bars_{n}", *EVERY_KEY, bars)
 
 
 def _grants(connection: Connection, interval: int) -> list[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from psycopg import sql
 
@@ -11,7 +13,7 @@ from batch_layer.database.postgres.queries import array_of, column, number, rows
 from batch_layer.database.postgres.revisioned import DAILY_BARS, LOAD, SUPERSEDED_BY
 from batch_layer.database.postgres.touched import EVERY_KEY
 from batch_layer.database.stores.bars import BAR_COLUMNS
-from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
+from batch_layer.shared.models.bars import Bars, DailyBars, Int32s, Int64s
 from batch_layer.shared.models.difference import keys_of
 
 Fingerprint = tuple[int, str]
@@ -38,12 +40,11 @@ def fingerprints(
     """
     columns = _columns(table)
     query = sql.SQL(
-        "SELECT width_bucket({key}, %s::int4[]) - 1, count(*), "
-        "bit_xor(hash_record_extended(ROW({columns}), 0)) FROM {table} "
+        "SELECT width_bucket({key}, %s::int4[]) - 1, count(*), bit_xor({hash}) FROM {table} "
         "WHERE {key} BETWEEN %s AND %s GROUP BY 1"
     ).format(
         key=sql.Identifier(columns[1].name),
-        columns=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
+        hash=_hash_of(columns),
         table=sql.Identifier(table),
     )
     parts = rows(connection, query, (array_of(starts), first, last))
@@ -51,28 +52,47 @@ def fingerprints(
 
 
 def rows_between(
-    connection: Connection, table: str, first: int, last: int
-) -> tuple[DailyBars | Bars, dict[str, Int32s]]:
+    connection: Connection, table: str, first: int, last: int, *, with_hashes: bool = False
+) -> tuple[DailyBars | Bars, dict[str, Int32s], Int64s | None]:
     """Return the daily bars or bars of a table from one ordinal (or window) to another, inclusive.
 
     Ascending by instrument, then by ordinal or window, then by load; with the columns of loads that the table
     has beside them. The table is read from its beginning to its end, as it lies: by the key it would be read
     page by page in no order, for it was filled session by session.
+
+    Args:
+        connection: in a transaction.
+        table: ``daily_bars``, ``daily_bar_revisions``, or ``bars_N``.
+        first: only rows of this ordinal or window, and later ones.
+        last: only rows of this ordinal or window, and earlier ones.
+        with_hashes: whether to return the hash of each row as well, for `fingerprint_of`.
+
+    Returns:
+        the bars, the columns of loads by name, and the hashes (int64) or None; all in the same order.
     """
     columns = _columns(table)
+    wanted = (*columns, _HASH) if with_hashes else columns
     query = sql.SQL(
-        "SELECT {columns} FROM {table} WHERE {table}.{key} BETWEEN %(first)s AND %(last)s"
+        "SELECT {columns}{hash} FROM {table} WHERE {table}.{key} BETWEEN %(first)s AND %(last)s"
     ).format(
         columns=select_list(columns, table),
+        hash=sql.SQL(", {}").format(_hash_of(columns)) if with_hashes else sql.SQL(""),
         table=sql.Identifier(table),
         key=sql.Identifier(columns[1].name),
     )
-    data = copy_out(connection, query, columns, {"first": first, "last": last})
+    data = copy_out(connection, query, wanted, {"first": first, "last": last})
+    hashes = data.pop(_HASH.name) if with_hashes else None
     more = {column.name: data.pop(column.name) for column in _MORE.get(table, ())}
     bars: DailyBars | Bars = DailyBars(**data) if table in _MORE else Bars(**data)
     by = (more["load_id"], keys_of(bars)) if table == DAILY_BARS.revisions else (keys_of(bars),)
     order = np.lexsort(by) if len(by) > 1 else np.argsort(by[0])
-    return bars.take(order), {name: values[order] for name, values in more.items()}
+    more = {name: values[order] for name, values in more.items()}
+    return bars.take(order), more, None if hashes is None else hashes[order]
+
+
+def fingerprint_of(hashes: Int64s) -> Fingerprint:
+    """Return the fingerprint of rows by their hashes; the same as `fingerprints` computes of them."""
+    return len(hashes), f"{len(hashes)}-{np.bitwise_xor.reduce(hashes)}"
 
 
 def identity(connection: Connection) -> str:
@@ -102,6 +122,15 @@ def last_load(connection: Connection) -> int | None:
 
 _MORE = {DAILY_BARS.name: (LOAD,), DAILY_BARS.revisions: (LOAD, SUPERSEDED_BY)}
 """The tables of daily bars, and the columns that they have beside those of the bars."""
+
+
+_HASH = Column("hash", "int8")
+
+
+def _hash_of(columns: Sequence[Column]) -> sql.Composed:
+    """Return the expression of PostgreSQL's hash of a row."""
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+    return sql.SQL("hash_record_extended(ROW({}), 0)").format(names)
 
 
 def _columns(table: str) -> tuple[Column, ...]:

@@ -155,16 +155,24 @@ def record_load(
             payload.digest,
             payload.fetched_at,
             loaded_at,
-            summary.rows,
-            summary.inserted,
-            summary.changed,
-            summary.unchanged,
-            summary.withdrawn,
-            summary.outranked,
-            summary.duplicates,
-            sum(summary.refused.values()),
+            *_counts(summary),
         ),
     )
+
+
+def amend_load(connection: Connection, load_id: int, summary: LoadSummary, *, is_dated: bool) -> None:
+    """Enter in a load of this transaction what came of it; as stored now, unless it is dated."""
+    connection.execute(
+        "UPDATE loads SET rows = %s, inserted = %s, changed = %s, unchanged = %s, withdrawn = %s, "
+        "outranked = %s, duplicates = %s, refused = %s, "
+        "loaded_at = CASE WHEN %s THEN loaded_at ELSE clock_timestamp() END WHERE load_id = %s",
+        (*_counts(summary), is_dated, load_id),
+    )
+
+
+def _counts(summary: LoadSummary) -> tuple[int, ...]:
+    names = ("rows", "inserted", "changed", "unchanged", "withdrawn", "outranked", "duplicates")
+    return (*(getattr(summary, name) for name in names), sum(summary.refused.values()))
 
 
 def ranks_of_loads(connection: Connection, load_id: Int32s) -> tuple[Int16s, Int16s]:

@@ -205,7 +205,7 @@ def _touch(connection: Connection, table: str, instrument_id: int, first: int, l
     ).format(sql.Identifier(table))
     [(least, greatest)] = rows(connection, query, (instrument_id, first, last))
     if least is not None:
-        touch(connection, table, least, greatest)
+        touch(connection, table, least, greatest, 0)
     return least is not None
 
 

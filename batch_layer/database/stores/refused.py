@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import column, streamed
+from batch_layer.database.postgres.queries import column, rows, streamed
 from batch_layer.shared.models.bars import Int64s
 
 LOADING_COMMANDS = "^(run|backfill|import|metadata|rebuild)( |$)"
@@ -88,7 +88,7 @@ def refused_lines(connection: Connection, load_id: int) -> Int64s:
 
 
 def refused_rows(
-    connection: Connection, *, only_new: bool = False, most: int | None = None
+    connection: Connection, *, only_new: bool = False, most: int | None = None, load_id: int | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield the refused rows, by load and line; they are read as they are taken.
 
@@ -99,6 +99,7 @@ def refused_rows(
         only_new: only the rows that the last command that loads anything was the first to refuse. Without
             such a command in the table ``runs`` (on AWS), every row once, of the load that refused it first.
         most: no more rows than so many, the first ones; all if None.
+        load_id: only the rows of this load; of all if None.
     """
     refused = streamed(
         connection,
@@ -106,14 +107,31 @@ def refused_rows(
         "loaded_at >= coalesce((SELECT max(started_at) FROM runs WHERE command ~ %s), '-infinity') "
         "AS is_last "
         "FROM refused_rows JOIN loads USING (load_id) JOIN providers USING (provider_id) "
+        "WHERE load_id = coalesce(%s, load_id) "
         "ORDER BY load_id, line",
-        (LOADING_COMMANDS,),
+        (LOADING_COMMANDS, load_id),
     )
     with closing(refused):
         chosen = _new_ones(refused) if only_new else refused
         for row in islice(chosen, most):
             del row["is_last"]
             yield row
+
+
+def size_of_refused(connection: Connection, load_id: int | None = None) -> tuple[int, int, int | None]:
+    """Return how many rows were refused, the bytes of their texts, and the last load of which some were.
+
+    Args:
+        connection: in a transaction.
+        load_id: only the rows of this load; of all if None.
+    """
+    ((count, size, last),) = rows(
+        connection,
+        "SELECT count(*), coalesce(sum(octet_length(content) + octet_length(reason)), 0)::int8, max(load_id) "
+        "FROM refused_rows WHERE load_id = coalesce(%s, load_id)",
+        (load_id,),
+    )
+    return count, size, last
 
 
 def _new_ones(refused: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

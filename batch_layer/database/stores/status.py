@@ -8,6 +8,8 @@ from typing import Any, LiteralString
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import holds, number, records, rows
 from batch_layer.database.stores import changes
+from batch_layer.database.stores.touched import rows_of
+from batch_layer.shared.settings import INTERVALS
 
 
 def row_counts(connection: Connection) -> dict[str, int]:
@@ -17,12 +19,10 @@ def row_counts(connection: Connection) -> dict[str, int]:
     """
     counts = {
         "instruments": number(connection, "SELECT count(DISTINCT instrument_id) FROM instrument_providers"),
-        "daily_bars": number(connection, "SELECT count(*) FROM daily_bars"),
         "refused": number(connection, "SELECT count(*) FROM refused_rows"),
         "changes_waiting": changes.waiting(connection),
     }
-    by_interval = rows(connection, 'SELECT "interval", count(*) FROM bars GROUP BY 1 ORDER BY 1')
-    return counts | {f"bars_{interval}": count for interval, count in by_interval}
+    return counts | rows_of(connection, ("daily_bars", *(f"bars_{interval}" for interval in INTERVALS)))
 
 
 def ledger_by_provider(connection: Connection) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ PARTS = {
         # What each function package holds beside our own code.
         "function": [
             "aws-lambda-powertools",
+            "backports-zstd",
             "orjson",
             "platformdirs",
             "psycopg[binary]",
@@ -39,6 +40,7 @@ PARTS = {
     "batch_layer/processing/requirements.txt": {
         # What the image holds: the whole program, without an embedded server and without the sample.
         "image": [
+            "backports-zstd",
             "boto3",
             "click",
             "curl-cffi",

@@ -16,7 +16,7 @@ from batch_layer.fetching.loading.bar_plan import BarPlan, IdentifiedBars, Provi
 from batch_layer.fetching.loading.carriers import carriers_of
 from batch_layer.fetching.loading.doubts import without_doubts
 from batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
-from batch_layer.fetching.reconcile import spans_to_read
+from batch_layer.fetching.reconcile import Reconciled, spans_to_read
 from batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
 from batch_layer.shared.models.difference import keys_of, pack
 from batch_layer.shared.models.loads import LoadSummary
@@ -46,11 +46,11 @@ def store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:
     own; then the two bars of session 100 are inserted.
     """
     connection, provider_id = loads[0].connection, loads[0].provider_id
-    identified = _identify(loads)
+    identified = identify_bars(loads)
     state = ProviderState(
         read_ledger(connection, provider_id), instruments.supplied_by(connection, provider_id)
     )
-    stored = StoredRows.read(connection, DAILY_BARS, _spans_to_read(loads, identified, state.supplied))
+    stored = StoredRows.read(connection, DAILY_BARS, spans_concerned(loads, identified, state.supplied))
     doubtless = [without_doubts(load, bars, stored) for load, bars in zip(loads, identified, strict=True)]
     loads, identified = [load for load, _ in doubtless], [bars for _, bars in doubtless]
     summaries, inserts, load_ids = [], [], []
@@ -108,7 +108,7 @@ def daily_bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> Dail
     return bars.in_order(keys_of(bars))
 
 
-def _identify(loads: Sequence[PayloadLoad]) -> list[IdentifiedBars]:
+def identify_bars(loads: Sequence[PayloadLoad]) -> list[IdentifiedBars]:
     """Find the instrument of every row that passed; make missing ones in the order of the payloads."""
     connection = loads[0].connection
     identified = []
@@ -128,7 +128,7 @@ def _identify(loads: Sequence[PayloadLoad]) -> list[IdentifiedBars]:
                 made=made,
                 claimed=claimed_sessions(load),
                 refused_keys=_refused_keys(load),
-                notices=_spelling_twins(connection, made),
+                notices=spelling_twins(connection, made),
             )
         )
     return identified
@@ -153,7 +153,7 @@ def _refused_keys(load: PayloadLoad) -> Int64s:
     return pack(ids, verdict.ordinal[refused])
 
 
-def _spelling_twins(connection: Connection, made: Int32s) -> tuple[str, ...]:
+def spelling_twins(connection: Connection, made: Int32s) -> tuple[str, ...]:
     """Return a notice per new instrument whose symbol is another's but for case or separator."""
     if not len(made):
         return ()
@@ -166,7 +166,7 @@ def _spelling_twins(connection: Connection, made: Int32s) -> tuple[str, ...]:
     )
 
 
-def _spans_to_read(
+def spans_concerned(
     loads: Sequence[PayloadLoad], identified: Sequence[IdentifiedBars], supplied: Int32s
 ) -> Spans:
     """Return the spans of stored daily bars that the payloads may concern, by instrument.
@@ -189,24 +189,38 @@ def _record(load: PayloadLoad, plan: BarPlan, identified: IdentifiedBars, state:
     DAILY_BARS.supersede(connection, rows.old, rows.old_load_id, rows.new, load_id)
     write_ledger(connection, load.provider_id, load_id, plan.entries)
     taken_over = np.setdiff1d(plan.added, identified.made)
-    reach = _reach_of_takeover(load, taken_over, state, identified.bars)
+    reach = reach_of_takeover(load, taken_over, state, identified.bars.ordinal)
     instruments.add_supplied(connection, load.provider_id, plan.added, load_id)
-    _record_changes(load, plan, reach)
+    record_changes(load, plan.affected, Spans.concat([points_altered(rows, plan.affected), reach]))
     return load_id
 
 
-def _reach_of_takeover(load: PayloadLoad, ids: Int32s, state: ProviderState, bars: DailyBars) -> Spans:
+def points_altered(rows: Reconciled[DailyBars], affected: Int32s) -> Spans:
+    """Return where a load inserts, changes or withdraws bars, in the other sessions than those affected."""
+    ids = np.concatenate([rows.insert.instrument_id, rows.old.instrument_id])
+    ordinals = np.concatenate([rows.insert.ordinal, rows.old.ordinal])
+    single = ~np.isin(ordinals, affected)
+    return Spans.of_points(ids[single], ordinals[single])
+
+
+def reach_of_takeover(load: PayloadLoad, ids: Int32s, state: ProviderState, given: Int32s) -> Spans:
     """Return where bars may change because the provider begins to supply instruments of other providers.
 
     The sessions that it loaded before now complete windows of theirs, and its last loaded session may lie
     beyond that of the providers before it.
+
+    Args:
+        load: the load by which it begins.
+        ids: int32, those instruments.
+        state: of the provider before the load.
+        given: int32, ordinals of the load's bars.
     """
     if not len(ids):
         return Spans(ids, ids, ids)
     reached = read_coverage(load.connection, ids).last_loaded(ids)
     runs = changes.spans_of_ordinals(state.ledger.ordinal)
     spans = [Spans.within(ids, first, last) for first, last in zip(runs.first, runs.last, strict=True)]
-    last = np.max(np.concatenate([state.ledger.ordinal, bars.ordinal]))
+    last = np.max(np.concatenate([state.ledger.ordinal, given]))
     short = reached < last
     beyond = np.full(int(short.sum()), last, dtype=np.int32)
     # Of an instrument without bars nothing is reached: it begins with the calendar.
@@ -214,14 +228,9 @@ def _reach_of_takeover(load: PayloadLoad, ids: Int32s, state: ProviderState, bar
     return Spans.concat([Spans(ids[short], first, beyond), *spans])
 
 
-def _record_changes(load: PayloadLoad, plan: BarPlan, reach: Spans) -> None:
-    """Record what has to be resampled: whole sessions, and single bars in the other sessions."""
-    affected, rows = plan.affected, plan.rows
+def record_changes(load: PayloadLoad, affected: Int32s, spans: Spans) -> None:
+    """Record what has to be resampled: whole sessions, and spans of instruments beside them."""
     if len(affected):
         changes.record_sessions(load.connection, load.provider_id, changes.spans_of_ordinals(affected))
-    ids = np.concatenate([rows.insert.instrument_id, rows.old.instrument_id])
-    ordinals = np.concatenate([rows.insert.ordinal, rows.old.ordinal])
-    single = ~np.isin(ordinals, affected)
-    spans = Spans.concat([Spans.of_points(ids[single], ordinals[single]), reach]).merged()
     if len(spans):
-        changes.record_instruments(load.connection, spans)
+        changes.record_instruments(load.connection, spans.merged())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
@@ -17,6 +17,7 @@ from batch_layer.fetching.loading.actions import (
 from batch_layer.fetching.loading.bars import claimed_sessions, daily_bars_of, store_bars
 from batch_layer.fetching.loading.homeless import adopt_homeless
 from batch_layer.fetching.loading.listings import follow_renames, store_listings, store_symbols
+from batch_layer.fetching.loading.portions import store_portions
 from batch_layer.fetching.loading.renames import store_renames
 from batch_layer.fetching.loading.transaction import PayloadLoad
 from batch_layer.shared.models.bars import Columns, Int32s
@@ -61,7 +62,7 @@ class Dataset:
         judge: decides which rows of a payload may be loaded.
         store: stores a group of loads within their transaction; a summary per load, in their order.
         claimed: the ordinals (ascending) that a load speaks of. Consecutive loads of one provider that claim
-            no session in common form a group. None: every load is a group of its own.
+            no session in common form a group. None: every load is a group of its own, as one in portions is.
         stored_as: how its rows are stored; None where they are taken apart into what they say about
             instruments.
     """
@@ -74,6 +75,8 @@ class Dataset:
 
 
 def _judge_bars(payload: Payload, parsed: Parsed, sessions: Sessions) -> quality.Verdict:
+    if parsed.portions is not None:  # each is judged when it is stored
+        parsed = replace(parsed, portions=None)
     bounds = None
     if payload.first_session and payload.last_session:
         bounds = (payload.first_session, payload.last_session)
@@ -111,6 +114,12 @@ def _judge_renames(_: Payload, parsed: Parsed, sessions: Sessions) -> quality.Ve
     return quality.judge_renames(parsed.rows_as(RenameRows), parsed.faults, sessions)
 
 
+def _store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:
+    if loads[0].parsed.portions is not None:
+        return [store_portions(loads[0], _judge_bars)]
+    return store_bars(loads)
+
+
 def _each(
     store: Callable[[PayloadLoad], LoadSummary],
 ) -> Callable[[Sequence[PayloadLoad]], list[LoadSummary]]:
@@ -119,7 +128,7 @@ def _each(
 
 DATASETS: Mapping[DatasetName, Dataset] = {
     "daily_bars": Dataset(
-        BarRows, _judge_bars, store_bars, claimed_sessions, StoredAs("daily_bar", DAILY_BARS, daily_bars_of)
+        BarRows, _judge_bars, _store_bars, claimed_sessions, StoredAs("daily_bar", DAILY_BARS, daily_bars_of)
     ),
     "splits": Dataset(
         SplitRows, _judge_splits, _each(store_splits), None, StoredAs("split", SPLITS, split_events_of)
@@ -163,7 +172,8 @@ def _groups(loads: Iterable[PayloadLoad]) -> Iterator[list[PayloadLoad]]:
     claimed_by_group: set[int] = set()
     for load in loads:
         claimed_by = DATASETS[load.parsed.dataset].claimed
-        claimed = None if claimed_by is None else set(claimed_by(load).tolist())
+        in_portions = load.parsed.portions is not None
+        claimed = None if claimed_by is None or in_portions else set(claimed_by(load).tolist())
         if group and (claimed is None or claimed & claimed_by_group or not _alike(load, group[0])):
             yield group
             group, claimed_by_group = [], set()

@@ -67,6 +67,8 @@ class Loader:
         now: the current instant, an aware datetime.
         is_rehearsal: whether nothing is archived or stored, and the summaries say what a load would do.
         is_rebuild: whether it loads for a rebuild from the archive; no other may while one has not ended.
+        divide: reads a large file in portions, and gives None for any other payload; None if all are parsed
+            whole.
     """
 
     database: Database
@@ -76,6 +78,7 @@ class Loader:
     now: dt.datetime
     is_rehearsal: bool = False
     is_rebuild: bool = False
+    divide: Callable[[Payload], Parsed | None] | None = None
 
     def load(self, payload: Payload) -> LoadSummary:
         """Load a payload; loading the same one again changes nothing. The summary is of its first table.
@@ -117,6 +120,10 @@ class Loader:
         """Parse and judge what the archive holds under a key; errors as for `load_archived`."""
         return self._judged(self.archive.read(key), key)
 
+    def read_archived_whole(self, key: str) -> JudgedPayload:
+        """Do as `read_archived`, and read a file whole, however large it is."""
+        return replace(self, divide=None).read_archived(key)
+
     def load_all(self, judged: Sequence[JudgedPayload]) -> list[LoadSummary]:
         """Load payloads as if one after the other, but in one transaction; errors as for `load`.
 
@@ -152,6 +159,8 @@ class Loader:
 
     def _judged(self, payload: Payload, archived: str | None, parsed: Parsed | None = None) -> JudgedPayload:
         watch = _Stopwatch()
+        if parsed is None and self.divide is not None:
+            parsed = self.divide(payload)
         parsed = parsed or self.parse(payload)
         watch.lap("parse")
         tables = []

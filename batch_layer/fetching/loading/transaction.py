@@ -217,9 +217,13 @@ class PayloadLoad:
             summary,
             loaded_at=self.known_from,
         )
+        self.record_refused(load_id)
+        return load_id
+
+    def record_refused(self, load_id: int) -> None:
+        """Keep the refused rows, as those of a load."""
         if self.verdict.reasons:
             record_refused(self.connection, load_id, self._refused_rows())
-        return load_id
 
     def _refused_rows(self) -> Iterator[RefusedRow]:
         """Yield the refused rows, one after the other: a file may have many."""

@@ -7,10 +7,19 @@ from batch_layer.fetching.quality.actions import judge_dividends, judge_splits, 
 from batch_layer.fetching.quality.bars import judge_bars
 from batch_layer.fetching.quality.listings import judge_listings, judge_renames
 from batch_layer.fetching.quality.market import looks_partial, spelling_twins
-from batch_layer.fetching.quality.rules import CODES, NUMBER_OF, PASSED, RULES, Verdict
+from batch_layer.fetching.quality.rules import (
+    CODES,
+    MAX_REFUSED_ROWS,
+    NUMBER_OF,
+    PASSED,
+    RULES,
+    Verdict,
+    too_many_refused,
+)
 
 __all__ = [
     "CODES",
+    "MAX_REFUSED_ROWS",
     "NUMBER_OF",
     "PASSED",
     "RULES",
@@ -23,4 +32,5 @@ __all__ = [
     "looks_partial",
     "spelling_twins",
     "takes_back",
+    "too_many_refused",
 ]

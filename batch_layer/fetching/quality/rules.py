@@ -144,11 +144,7 @@ class Refusals:
             return
         rows = np.flatnonzero(broken & (self.code == 0))
         if len(self.reasons) + len(rows) > MAX_REFUSED_ROWS:
-            count = len(self.reasons) + len(rows)
-            raise InputError(
-                f"{count:,} of {len(self.code):,} rows break a rule, the last of them {code!r}, where at "
-                f"most {MAX_REFUSED_ROWS:,} are kept as refused; mend or divide the file"
-            )
+            raise too_many_refused(len(self.reasons) + len(rows), len(self.code), code)
         self.code[rows] = NUMBER_OF[code]
         for row in rows.tolist():
             self.reasons[row] = f"{self._named(row)}: {reason(row)}"
@@ -228,6 +224,14 @@ class Refusals:
         symbol = self._symbol[row]
         shown = symbol if _SYMBOL.fullmatch(symbol) else repr(symbol[:_SHOWN_LENGTH])
         return shown if np.isnat(self._date[row]) else f"{shown} {self._date[row]}"
+
+
+def too_many_refused(count: int, rows: int, code: str) -> InputError:
+    """Return the error of a payload of which too many rows break a rule, the last of them ``code``."""
+    return InputError(
+        f"{count:,} of {rows:,} rows break a rule, the last of them {code!r}, where at most "
+        f"{MAX_REFUSED_ROWS:,} are kept as refused; mend or divide the file"
+    )
 
 
 def _code_of(fault: str) -> str:

@@ -1,4 +1,4 @@
-"""Service: hold published files against the digests that their manifests name."""
+"""Service: hold published files against the digests that their manifests name, and name what has none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from batch_layer.shared.published.versions import manifests_of
 def check_published(target: PublishTarget, sample: int | None, seed: int) -> Iterator[tuple[str, str]]:
     """Yield, of all versions that are kept, each file whose bytes are not those that its manifest names.
 
-    Yields path and problem. Nothing if nothing is published there.
+    Yields path and problem. Nothing if nothing is published there. Where the current manifest names no
+    digest of a footer, as those of early Condvests do, its readers cannot know a damaged one: that is a
+    problem, too. It is none of older versions, which nothing can mend and which go by themselves.
 
     Args:
         target: where the data set is.
@@ -25,7 +27,8 @@ def check_published(target: PublishTarget, sample: int | None, seed: int) -> Ite
     files: dict[str, PublishedFile] = {}
     versions: dict[str, int] = {}
     try:
-        for manifest in manifests_of(target):
+        manifests = manifests_of(target)
+        for manifest in manifests:
             for file in manifest.all_files():
                 files[file.path], versions[file.path] = file, manifest.version
     except (PublishedError, PublishedUnavailable) as error:
@@ -40,3 +43,10 @@ def check_published(target: PublishTarget, sample: int | None, seed: int) -> Ite
         if versions[path] != current:
             to_do = f"only version {versions[path]} needs it, which is no longer current"
         yield path, f"{problem} (in {target.name}); {to_do}"
+    if manifests and (unnamed := manifests[-1].without_footer()):
+        problem = (
+            f"names no digest of the footers of {len(unnamed)} files (in {target.name}), as an earlier "
+            "Condvest left it: who reads them cannot know whether rows are hidden by damage; run condvest "
+            "publish, it looks at each file and names them"
+        )
+        yield CURRENT, problem

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.stores import changes
-from batch_layer.database.stores.fingerprints import last_load, rows_between, schema_version
-from batch_layer.processing.publishing.part_files import write_part
-from batch_layer.processing.publishing.plan import Part, Plan, in_batches, planned
+from batch_layer.database.stores.daily_bars import spans_of_bars
+from batch_layer.database.stores.fingerprints import last_load, schema_version
+from batch_layer.processing.publishing.new_files import NewFiles
+from batch_layer.processing.publishing.plan import Plan, planned
 from batch_layer.processing.publishing.published_before import PublishedBefore
 from batch_layer.processing.publishing.small_tables import Reference
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.digests import footer_of
 from batch_layer.shared.published.manifest import Manifest, PublishedFile
 from batch_layer.shared.published.recorded import CHECK_EVERY, Recorded
-from batch_layer.shared.published.tables import BY_YEAR, SCHEMAS, to_arrow
+from batch_layer.shared.published.tables import SCHEMAS
 from batch_layer.shared.published.target import PublishTarget
 
 OnProgress = Callable[[int, int], None]
+
+_FORM = {dataset: {field.name: str(field.type) for field in schema} for dataset, schema in SCHEMAS.items()}
+"""Data set to its columns, and those to their types, as a manifest says it."""
 
 
 @dataclass
@@ -86,15 +85,13 @@ class NewVersion:
         self._before = before
         self._owner = owner
         self._on_progress = on_progress
-        self._done = self._total = 0
-        self._footers: dict[str, str] = {}
         self.summary = PublishSummary(target.name, before.version if before else 0)
         self._published = PublishedBefore(target, before, sizes, self.summary.damaged)
         self.summary.checked = check or self._check_is_due()
 
     def rehearsed(self) -> PublishSummary:
         """Return what would be written of the bars; the small data sets are not compared."""
-        plan = self._planned()
+        plan = self._planned(rehearsal=True)
         self.summary.kept = sum(part.published is not None for part in plan.all_parts())
         self.summary.written = len(plan.all_parts()) - self.summary.kept
         self.summary.written_rows = plan.rows_to_write
@@ -104,39 +101,55 @@ class NewVersion:
     def built(self, folder: Path, now: dt.datetime) -> Manifest:
         """Put every file of the new version in the target and return its manifest."""
         plan = self._planned()
-        self._total = plan.rows_to_write
-        files: dict[str, list[PublishedFile]] = {}
-        for dataset, parts in plan.parts.items():
-            kept = [part.published for part in parts if part.published]
-            self._footers |= {file.path: self._footer_of(file) for file in kept}
-            self.summary.kept += len(kept)
-            made = self._built_bars(dataset, parts, folder)
-            files[dataset] = sorted(made + kept, key=lambda file: file.part)
-        reference = Reference.read(self._connection, self._sessions)
-        for dataset, table in reference.tables.items():
-            files[dataset] = [self._put(dataset, "all", table, folder, "")]
+        new = NewFiles(self._connection, self._sessions, self._target, self._published, folder, plan)
+        new.on_progress = self._on_progress
+        files = {dataset: new.of_bars(dataset) for dataset in plan.parts}
+        small, cover = self._small_files(plan, new)
+        files |= small
         self.summary.rows = {name: sum(file.rows for file in made) for name, made in files.items()}
+        self.summary.kept = sum(map(len, files.values())) - len(new.written)
+        self.summary.written = len(new.written)
+        self.summary.written_rows = sum(file.rows for file in new.written)
+        self.summary.written_bytes = sum(file.bytes for file in new.written)
         return Manifest(
             version=self.summary.version + 1,
             published_at=now,
             database=self._owner,
             schema_version=schema_version(self._connection),
-            first_session=reference.first_session,
-            last_session=reference.last_session,
-            loaded_through=reference.loaded_through,
-            schema={
-                dataset: {field.name: str(field.type) for field in schema}
-                for dataset, schema in SCHEMAS.items()
-            },
+            first_session=cover.first_session,
+            last_session=cover.last_session,
+            loaded_through=cover.loaded_through,
+            schema=_FORM,
             files=files,
             through_load=last_load(self._connection),
-            footers={path: self._footers[path] for path in sorted(self._footers)},
-            recorded=Recorded(plan.states, plan.calendar, self._unchecked()),
+            footers=new.footers_of([file for of_dataset in files.values() for file in of_dataset]),
+            recorded=Recorded(plan.states, plan.calendar, plan.reference, self._unchecked()),
         )
 
-    def _planned(self) -> Plan:
+    def _small_files(
+        self, plan: Plan, new: NewFiles
+    ) -> tuple[dict[str, list[PublishedFile]], Manifest | Reference]:
+        """Return the files of the small data sets, and what says which sessions the version covers."""
+        kept = {} if self.summary.checked else self._published.reference(plan.reference)
+        if kept and self._before is not None:
+            return kept, self._before
+        # A check takes nothing for granted.
+        reaches = partial(spans_of_bars, self._connection) if self.summary.checked else new.reaches
+        reference = Reference.read(self._connection, self._sessions, reaches)
+        return {
+            dataset: [new.put(dataset, "all", rows, "")] for dataset, rows in reference.tables.items()
+        }, reference
+
+    def _planned(self, *, rehearsal: bool = False) -> Plan:
         """Return what to write and what stays."""
-        plan = planned(self._connection, self._sessions, self._published, check=self.summary.checked)
+        plan = planned(
+            self._connection,
+            self._sessions,
+            self._published,
+            _FORM,
+            check=self.summary.checked,
+            rehearsal=rehearsal,
+        )
         self.summary.unrecorded = plan.unrecorded
         return plan
 
@@ -147,56 +160,11 @@ class NewVersion:
     def _check_is_due(self) -> bool:
         """Return whether so many versions were not checked that the next one is, once it brings new loads.
 
-        What an earlier Condvest published has no states: nothing of it can be taken for granted.
+        What an earlier Condvest published has no states, or names no footers: nothing of it can be taken for
+        granted, or the digest of a damaged footer would be named as that of a sound one.
         """
         before = self._before
-        if before is None or not before.recorded.states:
+        if before is None or not before.recorded.states or before.without_footer():
             return True
         is_due = before.recorded.unchecked + 1 >= CHECK_EVERY
         return is_due and before.through_load != last_load(self._connection)
-
-    def _footer_of(self, file: PublishedFile) -> str:
-        """Return the digest of the footer of a whole file, which an earlier version may not have named."""
-        known = self._before.footers.get(file.path) if self._before else None
-        if known is not None:
-            return known
-        content = b"".join(self._target.chunks(file.path))
-        return hashlib.sha256(footer_of(io.BytesIO(content))).hexdigest()
-
-    def _built_bars(self, dataset: str, parts: Sequence[Part], folder: Path) -> list[PublishedFile]:
-        """Write the parts whose rows are not published yet."""
-        made = []
-        end = "session" if BY_YEAR[dataset] == 1 else "last_session"
-        for batch in in_batches([part for part in parts if part.published is None]):
-            first, last = batch[0].first, batch[-1].last
-            bars, more = rows_between(self._connection, dataset, first, last)
-            rows = to_arrow(dataset, bars, more, self._sessions)
-            years = pc.year(rows[end])
-            for part in batch:
-                table = rows.filter(pc.equal(years, part.year)) if len(batch) > 1 else rows
-                made.append(self._put(dataset, str(part.year), table, folder, part.fingerprint[1]))
-                self._advance(len(table))
-        return made
-
-    def _put(self, dataset: str, part: str, rows: pa.Table, folder: Path, fingerprint: str) -> PublishedFile:
-        """Write a file and put it in the target, unless one with the same bytes is there."""
-        built = folder / f"{dataset}-{part}"
-        digest, footer = write_part(built, rows)
-        size = built.stat().st_size
-        path = f"{dataset}/{part}-{digest[:16]}.parquet"
-        file = PublishedFile(path, part, digest, size, len(rows), fingerprint)
-        self._footers[path] = footer
-        if self._published.is_whole(file):
-            self.summary.kept += 1
-            built.unlink()
-        else:
-            self._target.put(built, path)
-            self.summary.written += 1
-            self.summary.written_rows += len(rows)
-            self.summary.written_bytes += size
-        return file
-
-    def _advance(self, rows: int) -> None:
-        self._done += rows
-        if self._on_progress is not None:
-            self._on_progress(self._done, self._total)

@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from batch_layer.shared.published.digests import footer_of
 
@@ -25,6 +24,9 @@ def write_part(path: Path, rows: pa.Table) -> tuple[str, str]:
 
     The first two columns are what the rows ascend by.
     """
+    # Imported here: a publication with nothing new writes nothing.
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     pq.write_table(
         rows.combine_chunks(),
         path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,14 +10,14 @@ import numpy as np
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.touched import EVERY_KEY
 from batch_layer.database.stores.fingerprints import Fingerprint, fingerprints
-from batch_layer.database.stores.touched import read_touched
+from batch_layer.database.stores.touched import REFERENCE, read_touched
 from batch_layer.processing.publishing.published_before import PublishedBefore
 from batch_layer.shared.errors import PublishedError
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.published.manifest import PublishedFile
-from batch_layer.shared.published.states import BEFORE, NEVER, calendar_states, packed
-from batch_layer.shared.published.tables import BY_YEAR, year_starts, years_of
+from batch_layer.shared.published.parts import BY_YEAR, DAILY_BARS, year_starts, years_of
+from batch_layer.shared.published.states import BEFORE, NEVER, calendar_states, packed, reference_state
 
 ROWS_AT_ONCE = 2_000_000
 """Rows in memory at a time, about; at least one year's. Fewer would need more passes over a table."""
@@ -30,14 +30,17 @@ class Part:
     Attributes:
         year: of the last sessions of its windows.
         first, last: its windows (sessions for the daily bars), inclusive.
-        fingerprint: number of rows and digest of what the database holds.
+        rows: how many rows it has; without a fingerprint, how many it had in the version before.
+        fingerprint: number of rows and digest of what the database holds; None if it is to be computed from
+            the rows when they are read.
         published: the current version's file, if it holds just these rows and is whole; else None.
     """
 
     year: int
     first: int
     last: int
-    fingerprint: Fingerprint
+    rows: int
+    fingerprint: Fingerprint | None
     published: PublishedFile | None
 
 
@@ -47,37 +50,49 @@ class Plan:
 
     Attributes:
         parts: by data set the parts that have rows, ascending.
-        states, calendar: what the manifest says of them, see `Recorded`.
+        states, calendar, reference: what the manifest says of them, see `Recorded`.
         unrecorded: parts whose rows changed though nobody said so; a check finds them.
     """
 
     parts: dict[str, list[Part]] = field(default_factory=dict)
     states: dict[str, dict[str, str]] = field(default_factory=dict)
     calendar: dict[str, str] = field(default_factory=dict)
+    reference: str = ""
     unrecorded: list[str] = field(default_factory=list)
 
     @property
     def rows_to_write(self) -> int:
         """The number of rows of all parts that are not published yet."""
-        return sum(part.fingerprint[0] for part in self.all_parts() if not part.published)
+        return sum(part.rows for part in self.all_parts() if not part.published)
 
     def all_parts(self) -> list[Part]:
         """Return the parts of all data sets."""
         return [part for parts in self.parts.values() for part in parts]
 
 
-def planned(connection: Connection, sessions: Sessions, before: PublishedBefore, *, check: bool) -> Plan:
+def planned(
+    connection: Connection,
+    sessions: Sessions,
+    before: PublishedBefore,
+    form: Mapping[str, Mapping[str, str]],
+    *,
+    check: bool,
+    rehearsal: bool = False,
+) -> Plan:
     """Return what to publish.
 
     A year is taken to be as the version before has it if nothing was stored there since, by the record that
     every transaction makes of what it alters; its rows and its file are not read. All other years are held
-    against that version by a fingerprint of their rows.
+    against that version by a fingerprint of their rows: by PostgreSQL, or where they are few, when they are
+    read to be written, for most often they have changed.
 
     Args:
         connection: in a transaction.
         sessions: the calendar.
         before: the version before.
+        form: data set to its columns, and those to their types, as the next version will say it.
         check: take nothing for granted: fingerprints of all rows, and digests of all files.
+        rehearsal: nothing will be written; so every fingerprint is computed now.
 
     Raises:
         PublishedError: rows lie before the calendar's first year.
@@ -91,7 +106,9 @@ def planned(connection: Connection, sessions: Sessions, before: PublishedBefore,
         states = touched.get(dataset, NEVER).states(starts)
         plan.states[dataset] = packed(years, states)
         same = before.unchanged(dataset, years, states, plan.calendar)
-        stored = _stored(connection, dataset, starts, [check or not is_same for is_same in same])
+        later = [] if check or rehearsal else _few(before, dataset, years, same)
+        asked = [(check or not is_same) and at not in later for at, is_same in enumerate(same)]
+        stored = _stored(connection, dataset, starts, asked)
         if 0 in stored:
             raise PublishedError(
                 f"{dataset}: expected no row before {years[1]}, the calendar's first year; "
@@ -103,17 +120,33 @@ def planned(connection: Connection, sessions: Sessions, before: PublishedBefore,
         )
         parts = []
         for at, year in enumerate(years[1:], start=1):
-            if check or not same[at]:
+            then = before.fingerprint(dataset, year)
+            fingerprint, file = then, None
+            if asked[at]:
                 fingerprint = stored.get(at)
                 file = reusable.get((year, fingerprint[1])) if fingerprint else None
-                if same[at] and fingerprint != before.fingerprint(dataset, year):
+                if same[at] and fingerprint != then:
                     plan.unrecorded.append(f"{dataset} of {year}")
-            else:
-                fingerprint, file = before.fingerprint(dataset, year), before.of_right_size(dataset, year)
+            elif at not in later:
+                file = before.of_right_size(dataset, year)
             if fingerprint:
-                parts.append(Part(int(year), int(starts[at - 1]), ends[at - 1], fingerprint, file))
+                known = None if at in later else fingerprint
+                parts.append(Part(int(year), int(starts[at - 1]), ends[at - 1], fingerprint[0], known, file))
         plan.parts[dataset] = parts
+        if dataset == DAILY_BARS:
+            plan.reference = reference_state(touched.get(REFERENCE, NEVER), states, sessions, form)
     return plan
+
+
+def _few(before: PublishedBefore, dataset: str, years: Sequence[str], same: Sequence[bool]) -> list[int]:
+    """Return the indices of the years that are not the same, if their rows fit into memory at once.
+
+    By what the version before had of them; none if it lacks one of them.
+    """
+    changed = [at for at, is_same in enumerate(same) if not is_same]
+    then = [before.fingerprint(dataset, years[at]) for at in changed]
+    rows = [fingerprint[0] for fingerprint in then if fingerprint]
+    return changed if len(rows) == len(changed) and sum(rows) <= ROWS_AT_ONCE else []
 
 
 def _stored(
@@ -134,10 +167,10 @@ def in_batches(parts: Sequence[Part]) -> Iterator[list[Part]]:
     batch: list[Part] = []
     rows = 0
     for part in parts:
-        rows += part.fingerprint[0]
+        rows += part.rows
         if batch and (rows > ROWS_AT_ONCE or part.first != batch[-1].last + 1):
             yield batch
-            batch, rows = [], part.fingerprint[0]
+            batch, rows = [], part.rows
         batch.append(part)
     if batch:
         yield batch

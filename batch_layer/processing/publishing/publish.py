@@ -13,13 +13,13 @@ import datetime as dt
 from batch_layer.database.postgres.connection import Database
 from batch_layer.database.stores import changes
 from batch_layer.database.stores.fingerprints import identity, last_load
-from batch_layer.database.stores.touched import compact
+from batch_layer.database.stores.touched import compact, count_again
 from batch_layer.processing.publishing.new_version import NewVersion, OnProgress, PublishSummary
 from batch_layer.shared.errors import ChangesWaiting, PublishedError, PublishedUnavailable
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.published.manifest import CURRENT, KEEP, Manifest
 from batch_layer.shared.published.owner import DataDirectory, owner_of
-from batch_layer.shared.published.tables import BY_YEAR, year_starts
+from batch_layer.shared.published.parts import BY_YEAR, year_starts
 from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.published.versions import (
     manifest_of,
@@ -111,6 +111,7 @@ def publish(
             _tidy(target, manifest, keep, run.summary)
         if database.takes_writes():
             with database.transaction() as connection:
+                count_again(connection, tuple(BY_YEAR) if run.summary.checked else None)
                 compact(connection, {name: year_starts(sessions, n) for name, n in BY_YEAR.items()})
         return run.summary
 

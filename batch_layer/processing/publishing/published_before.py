@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+
 from batch_layer.database.stores.fingerprints import Fingerprint
-from batch_layer.shared.published.digests import damaged
+from batch_layer.shared.models.bars import Int32s
+from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.spans import Spans
+from batch_layer.shared.published.digests import damaged, sha256_of
 from batch_layer.shared.published.manifest import Manifest, PublishedFile
+from batch_layer.shared.published.parts import BY_YEAR
 from batch_layer.shared.published.states import unpacked
+from batch_layer.shared.published.tables import to_numpy
 from batch_layer.shared.published.target import PublishTarget
+
+_REACH = ("first_session", "last_session")
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,44 @@ class PublishedBefore:
             if (file.part, file.fingerprint) in wanted and self._has_dates_of(file.part, calendar)
         ]
         return {(file.part, file.fingerprint): file for file in self.whole(files)}
+
+    def reference(self, state: str) -> dict[str, list[PublishedFile]]:
+        """Return the files of the small data sets if nothing was stored in their tables since; or none.
+
+        None as well if one of them is missing, or of another size.
+
+        Args:
+            state: what stands for them now, see `reference_state`.
+        """
+        if self.manifest is None or not state or self.manifest.recorded.reference != state:
+            return {}
+        files = {name: list(own) for name, own in self.manifest.files.items() if name not in BY_YEAR}
+        return files if all(self._has_right_size(file) for own in files.values() for file in own) else {}
+
+    def reaches(self, sessions: Sessions, calendar: Mapping[str, str]) -> tuple[Int32s, Spans] | None:
+        """Return the instruments that the version lists, and the first and last daily bar of those with any.
+
+        Both ascending. None if it does not tell: the calendar has other dates now, or a file is not whole.
+        """
+        if self.manifest is None or self.manifest.recorded.calendar != calendar:
+            return None
+        [file] = self.manifest.files["instruments"]
+        content = b"".join(self.target.chunks(file.path)) if self._has_right_size(file) else b""
+        if sha256_of([content]) != file.sha256:
+            return None
+        # Imported here: a publication with nothing new asks for none of it.
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        columns = pq.read_table(pa.BufferReader(content), columns=["instrument_id", *_REACH])
+        listed = to_numpy(columns["instrument_id"])
+        first, last = (to_numpy(columns[name]).astype("datetime64[D]") for name in _REACH)
+        has_bars = ~np.isnat(first)
+        ordinals = (sessions.ordinals_of(dates[has_bars]) for dates in (first, last))
+        return listed, Spans(listed[has_bars], *ordinals)
+
+    def years(self, dataset: str) -> set[str]:
+        """Return the years of which the version has rows."""
+        return {file.part for file in self._files(dataset)}
 
     def _files(self, dataset: str) -> Sequence[PublishedFile]:
         files = self.manifest.files.get(dataset, ()) if self.manifest else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -15,14 +15,15 @@ from batch_layer.database.postgres.binary_copy import Column, copy_out, select_l
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import rows
 from batch_layer.database.postgres.revisioned import DIVIDENDS, LOAD, SPLITS, SUPERSEDED_BY
-from batch_layer.database.stores.daily_bars import spans_of_bars
 from batch_layer.database.stores.ledger import read_coverage
 from batch_layer.database.stores.symbols import symbol_spans, symbols_by_instrument
 from batch_layer.shared.core.adjustment import split_factors
+from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
 from batch_layer.shared.published.tables import SCHEMAS
+from batch_layer.shared.utils.arrow import table_of
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,25 @@ class Reference:
     loaded_through: dict[int, int]
 
     @classmethod
-    def read(cls, connection: Connection, sessions: Sessions) -> Reference:
-        """Read it all, in the transaction of the bars."""
+    def read(
+        cls, connection: Connection, sessions: Sessions, reaches: Callable[[Int32s], Spans]
+    ) -> Reference:
+        """Read it all, in the transaction of the bars.
+
+        Args:
+            connection: in a transaction.
+            sessions: the calendar.
+            reaches: returns, of instruments, the ordinals of their first and last daily bars.
+        """
         coverage = read_coverage(connection)
-        spans = spans_of_bars(connection, coverage.instrument_id)
+        spans = reaches(coverage.instrument_id)
         dividends, loads = DIVIDENDS.read_with_load(connection, always(coverage.instrument_id))
         return cls(
             tables={
                 "instruments": _instruments(connection, coverage, spans, sessions),
                 "symbols": _symbols(connection),
                 "splits": _splits(connection, coverage, sessions),
-                "dividends": pa.table({**vars(dividends), "load_id": loads}, schema=SCHEMAS["dividends"]),
+                "dividends": table_of({**vars(dividends), "load_id": loads}, SCHEMAS["dividends"]),
                 "sessions": _sessions(coverage, sessions),
                 "split_revisions": _read(connection, SPLITS.revisions, SPLITS.columns),
                 "dividend_revisions": _read(connection, DIVIDENDS.revisions, DIVIDENDS.columns),
@@ -80,9 +89,8 @@ def _instruments(connection: Connection, coverage: Coverage, spans: Spans, sessi
     for name, ordinals in dates.items():
         known = np.full(len(ids), "NaT", dtype="datetime64[D]")
         known[row] = sessions.dates_of(ordinals)
-        columns[name] = pa.array(known, pa.date32())
-    schema = SCHEMAS["instruments"]
-    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+        columns[name] = known
+    return table_of(columns, SCHEMAS["instruments"])
 
 
 def _symbols(connection: Connection) -> pa.Table:
@@ -91,7 +99,7 @@ def _symbols(connection: Connection) -> pa.Table:
         (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
     )
     columns = {"symbol": symbols, "instrument_id": ids, "valid_from": first, "valid_to": last}
-    return pa.table(columns, schema=SCHEMAS["symbols"])
+    return table_of(columns, SCHEMAS["symbols"])
 
 
 def _splits(connection: Connection, coverage: Coverage, sessions: Sessions) -> pa.Table:
@@ -101,7 +109,7 @@ def _splits(connection: Connection, coverage: Coverage, sessions: Sessions) -> p
     loaded = coverage.last_loaded(splits.instrument_id)
     price, volume = split_factors(splits.instrument_id, splits.ex_ordinal - np.int32(1), loaded, splits)
     columns = {**vars(events), "price_factor": price, "volume_factor": volume, "load_id": loads}
-    return pa.table(columns, schema=SCHEMAS["splits"])
+    return table_of(columns, SCHEMAS["splits"])
 
 
 def _read(connection: Connection, table: str, columns: tuple[Column, ...]) -> pa.Table:
@@ -110,7 +118,7 @@ def _read(connection: Connection, table: str, columns: tuple[Column, ...]) -> pa
     query = sql.SQL("SELECT {columns} FROM {table} ORDER BY instrument_id, ex_date, load_id").format(
         columns=select_list(every, table), table=sql.Identifier(table)
     )
-    return pa.table(copy_out(connection, query, every), schema=SCHEMAS[table])
+    return table_of(copy_out(connection, query, every), SCHEMAS[table])
 
 
 STORED: Mapping[str, LiteralString] = {
@@ -126,8 +134,7 @@ def _as_stored(connection: Connection, dataset: str) -> pa.Table:
     schema = SCHEMAS[dataset]
     stored = rows(connection, STORED[dataset])
     columns = list(zip(*stored, strict=True)) if stored else [()] * len(schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    return table_of(dict(zip(schema.names, columns, strict=True)), schema)
 
 
 def _sessions(coverage: Coverage, sessions: Sessions) -> pa.Table:
@@ -137,10 +144,10 @@ def _sessions(coverage: Coverage, sessions: Sessions) -> pa.Table:
     columns = {
         "ordinal": np.arange(len(sessions), dtype=np.int32) + np.int32(sessions.first_ordinal),
         "session": sessions.date,
-        "opens_at": pa.array(sessions.opens_at).cast(SCHEMAS["sessions"].field("opens_at").type),
-        "closes_at": pa.array(sessions.closes_at).cast(SCHEMAS["sessions"].field("opens_at").type),
+        "opens_at": sessions.opens_at,
+        "closes_at": sessions.closes_at,
         "early_close": sessions.early_close,
         "late_open": sessions.late_open,
         "complete": complete,
     }
-    return pa.table(columns, schema=SCHEMAS["sessions"])
+    return table_of(columns, SCHEMAS["sessions"])

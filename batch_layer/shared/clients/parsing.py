@@ -27,3 +27,16 @@ def parse(payload: Payload) -> Parsed:
     from batch_layer.shared.clients import files  # noqa: PLC0415
 
     return files.parse(payload)
+
+
+def divided(payload: Payload) -> Parsed | None:
+    """Return the rows of a large file of prices in portions (see `Parsed`); None for any other payload.
+
+    Raises:
+        InputError: the file is not in the expected format.
+    """
+    if payload.media.startswith("json"):
+        return None
+    from batch_layer.shared.clients import files  # noqa: PLC0415
+
+    return files.divided(payload)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -249,6 +249,18 @@ class ListedPeriod:
     last: dt.date
 
 
+class Portions(Protocol):
+    """The rows of a large file of daily bars, divided by symbol: all rows of a symbol are in one portion."""
+
+    def __iter__(self) -> Iterator[Parsed]:
+        """Yield the portions, each with the lines of the file and its rows in their order; again each time.
+
+        Raises:
+            InputError: as for parsing the file whole.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Parsed:
     """What was read from a payload.
@@ -264,6 +276,7 @@ class Parsed:
         listed: the period of which the rows are all actions of one symbol; None if they claim no such thing.
         also: the other tables of the same payload: the splits and the dividends of a chart, whose first
             table is its daily bars.
+        portions: the rows of a file that is too large to be read at once; then there are no ``rows`` here.
     """
 
     rows: Rows
@@ -273,6 +286,7 @@ class Parsed:
     symbols_mean: SymbolsMean = "date"
     listed: ListedPeriod | None = None
     also: tuple[Parsed, ...] = ()
+    portions: Portions | None = field(default=None, kw_only=True)
 
     @property
     def dataset(self) -> DatasetName:
@@ -283,8 +297,10 @@ class Parsed:
         """Return the rows, which must be of that class.
 
         Raises:
-            TypeError: they are of another data set.
+            TypeError: they are of another data set, or come in portions.
         """
+        if self.portions is not None:
+            raise TypeError("the rows come in portions")
         if not isinstance(self.rows, kind):
             raise TypeError(f"expected {kind.__name__}, got {type(self.rows).__name__}")
         return self.rows

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from batch_layer.shared.errors import PublishedError
 from batch_layer.shared.published.manifest import PublishedFile
 from batch_layer.shared.published.target import PublishTarget
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 _END = 8
 """Bytes behind the footer: its length in four bytes, little-endian, and ``PAR1``."""
@@ -54,6 +56,9 @@ def footer_of(file: Any) -> bytes:  # noqa: ANN401  # of Arrow or of Python
 
 def metadata_of(footer: bytes) -> pq.FileMetaData:
     """Return what a footer says."""
+    # Imported here: who only compares bytes does not wait for what reads Parquet.
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     return pq.read_metadata(pa.BufferReader(b"PAR1" + footer))
 
 

@@ -109,6 +109,10 @@ class Manifest:
         """Return the files of all data sets."""
         return [file for files in self.files.values() for file in files]
 
+    def without_footer(self) -> list[str]:
+        """Return the paths of files of whose footers the manifest names no digest."""
+        return [file.path for file in self.all_files() if file.path not in self.footers]
+
     def says_the_same(self, other: Manifest) -> bool:
         """Return whether the other manifest differs at most in version, published_at, and what was loaded.
 

@@ -18,12 +18,14 @@ class Recorded:
         states: of each data set the state of each year, see `Touched.states`, by the first year of each run
             of equal ones.
         calendar: by year what stands for its dates, see `calendar_states`.
+        reference: what stands for all small data sets, see `reference_state`; "" if nothing does.
         unchecked: versions since the last one whose rows and kept files were all looked at; 0 if this
             one's were.
     """
 
     states: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     calendar: Mapping[str, str] = field(default_factory=dict)
+    reference: str = ""
     unchecked: int = 0
 
     def document(self) -> dict[str, Any]:
@@ -44,11 +46,12 @@ class Recorded:
         return cls(
             {dataset: _texts(years) for dataset, years in states.items()},
             _texts(document.get("calendar", {})),
+            str(document.get("reference", "")),
             unchecked,
         )
 
     def says_the_same(self, other: Recorded) -> bool:
-        """Return whether the other stands for the same."""
+        """Return whether the other stands for the same bars; of the small data sets their files tell."""
         return (self.states, self.calendar) == (other.states, other.calendar)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from batch_layer.shared.models.bars import Int32s, Int64s
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.tables import years_of
+from batch_layer.shared.published.parts import years_of
 
 BEFORE = ""
 """The part of what lies before the calendar's first year, where no row may be."""
@@ -29,12 +29,14 @@ class Touched:
         first, last: int32, ordinals or windows, inclusive.
         times: int32, how many entries each stands for.
         token: int64, the exclusive or of their tokens.
+        rows: int64, by how many rows they made the table grow.
     """
 
     first: Int32s
     last: Int32s
     times: Int32s
     token: Int64s
+    rows: Int64s
 
     def parts(self, starts: Int32s) -> tuple[Int64s, Int64s]:
         """Return the first and the last part that each entry reaches into; part 0 lies before ``starts``."""
@@ -72,16 +74,18 @@ class Touched:
             np.full(count, np.iinfo(np.int32).min, dtype=np.int32),
             np.zeros(count, dtype=np.int32),
             np.zeros(count, dtype=np.int64),
+            np.zeros(count, dtype=np.int64),
         )
         np.minimum.at(merged.first, group, self.first)
         np.maximum.at(merged.last, group, self.last)
         np.add.at(merged.times, group, self.times)
         np.bitwise_xor.at(merged.token, group, self.token)
+        np.add.at(merged.rows, group, self.rows)
         return merged
 
 
-_NO_KEYS = np.zeros(0, dtype=np.int32)
-NEVER = Touched(_NO_KEYS, _NO_KEYS, _NO_KEYS, np.zeros(0, dtype=np.int64))
+_NO_KEYS, _NO_NUMBERS = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64)
+NEVER = Touched(_NO_KEYS, _NO_KEYS, _NO_KEYS, _NO_NUMBERS, _NO_NUMBERS)
 """No entry."""
 
 
@@ -98,6 +102,30 @@ def calendar_states(sessions: Sessions) -> dict[str, str]:
         ).hexdigest()[:16]
         for year, begin, end in zip(years_of(sessions), at, [*at[1:], len(sessions)], strict=True)
     }
+
+
+def reference_state(
+    touched: Touched, daily_bars: Sequence[str], sessions: Sessions, form: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Return what stands for all small data sets: for the rows that they are made of, and for their form.
+
+    Args:
+        touched: the entries of their tables.
+        daily_bars: the states of the daily bars, whose first and last sessions are among them.
+        sessions: the calendar, with its hours.
+        form: data set to its columns, and those to their types.
+
+    Returns:
+        "" without an entry, which says nothing.
+    """
+    [state] = touched.states(_NO_KEYS)
+    if not state:
+        return ""
+    digest = hashlib.sha256(f"{state} {daily_bars} {sessions.first_ordinal} {form}".encode())
+    hours = (sessions.opens_at, sessions.closes_at, sessions.early_close, sessions.late_open)
+    for column in (sessions.date, *hours):
+        digest.update(column.tobytes())
+    return digest.hexdigest()[:32]
 
 
 def packed(years: Sequence[str], states: Sequence[str]) -> dict[str, str]:

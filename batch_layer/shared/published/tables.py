@@ -1,7 +1,6 @@
-"""What published files hold: columns, parts, and the way from arrays to Arrow and back. Pure.
+"""What published files hold: columns, and the way from arrays to Arrow and back. Pure.
 
-Bars are divided by the year of their session (of their window's last one), so that a night touches one file
-a data set; within a file they ascend by instrument, then by ordinal or window.
+Within a file bars ascend by instrument, then by ordinal or window.
 """
 
 from __future__ import annotations
@@ -13,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
+from batch_layer.shared.core.windows import first_ordinals, last_ordinals
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Int32s
 from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.published.parts import BY_YEAR
 from batch_layer.shared.settings import INTERVALS
+from batch_layer.shared.utils.arrow import array_of, table_of
 
 PRICES = (
     pa.field("open", pa.float64()),
@@ -140,33 +141,6 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 """Data set to its columns, in order; docs/publishing.md says what each means."""
 
 
-def dataset_of(interval: int) -> str:
-    """Return the name of the data set that holds bars of so many sessions; 1 is the daily bars."""
-    return "daily_bars" if interval == 1 else f"bars_{interval}"
-
-
-BY_YEAR: Mapping[str, int] = {
-    **{dataset_of(n): n for n in (1, *INTERVALS)},
-    "daily_bar_revisions": 1,
-}
-"""The data sets that are divided by year, and how many sessions each of their rows is about."""
-
-
-def years_of(sessions: Sessions) -> list[int]:
-    """Return the years of the calendar, ascending."""
-    return list(range(sessions.date[0].item().year, sessions.date[-1].item().year + 1))
-
-
-def year_starts(sessions: Sessions, interval: int) -> Int32s:
-    """Return, for each year of the calendar, the first ordinal (or window) that belongs to it.
-
-    A window belongs to the year of its last session: it is the first one of a year that ends on or after
-    the year's first session, which is the one that holds it.
-    """
-    begins = np.array([f"{year}-01-01" for year in years_of(sessions)], dtype="datetime64[D]")
-    return windows_of(sessions.ordinals_on_or_after(begins), interval)
-
-
 def to_arrow(
     dataset: str, rows: DailyBars | Bars, more: Mapping[str, Int32s], sessions: Sessions
 ) -> pa.Table:
@@ -187,7 +161,7 @@ def to_arrow(
         first = np.maximum(first_ordinals(rows.window, interval), sessions.first_ordinal)
         columns["first_session"] = sessions.dates_of(first)
         columns["last_session"] = sessions.dates_of(last_ordinals(rows.window, interval))
-    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+    return table_of(columns, schema)
 
 
 def to_numpy(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
@@ -214,24 +188,3 @@ def price_arrays(rows: DailyBars | Bars) -> dict[str, pa.Array]:
         field.name: array_of(getattr(rows, field.name), field.type, unknown.get(field.name))
         for field in PRICES
     }
-
-
-def array_of(
-    values: npt.NDArray[Any], kind: pa.DataType, unknown: npt.NDArray[np.bool_] | None = None
-) -> pa.Array:
-    """Return numbers as an Arrow array of a type of their width; they are not copied.
-
-    By their memory, not by ``pa.array``, which looks for pandas at its first call: that alone takes 0.2 s.
-
-    Args:
-        values: of one dimension; bools become a bit each.
-        kind: the type.
-        unknown: which of them are null; none if None.
-    """
-    present = None if unknown is None or not unknown.any() else _bits(~unknown)
-    buffer = _bits(values) if pa.types.is_boolean(kind) else pa.py_buffer(np.ascontiguousarray(values))
-    return pa.Array.from_buffers(kind, len(values), [present, buffer])
-
-
-def _bits(values: npt.NDArray[np.bool_]) -> pa.Buffer:
-    return pa.py_buffer(np.packbits(values, bitorder="little"))

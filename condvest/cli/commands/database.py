@@ -6,14 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 
+from batch_layer.database.embedded.listening import Listening, listening_of
 from batch_layer.database.embedded.server import EmbeddedServer
 from batch_layer.database.logins import grant_logins
 from batch_layer.database.migrate import migrate as apply_migrations
 from batch_layer.database.postgres.connection import Database
 from batch_layer.database.postgres.variables import psql_environment
+from batch_layer.database.readers import grant_reader, reader_password
 from batch_layer.operations.doctor import all_checks, psql
 from batch_layer.shared import exit_codes
 from batch_layer.shared.clients import aws
@@ -32,14 +35,26 @@ def db() -> None:
 
 
 @db.command()
+@click.option(
+    "--listen",
+    metavar="ADDRESS",
+    help="Listen on TCP too, for readers with a password: 127.0.0.1 or ::1, this machine alone.",
+)
+@click.option("--port", type=int, default=5433, show_default=True, help="Port to listen on.")
 @pass_cli
-def up(cli: Cli) -> None:
+def up(cli: Cli, listen: str | None, port: int) -> None:
     """Start the embedded server and keep it running.
 
     Stop it with: condvest db down
     """
-    address = _keep_up(cli)
+    listening = None if listen is None else listening_of(listen, port)
+    address = _keep_up(cli, listening)
     message(f"the embedded server is up; its log: {_embedded(cli).status().log}")
+    if listening is not None:
+        message(
+            f"it listens on {listening.address}, port {listening.port}, for roles that `condvest db "
+            "grant-reader NAME --password-file FILE` has given a password"
+        )
     if streams.has_output():  # the server is up, whether or not anybody wants its address
         click.echo(address)
 
@@ -82,6 +97,35 @@ def migrate(cli: Cli, as_json: bool) -> None:
         message(f"applied {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date")
         if users:
             message(f"users who may log in by IAM: {', '.join(users)}")
+
+
+@db.command("grant-reader", short_help="Let a role read the views.")
+@click.argument("name")
+@click.option(
+    "--password-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that holds the role's password; made with a random one if it is not there.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@json_option
+@pass_cli
+def grant_reader_command(
+    cli: Cli, name: str, password_file: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    """Let the role NAME read the views of docs/sql.md, and nothing else.
+
+    Makes the role if it is missing. It can be run again at any time.
+    """
+    password = None if password_file is None else reader_password(password_file, may_make=not dry_run)
+    with cli.workspace() as workspace:
+        reader = grant_reader(workspace.database, name, password=password, rehearsal=dry_run)
+    if as_json:
+        write_json({"role": name, "views": reader.views, "is_new": reader.is_new, "done": not dry_run})
+        return
+    for statement in reader.statements:
+        message(f"{statement};")
+    made = "would read" if dry_run else "reads"
+    message(f"{name} {made} the views in schema {reader.views}, and nothing else")
 
 
 @db.command(context_settings={"ignore_unknown_options": True})
@@ -129,8 +173,8 @@ def _embedded(cli: Cli) -> EmbeddedServer:
     return EmbeddedServer(cli.settings.home, binaries=cli.settings.database.binaries)
 
 
-def _keep_up(cli: Cli) -> str:
-    address = _embedded(cli).up()
+def _keep_up(cli: Cli, listening: Listening | None = None) -> str:
+    address = _embedded(cli).up(listening)
     with cli.workspace():
         return address
 

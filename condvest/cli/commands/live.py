@@ -16,6 +16,7 @@ from condvest.cli.options import SESSION, format_option, json_option, output_opt
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format
 from condvest.cli.output.messages import message
+from condvest.cli.output.printable import printable
 from condvest.cli.output.tables import show_table
 from speed_layer.services.settle import settle_all
 from speed_layer.stores.runs import last_run
@@ -94,7 +95,7 @@ def status(cli: Cli, as_json: bool) -> None:
         message("nothing has been collected; condvest live run does, condvest live replay shows how")
     else:
         for name, value in newest.items():
-            click.echo(f"{name:13} {'' if value is None else value}")
+            click.echo(printable(f"{name:13} {'' if value is None else value}"))
 
 
 @live.command(short_help="Show how far live bars were from the official ones.")
@@ -136,7 +137,7 @@ def replay(cli: Cli, session: dt.date | None, as_json: bool) -> None:
     if as_json:
         write_json(outcome)
     else:
-        click.echo("\n".join(f"{name:18} {value}" for name, value in outcome.items()))
+        click.echo(printable("\n".join(f"{name:18} {value}" for name, value in outcome.items())))
     sys.exit(exit_codes.check_code(passed=not outcome["differing"]))
 
 

@@ -19,8 +19,8 @@ from condvest.cli.options import SESSION, json_option
 from condvest.cli.output.data import write_json
 from condvest.cli.output.endings import advancing, finish, say_stopping, say_waiting, screen_of
 from condvest.cli.output.messages import countdown, message, note, progress
+from condvest.cli.output.status import show_status
 from condvest.cli.output.summaries import cost_of, say_loads, say_resampled
-from condvest.cli.output.tables import show_status
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from speed_layer.services.settle import settle_all

@@ -1,4 +1,4 @@
-"""The commands that only read: status, refused, gaps, history, instruments, quality, compare."""
+"""The commands that only read the database: refused, gaps, history, instruments, quality."""
 
 from __future__ import annotations
 
@@ -8,35 +8,20 @@ from pathlib import Path
 import click
 
 from batch_layer.database.stores.refused import refused_rows
-from batch_layer.operations.compare import compare_providers
-from batch_layer.shared.errors import UsageError
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import INSTANT, SESSION, format_option, json_option, output_option
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format, format_for
 from condvest.cli.output.messages import advance, message, progress
-from condvest.cli.output.tables import show_status, show_table
+from condvest.cli.output.tables import show_table
 from serving_layer.queries.gaps import read_gaps
 from serving_layer.queries.history import read_history
 from serving_layer.queries.instruments import read_instruments
 from serving_layer.queries.quality import flag_bars, flags_as_json
 from serving_layer.queries.refused import refused_table
-from serving_layer.queries.status import read_status
 
 SHOWN_REFUSED = 1_000
 """Refused rows that a table for people has: a file may have half a million."""
-
-
-@click.command(short_help="Show what the database holds.")
-@json_option
-@pass_cli
-def status(cli: Cli, as_json: bool) -> None:
-    """Show what the database holds: sessions, instruments, bars, changes waiting, the last run."""
-    with cli.workspace(may_create=False) as workspace:
-        if as_json:
-            write_json(read_status(workspace))
-        else:
-            show_status(workspace)
 
 
 @click.command(short_help="List the rows that broke a rule.")
@@ -141,25 +126,4 @@ def quality(
         show_table(flags, shape, path, hidden=("reason",))
 
 
-@click.command(short_help="Show where the daily bars of two providers differ.")
-@click.option("--providers", required=True, metavar="A,B", help="The two providers to compare.")
-@click.option(
-    "--tolerance", type=float, default=1e-6, show_default=True, help="Largest relative difference to ignore."
-)
-@format_option
-@output_option
-@pass_cli
-def compare(cli: Cli, providers: str, tolerance: float, shape: Format | None, path: Path | None) -> None:
-    """Compare two providers: list every value in which their daily bars differ.
-
-    The comparison reads what they sent from the archive, whichever provider the stored bars are from.
-    """
-    left, _, right = providers.partition(",")
-    if not left or not right or left == right or "," in right:
-        raise UsageError(f"--providers must name two providers, such as sample,file; got {providers!r}")
-    with cli.workspace(may_create=False) as workspace:
-        differences = compare_providers(workspace, left, right, tolerance)
-    show_table(differences, shape, path, exact=(left, right))
-
-
-COMMANDS = (status, refused, gaps, history, instruments, quality, compare)
+COMMANDS = (refused, gaps, history, instruments, quality)

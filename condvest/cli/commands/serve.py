@@ -6,15 +6,14 @@ import datetime as dt
 import socket
 import webbrowser
 from contextlib import suppress
-from dataclasses import replace
 
 import click
 
 from batch_layer.shared.errors import SettingsError, UsageError
-from batch_layer.shared.variables import checked_location
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.output import screen
 from condvest.cli.output.messages import message
+from condvest.cli.service import backend_of, check_tools, located, source_options
 from serving_layer.access import Keys
 
 _LICENCE = (
@@ -32,16 +31,7 @@ _LICENCE = (
     show_default=True,
     help="Port to listen on; 0 picks a free one.",
 )
-@click.option(
-    "--source", type=click.Choice(["database", "published"]), default="database", show_default=True,
-    help="Where answers come from.",
-)  # fmt: skip
-@click.option(
-    "--from",
-    "location",
-    metavar="DIR|S3",
-    help="With --source published: where to read; overrides CONDVEST_PUBLISHED.",
-)
+@source_options
 @click.option(
     "--host-name", "names", multiple=True, help="Another host name that requests may use; repeatable."
 )
@@ -54,6 +44,8 @@ _LICENCE = (
     type=click.IntRange(1),
     help="Requests per minute that a key may make; no bound if left out.",
 )
+@click.option("--sql", "has_sql", is_flag=True, help="Answer SQL over the published version at /v1/sql, too.")
+@click.option("--mcp", "has_tools", is_flag=True, help="Answer the Model Context Protocol at /mcp, too.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @pass_cli
 def serve(
@@ -66,6 +58,8 @@ def serve(
     origins: tuple[str, ...],
     no_keys: bool,
     per_minute: int | None,
+    has_sql: bool,
+    has_tools: bool,
     opens: bool,
 ) -> None:
     """Serve a page with charts, and bars, instruments, actions, gaps and more over HTTP, read only.
@@ -80,19 +74,16 @@ def serve(
     # Imported here: no other command waits for the web server.
     try:
         from serving_layer.http.app import create_app  # noqa: PLC0415
-        from serving_layer.http.backends import DatabaseBackend, PublishedBackend  # noqa: PLC0415
-        from serving_layer.http.guards import LOOPBACK, Rules  # noqa: PLC0415
+        from serving_layer.http.guards import Rules  # noqa: PLC0415
+        from serving_layer.http.hosts import LOOPBACK  # noqa: PLC0415
         from serving_layer.http.server import server_of  # noqa: PLC0415
+        from serving_layer.sql.process import SqlProcess  # noqa: PLC0415
     except ImportError as error:
         raise SettingsError(
             f"serving needs the extra `serve`: pip install 'condvest[serve]' ({error})"
         ) from error
 
-    if location is not None and source != "published":
-        raise UsageError("--from needs --source published")
-    settings = cli.settings
-    if location is not None:
-        settings = replace(settings, published_at=checked_location("--from", location))
+    settings = located(cli.settings, source, location)
     keys = Keys.of_home(settings.home)
     is_local = host in ("127.0.0.1", "localhost", "::1")
     is_beyond = not is_local or bool(names)  # a further name is a proxy's, at which others ask
@@ -105,7 +96,10 @@ def serve(
         )
     if is_beyond:
         message(_LICENCE)
-    backend = PublishedBackend(settings) if source == "published" else DatabaseBackend(settings)
+    sql = SqlProcess(settings.published) if has_sql else None
+    if has_tools:
+        check_tools()
+    backend = backend_of(settings, source)
     state = backend.state()  # what cannot be read is said now, not at the first question
     listening = _listening(host, port)
     shown = _bracketed(host)
@@ -117,7 +111,7 @@ def serve(
         webbrowser.open(address)
     # Once it has shut down, uvicorn raises the signal that stopped it again: this is how serving ends.
     with suppress(KeyboardInterrupt):
-        server_of(create_app(backend, rules)).run(sockets=[listening])
+        server_of(create_app(backend, rules, sql=sql, has_tools=has_tools)).run(sockets=[listening])
     message("stopped")
 
 

@@ -21,8 +21,9 @@ from condvest.cli.options import json_option
 from condvest.cli.output.data import write_json
 from condvest.cli.output.endings import advancing, finish, screen_of
 from condvest.cli.output.messages import measure, message, progress
-from condvest.cli.output.screen import printable
-from condvest.cli.output.summaries import say_findings, say_resampled, waiting_in_words
+from condvest.cli.output.printable import printable
+from condvest.cli.output.status import waiting_in_words
+from condvest.cli.output.summaries import say_findings, say_resampled
 from serving_layer.queries.status import what_waits
 
 

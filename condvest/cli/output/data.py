@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from batch_layer.shared.errors import UsageError
 from condvest.cli.output.destination import Format, opened
-from condvest.cli.output.screen import printable
+from condvest.cli.output.printable import printable
 
 _BATCH_ROWS = 50_000
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-
-from rich.progress import Progress as ProgressBars
+from typing import TYPE_CHECKING
 
 from batch_layer.operations.report import Progress, Report
 from batch_layer.operations.screening import Screen
@@ -15,6 +14,9 @@ from condvest.cli.output.data import write_json
 from condvest.cli.output.messages import measure, message, note
 from condvest.cli.output.summaries import say_findings, say_loads, say_resampled
 from serving_layer.queries.quality import flag_new
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as ProgressBars
 
 
 def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bool = True) -> None:

@@ -8,13 +8,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from batch_layer.shared.exit_codes import is_batch
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.utils import logs
 from condvest.cli.output import streams
-from condvest.cli.output.screen import printable
+from condvest.cli.output.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -48,6 +48,9 @@ def _say(line: str) -> None:
 @contextmanager
 def progress(label: str) -> Iterator[Progress]:
     """Show progress bars on standard error while the block runs; nothing if that is no terminal."""
+    if not sys.stderr.isatty():
+        yield cast("Progress", _Unseen())
+        return
     # Imported here: few commands take long enough, and these take a tenth of a second.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415
@@ -70,6 +73,15 @@ def progress(label: str) -> Iterator[Progress]:
     ) as bars:
         bars.add_task(label, total=None)
         yield bars
+
+
+class _Unseen:
+    """What the functions below ask of progress bars, where nobody sees them."""
+
+    task_ids = (0,)
+
+    def update(self, *_: object, **__: object) -> None:
+        """Show nothing."""
 
 
 def note(bars: Progress, text: str) -> None:

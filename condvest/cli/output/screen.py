@@ -1,4 +1,4 @@
-"""What a terminal is shown: tables whose figures stay whole, and text that cannot move its cursor."""
+"""What a terminal is shown of tables: figures stay whole."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import click
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
+
+from condvest.cli.output.printable import printable
 
 _NUMBER = re.compile(r"[-\d,.]*\d(e[-+]\d+)?")
 """A figure or a date."""
@@ -33,22 +35,6 @@ _SIGNIFICANT = 4
 
 _SMALLEST, _LARGEST = 1e-9, 1e18
 """Between these a number is written out. Above, a float knows its whole digits no longer."""
-
-
-def printable(text: str) -> str:
-    r"""Return text with its control characters as escapes, such as ``\x1b``; line breaks and tabs stay.
-
-    Names, reasons and paths come from vendors and files, which must not be able to move a terminal's cursor,
-    clear its screen or reverse its writing.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable() or character in "\n\t"
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
 
 
 def table(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from batch_layer.operations.report import Report
 from batch_layer.shared.models.loads import LoadSummary
@@ -102,13 +101,4 @@ def cost_of(sessions: int, cost: Cost) -> str:
     return (
         f"{sessions:,} sessions to fetch: {cost.calls:,} calls, at least {cost.seconds / 60:,.0f} minutes, "
         f"about {cost.megabytes:,.0f} MB"
-    )
-
-
-def waiting_in_words(waiting: Mapping[str, Any]) -> str:
-    """Return what waits to be resampled in words; see `serving_layer.queries.status.what_waits`."""
-    windows = ", ".join(f"{count:,} of {n}" for n, count in waiting["windows"].items())
-    return (
-        f"{waiting['sessions']:,} sessions ({waiting['first']} to {waiting['last']}) of "
-        f"{waiting['instruments']:,} instruments; windows: {windows}"
     )

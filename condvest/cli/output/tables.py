@@ -4,50 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
 import pyarrow as pa
 
-from batch_layer.operations.workspace import Workspace
 from condvest.cli.output import screen
 from condvest.cli.output.data import write_arrow
 from condvest.cli.output.destination import Format, format_for
-from condvest.cli.output.summaries import waiting_in_words
-from serving_layer.queries.status import read_status
-
-
-def show_status(workspace: Workspace) -> None:
-    """Show the status as tables for people."""
-    state = read_status(workspace)
-    sessions = state["sessions"]
-    screen.table(
-        ("provider", "first", "last", "complete", "partial", "missing"),
-        [
-            [provider[name] for name in ("provider", "first", "last", "complete", "partial", "missing")]
-            for provider in state["providers"]
-        ],
-        title="\nSessions",
-    )
-    if not state["providers"]:
-        click.echo("nothing is loaded; begin with: condvest demo, or: condvest import FILE")
-    last = state["last_run"]
-    ended = "none"
-    if last:
-        code = "not finished" if last["exit_code"] is None else f"exit code {last['exit_code']}"
-        ended = f"{last['command']} at {last['started_at']}, {code}"
-    behind = f" ({waiting_in_words(state['waiting'])})" if state["waiting"] else ""
-    if state["rebuild"]:
-        began, to_do = state["rebuild"]["began"], state["rebuild"]["to_do"]
-        click.echo(f"\nthe rebuild that began at {began} has not ended; {to_do}")
-    click.echo()
-    screen.table(("interval", *state["bars"]), [("bars", *state["bars"].values())])
-    click.echo(
-        f"\nsessions         {sessions['first']} to {sessions['last']}\n"
-        f"instruments      {state['instruments']:,}\n"
-        f"daily bars       {state['daily_bars']:,}\n"
-        f"refused rows     {state['refused']:,}\n"
-        f"changes waiting  {state['changes_waiting']:,}{behind}\n"
-        f"last run         {screen.printable(ended)}"
-    )
 
 
 def show_table(

@@ -13,7 +13,8 @@ from serving_layer.compatible import openbb
 from serving_layer.http.backends import Backend
 from serving_layer.http.charts import reading
 from serving_layer.http.files import Run
-from serving_layer.http.guards import FAILURE, REQUEST_ID
+from serving_layer.http.guards import REQUEST_ID
+from serving_layer.http.log import FAILURE
 from serving_layer.http.massive.answering import CompatibleAnswering
 from serving_layer.http.massive.paths import Single
 from serving_layer.http.problems import problem

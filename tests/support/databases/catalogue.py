@@ -24,7 +24,7 @@ FROM pg_sequences WHERE schemaname = 'public'
 UNION ALL
 SELECT format('function %s', p.oid::regprocedure) FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
 UNION ALL
-SELECT format('view %s: %s', viewname, definition) FROM pg_views WHERE schemaname = 'public'
+SELECT format('view %s: %s', viewname, definition) FROM pg_views WHERE schemaname IN ('public', 'condvest_v1')
 UNION ALL
 SELECT format('trigger %s: %s', tgname, pg_get_triggerdef(oid)) FROM pg_trigger WHERE NOT tgisinternal
 ORDER BY 1

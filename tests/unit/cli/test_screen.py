@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from condvest.cli.output import screen
+from condvest.cli.output.printable import printable
 
 
 def shown(capsys, *args, **named):
@@ -112,6 +113,6 @@ def test_long_text_is_folded_on_a_terminal_and_not_in_a_pipe(capsys, monkeypatch
 @given(st.text())
 def test_no_text_can_move_the_cursor(text):
     """No control character, no change of writing direction; what can be printed stays as it is."""
-    printed = screen.printable(text)
+    printed = printable(text)
     assert all(character.isprintable() or character in "\n\t" for character in printed)
     assert not text.isprintable() or printed == text

@@ -50,10 +50,10 @@ def test_a_file_system_without_hard_links_keeps_payloads(tmp_path, monkeypatch, 
     archive = DirectoryArchive(tmp_path)
     key = archive.keep(payload())
     assert archive.read(key).content == b"symbol\n"
-    assert files_of(tmp_path) == [key.rpartition("/")[2], key.rpartition("/")[2] + ".json"]
-    before = (tmp_path / key).stat().st_ino
+    assert files_of(tmp_path) == [key.rpartition("/")[2] + ".json", key.rpartition("/")[2] + ".zst"]
+    before = (tmp_path / f"{key}.zst").stat().st_ino
     assert archive.keep(payload(), again=True) == key
-    assert (tmp_path / key).stat().st_ino == before
+    assert (tmp_path / f"{key}.zst").stat().st_ino == before
     assert len(files_of(tmp_path)) == 2
     assert list(archive.keys()) == [key]
 

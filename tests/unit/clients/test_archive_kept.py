@@ -9,7 +9,7 @@ import pytest
 from batch_layer.shared.clients.archive import key_of
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
 from batch_layer.shared.errors import ArchiveError, UsageError
-from tests.support.payloads import BARS, bars_payload, csv_of
+from tests.support.payloads import BARS, bars_payload, csv_of, zstd_unpacked
 
 PAYLOAD = bars_payload([])
 
@@ -62,7 +62,7 @@ def test_what_is_kept_is_its_owners_alone(tmp_path, mask):
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o777 for path in root.rglob("*") if path.is_dir()} == {0o700}
-    assert {(root / name).stat().st_mode & 0o777 for name in (key, f"{key}.json")} == {0o600}
+    assert {(root / name).stat().st_mode & 0o777 for name in (f"{key}.zst", f"{key}.json")} == {0o600}
     assert root.stat().st_mode & 0o7777 == 0o2770
 
 
@@ -85,7 +85,7 @@ def test_every_new_name_is_synced_after_it_is_given(tmp_path, monkeypatch):
     for place in (tmp_path, root.parent, root, folder.parent.parent, folder.parent, folder):
         names = sorted(one for one in os.listdir(place) if not one.startswith(".part-"))  # noqa: PTH208
         assert [one for one in last[str(place)] if not one.startswith(".part-")] == names
-    assert csv_of(BARS, []) == (root / key).read_bytes()
+    assert csv_of(BARS, []) == zstd_unpacked((root / f"{key}.zst").read_bytes())
 
 
 @pytest.mark.parametrize(

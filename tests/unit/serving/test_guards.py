@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from serving_layer.access import Keys
-from serving_layer.http.guards import FAILURE, Guards, Rules
+from serving_layer.http.guards import Guards, Rules
+from serving_layer.http.hosts import TARGET
+from serving_layer.http.log import FAILURE
 from serving_layer.http.problems import Gone
 
 NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
@@ -71,3 +73,29 @@ def test_a_page_of_an_allowed_site_may_ask_what_it_may_send(asked):
 def test_no_other_preflight_is_answered(asked, headers, status):
     answer, _ = asked("OPTIONS", **headers)
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"/v1/version", 410),
+        (b"http://127.0.0.1:8400/v1/version", 410),
+        (b"http://localhost", 410),
+        (b"http://other.example/v1/version", 403),
+        (b"http://localhost@other.example/v1/version", 403),
+        (b"http://other.example?@localhost/", 403),
+        (b"other.example:80", 403),
+    ],
+)
+@pytest.mark.parametrize("name", [TARGET, "raw_path"])
+def test_a_host_in_the_line_of_a_request_has_to_be_ours(name, target, status):
+    """In either place where a server leaves it: h11 keeps the whole line in ``raw_path``."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/v1/version", "query_string": b""}
+    scope |= {"headers": [(b"host", b"127.0.0.1:8400")], name: target}
+    asyncio.run(Guards(_fails, Rules(), lambda _: None)(scope, None, send))
+    assert sent[0]["status"] == status

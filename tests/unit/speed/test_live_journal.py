@@ -89,3 +89,47 @@ def test_old_sessions_go_and_this_one_stays(journal, tmp_path):
     journal.prune(kept=3)
     left = sorted(path.name for path in (tmp_path / "live/massive").iterdir())
     assert left == ["2024-03-05", "2024-03-11", "2024-03-12", "2024-03-13"]
+
+
+def test_what_is_kept_is_its_owners_alone(journal):
+    kept(journal)
+    assert {path.stat().st_mode & 0o777 for path in files(journal)} == {0o600}
+    assert {folder.stat().st_mode & 0o777 for folder in (journal.root, journal.folder)} == {0o700}
+
+
+def test_no_damage_of_a_file_is_anything_but_an_error_that_names_where_it_is(journal):
+    recorder = Recorder(journal, "run")
+    for record in RECORDS[:2]:
+        recorder.add(record)
+    recorder.close()
+    path = files(journal)[0]
+    whole = path.read_bytes()
+    said = []
+    for at in range(len(whole)):
+        for bits in (0x01, 0x55, 0xFF):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ bits]) + whole[at + 1 :])
+            try:
+                assert (
+                    list(journal.records("run", 2)) == RECORDS[:2]
+                )  # a byte of gzip's header may mean nothing
+            except ArchiveError as error:
+                said.append(str(error))
+    assert len(said) > len(whole)
+    assert [error for error in said if str(journal.folder) not in error] == []
+
+
+def test_files_that_are_none_of_its_own_are_passed_over(journal):
+    kept(journal)
+    for name in ("junk.gz", "run-x.gz.part", "notes.txt"):
+        (journal.folder / name).write_bytes(b"x")
+    assert list(journal.records("run", len(RECORDS))) == RECORDS
+
+
+def test_no_link_that_lies_where_a_file_is_made_is_written_through(journal, tmp_path):
+    journal.folder.mkdir(parents=True)
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (journal.folder / "run-000000000.gz").symlink_to(victim)
+    with pytest.raises(ArchiveError, match="cannot keep"):
+        Recorder(journal, "run").add(RECORDS[0])
+    assert victim.read_text() == "untouched"

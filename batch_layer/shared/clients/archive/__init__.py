@@ -1,8 +1,9 @@
 """The archive: every answer of a provider, as it came, kept for good.
 
-A payload lies under ``provider/dataset/sessions/instant-digest.media`` with a ``.json`` beside it that
-says what the bytes alone do not. The instants ascend in the order of the loads. Nothing in the archive is
-ever overwritten, and the database can be rebuilt from it.
+A payload has the key ``provider/dataset/sessions/instant-digest.media``. Its bytes lie under the key, or
+packed under ``KEY.zst`` (see ``packing``), with a ``KEY.json`` beside them that says what the bytes alone do
+not. The digest is that of the payload as it came. The instants ascend in the order of the loads. Nothing in
+the archive is ever overwritten, and the database can be rebuilt from it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from batch_layer.shared.clients.archive.packing import SUFFIXES, unpacked
 from batch_layer.shared.errors import ArchiveError
 from batch_layer.shared.models.file_options import AS_TRADED, FileOptions
 from batch_layer.shared.models.payloads import Payload
@@ -22,7 +24,7 @@ from batch_layer.shared.models.providers import checked_name
 DESCRIBED = ".json"
 """What the name of a payload's description has behind the payload's own."""
 
-_OF_ITSELF = "description_digest"
+_OF_ITSELF, _PACKED = "description_digest", "packed"
 
 _INSTANT = "%Y%m%dT%H%M%S.%fZ"
 
@@ -83,8 +85,8 @@ def key_described_by(name: str) -> str | None:
     return key if key != name and _KEY.fullmatch(key) else None
 
 
-def describe(payload: Payload) -> bytes:
-    """Return what a payload's bytes do not say about it, as JSON."""
+def describe(payload: Payload, packing: str | None = None) -> bytes:
+    """Return what a payload's bytes do not say about it, and how they are packed, as JSON."""
     description = {
         "provider": payload.provider,
         "dataset": payload.dataset,
@@ -99,6 +101,8 @@ def describe(payload: Payload) -> bytes:
     }
     if payload.ordered_at is not None:
         description["ordered_at"] = payload.ordered_at.astimezone(dt.UTC).isoformat()
+    if packing is not None:
+        description[_PACKED] = packing
     return json.dumps(description | {_OF_ITSELF: _digest_of(description)}, indent=1).encode()
 
 
@@ -108,15 +112,35 @@ def _digest_of(description: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def restore(key: str, content: bytes, description: bytes) -> Payload:
+def packing_told(key: str, description: bytes) -> str | None:
+    """Return how the bytes of a payload are packed, by its description; see `packing`.
+
+    Raises:
+        ArchiveError: the description is damaged.
+    """
+    try:
+        packing: str | None = json.loads(description).get(_PACKED)
+        SUFFIXES[packing]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(key, error) from error
+    return packing
+
+
+def restore(key: str, kept: bytes, description: bytes) -> Payload:
     """Return the payload that `describe` described.
 
     A description is held against its own digest and against the key. One of an earlier version has no digest.
 
+    Args:
+        key: of the payload.
+        kept: its bytes, packed as the description says.
+        description: what `describe` returned.
+
     Raises:
-        ArchiveError: the description is damaged or of another payload, or the bytes do not have the digest it
-            names.
+        ArchiveError: the description is damaged or of another payload, or the bytes are damaged or do not
+            have the digest it names.
     """
+    content = unpacked(kept, packing_told(key, description), key=key)
     try:
         fields: dict[str, Any] = json.loads(description)
         digest = fields["digest"]
@@ -139,16 +163,19 @@ def restore(key: str, content: bytes, description: bytes) -> Payload:
         if described != key or not isinstance(payload.is_whole, bool) or not isinstance(payload.name, str):
             raise ValueError(f"it describes {described}")  # noqa: TRY301
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArchiveError(
-            f"the description of {key} in the archive is damaged: {error}; "
-            f"restore {key}{DESCRIBED} from a backup"
-        ) from error
+        raise _damaged(key, error) from error
     if payload.digest != digest:
         raise ArchiveError(
             f"{key} in the archive has the digest {payload.digest}, but {digest} was kept; "
             "restore it from a backup"
         )
     return payload
+
+
+def _damaged(key: str, error: Exception) -> ArchiveError:
+    return ArchiveError(
+        f"the description of {key} in the archive is damaged: {error}; restore {key}{DESCRIBED} from a backup"
+    )
 
 
 def order_instant_of(key: str) -> dt.datetime | None:

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from batch_layer.shared.clients.archive import DESCRIBED, describe, key_described_by, key_of, restore
+from batch_layer.shared.clients.archive import (
+    DESCRIBED,
+    describe,
+    key_described_by,
+    key_of,
+    packing_told,
+    restore,
+)
+from batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
 from batch_layer.shared.errors import ArchiveError
 from batch_layer.shared.models.payloads import Payload
 from batch_layer.shared.utils.durable import sync_names
@@ -44,8 +52,9 @@ class DirectoryArchive:
             newest = max((name for name in names if name.endswith(DESCRIBED)), default=None)
             if newest is not None and not again and f"-{payload.digest[:16]}." in newest:
                 return (folder / newest.removesuffix(DESCRIBED)).relative_to(self._root).as_posix()
-            _write(self._root / key, payload.content)
-            _write(self._root / f"{key}.json", describe(payload))
+            packing = self._packing_of(key, payload)
+            _write(self._root / f"{key}{SUFFIXES[packing]}", packed(payload.content, packing))
+            _write(self._root / f"{key}{DESCRIBED}", describe(payload, packing))
         except OSError as error:
             raise ArchiveError(
                 f"cannot keep {payload.name} in the archive {self._root}: {_reason(error)}; "
@@ -59,13 +68,12 @@ class DirectoryArchive:
         Raises:
             ArchiveError: there is none, or its bytes are no longer what was kept.
         """
-        path = self._root / key
         try:
-            content = path.read_bytes()
-            description = path.with_name(path.name + ".json").read_bytes()
+            description = (self._root / f"{key}{DESCRIBED}").read_bytes()
+            kept = (self._root / f"{key}{SUFFIXES[packing_told(key, description)]}").read_bytes()
         except OSError as error:
             raise ArchiveError(f"cannot read {key} in the archive {self._root}: {_reason(error)}") from error
-        return restore(key, content, description)
+        return restore(key, kept, description)
 
     def keys(self) -> Iterator[str]:
         """Yield all keys, in the order of the instants at which the payloads were fetched.
@@ -75,6 +83,12 @@ class DirectoryArchive:
         """
         keys = (key for key in map(key_described_by, self._names()) if key is not None)
         yield from sorted(keys, key=lambda key: (key.rpartition("/")[2], key))
+
+    def _packing_of(self, key: str, payload: Payload) -> str | None:
+        """Return how a payload is packed: as its description says, if only its bytes were lost."""
+        with suppress(FileNotFoundError, ArchiveError):
+            return packing_told(key, (self._root / f"{key}{DESCRIBED}").read_bytes())
+        return packing_of(payload.media)
 
     def _names(self) -> Iterator[str]:
         """Yield the names of all files, relative to the root, with slashes."""

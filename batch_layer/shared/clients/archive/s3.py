@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.archive import DESCRIBED, describe, key_described_by, key_of, restore
+from batch_layer.shared.clients.archive import (
+    DESCRIBED,
+    describe,
+    key_described_by,
+    key_of,
+    packing_told,
+    restore,
+)
+from batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
 from batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
 from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
 from batch_layer.shared.models.payloads import Payload
@@ -66,12 +74,17 @@ class S3Archive:
             ArchiveError: S3 refuses; the message names the bucket.
         """
         key = key_of(payload)
-        newest = max(self.keys_below(f"{key.rpartition('/')[0]}/"), default=None)
+        known = set(self.keys_below(f"{key.rpartition('/')[0]}/"))
+        newest = max(known, default=None)
         if newest is not None and not again and f"-{payload.digest[:16]}." in newest:
             return newest
         with self._translated(f"keep {payload.name} in"):
-            self._put(key, payload.content)
-            self._put(f"{key}{DESCRIBED}", describe(payload))
+            packing = packing_of(payload.media)
+            if key in known:  # its bytes were lost: they are packed as it says
+                with suppress(ArchiveError):
+                    packing = packing_told(key, self._get(f"{key}{DESCRIBED}"))
+            self._put(f"{key}{SUFFIXES[packing]}", packed(payload.content, packing))
+            self._put(f"{key}{DESCRIBED}", describe(payload, packing))
         return key
 
     def read(self, key: str) -> Payload:
@@ -82,9 +95,11 @@ class S3Archive:
             ArchiveUnavailable: S3 does not answer.
         """
         with self._translated(f"read {key} in"):
-            content = self._get(key)
             description = self._get(f"{key}{DESCRIBED}")
-        return restore(key, content, description)
+        name = f"{key}{SUFFIXES[packing_told(key, description)]}"
+        with self._translated(f"read {key} in"):
+            kept = self._get(name)
+        return restore(key, kept, description)
 
     def labels(self, key: str) -> dict[str, str]:
         """Return what a payload was labelled with when it was kept.

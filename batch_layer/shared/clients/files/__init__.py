@@ -1,10 +1,12 @@
 """Daily bars, splits and dividends from files: CSV, CSV.GZ and Parquet.
 
-``read_payload`` touches the disk; ``parse`` is pure over the bytes it read.
+``read_payload`` touches the disk; ``parse`` is pure over the bytes it read; ``divided`` lets the rows of a
+large file wait on the disk.
 """
 
 from batch_layer.shared.clients.files.bounds import MAX_UNPACKED_BYTES
+from batch_layer.shared.clients.files.dividing import divided
 from batch_layer.shared.clients.files.parse import action_datasets, parse
 from batch_layer.shared.clients.files.read import expand, read_payload
 
-__all__ = ["MAX_UNPACKED_BYTES", "action_datasets", "expand", "parse", "read_payload"]
+__all__ = ["MAX_UNPACKED_BYTES", "action_datasets", "divided", "expand", "parse", "read_payload"]

@@ -48,6 +48,15 @@ def table_of(payload: Payload, text: bytes, header: Sequence[str], columns: Mapp
     """
     if not payload.content.startswith(PARQUET_MAGIC):
         return read_rows(text, read_header(text, name=payload.name), name=payload.name)
+    return read_parquet(payload.content, wanted_columns(payload, header, columns), name=payload.name)
+
+
+def wanted_columns(payload: Payload, header: Sequence[str], columns: Mapping[str, int]) -> list[str]:
+    """Return the names of the columns of a Parquet file that are read, when each may be.
+
+    Raises:
+        InputError: a column is there twice, or of a wrong type.
+    """
     beside = [position_of(header, names) for names in (*ACTION_COLUMNS.values(), FACTOR_NAMES)]
     positions = sorted({*columns.values(), *(position for position in beside if position is not None)})
     wanted = [header[position] for position in positions]
@@ -61,7 +70,7 @@ def table_of(payload: Payload, text: bytes, header: Sequence[str], columns: Mapp
     of_field = {position: fields[name] for name, position in columns.items()}
     for position in positions:
         column_of(payload, types, position, of_field.get(position, _ACTION))
-    return read_parquet(payload.content, wanted, name=payload.name)
+    return wanted
 
 
 def optional_numbers(payload: Payload, table: Table, names: Sequence[str]) -> Floats | None:

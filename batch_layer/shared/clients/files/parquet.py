@@ -68,16 +68,39 @@ def read_parquet(content: bytes, wanted: Sequence[str], *, name: str) -> Table:
     Raises:
         InputError: the file is broken, or its columns hold more than is read of a file of its size.
     """
-    bounds = bounds_of(content, name=name)
+    table = pa.Table.from_batches(parquet_batches(content, wanted, name=name))
+    return Table(tuple(wanted), tuple(table.columns), np.arange(1, table.num_rows + 1, dtype=np.int64))
+
+
+def parquet_batches(content: bytes, wanted: Sequence[str], *, name: str) -> Iterator[pa.RecordBatch]:
+    """Yield the same columns as `read_parquet` piece by piece, in the order of the rows.
+
+    Raises:
+        InputError: as for `read_parquet`.
+    """
+    bounds, rows = bounds_of(content, name=name), 0
     try:
         file = _opened(content, [column for column in wanted if _is_counted(content, column)])
         chunks = _chunks(content, file, wanted, bounds)
-        table = pa.Table.from_batches(_plain_batches(file, wanted, chunks, bounds))
+        for batch in _plain_batches(file, wanted, chunks, bounds):
+            rows += batch.num_rows
+            yield batch
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _broken(name, error) from error
-    if table.num_rows != file.metadata.num_rows:
-        raise InputError(f"{name}: its footer says {file.metadata.num_rows:,} rows, not {table.num_rows:,}")
-    return Table(tuple(wanted), tuple(table.columns), np.arange(1, table.num_rows + 1, dtype=np.int64))
+    if rows != file.metadata.num_rows:
+        raise InputError(f"{name}: its footer says {file.metadata.num_rows:,} rows, not {rows:,}")
+
+
+def parquet_rows(content: bytes, *, name: str) -> int:
+    """Return how many rows the footer says.
+
+    Raises:
+        InputError: the file is broken.
+    """
+    try:
+        return int(_opened(content).metadata.num_rows)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _broken(name, error) from error
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -77,19 +77,44 @@ def parse(payload: Payload) -> Parsed:
     """
     text = _text(payload)
     header = _header(payload, text)
+    table = table_of(payload, text, header, columns_of(payload, header))
+    del text  # the table has its own
+    return parsed_table(payload, table, header)
+
+
+def columns_of(payload: Payload, header: Sequence[str]) -> dict[str, int]:
+    """Return the positions of a file's columns by field.
+
+    Raises:
+        InputError: a column is missing or there twice, or one of symbols is there beside --symbol.
+    """
     names = known_names(header, payload.options, name=payload.name)
-    actions = _actions_column(names, payload.dataset)
-    layout: DatasetName = payload.dataset if actions is None else "daily_bars"
-    symbol = symbol_of(payload)
-    columns = match_columns(names, layout, name=payload.name, has_symbol=symbol is not None)
+    columns = match_columns(
+        names, _layout(payload, names), name=payload.name, has_symbol=symbol_of(payload) is not None
+    )
     if payload.options.symbol and "symbol" in columns:
         raise InputError(f"{payload.name}: has a column of symbols; leave out --symbol")
-    table = table_of(payload, text, header, columns)
-    del text  # the table has its own
-    if len(table.header) < len(header):  # of a Parquet file the wanted columns alone
-        names = known_names(table.header, payload.options, name=payload.name)
-        columns = match_columns(names, layout, name=payload.name, has_symbol=symbol is not None)
-        actions = _actions_column(names, payload.dataset)
+    return columns
+
+
+def _layout(payload: Payload, names: Sequence[str]) -> DatasetName:
+    return payload.dataset if _actions_column(names, payload.dataset) is None else "daily_bars"
+
+
+def parsed_table(payload: Payload, table: Table, header: Sequence[str]) -> Parsed:
+    """Read rows of a file into what `parse` returns.
+
+    Args:
+        payload: the file.
+        table: some or all of its rows, whole columns; of a Parquet file those that are read.
+        header: the names of all its columns.
+
+    Raises:
+        InputError: as for `parse`.
+    """
+    symbol, columns = symbol_of(payload), columns_of(payload, table.header)
+    names = known_names(table.header, payload.options, name=payload.name)
+    actions, layout = _actions_column(names, payload.dataset), _layout(payload, names)
     values, faults = _values(payload, table, layout, columns, symbol)
     values = without_market(values, table, name=payload.name)
     source = rows_as_given(table, payload.name)

@@ -67,7 +67,7 @@ def read_header(text: bytes, *, name: str) -> Header:
     end = text.find(b"\n", start)
     end = len(text) if end < 0 else end
     if end - start > MAX_LINE_BYTES:
-        raise _too_long(name, text.count(b"\n", 0, start) + 1)
+        raise too_long(name, text.count(b"\n", 0, start) + 1)
     line = text[start:end].decode("utf-8")
     if line.count('"') % 2:
         raise _unclosed(name, text.count(b"\n", 0, start) + 1)
@@ -78,7 +78,7 @@ def read_header(text: bytes, *, name: str) -> Header:
     return Header(names, delimiter, min(end + 1, len(text)))
 
 
-def read_rows(text: bytes, header: Header, *, name: str) -> Table:
+def read_rows(text: bytes, header: Header, *, name: str, lines_before: int = 0) -> Table:
     r"""Read the rows after the header; every cell is text, and no text means "null".
 
     Blank lines are passed over; ``line`` counts them.
@@ -87,13 +87,14 @@ def read_rows(text: bytes, header: Header, *, name: str) -> Table:
         text: UTF-8 whose lines end in ``\n``.
         header: what ``read_header`` found.
         name: the file, for messages.
+        lines_before: how many lines of the file stand before the text.
 
     Raises:
         InputError: there is no row, a row has another number of fields than the header, a line is too
             long, or a quoted field is not closed on its line; the message names the line.
     """
     starts, ends = _line_bounds(text)
-    _check_lines(text, starts, ends, name)
+    _check_lines(text, starts, ends, name, lines_before)
     line = np.flatnonzero((ends > starts) & (starts >= header.end)) + 1
     if not len(line):
         raise InputError(f"{name}: has a header but no row; was its download finished?")
@@ -112,10 +113,10 @@ def read_rows(text: bytes, header: Header, *, name: str) -> Table:
             ),
         )
     except pa.ArrowInvalid as error:
-        raise _misshapen(text, line, header, name) from error
+        raise _misshapen(text, line, header, name, lines_before) from error
     if table.num_rows != len(line):
-        raise _misshapen(text, line, header, name)
-    return Table(header.names, tuple(table.columns), line.astype(np.int64))
+        raise _misshapen(text, line, header, name, lines_before)
+    return Table(header.names, tuple(table.columns), line.astype(np.int64) + lines_before)
 
 
 def _line_bounds(text: bytes) -> tuple[Int64s, Int64s]:
@@ -125,15 +126,15 @@ def _line_bounds(text: bytes) -> tuple[Int64s, Int64s]:
     return np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1)), ends
 
 
-def _check_lines(text: bytes, starts: Int64s, ends: Int64s, name: str) -> None:
+def _check_lines(text: bytes, starts: Int64s, ends: Int64s, name: str, lines_before: int) -> None:
     long = np.flatnonzero(ends - starts > MAX_LINE_BYTES)
     if len(long):
-        raise _too_long(name, int(long[0]) + 1)
+        raise too_long(name, int(long[0]) + 1 + lines_before)
     if b'"' in text:
         # An odd number of quotation marks up to a line's end: a field runs on into the next line.
         open_at_end = np.flatnonzero(np.searchsorted(_positions(text, _QUOTE), ends) % 2)
         if len(open_at_end):
-            raise _unclosed(name, int(open_at_end[0]) + 1)
+            raise _unclosed(name, int(open_at_end[0]) + 1 + lines_before)
 
 
 def _positions(text: bytes, byte: int) -> npt.NDArray[np.int64]:
@@ -143,7 +144,7 @@ def _positions(text: bytes, byte: int) -> npt.NDArray[np.int64]:
     return np.concatenate([np.flatnonzero(view[start:end] == byte) + start for start, end in pairwise(cuts)])
 
 
-def _misshapen(text: bytes, line: Int64s, header: Header, name: str) -> InputError:
+def _misshapen(text: bytes, line: Int64s, header: Header, name: str, lines_before: int) -> InputError:
     """Find the first line that does not have the header's number of fields."""
     width = len(header.names)
     starts, ends = _line_bounds(text)
@@ -152,7 +153,7 @@ def _misshapen(text: bytes, line: Int64s, header: Header, name: str) -> InputErr
         fields = len(_fields(row, header.delimiter))
         if fields != width:
             return InputError(
-                f"{name}: line {number} has {fields:,} fields where the header has {width:,} "
+                f"{name}: line {number + lines_before} has {fields:,} fields where the header has {width:,} "
                 f"(delimiter {header.delimiter!r}); mend or remove that line"
             )
     return InputError(f"{name}: the quotation marks do not match; write a mark inside a field twice")
@@ -166,7 +167,8 @@ def _fields(line: str, delimiter: str) -> list[str]:
         return line.split(delimiter)
 
 
-def _too_long(name: str, line: int) -> InputError:
+def too_long(name: str, line: int) -> InputError:
+    """Return the error of a line above MAX_LINE_BYTES."""
     return InputError(
         f"{name}: line {line} is longer than {MAX_LINE_BYTES:,} bytes; "
         "that is no row of prices, so is it CSV at all?"

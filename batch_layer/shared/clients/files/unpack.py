@@ -5,14 +5,19 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from batch_layer.shared.clients.files.bounds import Bounds
+from batch_layer.shared.clients.files.text import MAX_LINE_BYTES, too_long
 from batch_layer.shared.errors import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 
 _CHUNK = 1 << 20
+BLOCK = 8 << 20
+"""Bytes of text that are looked at together, where a file is not read whole."""
 
 _FOREIGN = {
     b"PK\x03\x04": "a ZIP archive or a workbook; save it as CSV",
@@ -40,17 +45,74 @@ def text_of(content: bytes, *, name: str) -> bytes:
     bounds = bounds_of(content, name=name)
     text = _unpacked(content, name, bounds) if content.startswith(GZIP_MAGIC) else content
     bounds.check_text(len(text))
-    for magic, what in _FOREIGN.items():
-        if text.startswith(magic):
-            raise InputError(f"{name}: holds no CSV but is {what}")
-    text = text.removeprefix(b"\xef\xbb\xbf")
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    text = _plain_newlines(_after_mark(text, name))
     bounds.check_rows(text.count(b"\n"))
     _check_is_text(text, name)
     if not text.strip():
         raise InputError(f"{name}: the file is empty; was its download finished?")
     return text.rstrip(b" \n")  # blank lines at the end, and not a tab, which may divide fields
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines of a file's text.
+
+    Attributes:
+        text: as `text_of` returns it.
+        lines_before: how many lines of the file stand before it.
+    """
+
+    text: bytes
+    lines_before: int
+
+
+def blocks_of(content: bytes, *, name: str) -> Iterator[Block]:
+    """Yield what `text_of` returns, in blocks of whole lines that are not all blank, some 8 MiB each.
+
+    Raises:
+        InputError: as for `text_of`, or a line is longer than MAX_LINE_BYTES.
+    """
+    bounds = bounds_of(content, name=name)
+    rest, lines, size, is_first = b"", 0, 0, True
+    for piece in _pieces(content, name, bounds, BLOCK):
+        text = rest + piece
+        if is_first:
+            text, is_first = _after_mark(text, name), False
+        kept_back = b"\r" if text.endswith(b"\r") else b""  # the other half of its line's end may follow
+        text = _plain_newlines(text[: len(text) - len(kept_back)])
+        # Blank lines at the end of the file are none of it: they wait for what follows, as half a line does.
+        filled = len(text.rstrip(b" \n"))
+        end = (text.find(b"\n", filled) if b"\n" in text[filled:] else text.rfind(b"\n", 0, filled)) + 1
+        rest = text[end:] + kept_back
+        if end:
+            yield _block(text[:end], lines, size, name)
+            lines += text.count(b"\n", 0, end)
+            size += end
+            bounds.check_rows(lines)
+        if len(rest.strip(b" \n")) > MAX_LINE_BYTES:
+            raise too_long(name, lines + 1 + rest.count(b"\n", 0, len(rest) - len(rest.lstrip(b" \n"))))
+    text = _plain_newlines(rest).rstrip(b" \n")
+    if text:
+        yield _block(text, lines, size, name)
+    elif not lines:
+        raise InputError(f"{name}: the file is empty; was its download finished?")
+
+
+def _block(text: bytes, lines_before: int, bytes_before: int, name: str) -> Block:
+    _check_is_text(text, name, lines_before, bytes_before)
+    return Block(text, lines_before)
+
+
+def _after_mark(text: bytes, name: str) -> bytes:
+    """Return a file's text without its byte order mark."""
+    for magic, what in _FOREIGN.items():
+        if text.startswith(magic):
+            raise InputError(f"{name}: holds no CSV but is {what}")
+    return text.removeprefix(b"\xef\xbb\xbf")
+
+
+def _plain_newlines(text: bytes) -> bytes:
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
 
 
 def head_of(content: bytes, *, name: str) -> bytes:
@@ -84,26 +146,37 @@ def bounds_of(content: bytes, *, name: str) -> Bounds:
 def _unpacked(content: bytes, name: str, bounds: Bounds) -> bytes:
     """Unpack gzip into memory that grows in place: pieces that are joined would be there twice."""
     text = bytearray()
+    for piece in _pieces(content, name, bounds, _CHUNK):
+        text += piece
+    return bytes(text)
+
+
+def _pieces(content: bytes, name: str, bounds: Bounds, size: int) -> Iterator[bytes]:
+    """Yield a file's text as it stands, unpacked if it is gzip, of its size at most each."""
+    if not content.startswith(GZIP_MAGIC):
+        yield from (content[at : at + size] for at in range(0, len(content), size))
+        return
+    unpacked = 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            while chunk := file.read(_CHUNK):
-                text += chunk
-                bounds.check_text(len(text))
+            while piece := file.read(size):
+                unpacked += len(piece)
+                bounds.check_text(unpacked)
+                yield piece
     except EOFError as error:
         raise InputError(
-            f"{name}: the gzip data is truncated: it ends after {len(text):,} unpacked bytes; "
+            f"{name}: the gzip data is truncated: it ends after {unpacked:,} unpacked bytes; "
             "download it again"
         ) from error
     except (OSError, zlib.error) as error:
         raise InputError(f"{name}: the gzip data is corrupt ({error}); download it again") from error
-    return bytes(text)
 
 
-def _check_is_text(text: bytes, name: str) -> None:
+def _check_is_text(text: bytes, name: str, lines_before: int = 0, bytes_before: int = 0) -> None:
     nul = text.find(b"\0")
     if nul >= 0:
         raise InputError(
-            f"{name}: holds binary data, not CSV (a NUL in line {_line_at(text, nul)}); "
+            f"{name}: holds binary data, not CSV (a NUL in line {_line_at(text, nul) + lines_before}); "
             "give CSV, CSV.GZ or Parquet"
         )
     if text.isascii():  # nearly always, and decides without a copy
@@ -112,8 +185,9 @@ def _check_is_text(text: bytes, name: str) -> None:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{name}: is not UTF-8: line {_line_at(text, error.start)} has the byte "
-            f"0x{text[error.start]:02x} (byte {error.start:,} of the text); save the file as UTF-8"
+            f"{name}: is not UTF-8: line {_line_at(text, error.start) + lines_before} has the byte "
+            f"0x{text[error.start]:02x} (byte {error.start + bytes_before:,} of the text); "
+            "save the file as UTF-8"
         ) from error
 
 

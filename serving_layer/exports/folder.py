@@ -1,0 +1,84 @@
+"""A folder that is there only when it is whole: built beside its place, and renamed into it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from batch_layer.shared.errors import UsageError
+from batch_layer.shared.utils.durable import sync_names
+
+MARKER = "condvest-export.json"
+"""File of each export that says what it is, and that it may be replaced by a newer one."""
+
+
+@contextmanager
+def new_folder(place: Path, kind: str) -> Iterator[Path]:
+    """Yield an empty folder to fill, which takes the place of ``place`` at the end of the block.
+
+    An earlier export of the same kind is replaced, once the new one is whole. On an exception nothing
+    changes.
+
+    Args:
+        place: where the export is wanted; its parents are made.
+        kind: of the export, such as ``zipline``.
+
+    Raises:
+        UsageError: something else is there, or the folder cannot be written.
+    """
+    check_place(place, kind)
+    mark = secrets.token_hex(4)
+    building, before = (place.with_name(f".{place.name}.{mark}.{what}") for what in ("new", "old"))
+    try:
+        building.mkdir(parents=True)
+        yield building
+        if place.exists():
+            place.rename(before)
+        try:
+            building.rename(place)
+        except OSError:
+            if before.exists():
+                before.rename(place)
+            raise
+        sync_names(place.parent)
+    except OSError as error:
+        raise UsageError(f"{place}: the export cannot be written: {error}") from error
+    finally:
+        for leftover in (building, before):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def check_place(place: Path, kind: str) -> None:
+    """Refuse a place that holds anything but an earlier export of the same kind.
+
+    Raises:
+        UsageError: something else is there.
+    """
+    if place.is_symlink() or (place.exists() and not place.is_dir()):
+        raise UsageError(f"{place} is no folder: name one that is not there yet")
+    if not place.exists() or not any(place.iterdir()):
+        return
+    made_before = kind_of(place)
+    if made_before != kind:
+        what = "something else" if made_before is None else f"an export for {made_before}"
+        raise UsageError(f"{place} holds {what}: name a folder that is not there yet, or remove it")
+
+
+def kind_of(place: Path) -> str | None:
+    """Return the kind of the export in a folder; None if it is none."""
+    try:
+        marker = json.loads((place / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    kind = marker.get("format") if isinstance(marker, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def write_marker(folder: Path, kind: str, facts: Mapping[str, object]) -> None:
+    """Say in a folder what it holds."""
+    text = json.dumps({"format": kind, **facts}, indent=2)
+    (folder / MARKER).write_text(text + "\n", encoding="utf-8")

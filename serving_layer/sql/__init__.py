@@ -1,0 +1,1 @@
+"""SQL over the published version: DuckDB in a process of its own, which can reach nothing else."""
