@@ -1,6 +1,11 @@
 """A session over an emulated stream, from the wire to the settlement: the trades are the judge."""
 
 import datetime as dt
+import random
+import select
+import signal
+import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -8,6 +13,7 @@ import pytest
 from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.errors import VendorRefused
 from condvest.live.replaying import replayed
+from speed_layer.feeds.massive_stream import MassiveStream
 from tests.support.emulators.massive.stream import StreamEmulator
 from tests.support.emulators.massive.stream_faults import OF_TRUTH, StreamFault
 from tests.support.emulators.synthetic.market import Market
@@ -34,6 +40,7 @@ def loaded(server, tmp_path_factory):
     emulator = serving(market, dirt=False, updated="trade")
     with server.lent() as url, Database(url) as database, emulator:
         made = Desk(database, tmp_path_factory.mktemp("desk"), emulator)
+        made.url = url
         made.backfill(after_close(BEFORE), start=FIRST)
         yield made
 
@@ -185,3 +192,66 @@ def test_a_day_under_every_fault_settles_equal_to_the_truth(desk, spans, seed):
     assert len(live_rows(desk, SESSION)) > 40
     assert uncovered(desk, stream, excused) == []
     assert agrees(desk)
+
+
+def test_of_two_programs_on_one_key_one_streams_and_the_other_is_told_why(desk, stream):
+    """A rival connects again and again; whoever is closed waits, and both know what happened."""
+    said, rivals = [], []
+
+    def subscribed():
+        return [client for client in stream.clients if client.topics and not client.is_gone]
+
+    def rival(now):
+        if now.second < 30 and now.minute % 10 == 5 and len(rivals) < now.minute // 10 + 1:
+            connection = MassiveStream(stream.url, desk.emulator.key).open(lambda: 0)
+            with connection.inbox._changed:
+                connection.inbox._changed.wait_for(
+                    lambda: connection.inbox.is_open or connection.inbox.ending is not None, timeout=60
+                )
+            rivals.append(connection)
+            # The vendor acknowledges both before it closes one of them.
+            while len(subscribed()) > 1:
+                select.select([], [], [], 0.002)
+        assert len(subscribed()) <= 1
+
+    collecting(desk, stream, clock(11, 0), said=said, until=clock(11, 59), during=rival)
+    capped = [rival.inbox.ending for rival in rivals if rival.inbox.ending is not None]
+    assert len(rivals) == 6
+    assert {ending.meaning for ending in capped} <= {"capped"}
+    assert len(capped) + len([words for words in said if "another program uses this key" in words]) >= 6
+    for connection in rivals:
+        connection.abandon()
+    collecting(desk, stream, clock(15, 58))
+    assert live_rows(desk, SESSION) == true_rows(desk, SESSION)
+
+
+@pytest.mark.parametrize(
+    ("kills", "spans"),
+    [
+        pytest.param(3, ((9, 28), (16, 5)), id="3 kills"),
+        pytest.param(40, ((9, 28), (16, 5)), id="40 kills", marks=pytest.mark.long),
+    ],
+)
+def test_a_collector_that_is_killed_at_any_moment_comes_to_the_same(desk, stream, kills, spans):
+    """SIGKILL at counted steps of the clock; in between minutes pass that nobody hears."""
+    draw = random.Random(kills)
+    first, last = clock(*spans[0]), clock(*spans[1])
+    for number in range(kills):
+        start = first + (last - first) * number / kills
+        desk.emulator.knobs.update({"now": start})
+        where = (desk.url, str(desk.home), desk.emulator.url, stream.url, start.isoformat())
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.worlds.stream_child", *where],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        before, steps = stream.steps, draw.randrange(4, 40)
+        while stream.steps < before + steps and child.poll() is None:
+            select.select([], [], [], draw.uniform(0, 0.002))
+        child.send_signal(signal.SIGKILL)
+        output, _ = child.communicate()
+        assert child.returncode == -signal.SIGKILL, output.decode()
+    collecting(desk, stream, max(desk.emulator.now(), clock(16, 5)))
+    assert live_rows(desk, SESSION) == true_rows(desk, SESSION)
+    assert agrees(desk)
+    assert desk.rows("SELECT count(*) FROM live_gaps WHERE reason = 'restart'")[0][0] >= kills - 1

@@ -66,7 +66,44 @@ def settled(inbox, went):
     assert done, (inbox.count, inbox.is_open, went)
 
 
-def collecting(desk, stream, start, *, said=None, **how):
+def job_of(workspace, lockstep, rest_url, *, waits, said=None, during=None):
+    """Return the job that collects into a workspace.
+
+    Args:
+        workspace: where to.
+        lockstep: the stream and its clock.
+        rest_url: of the vendor's REST service.
+        waits: a clock for waits between calls, which passes by waiting alone.
+        said: a list that is told what the collector says.
+        during: called with the instant before each wait.
+    """
+    home = workspace.settings.home
+    limit = RateLimit(home / "live-limit", Rate(90, 1.0), clock=waits, sleep=waits.sleep)
+    retry = Retry(attempts=30, budget=1e9, sleep=waits.sleep)
+    client = MassiveClient(
+        Transport(rest_url, lockstep.stream.key), limit, retry=retry, now=lambda: lockstep.now
+    )
+
+    def wait(inbox, seconds):
+        if during is not None:
+            during(lockstep.now)
+        lockstep.wait(inbox, seconds)
+
+    return Job(
+        workspace.database,
+        workspace.sessions,
+        MassivePolling(client),
+        judge,
+        home / "live",
+        lambda: lockstep.now,
+        lambda seconds: lockstep.wait(None, seconds),
+        (lambda _: None) if said is None else said.append,
+        lockstep,
+        wait,
+    )
+
+
+def collecting(desk, stream, start, *, said=None, until=None, during=None, **how):
     """Collect from an instant on; return how it ended, None if it was stopped.
 
     Args:
@@ -74,42 +111,26 @@ def collecting(desk, stream, start, *, said=None, **how):
         stream: a `StreamEmulator` beside the desk's vendor.
         start: the instant.
         said: a list that is told what the collector says.
-        how: arguments of `Job.run`; ``key`` for the stream; ``until`` when it is stopped, as by Ctrl-C.
+        until: when it is stopped, as by Ctrl-C.
+        during: called with the instant before each wait.
+        how: arguments of `Job.run`.
     """
     emulator = desk.emulator
-    workspace = desk.at(start)
-    waits = emulator.waits
-    limit = RateLimit(desk.home / "live-limit", Rate(90, 1.0), clock=waits, sleep=waits.sleep)
-    retry = Retry(attempts=30, budget=1e9, sleep=waits.sleep)
-    feed = MassiveStream(stream.url, how.pop("key", emulator.key), patience=QUICK)
-    lockstep = Lockstep(feed, stream, start)
-    until = how.pop("until", None)
+    lockstep = Lockstep(MassiveStream(stream.url, emulator.key, patience=QUICK), stream, start)
 
-    def wait(inbox, seconds):
-        if until is not None and lockstep.now >= until:
+    def look(now):
+        if until is not None and now >= until:
             raise KeyboardInterrupt
-        lockstep.wait(inbox, seconds)
+        if during is not None:
+            during(now)
 
-    def sleep(seconds):
-        lockstep.wait(None, seconds)
-
-    with MassiveClient(Transport(emulator.url, emulator.key), limit, retry=retry, now=emulator.now) as client:
-        job = Job(
-            desk.database,
-            workspace.sessions,
-            MassivePolling(client),
-            judge,
-            desk.home / "live",
-            lambda: lockstep.now,
-            sleep,
-            (lambda _: None) if said is None else said.append,
-            lockstep,
-            wait,
-        )
-        try:
-            return job.run(**how)
-        except KeyboardInterrupt:
-            return None
+    job = job_of(desk.at(start), lockstep, emulator.url, waits=emulator.waits, said=said, during=look)
+    try:
+        return job.run(**how)
+    except KeyboardInterrupt:
+        return None
+    finally:
+        job.feed.client.close()
 
 
 def live_rows(desk, session):

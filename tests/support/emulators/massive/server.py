@@ -51,6 +51,7 @@ class MassiveEmulator(Emulator):
         self._lists = Kept(most=24)
         self._days = Kept(most=2)
         self.bursts: dict[dt.date, list] = {}
+        self.stream = None
 
     @property
     def plan(self) -> Plan:
@@ -60,6 +61,14 @@ class MassiveEmulator(Emulator):
     def day(self, session: dt.date) -> Day:
         """Return the trades of a session."""
         return self._days.get((session,), lambda: day_of(self.market, session))
+
+    def act(self, what: str, values: dict) -> Reply | None:
+        """Move the clock of the stream beside this service: ``next`` and ``advance``."""
+        if what == "next":
+            return json_reply({"now": self.stream.next_instant(values["seconds"]).isoformat()})
+        if what == "advance":
+            return json_reply(self.stream.advance(values["seconds"], values["port"]))
+        return None
 
     def match(self, request: Request) -> tuple[str, str]:
         """Return the endpoint's name and its family of faults."""

@@ -76,6 +76,9 @@ class StreamEmulator:
 
     def __init__(self, vendor, *, faults: float = 0.0, names: tuple = (), seed: int = 0, port: int = 0):
         self.vendor = vendor
+        vendor.stream = self
+        self.steps = 0
+        """How often the clock was moved."""
         self.faults, self.names = faults, [StreamFault[name] for name in names]
         self.next_faults: list[StreamFault] = []
         self.by_fault: Counter[str] = Counter()
@@ -124,6 +127,7 @@ class StreamEmulator:
         return asyncio.run_coroutine_threadsafe(self._advance(seconds, port), self._loop).result()
 
     async def _advance(self, seconds: float, port: int | None) -> dict:
+        self.steps += 1
         instant, burst = self._due(seconds)
         self.vendor.knobs.now = dt.datetime.fromtimestamp(instant / SECOND, dt.UTC)
         if burst:
