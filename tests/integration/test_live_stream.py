@@ -1,18 +1,22 @@
 """A session over an emulated stream, from the wire to the settlement: the trades are the judge."""
 
 import datetime as dt
+import itertools
 import random
 import select
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.errors import VendorRefused
 from condvest.live.replaying import replayed
+from serving_layer.queries.bars_table import read_bars
+from serving_layer.queries.question import Question
 from speed_layer.feeds.massive_stream import MassiveStream
 from tests.support.emulators.massive.stream import StreamEmulator
 from tests.support.emulators.massive.stream_faults import OF_TRUTH, StreamFault
@@ -33,15 +37,21 @@ def clock(hour, minute=0):
     return new_york(SESSION, hour, minute)
 
 
-@pytest.fixture(scope="module")
-def loaded(server, tmp_path_factory):
-    """The vendor, and a database that holds the sessions before."""
+@contextmanager
+def loaded_desk(server, home):
+    """Give the vendor, and a database that holds the sessions before."""
     market = Market(3, 60, FIRST, SESSION, revisions=0)
     emulator = serving(market, dirt=False, updated="trade")
     with server.lent() as url, Database(url) as database, emulator:
-        made = Desk(database, tmp_path_factory.mktemp("desk"), emulator)
+        made = Desk(database, home, emulator)
         made.url = url
         made.backfill(after_close(BEFORE), start=FIRST)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def loaded(server, tmp_path_factory):
+    with loaded_desk(server, tmp_path_factory.mktemp("desk")) as made:
         yield made
 
 
@@ -255,3 +265,67 @@ def test_a_collector_that_is_killed_at_any_moment_comes_to_the_same(desk, stream
     assert live_rows(desk, SESSION) == true_rows(desk, SESSION)
     assert agrees(desk)
     assert desk.rows("SELECT count(*) FROM live_gaps WHERE reason = 'restart'")[0][0] >= kills - 1
+
+
+def test_no_reader_sees_a_session_twice_or_a_bar_jump_back_while_the_official_one_is_committed(
+    server, tmp_path
+):
+    """What is live equals what is official here, so nothing but the mark of it may ever change."""
+    with loaded_desk(server, tmp_path) as desk:
+        desk.emulator.knobs.update({"now": clock(20, 10)})
+        with StreamEmulator(desk.emulator) as stream:
+            collecting(desk, stream, clock(20, 10), once=True)
+        symbols = sorted(live_rows(desk, SESSION))
+        seen = read_meanwhile(desk, symbols, lambda: desk.night(after_close(SESSION)))
+    for answers in seen:
+        states = [shown(answer) for answer in answers]
+        assert [bars for bars, _ in states if bars != states[0][0]] == []
+        marks = [live for _, live in states]
+        assert (marks[0], marks[-1]) == (set(symbols), set())
+        assert all(later <= earlier for earlier, later in itertools.pairwise(marks))
+
+
+def read_meanwhile(desk, symbols, work):
+    """Return what four readers saw from before some work until after it, answer by answer."""
+    sessions = desk.at(desk.emulator.now()).sessions
+    seen, is_done, failures = [[] for _ in range(4)], threading.Event(), []
+
+    def read(mine, interval):
+        question = Question(symbols, interval, include_open=True, include_live=True)
+        with Database(desk.url) as database:
+            is_last = False
+            while not is_last:
+                is_last = is_done.is_set()
+                mine.append(read_bars(database, sessions, question).to_pylist())
+
+    def guarded(mine, interval):
+        try:
+            read(mine, interval)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    readers = [
+        threading.Thread(target=guarded, args=(mine, interval))
+        for mine, interval in zip(seen, (1, 5, 13, 34), strict=True)
+    ]
+    for reader in readers:
+        reader.start()
+    while not all(seen) and not failures:
+        select.select([], [], [], 0.002)
+    try:
+        work()
+    finally:
+        is_done.set()
+        for reader in readers:
+            reader.join()
+    assert failures == []
+    return seen
+
+
+def shown(answer):
+    """Return an answer's bars without what tells live from official, and the symbols that are live."""
+    keys = ("symbol", "first_session", "open", "high", "low", "close", "volume", "sessions")
+    bars = [tuple(bar[key] for key in keys) for bar in answer]
+    assert len(bars) == len(set(bars))
+    return bars, {bar["symbol"] for bar in answer if bar["is_live"]}
