@@ -14,10 +14,11 @@ import pytest
 
 from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.errors import VendorRefused
-from condvest.live.replaying import replayed
+from condvest.live.replaying import minutes, replayed
 from serving_layer.queries.bars_table import read_bars
 from serving_layer.queries.question import Question
 from speed_layer.feeds.massive_stream import MassiveStream
+from tests.support.emulators.massive.folding import minutes_of
 from tests.support.emulators.massive.stream import StreamEmulator
 from tests.support.emulators.massive.stream_faults import OF_TRUTH, StreamFault
 from tests.support.emulators.synthetic.market import Market
@@ -329,3 +330,25 @@ def shown(answer):
     bars = [tuple(bar[key] for key in keys) for bar in answer]
     assert len(bars) == len(set(bars))
     return bars, {bar["symbol"] for bar in answer if bar["is_live"]}
+
+
+def test_the_minutes_that_came_are_those_that_were_sent_each_the_last_time_it_was(desk, stream):
+    collecting(desk, stream, clock(9, 29), until=clock(9, 50))
+    ended = desk.emulator.now()
+    table = minutes(desk.at(clock(9, 50)), SESSION)
+    sent = {}
+    for message in minutes_of(desk.emulator.day(SESSION)):
+        # A burst takes 2 seconds, after which all of it is sent.
+        if clock(9, 29) < dt.datetime.fromtimestamp(message.at / SECOND, dt.UTC) <= ended:
+            sent[message.message["sym"], message.start] = message.message
+    names = ("symbol", "start", "open", "high", "low", "close", "volume", "vwap", "volume_so_far")
+    got = {
+        (row["symbol"], round(row["start"].timestamp() * SECOND)): [row[name] for name in names[2:]]
+        for row in table.to_pylist()
+    }
+    assert len(got) == table.num_rows > 100
+    wanted = {
+        key: [*(message[name] for name in "ohlc"), float(message["dv"]), message["vw"], float(message["dav"])]
+        for key, message in sent.items()
+    }
+    assert got == wanted

@@ -116,6 +116,23 @@ def compare(cli: Cli, session: dt.date | None, shape: Format | None, path: Path 
     show_table(pa.Table.from_pylist(figures, schema=_FIGURES), shape, path)
 
 
+@live.command(short_help="Show the minute bars that came of a session.")
+@click.option("--session", type=SESSION, required=True, help="Of this session.")
+@format_option
+@output_option
+@pass_cli
+def minutes(cli: Cli, session: dt.date, shape: Format | None, path: Path | None) -> None:
+    """Show the minute bars that the stream gave of a session, from the journal that keeps them for a while.
+
+    Of a minute that came several times the last counts.
+    """
+    from condvest.live.replaying import minutes as minutes_of  # noqa: PLC0415  # few ask
+
+    with cli.workspace(may_create=False) as workspace:
+        table = minutes_of(workspace, session)
+    show_table(table, shape, path)
+
+
 @live.command(short_help="Replay a session: the sample's, or one that was collected.")
 @click.option("--session", type=SESSION, help="Replay the journal of this session, and check the live rows.")
 @json_option
