@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench bench-quick screenshots house lock clean
+.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench bench-quick screenshots site house lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,16 +88,21 @@ bench-quick: $(TOOLS) ## some of them, small: two minutes on a quiet machine
 screenshots: $(TOOLS) ## the pictures of the documentation, of the page as it is now (needs Chromium)
 	@$(BIN)/python -m tests.support.screenshots
 
+site: $(TOOLS) ## the documentation as a site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 house: $(TOOLS) ## figures of the code: modules, functions, their lengths, the share that is typed
 	@$(BIN)/python -m tests.support.house
 
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
+EXTRAS := --extra serve --extra embedded --extra sample --extra yahoo --extra aws --extra stream
+
 lock: ## write the lock files anew (needs uv)
-	$(COMPILE) pyproject.toml --extra serve --group build --output-file requirements.lock
-	$(COMPILE) pyproject.toml --extra serve --extra sql --extra mcp --group build --group dev \
-		--constraints requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml $(EXTRAS) --group build --output-file requirements.lock
+	$(COMPILE) pyproject.toml $(EXTRAS) --extra sql --extra mcp --group build --group dev --constraints requirements.lock \
+		--output-file requirements-dev.lock
 	$(COMPILE) --group sbom --output-file requirements-sbom.lock
 
 clean: ## remove what the targets made

@@ -35,6 +35,8 @@ SUITES = {
     "archive": "a session's answer as the archive keeps it: bytes a row and seconds, beside gzip",
     "peers.reads": "a symbol, a session and a market beside ArcticDB, DuckDB, Polars and plain SQL",
     "peers.rebuild": "all bars from stored daily bars, stored again, beside ArcticDB, DuckDB and Polars",
+    "commands": "commands from start to end, the server up, beside the import of their libraries",
+    "serving_load": "over HTTP under load, beside ROAPI, datasette, FastAPI, Flight and nginx; needs wrk",
     "live": "the session under way: a burst read, joined and stored; a day; a restart; reading it",
     "serving": "one symbol over HTTP: asked again, not modified, another each time",
 }

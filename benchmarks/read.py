@@ -37,6 +37,7 @@ from serving_layer.queries.question import Question
 from serving_layer.sources.published import PublishedSource
 
 INTERVAL = 13
+UNSTORED = 10
 SPLIT_SHARE = 0.2
 """How many of the instruments have a split."""
 
@@ -81,6 +82,8 @@ class Asked:
         self.symbol = "S1"
         last = FIRST_ORDINAL + SESSIONS - 1
         self.date = workspace.sessions.session(last - SESSIONS // 3)
+        self.last_window = (last + 1) // INTERVAL - 1
+        self.last_end = workspace.sessions.session((self.last_window + 1) * INTERVAL - 1)
 
     def database(self, **asked):
         question = Question(**asked)
@@ -110,8 +113,13 @@ class Asked:
 
         return work
 
+    def tuples(self, query):
+        connection = psycopg.connect(self.url, autocommit=True)
+        return lambda: connection.execute(query, binary=True).fetchall()
+
     def rivals(self, query):
-        return {"pandas.read_sql": self.pandas(query), "ADBC": self.adbc(query)}
+        rivals = {"pandas.read_sql": self.pandas(query), "ADBC": self.adbc(query)}
+        return rivals | {"plain SQL, tuples": self.tuples(query)}
 
     def paths(self, dataset):
         return PublishedSource.open(self.place).files(dataset)
@@ -147,6 +155,14 @@ def groups(asked):
                 f"WHERE ordinal = {ordinal} ORDER BY symbol"
             ),
         },
+        "last bar of all": {
+            "condvest, PostgreSQL": asked.database(interval=INTERVAL, start=asked.last_end),
+            **asked.rivals(
+                f'{bars} JOIN instruments USING (instrument_id) WHERE b."interval" = {INTERVAL} '
+                f'AND b."window" = {asked.last_window} AND is_complete ORDER BY symbol'
+            ),
+        },
+        "market, not stored": {"condvest, published": asked.files(interval=UNSTORED)},
         "market": {
             "condvest, published": asked.files(interval=INTERVAL),
             "condvest, published, as traded": asked.files(interval=INTERVAL, adjust="none"),

@@ -33,7 +33,7 @@ def run(options):
         fill(workspace, options)
         with workspace.database.transaction() as connection:
             ((count,),) = connection.execute("SELECT count(*) FROM symbols").fetchall()
-        url = _url(workspace.database.url.parameters)
+        url = url_of(workspace.database.url.parameters)
         clients = {name: stack.enter_context(_serving(name, url)) for name in RIVALS}
         compare(clients["condvest"], clients["pandas"])
         for group, works in groups(clients, count).items():
@@ -43,7 +43,7 @@ def run(options):
             yield from figures(labelled, {}, options.rows, f"{group}: condvest")
 
 
-def _url(parameters):
+def url_of(parameters):
     """Return a URL of connection parameters; the embedded server listens on a socket in a directory."""
     parts = dict(parameters)
     name = parts.pop("dbname", "postgres")

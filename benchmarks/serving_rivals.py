@@ -1,7 +1,8 @@
-"""Servers for the suite ``serving``: ``python -m benchmarks.serving_rivals NAME URL``.
+"""Servers for the suites of serving: ``python -m benchmarks.serving_rivals NAME URL [PUBLISHED]``.
 
-``condvest`` is ours. ``starlette`` has the ready bytes of each answer in memory, and a tag: the floor of any
-server on this stack. ``pandas`` is FastAPI with ``pandas.read_sql``, as one would write it without thinking.
+``condvest`` is ours. ``starlette`` has the ready bytes of one answer in memory, and a tag: the floor of any
+server on this stack. ``flight`` has a table in memory. ``pandas`` is FastAPI with ``pandas.read_sql``, as one
+would write it without thinking.
 The port is printed when the server listens.
 """
 
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import pandas as pd
 import psycopg
+import pyarrow as pa
+import pyarrow.flight
+import pyarrow.parquet as pq
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
@@ -22,8 +26,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from batch_layer.shared.settings import DatabaseSettings, Settings
+from serving_layer.http.answering import Answering
 from serving_layer.http.app import create_app
 from serving_layer.http.backends import DatabaseBackend
+from serving_layer.http.endpoints import ENDPOINTS
 from serving_layer.http.guards import Rules
 from serving_layer.http.server import server_of
 
@@ -35,14 +41,21 @@ QUERY = f"""
 """
 
 
-def condvest(url):
-    settings = Settings(home=Path(tempfile.mkdtemp()), database=DatabaseSettings(url=url))
-    return server_of(create_app(DatabaseBackend(settings), Rules()))
+def settings_of(url, published=None):
+    home = Path(tempfile.mkdtemp())
+    return Settings(home=home, published_at=published, database=DatabaseSettings(url=url))
 
 
-def starlette(_url):
-    """Serve ready bytes of about the size of an answer about one symbol."""
-    content = b'{"rows":[' + b",".join([b'{"symbol":"S1","close":12.3456,"volume":1234567.0}'] * 200) + b"]}"
+def condvest(url, published=None):
+    return server_of(create_app(DatabaseBackend(settings_of(url, published)), Rules()))
+
+
+def starlette(url):
+    """Serve the bytes of Condvest's answer about one symbol."""
+    backend = DatabaseBackend(settings_of(url))
+    (bars,) = (endpoint for endpoint in ENDPOINTS if endpoint.path == "/v1/bars")
+    content = Answering(backend).reply(bars, [("symbol", "S1"), ("interval", str(INTERVAL))], {}).body
+    backend.close()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
     async def ready(request):
@@ -66,15 +79,31 @@ def pandas(url):
     return _server(app)
 
 
+class Flight(pa.flight.FlightServerBase):
+    """One table, ready in memory."""
+
+    def __init__(self, path):
+        super().__init__("grpc://127.0.0.1:0")
+        self._table = pq.read_table(path)
+
+    def do_get(self, _context, _ticket):
+        return pa.flight.RecordBatchStream(self._table)
+
+
 def _server(app):
     return uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
 
 
 def main():
     """Serve until it is interrupted."""
-    name, url = sys.argv[1:]
+    name, *given = sys.argv[1:]
+    if name == "flight":
+        server = Flight(*given)
+        print(server.port, flush=True)
+        server.serve()
+        return
     listening = socket.create_server(("127.0.0.1", 0))
-    server = {"condvest": condvest, "starlette": starlette, "pandas": pandas}[name](url)
+    server = {"condvest": condvest, "starlette": starlette, "pandas": pandas}[name](*given)
     print(listening.getsockname()[1], flush=True)
     server.run(sockets=[listening])
 

@@ -60,6 +60,16 @@ GOALS = {
     ("publish", "a session more, checked"): _times(8.3),  # 0.12
     ("peers.reads", "symbol: ArcticDB"): _times(1.67),  # 0.6
     ("peers.reads", "session: plain SQL"): _times(0.83),  # 1.2
+    ("serving_load", "the same: roapi"): _times(2),
+    ("serving_load", "the same: pandas"): _times(5),
+    ("serving_load", "the same: datasette"): _times(10),
+    ("serving_load", "the same: starlette"): _times(0.6),
+    ("serving_load", "not modified: starlette"): _times(0.7),
+    ("serving_load", "another: pandas"): _times(4),
+    ("serving_load", "range: nginx"): _times(0.7),
+    ("serving_load", "market: flight"): _times(0.8),
+    ("serving_load", "market: in process"): _times(0.83),  # 1.2
+    ("serving_load", "half load: p99"): Goal("ratio", least=False, value=5),
 }
 """By suite and contender. ``earlier`` is Condvest at the commit that --earlier names."""
 

@@ -21,6 +21,8 @@ locals {
   loader_user   = "condvest_loader"
   jobs_user     = "condvest_jobs"
   backfill_user = "condvest_backfill"
+
+  serves = var.serving_access != "none"
 }
 
 module "shared" {
@@ -32,6 +34,7 @@ module "shared" {
   alert_emails = var.alert_emails
 
   backup_region = var.backup_region
+  serving       = local.serves
 }
 
 module "database" {
@@ -121,4 +124,20 @@ module "processing" {
     plan       = var.vendor.plan
     secret_arn = module.shared.vendor_secret_arn
   }
+}
+
+module "serving" {
+  source = "./modules/serving"
+  count  = local.serves ? 1 : 0
+
+  name_prefix     = local.name_prefix
+  role            = module.shared.roles["serve"]
+  access          = var.serving_access
+  jwt             = var.serving_jwt
+  host_names      = var.serving_host_names
+  package         = var.serving_package
+  package_bucket  = module.shared.published_bucket
+  published_uri   = module.shared.published_uri
+  runtime         = var.runtime
+  alert_topic_arn = module.shared.alert_topic_arn
 }

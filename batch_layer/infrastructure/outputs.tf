@@ -109,3 +109,13 @@ output "dashboard" {
   description = "Where the dashboard is."
   value       = "https://${var.aws_region}.console.aws.amazon.com/cloudwatch/home?region=${var.aws_region}#dashboards/dashboard/${local.name_prefix}"
 }
+
+output "serving_endpoint" {
+  description = "Address of the API that serves the published data set; null where nothing is served."
+  value       = one(module.serving[*].endpoint)
+}
+
+output "serving_function" {
+  description = "Name of the function behind it; null where nothing is served."
+  value       = one([for serving in module.serving : serving.function.name])
+}

@@ -12,12 +12,14 @@ from typing import Any
 
 from batch_layer.database.stores.rebuilds import keep_from_rebuild
 from batch_layer.database.stores.status import finish_run, start_run
+from batch_layer.database.stores.touched import compact
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import ResampleSummary
 from batch_layer.shared.errors import CondvestError
 from batch_layer.shared.exit_codes import DONE, FAILED, NEEDS_ATTENTION, error_code, failure_code
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.providers import Unavailable
+from batch_layer.shared.published.parts import starts_by_dataset
 
 Progress = Callable[[int, int], None]
 
@@ -130,6 +132,8 @@ def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> 
         if report.screened_through is not None:
             summary["screened_through"] = report.screened_through
         finish_run(connection, run_id, report.exit_code, summary)
+        # Who never publishes has entries, too, and reads them with each question about a market.
+        compact(connection, starts_by_dataset(workspace.sessions))
 
 
 def resampled_as_json(summary: ResampleSummary) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from batch_layer.database.stores.symbols import symbols_by_instrument
 from batch_layer.shared.clients import aws
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.settings import Settings
+from batch_layer.shared.utils.extras import from_extra
 
 if TYPE_CHECKING:
     from batch_layer.fetching.fetch import Fetcher
@@ -39,7 +40,8 @@ class Workspace(OpenDatabase):
 
             return DirectoryArchive(location)
         # Imported here: only who keeps the archive in S3 waits for boto3.
-        from batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
+        with from_extra("aws", "an archive in S3"):
+            from batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
 
         return S3Archive.of(location, aws.client("s3"))
 

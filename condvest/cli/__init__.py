@@ -38,7 +38,7 @@ Settings, from the environment:
   CONDVEST_ASK_AGAIN     number of newest sessions that the nightly job
                          fetches again (default: 3)
   MASSIVE_API_KEY        API key of Massive
-The README lists all settings.
+docs/settings.md lists all settings.
 """
 
 
@@ -80,6 +80,14 @@ class Commands(click.Group):
         return None
 
 
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from condvest.version import version_text  # noqa: PLC0415  # no command waits for git
+
+        click.echo(f"condvest, version {version_text()}")
+        context.exit()
+
+
 @click.group(
     cls=Commands,
     epilog=_EPILOG,
@@ -89,7 +97,14 @@ class Commands(click.Group):
 @click.option(
     "--home", metavar="DIR", help="Directory of the database and the archive; overrides CONDVEST_HOME."
 )
-@click.version_option(package_name="condvest")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and the commit, and exit.",
+)
 @click.pass_context
 def condvest(context: click.Context, database_url: str | None, home: str | None) -> None:
     """Keep a stock market's daily prices ready for backtesting.

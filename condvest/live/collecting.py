@@ -16,9 +16,10 @@ from batch_layer.shared.clients.rate_limit import RateLimit
 from batch_layer.shared.errors import SettingsError
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.clock import utc_now
+from batch_layer.shared.utils.extras import from_extra
 from batch_layer.shared.utils.retry import Retry
 from condvest.live.judging import judge
-from speed_layer.feeds.massive_stream import MassiveStream
+from speed_layer.feeds.inbox import StreamFeed
 from speed_layer.feeds.polling import MassivePolling
 from speed_layer.services.run import Job
 
@@ -50,7 +51,7 @@ def collecting(
         sleep: waits for so many seconds.
 
     Raises:
-        SettingsError: there is no key.
+        SettingsError: there is no key, or what the stream needs is not installed.
     """
     settings = workspace.settings
     key = settings.massive.api_key
@@ -70,5 +71,11 @@ def collecting(
             now=now,
             sleep=sleep,
             say=say,
-            stream=MassiveStream(settings.massive.stream_url, key) if feed == "stream" else None,
+            stream=_stream_of(settings, key) if feed == "stream" else None,
         )
+
+
+def _stream_of(settings: Settings, key: str) -> StreamFeed:
+    with from_extra("stream", "Massive's stream"):
+        from speed_layer.feeds.massive_stream import MassiveStream  # noqa: PLC0415  # an extra
+    return MassiveStream(settings.massive.stream_url, key)

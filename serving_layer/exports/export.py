@@ -38,14 +38,14 @@ class Exported:
     """What an export wrote.
 
     Attributes:
-        place: the folder.
+        destination: the folder.
         instruments: how many have bars in it.
         rows: daily bars.
         first_session, last_session: of any bar, inclusive.
         notes: what could not be said in the format, in sentences.
     """
 
-    place: Path
+    destination: Path
     instruments: int
     rows: int
     first_session: dt.date
@@ -56,7 +56,7 @@ class Exported:
 def export(
     opened: OpenDatabase,
     kind: Kind,
-    place: Path,
+    destination: Path,
     *,
     symbols: Sequence[str] | None = None,
     start: dt.date | None = None,
@@ -71,7 +71,7 @@ def export(
     Args:
         opened: the open database.
         kind: whose format.
-        place: the folder; an earlier export of the same kind is replaced.
+        destination: the folder; an earlier export of the same kind is replaced.
         symbols: symbols or labels; all instruments with bars if None.
         start: first session, inclusive; None for no bound.
         end: last session, inclusive; None for no bound.
@@ -83,11 +83,11 @@ def export(
     """
     with (
         reading(opened.database, opened.sessions) as source,
-        new_folder(place, kind) as folder,
+        new_folder(destination, kind) as folder,
     ):
         selection = select_stocks(source, symbols, start, end)
         first, last = _bounds(source, selection)
-        writer = _writer(kind, folder, place, source, first, last)
+        writer = _writer(kind, folder, destination, source, first, last)
         rows, names = 0, []
         for number, stock in enumerate(read_stocks(source, selection), 1):
             names.append(f"{writer.write(stock)},{stock.instrument_id},{stock.symbol}\n")
@@ -101,7 +101,7 @@ def export(
         (folder / "condvest-symbols.csv").write_text(header + "".join(names), encoding="ascii")
         sessions = source.sessions
         done = Exported(
-            place=place,
+            destination=destination,
             instruments=len(names),
             rows=rows,
             first_session=sessions.session(first),
@@ -126,9 +126,11 @@ def _bounds(source: DatabaseSource, selection: Selection) -> tuple[int, int]:
     return first, last
 
 
-def _writer(kind: Kind, folder: Path, place: Path, source: DatabaseSource, first: int, last: int) -> _Writer:
+def _writer(
+    kind: Kind, folder: Path, destination: Path, source: DatabaseSource, first: int, last: int
+) -> _Writer:
     if kind == "zipline":
-        return ZiplineWriter(folder, place, source.sessions)
+        return ZiplineWriter(folder, destination, source.sessions)
     if kind == "qlib":
         return QlibWriter(folder, source.sessions, first, last)
     spans: defaultdict[int, list[SymbolSpan]] = defaultdict(list)

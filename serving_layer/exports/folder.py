@@ -1,4 +1,4 @@
-"""A folder that is there only when it is whole: built beside its place, and renamed into it."""
+"""A folder that is there only when it is whole: built beside its destination, and renamed into it."""
 
 from __future__ import annotations
 
@@ -17,61 +17,63 @@ MARKER = "condvest-export.json"
 
 
 @contextmanager
-def new_folder(place: Path, kind: str) -> Iterator[Path]:
-    """Yield an empty folder to fill, which takes the place of ``place`` at the end of the block.
+def new_folder(destination: Path, kind: str) -> Iterator[Path]:
+    """Yield an empty folder to fill, which takes the place of ``destination`` at the end of the block.
 
     An earlier export of the same kind is replaced, once the new one is whole. On an exception nothing
     changes.
 
     Args:
-        place: where the export is wanted; its parents are made.
+        destination: where the export is wanted; its parents are made.
         kind: of the export, such as ``zipline``.
 
     Raises:
         UsageError: something else is there, or the folder cannot be written.
     """
-    check_place(place, kind)
+    check_destination(destination, kind)
     mark = secrets.token_hex(4)
-    building, before = (place.with_name(f".{place.name}.{mark}.{what}") for what in ("new", "old"))
+    building, before = (
+        destination.with_name(f".{destination.name}.{mark}.{what}") for what in ("new", "old")
+    )
     try:
         building.mkdir(parents=True)
         yield building
-        if place.exists():
-            place.rename(before)
+        if destination.exists():
+            destination.rename(before)
         try:
-            building.rename(place)
+            building.rename(destination)
         except OSError:
             if before.exists():
-                before.rename(place)
+                before.rename(destination)
             raise
-        sync_names(place.parent)
+        sync_names(destination.parent)
     except OSError as error:
-        raise UsageError(f"{place}: the export cannot be written: {error}") from error
+        raise UsageError(f"{destination}: the export cannot be written: {error}") from error
     finally:
         for leftover in (building, before):
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def check_place(place: Path, kind: str) -> None:
-    """Refuse a place that holds anything but an earlier export of the same kind.
+def check_destination(destination: Path, kind: str) -> None:
+    """Refuse a destination that holds anything but an earlier export of the same kind.
 
     Raises:
         UsageError: something else is there.
     """
-    if place.is_symlink() or (place.exists() and not place.is_dir()):
-        raise UsageError(f"{place} is no folder: name one that is not there yet")
-    if not place.exists() or not any(place.iterdir()):
+    if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
+        raise UsageError(f"{destination} is no folder: name one that is not there yet")
+    if not destination.exists() or not any(destination.iterdir()):
         return
-    made_before = kind_of(place)
+    made_before = kind_of(destination)
     if made_before != kind:
         what = "something else" if made_before is None else f"an export for {made_before}"
-        raise UsageError(f"{place} holds {what}: name a folder that is not there yet, or remove it")
+        raise UsageError(f"{destination} holds {what}: name a folder that is not there yet, or remove it")
 
 
-def kind_of(place: Path) -> str | None:
+def kind_of(destination: Path) -> str | None:
     """Return the kind of the export in a folder; None if it is none."""
     try:
-        marker = json.loads((place / MARKER).read_text(encoding="utf-8"))
+        marker = json.loads((destination / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     kind = marker.get("format") if isinstance(marker, dict) else None

@@ -49,12 +49,12 @@ class QlibWriter:
         }
         close = fields["close"]
         fields["change"] = np.concatenate([[np.nan], close[1:] / close[:-1] - 1])
-        place = self._folder / "features" / name.lower()
-        place.mkdir(parents=True)
+        destination = self._folder / "features" / name.lower()
+        destination.mkdir(parents=True)
         begin = int(daily.ordinal[0])
         length = int(daily.ordinal[-1]) - begin + 1
         for field, values in fields.items():
-            self._write_values(place / f"{field}.day.bin", begin, length, daily.ordinal - begin, values)
+            self._write_values(destination / f"{field}.day.bin", begin, length, daily.ordinal - begin, values)
         self._listed.append(f"{name}\t{stock.date[0]}\t{stock.date[-1]}\n")
         return name
 

@@ -56,17 +56,17 @@ class ZiplineWriter:
 
     Args:
         folder: to write into.
-        place: where the folder will be in the end; the extension names it.
+        destination: where the folder will be in the end; the extension names it.
         sessions: the calendar.
     """
 
-    def __init__(self, folder: Path, place: Path, sessions: Sessions) -> None:
+    def __init__(self, folder: Path, destination: Path, sessions: Sessions) -> None:
         self._daily = folder / "daily"
         self._daily.mkdir()
         # A dot would end the symbol: zipline takes what stands before the first one of a file's name.
         self._names = FileNames("-#")
         self._sessions = sessions
-        path = place.resolve() / "extension.py"
+        path = destination.resolve() / "extension.py"
         text = _EXTENSION.format(path=path, folder=str(path.parent))
         (folder / "extension.py").write_text(text, encoding="utf-8")
 

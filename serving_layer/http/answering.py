@@ -14,11 +14,12 @@ from pydantic import BaseModel, ValidationError
 
 from serving_layer.contract import LARGEST_PAGE, PAGE, Common
 from serving_layer.formats import Format, content_coding, negotiated
-from serving_layer.http.backends import Backend, settled
+from serving_layer.http.backends import Backend
 from serving_layer.http.endpoints import Endpoint
 from serving_layer.http.problems import BadRequest, Busy, Gone
 from serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
 from serving_layer.http.reports import LARGEST
+from serving_layer.http.settling import settled
 from serving_layer.http.states import State
 from serving_layer.kept import Kept
 from serving_layer.queries.size import TooLarge

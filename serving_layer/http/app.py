@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from batch_layer.shared.errors import CondvestError
 from serving_layer.http.answering import Answering
 from serving_layer.http.backends import Backend
+from serving_layer.http.bounded import Bounded, Sending
 from serving_layer.http.charts.paths import add_charts
 from serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
 from serving_layer.http.endpoints import ENDPOINTS, Endpoint
@@ -40,6 +41,7 @@ def create_app(
     sql: SqlProcess | None = None,
     *,
     has_tools: bool = False,
+    sending: Sending | None = None,
 ) -> App:
     """Return the ASGI application that answers from a backend, behind its guards.
 
@@ -49,6 +51,7 @@ def create_app(
         log: takes one line of JSON per request; to standard error if None.
         sql: runs SQL statements, and is closed when the application ends; None for no SQL.
         has_tools: whether to answer the Model Context Protocol at ``/mcp``, too; needs the extra ``mcp``.
+        sending: bounds of what is sent at once; none if None.
     """
     service = Service(backend, sql)
     threads, answering = service.threads, service.answering
@@ -79,7 +82,7 @@ def create_app(
     for path in PATHS:
         _add_massive(app, path, massive, threads)
     add_charts(app, backend, threads.run)
-    add_files(app, backend, threads.run)
+    add_files(app, backend, threads.run, signs=sending is not None and sending.signs_files)
     add_page(app)
     posts, mounted = [], None
     if service.statements is not None:
@@ -92,9 +95,9 @@ def create_app(
         mounted = mounting.add_tools(app, service)
         posts.append(mounting.PATH)
     _add_states(app, backend, threads)
-    latest = Latest(backend.state, service.for_state)
+    latest = Latest(backend, service.for_state)
     front = Front(app, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
-    return Guards(front, rules, log, posts)
+    return Guards(front if sending is None else Bounded(front, sending.largest), rules, log, posts)
 
 
 def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Threads) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from batch_layer.database.migrate import check_schema_again
 from batch_layer.database.opening import OpenDatabase
 from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.prepared import Asked
 from batch_layer.database.postgres.queries import number
 from batch_layer.database.stores import loads
 from batch_layer.database.stores.fingerprints import identity
@@ -28,10 +29,6 @@ from serving_layer.sources.database import DatabaseSource
 from serving_layer.sources.published import PublishedSource
 from serving_layer.sources.published_past import as_known
 from serving_layer.sources.snapshots import Snapshots
-
-T = TypeVar("T")
-
-_TRIES = 3
 
 LONGEST_STATEMENT = 30
 """Seconds that the database works on one statement, and waits for one lock, before it gives up."""
@@ -80,32 +77,17 @@ class Backend(Protocol):
         """Return the current version of what is published; raises PublishedError if nothing is."""
         ...
 
+    def prepare_soon(self) -> None:
+        """Make ready what `state_soon` needs; it blocks, and raises what `state` does."""
+        ...
+
+    async def state_soon(self) -> State | None:
+        """Return the present state without blocking the event loop; None if it takes `state` to tell."""
+        ...
+
     def close(self) -> None:
         """Close what is open, of every thread."""
         ...
-
-
-def settled(backend: Backend, before: State, read: Callable[[], tuple[T, State | None]]) -> tuple[T, State]:
-    """Read, and return what was read with the state of the data that it belongs to.
-
-    What is read in one transaction tells its state itself. Of the rest the state is known if it was the same
-    before and after; where the data do not stay long enough, the state has no version, so that the answer is
-    never taken for another one's.
-
-    Args:
-        backend: where to read.
-        before: its state before anything is read.
-        read: what to do; its state is None if it took more than one transaction.
-    """
-    for _ in range(_TRIES):
-        value, state = read()
-        if state is not None:
-            return value, state
-        after = backend.state()
-        if after == before:
-            return value, after
-        before = after
-    return value, State("", before.load)
 
 
 class DatabaseBackend:
@@ -123,6 +105,7 @@ class DatabaseBackend:
         self._lock = threading.Lock()
         self._identity = ""
         self._snapshots = Snapshots()
+        self._soon: Asked | None = None
 
     @property
     def opened(self) -> OpenDatabase:
@@ -151,6 +134,21 @@ class DatabaseBackend:
         self._snapshots.prepare(database)
         with database.transaction(snapshot=True, read_only=True) as connection:
             return self._state(connection)
+
+    def prepare_soon(self) -> None:
+        """Connect anew for `state_soon`."""
+        if self._soon is None:
+            with self._lock:
+                opened = self._stack.enter_context(open_for_reading(self._settings))
+            opened.database.restrict(self._session)
+            self._soon = self._snapshots.asked(opened.database)
+        self._soon.prepare()
+
+    async def state_soon(self) -> State | None:
+        """Return the present state over a connection of its own."""
+        row = None if self._soon is None else await self._soon.row(LONGEST_STATEMENT)
+        now = None if row is None or not self._identity else self._snapshots.told(row)
+        return None if now is None else self._named(*now)
 
     def _state(self, connection: Connection) -> State:
         """Return the state that a transaction sees."""
@@ -226,6 +224,13 @@ class PublishedBackend:
     def published(self) -> PublishedSource:
         """Return the current version."""
         return open_published(self._settings)
+
+    def prepare_soon(self) -> None:
+        """There is nothing to make ready: a file is read for each state."""
+
+    async def state_soon(self) -> State | None:
+        """Return None: reading a file blocks."""
+        return None
 
     def close(self) -> None:
         """Nothing stays open."""

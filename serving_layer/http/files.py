@@ -46,21 +46,25 @@ class Sent:
     """A file, or a part of it, on its way.
 
     Attributes:
-        status: 200, 206, 304 or 416.
+        status: 200, 206, 304, 307 or 416.
         headers: beside those of every answer.
         pieces: the bytes; none where only the headers are asked for.
+        whole: all of the bytes, where they are few; then there are no pieces.
     """
 
     status: int
     headers: dict[str, str]
     pieces: Iterator[bytes]
+    whole: bytes | None = None
 
 
 class PublishedFiles:
     """The published data set of a backend's settings. Its methods may be called from several threads."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, signs: bool = False) -> None:
+        """Give the files of a backend; with ``signs``, by addresses at which the bucket gives them."""
         self._backend = backend
+        self._signs = signs
 
     def datasets(self) -> dict[str, Any]:
         """Return the current version, and each data set's files, rows and bytes."""
@@ -117,8 +121,9 @@ class PublishedFiles:
         """
         if not (is_own(path) and path.endswith(".parquet")):
             raise NoSuchPath(f"no published file {path!r}; /v1/datasets lists what there is")
+        source = self._source()
         try:
-            opened = self._source().open_file(path)
+            opened = source.open_file(path)
             size = opened.size()
         except (FileNotFoundError, IsADirectoryError) as error:
             raise NoSuchPath(f"{path} is no longer published; /v1/datasets lists what there is") from error
@@ -133,6 +138,13 @@ class PublishedFiles:
         if matches(has, tag) or is_any(has):
             opened.close()
             return Sent(304, reply_headers, iter(()))
+        address = source.signed_address(path) if self._signs and not is_head else None
+        if address is not None:
+            # The address holds for some minutes, so this answer is not kept, though the file might be.
+            opened.close()
+            return Sent(
+                307, {"Location": address, "Cache-Control": "no-store", "Content-Length": "0"}, iter(())
+            )
         is_of_this = headers.get("if-range", tag) == tag
         part = part_of(headers.get("range"), size) if is_of_this else None
         if part is not None and not len(part):
@@ -147,7 +159,10 @@ class PublishedFiles:
         if is_head:
             opened.close()
             return Sent(status, reply_headers, iter(()))
-        return Sent(status, reply_headers, _pieces(opened, part))
+        pieces = _pieces(opened, part)
+        if len(part) <= _PIECE:  # which spares two ways to another thread
+            return Sent(status, reply_headers, iter(()), b"".join(pieces))
+        return Sent(status, reply_headers, pieces)
 
     def _source(self) -> PublishedSource:
         return current(self._backend)
@@ -165,9 +180,16 @@ def current(backend: Backend) -> PublishedSource:
         raise NotServed(str(error)) from error
 
 
-def add_files(app: FastAPI, backend: Backend, run: Run) -> None:
-    """Add the paths of published files; ``run`` does work on a thread."""
-    published = PublishedFiles(backend)
+def add_files(app: FastAPI, backend: Backend, run: Run, *, signs: bool = False) -> None:
+    """Add the paths of published files.
+
+    Args:
+        app: gets the paths.
+        backend: whose files.
+        run: does work on a thread.
+        signs: whether a file is answered with its signed address in the bucket, if it is in one.
+    """
+    published = PublishedFiles(backend, signs=signs)
 
     @app.get("/v1/datasets", summary="What is published: the version, and its data sets.")
     async def datasets() -> dict[str, Any]:
@@ -181,6 +203,8 @@ def add_files(app: FastAPI, backend: Backend, run: Run) -> None:
     async def file(name: str, file: str, request: Request) -> Response:
         is_head, headers = bool(request.scope.get(IS_HEAD)), dict(request.headers)
         sent = await run(lambda: published.file(f"{name}/{file}", headers, is_head=is_head))
+        if sent.whole is not None:
+            return Response(sent.whole, sent.status, sent.headers)
         return StreamingResponse(sent.pieces, sent.status, sent.headers)
 
 

@@ -8,8 +8,9 @@ looked up for each request. Pure ASGI, for the same reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from batch_layer.shared.errors import CondvestError
 from serving_layer.http.guards import App, Receive, Send
@@ -29,12 +30,28 @@ _LARGEST = 8 << 20
 Key = tuple[str, bytes, bytes, bytes]
 
 
+class Looking(Protocol):
+    """What of a `Backend` a lookup needs."""
+
+    def state(self) -> State:
+        """Return the present state."""
+        ...
+
+    def prepare_soon(self) -> None:
+        """Make ready what `state_soon` needs."""
+        ...
+
+    async def state_soon(self) -> State | None:
+        """Return the present state without blocking; None if that cannot be."""
+        ...
+
+
 class Latest:
     """The present state of the data, looked up at most once at a time for all who ask. For one event loop."""
 
-    def __init__(self, look_up: Callable[[], State], threads: Threads) -> None:
-        """Look up by a function that blocks, on a thread that nothing else needs."""
-        self._look_up = look_up
+    def __init__(self, source: Looking, threads: Threads) -> None:
+        """Look up in the event loop where the source can, else on a thread that nothing else needs."""
+        self._source = source
         self._threads = threads
         self._waiting: list[asyncio.Future[State]] = []
         self._running: asyncio.Task[None] | None = None
@@ -58,7 +75,9 @@ class Latest:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
                 try:
-                    state = await self._threads.run(self._look_up)
+                    state = await self._source.state_soon()
+                    if state is None:
+                        state = await self._threads.run(self._state)
                 except CondvestError as error:
                     for coming in _present(waiting):
                         coming.set_exception(error)
@@ -67,6 +86,12 @@ class Latest:
                         coming.set_result(state)
         finally:
             self._running = None
+
+    def _state(self) -> State:
+        """Look up on a thread, and make ready what does so in the event loop from now on."""
+        state = self._source.state()
+        self._source.prepare_soon()
+        return state
 
 
 def _present(waiting: Iterable[asyncio.Future[State]]) -> list[asyncio.Future[State]]:

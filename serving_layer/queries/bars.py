@@ -206,9 +206,12 @@ class _Reader:
             first_ordinals(windows.first, n, anchor),
             last_ordinals(windows.last, n, anchor),
         )
-        daily = self._source.daily(spans)
-        anchor = self._anchors_of(daily.instrument_id)
-        return fold(daily, n, splits=self._splits, coverage=self._coverage, anchor=anchor)
+        folded = []
+        for portion in self._source.portions(spans):
+            daily = self._source.daily(portion)
+            anchor = self._anchors_of(daily.instrument_id)
+            folded.append(fold(daily, n, splits=self._splits, coverage=self._coverage, anchor=anchor))
+        return Bars.concat(folded) if len(folded) > 1 else folded[0]
 
     def _total(self) -> Bars:
         """Fold the daily bars that splits and dividends have brought to the last loaded session."""

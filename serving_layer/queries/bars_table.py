@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,9 +81,11 @@ def _symbols(answer: Answer) -> pa.Array:
     """Return the symbol of each row, from one per run of rows of one instrument."""
     instrument_id = answer.bars.instrument_id
     starts = run_starts(instrument_id)
-    texts = [answer.symbols[each].encode() for each in instrument_id[starts].tolist()]
+    texts = [answer.symbols[each] for each in instrument_id[starts].tolist()]
+    is_ascii = "".join(texts).isascii()
+    widths = map(len, texts if is_ascii else map(str.encode, texts))
     rows = np.diff(starts, append=len(instrument_id))
     offsets = np.zeros(len(instrument_id) + 1, dtype=np.int32)
-    np.cumsum(np.repeat([len(text) for text in texts], rows), out=offsets[1:])
-    text_bytes = b"".join(text * count for text, count in zip(texts, rows.tolist(), strict=True))
+    np.cumsum(np.repeat(np.fromiter(widths, np.int32, len(texts)), rows), out=offsets[1:])
+    text_bytes = "".join(map(mul, texts, rows.tolist())).encode()
     return pa.StringArray.from_buffers(len(instrument_id), pa.py_buffer(offsets), pa.py_buffer(text_bytes))

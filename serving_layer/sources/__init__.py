@@ -48,6 +48,13 @@ class BarSource(Protocol):
         """Return the ordinals of the first and last daily bar of each instrument that has any, ascending."""
         ...
 
+    def portions(self, spans: Spans) -> Sequence[Spans]:
+        """Return the spans (ascending) in runs of instruments, for `daily` one after the other, in order.
+
+        So that not all daily bars of a market are in memory at once, where reading them so costs little.
+        """
+        ...
+
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars within the spans, ascending by instrument and ordinal."""
         ...

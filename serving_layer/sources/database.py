@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from batch_layer.database.migrate import check_schema_again
@@ -26,6 +27,7 @@ from batch_layer.shared.models.coverage import Coverage
 from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
+from serving_layer.sources.kept_reference import Reference, reference
 
 if TYPE_CHECKING:
     from serving_layer.sources.live import LiveSource
@@ -45,8 +47,19 @@ class DatabaseSource:
     sessions: Sessions
     known_by: int = EVERY_LOAD
 
+    @cached_property
+    def _reference(self) -> Reference:
+        return reference(self.connection)
+
+    @property
+    def _is_of_all(self) -> bool:
+        """Whether the question is about all instruments, as they are known now."""
+        return self.known_by == EVERY_LOAD and "_reference" in self.__dict__
+
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
         """Return the symbols by instrument; see `BarSource`."""
+        if ids is None:
+            return self._reference.names
         return symbols_by_instrument(self.connection, ids)
 
     def carriers(self, symbol: str) -> list[int]:
@@ -59,10 +72,14 @@ class DatabaseSource:
 
     def coverage(self, ids: Int32s) -> Coverage:
         """Return which sessions have been loaded; see `BarSource`."""
+        if self._is_of_all:
+            return self._reference.coverage_of(ids)
         return read_coverage(self.connection, ids, self.known_by)
 
     def splits(self, ids: Int32s) -> SplitEvents:
         """Return the splits; see `BarSource`."""
+        if self._is_of_all:
+            return self._reference.splits_of(ids)
         return SPLITS.read(self.connection, always(ids), self.known_by)
 
     def dividends(self, ids: Int32s) -> DividendEvents:
@@ -74,6 +91,10 @@ class DatabaseSource:
         from batch_layer.database.stores.daily_bars import spans_of_bars  # noqa: PLC0415  # few need it
 
         return spans_of_bars(self.connection, ids, self.known_by)
+
+    def portions(self, spans: Spans) -> Sequence[Spans]:
+        """Return the spans as they are: by portions each session would be read again and again."""
+        return [spans]
 
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars; see `BarSource`."""

@@ -86,6 +86,10 @@ class LiveSource:
         """Return the spans of the stored daily bars; see `BarSource`."""
         return self.source.listed(ids)
 
+    def portions(self, spans: Spans) -> Sequence[Spans]:
+        """Return the spans in portions; see `BarSource`."""
+        return self.source.portions(spans)
+
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars and the live rows that count; see `BarSource`."""
         live = self.live

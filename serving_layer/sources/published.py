@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.fs
 
 from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
+from batch_layer.shared.models.bars import Bars, DailyBars, Int32s, run_starts
 from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.spans import Spans
@@ -55,9 +55,10 @@ class PublishedSource(PublishedFiles):
                 )
             return cls(target, manifest)
 
-        if content is None or target.name.startswith("s3://"):
-            return opened()  # credentials may change, by which a bucket is read
-        return _sources.get((type(target), target.name, content), opened, lambda _: _SOURCE_BYTES)
+        if content is None:
+            return opened()
+        key = (type(target), target.name, target.credentials, content)
+        return _sources.get(key, opened, lambda _: _SOURCE_BYTES)
 
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
         """Return the symbols by instrument; see `BarSource`."""
@@ -125,6 +126,14 @@ class PublishedSource(PublishedFiles):
         )
         return Spans(to_numpy(table["instrument_id"]), first, last)
 
+    def portions(self, spans: Spans) -> Sequence[Spans]:
+        """Return the spans in portions of about PORTION rows; see `BarSource`."""
+        held = sum(file.rows for file in self._files_within(dataset_of(1), spans))
+        instruments = max(1, PORTION * len(self._instruments) // max(held, 1))
+        first = run_starts(spans.instrument_id)[::instruments]
+        ends = [*first[1:].tolist(), len(spans)]
+        return [spans.take(slice(*bounds)) for bounds in zip(first.tolist(), ends, strict=True)] or [spans]
+
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars; see `BarSource`."""
         return DailyBars(**self.rows("daily_bars", [field.name for field in fields(DailyBars)], spans))
@@ -158,6 +167,12 @@ class PublishedSource(PublishedFiles):
         columns = {field.name: to_numpy(table[field.name]) for field in fields(model)}
         return model(**columns | {"ex_date": columns["ex_date"].astype("datetime64[D]")})
 
+
+PORTION = 1 << 21
+"""Daily bars that are read at a time, about, where all of a market are folded.
+
+Row groups at the border of two portions are decoded for both: half as many rows would take a third longer.
+"""
 
 _SOURCE_BYTES = 8 << 20
 """What a source counts: its calendar, and the instruments of a large market."""

@@ -107,6 +107,10 @@ class PublishedFiles:
             with self._opened(file):
                 pass
 
+    def signed_address(self, path: str) -> str | None:
+        """Return where anybody may read a file of a bucket for some minutes; None if it is in a directory."""
+        return self._target.signed_address(path)
+
     def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
         if dataset not in self.manifest.files:
             raise PublishedError(

@@ -144,6 +144,10 @@ class PublishedPast:
         ends = np.append(starts[1:], len(instrument_id)) - 1 if len(starts) else starts
         return Spans(instrument_id[starts], ordinal[starts], ordinal[ends])
 
+    def portions(self, spans: Spans) -> Sequence[Spans]:
+        """Return the spans in portions; see `BarSource`."""
+        return self.now.portions(spans)
+
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars; see `BarSource`."""
         return DailyBars(**self._rows(_PRICES, spans))

@@ -14,7 +14,7 @@ import threading
 import time
 
 from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.prepared import ask
+from batch_layer.database.postgres.prepared import Asked, Row, ask
 
 _MOST_BETWEEN = 10_000
 """Transactions asked for one by one; of more the snapshot is given a text that no other has."""
@@ -49,7 +49,14 @@ class Snapshots:
 
         It is one statement outside a transaction: so one round trip, and one snapshot.
         """
-        row = ask(database, "condvest_snapshot", _NOW, [])
+        return self.told(ask(database, "condvest_snapshot", _NOW, []))
+
+    def asked(self, database: Database) -> Asked:
+        """Return what asks for the same without blocking an event loop; `told` reads its row."""
+        return Asked(database, "condvest_snapshot", _NOW)
+
+    def told(self, row: Row) -> tuple[str, int] | None:
+        """Return what a row of `asked` tells, as `now` does."""
         self._is_standby = bool(row.number(1))
         return None if self._is_standby else (row.bytes(0).decode(), row.number(2) or 0)
 

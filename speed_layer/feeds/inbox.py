@@ -1,9 +1,11 @@
-"""The inbox between the thread that reads a connection and the collector: bounded, and never in the way."""
+"""What a collector sees of a stream: a connection, and between its thread and itself a bounded inbox."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from speed_layer.core.connecting import Ending
 
@@ -92,3 +94,24 @@ class Inbox:
         """Wait until something waits to be taken, or the time is over."""
         with self._changed:
             self._changed.wait_for(self.is_news, timeout=seconds)
+
+
+class Connection(Protocol):
+    """A connection that is being made, is open, or has ended; its inbox says which."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """What comes over it."""
+        ...
+
+    def abandon(self) -> None:
+        """End it, without waiting for anybody."""
+        ...
+
+
+class StreamFeed(Protocol):
+    """Where minute messages come from."""
+
+    def open(self, now: Callable[[], int]) -> Connection:
+        """Begin to connect; ``now`` tells the instant in microseconds."""
+        ...

@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -49,27 +48,6 @@ class Patience:
     step: float = 10.0
     ping_every: float = 20.0
     pong_within: float = 60.0
-
-
-class Connection(Protocol):
-    """A connection that is being made, is open, or has ended; its inbox says which."""
-
-    @property
-    def inbox(self) -> Inbox:
-        """What comes over it."""
-        ...
-
-    def abandon(self) -> None:
-        """End it, without waiting for anybody."""
-        ...
-
-
-class StreamFeed(Protocol):
-    """Where minute messages come from."""
-
-    def open(self, now: Callable[[], int]) -> Connection:
-        """Begin to connect; ``now`` tells the instant in microseconds."""
-        ...
 
 
 @dataclass(frozen=True)

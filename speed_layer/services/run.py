@@ -16,9 +16,8 @@ from batch_layer.shared.errors import DatabaseError, TransientError
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE, NO_ORDINAL, Sessions
 from speed_layer.core.following import Follower, Judge
 from speed_layer.core.phases import SECOND, Hours
-from speed_layer.feeds.inbox import Inbox
+from speed_layer.feeds.inbox import Inbox, StreamFeed
 from speed_layer.feeds.journal import Journal, Recorder, new_name
-from speed_layer.feeds.massive_stream import StreamFeed
 from speed_layer.feeds.polling import Feed
 from speed_layer.services.collect import Collector
 from speed_layer.services.polling import Polling, Rounds

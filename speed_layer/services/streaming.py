@@ -16,8 +16,7 @@ from speed_layer.core.following import Step
 from speed_layer.core.guards import Refusal
 from speed_layer.core.liveness import Watch
 from speed_layer.core.phases import SECOND
-from speed_layer.feeds.inbox import Inbox
-from speed_layer.feeds.massive_stream import Connection, StreamFeed
+from speed_layer.feeds.inbox import Connection, Inbox, StreamFeed
 from speed_layer.feeds.polling import Feed
 from speed_layer.services.collect import Collector
 

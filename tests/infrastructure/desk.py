@@ -36,6 +36,8 @@ for rule in json.load(open(os.path.join(box, "rules.json"))):
     if rule["pattern"] in call:
         sys.stderr.write(rule.get("err", ""))
         sys.stdout.write(rule.get("out", ""))
+        if rule.get("write"):
+            open(next(one for one in reversed(arguments) if one.endswith(".json")), "w").write(rule["write"])
         sys.exit(rule.get("code", 0))
 """
 
@@ -59,7 +61,7 @@ USUAL = [
     {"pattern": "get-account-settings", "out": "1000\n"},
     {"pattern": "get-function-concurrency", "out": "None\n"},
     {"pattern": "list-jobs", "out": "0\n"},
-    {"pattern": "lambda invoke", "out": "None\n"},
+    {"pattern": "lambda invoke", "out": "None\n", "write": '{"statusCode": 200}'},
     {"pattern": "service-quotas", "out": "1000.0\n"},
 ]
 
@@ -78,6 +80,7 @@ BUILDERS = {
     "fetching/deployment_packages/build_layer.sh": "layer",
     "fetching/deployment_packages/build_packages.sh": "packages",
     "processing/container_images/build_container.sh": None,
+    "../serving_layer/deployment_packages/build_package.sh": "serving",
 }
 
 
@@ -93,7 +96,13 @@ class Desk:
         self.layer.mkdir(parents=True)
         shutil.copy(BATCH_LAYER / "deploy.sh", self.layer)
         shutil.copytree(BATCH_LAYER / "deploy", self.layer / "deploy")
-        for part in ("infrastructure", "fetching/terraform", "processing/terraform", "database/terraform"):
+        for part in (
+            "infrastructure",
+            "fetching/terraform",
+            "processing/terraform",
+            "database/terraform",
+            "../serving_layer/terraform",
+        ):
             shutil.copytree(
                 BATCH_LAYER / part,
                 self.layer / part,
@@ -131,6 +140,11 @@ class Desk:
         lines += [f"echo {DIGEST}"]
         path.write_text("\n".join(lines) + "\n")
         path.chmod(0o755)
+
+    def serves(self, access="iam"):
+        """Let dev serve what it publishes."""
+        variables = self.layer / "infrastructure" / "environments" / "dev.tfvars"
+        variables.write_text(f'{variables.read_text()}serving_access = "{access}"\n')
 
     def rule(self, pattern, **answer):
         """Answer calls with this pattern so, before every other rule."""
@@ -181,6 +195,7 @@ class Desk:
             "build_layer.sh --publish": "publish layer",
             "build_layer.sh": "build layer",
             "build_packages.sh": "build packages",
+            "build_package.sh": "build serving",
             " --push ": "push image",
             "build_container.sh": "build image",
             " init ": "init",

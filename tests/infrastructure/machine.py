@@ -48,6 +48,7 @@ class Machine:
         for part in ("batch_layer", "condvest", "serving_layer", "speed_layer"):
             shutil.copytree(ROOT / part, self.checkout / part, ignore=_not_in_a_checkout)
         shutil.copy(ROOT / "pyproject.toml", self.checkout)
+        self.desk.serves()
         self.desk.install("aws", f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -m awscli "$@"\n')
         self.desk.install("docker", f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN / "docker.py"}" "$@"\n')
         (self.desk.bin / "terraform").unlink()
@@ -56,7 +57,12 @@ class Machine:
         )
         artefacts.need_runtime()
         self.python = artefacts.runtime()
-        for part, place in (("layer", LAMBDA), ("function", LAMBDA), ("image", "build/image")):
+        for part, place in (
+            ("layer", LAMBDA),
+            ("function", LAMBDA),
+            ("serving", LAMBDA),
+            ("image", "build/image"),
+        ):
             self.lay(artefacts.built(part), self.checkout / place)
         self.images = folder / "images"
         self.pause = folder / "pause"
@@ -153,21 +159,24 @@ class Machine:
 
     def invoke(self, name, event):
         """Call a function once, as the command line does."""
-        root = self.folder / "invoked"
+        root = self.folder / ("invoked-to-serve" if name.endswith("-serve") else "invoked")
         root.mkdir(exist_ok=True)
         with self.function(name, root) as function:
             return function.call(event)
 
     def function(self, name, root, **more):
-        """Run a function as it was deployed: its code, its layer, its handler, its variables."""
+        """Run a function as it was deployed: its code, its layer if any, its handler, its variables."""
         told = self.aws("lambda", "get-function-configuration", "--function-name", name)
-        package, layer = (self.checkout / LAMBDA / one for one in ("functions.zip", "layer.zip"))
+        serves = name.endswith("-serve")
+        package = self.checkout / LAMBDA / ("serving.zip" if serves else "functions.zip")
+        layer = None if serves else self.checkout / LAMBDA / "layer.zip"
         assert told["CodeSha256"] == _digest(package)
-        (used,) = told["Layers"]
-        _, layer_name, number = used["Arn"].rsplit(":", 2)
-        asked = ["--layer-name", layer_name, "--version-number", number]
-        version = self.aws("lambda", "get-layer-version", *asked)
-        assert version["Content"]["CodeSha256"] == _digest(layer)
+        if layer is not None:
+            (used,) = told["Layers"]
+            _, layer_name, number = used["Arn"].rsplit(":", 2)
+            asked = ["--layer-name", layer_name, "--version-number", number]
+            version = self.aws("lambda", "get-layer-version", *asked)
+            assert version["Content"]["CodeSha256"] == _digest(layer)
         environ = {**told["Environment"]["Variables"], **self.here, "AWS_REGION": "ca-west-1", **more}
         return running(package, layer, told["Handler"], self.python, root, environ)
 

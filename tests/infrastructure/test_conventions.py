@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from workshop import BATCH_LAYER, FILES, INFRASTRUCTURE, MODULES, ROOTS, SCHEMA
+from workshop import FILES, INFRASTRUCTURE, MODULES, ROOT, ROOTS, SCHEMA
 
 FOLDERS = {**{f"root {name}": path for name, path in ROOTS.items()}, **MODULES}
 
@@ -68,9 +68,10 @@ def test_a_component_root_only_wires_modules(name):
     assert not re.search(r"^(resource|data) ", text, re.MULTILINE)
     assert f'key     = "batch-layer/components/{name}/terraform.tfstate"' in text
     sources = re.findall(r'^  source = "(.*)"$', text, re.MULTILINE)
-    # The fetchers know no database, and alone nothing could migrate one.
-    wired = {"shared", name} | ({"database"} if name != "fetching" else set())
-    assert set(sources) == {f"../../infrastructure/modules/{one}" for one in wired}
+    # The fetchers know no database, and alone nothing could migrate one; what serves knows none either.
+    wired = {"shared", name} | ({"database"} if name not in ("fetching", "serving") else set())
+    above = "../../batch_layer" if name == "serving" else "../.."
+    assert set(sources) == {f"{above}/infrastructure/modules/{one}" for one in wired}
     assert f'name_prefix = "${{var.project}}-${{var.environment}}-{name}"' in text
 
 
@@ -85,7 +86,7 @@ def test_the_state_lies_in_the_bucket_that_the_documents_name():
         assert line in text
 
 
-@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(BATCH_LAYER)) for path in FILES])
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])
 def test_a_file_stays_readable(path):
     """No file above 250 lines, no tab, no blank at a line's end."""
     lines = path.read_text().splitlines()

@@ -138,6 +138,7 @@ def test_a_half_destroyed_environment_can_be_destroyed(desk):
 
 @pytest.mark.parametrize("script", sorted(BUILDERS))
 def test_a_failed_build_deploys_nothing(desk, script):
+    desk.serves()
     (desk.layer / script).write_text("#!/bin/sh\necho 'no space left on device' >&2\nexit 3\n")
     done = desk.deploy("dev", "all")
     assert done.returncode == 1

@@ -42,6 +42,7 @@ def test_a_component_touches_its_own_root_and_state_only(desk):
         (["staging", "all"], "batch-layer/staging/terraform.tfstate"),
         (["dev", "database"], "batch-layer/components/database/terraform.tfstate"),
         (["prod", "processing"], "batch-layer/prod/components/processing/terraform.tfstate"),
+        (["dev", "serving"], "batch-layer/components/serving/terraform.tfstate"),
     ],
 )
 def test_no_two_deployments_share_a_state(desk, arguments, key):
@@ -156,7 +157,7 @@ def test_plan_changes_nothing(desk):
         (["dev"], "no command was given"),
         (["qa", "all"], "unknown environment qa"),
         (["dev", "everything"], "unknown command or component everything"),
-        (["dev", "plan", "serving"], "unknown target serving"),
+        (["dev", "plan", "streaming"], "unknown target streaming"),
         (["dev", "plan", "all", "all"], "one word too many"),
         (["dev", "all", "--force"], "unknown option --force"),
         (["dev", "logs", "--since", "soon"], "--since takes a number of minutes"),

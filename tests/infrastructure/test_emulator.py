@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import http.client
+import io
 import json
 import os
 import re
@@ -21,12 +22,16 @@ import subprocess
 import sys
 import time
 
+import httpx
 import psycopg
+import pyarrow.parquet as pq
 import pytest
 from event_patterns import job_event, matches
 from machine import Machine
+from massive import RESTClient
 from workshop import STAND_IN, environment, from_venv
 
+from tests.support.aws import http_api
 from tests.support.databases.rds import rds
 from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.synthetic.market import Market
@@ -130,17 +135,19 @@ def test_from_nothing_to_the_first_bars_and_to_nothing_again(machine, instance, 
         "users who may log in by IAM: condvest_loader, condvest_jobs, condvest_backfill"
         in migration["ends"][0][1]
     )
-    # The layer, the functions and the image; it was pushed before.
-    assert first.stderr.count("nothing changed since it was built") == 3
+    # The layer, the functions, what serves, and the image; it was pushed before.
+    assert first.stderr.count("nothing changed since it was built") == 4
+    assert "function condvest-dev-serve: answers" in first.stderr
     scan = json.loads(machine.applied("aws_scheduler_schedule", "rescan")["target"][0]["input"])
     assert scan["ImageId"]["ImageDigest"] in first.stdout  # the image that is in use
 
     fetch_load_resample_and_publish(machine, instance, vendor, tmp_path)
+    ask_what_was_published(machine, instance, tmp_path / "serve")
 
     second = machine.deploy("dev", "all")
     assert second.returncode == 0
     assert "nothing to change" in second.stderr
-    assert second.stderr.count("nothing changed since it was built") == 3
+    assert second.stderr.count("nothing changed since it was built") == 4
     assert "the same release as before" in second.stderr
     layers = machine.aws("lambda", "list-layer-versions", "--layer-name", "condvest-batch-dependencies")
     assert len(layers["LayerVersions"]) == 1
@@ -232,6 +239,36 @@ def fetch_load_resample_and_publish(machine, instance, vendor, folder):
         assert differences(connection) == []
 
 
+def ask_what_was_published(machine, instance, folder):
+    """By the vendor's own client and by what a browser gets, over HTTP, as the database has it."""
+    folder.mkdir()
+    with psycopg.connect(instance.local) as connection:
+        symbol, closes = connection.execute(
+            "SELECT symbol, array_agg(close ORDER BY ordinal) "
+            "FROM daily_bars JOIN symbols USING (instrument_id) "
+            "GROUP BY symbol HAVING count(*) = 5 ORDER BY symbol LIMIT 1"
+        ).fetchone()
+    with machine.function("condvest-dev-serve", folder) as function:
+
+        def answer(event):
+            kind, told = function.call(event)
+            assert kind == "answer", told
+            return told
+
+        with http_api.serving(answer) as address:
+            client = RESTClient("any", base=address, retries=0)
+            bars = client.get_aggs(symbol, 1, "day", SESSIONS[0], SESSIONS[-1], adjusted=False)
+            assert [bar.close for bar in bars] == closes
+            page = httpx.get(address)
+            assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+            files = httpx.get(f"{address}/v1/datasets/daily_bars").json()["files"]
+            table = pq.read_table(
+                io.BytesIO(httpx.get(address + files[0]["url"], follow_redirects=True).content)
+            )
+            assert table.num_rows == files[0]["rows"]
+        assert function.peak_megabytes() < 512
+
+
 def resampled(machine, answers):
     """Start the array as the rule's target says, once: the results come close together. Return the target."""
     assert all(starts_jobs(machine, one) for one in answers)
@@ -277,9 +314,8 @@ def published(machine, array):
     assert manifest["sessions"] == {"first": SESSIONS[0], "last": SESSIONS[-1]}
     data_sets = {**manifest["files"], **manifest["history"]}
     named = {f"published/{one['path']}" for files in data_sets.values() for one in files}
-    assert named | {"published/manifest.json", "published/manifests/00000001.json"} == set(
-        machine.keys(bucket)
-    )
+    kept = {key for key in machine.keys(bucket) if not key.startswith("functions/")}
+    assert named | {"published/manifest.json", "published/manifests/00000001.json"} == kept
 
 
 def starts_jobs(machine, answer):

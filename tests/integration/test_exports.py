@@ -38,7 +38,7 @@ def daily(sample, symbol, **how):
 
 @pytest.mark.parametrize("symbol", ["AAPL", "IBM", "FB"])
 def test_zipline_adjusts_to_the_prices_of_python(sample, exported, symbol):
-    rows = read.zipline_prices(exported["zipline"].place, symbol)
+    rows = read.zipline_prices(exported["zipline"].destination, symbol)
     bars = daily(sample, symbol)
     assert [row[0] for row in rows] == bars["last_session"].to_pylist()
     assert np.allclose([row[1] for row in rows], bars["close"].to_numpy(), rtol=1e-15, atol=0)
@@ -50,7 +50,7 @@ def test_zipline_adjusts_to_the_prices_of_python(sample, exported, symbol):
 
 @pytest.mark.parametrize("symbol", ["AAPL", "IBM", "FB"])
 def test_qlib_has_adjusted_prices_and_their_factor(sample, exported, symbol):
-    place = exported["qlib"].place
+    place = exported["qlib"].destination
     bars, raw = daily(sample, symbol), daily(sample, symbol, adjust="none")
     days = bars["last_session"].to_pylist()
     for field in ("open", "high", "low", "close", "volume"):
@@ -67,7 +67,7 @@ def test_qlib_has_adjusted_prices_and_their_factor(sample, exported, symbol):
 
 
 def test_lean_has_the_prices_as_traded_and_its_factors_give_the_adjusted_ones(sample, exported):
-    place = exported["lean"].place
+    place = exported["lean"].destination
     for symbol in ("AAPL", "IBM", "FB"):
         bars, raw = daily(sample, symbol), daily(sample, symbol, adjust="none")
         days = bars["last_session"].to_pylist()
@@ -83,7 +83,7 @@ def test_lean_has_the_prices_as_traded_and_its_factors_give_the_adjusted_ones(sa
 
 def test_leans_factors_are_those_that_lean_ships_for_apple(exported):
     """Dates and ratios of QuantConnect/Lean, Data/equity/usa/factor_files/aapl.csv."""
-    rows = read.lean_rows(exported["lean"].place / "equity/usa/factor_files/aapl.csv")
+    rows = read.lean_rows(exported["lean"].destination / "equity/usa/factor_files/aapl.csv")
     theirs = {
         "20120808": 0.9311149 / 0.9351125,
         "20121106": 0.9351125 / 0.9393839,

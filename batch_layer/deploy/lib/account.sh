@@ -104,5 +104,6 @@ check_pinned() {
 }
 
 terraform_roots() {
-  printf '%s\n' "$INFRASTRUCTURE" "$HERE/database/terraform" "$HERE/fetching/terraform" "$HERE/processing/terraform"
+  printf '%s\n' "$INFRASTRUCTURE" "$HERE/database/terraform" "$HERE/fetching/terraform" "$HERE/processing/terraform" \
+    "$(dirname "$HERE")/serving_layer/terraform"
 }

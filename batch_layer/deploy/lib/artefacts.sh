@@ -6,15 +6,26 @@
 LAYER_NAME=condvest-batch-dependencies
 PACKAGES_MANIFEST=lambda/packages.json
 LAYER_MANIFEST=lambda/layer.json
+SERVING_MANIFEST=lambda/serving.json
 LAYER_ARN="" CONTAINER_IMAGE="" REPOSITORY=""
 
 needs_functions() { is_one_of "$TARGET" "all fetching"; }
 needs_image() { is_one_of "$TARGET" "all processing"; }
+needs_serving() {
+  case "$TARGET" in
+    serving) return 0 ;;
+    all) is_one_of "${SERVING_ACCESS:-none}" "iam jwt" ;;
+    *) return 1 ;;
+  esac
+}
 
 build_artefacts() {
   if needs_functions; then
     build_layer
     build_packages
+  fi
+  if needs_serving; then
+    build_serving
   fi
   if needs_image; then
     build_image
@@ -31,6 +42,12 @@ build_packages() {
   step "Building the function package"
   would "run fetching/deployment_packages/build_packages.sh" && return
   builder fetching/deployment_packages/build_packages.sh --arch "$ARCHITECTURE" --python "$PYTHON_VERSION" --out "$BUILD/lambda"
+}
+
+build_serving() {
+  step "Building the package of the function that serves"
+  would "run serving_layer/deployment_packages/build_package.sh" && return
+  builder ../serving_layer/deployment_packages/build_package.sh --arch "$ARCHITECTURE" --python "$PYTHON_VERSION" --out "$BUILD/lambda"
 }
 
 # Where there is a repository already, building and pushing are one run: an image is not packed twice.

@@ -49,11 +49,12 @@ smoke_check() {
   would "check that the database is there, the functions work and the queues are valid" && return
   needs_database && check_database
   needs_functions && check_functions
+  needs_serving && check_serving
   needs_image && check_queues
   return 0
 }
 
-needs_database() { [ "$TARGET" != fetching ]; }
+needs_database() { is_one_of "$TARGET" "all processing database"; }
 
 check_database() {
   local found
@@ -96,6 +97,29 @@ check_loader() {
     None | '') say "loader: $(cat "$WORK/checked.json")" ;;
     *) die "the loader fails: $(cat "$WORK/checked.json")" "see docs/aws/runbook.md; deploy.sh $ENVIRONMENT rollback puts the release before back" ;;
   esac
+}
+
+# A request as the API hands it on: it proves code, package and settings. Whether something is published, it does not ask.
+check_serving() {
+  local kind
+  printf '%s' '{"version":"2.0","rawPath":"/health/live","rawQueryString":"","headers":{"host":"HOST"},"isBase64Encoded":false,
+    "requestContext":{"http":{"method":"GET","path":"/health/live","sourceIp":"127.0.0.1"}}}' \
+    | sed "s/HOST/$(serving_host)/" >"$WORK/ask.json"
+  kind="$(aws lambda invoke --function-name "$NAME_PREFIX-serve" --payload "fileb://$WORK/ask.json" \
+    --query FunctionError --output text "$WORK/asked.json" 2>"$(scratch)")" \
+    || die "the function $NAME_PREFIX-serve cannot be called: $(cat "$(scratch)")" "see docs/aws/runbook.md"
+  case "$kind $(cat "$WORK/asked.json")" in
+    None*'"statusCode": 200'* | ' '*'"statusCode": 200'*) say "function $NAME_PREFIX-serve: answers" ;;
+    *) die "the function $NAME_PREFIX-serve fails: $(cat "$WORK/asked.json")" "see docs/aws/runbook.md" ;;
+  esac
+}
+
+# The host of the API, as a request names it.
+serving_host() {
+  local output=endpoint address
+  [ "$TARGET" != all ] || output=serving_endpoint
+  address="$(terraform_here output -raw "$output" 2>/dev/null)" || address=""
+  printf '%s\n' "${address#https://}"
 }
 
 check_queues() {

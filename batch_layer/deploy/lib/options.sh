@@ -8,10 +8,12 @@ usage: deploy.sh ENVIRONMENT COMMAND [TARGET] [--yes] [--dry-run] [--now] [--sin
 
 environments: dev, staging, prod
 
-  all                     build, deploy, migrate and check the entire batch layer
+  all                     build, deploy, migrate and check the entire batch layer, and what serves it if
+                          serving_access in environments/ENVIRONMENT.tfvars is iam or jwt
   fetching                deploy that component alone, for testing,
   processing                under its own names and its own state
   database
+  serving
   layer                   build and publish the Lambda layer
   build                   build all artefacts, deploy nothing
   init [TARGET]           initialise Terraform
@@ -25,7 +27,7 @@ environments: dev, staging, prod
   bootstrap               once per account: the bucket of the Terraform states, the roles that AWS's services
                           need, the files that hold provider and base image to what was checked
 
-TARGET is all (the default), fetching, processing or database.
+TARGET is all (the default), fetching, processing, database or serving.
 --yes or CI=true answers every question with yes; --dry-run says what would be done and does nothing;
 --now deploys although jobs run or the nightly schedule is under way (18:45 to 22:00 in New York).
 
@@ -74,14 +76,14 @@ take_word() {
     esac
   elif [ -z "$COMMAND" ]; then
     case "$1" in
-      all | fetching | processing | database) COMMAND=deploy TARGET="$1" ;;
+      all | fetching | processing | database | serving) COMMAND=deploy TARGET="$1" ;;
       layer | build | init | plan | destroy | rollback | validate | status | outputs | logs | bootstrap) COMMAND="$1" ;;
       *) wrong_usage "unknown command or component $1" ;;
     esac
   elif [ -z "$TARGET" ]; then
     case "$1" in
-      all | fetching | processing | database) TARGET="$1" ;;
-      *) wrong_usage "unknown target $1: all, fetching, processing or database" ;;
+      all | fetching | processing | database | serving) TARGET="$1" ;;
+      *) wrong_usage "unknown target $1: all, fetching, processing, database or serving" ;;
     esac
   else
     wrong_usage "one word too many: $1"
@@ -124,13 +126,13 @@ use_settings() {
   STATE_BUCKET="${CONDVEST_STATE_BUCKET:-condvest-terraform-state}"
   STATE_REGION="${CONDVEST_STATE_REGION:-ca-west-1}"
   ACCOUNT=unknown
-  if [ "$TARGET" = all ]; then
-    TERRAFORM_ROOT="$INFRASTRUCTURE"
-    NAME_PREFIX="$PROJECT-$ENVIRONMENT"
-  else
-    TERRAFORM_ROOT="$HERE/$TARGET/terraform"
-    NAME_PREFIX="$PROJECT-$ENVIRONMENT-$TARGET"
-  fi
+  case "$TARGET" in
+    all) TERRAFORM_ROOT="$INFRASTRUCTURE" NAME_PREFIX="$PROJECT-$ENVIRONMENT" ;;
+    serving) TERRAFORM_ROOT="$(dirname "$HERE")/serving_layer/terraform" NAME_PREFIX="$PROJECT-$ENVIRONMENT-serving" ;;
+    *) TERRAFORM_ROOT="$HERE/$TARGET/terraform" NAME_PREFIX="$PROJECT-$ENVIRONMENT-$TARGET" ;;
+  esac
+  SERVING_ACCESS="$(variable_in "$VARIABLES" serving_access)"
+  : "${SERVING_ACCESS:=$(variable_in "$INFRASTRUCTURE/terraform.tfvars" serving_access)}"
   # AWS's tools read either name; no pager may wait for a key.
   export AWS_REGION="$REGION" AWS_DEFAULT_REGION="$REGION" AWS_PAGER=""
 }

@@ -19,6 +19,11 @@ Next: put the vendor's key in its place (once; neither Terraform nor the shell's
 Fetch now instead of waiting for the schedule:
   aws lambda invoke --region $REGION --function-name $NAME_PREFIX-daily-ohlcv-fetcher answer.json"
   fi
+  if needs_serving; then
+    say "
+Ask (whom IAM lets call the API; with serving_access = \"jwt\": -H \"Authorization: Bearer TOKEN\"):
+  curl --aws-sigv4 aws:amz:$REGION:execute-api --user KEY_ID:SECRET https://$(serving_host)/v1/version"
+  fi
   say "
 How it is:   deploy.sh $ENVIRONMENT status $TARGET
 Its logs:    deploy.sh $ENVIRONMENT logs $TARGET
@@ -67,7 +72,8 @@ show_logs() {
   local since group
   since="$((($(date +%s) - SINCE_MINUTES * 60) * 1000))"
   for group in "/aws/lambda/$NAME_PREFIX-daily-ohlcv-fetcher" "/aws/lambda/$NAME_PREFIX-daily-meta-fetcher" \
-    "/aws/lambda/$NAME_PREFIX-archive-loader" "/aws/batch/$NAME_PREFIX" "/aws/events/$NAME_PREFIX-job-failed"; do
+    "/aws/lambda/$NAME_PREFIX-archive-loader" "/aws/batch/$NAME_PREFIX" "/aws/events/$NAME_PREFIX-job-failed" \
+    "/aws/lambda/$NAME_PREFIX-serve" "/aws/apigateway/$NAME_PREFIX-serve"; do
     printf -- '--- %s\n' "$group"
     aws logs filter-log-events --log-group-name "$group" --start-time "$since" \
       --query 'events[].[message]' --output text 2>/dev/null || printf 'not there\n'

@@ -51,6 +51,14 @@ pass_variables() {
       export TF_VAR_lambda_layer_arns="[\"$LAYER_ARN\"]"
     fi
   fi
+  if needs_serving; then
+    if [ -n "$RELEASED_SERVING" ]; then
+      TF_VAR_serving_package="$RELEASED_SERVING"
+    else
+      TF_VAR_serving_package="$(package_of "$SERVING_MANIFEST")" || exit 1
+    fi
+    export TF_VAR_serving_package
+  fi
   if needs_image && [ -n "$CONTAINER_IMAGE" ]; then
     export TF_VAR_container_image="$CONTAINER_IMAGE"
   fi
@@ -195,7 +203,7 @@ validate_configuration() {
   while read -r root; do
     would "check $root" && continue
     terraform fmt -check -recursive "$root" >&2 \
-      || die "terraform fmt would change the files above" "run: terraform fmt -recursive batch_layer"
+      || die "terraform fmt would change the files above" "run: terraform fmt -recursive batch_layer serving_layer"
     TERRAFORM_ROOT="$root"
     WORK="$BUILD/deploy/validate/$(basename "$(dirname "$root")")"
     terraform_here init -backend=false >/dev/null || die "terraform init failed in $root (above)" "is the registry reached?"

@@ -56,6 +56,21 @@ PARTS = {
             "yfinance",
         ],
     },
+    "serving_layer/requirements.txt": {
+        # What the function behind the HTTP API holds: what answers questions, and reads Parquet from S3.
+        "serving": [
+            "boto3",
+            "fastapi",
+            "mangum",
+            "numpy",
+            "orjson",
+            "platformdirs",
+            "psycopg[binary]",
+            "pyarrow",
+            "pydantic",
+            "tzdata",
+        ],
+    },
 }
 
 

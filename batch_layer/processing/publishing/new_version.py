@@ -130,7 +130,7 @@ class NewVersion:
         self, plan: Plan, new: NewFiles
     ) -> tuple[dict[str, list[PublishedFile]], Manifest | Reference]:
         """Return the files of the small data sets, and what says which sessions the version covers."""
-        kept = {} if self.summary.checked else self._published.reference(plan.reference)
+        kept = {} if self.summary.checked else self._published.reference(plan.reference, _FORM)
         if kept and self._before is not None:
             return kept, self._before
         # A check takes nothing for granted.
@@ -146,7 +146,6 @@ class NewVersion:
             self._connection,
             self._sessions,
             self._published,
-            _FORM,
             check=self.summary.checked,
             rehearsal=rehearsal,
         )

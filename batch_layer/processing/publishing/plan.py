@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,7 +74,6 @@ def planned(
     connection: Connection,
     sessions: Sessions,
     before: PublishedBefore,
-    form: Mapping[str, Mapping[str, str]],
     *,
     check: bool,
     rehearsal: bool = False,
@@ -90,7 +89,6 @@ def planned(
         connection: in a transaction.
         sessions: the calendar.
         before: the version before.
-        form: data set to its columns, and those to their types, as the next version will say it.
         check: take nothing for granted: fingerprints of all rows, and digests of all files.
         rehearsal: nothing will be written; so every fingerprint is computed now.
 
@@ -134,7 +132,7 @@ def planned(
                 parts.append(Part(int(year), int(starts[at - 1]), ends[at - 1], fingerprint[0], known, file))
         plan.parts[dataset] = parts
         if dataset == DAILY_BARS:
-            plan.reference = reference_state(touched.get(REFERENCE, NEVER), states, sessions, form)
+            plan.reference = reference_state(touched.get(REFERENCE, NEVER), states, sessions)
     return plan
 
 

@@ -19,7 +19,7 @@ from batch_layer.shared.errors import ChangesWaiting, PublishedError, PublishedU
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.published.manifest import CURRENT, KEEP, Manifest
 from batch_layer.shared.published.owner import DataDirectory, owner_of
-from batch_layer.shared.published.parts import BY_YEAR, year_starts
+from batch_layer.shared.published.parts import BY_YEAR, starts_by_dataset
 from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.published.versions import (
     manifest_of,
@@ -112,7 +112,7 @@ def publish(
         if database.takes_writes():
             with database.transaction() as connection:
                 count_again(connection, tuple(BY_YEAR) if run.summary.checked else None)
-                compact(connection, {name: year_starts(sessions, n) for name, n in BY_YEAR.items()})
+                compact(connection, starts_by_dataset(sessions))
         return run.summary
 
 

@@ -85,18 +85,20 @@ class PublishedBefore:
         ]
         return {(file.part, file.fingerprint): file for file in self.whole(files)}
 
-    def reference(self, state: str) -> dict[str, list[PublishedFile]]:
+    def reference(self, state: str, form: Mapping[str, Mapping[str, str]]) -> dict[str, list[PublishedFile]]:
         """Return the files of the small data sets if nothing was stored in their tables since; or none.
 
-        None as well if one of them is missing, or of another size.
+        None as well if one of them is not whole: they are read, for all together they are small.
 
         Args:
             state: what stands for them now, see `reference_state`.
+            form: data set to its columns, and those to their types, as a version says it now.
         """
         if self.manifest is None or not state or self.manifest.recorded.reference != state:
             return {}
         files = {name: list(own) for name, own in self.manifest.files.items() if name not in BY_YEAR}
-        return files if all(self._has_right_size(file) for own in files.values() for file in own) else {}
+        every = [file for own in files.values() for file in own]
+        return files if self.manifest.schema == form and len(self.whole(every)) == len(every) else {}
 
     def reaches(self, sessions: Sessions, calendar: Mapping[str, str]) -> tuple[Int32s, Spans] | None:
         """Return the instruments that the version lists, and the first and last daily bar of those with any.

@@ -17,6 +17,7 @@ from batch_layer.shared import variables
 from batch_layer.shared.errors import SettingsError, VendorUnavailable
 from batch_layer.shared.postgres_url import PostgresUrl
 from batch_layer.shared.settings import Settings
+from batch_layer.shared.utils.extras import from_extra
 
 SHIPPED_CA = Path(__file__).parents[2] / "rds-bundle.pem"
 """Where the packages for AWS hold the authorities of RDS."""
@@ -33,11 +34,21 @@ def client(service: str) -> Any:  # noqa: ANN401  # boto3 has no types
     Raises:
         SettingsError: AWS is not configured: no region, no such profile, an endpoint that is none.
     """
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
+    with from_extra("aws", "AWS"):
+        import boto3  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
 
-    config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+    # Of itself boto3 signs addresses of objects in older regions, us-east-1 among them, by version 2 of the
+    # signature, which buckets made since 2020-06-24 refuse (boto3 1.44.8; https://aws.amazon.com/blogs/aws/
+    # amazon-s3-update-sigv2-deprecation-period-extended-modified).
+    signed = {"signature_version": "s3v4"} if service == "s3" else {}
+    config = Config(
+        connect_timeout=5,
+        read_timeout=20,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        **signed,
+    )
     try:
         return boto3.client(service, config=config)
     except NoRegionError as error:

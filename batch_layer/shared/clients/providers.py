@@ -10,6 +10,7 @@ from batch_layer.shared.clients import aws
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.providers import PROVIDERS, Provider
 from batch_layer.shared.settings import Settings
+from batch_layer.shared.utils.extras import from_extra
 
 
 def open_provider(
@@ -55,7 +56,8 @@ def _massive(settings: Settings, _: Sequence[str], stack: ExitStack) -> Provider
 
 
 def _flat_files(settings: Settings, stack: ExitStack) -> Provider:
-    from batch_layer.shared.clients.massive.flat_files import FlatFilesProvider  # noqa: PLC0415
+    with from_extra("aws", "fetching flat files"):
+        from batch_layer.shared.clients.massive.flat_files import FlatFilesProvider  # noqa: PLC0415
 
     return stack.enter_context(FlatFilesProvider.from_settings(aws.with_secrets(settings)))
 

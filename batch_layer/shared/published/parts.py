@@ -43,3 +43,8 @@ def year_starts(sessions: Sessions, interval: int) -> Int32s:
     """
     begins = np.array([f"{year}-01-01" for year in years_of(sessions)], dtype="datetime64[D]")
     return windows_of(sessions.ordinals_on_or_after(begins), interval)
+
+
+def starts_by_dataset(sessions: Sessions) -> dict[str, Int32s]:
+    """Return, for each data set of bars, the first ordinals (or windows) of the years; see `year_starts`."""
+    return {name: year_starts(sessions, interval) for name, interval in BY_YEAR.items()}

@@ -104,16 +104,13 @@ def calendar_states(sessions: Sessions) -> dict[str, str]:
     }
 
 
-def reference_state(
-    touched: Touched, daily_bars: Sequence[str], sessions: Sessions, form: Mapping[str, Mapping[str, str]]
-) -> str:
-    """Return what stands for all small data sets: for the rows that they are made of, and for their form.
+def reference_state(touched: Touched, daily_bars: Sequence[str], sessions: Sessions) -> str:
+    """Return what stands for all small data sets: for all rows that they are made of.
 
     Args:
         touched: the entries of their tables.
         daily_bars: the states of the daily bars, whose first and last sessions are among them.
         sessions: the calendar, with its hours.
-        form: data set to its columns, and those to their types.
 
     Returns:
         "" without an entry, which says nothing.
@@ -121,7 +118,7 @@ def reference_state(
     [state] = touched.states(_NO_KEYS)
     if not state:
         return ""
-    digest = hashlib.sha256(f"{state} {daily_bars} {sessions.first_ordinal} {form}".encode())
+    digest = hashlib.sha256(f"{state} {daily_bars} {sessions.first_ordinal}".encode())
     hours = (sessions.opens_at, sessions.closes_at, sessions.early_close, sessions.late_open)
     for column in (sessions.date, *hours):
         digest.update(column.tobytes())

@@ -61,3 +61,12 @@ class PublishTarget(Protocol):
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """Return the Arrow file system of the target, and the prefix of its paths there."""
         ...
+
+    def signed_address(self, path: str) -> str | None:
+        """Return an address at which anybody may read a file for some minutes; None if there can be none."""
+        ...
+
+    @property
+    def credentials(self) -> str:
+        """A text that differs when the file system has to be opened anew, since credentials have changed."""
+        ...

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _NOTES_SHOWN = 5
 
 _NEXT = {
-    "zipline": "zipline -e {place}/extension.py ingest -b condvest",
+    "zipline": "zipline -e {destination}/extension.py ingest -b condvest",
     "lean": "give it to Lean as its data folder, or copy its folder equity into yours",
-    "qlib": 'qlib.init(provider_uri="{place}", region="us")',
+    "qlib": 'qlib.init(provider_uri="{destination}", region="us")',
 }
 
 
 @click.command(short_help="Write the daily bars for zipline, Lean or qlib.")
 @click.argument("kind", type=click.Choice(["zipline", "lean", "qlib"]))
-@click.argument("place", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("destination", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--symbols", metavar="A,B,...", help="Only these. Default: all instruments.")
 @click.option("--start", type=SESSION, help="First session, inclusive.")
 @click.option("--end", type=SESSION, help="Last session, inclusive.")
@@ -37,7 +37,7 @@ _NEXT = {
 def export(
     cli: Cli,
     kind: Kind,
-    place: Path,
+    destination: Path,
     symbols: str | None,
     start: dt.date | None,
     end: dt.date | None,
@@ -56,7 +56,7 @@ def export(
         done = write_export(
             workspace,
             kind,
-            place,
+            destination,
             symbols=chosen,
             start=start,
             end=end,
@@ -66,20 +66,21 @@ def export(
         write_json(_as_json(done))
         return
     message(
-        f"{place}: {done.rows:,} daily bars of {done.instruments:,} instruments, "
+        f"{destination}: {done.rows:,} daily bars of {done.instruments:,} instruments, "
         f"{done.first_session} to {done.last_session}"
     )
     for sentence in done.notes[:_NOTES_SHOWN]:
         message(f"note: {sentence}")
     if len(done.notes) > _NOTES_SHOWN:
-        message(f"note: {len(done.notes) - _NOTES_SHOWN:,} more are in {place}/condvest-export.json")
-    message(f"next: {_NEXT[kind].format(place=place)}")
+        message(f"note: {len(done.notes) - _NOTES_SHOWN:,} more are in {destination}/condvest-export.json")
+    message(f"next: {_NEXT[kind].format(destination=destination)}")
 
 
 def _as_json(done: Exported) -> dict[str, object]:
     fields = asdict(done)
     days = {name: str(fields.pop(name)) for name in ("first_session", "last_session")}
-    return {**fields, **days, "place": str(done.place), "notes": list(done.notes)}
+    del fields["destination"]
+    return {**fields, **days, "place": str(done.destination), "notes": list(done.notes)}
 
 
 COMMANDS = (export,)

@@ -19,11 +19,12 @@ from serving_layer.compatible.massive.lists import Place, selected
 from serving_layer.compatible.massive.parameters import Parameters
 from serving_layer.compatible.massive.records import Record
 from serving_layer.formats import content_coding, negotiated
-from serving_layer.http.backends import Backend, settled
+from serving_layer.http.backends import Backend
 from serving_layer.http.massive.paths import Listing, Single
 from serving_layer.http.massive.reading import Given, NotCovered
 from serving_layer.http.problems import Busy, Gone, problem
 from serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
+from serving_layer.http.settling import settled
 from serving_layer.http.states import State
 from serving_layer.kept import Kept
 from serving_layer.versions import digest_of

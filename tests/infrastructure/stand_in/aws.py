@@ -13,20 +13,24 @@ import emulator
 import values
 
 ACCOUNT = "123456789012"
+API_ID = "abcdefghij"
 _state = {"region": "ca-west-1"}
 
 # Attributes whose change makes AWS create the thing anew.
 _IDENTITY = {
+    "aws_apigatewayv2_api": ("protocol_type",),
     "aws_batch_compute_environment": ("name_prefix",),
     "aws_db_instance": ("identifier",),
     "aws_iam_role": ("name",),
     "aws_lambda_function": ("function_name",),
     "aws_s3_bucket": ("bucket",),
+    "aws_s3_object": ("bucket", "key"),
     "aws_sqs_queue": ("name",),
 }
 
 # Where the ARN is not arn:aws:SERVICE:REGION:ACCOUNT:NAME, the rest after the partition.
 _ARNS = {
+    "aws_apigatewayv2_api": "apigateway:{region}::/apis/" + API_ID,
     "aws_batch_compute_environment": "batch:{region}:{account}:compute-environment/{name}",
     "aws_batch_job_definition": "batch:{region}:{account}:job-definition/{name}:1",
     "aws_batch_job_queue": "batch:{region}:{account}:job-queue/{name}",
@@ -141,6 +145,8 @@ def _one_or_many(items):
 
 
 def _id(kind, name):
+    if kind == "aws_apigatewayv2_api":
+        return API_ID
     if kind != "aws_security_group":
         return name
     return "sg-" + hashlib.sha256(name.encode()).hexdigest()[:17]  # what takes one looks at its form
@@ -160,6 +166,10 @@ def _name(kind, new):
 def _computed(kind, name):
     region = _state["region"]
     return {
+        "aws_apigatewayv2_api": {
+            "api_endpoint": f"https://{API_ID}.execute-api.{region}.amazonaws.com",
+            "execution_arn": f"arn:aws:execute-api:{region}:{ACCOUNT}:{API_ID}",
+        },
         "aws_batch_compute_environment": {"name": name},
         "aws_batch_job_definition": {
             "arn_prefix": f"arn:aws:batch:{region}:{ACCOUNT}:job-definition/{name}",

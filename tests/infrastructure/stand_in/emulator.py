@@ -101,13 +101,22 @@ def _create_secret(plan):
     return {"arn": arn, "id": arn}
 
 
+def _put_object(plan):
+    content = Path(plan["source"]).read_bytes()
+    client("s3").put_object(Bucket=plan["bucket"], Key=plan["key"], Body=content)
+    return {"id": plan["key"]}
+
+
 def _create_function(plan):
+    code = {"S3Bucket": plan["s3_bucket"], "S3Key": plan["s3_key"]}
+    if plan["filename"]:
+        code = {"ZipFile": Path(plan["filename"]).read_bytes()}
     found = client("lambda").create_function(
         FunctionName=plan["function_name"],
         Role=plan["role"],
         Handler=plan["handler"],
         Runtime=plan["runtime"],
-        Code={"ZipFile": Path(plan["filename"]).read_bytes()},
+        Code=code,
         Layers=plan["layers"] or [],
         Environment={"Variables": plan["environment"][0]["variables"]},
     )
@@ -180,6 +189,7 @@ CREATE = {
     "aws_iam_role": _create_role,
     "aws_lambda_function": _create_function,
     "aws_s3_bucket": _create_bucket,
+    "aws_s3_object": _put_object,
     "aws_secretsmanager_secret": _create_secret,
     "aws_sqs_queue": _create_queue,
 }
@@ -199,6 +209,7 @@ DESTROY = {
         FunctionName=state["function_name"]
     ),
     "aws_s3_bucket": lambda state: client("s3").delete_bucket(Bucket=state["bucket"]),
+    "aws_s3_object": lambda state: client("s3").delete_object(Bucket=state["bucket"], Key=state["key"]),
     "aws_secretsmanager_secret": lambda state: client("secretsmanager").delete_secret(
         SecretId=state["arn"], ForceDeleteWithoutRecovery=True
     ),

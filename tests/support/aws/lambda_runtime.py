@@ -111,13 +111,13 @@ class Function:
 
 @contextmanager
 def running(package, layer, handler, python, root, environ, *, seconds=300, clock=time.time):
-    """Run a handler of a package with a layer, in the environment that Lambda makes.
+    """Run a handler of a package with a layer (None: without), in the environment that Lambda makes.
 
     ``clock`` tells the function's seconds since the epoch, from which its time is counted.
     """
     task, opt, log = root / "task", root / "opt", root / "log"
     for archive, folder in ((package, task), (layer, opt)):
-        if not folder.exists():
+        if archive is not None and not folder.exists():
             with zipfile.ZipFile(archive) as file:
                 file.extractall(folder)
     server = _Server(("127.0.0.1", 0), _Api)

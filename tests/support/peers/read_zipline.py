@@ -12,9 +12,9 @@ from zipline.data.data_portal import DataPortal
 from zipline.utils.calendar_utils import get_calendar
 from zipline.utils.run_algo import load_extensions
 
-place, root = sys.argv[1:]
+export, root = sys.argv[1:]
 os.environ["ZIPLINE_ROOT"] = root
-load_extensions(False, [f"{place}/extension.py"], True, os.environ)
+load_extensions(False, [f"{export}/extension.py"], True, os.environ)
 bundles.ingest("condvest", os.environ, show_progress=False)
 bundle = bundles.load("condvest")
 calendar = get_calendar("NYSE")
@@ -45,7 +45,7 @@ def handle_data(context, _data):
 
 
 sessions = calendar.sessions_in_range("2011-12-01", last)
-held = run_algorithm(
+performance = run_algorithm(
     start=pd.Timestamp("2012-01-03"),
     end=pd.Timestamp("2013-02-28"),
     initialize=initialize,
@@ -55,7 +55,7 @@ held = run_algorithm(
     default_extension=False,
     benchmark_returns=pd.Series(0.0, index=sessions),
 )
-cash = held.ending_cash.diff().iloc[2:]
+cash = performance.ending_cash.diff().iloc[2:]
 answer = {
     "closes": {name: [list(map(str, own.index.date)), own.tolist()] for name, own in closes.items()},
     "splits": sorted(

@@ -49,6 +49,15 @@ def test_the_token_is_for_this_host_port_and_user_and_lasts_a_quarter_of_an_hour
     assert "not-to-be-seen" not in parameters["password"]
 
 
+def test_the_token_is_for_the_host_that_libpq_will_ask(settings):
+    """A host in the query comes before the one in front of it, for libpq and so for the token."""
+    url = "postgresql://condvest_loader@db.example.rds.amazonaws.com:5433/condvest?host=other.example"
+    parameters = aws.database_login(changed(settings, url=url))()
+    assert urlsplit(f"https://{parameters['password']}").hostname == "other.example"
+    assert psycopg.conninfo.conninfo_to_dict(url)["host"] == "other.example"
+    assert parameters["sslmode"] == "verify-full"
+
+
 def test_it_goes_only_to_a_server_that_has_proved_its_name_whatever_the_url_says(settings, monkeypatch):
     """The driver is handed the stricter terms; the URL alone would do without a proof."""
     given = []

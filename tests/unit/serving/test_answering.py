@@ -5,11 +5,12 @@ import json
 import pyarrow as pa
 import pytest
 
-from batch_layer.shared.errors import UnknownSymbol
+from batch_layer.shared.errors import PublishedError, UnknownSymbol
 from serving_layer.contract import Common
 from serving_layer.http.answering import Answering
-from serving_layer.http.endpoints import LARGEST, Endpoint
+from serving_layer.http.endpoints import Endpoint
 from serving_layer.http.problems import Gone, problem
+from serving_layer.http.reports import LARGEST
 from serving_layer.http.states import State
 from serving_layer.queries.size import TooLarge
 
@@ -79,3 +80,37 @@ def test_an_answer_that_would_not_fit_is_refused_with_what_to_ask_instead(shape)
     assert problem(raised.value, "id")[0] == 413
     page = Answering(data).reply(endpoint, [("format", shape), ("limit", "2")], {})
     assert page.headers["Condvest-Rows"] == "2"
+
+
+class Vanishing(Moving):
+    """Published data whose version is removed while it is read, so many times; then it is gone for good."""
+
+    has_database = False
+
+    def __init__(self, times, *, follows=True):
+        super().__init__()
+        self.times = times
+        self.follows = follows
+
+    def read(self, backend, query, known_by):
+        if self.times:
+            self.times -= 1
+            self.load += self.follows
+            raise PublishedError("a file is gone")
+        return super().read(backend, query, known_by)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_version_that_disappears_while_it_is_read_is_followed_by_the_next(times):
+    data = Vanishing(times)
+    reply = Answering(data).reply(Endpoint("/v1/any", Common, data.read), [], {})
+    assert loads(reply) == [1 + times] * 4
+    assert reply.headers["Condvest-Version"] == data.state().version
+
+
+@pytest.mark.parametrize("data", [Vanishing(1, follows=False), Vanishing(5)], ids=["no next", "no end"])
+def test_a_version_without_another_is_told_as_gone(data):
+    with pytest.raises(PublishedError, match="a file is gone"):
+        Answering(data).reply(Endpoint("/v1/any", Common, data.read), [], {})
+    status, members = problem(PublishedError("secret/path is gone"), "id")
+    assert (status, "secret" in members["detail"]) == (503, False)

@@ -21,15 +21,25 @@ class Server:
         self.version = "d-00000000-1:1:"
         self.asked = 0
         self.lookups = 0
-        self.fails = False
+        self.fails = self.is_ready = self.may_be_ready = False
+        self.soon = 0
         self.replies = Replies()
         self.threads = Threads(1, 1)
-        self.front = Front(self.answer, ["/v1/bars"], self.replies, Latest(self.state, self.threads))
+        self.front = Front(self.answer, ["/v1/bars"], self.replies, Latest(self, self.threads))
 
     def state(self):
         self.lookups += 1
         if self.fails:
             raise DatabaseUnavailable("no server answers")
+        return State(self.version, 0)
+
+    def prepare_soon(self):
+        self.is_ready = self.may_be_ready
+
+    async def state_soon(self):
+        if not self.is_ready or self.fails:
+            return None
+        self.soon += 1
         return State(self.version, 0)
 
     async def answer(self, scope, _receive, send):
@@ -119,7 +129,8 @@ def test_a_lookup_that_began_before_a_question_does_not_answer_it(server):
             assert may_end.wait(60)
         return State(version, 0)
 
-    latest = Latest(look_up, server.threads)
+    server.state = look_up
+    latest = Latest(server, server.threads)
 
     async def ask():
         first = asyncio.create_task(latest.now())
@@ -149,3 +160,20 @@ def test_a_lookup_that_fails_is_every_ones_who_waits_and_the_next_one_is_made(se
     assert [type(each) for each in failed] == [DatabaseUnavailable] * 5
     assert after[0] == 200
     assert server.asked == 1
+
+
+def test_a_source_that_need_not_block_is_asked_in_the_event_loop_and_on_a_thread_when_it_fails(server):
+    server.may_be_ready = True
+
+    async def ask():
+        for _ in range(4):
+            await server.get()
+        by_thread, in_loop = server.lookups, server.soon
+        server.is_ready = False  # as when its connection was lost
+        server.version = "d-00000000-2:2:"
+        return by_thread, in_loop, await server.get(), await server.get()
+
+    by_thread, in_loop, *after = run(ask)
+    assert (by_thread, in_loop) == (1, 2)
+    assert [body for _, _, body in after] == ["d-00000000-2:2:"] * 2
+    assert (server.lookups, server.soon) == (2, 3)

@@ -34,7 +34,7 @@ output "security_group_ids" {
 }
 
 output "roles" {
-  description = "Name and ARN of each role: fetcher, loader, migrate, resample, backfill, publish, execution, scheduler, events, monitor."
+  description = "Name and ARN of each role: fetcher, loader, migrate, resample, backfill, publish, execution, scheduler, events, monitor; serve where something is served."
   value       = { for name, role in aws_iam_role.this : name => { name = role.name, arn = role.arn } }
 }
 
@@ -56,6 +56,11 @@ output "archive_uri" {
 output "archive_prefix" {
   description = "Prefix of the archive's keys, without the slash."
   value       = local.archive_prefix
+}
+
+output "published_bucket" {
+  description = "Name of the bucket of the published bars."
+  value       = aws_s3_bucket.this["published"].bucket
 }
 
 output "published_uri" {

@@ -1,7 +1,11 @@
 # Who may act. This module makes the roles and says what they may do with the buckets and the vendor's key; each other
 # module adds what it owns (its queue, its log group, its database user), so that a permission names one resource.
 locals {
-  roles = merge(local.usual_roles, var.backup_region == null ? {} : { replication = "s3.amazonaws.com" })
+  roles = merge(
+    local.usual_roles,
+    var.backup_region == null ? {} : { replication = "s3.amazonaws.com" },
+    var.serving ? { serve = "lambda.amazonaws.com" } : {},
+  )
   usual_roles = {
     fetcher   = "lambda.amazonaws.com"
     loader    = "lambda.amazonaws.com"
@@ -144,13 +148,34 @@ data "aws_iam_policy_document" "publish" {
   }
 }
 
+# Reads what is published, and signs addresses of its files, which hold as far as this goes.
+data "aws_iam_policy_document" "serve" {
+  statement {
+    sid       = "ListPublished"
+    actions   = ["s3:ListBucket"]
+    resources = [local.published_arn]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["${local.published_prefix}/*"]
+    }
+  }
+
+  statement {
+    sid       = "ReadPublished"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.published_arn}/${local.published_prefix}/*"]
+  }
+}
+
 resource "aws_iam_role_policy" "data" {
-  for_each = {
+  for_each = merge({
     fetcher  = data.aws_iam_policy_document.fetcher.json
     loader   = data.aws_iam_policy_document.loader.json
     backfill = data.aws_iam_policy_document.backfill.json
     publish  = data.aws_iam_policy_document.publish.json
-  }
+  }, var.serving ? { serve = data.aws_iam_policy_document.serve.json } : {})
 
   name   = "data"
   role   = aws_iam_role.this[each.key].name

@@ -52,6 +52,12 @@ variable "backup_region" {
   }
 }
 
+variable "serving" {
+  description = "Whether there is a function that serves the published data set, and so a role for it."
+  type        = bool
+  default     = false
+}
+
 variable "alert_emails" {
   description = "Addresses that get every alarm. AWS asks each one once to confirm."
   type        = set(string)

@@ -8,6 +8,7 @@ from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from batch_layer.shared.errors import SettingsError
 from batch_layer.shared.published.target import PublishTarget
+from batch_layer.shared.utils.extras import from_extra
 
 
 def target_at(where: Path | str) -> PublishTarget:
@@ -26,6 +27,7 @@ def target_at(where: Path | str) -> PublishTarget:
             ) from error
         return DirectoryTarget(where)
     # Imported here, so that a directory needs no boto3.
-    from batch_layer.shared.clients.publish_targets.s3 import S3Target  # noqa: PLC0415
+    with from_extra("aws", "publishing in S3"):
+        from batch_layer.shared.clients.publish_targets.s3 import S3Target  # noqa: PLC0415
 
     return S3Target.of(where, aws.client("s3"))

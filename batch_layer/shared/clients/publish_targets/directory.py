@@ -128,6 +128,15 @@ class DirectoryTarget:
         """Return the local file system, and the prefix of the target's paths."""
         return pyarrow.fs.LocalFileSystem(), f"{self._root.absolute()}/"
 
+    def signed_address(self, path: str) -> str | None:  # noqa: ARG002  # as the protocol has it
+        """Return None: who may read the directory reads its files there."""
+        return None
+
+    @property
+    def credentials(self) -> str:
+        """Nothing: a directory is read as who runs this."""
+        return ""
+
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
         """Serialize replacements in this directory; the lock of a killed process is released."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +20,9 @@ from batch_layer.shared.published.manifest import is_own
 
 _CHUNK = 1 << 20
 """Bytes of an object in memory at a time."""
+
+SIGNED_SECONDS = 900
+"""For how long a signed address may be used."""
 
 _MISSING = ("NoSuchKey", "404")
 
@@ -126,14 +130,13 @@ class S3Target:
 
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """Return Arrow's S3 file system, with boto3's credentials, region and endpoint, and the prefix."""
-        given = boto3.Session().get_credentials()
+        given = _frozen()
         keys = {}
         if given is not None:
-            frozen = given.get_frozen_credentials()
             keys = {
-                "access_key": frozen.access_key,
-                "secret_key": frozen.secret_key,
-                "session_token": frozen.token,
+                "access_key": given.access_key,
+                "secret_key": given.secret_key,
+                "session_token": given.token,
             }
         reader = pyarrow.fs.S3FileSystem(
             region=self._client.meta.region_name,
@@ -143,6 +146,27 @@ class S3Target:
             **keys,
         )
         return reader, f"{self._bucket}/{self._prefix}"
+
+    @property
+    def credentials(self) -> str:
+        """A digest of boto3's credentials of this moment, which may be lent for some hours only."""
+        given = _frozen()
+        words = ("", "", "") if given is None else (given.access_key, given.secret_key, given.token or "")
+        return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+    def signed_address(self, path: str) -> str | None:
+        """Return an address at which anybody may read an object for `SIGNED_SECONDS`.
+
+        It holds no longer than the credentials that sign it.
+        """
+        with self._translated("sign an address of"):
+            return str(
+                self._client.generate_presigned_url(
+                    "get_object",
+                    Params={"Bucket": self._bucket, "Key": f"{self._prefix}{path}"},
+                    ExpiresIn=SIGNED_SECONDS,
+                )
+            )
 
     def _read(self, path: str) -> tuple[bytes | None, str | None]:
         """Return the content of a small object and its tag; None for both if there is none."""
@@ -164,3 +188,9 @@ class S3Target:
             setting="--to or CONDVEST_PUBLISHED",
         ):
             yield
+
+
+def _frozen() -> Any:  # noqa: ANN401  # botocore has no types
+    """Return the credentials that boto3 has now; None if it has none."""
+    given = boto3.Session().get_credentials()
+    return None if given is None else given.get_frozen_credentials()

@@ -59,7 +59,8 @@ class SampleProvider:
             content = resources.files(package).joinpath(path).read_bytes()
         except (ModuleNotFoundError, FileNotFoundError) as error:
             raise InputError(
-                f"{_PRICES} is not installed; the sample needs the package bokeh-sampledata 2026.1 or later"
+                f"{_PRICES} is not installed; the sample needs the package bokeh-sampledata 2026.1 or "
+                "later: pip install 'condvest[sample]'"
             ) from error
         return (self._fetched("daily_bars", content, "csv.gz", _PRICES),)
 

@@ -17,6 +17,7 @@ from batch_layer.shared.clients.yahoo.chart import (
 from batch_layer.shared.clients.yahoo.symbols import house_symbol, yahoo_symbol
 from batch_layer.shared.errors import InputError, RateLimited, VendorRefused, VendorUnavailable
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from batch_layer.shared.utils.extras import from_extra
 
 if TYPE_CHECKING:
     from batch_layer.shared.clients.yahoo.wire import Wire
@@ -86,7 +87,8 @@ class YahooClient:
     @property
     def _wire(self) -> Wire:
         if self._opened is None:
-            from batch_layer.shared.clients.yahoo.wire import Wire  # noqa: PLC0415  # imports yfinance
+            with from_extra("yahoo", "fetching from Yahoo"):
+                from batch_layer.shared.clients.yahoo.wire import Wire  # noqa: PLC0415  # imports yfinance
 
             self._opened = Wire(self._base_url, self._cache_dir)
         return self._opened

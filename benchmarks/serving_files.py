@@ -1,0 +1,142 @@
+"""What the suite ``serving_load`` serves and sends: rivals' files and servers, and requests at a rate."""
+
+import asyncio
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import httpx
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from benchmarks.serving_rivals import INTERVAL
+from serving_layer.sources.published import PublishedSource
+
+_NGINX = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+events {{ worker_connections 256; }}
+http {{ access_log off; sendfile on; client_body_temp_path {folder}; proxy_temp_path {folder};
+fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
+server {{ listen 127.0.0.1:{port}; root {folder}/published; }} }}
+"""
+
+
+def write(target, folder):
+    """Write the complete bars of an interval under their symbols, as rivals read them: Parquet and SQLite."""
+    source = PublishedSource.open(target)
+    bars = pq.ParquetDataset(source.files(f"bars_{INTERVAL}")).read()
+    bars = bars.filter(bars["is_complete"]).sort_by([("instrument_id", "ascending"), ("window", "ascending")])
+    names = source.names()
+    symbols = pa.array([names[each] for each in bars["instrument_id"].to_pylist()], pa.string())
+    bars = bars.add_column(0, "symbol", pc.cast(symbols, pa.string())).drop_columns("instrument_id")
+    pq.write_table(bars, folder / "bars.parquet")
+    with sqlite3.connect(folder / "bars.db") as connection:
+        columns = ", ".join(f'"{name}"' for name in bars.column_names)
+        connection.execute(f"CREATE TABLE bars ({columns})")
+        marks = ", ".join("?" * bars.num_columns)
+        rows = zip(*(pc.cast(column, pa.string()).to_pylist() if pa.types.is_date(column.type)
+                     else column.to_pylist() for column in bars.columns), strict=True)  # fmt: skip
+        connection.executemany(f"INSERT INTO bars VALUES ({marks})", rows)
+        connection.execute('CREATE INDEX by_symbol ON bars (symbol, "window")')
+
+
+def servers(folder, url):
+    """Yield the name of each server that there is, and a context that gives its address."""
+    for name in ("condvest", "starlette", "pandas", "flight"):
+        given = str(folder / "bars.parquet") if name == "flight" else url
+        more = [str(folder / "published")] if name == "condvest" else []
+        command = [sys.executable, "-m", "benchmarks.serving_rivals", name, given, *more]
+        yield name, _started(command, "grpc" if name == "flight" else "http")
+    if shutil.which("roapi"):
+        port = _free_port()
+        command = ["roapi", "-a", f"127.0.0.1:{port}", "-t", f"bars={folder}/bars.parquet"]
+        yield "roapi", _listening(command, port)
+    if shutil.which("datasette"):
+        port = _free_port()
+        limits = ("--setting", "max_returned_rows", "5000")
+        yield (
+            "datasette",
+            _listening(["datasette", "serve", folder / "bars.db", "-p", str(port), *limits], port),
+        )
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx:
+        port = _free_port()
+        (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port))
+        folder.chmod(0o755)  # its workers are another account's
+        yield "nginx", _listening([nginx, "-c", folder / "nginx.conf", "-p", folder], port)
+
+
+@contextmanager
+def _started(command, scheme):
+    """Run a server that prints its port."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield f"{scheme}://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def _listening(command, port):
+    """Run a server that listens on a port."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(600):
+                try:
+                    httpx.get(f"http://127.0.0.1:{port}/", timeout=10)
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def at_rate(address, path, rate, count):
+    """Send requests at even intervals, and return the seconds from when each was due, ascending.
+
+    A request that finds every connection busy waits, and its wait counts: nothing is left out by a server
+    that is slow (coordinated omission).
+    """
+    return sorted(asyncio.run(_at_rate(urlsplit(address), path, rate, count)))
+
+
+async def _at_rate(address, path, rate, count):
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    free = asyncio.Queue()
+    for _ in range(16):
+        free.put_nowait(await asyncio.open_connection(address.hostname, address.port))
+    loop = asyncio.get_running_loop()
+    start = loop.time() + 0.1
+
+    async def ask(due):
+        await asyncio.sleep(max(due - loop.time(), 0))
+        reader, writer = await free.get()
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line.partition(b":")[2])
+            for line in head.lower().split(b"\r\n")
+            if line.startswith(b"content-length")
+        )
+        assert head.startswith(b"HTTP/1.1 200"), head
+        await reader.readexactly(length)
+        free.put_nowait((reader, writer))
+        return loop.time() - due
+
+    latencies = await asyncio.gather(*(ask(start + number / rate) for number in range(count)))
+    while not free.empty():
+        free.get_nowait()[1].close()
+    return latencies

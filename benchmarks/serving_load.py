@@ -1,0 +1,177 @@
+"""Serving over HTTP under load: seconds per 300 requests that `wrk` sends over 16 connections.
+
+``the same`` asks for one symbol's bars of 13 sessions again and again; ``not modified`` too, with the tag of
+its answer; ``another`` asks Condvest another question each time, and rivals for another symbol; ``range``
+asks for a MiB of a published file; ``market`` reads one interval of all symbols as Arrow. ``half load`` sends
+half as many requests as ``the same`` took (at most 1,000 a second), at even intervals, and tells the seconds
+from when each was due: the median and the 99th percentile. Rivals that are not installed (nginx, roapi,
+datasette) are left out, and said so.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pyarrow as pa
+import pyarrow.flight
+import pyarrow.ipc
+
+import condvest
+from batch_layer.operations.workspace import open_workspace
+from batch_layer.processing.publishing.publish import publish
+from batch_layer.processing.resample import resample
+from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from batch_layer.shared.settings import DatabaseSettings, Settings
+from benchmarks import serving_files, stored
+from benchmarks.read import fill
+from benchmarks.report import Figure, figures
+from benchmarks.serving import url_of
+from benchmarks.serving_rivals import INTERVAL
+
+CONNECTIONS, SECONDS, REQUESTS = 16, 2, 300
+PATHS = {
+    "condvest": f"/v1/bars?symbol=%s&interval={INTERVAL}",
+    "starlette": "/v1/bars?symbol=%s",
+    "pandas": "/v1/bars?symbol=%s",
+    "roapi": "/api/tables/bars?filter%%5Bsymbol%%5D='%s'",
+    "datasette": "/bars/bars.json?symbol=%s&_shape=objects&_size=max&_sort=window",
+    "nginx": "",
+}
+READING = ("condvest", "pandas", "roapi", "datasette")
+TAGGED = ("condvest", "starlette")
+
+
+def run(options):
+    """Yield the figures of each group."""
+    if shutil.which("wrk") is None:
+        sys.exit("serving_load needs wrk: apt-get install wrk")
+    with tempfile.TemporaryDirectory(prefix="condvest-bench-") as made, ExitStack() as stack:
+        folder = Path(made)
+        place = DirectoryTarget(folder / "published")
+        workspace = stack.enter_context(open_workspace(Settings(home=folder), now=stored.NOW))
+        fill(workspace, options)
+        resample(workspace.database, workspace.sessions)
+        publish(workspace.database, workspace.sessions, place, stored.NOW)
+        serving_files.write(place, folder)
+        url = url_of(workspace.database.url.parameters)
+        settings = Settings(home=folder, published_at=place.name, database=DatabaseSettings(url=url))
+        servers = {name: stack.enter_context(server) for name, server in serving_files.servers(folder, url)}
+        for name in sorted({*PATHS, "flight"} - set(servers)):
+            print(f"serving_load: {name} is not installed and left out", file=sys.stderr)
+        compare(
+            {name: servers[name] for name in servers if name in PATHS and name not in ("starlette", "nginx")}
+        )
+        with workspace.database.transaction() as connection:
+            ((symbols,),) = connection.execute("SELECT count(*) FROM symbols").fetchall()
+        for group, works in groups(servers, settings, symbols, folder).items():
+            seconds = {name: [] for name in works}
+            for _ in range(options.repeats):
+                for name, work in works.items():
+                    seconds[name].append(work())
+            labelled = {f"{group}: {name}": each for name, each in seconds.items()}
+            yield from figures(labelled, {}, options.rows, f"{group}: condvest")
+        yield from half_load(servers["condvest"], options)
+
+
+def compare(servers):
+    """Insist on the same windows and trades of one symbol from all that read them."""
+    wanted = None
+    for name, address in servers.items():
+        answer = httpx.get(address + PATHS[name] % "S1", timeout=60)
+        content = answer.json()
+        rows = content["rows"] if isinstance(content, dict) else content
+        told = [(row["window"], row["trades"]) for row in rows]
+        wanted = wanted or told
+        assert told == wanted, name
+
+
+def groups(servers, settings, symbols, folder):
+    """Return {group: {contender: measure}}."""
+    web = [name for name in PATHS if name in servers and name != "nginx"]
+    tags = {name: httpx.get(servers[name] + PATHS[name] % "S1").headers["etag"] for name in TAGGED}
+    file = max((folder / "published" / "daily_bars").iterdir(), key=lambda path: path.stat().st_size)
+    of_file = {"condvest": f"/v1/datasets/daily_bars/{file.name}", "nginx": f"/daily_bars/{file.name}"}
+    part = f"bytes=0-{min(1 << 20, file.stat().st_size) - 1}"
+
+    def loaded(name, path, headers=(), script=None):
+        return lambda: wrk(servers[name] + path, headers, script)
+
+    def another(name):
+        script = folder / f"{name}.lua"
+        path = (PATHS[name] % "SYMBOL").replace("%", "%%").replace("SYMBOL", "S%d")
+        path += "&last=%d" if name == "condvest" else ""  # or a small market would be kept
+        script.write_text(
+            f"n = 0\nrequest = function() n = n + 7919\n"
+            f'return wrk.format(nil, string.format("{path}", n % {symbols} + 1, n)) end\n'
+        )
+        return loaded(name, "/", (), script)
+
+    of_market = {
+        "condvest": lambda: timed(lambda: over_http(servers["condvest"])),
+        "in process": lambda: timed(lambda: condvest.bars(interval=INTERVAL, settings=settings)),
+    }
+    if "flight" in servers:
+        of_market["flight"] = lambda: timed(lambda: over_flight(servers["flight"]))
+    return {
+        "the same": {name: loaded(name, PATHS[name] % "S1") for name in web},
+        "not modified": {
+            name: loaded(name, PATHS[name] % "S1", [f"If-None-Match: {tag}"]) for name, tag in tags.items()
+        },
+        "another": {name: another(name) for name in web if name != "starlette"},
+        "range": {
+            name: loaded(name, path, [f"Range: {part}"]) for name, path in of_file.items() if name in servers
+        },
+        "market": of_market,
+    }
+
+
+def wrk(url, headers, script):
+    """Return the seconds that so many requests take."""
+    options = [option for header in headers for option in ("-H", header)]
+    options += ["-s", str(script)] if script else []
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", *options, url]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in said, said
+    return REQUESTS / float(re.search(r"Requests/sec: +([\d.]+)", said)[1])
+
+
+def timed(work):
+    start = time.perf_counter()
+    assert len(work()) > 0
+    return time.perf_counter() - start
+
+
+def over_http(address):
+    url = f"{address}/v1/bars?interval={INTERVAL}&format=arrow"
+    answer = httpx.get(url, headers={"Accept-Encoding": "identity"}, timeout=600)
+    return pa.ipc.open_stream(answer.content).read_all()
+
+
+def over_flight(address):
+    with pa.flight.connect(address) as client:
+        return client.do_get(pa.flight.Ticket(b"bars")).read_all()
+
+
+def half_load(address, options):
+    """Yield the median and the 99th percentile of the seconds from when a request was due."""
+    path = PATHS["condvest"] % "S1"
+    for _ in range(2):  # the second time at the rate that the machine has then
+        rate = REQUESTS / wrk(address + path, (), None) / 2
+    latencies = serving_files.at_rate(address, path, min(rate, 1_000.0), 2_000)
+    median, late = latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100]
+    for name, value in (("median", median), ("p99", late)):
+        yield Figure(
+            name=f"half load: {name}",
+            rows=options.rows,
+            seconds=round(value, 6),
+            fastest=round(latencies[0], 6),
+            slowest=round(latencies[-1], 6),
+            ratio=round(value / median, 3),
+            peak_mib=None,
+        )

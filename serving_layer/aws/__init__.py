@@ -1,0 +1,1 @@
+"""The serving layer as a function of AWS, behind an HTTP API."""

@@ -1,0 +1,128 @@
+"""The site of docs/: built strictly, every link leads somewhere, its picture is what a script draws."""
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+import yaml
+
+import condvest
+from condvest.cli import condvest as program
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+class Links(HTMLParser):
+    """The links, sources and ids of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.targets, self.sources, self.ids = [], [], set()
+        self.feed(text)
+
+    def handle_starttag(self, _, attributes):
+        given = dict(attributes)
+        self.ids.update(filter(None, (given.get("id"), given.get("name"))))
+        if given.get("href"):
+            self.targets.append(given["href"])
+        if given.get("src"):
+            self.sources.append(given["src"])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site: path to what it links to and from."""
+    place = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(place)]
+    ran = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return {page: Links(page.read_text()) for page in place.rglob("*.html")}
+
+
+def test_every_page_is_built_and_found_from_the_first(site):
+    root = min(site, key=lambda page: len(page.parts)).parent
+    built = {page.relative_to(root).with_suffix("").as_posix() for page in site} - {"404"}
+    assert built == {page.relative_to(DOCS).with_suffix("").as_posix() for page in DOCS.rglob("*.md")}
+    start = site[root / "index.html"]
+    listed = {urldefrag(target)[0] for target in start.targets}
+    assert {f"{name}.html" for name in built} - listed == set()
+
+
+def test_every_link_of_the_site_leads_somewhere(site):
+    for page, links in site.items():
+        if page.name == "404.html":  # its links are of the site's root
+            continue
+        for target in [*links.targets, *links.sources]:
+            if urlsplit(target).scheme or target.startswith("//"):
+                continue
+            path, anchor = urldefrag(target)
+            other = (page.parent / unquote(path)).resolve() if path else page
+            other = other / "index.html" if other.is_dir() else other
+            assert other.is_file(), f"{page.name}: {target}"
+            if anchor and other in site:
+                assert anchor in site[other].ids, f"{page.name}: {target}"
+
+
+def test_the_site_loads_nothing_from_another_host(site):
+    """Links may lead there; scripts, styles, fonts and pictures may not be there."""
+    for links in site.values():
+        assert [source for source in links.sources if urlsplit(source).netloc] == []
+
+
+def test_the_reference_of_python_has_every_public_function(site):
+    (page,) = (links for path, links in site.items() if path.name == "python.html")
+    names = {name for name in condvest.__all__ if name[0].islower()}
+    assert {name for name in names if not any(each.endswith(f".{name}") for each in page.ids)} == set()
+
+
+def test_the_picture_of_a_window_is_what_the_script_draws(tmp_path):
+    drawn = tmp_path / "window.svg"
+    subprocess.run([sys.executable, str(ROOT / "examples/window.py"), str(drawn)], check=True)
+    assert drawn.read_text() == (DOCS / "window.svg").read_text()
+
+
+def block(page, title):
+    """Return the block of a page that has a title."""
+    match = re.search(
+        rf'^```\w+ title="{re.escape(title)}"\n(.*?)^```$',
+        (DOCS / page).read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    return match[1]
+
+
+def test_the_units_of_systemd_are_read():
+    """The timer counts in New York's zone; what the service runs are commands of Condvest."""
+    service, timer = configparser.ConfigParser(), configparser.ConfigParser()
+    for unit in (service, timer):
+        unit.optionxform = str
+    service.read_string(block("operating.md", "/etc/systemd/system/condvest.service"))
+    timer.read_string(block("operating.md", "/etc/systemd/system/condvest.timer"))
+    assert timer["Timer"]["OnCalendar"].endswith(" America/New_York")
+    for name in ("ExecStart", "ExecStartPost"):
+        _, word = service["Service"][name].split()
+        assert program.get_command(None, word) is not None
+    assert service["Service"]["EnvironmentFile"] == "/etc/condvest.env"
+
+
+def test_the_compose_file_is_read_and_installs_extras_that_are_there():
+    compose = yaml.safe_load(block("operating.md", "compose.yaml"))
+    assert set(compose["services"]) == {"database", "condvest"}
+    recipe = compose["services"]["condvest"]["build"]["dockerfile_inline"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(re.search(r"\[([\w,]+)\]", recipe)[1].split(",")) <= extras.keys()
