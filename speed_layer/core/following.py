@@ -15,9 +15,9 @@ import numpy as np
 from batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
 from batch_layer.shared.models.payloads import BarRows
 from batch_layer.shared.models.sessions import Sessions
-from speed_layer.core.guards import Refusal, Seen, refusal
+from speed_layer.core.guards import UNSURE, Refusal, Seen, refusal
 from speed_layer.core.minutes import MinuteMessages, admitted
-from speed_layer.core.phases import Calm, Hours, Phase, is_on_date
+from speed_layer.core.phases import PHASES, Calm, Hours, Phase, is_on_date
 from speed_layer.core.provisional import Provisional, bars_of, contradicted
 from speed_layer.core.snapshot import Snapshot
 from speed_layer.core.state import (
@@ -100,7 +100,7 @@ class Follower:
 
     @property
     def session(self) -> dt.date:
-        """The date of the session."""
+        """The date."""
         return self.sessions.session(self.ordinal)
 
     @property
@@ -200,6 +200,8 @@ class Follower:
         slot = self._slots(rows.symbol.tolist())
         seq = np.full(len(rows), self._arrivals, dtype=np.int64)
         at, prices = snapshot.updated[passed], (rows.open, rows.high, rows.low, rows.close)
+        if self._watermark != NEVER:  # a row that has not changed is known up to the snapshot all the same
+            at = np.maximum(at, snapshot.seen().through - UNSURE)
         open_ = np.where(rows.open == 0, np.nan, rows.open)
         anchors = Anchors(at, seq, open_, *prices[1:], rows.volume, rows.vwap)
         last_at = snapshot.last_at[passed]
@@ -229,7 +231,7 @@ class Follower:
     def _changed(self, bars: Provisional, settled: Bools, phase: Phase) -> Int64s:
         """Return the positions of the bars that differ from those of the step before, and remember these."""
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap, bars.data_through)
-        rank = np.where(settled, _PHASES.index("settled"), _PHASES.index(phase))
+        rank = np.where(settled, PHASES.index("settled"), PHASES.index(phase))
         table = np.nan_to_num(np.column_stack([*columns, rank]), nan=-1.0)
         before = np.full((len(self.state), table.shape[1]), np.nan)
         before[: len(self._rows)] = self._rows
@@ -237,9 +239,6 @@ class Follower:
         before[bars.slot] = table
         self._rows = before
         return changed
-
-
-_PHASES: tuple[Phase, ...] = ("pre", "open", "closing", "settled")
 
 
 def _refused(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:

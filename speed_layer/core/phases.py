@@ -20,6 +20,9 @@ from speed_layer.core.state import NEVER
 
 Phase = Literal["pre", "open", "closing", "settled", "official"]
 
+PHASES: tuple[Phase, ...] = ("pre", "open", "closing", "settled")
+"""Those that a row can be in, in their order."""
+
 SECOND = 1_000_000
 """Microseconds."""
 

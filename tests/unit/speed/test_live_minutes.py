@@ -163,6 +163,19 @@ def test_a_snapshot_that_denies_what_was_known_is_counted(sessions):
     assert bars_of(made.state).high.tolist() == bars_of(later.state).high.tolist()
 
 
+def test_a_snapshot_mends_a_minute_that_is_later_than_the_rows_own_last_trade(sessions):
+    """A's last trade came within the minute whose volume was told twice over; the market traded on."""
+    made = anchored(sessions)
+    frames = read(minute(at=10, h=99.0, dav="1200"))
+    made.take_minutes(frames.messages, frames.faults)
+    day = {"o": 10.0, "h": 12.0, "l": 9.0, "c": 11.0, "v": 600, "vw": 10.5}
+    instants = {"A": OPENS + 10 * MINUTE + 1, "B": OPENS + 13 * MINUTE}
+    rows = [{"ticker": symbol, "day": day, "updated": at * 1000} for symbol, at in instants.items()]
+    made.take(read_snapshot(json.dumps({"status": "OK", "tickers": rows}).encode(), SESSION), LATER)
+    bars = bars_of(made.state)
+    assert (bars.high[0], bars.volume[0], bars.data_through[0]) == (12.0, 600.0, OPENS + 12 * MINUTE)
+
+
 def _again(at):
     values = {"o": 10.0, "h": 12.0, "l": 9.0, "c": 11.0, "v": 600, "vw": 10.5}
     rows = [{"ticker": "A", "day": values, "updated": (OPENS + at * MINUTE) * 1000}]
