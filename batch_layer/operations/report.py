@@ -127,13 +127,14 @@ def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> 
             finish_run(connection, run_id, code, {"error": said})
         raise
     report.seconds = time.monotonic() - began
+    starts = starts_by_dataset(workspace.sessions)  # read before: not within a transaction
     with workspace.database.transaction() as connection:
         summary = report.as_json()
         if report.screened_through is not None:
             summary["screened_through"] = report.screened_through
         finish_run(connection, run_id, report.exit_code, summary)
         # Who never publishes has entries, too, and reads them with each question about a market.
-        compact(connection, starts_by_dataset(workspace.sessions))
+        compact(connection, starts)
 
 
 def resampled_as_json(summary: ResampleSummary) -> dict[str, Any]:

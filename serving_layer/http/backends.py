@@ -147,7 +147,7 @@ class DatabaseBackend:
     async def state_soon(self) -> State | None:
         """Return the present state over a connection of its own."""
         row = None if self._soon is None else await self._soon.row(LONGEST_STATEMENT)
-        now = None if row is None or not self._identity else self._snapshots.told(row)
+        now = None if row is None or not self._identity else self._snapshots.snapshot_in(row)
         return None if now is None else self._named(*now)
 
     def _state(self, connection: Connection) -> State:

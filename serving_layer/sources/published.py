@@ -128,11 +128,13 @@ class PublishedSource(PublishedFiles):
 
     def portions(self, spans: Spans) -> Sequence[Spans]:
         """Return the spans in portions of about PORTION rows; see `BarSource`."""
-        held = sum(file.rows for file in self._files_within(dataset_of(1), spans))
-        instruments = max(1, PORTION * len(self._instruments) // max(held, 1))
+        if not len(spans):
+            return [spans]
+        rows = sum(file.rows for file in self._files_within(dataset_of(1), spans))
+        instruments = max(1, PORTION * len(self._instruments) // max(rows, 1))
         first = run_starts(spans.instrument_id)[::instruments]
         ends = [*first[1:].tolist(), len(spans)]
-        return [spans.take(slice(*bounds)) for bounds in zip(first.tolist(), ends, strict=True)] or [spans]
+        return [spans.take(slice(*bounds)) for bounds in zip(first.tolist(), ends, strict=True)]
 
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars; see `BarSource`."""

@@ -81,8 +81,9 @@ class PublishedFiles:
         """
         if dataset not in self.manifest.files:
             raise UsageError(f"no data set {dataset!r}: choose one of {', '.join(self.manifest.files)}")
-        scheme = "s3://" if isinstance(self._filesystem, pyarrow.fs.S3FileSystem) else ""
-        return [f"{scheme}{self._base}{file.path}" for file in self._files_of(dataset)]
+        filesystem, paths = self.paths(dataset)
+        scheme = "s3://" if isinstance(filesystem, pyarrow.fs.S3FileSystem) else ""
+        return [f"{scheme}{path}" for path in paths]
 
     def open_file(self, path: str) -> pa.NativeFile:
         """Open a file by its path in the manifest, of this version or of another one that is kept.
@@ -97,12 +98,7 @@ class PublishedFiles:
         return self._filesystem, [f"{self._base}{file.path}" for file in self._files_of(dataset)]
 
     def check(self, dataset: str) -> None:
-        """Hold the footers of a data set's files against the manifest.
-
-        Raises:
-            PublishedError: a file is damaged, or gone.
-            PublishedUnavailable: it cannot be read now.
-        """
+        """Hold the footers of a data set's files against the manifest; PublishedError if one is damaged."""
         for file in self._files_of(dataset):
             with self._opened(file):
                 pass

@@ -49,13 +49,13 @@ class Snapshots:
 
         It is one statement outside a transaction: so one round trip, and one snapshot.
         """
-        return self.told(ask(database, "condvest_snapshot", _NOW, []))
+        return self.snapshot_in(ask(database, "condvest_snapshot", _NOW, []))
 
     def asked(self, database: Database) -> Asked:
-        """Return what asks for the same without blocking an event loop; `told` reads its row."""
+        """Return what asks for the same without blocking an event loop; `snapshot_in` reads its row."""
         return Asked(database, "condvest_snapshot", _NOW)
 
-    def told(self, row: Row) -> tuple[str, int] | None:
+    def snapshot_in(self, row: Row) -> tuple[str, int] | None:
         """Return what a row of `asked` tells, as `now` does."""
         self._is_standby = bool(row.number(1))
         return None if self._is_standby else (row.bytes(0).decode(), row.number(2) or 0)

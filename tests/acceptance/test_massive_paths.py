@@ -191,7 +191,7 @@ def test_a_key_in_the_query_is_taken_and_stays_out_of_the_log(fresh, prices):
                     assert client.get(path, params={"APIKEY": key}).status_code == 401
                 process.send_signal(signal.SIGINT)
                 log = process.communicate(timeout=60)[1]
-                assert '"key": "desk"' in log
+                assert '"key":"desk"' in log
                 assert key not in log
             finally:
                 process.kill()

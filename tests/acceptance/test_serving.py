@@ -286,7 +286,7 @@ def test_beyond_this_machine_a_key_is_needed(fresh, prices):
                     assert client.get("/health/live").status_code == 200
                 process.send_signal(signal.SIGINT)
                 log = process.communicate(timeout=60)[1]
-                assert '"key": "desk"' in log
+                assert '"key":"desk"' in log
                 assert key not in log
             finally:
                 process.kill()
