@@ -97,7 +97,7 @@ house: $(TOOLS) ## figures of the code: modules, functions, their lengths, the s
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
-EXTRAS := --extra serve --extra embedded --extra sample --extra yahoo --extra aws
+EXTRAS := --extra serve --extra embedded --extra sample --extra yahoo --extra aws --extra stream
 
 lock: ## write the lock files anew (needs uv)
 	$(COMPILE) pyproject.toml $(EXTRAS) --group build --output-file requirements.lock

@@ -38,6 +38,7 @@ SUITES = {
     "peers.rebuild": "all bars from stored daily bars, stored again, beside ArcticDB, DuckDB and Polars",
     "commands": "commands from start to end, the server up, beside the import of their libraries",
     "serving_load": "over HTTP under load, beside ROAPI, datasette, FastAPI, Flight and nginx; needs wrk",
+    "live": "the session under way: a burst read, joined and stored; a day; a restart; reading it",
     "serving": "one symbol over HTTP: asked again, not modified, another each time",
 }
 """Module of this package to what it measures; each has ``run(options)``, which yields figures."""

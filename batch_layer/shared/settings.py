@@ -32,6 +32,7 @@ MassivePlan = Literal["basic", "paid"]
 """``basic``: 5 calls a minute, two years back, nothing before the end of the session. ``paid``: any other."""
 
 MASSIVE_BASE_URL = "https://api.massive.com"
+MASSIVE_STREAM_URL = "wss://socket.massive.com/stocks"
 FLATFILES_ENDPOINT = "https://files.massive.com"
 
 
@@ -94,7 +95,7 @@ class NightlySettings:
 
 @dataclass(frozen=True)
 class MassiveSettings:
-    """Massive's REST service.
+    """Massive's REST service and its stream.
 
     Attributes:
         api_key: the key, secret; None if there is none (``MASSIVE_API_KEY``, else ``POLYGON_API_KEY``).
@@ -103,23 +104,28 @@ class MassiveSettings:
             as well).
         secret: name or ARN of the secret of AWS Secrets Manager that holds the key, read if no key is
             given; None if there is none (``CONDVEST_MASSIVE_SECRET``).
+        stream_url: address of the stream (``CONDVEST_MASSIVE_STREAM_URL``); plans whose data are late have
+            ``wss://delayed.massive.com/stocks``.
     """
 
     api_key: str | None = field(default=None, repr=False)
     plan: MassivePlan = "basic"
     base_url: str = MASSIVE_BASE_URL
     secret: str | None = None
+    stream_url: str = MASSIVE_STREAM_URL
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> MassiveSettings:
         """Read the group; raises SettingsError as `Settings.from_env` does."""
         url = variables.vendor_url(environ, "CONDVEST_MASSIVE_BASE_URL", MASSIVE_BASE_URL)
+        stream = variables.vendor_url(environ, "CONDVEST_MASSIVE_STREAM_URL", MASSIVE_STREAM_URL, "ws")
         return cls(
             api_key=variables.secret(environ, "MASSIVE_API_KEY")
             or variables.secret(environ, "POLYGON_API_KEY"),
             plan=_massive_plan(variables.text(environ, "CONDVEST_MASSIVE_PLAN") or cls.plan),
             base_url=url or cls.base_url,
             secret=variables.text(environ, "CONDVEST_MASSIVE_SECRET"),
+            stream_url=stream or cls.stream_url,
         )
 
 

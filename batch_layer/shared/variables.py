@@ -129,17 +129,18 @@ def secret(environ: Mapping[str, str], name: str) -> str | None:
     return key or None
 
 
-def vendor_url(environ: Mapping[str, str], name: str, example: str) -> str | None:
+def vendor_url(environ: Mapping[str, str], name: str, example: str, scheme: str = "http") -> str | None:
     """Return the base URL of a vendor without the slash at its end; None if the variable is unset.
 
     Args:
         environ: where to look.
         name: of the variable.
         example: a URL as it should be, for the message.
+        scheme: ``http``, or ``ws`` of a websocket.
 
     Raises:
-        SettingsError: it is not a plain ``https://`` URL. ``http://`` is accepted for this machine only, as
-            anybody on the way could read the key.
+        SettingsError: it is not a plain ``https://`` (``wss://``) URL. ``http://`` (``ws://``) is accepted
+            for this machine only, as anybody on the way could read the key.
     """
     given = text(environ, name)
     if given is None:
@@ -150,13 +151,14 @@ def vendor_url(environ: Mapping[str, str], name: str, example: str) -> str | Non
     except ValueError:
         # The reason is left out: it may repeat a part that is secret.
         raise SettingsError(f"{name} is no URL; it must be one like {example}") from None
-    if parts.scheme not in ("https", "http") or not host:
+    if parts.scheme not in (scheme, f"{scheme}s") or not host:
         raise SettingsError(f"{name} must be a URL like {example}")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError(f"{name} must be a plain URL, without a user, a query or a fragment")
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == scheme and host not in _LOOPBACK:
         raise SettingsError(
-            f"{name} must begin with https://: over http:// to {host} anybody on the way could read the key"
+            f"{name} must begin with {scheme}s://: over {scheme}:// to {host} anybody on the way could read "
+            "the key"
         )
     return given.rstrip("/")
 

@@ -16,9 +16,11 @@ from batch_layer.shared.clients.rate_limit import RateLimit
 from batch_layer.shared.errors import SettingsError
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.clock import utc_now
+from batch_layer.shared.utils.extras import from_extra
 from batch_layer.shared.utils.retry import Retry
 from condvest.live.judging import judge
 from condvest.live.references import read_references
+from speed_layer.feeds.inbox import StreamFeed
 from speed_layer.feeds.polling import MassivePolling
 from speed_layer.services.run import Job
 
@@ -36,13 +38,21 @@ def collecting(
     workspace: Workspace,
     say: Callable[[str], None],
     *,
+    feed: str = "poll",
     now: Callable[[], dt.datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Job]:
     """Give the job that collects from Massive into the workspace.
 
+    Args:
+        workspace: where to.
+        say: told what happens, in a sentence.
+        feed: ``poll`` for snapshots alone, ``stream`` for minutes that snapshots anchor.
+        now: tells the instant, as an aware datetime.
+        sleep: waits for so many seconds.
+
     Raises:
-        SettingsError: there is no key.
+        SettingsError: there is no key, or what the stream needs is not installed.
     """
     settings = workspace.settings
     key = settings.massive.api_key
@@ -63,4 +73,11 @@ def collecting(
             sleep=sleep,
             say=say,
             rules=read_references,
+            stream=_stream_of(settings, key) if feed == "stream" else None,
         )
+
+
+def _stream_of(settings: Settings, key: str) -> StreamFeed:
+    with from_extra("stream", "Massive's stream"):
+        from speed_layer.feeds.massive_stream import MassiveStream  # noqa: PLC0415  # an extra
+    return MassiveStream(settings.massive.stream_url, key)

@@ -6,8 +6,10 @@ import datetime as dt
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from batch_layer.database.postgres.queries import column
+from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import records
 from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
 from batch_layer.database.stores.live import read_live
 from batch_layer.operations.workspace import Workspace
@@ -18,19 +20,33 @@ from condvest.live.judging import judge
 from speed_layer.core.following import Follower
 from speed_layer.core.provisional import Provisional
 from speed_layer.feeds.journal import Journal
-from speed_layer.services.replay import replay
+from speed_layer.services.minutes import minute_bars
+from speed_layer.services.replay import Kept, replay
 from speed_layer.stores.runs import expected_tickers
 
 _COMPARED = ("open", "high", "low", "close", "volume", "vwap", "data_through")
+
+
+def minutes(workspace: Workspace, session: dt.date) -> pa.Table:
+    """Return the minute bars that came of a session, from its journal; see `minute_bars`.
+
+    Raises:
+        UsageError, NotASession, ArchiveError: as `replayed` does.
+    """
+    ordinal = workspace.sessions.ordinal(session)
+    with workspace.database.transaction(read_only=True) as connection:
+        provider, runs = _runs(connection, session, ordinal)
+    journal = Journal(journals_of(workspace.settings), provider, session)
+    return minute_bars(journal, runs, workspace.sessions, ordinal, judge)
 
 
 def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
     """Replay a session's journal.
 
     Returns:
-        session, snapshots, refused_snapshots, replayed_rows (live rows that the journal comes to), live_rows
-        (those that are stored: none once the session is settled), differing (stored ones that the journal
-        does not come to).
+        session, snapshots, refused_snapshots, minutes (messages that passed), replayed_rows (live rows that
+        the journal comes to), live_rows (those that are stored: none once the session is settled), differing
+        (stored ones that the journal does not come to).
 
     Raises:
         UsageError: nothing was collected of the session.
@@ -39,21 +55,16 @@ def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
     """
     ordinal = workspace.sessions.ordinal(session)
     with workspace.database.transaction(snapshot=True, read_only=True) as connection:
-        providers = column(
-            connection,
-            "SELECT provider FROM live_runs WHERE ordinal = %s ORDER BY run_id DESC LIMIT 1",
-            (ordinal,),
-        )
-        if not providers:
-            raise UsageError(
-                f"--session {session}: nothing was collected of it; condvest live status tells what"
-            )
-        expected = expected_tickers(connection, providers[0], ordinal)
+        provider, runs = _runs(connection, session, ordinal)
+        expected = expected_tickers(connection, provider, ordinal)
         live = read_live(connection)
         live = live.take(live.ordinal == ordinal)
-        follower = Follower(workspace.sessions, ordinal, judge, expected)
-        result = replay(Journal(journals_of(workspace.settings), providers[0], session), follower)
-        symbols = np.array([result.symbols[slot] for slot in result.bars.slot.tolist()], dtype=object)
+        result = replay(
+            Journal(journals_of(workspace.settings), provider, session),
+            runs,
+            lambda: Follower(workspace.sessions, ordinal, judge, expected),
+        )
+        symbols = np.array(result.symbols, dtype=object)
         dates = np.full(len(symbols), np.datetime64(session, "D"))
         instrument = instruments_of(connection, symbols, dates)
     known = instrument != NO_INSTRUMENT
@@ -61,10 +72,26 @@ def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
         "session": session,
         "snapshots": result.taken,
         "refused_snapshots": result.refused,
+        "minutes": result.messages,
         "replayed_rows": int(known.sum()),
         "live_rows": len(live),
         "differing": _differing(live, instrument[known].tolist(), result.bars.take(known)),
     }
+
+
+def _runs(connection: Connection, session: dt.date, ordinal: int) -> tuple[str, list[Kept]]:
+    """Return the provider of whom a session was collected last, and its runs in their order."""
+    runs = records(
+        connection,
+        "SELECT provider, journal, records FROM live_runs WHERE ordinal = %s AND journal IS NOT NULL "
+        "ORDER BY run_id",
+        (ordinal,),
+    )
+    if not runs:
+        raise UsageError(f"--session {session}: nothing was collected of it; condvest live status tells what")
+    provider = runs[-1]["provider"]
+    kept = [Kept(run["journal"], run["records"]) for run in runs if run["provider"] == provider]
+    return provider, kept
 
 
 def _differing(live: LiveBars, instruments: list[int], bars: Provisional) -> int:

@@ -1,6 +1,7 @@
-"""Following one session: snapshots go in, the rows that changed come out; pure.
+"""Following one session: snapshots and minute messages go in, the rows that changed come out; pure.
 
 A collector and a replay of its journal both follow a session by this code, so both come to the same rows.
+Minutes alone make no row: what came before them is known from a snapshot only.
 """
 
 from __future__ import annotations
@@ -11,14 +12,27 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, Int32s, Int64s
+from batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
 from batch_layer.shared.models.payloads import BarRows
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
-from speed_layer.core.guards import Refusal, Seen, refusal
-from speed_layer.core.phases import SECOND, Calm, Hours, Phase
-from speed_layer.core.provisional import Provisional, bars_of
+from batch_layer.shared.models.sessions import Sessions
+from speed_layer.core.guards import UNSURE, Refusal, Seen, refusal
+from speed_layer.core.minutes import MinuteMessages, admitted
+from speed_layer.core.phases import PHASES, Calm, Hours, Phase, is_on_date
+from speed_layer.core.provisional import Provisional, bars_of, contradicted
 from speed_layer.core.snapshot import Snapshot
-from speed_layer.core.state import NEVER, Anchors, LiveState, Trades, join, nothing, of_anchor
+from speed_layer.core.state import (
+    MINUTE,
+    NEVER,
+    Anchors,
+    LiveState,
+    Minutes,
+    Totals,
+    Trades,
+    join,
+    nothing,
+    of_anchor,
+    of_minutes,
+)
 
 Judge = Callable[[BarRows, Mapping[int, str], Sessions, int], tuple[Bools, Mapping[int, tuple[str, str]]]]
 """Says which rows of a session may pass, and of each row that may not the rule and the reason."""
@@ -36,16 +50,17 @@ class RefusedRow:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What one snapshot changed.
+    """What came in since the step before changed.
 
     Attributes:
         through: the instant that the data have got to, microseconds.
         phase: of the session.
         symbols: the symbol of each slot.
-        bars: the bars that differ from those told before, by slot; all of them at first.
+        bars: the bars that differ from those of the step before, by slot; all of them at first.
         phases: of each of those bars.
         refused: rows that broke a rule.
         with_bar: how many symbols have a bar by now.
+        drifted: of how many symbols the snapshot denied what was known before.
     """
 
     through: int
@@ -55,6 +70,7 @@ class Step:
     phases: list[Phase]
     refused: list[RefusedRow]
     with_bar: int
+    drifted: int = 0
 
 
 @dataclass(eq=False)
@@ -77,12 +93,14 @@ class Follower:
     last: Seen | None = None
     _slot_of: dict[str, int] = field(default_factory=dict)
     _calm: Calm = field(default_factory=Calm.unknown)
-    _last_values: dict[int, tuple[object, ...]] = field(default_factory=dict)
+    _rows: Floats = field(default_factory=lambda: np.zeros((0, 8)))
+    _refused: list[RefusedRow] = field(default_factory=list)
     _arrivals: int = 0
+    _watermark: int = int(NEVER)
 
     @property
     def session(self) -> dt.date:
-        """The date of the session."""
+        """The date."""
         return self.sessions.session(self.ordinal)
 
     @property
@@ -90,8 +108,13 @@ class Follower:
         """The regular hours of the session."""
         return Hours.of(self.sessions, self.ordinal)
 
+    @property
+    def through(self) -> int:
+        """The instant that the data have got to, microseconds; NEVER before anything came."""
+        return max(self._watermark, self.last.through if self.last else int(NEVER))
+
     def take(self, snapshot: Snapshot, received: int) -> Step | Refusal:
-        """Take a snapshot in.
+        """Take a snapshot in, and return what has changed since the step before.
 
         Args:
             snapshot: as it was read.
@@ -103,28 +126,67 @@ class Follower:
             return refused
         self.last = seen
         passed, reasons = self._judged(snapshot)
+        self._refused += _refused(snapshot, reasons)
+        before = bars_of(self.state)
         self._join(snapshot, passed)
         bars = bars_of(self.state)
+        # Only a snapshot tells of the auction at the close, so minutes alone calm nothing.
         self._calm = self._calm.after(bars, len(self.state), seen.through, self.hours)
-        phase = self.hours.phase(seen.through)
-        settled = self._calm.is_settled(bars, seen.through)
-        phases: list[Phase] = ["settled" if is_settled else phase for is_settled in settled.tolist()]
-        if len(bars) and settled.all():
-            phase = "settled"
-        changed = self._changed(bars, phases)
+        return self._stepped(bars, contradicted(before, bars))
+
+    def take_minutes(self, messages: MinuteMessages, faults: Mapping[int, str]) -> int:
+        """Take minute messages in, in the order in which they came; return how many passed.
+
+        Args:
+            messages: as they were read.
+            faults: what could not be read, by row.
+        """
+        passed, reasons = admitted(
+            messages,
+            faults,
+            self.session,
+            self._slot_of,
+            lambda rows, own: self.judge(rows, own, self.sessions, self.ordinal),
+        )
+        self._refused += [
+            RefusedRow(messages.symbol[row], *reasons[row], content=messages.shown(row))
+            for row in sorted(reasons)
+        ]
+        seq = self._arrivals + 1 + np.arange(len(messages), dtype=np.int64)
+        self._arrivals += len(messages)
+        if not passed.all():
+            messages, seq = messages.take(passed), seq[passed]
+        if len(messages):
+            self._join_minutes(messages, seq)
+        return len(messages)
+
+    def step(self) -> Step | None:
+        """Return what has changed since the step before; None if no snapshot has been taken yet."""
+        return None if self.last is None else self._stepped(bars_of(self.state))
+
+    def _stepped(self, bars: Provisional, drifted: int = 0) -> Step:
+        anchored = self.last.through if self.last else int(NEVER)
+        phase = self.hours.phase(self.through)
+        settled = self._calm.is_settled(bars, anchored)
+        changed = self._changed(bars, settled, phase)
+        refused, self._refused = self._refused, []
         return Step(
-            through=seen.through,
-            phase=phase,
+            through=self.through,
+            phase="settled" if len(bars) and settled.all() else phase,
             symbols=self.symbols,
             bars=bars.take(changed),
-            phases=[phases[row] for row in changed.tolist()],
-            refused=_refused(snapshot, reasons),
+            phases=["settled" if is_settled else phase for is_settled in settled[changed].tolist()],
+            refused=refused,
             with_bar=len(bars),
+            drifted=drifted,
         )
 
     def _judged(self, snapshot: Snapshot) -> tuple[Bools, Mapping[int, tuple[str, str]]]:
-        """Return which rows have a bar of this session that breaks no rule, and why others break one."""
-        position = np.flatnonzero(snapshot.has_bar & self._is_of_session(snapshot.updated))
+        """Return which rows have a bar of this session that breaks no rule, and why others break one.
+
+        What stands in a row that changed on another date is another session's.
+        """
+        position = np.flatnonzero(snapshot.has_bar & is_on_date(snapshot.updated, self.session))
         index_of = {row: at for at, row in enumerate(position.tolist())}
         faults = {index_of[row]: text for row, text in snapshot.faults.items() if row in index_of}
         good, reasons = self.judge(snapshot.rows.take(position), faults, self.sessions, self.ordinal)
@@ -132,20 +194,14 @@ class Follower:
         passed[position[good]] = True
         return passed, {int(position[at]): reason for at, reason in reasons.items()}
 
-    def _is_of_session(self, updated: Int64s) -> Bools:
-        """Return which rows changed on the session's date; what stands in the others is another session's."""
-        start = dt.datetime.combine(self.session, dt.time(), EXCHANGE_ZONE)
-        end = dt.datetime.combine(self.session + dt.timedelta(1), dt.time(), EXCHANGE_ZONE)
-        first, after = (int(instant.timestamp()) * SECOND for instant in (start, end))
-        is_of_session: Bools = (updated >= first) & (updated < after)
-        return is_of_session
-
     def _join(self, snapshot: Snapshot, passed: Bools) -> None:
         self._arrivals += 1
         rows = snapshot.rows.take(passed)
         slot = self._slots(rows.symbol.tolist())
         seq = np.full(len(rows), self._arrivals, dtype=np.int64)
         at, prices = snapshot.updated[passed], (rows.open, rows.high, rows.low, rows.close)
+        if self._watermark != NEVER:  # a row that has not changed is known up to the snapshot all the same
+            at = np.maximum(at, snapshot.seen().through - UNSURE)
         open_ = np.where(rows.open == 0, np.nan, rows.open)
         anchors = Anchors(at, seq, open_, *prices[1:], rows.volume, rows.vwap)
         last_at = snapshot.last_at[passed]
@@ -153,26 +209,36 @@ class Follower:
         trades = Trades(last_at, seq, price)
         self.state = join(self.state, of_anchor(len(self.symbols), slot, anchors, trades))
 
+    def _join_minutes(self, messages: MinuteMessages, seq: Int64s) -> None:
+        slot = self._slots(messages.symbol.tolist())
+        prices = (messages.open, messages.high, messages.low, messages.close)
+        minutes = Minutes(slot, messages.start, seq, *prices)
+        totals = Totals(messages.start + MINUTE, seq, messages.official_open, messages.volume, messages.vwap)
+        hours = (self.hours.opens_at, self.hours.closes_at)
+        self.state = join(self.state, of_minutes(len(self.symbols), minutes, totals, hours))
+        self._watermark = max(self._watermark, int(messages.start.max()) + MINUTE)
+
     def _slots(self, symbols: list[str]) -> Int32s:
         """Return the slot of each symbol, a new one for a new symbol; case counts."""
-        for symbol in symbols:
-            if symbol not in self._slot_of:
-                self._slot_of[symbol] = len(self.symbols)
-                self.symbols.append(symbol)
-        return np.array([self._slot_of[symbol] for symbol in symbols], dtype=np.int32)
+        slot_of = self._slot_of
+        if any(symbol not in slot_of for symbol in symbols):
+            for symbol in symbols:
+                if symbol not in slot_of:
+                    slot_of[symbol] = len(self.symbols)
+                    self.symbols.append(symbol)
+        return np.array([slot_of[symbol] for symbol in symbols], dtype=np.int32)
 
-    def _changed(self, bars: Provisional, phases: list[Phase]) -> Int64s:
-        """Return the positions of the bars that differ from those told before, and remember these."""
+    def _changed(self, bars: Provisional, settled: Bools, phase: Phase) -> Int64s:
+        """Return the positions of the bars that differ from those of the step before, and remember these."""
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap, bars.data_through)
-        values_of_rows = zip(
-            *(np.nan_to_num(column, nan=-1.0).tolist() for column in columns), phases, strict=True
-        )
-        changed = []
-        for row, (slot, values) in enumerate(zip(bars.slot.tolist(), values_of_rows, strict=True)):
-            if self._last_values.get(slot) != values:
-                self._last_values[slot] = values
-                changed.append(row)
-        return np.array(changed, dtype=np.int64)
+        rank = np.where(settled, PHASES.index("settled"), PHASES.index(phase))
+        table = np.nan_to_num(np.column_stack([*columns, rank]), nan=-1.0)
+        before = np.full((len(self.state), table.shape[1]), np.nan)
+        before[: len(self._rows)] = self._rows
+        changed = np.flatnonzero((table != before[bars.slot]).any(axis=1))
+        before[bars.slot] = table
+        self._rows = before
+        return changed
 
 
 def _refused(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:

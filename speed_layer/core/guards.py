@@ -23,6 +23,10 @@ LARGEST_LEAD = 120 * SECOND
 """By how much a vendor's clock may be ahead of ours."""
 
 
+UNSURE = 60 * SECOND
+"""By how much a row of a snapshot may lag behind its latest one."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """What matters of a snapshot.

@@ -7,17 +7,21 @@ and close are the calendar's, so an early close and the change of daylight savin
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
 
 from batch_layer.shared.models.bars import Bools, Floats, Int64s
-from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
 from speed_layer.core.provisional import Provisional
 from speed_layer.core.state import NEVER
 
 Phase = Literal["pre", "open", "closing", "settled", "official"]
+
+PHASES: tuple[Phase, ...] = ("pre", "open", "closing", "settled")
+"""Those that a row can be in, in their order."""
 
 SECOND = 1_000_000
 """Microseconds."""
@@ -27,6 +31,14 @@ SETTLE_AFTER = 300 * SECOND
 
 EXTENDED = (5 * 3600 + 1800, 4 * 3600)
 """Seconds before the open and after the close in which trades count for the date's volume."""
+
+
+def is_on_date(instants: Int64s, date: dt.date) -> Bools:
+    """Return which instants (microseconds) are of a date in New York."""
+    midnights = (dt.datetime.combine(day, dt.time(), EXCHANGE_ZONE) for day in (date, date + dt.timedelta(1)))
+    first, after = (int(midnight.timestamp()) * SECOND for midnight in midnights)
+    is_on: Bools = (instants >= first) & (instants < after)
+    return is_on
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,8 @@ class Calm:
 
     def is_settled(self, bars: Provisional, through: int) -> Bools:
         """Return, per bar, whether it has stopped changing."""
-        since = self.since[bars.slot]
+        since = np.full(len(bars), NEVER, dtype=np.int64)
+        is_told = bars.slot < len(self.since)  # a slot may be newer than the last snapshot
+        since[is_told] = self.since[bars.slot[is_told]]
         settled: Bools = (since != NEVER) & (since <= through - SETTLE_AFTER)
         return settled

@@ -73,7 +73,10 @@ class Trades(Columns):
 
 @dataclass(frozen=True, eq=False)
 class Minutes(Columns):
-    """Minutes of regular hours: ``slot`` int32, ``start`` int64 microseconds; by both, none twice."""
+    """Minutes: ``slot`` int32, ``start`` int64 microseconds.
+
+    Those of a state are of regular hours, by slot and start, none twice.
+    """
 
     slot: Int32s
     start: Int64s
@@ -126,22 +129,25 @@ def of_anchor(slots: int, slot: Int32s, rows: Anchors, trades: Trades) -> LiveSt
 
 
 def of_minutes(slots: int, minutes: Minutes, totals: Totals, hours: tuple[int, int]) -> LiveState:
-    """Return what minute messages say, each of another slot.
+    """Return what minute messages say, however many there are of a slot, in whatever order.
 
     Args:
         slots: how many there are.
-        minutes: the messages' own bars, one per slot at most, by slot.
-        totals: row by row, what the same messages say of the date.
+        minutes: the messages' own bars.
+        totals: row by row, what the same messages say of the date; without a volume nothing.
         hours: first instant of the regular session, and the first after it: a minute that begins outside sets
             no price of the daily bar.
     """
     state = nothing(slots)
-    every = np.ones(len(minutes), dtype=np.bool_)
-    _put(state.totals, minutes.slot, totals, every)
-    trades = Trades(minutes.start + MINUTE, minutes.seq, minutes.close)
-    _put(state.trades, minutes.slot, trades, every)
+    ends = minutes.start + MINUTE
+    order = np.lexsort((minutes.seq, ends))  # of several of a slot the last that is put remains
+    slot = minutes.slot[order]
+    trades = Trades(ends, minutes.seq, minutes.close).take(order)
+    _put(state.trades, slot, trades, ~np.isnan(trades.price))
+    totals = totals.take(order)
+    _put(state.totals, slot, totals, ~np.isnan(totals.volume))
     regular = (minutes.start >= hours[0]) & (minutes.start < hours[1])
-    return LiveState(state.anchors, state.totals, state.trades, minutes.take(regular))
+    return LiveState(state.anchors, state.totals, state.trades, _each_once(minutes.take(regular)))
 
 
 def join(left: LiveState, right: LiveState) -> LiveState:
@@ -156,20 +162,47 @@ def join(left: LiveState, right: LiveState) -> LiveState:
     )
 
 
+def _each_once(minutes: Minutes) -> Minutes:
+    """Return minutes by slot and start; of those of one slot and start the latest arrival."""
+    keys = _keys(minutes)
+    order = np.lexsort((minutes.seq, keys))
+    keys = keys[order]
+    is_last = np.append(keys[1:] != keys[:-1], np.ones(min(len(keys), 1), dtype=np.bool_))
+    return minutes.take(order[is_last])
+
+
+def _keys(minutes: Minutes) -> Int64s:
+    """Return numbers that order minutes by slot and start: 2**26 minutes reach from 1970 to 2097."""
+    keys: Int64s = minutes.slot.astype(np.int64) * 2**26 + minutes.start // MINUTE
+    return keys
+
+
 def _united(left: Minutes, right: Minutes) -> Minutes:
-    """Return the minutes of both; of those of one slot and start the later arrival."""
-    if not len(left) or not len(right):
-        return left if len(left) else right
-    both = Minutes.concat([left, right])
-    both = both.take(np.lexsort((both.seq, both.start, both.slot)))
-    is_last = np.ones(len(both), dtype=np.bool_)
-    is_last[:-1] = (both.slot[1:] != both.slot[:-1]) | (both.start[1:] != both.start[:-1])
-    return both.take(is_last)
+    """Return the minutes of both; of those of one slot and start the later arrival.
+
+    The longer table, which is that of the last quarter of an hour, is copied and never sorted again.
+    """
+    if len(left) < len(right):
+        left, right = right, left
+    if not len(right):
+        return left
+    keys, more = _keys(left), _keys(right)
+    at = np.searchsorted(keys, more)
+    is_there = keys[np.minimum(at, len(keys) - 1)] == more
+    is_later = np.zeros(len(right), dtype=np.bool_)
+    is_later[is_there] = right.seq[is_there] > left.seq[at[is_there]]
+    columns = []
+    for column in fields(left):
+        values, others = getattr(left, column.name).copy(), getattr(right, column.name)
+        values[at[is_later]] = others[is_later]
+        columns.append(np.insert(values, at[~is_there], others[~is_there]))
+    return Minutes(*columns)
 
 
 def _after(minutes: Minutes, anchors: Anchors) -> Minutes:
     """Return the minutes that end after the anchor of their slot."""
-    return minutes.take(minutes.start + MINUTE > anchors.at[minutes.slot]) if len(minutes) else minutes
+    is_after = minutes.start + MINUTE > anchors.at[minutes.slot]
+    return minutes if is_after.all() else minutes.take(is_after)
 
 
 def _latest(left: Latest, right: Latest, slots: int) -> Latest:

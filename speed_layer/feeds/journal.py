@@ -1,43 +1,53 @@
-"""The journal: every snapshot as it came, so that a session can be replayed.
+"""The journal: every snapshot and every frame as it came, so that a session can be replayed.
 
-One file per snapshot, ``provider/session/instant-digest.json.gz``; the names ascend by the instants at which
-the snapshots came. A file is its owner's alone, and appears under its name only when it is whole. The journal
-proves and explains; nothing is restored from it, since the next snapshot says all that it would.
+Each run writes files of its own, ``provider/session/NAME-POSITION.gz``, of records in the order in which the
+run took them; POSITION is how many there are before a file's first. The run keeps NAME in ``live_runs``, and
+no two runs of any databases have the same. A snapshot begins a file, which is its owner's alone. What a
+record holds is on the disk's way before the rows that it changed are committed, and the run keeps with its
+rows how many records they come from; a record beyond them, of a run that was killed, is none of theirs. The
+journal proves and explains; nothing is restored from it, since the next snapshot says all that it would.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import errno
-import gzip
-import hashlib
 import os
-import re
+import secrets
 import shutil
+import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 from batch_layer.shared.errors import ArchiveError
 from batch_layer.shared.models.providers import checked_name
 from batch_layer.shared.utils.ownership import make_folder
-from speed_layer.core.phases import SECOND
 
 KEPT_SESSIONS = 5
 """Sessions that the journal keeps: a snapshot of the whole market takes about a megabyte."""
 
-_INSTANT = "%H%M%S.%f"
-_ENDING = ".json.gz"
-_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{16}" + re.escape(_ENDING))
+Kind = Literal["snapshot", "frame"]
+
+_KINDS: dict[bytes, Kind] = {b"S": "snapshot", b"F": "frame"}
+_LETTERS = {kind: letter for letter, kind in _KINDS.items()}
+_HEAD = struct.Struct(">cqII")
+"""Letter, when it came, length, CRC-32 of the content."""
+
+_ENDING = ".gz"
+_GZIP = 31
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A snapshot of the journal: its bytes, and when they came, microseconds since 1970-01-01 UTC."""
+class Record:
+    """A record: what it is, when it came (microseconds since 1970-01-01 UTC), and its bytes."""
 
+    kind: Kind
     received: int
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Journal:
 
     Attributes:
         root: the directory of all journals; made when first needed, its owner's alone.
-        provider: whose snapshots.
+        provider: whose messages.
         session: of which session.
     """
 
@@ -56,54 +66,29 @@ class Journal:
 
     @property
     def folder(self) -> Path:
-        """Where the session's snapshots lie."""
+        """Where the session's files lie."""
         return self.root / checked_name(self.provider) / self.session.isoformat()
 
-    def keep(self, entry: Entry) -> None:
-        """Keep a snapshot.
+    def records(self, name: str, count: int) -> Iterator[Record]:
+        """Yield the first records of a run, in the order in which it took them.
 
         Raises:
-            ArchiveError: the directory cannot be written; the message names it.
+            ArchiveError: there are fewer, or one is no longer what was kept.
         """
-        instant = dt.datetime.fromtimestamp(entry.received // SECOND, dt.UTC)
-        instant += dt.timedelta(microseconds=entry.received % SECOND)
-        name = f"{instant:%Y%m%dT}{instant.strftime(_INSTANT)}Z-{_digest(entry.content)}{_ENDING}"
-        try:
-            for folder in (self.root, self.folder.parent, self.folder):
-                if not folder.is_dir():
-                    make_folder(folder, mode=0o700)
-            scratch = self.folder / f".part-{name}"
-            scratch.unlink(missing_ok=True)  # of a run that was killed; and no link is written through
-            with os.fdopen(os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(gzip.compress(entry.content, compresslevel=1, mtime=0))
-            scratch.replace(self.folder / name)
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            reason = "no room on its disk: free some, or set CONDVEST_HOME to another" if full else str(error)
+        at = 0
+        for path in sorted(self.folder.glob(f"{name}-*{_ENDING}")):
+            if at == count or path.name != _file_name(name, at):
+                break
+            for record in _read(path):
+                if at == count:
+                    return
+                yield record
+                at += 1
+        if at < count:
             raise ArchiveError(
-                f"cannot keep a snapshot of {self.session} in the journal {self.folder}: {reason}. Nothing "
-                "of it was stored"
-            ) from error
-
-    def entries(self) -> Iterator[Entry]:
-        """Yield the snapshots in the order in which they came.
-
-        Raises:
-            ArchiveError: there are none, or one is no longer what was kept.
-        """
-        kept = [path for path in sorted(self.folder.glob(f"*{_ENDING}")) if _NAME.fullmatch(path.name)]
-        if not kept:
-            raise ArchiveError(f"no snapshot of {self.session} is kept in {self.folder}")
-        for path in kept:
-            instant, _, digest = path.name.removesuffix(_ENDING).partition("Z-")
-            try:
-                came = dt.datetime.strptime(instant, f"%Y%m%dT{_INSTANT}").replace(tzinfo=dt.UTC)
-                content = gzip.decompress(path.read_bytes())
-            except (OSError, EOFError, ValueError, zlib.error) as error:
-                raise ArchiveError(f"{path} cannot be read: {error}") from error
-            if _digest(content) != digest:
-                raise ArchiveError(f"{path} has the digest {_digest(content)}, but {digest} was kept")
-            yield Entry(int(came.timestamp()) * SECOND + came.microsecond, content)
+                f"the run {name!r} took {count:,} messages of {self.session}, and {self.folder} keeps the "
+                f"first {at:,} of them: files were removed, or are damaged"
+            )
 
     def prune(self, kept: int = KEPT_SESSIONS) -> None:
         """Remove the journals of all but the newest sessions, and of this one."""
@@ -113,5 +98,105 @@ class Journal:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+def new_name(now: dt.datetime) -> str:
+    """Return a name for the files of a run that begins at an instant."""
+    return f"{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+@dataclass(eq=False)
+class Recorder:
+    """Writes the records of one run; close it at the end.
+
+    Attributes:
+        journal: of which session.
+        name: the run's; see `new_name`.
+        position: how many records there are by now.
+    """
+
+    journal: Journal
+    name: str
+    position: int = 0
+    _file: BinaryIO | None = None
+    _zipped: zlib._Compress | None = None
+
+    def add(self, record: Record) -> None:
+        """Add a record; a snapshot begins a new file.
+
+        Raises:
+            ArchiveError: it cannot be written; the message names the directory.
+        """
+        with _explained(self.journal):
+            if self._file is None or record.kind == "snapshot":
+                self._begin()
+            head = (_LETTERS[record.kind], record.received, len(record.content), zlib.crc32(record.content))
+            self._write(_HEAD.pack(*head) + record.content)
+        self.position += 1
+
+    def flush(self) -> None:
+        """Hand all records to the operating system, so that a killed process loses none of them."""
+        with _explained(self.journal):
+            if self._file is not None and self._zipped is not None:
+                self._file.write(self._zipped.flush(zlib.Z_SYNC_FLUSH))
+                self._file.flush()
+
+    def close(self) -> None:
+        """End the last file."""
+        with _explained(self.journal):
+            self._end()
+
+    def _begin(self) -> None:
+        self._end()
+        for folder in (self.journal.root, self.journal.folder.parent, self.journal.folder):
+            if not folder.is_dir():
+                make_folder(folder, mode=0o700)
+        path = self.journal.folder / _file_name(self.name, self.position)
+        self._file = os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+        self._zipped = zlib.compressobj(1, wbits=_GZIP)
+
+    def _write(self, content: bytes) -> None:
+        if self._file is not None and self._zipped is not None:
+            self._file.write(self._zipped.compress(content))
+
+    def _end(self) -> None:
+        file, zipped, self._file, self._zipped = self._file, self._zipped, None, None
+        if file is not None and zipped is not None:
+            with file:
+                file.write(zipped.flush())
+
+
+@contextmanager
+def _explained(journal: Journal) -> Iterator[None]:
+    """Say of an error of the disk where it was, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "no room on its disk: free some, or set CONDVEST_HOME to another" if full else str(error)
+        raise ArchiveError(
+            f"cannot keep what came of {journal.session} in the journal {journal.folder}: {reason}. Nothing "
+            "of it was stored"
+        ) from error
+
+
+def _file_name(name: str, position: int) -> str:
+    return f"{name}-{position:09}{_ENDING}"
+
+
+def _read(path: Path) -> Iterator[Record]:
+    """Yield the records of a file; the last of a run that was killed may be cut off, and is none."""
+    unzipped = zlib.decompressobj(wbits=_GZIP)
+    try:
+        content = unzipped.decompress(path.read_bytes())
+    except (OSError, zlib.error) as error:
+        raise ArchiveError(f"{path} cannot be read: {error}") from error
+    at = 0
+    while at + _HEAD.size <= len(content):
+        letter, received, length, checksum = _HEAD.unpack_from(content, at)
+        at += _HEAD.size
+        part = content[at : at + length]
+        if len(part) < length:
+            return
+        if letter not in _KINDS or zlib.crc32(part) != checksum:
+            raise ArchiveError(f"{path}: the record that ends at byte {at + length:,} is not what was kept")
+        yield Record(_KINDS[letter], received, part)
+        at += length

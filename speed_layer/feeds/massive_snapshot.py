@@ -15,20 +15,16 @@ import numpy as np
 
 from batch_layer.shared.clients.massive import columns
 from batch_layer.shared.clients.massive.answers import MOST_ROWS, read_json
-from batch_layer.shared.clients.massive.columns import Faults, Values
+from batch_layer.shared.clients.massive.columns import Faults
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
+from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats
 from batch_layer.shared.models.given_rows import GivenRows
 from batch_layer.shared.models.payloads import BarRows
 from speed_layer.core.snapshot import Snapshot
-from speed_layer.core.state import NEVER
+from speed_layer.feeds.massive_values import instants, volumes
 
 _PRICES = {"open": "o", "high": "h", "low": "l", "close": "c"}
 _GOOD = frozenset({"OK", "DELAYED"})
-_UNITS = ((10**11, 1_000_000.0), (10**14, 1_000.0), (10**17, 1.0))
-"""Below the first number: seconds, milliseconds, microseconds, as microseconds; above all, nanoseconds.
-
-One service gives instants in all of them, and some in another one than its page says."""
 
 
 def read_snapshot(body: bytes, session: dt.date) -> Snapshot:
@@ -46,7 +42,7 @@ def read_snapshot(body: bytes, session: dt.date) -> Snapshot:
     prices = {
         name: columns.numbers(columns.values_of(day, key), name, faults) for name, key in _PRICES.items()
     }
-    volume = columns.numbers(_volumes(day, faults), "volume", faults)
+    volume = columns.numbers(volumes(day, "v", "dv", faults), "volume", faults)
     vwap = columns.numbers(columns.values_of(day, "vw"), "vwap", faults)
     has_bar = _has_bar(prices)
     values: dict[str, Any] = {
@@ -69,9 +65,9 @@ def read_snapshot(body: bytes, session: dt.date) -> Snapshot:
         rows=BarRows(**values),
         faults=faults,
         has_bar=has_bar,
-        updated=_instants(columns.values_of(given, "updated"), "updated", faults),
+        updated=instants(columns.values_of(given, "updated"), "updated", faults),
         last_price=np.where(price > 0, price, np.nan),
-        last_at=_instants(columns.values_of(trade, "t"), "last trade", Faults()),
+        last_at=instants(columns.values_of(trade, "t"), "last trade", Faults()),
         source=GivenRows(given_columns, len(given)),
     )
 
@@ -103,31 +99,7 @@ def _part(rows: list[dict[str, Any]], key: str, faults: Faults) -> list[dict[str
     return [part if isinstance(part, dict) else {} for part in parts]
 
 
-def _volumes(day: list[dict[str, Any]], faults: Faults) -> Values:
-    """Return the volumes: with their fractions (``dv``, a decimal text) where the vendor gives them."""
-    volumes = columns.values_of(day, "v")
-    for row, text in enumerate(columns.values_of(day, "dv")):
-        if text is None:
-            continue
-        try:
-            volumes[row] = float(text)
-        except (TypeError, ValueError):
-            faults.note(row, f"volume: {columns.shown(text)} is not a number")
-    return volumes
-
-
 def _has_bar(prices: Mapping[str, Floats]) -> Bools:
     """Return where a regular trade came: some price is neither 0 nor missing."""
     has_bar: Bools = np.logical_or.reduce([np.nan_to_num(values, nan=0.0) != 0 for values in prices.values()])
     return has_bar
-
-
-def _instants(values: Values, label: str, faults: Faults) -> Int64s:
-    """Return instants as int64 microseconds, whatever their unit; NEVER where there is none, or it is 0."""
-    numbers = columns.numbers(values, label, faults)
-    numbers = np.where(np.isfinite(numbers) & (numbers > 0), numbers, 0.0)
-    scale = np.full(len(numbers), 0.001)
-    for bound, factor in reversed(_UNITS):
-        scale[numbers < bound] = factor
-    micros = numbers * scale
-    return np.where(numbers > 0, micros, float(NEVER)).astype(np.int64)

@@ -1,8 +1,8 @@
-"""One tick of a collector: a snapshot goes into the journal, and what it changed into the database."""
+"""A collector: what comes goes into the journal, and what it changed into the database, tick by tick."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,8 @@ from batch_layer.shared.models.bars import Int32s
 from speed_layer.core.following import Follower, Step
 from speed_layer.core.guards import Refusal
 from speed_layer.core.phases import SECOND
-from speed_layer.feeds.journal import Entry, Journal
+from speed_layer.feeds.journal import Record, Recorder
+from speed_layer.feeds.massive_minutes import Frames, read_frames
 from speed_layer.feeds.polling import Answered
 from speed_layer.stores import rows
 from speed_layer.stores.runs import Progress, note_gap, note_progress
@@ -33,24 +34,37 @@ class Collector:
         database: where to.
         run_id: the run that collects; a later run ends it, and it can write nothing more.
         follower: what is known of the session.
-        journal: where the snapshots are kept as they came.
+        recorder: keeps what comes as it came.
         on_tick: told of each tick in its transaction, with the session, once its rows are stored.
+        connections: connections to a stream so far.
     """
 
     database: Database
     run_id: int
     follower: Follower
-    journal: Journal
+    recorder: Recorder
     on_tick: Callable[[Connection, int], object] = lambda _connection, _ordinal: None
+    connections: int = 0
     _instruments: Int32s = field(default_factory=lambda: np.zeros(0, np.int32))
     _advanced: tuple[int, int] | None = None
+    _anchored: int = 0
+    _messages: int = 0
 
-    def take(self, answered: Answered, received: int) -> Step | Refusal:
-        """Take a snapshot: keep its bytes, then store all that it changed in one transaction.
+    def take(
+        self,
+        answered: Answered,
+        received: int,
+        *,
+        state: str = "polling",
+        heals: Callable[[int], bool] = lambda _: True,
+    ) -> Step | Refusal:
+        """Take a snapshot: keep its bytes, then store all that has changed in one transaction.
 
         Args:
             answered: the snapshot.
-            received: when it came, microseconds since 1970-01-01 UTC.
+            received: when it came, microseconds.
+            state: of the run, unless its data stand still.
+            heals: says whether all that was missed is known with a snapshot whose data reach an instant.
 
         Raises:
             ArchiveError: its bytes cannot be kept.
@@ -58,19 +72,62 @@ class Collector:
             Superseded: a later run collects now.
             ClockWrong: this machine's clock is behind the vendor's data.
         """
-        self.journal.keep(Entry(received, answered.content))
+        self.recorder.add(Record("snapshot", received, answered.content))
         step = self.follower.take(answered.snapshot, received)
-        if isinstance(step, Refusal):
+        if isinstance(step, Step):
+            self._anchored, self._messages = received, self._messages + 1
+            self._commit(step, received, state, heals=heals(answered.snapshot.seen().through))
+        elif state != "streaming":
             self.miss("stale" if step.code == "stale" else "refused")
-        else:
-            self._committed(lambda connection: self._store(connection, step, received))
         if isinstance(step, Refusal) and step.code == "future":
             raise ClockWrong(step.reason)
         return step
 
-    def miss(self, reason: str) -> None:
-        """Note that no snapshot came; raises what `take` does."""
-        self._committed(lambda connection: note_gap(connection, self.run_id, reason))
+    def take_frames(self, frames: Sequence[bytes], received: Sequence[int]) -> Frames:
+        """Take frames of a stream: keep their bytes, and join their minutes to what is known.
+
+        Nothing is stored before `tick`. Raises ArchiveError: the bytes cannot be kept.
+        """
+        for frame, instant in zip(frames, received, strict=True):
+            self.recorder.add(Record("frame", instant, frame))
+        read = read_frames(frames, received)
+        self._messages += self.follower.take_minutes(read.messages, read.faults)
+        return read
+
+    def tick(self, received: int, *, state: str) -> Step | None:
+        """Store what frames have changed since the last tick; None before the first snapshot.
+
+        Raises what `take` does.
+        """
+        step = self.follower.step()
+        if step is not None:
+            self._commit(step, received, state, heals=False)
+        return step
+
+    def miss(self, reason: str, *, state: str = "stale", since: int | None = None) -> None:
+        """Note that data are missing, from ``since`` or from what is known; raises what `take` does."""
+        self._committed(
+            lambda connection: note_gap(connection, self.run_id, reason, state=state, since=since)
+        )
+
+    def _commit(self, step: Step, received: int, state: str, *, heals: bool) -> None:
+        self.recorder.flush()
+        is_still = self._stands_still(step, received)
+        progress = Progress(
+            state="stale" if is_still else state,
+            phase=step.phase,
+            through=step.through,
+            received=received,
+            anchored=self._anchored,
+            records=self.recorder.position,
+            messages=self._messages,
+            refused=len(step.refused),
+            drifted=step.drifted,
+            connections=self.connections,
+            heals=heals and not is_still,
+        )
+        self._committed(lambda connection: self._store(connection, step, progress))
+        self._messages = 0
 
     def _committed(self, work: Callable[[Connection], None]) -> None:
         """Do the work in one transaction, and once more if its connection turns out to be lost.
@@ -85,15 +142,10 @@ class Collector:
             with self.database.transaction() as connection:
                 work(connection)
 
-    def _store(self, connection: Connection, step: Step, received: int) -> None:
+    def _store(self, connection: Connection, step: Step, progress: Progress) -> None:
         ordinal = self.follower.ordinal
-        state = "stale" if self._stands_still(step, received) else "polling"
         # First of all: the row of the run is the fence, and locks out a later run until this tick is over.
-        note_progress(
-            connection,
-            self.run_id,
-            Progress(state, step.phase, step.through, received, len(step.refused)),
-        )
+        note_progress(connection, self.run_id, progress)
         instrument = self._resolved(connection, step)[step.bars.slot]
         is_known = instrument != NO_INSTRUMENT
         known = step.bars.take(is_known)

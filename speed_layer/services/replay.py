@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from batch_layer.shared.errors import InputError
 from speed_layer.core.following import Follower, Step
 from speed_layer.core.provisional import Provisional, bars_of
-from speed_layer.feeds.journal import Journal
+from speed_layer.core.state import nothing
+from speed_layer.feeds.journal import Journal, Record
+from speed_layer.feeds.massive_minutes import read_frames
 from speed_layer.feeds.massive_snapshot import read_snapshot
+
+_AT_ONCE = 1000
+"""Frames that are read together; how many changes nothing."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a run kept: the name of its files, and how many records its rows come from."""
+
+    name: str
+    records: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,32 +32,74 @@ class Replayed:
     """What a journal comes to.
 
     Attributes:
-        symbols: of each slot.
-        bars: the live rows at its end, by slot.
+        symbols: of each row.
+        bars: the live rows at its end; their slots are positions in ``symbols``.
         taken, refused: how many snapshots were used, and how many were not.
+        messages: how many minutes passed.
     """
 
     symbols: list[str]
     bars: Provisional
     taken: int
     refused: int
+    messages: int
 
 
-def replay(journal: Journal, follower: Follower) -> Replayed:
-    """Return what the journal of a session comes to, by the code that collected it.
+def replay(journal: Journal, runs: Sequence[Kept], follower: Callable[[], Follower]) -> Replayed:
+    """Return what the runs of a session come to, by the code that collected it.
+
+    Each run knows only what came to itself; of two that tell of one symbol the later counts, unless its data
+    are older, as in the table.
+
+    Args:
+        journal: of the session.
+        runs: in the order in which they ran.
+        follower: makes one that knows nothing yet.
 
     Raises:
-        ArchiveError: nothing is kept of the session, or a snapshot is damaged.
+        ArchiveError: records of a run are gone, or damaged.
     """
-    taken = refused = 0
-    for entry in journal.entries():
-        try:
-            step = follower.take(read_snapshot(entry.content, follower.session), entry.received)
-        except InputError:
-            refused += 1
-            continue
-        if isinstance(step, Step):
-            taken += 1
-        else:
-            refused += 1
-    return Replayed(follower.symbols, bars_of(follower.state), taken, refused)
+    known: dict[str, Provisional] = {}
+    taken = refused = messages = 0
+    for run in runs:
+        own = follower()
+        for frames, snapshot in _portions(journal.records(run.name, run.records)):
+            read = read_frames([frame.content for frame in frames], [frame.received for frame in frames])
+            messages += own.take_minutes(read.messages, read.faults)
+            if snapshot is not None:
+                is_taken = _takes(own, snapshot)
+                taken, refused = taken + is_taken, refused + (not is_taken)
+        if own.last is not None:
+            _merge(known, own)
+    bars = Provisional.concat([bars_of(nothing()), *known.values()])
+    slots = np.arange(len(bars), dtype=np.int32)
+    return Replayed(list(known), replace(bars, slot=slots), taken, refused, messages)
+
+
+def _portions(records: Iterable[Record]) -> Iterator[tuple[list[Record], Record | None]]:
+    """Yield the frames before each snapshot with it, and those after the last; not too many at once."""
+    frames: list[Record] = []
+    for record in records:
+        if record.kind == "frame":
+            frames.append(record)
+        if record.kind == "snapshot" or len(frames) == _AT_ONCE:
+            yield frames, (record if record.kind == "snapshot" else None)
+            frames = []
+    yield frames, None
+
+
+def _takes(follower: Follower, snapshot: Record) -> bool:
+    try:
+        read = read_snapshot(snapshot.content, follower.session)
+    except InputError:
+        return False
+    return isinstance(follower.take(read, snapshot.received), Step)
+
+
+def _merge(known: dict[str, Provisional], follower: Follower) -> None:
+    bars = bars_of(follower.state)
+    for row, slot in enumerate(bars.slot.tolist()):
+        symbol = follower.symbols[slot]
+        earlier = known.get(symbol)
+        if earlier is None or bars.data_through[row] >= earlier.data_through[0]:
+            known[symbol] = bars.take(slice(row, row + 1))

@@ -12,20 +12,25 @@ import numpy as np
 
 from batch_layer.database.postgres.connection import Database
 from batch_layer.shared import exit_codes
-from batch_layer.shared.errors import DatabaseError, TransientError, VendorUnavailable
+from batch_layer.shared.errors import DatabaseError, TransientError
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE, NO_ORDINAL, Sessions
-from speed_layer.core.following import Follower, Judge, Step
+from speed_layer.core.following import Follower, Judge
 from speed_layer.core.phases import SECOND, Hours
-from speed_layer.feeds.journal import Journal
+from speed_layer.feeds.inbox import Inbox, StreamFeed
+from speed_layer.feeds.journal import Journal, Recorder, new_name
 from speed_layer.feeds.polling import Feed
 from speed_layer.services.alerting import Alerting, Read
 from speed_layer.services.collect import Collector
+from speed_layer.services.polling import Polling, Rounds
 from speed_layer.services.settle import settle_all
+from speed_layer.services.streaming import Streaming
 from speed_layer.services.verdicts import Verdicts
 from speed_layer.stores.runs import end_run, expected_tickers, is_official, start_run, take_lock
 
 LONGEST_DELAY = 20 * 60 * SECOND
 """The delayed feeds are 15 minutes late."""
+
+_CHECK_EVERY = 60 * SECOND
 
 NEVER_OPENED_AFTER = 3600 * SECOND
 """Without a bar for so long after the open, delay included, the session did not take place."""
@@ -53,6 +58,8 @@ class Job:
         journals: the directory of the journals.
         now: tells the instant, as an aware datetime.
         sleep: waits for so many seconds.
+        stream: where minutes come from; None if snapshots are all there is.
+        wait: waits for news of a stream's inbox, or for so many seconds.
         say: told what happens, in a sentence.
         rules: reads what alert rules need; None if there are to be none.
     """
@@ -65,13 +72,15 @@ class Job:
     now: Callable[[], dt.datetime]
     sleep: Callable[[float], None]
     say: Callable[[str], None] = field(default=lambda _: None)
+    stream: StreamFeed | None = None
+    wait: Callable[[Inbox, float], None] = Inbox.wait
     rules: Read | None = None
 
     def run(self, *, interval: float = 60.0, once: bool = False) -> Ending:
         """Collect the session of today until it has ended.
 
         Args:
-            interval: seconds from one snapshot to the next.
+            interval: seconds from one snapshot to the next, without a stream.
             once: whether to take one snapshot and end.
 
         Raises:
@@ -96,6 +105,10 @@ class Job:
                 return Ending(f"the session of {date} is over", exit_codes.DONE)
             return self._collect(ordinal, interval, once=once)
 
+    @property
+    def _feed_name(self) -> str:
+        return self.feed.name if self.stream is None else "stream"
+
     def _ends_at(self, ordinal: int) -> int:
         return Hours.of(self.sessions, ordinal).extended[1] + LONGEST_DELAY
 
@@ -104,11 +117,13 @@ class Job:
             if is_official(connection, self.feed.provider, ordinal):
                 return Ending(f"{self.sessions.session(ordinal)} is loaded already", exit_codes.DONE)
             expected = expected_tickers(connection, self.feed.provider, ordinal)
-            run_id = start_run(connection, self.feed.provider, self.feed.name, ordinal)
+            name = new_name(self.now())
+            run_id = start_run(connection, self.feed.provider, self._feed_name, ordinal, name)
         follower = Follower(self.sessions, ordinal, self.judge, expected)
         journal = Journal(self.journals, self.feed.provider, follower.session)
         journal.prune()
-        collector = Collector(self.database, run_id, follower, journal)
+        recorder = Recorder(journal, name)
+        collector = Collector(self.database, run_id, follower, recorder)
         if self.rules is not None:
             collector.on_tick = Alerting(self.sessions, self.rules).tick
         reason = "failed"
@@ -122,6 +137,7 @@ class Job:
             # If the database is gone, that is the error to be told, and the next run ends this one.
             with suppress(TransientError, DatabaseError):
                 self._end(run_id, reason)
+            recorder.close()
         return ending
 
     def _end(self, run_id: int, reason: str) -> None:
@@ -129,55 +145,55 @@ class Job:
             end_run(connection, run_id, reason)
 
     def _loop(self, collector: Collector, interval: float, *, once: bool) -> Ending:
-        taken = refused = 0
-        hours, ordinal = collector.follower.hours, collector.follower.ordinal
-        has_bars = False
-        while True:
-            step = self._ask(collector, once=once)
-            if isinstance(step, Step):
-                taken += 1
-                has_bars = step.with_bar > 0
-            else:
-                refused += 1
-            now = _micros(self.now())
-            if once:
-                code = exit_codes.DONE if isinstance(step, Step) else exit_codes.NEEDS_ATTENTION
-                return Ending("took one snapshot" if taken else "took none", code, taken, refused)
-            if not has_bars and now > hours.opens_at + LONGEST_DELAY + NEVER_OPENED_AFTER:
-                return Ending(
-                    f"expected trades of {collector.follower.session} from its open on, got none: the "
-                    "exchange seems not to have opened. If it did, run this again",
-                    exit_codes.NEEDS_ATTENTION,
-                    taken,
-                    refused,
-                )
-            if self._is_official(ordinal):
-                return Ending(
-                    "the session is loaded: its official bars count now", exit_codes.DONE, taken, refused
-                )
-            self.sleep(interval)
-            if _micros(self.now()) > self._ends_at(ordinal):
-                return Ending("the session is over", exit_codes.DONE, taken, refused)
+        rounds = self._rounds(collector, interval, once=once)
+        check_at = 0
+        try:
+            while True:
+                rounds.turn()
+                now = self._instant()
+                if once:
+                    code = exit_codes.DONE if rounds.taken else exit_codes.NEEDS_ATTENTION
+                    said = "took one snapshot" if rounds.taken else "took none"
+                    return Ending(said, code, rounds.taken, rounds.refused)
+                if now >= check_at or self.stream is None:
+                    check_at = now + _CHECK_EVERY
+                    ending = self._ending(collector, rounds, now)
+                    if ending is not None:
+                        return ending
+                rounds.rest()
+                if self._instant() > self._ends_at(collector.follower.ordinal):
+                    return Ending("the session is over", exit_codes.DONE, rounds.taken, rounds.refused)
+        finally:
+            rounds.close()
+
+    def _rounds(self, collector: Collector, interval: float, *, once: bool) -> Rounds:
+        if self.stream is None or once:
+            polling = (collector, self.feed, self._instant, self.sleep, self.say, interval, once)
+            return Polling(*polling)
+        return Streaming(collector, self.feed, self.stream, self._instant, self.wait, self.say)
+
+    def _ending(self, collector: Collector, rounds: Rounds, now: int) -> Ending | None:
+        """Return why the run ends before the session does; None if it goes on."""
+        follower = collector.follower
+        if not rounds.has_bars and now > follower.hours.opens_at + LONGEST_DELAY + NEVER_OPENED_AFTER:
+            return Ending(
+                f"expected trades of {follower.session} from its open on, got none: the exchange seems not "
+                "to have opened. If it did, run this again",
+                exit_codes.NEEDS_ATTENTION,
+                rounds.taken,
+                rounds.refused,
+            )
+        if self._is_official(follower.ordinal):
+            said = "the session is loaded: its official bars count now"
+            return Ending(said, exit_codes.DONE, rounds.taken, rounds.refused)
+        return None
+
+    def _instant(self) -> int:
+        return _micros(self.now())
 
     def _is_official(self, ordinal: int) -> bool:
         with self.database.transaction(read_only=True) as connection:
             return is_official(connection, self.feed.provider, ordinal)
-
-    def _ask(self, collector: Collector, *, once: bool) -> Step | None:
-        """Take one snapshot; None if there is none to use, which is said and noted as a gap."""
-        try:
-            answered = self.feed.ask(collector.follower.session)
-        except VendorUnavailable as error:
-            collector.miss("unavailable")
-            if once:
-                raise
-            self.say(str(error))
-            return None
-        step = collector.take(answered, _micros(self.now()))
-        if not isinstance(step, Step):
-            self.say(f"snapshot refused: {step.reason}")
-            return None
-        return step
 
 
 def _ordinal_of(sessions: Sessions, date: dt.date) -> int | None:

@@ -77,18 +77,21 @@ def write_unresolved(
     connection: Connection, run_id: int, ordinal: int, symbols: Sequence[str], bars: Provisional
 ) -> None:
     """Write live rows of symbols that no instrument carries, in the place of what was known of them."""
+    if not symbols:
+        return
     columns = [getattr(bars, name).tolist() for name in (*_PRICES, "data_through")]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO live_unresolved AS stored (ordinal, run_id, symbol, open, high, low, close, volume, "
-            "vwap, data_through) VALUES (%s, %s, %s, nullif(%s::float8, 'nan'), %s, %s, %s, %s, "
-            "nullif(%s::float8, 'nan'), timestamptz 'epoch' + %s * interval '1 microsecond') "
-            "ON CONFLICT (ordinal, symbol) DO UPDATE SET run_id = excluded.run_id, open = excluded.open, "
-            "high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume, "
-            "vwap = excluded.vwap, data_through = excluded.data_through "
-            "WHERE excluded.data_through >= stored.data_through",
-            [(ordinal, run_id, *row) for row in zip(symbols, *columns, strict=True)],
-        )
+    connection.execute(
+        "INSERT INTO live_unresolved AS stored (ordinal, run_id, symbol, open, high, low, close, volume, "
+        "vwap, data_through) SELECT %s, %s, symbol, nullif(open, 'nan'), high, low, close, volume, "
+        "nullif(vwap, 'nan'), timestamptz 'epoch' + through * interval '1 microsecond' "
+        "FROM unnest(%s::text[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], "
+        "%s::float8[], %s::int8[]) AS given (symbol, open, high, low, close, volume, vwap, through) "
+        "ON CONFLICT (ordinal, symbol) DO UPDATE SET run_id = excluded.run_id, open = excluded.open, "
+        "high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume, "
+        "vwap = excluded.vwap, data_through = excluded.data_through "
+        "WHERE excluded.data_through >= stored.data_through",
+        (ordinal, run_id, list(symbols), *columns),
+    )
 
 
 def write_refused(connection: Connection, run_id: int, ordinal: int, refused: Sequence[RefusedRow]) -> None:

@@ -24,10 +24,19 @@ def take_lock(database: Database) -> bool:
         return holds(connection, "SELECT pg_try_advisory_lock(hashtext(%s), 0)", (LOCK,))
 
 
-def start_run(connection: Connection, provider: str, feed: str, ordinal: int) -> int:
+def start_run(
+    connection: Connection, provider: str, feed: str, ordinal: int, journal: str | None = None
+) -> int:
     """Enter a run, end those that were left open, and return its id.
 
     What the session's run before knew last is the beginning of a gap, which the first snapshot heals.
+
+    Args:
+        connection: in a transaction.
+        provider: whose data.
+        feed: how they are asked for, ``poll`` or ``stream``.
+        ordinal: the session.
+        journal: the name of the run's files in the journal.
     """
     connection.execute(
         "UPDATE live_runs SET state = 'ended', ended_at = clock_timestamp(), "
@@ -36,9 +45,9 @@ def start_run(connection: Connection, provider: str, feed: str, ordinal: int) ->
     through = column(connection, "SELECT max(data_through) FROM live_runs WHERE ordinal = %s", (ordinal,))[0]
     run_id = number(
         connection,
-        "INSERT INTO live_runs (provider, feed, ordinal, state) VALUES (%s, %s, %s, 'starting') "
-        "RETURNING run_id",
-        (provider, feed, ordinal),
+        "INSERT INTO live_runs (provider, feed, ordinal, journal, state) "
+        "VALUES (%s, %s, %s, %s, 'starting') RETURNING run_id",
+        (provider, feed, ordinal, journal),
     )
     if through is not None:
         connection.execute(
@@ -49,38 +58,52 @@ def start_run(connection: Connection, provider: str, feed: str, ordinal: int) ->
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has got; times in microseconds since 1970-01-01 UTC."""
+    """What a tick tells of a run; times in microseconds since 1970-01-01 UTC.
+
+    Attributes:
+        state: of the run.
+        phase: of the session.
+        through: the instant that the data have got to.
+        received: when they came.
+        anchored: when the last snapshot was taken.
+        records: how many records of the journal its rows come from.
+        messages: snapshots and minutes taken since the tick before.
+        refused: rows refused since.
+        drifted: symbols since whose prices a snapshot set right.
+        connections: connections to the stream so far.
+        heals: whether what was missed is known by now.
+    """
 
     state: str
     phase: Phase
     through: int
     received: int
-    refused: int
+    anchored: int
+    records: int
+    messages: int = 1
+    refused: int = 0
+    drifted: int = 0
+    connections: int = 0
+    heals: bool = True
 
 
 def note_progress(connection: Connection, run_id: int, progress: Progress) -> None:
-    """Note a tick of a run, in the transaction of its rows, and heal its gaps.
+    """Note a tick of a run, in the transaction of its rows, and heal its gaps if it does.
 
     Raises:
         Superseded: a later run has ended this one.
     """
     changed = connection.execute(
-        "UPDATE live_runs SET state = %s, phase = %s, ticks = ticks + 1, messages = messages + 1, "
-        "refused = refused + %s, data_through = timestamptz 'epoch' + %s * interval '1 microsecond', "
-        "anchored_at = timestamptz 'epoch' + %s * interval '1 microsecond', delay_s = %s "
-        "WHERE run_id = %s AND state <> 'ended'",
-        (
-            progress.state,
-            progress.phase,
-            progress.refused,
-            progress.through,
-            progress.received,
-            (progress.received - progress.through) / 1e6,
-            run_id,
-        ),
+        "UPDATE live_runs SET state = %(state)s, phase = %(phase)s, ticks = ticks + 1, "
+        "messages = messages + %(messages)s, refused = refused + %(refused)s, "
+        "drifted = drifted + %(drifted)s, connections = %(connections)s, records = %(records)s, "
+        "data_through = timestamptz 'epoch' + %(through)s * interval '1 microsecond', "
+        "anchored_at = timestamptz 'epoch' + %(anchored)s * interval '1 microsecond', "
+        "delay_s = %(delay)s WHERE run_id = %(run)s AND state <> 'ended'",
+        {**vars(progress), "delay": (progress.received - progress.through) / 1e6, "run": run_id},
     )
     _fence(changed.rowcount, run_id)
-    if progress.state != "stale":
+    if progress.heals:
         connection.execute(
             "UPDATE live_gaps SET gap_to = timestamptz 'epoch' + %s * interval '1 microsecond', "
             "healed_at = clock_timestamp() "
@@ -89,21 +112,31 @@ def note_progress(connection: Connection, run_id: int, progress: Progress) -> No
         )
 
 
-def note_gap(connection: Connection, run_id: int, reason: str) -> None:
+def note_gap(
+    connection: Connection, run_id: int, reason: str, *, state: str = "stale", since: int | None = None
+) -> None:
     """Note that data are missing from where the run has got to; one gap at a time.
+
+    Args:
+        connection: in a transaction.
+        run_id: the run.
+        reason: why.
+        state: of the run from now on.
+        since: from an earlier instant on, microseconds; None for where the run has got to.
 
     Raises:
         Superseded: a later run has ended this one.
     """
     changed = connection.execute(
-        "UPDATE live_runs SET state = 'stale' WHERE run_id = %s AND state <> 'ended'", (run_id,)
+        "UPDATE live_runs SET state = %s WHERE run_id = %s AND state <> 'ended'", (state, run_id)
     )
     _fence(changed.rowcount, run_id)
     connection.execute(
-        "INSERT INTO live_gaps (run_id, gap_from, reason) SELECT run_id, data_through, %(reason)s "
+        "INSERT INTO live_gaps (run_id, gap_from, reason) SELECT run_id, least(data_through, "
+        "timestamptz 'epoch' + %(since)s::int8 * interval '1 microsecond'), %(reason)s "
         "FROM live_runs WHERE run_id = %(run)s AND data_through IS NOT NULL AND NOT EXISTS "
         "(SELECT FROM live_gaps WHERE run_id = %(run)s AND healed_at IS NULL)",
-        {"run": run_id, "reason": reason},
+        {"run": run_id, "reason": reason, "since": since},
     )
 
 

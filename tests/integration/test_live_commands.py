@@ -57,6 +57,8 @@ def test_a_collected_session_on_the_command_line(world, condvest):
     assert "live" in condvest("bars", "A", "--interval", "1", "--live").out
     replayed = condvest("live", "replay", "--session", SESSION, "--json")
     assert (replayed.code, replayed.json["differing"]) == (0, 0)
+    minutes = condvest("live", "minutes", "--session", SESSION, "--format", "csv")
+    assert minutes.out.splitlines() == ["symbol,start,open,high,low,close,volume,vwap,volume_so_far"]
     world.bars(
         [{**load[0], "session": SESSION, "close": 11.11}], provider="massive", whole=(ordinal, ordinal)
     )

@@ -293,6 +293,10 @@ CREATE TABLE live_runs (
     ticks        int4 NOT NULL DEFAULT 0,
     messages     int8 NOT NULL DEFAULT 0,
     refused      int8 NOT NULL DEFAULT 0,
+    connections  int4 NOT NULL DEFAULT 0,
+    journal      text,
+    records      int8 NOT NULL DEFAULT 0,
+    drifted      int8 NOT NULL DEFAULT 0,
     CHECK ((state = 'ended') = (ended_at IS NOT NULL))
 );
 

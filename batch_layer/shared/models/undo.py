@@ -44,7 +44,7 @@ def parse_undo(payload: Payload) -> Parsed:
         InputError: it is not in the expected form.
     """
     try:
-        content: dict[str, Any] = json.loads(payload.content)
+        content: dict[str, Any] = json.loads(payload.content[:])
         keys = [str(key) for key in content.get("undo", [])]
         removed = [(str(content["remove"]), np.datetime64(content["on"], "D"))] if "remove" in content else []
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -48,10 +48,10 @@ def live() -> None:
 @live.command(short_help="Collect the session of today.")
 @click.option(
     "--feed",
-    type=click.Choice(("poll",)),
+    type=click.Choice(("poll", "stream")),
     default="poll",
     show_default=True,
-    help="How to ask: snapshots of the whole market.",
+    help="Snapshots of the whole market, or its stream of minutes, anchored by snapshots.",
 )
 @click.option(
     "--interval",
@@ -63,18 +63,18 @@ def live() -> None:
 @click.option("--once", is_flag=True, help="Take one snapshot and end.")
 @json_option
 @pass_cli
-def run(cli: Cli, feed: str, interval: float, once: bool, as_json: bool) -> None:  # noqa: ARG001  # one feed so far
+def run(cli: Cli, feed: str, interval: float, once: bool, as_json: bool) -> None:
     """Collect the session of today until its trades have ended; on other dates say so and end.
 
     First compares the sessions that have become official since. One collector per database: a second one ends
-    at once. Needs MASSIVE_API_KEY and a plan with snapshots.
+    at once. Needs MASSIVE_API_KEY and a plan with snapshots, and for the stream one with websockets.
     """
     from condvest.live.collecting import collecting  # noqa: PLC0415  # the vendor's client
     from condvest.live.delivering import delivering  # noqa: PLC0415  # another HTTP client
 
     with (
         cli.workspace() as workspace,
-        collecting(workspace, message) as job,
+        collecting(workspace, message, feed=feed) as job,
         delivering(workspace, message),
     ):
         ending = job.run(interval=interval, once=once)
@@ -121,6 +121,23 @@ def compare(cli: Cli, session: dt.date | None, shape: Format | None, path: Path 
         with workspace.database.transaction(read_only=True) as connection:
             figures = settlements(connection, ordinal)
     show_table(pa.Table.from_pylist(figures, schema=_FIGURES), shape, path)
+
+
+@live.command(short_help="Show the minute bars that came of a session.")
+@click.option("--session", type=SESSION, required=True, help="Of this session.")
+@format_option
+@output_option
+@pass_cli
+def minutes(cli: Cli, session: dt.date, shape: Format | None, path: Path | None) -> None:
+    """Show the minute bars that the stream gave of a session, from the journal that keeps them for a while.
+
+    Of a minute that came several times the last counts.
+    """
+    from condvest.live.replaying import minutes as minutes_of  # noqa: PLC0415  # few ask
+
+    with cli.workspace(may_create=False) as workspace:
+        table = minutes_of(workspace, session)
+    show_table(table, shape, path)
 
 
 @live.command(short_help="Replay a session: the sample's, or one that was collected.")

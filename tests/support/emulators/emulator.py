@@ -98,6 +98,10 @@ class Emulator:
         """Return the vendor's honest answer; make OTHER_SESSION and HALF_MARKET of a session here."""
         raise NotImplementedError
 
+    def act(self, _what: str, _values: dict) -> Reply | None:
+        """Do what a test in another process asks for under ``/_emulator/``; None if that is nothing."""
+        return None
+
     def spoilt(self, reply: Reply, fault: Fault) -> Reply:
         """Return a reply as a fault makes it. The other host is this server by another name."""
         elsewhere = f"http://localhost:{self._server.port}/_emulator/elsewhere"
@@ -153,10 +157,11 @@ class Emulator:
         if what == "calls":
             self.log.clear()
             return json_reply({"ok": True})
-        if what != "state":
-            return json_reply({"error": "no such page"}, 404)
         try:
-            self.knobs.update(json.loads(body))
+            values = json.loads(body)
+            if what != "state":
+                return self.act(what, values) or json_reply({"error": "no such page"}, 404)
+            self.knobs.update(values)
         except ValueError as error:
             return json_reply({"error": str(error)}, 400)
         return json_reply(self.knobs.as_json())

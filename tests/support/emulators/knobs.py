@@ -40,6 +40,8 @@ class Knobs:
         compress: whether to gzip for clients that accept it.
         cut_short: share of rows served, by ISO date, until the entry is removed.
         extra_rows: raw rows added to a session's answer, by ISO date.
+        stale_snapshot: seconds by which a snapshot of the market is older than the plan makes it.
+        updated: what ``updated`` of a snapshot's row says, ``answer`` or ``trade``: which made it what it is.
         nulls: dates served as rows of nulls, by Yahoo symbol (Yahoo only).
         gaps: dates left out, by Yahoo symbol (Yahoo only).
     """
@@ -58,6 +60,8 @@ class Knobs:
     compress: bool = True
     cut_short: dict[str, float] = field(default_factory=dict)
     extra_rows: dict[str, list[dict]] = field(default_factory=dict)
+    stale_snapshot: float = 0.0
+    updated: str = "answer"
     nulls: dict[str, list[str]] = field(default_factory=dict)
     gaps: dict[str, list[str]] = field(default_factory=dict)
 

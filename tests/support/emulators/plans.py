@@ -18,6 +18,7 @@ class Plan:
         today: whether today's bars are served before the day has ended in New York.
         flat_files: whether the files can be had.
         snapshots: whether the session under way can be had.
+        stream: whether minutes are sent over a websocket.
         delay: how many seconds later.
     """
 
@@ -27,11 +28,12 @@ class Plan:
     today: bool
     flat_files: bool
     snapshots: bool = True
+    stream: bool = True
     delay: float = 0.0
 
 
 PLANS = {
-    "basic": Plan(calls=5, seconds=60, years=2, today=False, flat_files=False, snapshots=False),
+    "basic": Plan(calls=5, seconds=60, years=2, today=False, flat_files=False, snapshots=False, stream=False),
     "starter": Plan(calls=100, seconds=1, years=5, today=True, flat_files=True, delay=900),
     "developer": Plan(calls=100, seconds=1, years=10, today=True, flat_files=True, delay=900),
     "paid": Plan(calls=100, seconds=1, years=None, today=True, flat_files=True),

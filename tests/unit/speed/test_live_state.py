@@ -93,8 +93,8 @@ def expected(numbered):
         through = max(anchored, totals[0] if totals else -1, *(minute + 1 for minute in cells), -1)
         row = (
             opened,
-            max(part[1] for part in all_parts),
-            min(part[2] for part in all_parts),
+            max(opened, *(part[1] for part in all_parts)),
+            min(opened, *(part[2] for part in all_parts)),
             all_parts[-1][3],
             float(volume),
             through * MINUTE,

@@ -19,6 +19,7 @@ from tests.support.emulators.massive.routes import date_in, is_true, route_of
 from tests.support.emulators.plans import PLANS, CallCount, Plan
 from tests.support.emulators.synthetic.market import Market, Rows
 from tests.support.emulators.synthetic.sessions import new_york_date, utc64
+from tests.support.emulators.synthetic.trades import Day, day_of
 
 KEY = "emulated-key"
 """The key that the emulator knows, unless told another."""
@@ -43,16 +44,31 @@ class MassiveEmulator(Emulator):
         **settings,
     ) -> None:
         super().__init__(market, **settings)
-        self._key = key
+        self.key = key
         self._count = CallCount(clock)
         self._files = FlatFiles(market)
         self._bodies = Kept(most=16)
         self._lists = Kept(most=24)
+        self._days = Kept(most=2)
+        self.bursts: dict[dt.date, list] = {}
+        self.stream = None
 
     @property
     def plan(self) -> Plan:
         """The plan in force."""
         return PLANS[self.knobs.plan]
+
+    def day(self, session: dt.date) -> Day:
+        """Return the trades of a session."""
+        return self._days.get((session,), lambda: day_of(self.market, session))
+
+    def act(self, what: str, values: dict) -> Reply | None:
+        """Move the clock of the stream beside this service: ``next`` and ``advance``."""
+        if what == "next":
+            return json_reply({"now": self.stream.next_instant(values["seconds"]).isoformat()})
+        if what == "advance":
+            return json_reply(self.stream.advance(values["seconds"], values["port"]))
+        return None
 
     def match(self, request: Request) -> tuple[str, str]:
         """Return the endpoint's name and its family of faults."""
@@ -66,7 +82,7 @@ class MassiveEmulator(Emulator):
         given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.query.get(
             "apiKey", ""
         )
-        if given != self._key:
+        if given != self.key:
             raise Refusal(errors.unknown_key() if given else errors.no_key())
         wait = self._count.wait(*(self.knobs.rate or (self.plan.calls, self.plan.seconds)))
         if wait:
@@ -271,7 +287,8 @@ class MassiveEmulator(Emulator):
         if not self.plan.snapshots:
             raise Refusal(errors.not_authorized("You are not entitled to this data."))
         delay = dt.timedelta(seconds=self.plan.delay)
-        rows = snapshot.tickers(self.market, self.now(), delay)
+        now = self.now() - dt.timedelta(seconds=self.knobs.stale_snapshot)
+        rows = snapshot.tickers(self.market, now, delay, self.day, self.knobs.updated)
         share = self.knobs.cut_short.get(new_york_date(self.now()).isoformat())
         rows = rows if share is None else rows[: int(len(rows) * share)]
         status_word = "DELAYED" if delay else "OK"
