@@ -7,12 +7,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol, SupportsIndex, TypeVar, overload
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_layer.shared.models.bars import Columns, Floats, Int64s
+from batch_layer.shared.models.contents import Content, pieces_of
 from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions, SymbolsMean
 from batch_layer.shared.models.given_rows import OriginalRows
 
@@ -21,28 +22,6 @@ DatasetName = Literal[
 ]
 """What a payload holds: symbols are a vendor's record of renames, renames what a person says of them. A chart
 is one symbol's daily bars, splits and dividends: three tables. An undo says what a person takes back."""
-
-
-class Content(Protocol):
-    """The bytes of a payload; ``bytes`` are one, and so is a large file that is not in memory."""
-
-    def __len__(self) -> int: ...
-
-    @overload
-    def __getitem__(self, at: SupportsIndex, /) -> int: ...
-    @overload
-    def __getitem__(self, at: slice, /) -> bytes: ...
-
-
-def pieces_of(content: Content) -> Iterator[bytes]:
-    """Yield bytes in their order, some at a time."""
-    if isinstance(content, bytes):
-        yield content
-        return
-    yield from (content[at : at + _PIECE] for at in range(0, len(content), _PIECE))
-
-
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -307,7 +286,6 @@ class Portions(Protocol):
         Raises:
             InputError: as for parsing the file whole.
         """
-        ...
 
 
 @dataclass(frozen=True, eq=False)

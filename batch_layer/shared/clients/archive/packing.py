@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from batch_layer.shared.errors import ArchiveError
-from batch_layer.shared.models.payloads import Content, pieces_of
+from batch_layer.shared.models.contents import Content, pieces_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -23,7 +23,7 @@ from batch_layer.shared.clients.files.parquet_pages import Chunk, chunks_of
 from batch_layer.shared.clients.files.text import Table
 from batch_layer.shared.clients.files.unpack import bounds_of
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Content
+from batch_layer.shared.models.contents import Content
 
 _MOST_PARTS = 100_000
 """Entries of a list in the footer: columns, row groups, and the columns of a row group."""

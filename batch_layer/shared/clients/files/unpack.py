@@ -11,7 +11,7 @@ from batch_layer.shared.clients.files.bounds import Bounds
 from batch_layer.shared.clients.files.contents import as_file, begins_with
 from batch_layer.shared.clients.files.text import MAX_LINE_BYTES, too_long
 from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Content
+from batch_layer.shared.models.contents import Content
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
