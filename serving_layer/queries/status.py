@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from batch_layer.shared.core.windows import windows_of
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
-from serving_layer.queries.freshness import behind, closed_sessions
+from serving_layer.queries.freshness import Dates, behind, closed_sessions
 
 
 def read_status(opened: OpenDatabase) -> dict[str, Any]:
@@ -39,23 +40,7 @@ def read_status(opened: OpenDatabase) -> dict[str, Any]:
         last_run = read_last_run(connection)
         waiting = _what_waits(connection, sessions)
         rebuild = unfinished_rebuild(connection)
-    providers = [
-        {
-            "provider": entry["provider"],
-            "first": sessions.session(entry["first"]).isoformat(),
-            "last": sessions.session(entry["last"]).isoformat(),
-            "complete": entry["complete"],
-            "partial": entry["partial"],
-            "missing": entry["last"] - entry["first"] + 1 - entry["complete"] - entry["partial"],
-            "behind": behind(
-                entry["provider"],
-                closed,
-                # Where none is complete, those since the first count.
-                sessions.session(entry["first"] - 1 if entry["through"] is None else entry["through"]),
-            ),
-        }
-        for entry in ledger
-    ]
+    providers = [_provider(entry, sessions, closed) for entry in ledger]
     totals = {
         name: sum(provider[name] for provider in providers) for name in ("complete", "partial", "missing")
     }
@@ -81,6 +66,21 @@ def read_status(opened: OpenDatabase) -> dict[str, Any]:
             "started_at": last_run["started_at"].isoformat(timespec="seconds"),
             "finished_at": last_run["finished_at"] and last_run["finished_at"].isoformat(timespec="seconds"),
         },
+    }
+
+
+def _provider(entry: Mapping[str, Any], sessions: Sessions, closed: Dates) -> dict[str, Any]:
+    """Return how a provider stands, from its line of the ledger."""
+    # Where none is complete, those since the first count as behind.
+    through = sessions.session(entry["first"] - 1 if entry["through"] is None else entry["through"])
+    return {
+        "provider": entry["provider"],
+        "first": sessions.session(entry["first"]).isoformat(),
+        "last": sessions.session(entry["last"]).isoformat(),
+        "complete": entry["complete"],
+        "partial": entry["partial"],
+        "missing": entry["last"] - entry["first"] + 1 - entry["complete"] - entry["partial"],
+        "behind": behind(entry["provider"], closed, through),
     }
 
 

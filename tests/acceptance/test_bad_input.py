@@ -170,7 +170,7 @@ def test_a_database_that_is_away_is_said_to_be(server, tmp_path):
 )
 def test_a_wrong_url_is_said_to_be(server, url, says):
     ran = server("--database-url", url, "status")
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert says in ran.stderr
     assert "Traceback" not in ran.stderr
 
