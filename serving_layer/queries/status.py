@@ -14,10 +14,10 @@ from batch_layer.database.stores.rebuilds import unfinished_rebuild
 from batch_layer.database.stores.status import last_run as read_last_run
 from batch_layer.database.stores.status import ledger_by_provider, row_counts
 from batch_layer.shared.core.windows import windows_of
-from batch_layer.shared.models.sessions import Sessions
+from batch_layer.shared.models.sessions import Dates, Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.settings import INTERVALS
-from serving_layer.queries.freshness import Dates, behind, closed_sessions
+from serving_layer.queries.freshness import behind, closed_sessions
 
 
 def read_status(opened: OpenDatabase) -> dict[str, Any]:
