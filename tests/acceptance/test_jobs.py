@@ -204,5 +204,5 @@ def test_a_home_that_cannot_be_made_is_named(server, command, tmp_path):
 
 def test_settings_that_cannot_be_are_named(server):
     ran = type(server)(server.home, {"CONDVEST_ASK_AGAIN": "some"})("status")
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert "CONDVEST_ASK_AGAIN" in ran.stderr

@@ -326,5 +326,5 @@ def test_an_address_in_use_is_said(fresh, prices):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         refused = fresh("serve", "--port", taken.getsockname()[1])
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "choose another --port" in refused.stderr

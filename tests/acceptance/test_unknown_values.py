@@ -23,6 +23,8 @@ COMMANDS = {
     "history NA": (2, {"vwap", "trades", "known_to", "ended_by"}),
     "instruments": (1, {"active", *METADATA}),
     "quality": (0, set()),
+    "loads": (1, {"taken_back_by"}),
+    "runs": (1, {"failure"}),
 }
 """By command: how many rows it prints, and the columns of which no value is known; all of the others are."""
 

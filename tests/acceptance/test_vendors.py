@@ -172,19 +172,19 @@ def test_a_refusal_says_what_to_do(asking, massive, plan, key, said):
 def test_without_a_key_nothing_is_asked(asking, massive):
     del asking.env["MASSIVE_API_KEY"]
     ran = asking("run", "--provider", "massive")
-    assert (ran.returncode, massive.calls) == (1, {})
+    assert (ran.returncode, massive.calls) == (2, {})
     assert "set MASSIVE_API_KEY (or POLYGON_API_KEY)" in ran.stderr
 
 
 def test_the_older_names_work_and_the_key_is_nowhere_to_be_seen(asking, massive, market, tmp_path):
     """Not on the screen, in the archive, in the database, nor in a file of the home."""
     key = "5ecr3t-k3y-4711"
-    massive._key = key
+    massive.key = key
     del asking.env["MASSIVE_API_KEY"]
     home = type(asking)(tmp_path / "home", asking.env | {"POLYGON_API_KEY": key})
     said = [home(*backfill(market, *more)) for more in (("--json",), ())]
     massive.knobs.update({"faults": 1.0, "fault_names": ["REDIRECT_ELSEWHERE"]})
-    massive._key = "another"
+    massive.key = "another"
     said.append(home("run", "--provider", "massive"))
     assert [one.returncode for one in said] == [0, 0, 1]
     assert key not in "".join(one.stdout + one.stderr for one in said)
