@@ -373,8 +373,8 @@ def test_a_lock_that_is_held_elsewhere_does_not_outlast_the_time(lambdas, url):
     with Database(url) as other, other.locked("condvest archive loader"):
         began = time.monotonic()
         with pytest.raises(OutOfTime):
-            lambdas.load({"keys": [key]}, seconds=3)
-        assert time.monotonic() - began < 3
+            lambdas.load({"keys": [key]}, seconds=6)
+        assert time.monotonic() - began < 6
     assert lambdas.load({"keys": [key]})["keys"] == {key: "loaded"}
 
 

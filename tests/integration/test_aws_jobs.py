@@ -105,9 +105,9 @@ def test_a_connection_that_is_lost_ends_with_75(changed, tmp_path):
         (["resample"], {"CONDVEST_DATABASE_URL": "postgresql://x@127.0.0.1:9/none"}, 75),
         (["resample", "--shard", "4/4"], {}, 2),
         (["resample", "--shard", "0/5"], {}, 2),
-        (["resample"], {"CONDVEST_DATABASE_IAM": "true"}, 1),
-        (["resample"], {"CONDVEST_ARCHIVE": "ftp://x"}, 1),
-        (["run", "--provider", "massive"], {"CONDVEST_MASSIVE_PLAN": "free"}, 1),
+        (["resample"], {"CONDVEST_DATABASE_IAM": "true"}, 2),
+        (["resample"], {"CONDVEST_ARCHIVE": "ftp://x"}, 2),
+        (["run", "--provider", "massive"], {"CONDVEST_MASSIVE_PLAN": "free"}, 2),
     ],
 )
 def test_what_batch_is_told(url, tmp_path, arguments, environ, code):
