@@ -1,8 +1,8 @@
 """The exit codes of every command and job, in one place.
 
-A command or a setting that makes no sense ends with 2, every other failure with 1. On AWS Batch, a failure that
-may pass by itself ends with 75 (EX_TEMPFAIL of sysexits.h), and a job stopped by SIGTERM with 143 (128 + 15, as
-in a shell): the job definition retries these two and no other.
+A command or a setting that makes no sense ends with 2, every other failure with 1. On AWS Batch, a failure
+that may pass by itself ends with 75 (EX_TEMPFAIL of sysexits.h), and a job stopped by SIGTERM with 143 (128 +
+15, as in a shell): the job definition retries these two and no other.
 """
 
 from __future__ import annotations
