@@ -179,7 +179,7 @@ class TestBlocks:
             outer = connections(here)
             with condvest.connected(other), condvest.connected(here):
                 assert ask(here) == SESSIONS
-                with pytest.raises(condvest.CondvestError, match="no instrument"):
+                with pytest.raises(condvest.CondvestError, match="nothing is loaded"):
                     ask(other)
             assert ask(here) == SESSIONS
             assert settled(here, outer) == outer

@@ -240,7 +240,7 @@ def test_root_leaves_a_new_server_in_a_users_home_to_the_user(new_home):
     [
         (errno.EROFS, "Make its disk writable"),
         (errno.ENOTDIR, "Set CONDVEST_HOME to a directory"),
-        (errno.ENOLCK, "If its disk knows no locks"),
+        (errno.ENOLCK, "Its disk knows no locks"),
     ],
 )
 def test_each_refusal_of_the_system_has_its_own_advice(tmp_path, monkeypatch, number, advice):

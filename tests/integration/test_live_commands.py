@@ -27,7 +27,7 @@ def test_the_sample_is_played_as_the_page_shows(workspace):
 
 def test_without_a_key_the_command_says_what_needs_none(condvest):
     ran = condvest("live", "run")
-    assert ran.code == 1
+    assert ran.code == 2
     assert "MASSIVE_API_KEY" in ran.err
     assert "condvest live replay" in ran.err
 
