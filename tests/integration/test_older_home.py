@@ -30,6 +30,7 @@ SCHEMA_6 = (
     "ALTER TABLE sessions DROP COLUMN late_open",
     "DROP TABLE calendar_sources",
     "DELETE FROM schema_migrations WHERE version > 6",
+    "DROP TABLE alert_rules, alert_webhooks, alert_states, alert_events, alert_deliveries",
     "DROP TABLE live_runs, live_daily_bars, live_unresolved, live_refused, live_gaps",
     "DROP TABLE live_settlements, live_settlement_fields, live_differences, touched",
     "DROP FUNCTION touch_all CASCADE",
