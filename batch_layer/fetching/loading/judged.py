@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -36,3 +37,12 @@ class JudgedPayload:
     def table(self, dataset: str) -> JudgedPayload | None:
         """Return the table of a data set; None if the payload has none."""
         return next((table for table in (self, *self.also) if table.parsed.dataset == dataset), None)
+
+
+def first_refused(parsed: Parsed, verdict: quality.Verdict) -> tuple[int, str]:
+    """Return the line of the first refused row, and what is said of it; beyond all lines and "" if none is."""
+    if not verdict.reasons:
+        return sys.maxsize, ""
+    first = min(verdict.reasons)
+    line = int(parsed.rows.line[first])
+    return line, f"line {line}: {verdict.reasons[first]}"

@@ -18,7 +18,7 @@ from batch_layer.database.postgres.connection import Connection, Database
 from batch_layer.database.stores import instruments, loads, rebuilds
 from batch_layer.fetching import quality
 from batch_layer.fetching.loading.datasets import DATASETS, store_all
-from batch_layer.fetching.loading.judged import JudgedPayload
+from batch_layer.fetching.loading.judged import JudgedPayload, first_refused
 from batch_layer.fetching.loading.ordering import LastLoad, known_from, placed_after
 from batch_layer.fetching.loading.transaction import PayloadLoad
 from batch_layer.shared.clients.archive import Archive
@@ -231,15 +231,8 @@ def _summary(payload: Payload, parsed: Parsed, verdict: quality.Verdict) -> Load
         refused=verdict.refused(),
         sessions=_count(rows.dates()[verdict.passed]),
         notices=parsed.notices,
-        first_refused=_first_refused(parsed, verdict),
+        first_refused=first_refused(parsed, verdict)[1],
     )
-
-
-def _first_refused(parsed: Parsed, verdict: quality.Verdict) -> str:
-    if not verdict.reasons:
-        return ""
-    first = min(verdict.reasons)
-    return f"line {parsed.rows.line[first]}: {verdict.reasons[first]}"
 
 
 def _count(dates: Dates) -> int:

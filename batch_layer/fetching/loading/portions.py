@@ -6,6 +6,7 @@ itself, while the next one is parsed and judged. What a load says of its session
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -30,6 +31,7 @@ from batch_layer.fetching.loading.bars import (
     spans_concerned,
     spelling_twins,
 )
+from batch_layer.fetching.loading.judged import first_refused
 from batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
 from batch_layer.fetching.reconcile import Reconciled
 from batch_layer.shared.errors import InputError
@@ -42,8 +44,8 @@ from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.utils.prefetch import prefetch_batches
 
 Judge = Callable[[Payload, Parsed, Sessions], quality.Verdict]
-
 _COUNTS = ("rows", "inserted", "changed", "unchanged", "outranked", "duplicates", "withdrawn")
+_NONE = np.zeros(0, dtype=np.int32)
 _BY_SESSION = ("rows", "passed", "inserted", "changed", "refused")
 
 
@@ -105,6 +107,7 @@ class _Sum:
     refused: Counter[str] = field(default_factory=Counter)
     newly_refused: Counter[str] = field(default_factory=Counter)
     notices: dict[str, None] = field(default_factory=dict)
+    first: tuple[int, str] = (sys.maxsize, "")
     made: list[Int32s] = field(default_factory=list)
     given: list[Int32s] = field(default_factory=list)
     altered: list[Spans] = field(default_factory=list)
@@ -140,12 +143,12 @@ class _Sum:
                 return summary
             self.load_id = self.load.record(summary)
         self._record_rest(judge)
-        load, made = self.load, np.unique(_joined(self.made))
+        load, made = self.load, np.unique(np.concatenate([_NONE, *self.made]))
         self.notices |= dict.fromkeys(spelling_twins(load.connection, made))
         summary = self.summary()
         amend_load(load.connection, self.load_id, summary, is_dated=load.known_from is not None)
         write_ledger(load.connection, load.provider_id, self.load_id, entries)
-        ids = np.unique(_joined(self.given))
+        ids = np.unique(np.concatenate([_NONE, *self.given]))
         added = ids[~np.isin(ids, self.state.supplied)]
         reach = reach_of_takeover(load, np.setdiff1d(added, made), self.state, entries.ordinal)
         instruments.add_supplied(load.connection, load.provider_id, added, self.load_id)
@@ -168,6 +171,7 @@ class _Sum:
             newly_refused=_in_order(self.newly_refused),
             sessions=int(np.count_nonzero(self.by_session["passed"])),
             notices=(*self.load.summary.notices, *self.notices),
+            first_refused=self.first[1],
         )
 
     def _stored(self, portion: PayloadLoad, bars: IdentifiedBars) -> StoredRows[DailyBars]:
@@ -201,6 +205,7 @@ class _Sum:
         if len(rows.insert) + len(rows.old):
             self.altered.append(points_altered(rows, bars.claimed[:0]))
         verdict = portion.verdict
+        self.first = min(self.first, first_refused(portion.parsed, verdict))
         refused = np.array(sorted(verdict.reasons), dtype=np.int64)
         ordinals = (
             verdict.ordinal,
@@ -238,10 +243,6 @@ class _Sum:
                 portion.record_refused(self.load_id)
             if at == self.unrecorded[-1]:
                 return
-
-
-def _joined(ids: list[Int32s]) -> Int32s:
-    return np.concatenate(ids) if ids else np.zeros(0, dtype=np.int32)
 
 
 def _in_order(refused: Counter[str]) -> dict[str, int]:
