@@ -1,5 +1,6 @@
 """The function of the HTTP API: the published data set in a bucket, asked through the gateway's events."""
 
+import asyncio
 import base64
 import datetime as dt
 import io
@@ -29,7 +30,11 @@ def bucket(sample_target):
         patch.setenv("CONDVEST_PUBLISHED", f"s3://{BUCKET}/published")
         patch.setenv("CONDVEST_SERVE_HOSTS", f"{HOST}, data.example.com")
         serve_function._adapter.cache_clear()
+        loop = asyncio.new_event_loop()  # as the main thread of a function has one
+        asyncio.set_event_loop(loop)
         yield s3
+        loop.close()
+        asyncio.set_event_loop(None)
         serve_function._adapter.cache_clear()
 
 

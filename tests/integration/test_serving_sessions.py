@@ -12,7 +12,7 @@ from serving_layer.http.endpoints import ENDPOINTS
 from serving_layer.http.problems import problem
 from tests.support.publishing import quote
 
-SPLITS = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/v1/splits")
+DIVIDENDS = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/v1/dividends")
 
 
 @pytest.fixture
@@ -56,12 +56,12 @@ def test_the_bounds_hold_on_a_line_that_was_lost(backend_with, world):
 def test_what_takes_too_long_is_504_and_the_next_answer_comes(backend_with, world, bound):
     backend = backend_with(**{bound: "50ms"})
     answering = Answering(backend)
-    answering.reply(SPLITS, [("start", "1999-01-04")], {})
+    answering.reply(DIVIDENDS, [("start", "1999-01-04")], {})
     with psycopg.connect(world.url) as other:
-        other.execute("LOCK TABLE splits IN ACCESS EXCLUSIVE MODE")
+        other.execute("LOCK TABLE dividends IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseTimeout) as raised:
-            answering.reply(SPLITS, [], {})
+            answering.reply(DIVIDENDS, [], {})
     status, members = problem(raised.value, "id")
     assert (status, members["type"]) == (504, "/problems/timeout")
     assert "ask for fewer symbols or sessions" in members["detail"]
-    assert json.loads(answering.reply(SPLITS, [], {}).body)["rows"] == []
+    assert json.loads(answering.reply(DIVIDENDS, [], {}).body)["rows"] == []

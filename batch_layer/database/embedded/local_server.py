@@ -152,7 +152,10 @@ class LocalServer:
         if file is None or file.socket_directory is None or file.port is None or not file.is_ready:
             return
         is_reachable = socket_in(file.socket_directory, file.port).exists()
-        if (is_reachable and not silence.is_moved) or server_pid(self.data) is None:
+        if is_reachable and not silence.is_moved:
+            return
+        # A server that has just been started has not written its own file yet: this one is of a dead one.
+        if server_pid(self.data) != file.pid:
             return
         if not is_unused() and silence.is_moved:
             raise DatabaseError(

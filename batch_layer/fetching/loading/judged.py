@@ -40,7 +40,7 @@ class JudgedPayload:
 
 
 def first_refused(parsed: Parsed, verdict: quality.Verdict) -> tuple[int, str]:
-    """Return the line of the first refused row, and what is said of it; beyond all lines and "" if none is."""
+    """Return the line of the first refused row, and what is said of it; past all lines and "" if none is."""
     if not verdict.reasons:
         return sys.maxsize, ""
     first = min(verdict.reasons)
