@@ -6,10 +6,10 @@ import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
-from conftest import PROGRAM
 from mcp import Client, StdioServerParameters, stdio_client
 
 import condvest
@@ -39,7 +39,9 @@ def calls(request, sample):
 
         @asynccontextmanager
         async def connected():
-            asked = StdioServerParameters(command=str(PROGRAM), args=["mcp"], env=sample.environ)
+            asked = StdioServerParameters(
+                command=str(Path(sys.executable).with_name("condvest")), args=["mcp"], env=sample.environ
+            )
             async with Client(stdio_client(asked)) as one:
                 yield one
 
