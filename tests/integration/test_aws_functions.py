@@ -382,6 +382,7 @@ def test_s3_that_does_not_answer_is_a_passing_failure(lambdas, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     aws.client.cache_clear()
+    aws.credentials.cache_clear()
     with pytest.raises(ArchiveUnavailable, match="try again"):
         lambdas.load({"keys": ["massive/daily_bars/2024-05-31/x.json"]})
 

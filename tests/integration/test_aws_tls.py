@@ -103,6 +103,7 @@ def test_a_token_signed_by_somebody_else_is_refused(rds_server, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the right one
     aws.client.cache_clear()
+    aws.credentials.cache_clear()
     with pytest.raises(DatabaseError, match="authentication failed"):
         logged_in(by_iam(rds_server))
 

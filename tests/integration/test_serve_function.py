@@ -72,6 +72,24 @@ def test_what_was_known_before_anything_was_loaded_is_answered_too(ask):
     assert (status, json.loads(content)["rows"]) == (200, [])
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "splits",
+        "dividends",
+        "sessions?start=2012-01-01&end=2012-12-31",
+        "gaps",
+        "history?symbol=IBM",
+        "screen",
+    ],
+)
+def test_what_the_page_on_deployment_lists_is_answered_as_rows(ask, target):
+    status, _, content = ask(f"/v1/{target}")
+    assert status == 200, content
+    assert set(json.loads(content)) >= {"rows", "version"}
+    assert json.loads(content)["rows"] or target == "gaps"
+
+
 def test_an_answer_that_the_client_has_is_not_sent_again(ask):
     _, headers, _ = ask("/v1/splits")
     status, _, content = ask("/v1/splits", if_none_match=headers["etag"])

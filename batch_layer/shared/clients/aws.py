@@ -59,6 +59,18 @@ def client(service: str) -> Any:  # noqa: ANN401  # boto3 has no types
         ) from error
 
 
+@cache
+def credentials() -> Any:  # noqa: ANN401  # botocore has no types
+    """Return boto3's credentials, for what reads S3 without boto3; None if it has none.
+
+    Lent ones renew themselves when they are frozen. Asked for once a process: to look for them takes
+    milliseconds, and published data are opened at each request.
+    """
+    import boto3  # noqa: PLC0415
+
+    return boto3.Session().get_credentials()
+
+
 def with_secrets(settings: Settings) -> Settings:
     """Return the settings with the vendor's key from Secrets Manager, if they name a secret and hold no key.
 

@@ -70,7 +70,9 @@ def configured(monkeypatch, endpoint):
     for name, value in (credentials() | {"AWS_ENDPOINT_URL": endpoint}).items():
         monkeypatch.setenv(name, value)
     aws.client.cache_clear()
+    aws.credentials.cache_clear()
     aws.forget_secrets()
     yield
     aws.client.cache_clear()
+    aws.credentials.cache_clear()
     aws.forget_secrets()

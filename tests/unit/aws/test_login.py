@@ -28,10 +28,12 @@ def settings(tmp_path, monkeypatch):
     # boto3's default session remembers the credentials of whoever used it first.
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     aws.client.cache_clear()
+    aws.credentials.cache_clear()
     authorities = tmp_path / "ca.pem"
     authorities.write_text("-----BEGIN CERTIFICATE-----\n")
     yield Settings(tmp_path, database=DatabaseSettings(url=URL, iam=True, authorities=authorities))
     aws.client.cache_clear()
+    aws.credentials.cache_clear()
 
 
 def changed(settings, **database):

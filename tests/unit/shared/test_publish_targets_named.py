@@ -41,6 +41,8 @@ def test_aws_that_is_not_configured_is_said(monkeypatch, tmp_path, name, value):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ca-west-1")
     monkeypatch.setenv(name, value)
     aws.client.cache_clear()
+    aws.credentials.cache_clear()
     with pytest.raises(SettingsError, match=r"AWS is not configured: .* look at AWS_PROFILE"):
         aws.client("s3")
     aws.client.cache_clear()
+    aws.credentials.cache_clear()

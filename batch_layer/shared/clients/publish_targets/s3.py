@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pyarrow.fs
 from botocore.exceptions import ClientError
 
@@ -192,5 +191,5 @@ class S3Target:
 
 def _frozen() -> Any:  # noqa: ANN401  # botocore has no types
     """Return the credentials that boto3 has now; None if it has none."""
-    given = boto3.Session().get_credentials()
+    given = aws.credentials()
     return None if given is None else given.get_frozen_credentials()
