@@ -26,6 +26,7 @@ class CommitHook(BuildHookInterface[Any]):
             file.write_text(asked.stdout, encoding="ascii")
             build_data["force_include"][str(file)] = NAME
 
+    # The arguments are those of hatch's interface.
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """Remove the file."""
         (Path(self.directory) / "commit.txt").unlink(missing_ok=True)

@@ -71,7 +71,7 @@ def load(
     from batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
 
     tables = [(_as_arrow(table, dataset), dataset) for table, dataset in given]
-    options = FileOptions(symbol, False, midnight, prices, symbols_mean=symbols_mean)  # noqa: FBT003
+    options = FileOptions(symbol, midnight=midnight, prices=prices, symbols_mean=symbols_mean)
     with open_workspace(settings or present_settings()) as workspace:
         report = import_tables(
             workspace, tables, checked_name(provider), name=name, options=options, dry_run=dry_run

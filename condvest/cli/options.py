@@ -17,6 +17,7 @@ from serving_layer.queries.question import as_instant
 class _SessionType(click.ParamType[dt.date]):
     name = "date"
 
+    # Any is click's own type of a value.
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:  # noqa: ANN401
         """Read an ISO date."""
         try:
@@ -32,6 +33,7 @@ SESSION = _SessionType()
 class _InstantType(click.ParamType[dt.datetime]):
     name = "instant"
 
+    # Any is click's own type of a value.
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:  # noqa: ANN401
         """Read an ISO instant; a date stands for its last microsecond, a time without a zone is UTC."""
         try:

@@ -68,6 +68,7 @@ def check_tools() -> None:
     Raises:
         SettingsError: they are not installed.
     """
+    # Imported only to see whether it can be; few commands need it.
     try:
         import serving_layer.http.tools.server  # noqa: F401, PLC0415
     except ImportError as error:

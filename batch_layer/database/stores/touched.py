@@ -113,6 +113,7 @@ def compact(connection: Connection, starts: Mapping[str, Int32s]) -> None:
         merged = touched.merged(starts.get(dataset, _ALL_TOGETHER))
         columns = (merged.first, merged.last, merged.times, merged.token, merged.rows)
         connection.cursor().executemany(
+            # The columns are a constant of this module.
             f"INSERT INTO touched ({_ENTRIES}) VALUES (%s, %s, %s, %s, %s, %s)",  # noqa: S608
             [(dataset, *entry) for entry in zip(*(values.tolist() for values in columns), strict=True)],
         )

@@ -102,7 +102,7 @@ class Scale:
 def ticks(scale: Scale, about: int) -> list[tuple[float, str]]:
     """Return the ticks of a scale with their labels, about so many, of 1, 2 or 5 times a power of ten."""
     low, high = scale.low, scale.high
-    if scale.log and high / low >= 5:  # noqa: PLR2004  # half a decade: steps of equal size would crowd
+    if scale.log and high / low >= 5:  # noqa: PLR2004  # the base of the digits  # half a decade: steps of equal size would crowd
         return _decades(low, high, about)
     rough = (high - low) / max(about, 1)
     power = math.floor(math.log10(rough))

@@ -146,6 +146,7 @@ def restore(key: str, kept: bytes, description: bytes) -> Payload:
         fields: dict[str, Any] = json.loads(description)
         digest = fields["digest"]
         if fields.get(_OF_ITSELF, own := _digest_of(fields)) != own:
+            # The one handler below names the file for every way in which a description may be wrong.
             raise ValueError(f"it has the digest {own}, but {fields[_OF_ITSELF]} was kept")  # noqa: TRY301
         payload = Payload(
             provider=fields["provider"],
@@ -162,6 +163,7 @@ def restore(key: str, kept: bytes, description: bytes) -> Payload:
         )
         described = _key_of(payload, digest) if _is_zoned(payload) else "an instant without a zone"
         if described != key or not isinstance(payload.is_whole, bool) or not isinstance(payload.name, str):
+            # As above.
             raise ValueError(f"it describes {described}")  # noqa: TRY301
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(key, error) from error
