@@ -49,7 +49,7 @@ class Answering:
         chosen = negotiated(query.format, headers.get("accept"))
         coding = content_coding(headers.get("accept-encoding"), chosen)
         digest = _digest(endpoint, query)
-        state = self.backend.state()
+        state = self.backend.state(live=_is_live(query))
         cursor = Cursor.decoded(query.cursor, digest) if query.cursor else None
         version = cursor.version if cursor else state.version
         form = (chosen.name, query.columns or "", str(query.limit), query.cursor or "")
@@ -63,7 +63,8 @@ class Answering:
     def table(self, endpoint: Endpoint, pairs: Pairs) -> tuple[pa.Table, str]:
         """Return the whole answer to a question, and the version it was made from; raises as `reply`."""
         query: Common = parsed(endpoint.model, pairs)
-        table, read = self._table(endpoint, query, _digest(endpoint, query), self.backend.state(), None)
+        state = self.backend.state(live=_is_live(query))
+        table, read = self._table(endpoint, query, _digest(endpoint, query), state, None)
         return table, read.version
 
     def _made(
@@ -107,7 +108,12 @@ class Answering:
         if cursor is None or cursor.version == state.version:
             answer = self._tables.get(
                 (state.version, digest),
-                lambda: settled(self.backend, state, lambda: endpoint.read(self.backend, query, None)),
+                lambda: settled(
+                    self.backend,
+                    state,
+                    lambda: endpoint.read(self.backend, query, None),
+                    live=_is_live(query),
+                ),
                 _size,
                 lambda made: made[1].version == state.version,
             )
@@ -137,6 +143,11 @@ def _digest(endpoint: Endpoint, query: Common) -> str:
     """Return a digest of what is asked, in whatever form it is to be answered."""
     beside = {"format", "columns", "limit", "cursor"}
     return digest_of(endpoint.path, query.model_dump(mode="json", exclude=beside, exclude_none=True))
+
+
+def _is_live(query: Common) -> bool:
+    """Return whether the session under way is asked for."""
+    return bool(getattr(query, "live", False))
 
 
 def _size(answer: tuple[pa.Table, State]) -> int:
