@@ -151,7 +151,8 @@ class Desk:
     def collects(self):
         """Let dev collect the session under way, for which its database is awake from Monday to Saturday."""
         variables = self.layer / "infrastructure" / "environments" / "dev.tfvars"
-        text = re.sub(r"^database_hours = \{.*?^\}\n", "", variables.read_text(), flags=re.M | re.S)
+        sleeps = re.compile(r"^database_hours = \{.*?^\}\n", re.MULTILINE | re.DOTALL)
+        text = sleeps.sub("", variables.read_text())
         hours = '{ start = "cron(0 9 ? * MON *)", stop = "cron(0 9 ? * SAT *)" }'
         variables.write_text(f"{text}live = true\ndatabase_hours = {hours}\n")
 

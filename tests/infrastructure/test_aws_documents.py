@@ -115,8 +115,8 @@ def test_every_sum_in_the_text_is_right():
 
 def test_every_command_in_the_pages_is_one_of_deploy():
     words = {
-        "all", "fetching", "processing", "database", "serving", "live", "layer", "build", "init", "plan", "destroy",
-        "validate", "status", "outputs", "logs", "bootstrap", "rollback",
+        "all", "fetching", "processing", "database", "serving", "live", "layer", "build", "init", "plan",
+        "destroy", "validate", "status", "outputs", "logs", "bootstrap", "rollback",
     }  # fmt: skip
     for name, page in PAGES.items():
         for command in re.findall(r"deploy\.sh (?:dev|staging|prod|ENV|ENVIRONMENT) (\w+)", page):

@@ -98,12 +98,12 @@ def test_every_answer_is_the_databases_to_the_bit(market, target):
 
 
 def test_an_official_bar_takes_the_live_ones_place_with_the_version_that_publishes_it(market, target):
-    """Whether the collector has written since or not."""
+    """Whether the collector has written since or not; a file of one instrument completes no session."""
     published(market, target)
     put(market, "A")
     put(market, "B")
     publication(market, target).write()
-    market.bars([bar("A", market.date(10))], provider="massive", name="of-10.csv")
+    market.bars([bar("A", market.date(10))], provider="file")
     published(market, target)
     assert [row["symbol"] for row in agree(market, target)] == ["B"]
     market.bars([bar("A", market.date(10))], provider="massive", whole=(10, 10), name="whole.csv")
