@@ -34,6 +34,7 @@ def settled(
         try:
             value, state = read()
         except PublishedError:
+            # Raises PublishedGone if it was this version alone that was asked for.
             after = backend.state(live=live)
             if after == before or not left:
                 raise

@@ -219,6 +219,14 @@ def test_over_http_a_tick_is_another_state_of_an_answer_about_now_alone(market, 
         assert (second.status_code, second.json()["rows"][-1]["close"]) == (200, 4.0)
         has = {"If-None-Match": stored.headers["ETag"]}
         assert client.get("/v1/bars", params=asked, headers=has).status_code == 304
+        page = client.get("/v1/bars", params=LIVELY | {"interval": 1, "limit": 5}).json()
+        following = client.get(page["next"])
+        assert (following.status_code, len(following.json()["rows"])) == (200, 5)
+        put(market, "A", close=2.0)
+        publication(market, target).write()
+        assert client.get(page["next"]).status_code == 410  # which rows the first page had, nobody keeps
+        refused = client.get("/v1/bars", params=asked | LIVELY | {"version": stored.json()["version"]})
+        assert (refused.status_code, "has no session under way" in refused.json()["detail"]) == (400, True)
 
 
 LIVELY = {"live": "true"}
