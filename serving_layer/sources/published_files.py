@@ -73,15 +73,6 @@ class PublishedFiles:
         """Return whether this version, which is no longer the current one, can still be read."""
         return self._target.read(self.manifest.path) is not None
 
-    @property
-    def name(self) -> str:
-        """The directory, or ``s3://bucket/prefix``."""
-        return self._target.name
-
-    def beside(self, path: str) -> bytes | None:
-        """Return a small file beside the manifest that is of no version; None if there is none."""
-        return self._target.read(path)
-
     def files(self, dataset: str) -> list[str]:
         """Return where the files of a data set are, for any reader of Parquet.
 
