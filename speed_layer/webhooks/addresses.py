@@ -72,7 +72,7 @@ def as_address(host: str) -> Address | None:
 
 
 def shown_url(text: str) -> str:
-    """Return a webhook's URL without what may be secret in it: its path and query. A topic has nothing secret."""
+    """Return a webhook's URL without what may be secret in it, its path and query; a topic as it is."""
     if text.startswith("sns:"):
         return text
     url = httpx.URL(text)

@@ -293,14 +293,14 @@ def collect_the_session_after_it(machine, instance, vendor):
     with psycopg.connect(instance.local) as connection:
         (symbol,) = connection.execute(
             "SELECT min(symbol) FROM daily_bars JOIN symbols USING (instrument_id) "
-            "JOIN sessions USING (ordinal) WHERE session = %s AND valid_to IS NULL",
+            "JOIN sessions USING (ordinal) WHERE session = %s AND session BETWEEN valid_from AND valid_to",
             (SESSIONS[-1],),
         ).fetchone()
     rule = ["condvest", "alerts", "add", "up", "close(1) > 0", "--symbols", symbol, "--at-once"]
     added = {"command": [*rule, "--webhook", f"sns:{topic}"]}
     run(machine, {"jobName": "alerts", "jobDefinition": definition, "containerOverrides": added})
 
-    vendor.knobs.update({"plan": "unlimited", "now": new_york(15, 20), "updated": "trade"})
+    vendor.knobs.update({"plan": "unlimited", "now": new_york(15, 50), "updated": "trade"})
     with StreamEmulator(vendor) as stream:
         machine.jobs.more = {
             "CONDVEST_MASSIVE_BASE_URL": vendor.url,
@@ -312,11 +312,11 @@ def collect_the_session_after_it(machine, instance, vendor):
         advance = stream.advance
 
         def advanced(seconds, port=None):
-            """As time passes: at 15:30 a watch, and at 15:40 the host is taken back."""
-            if vendor.now() >= new_york(15, 30) and not watched:
+            """As time passes: at 15:52 a watch, and at 15:54 the host is taken back."""
+            if vendor.now() >= new_york(15, 52) and not watched:
                 watched.append(None)
                 watched[0] = machine.jobs.jobs[machine.jobs.submit(job)]
-            if vendor.now() >= new_york(15, 40) and len(watched) == 1:
+            if vendor.now() >= new_york(15, 54) and len(watched) == 1:
                 watched.append("reclaimed")
                 machine.jobs.reclaim()
             return advance(seconds, port)
@@ -370,7 +370,7 @@ PRICES = ("open", "high", "low", "close", "volume")
 def live_rows(connection):
     rows = connection.execute(
         f"SELECT symbol, {', '.join(PRICES)} FROM live_daily_bars JOIN symbols USING (instrument_id) "
-        "WHERE valid_to IS NULL"
+        f"WHERE '{TODAY}' BETWEEN valid_from AND valid_to"
     )
     return {row[0]: row[1:] for row in rows}
 

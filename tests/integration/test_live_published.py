@@ -224,7 +224,8 @@ def test_over_http_a_tick_is_another_state_of_an_answer_about_now_alone(market, 
         assert (following.status_code, len(following.json()["rows"])) == (200, 5)
         put(market, "A", close=2.0)
         publication(market, target).write()
-        assert client.get(page["next"]).status_code == 410  # which rows the first page had, nobody keeps
+        assert client.get(page["next"]).status_code == 200  # it was made then, and is kept
+        assert client.get(following.json()["next"]).status_code == 410  # nobody keeps the rows it is of
         refused = client.get("/v1/bars", params=asked | LIVELY | {"version": stored.json()["version"]})
         assert (refused.status_code, "has no session under way" in refused.json()["detail"]) == (400, True)
 
