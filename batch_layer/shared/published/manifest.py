@@ -108,7 +108,7 @@ class Manifest:
     @property
     def path(self) -> str:
         """The path of the copy of this manifest that stays when the version is no longer current."""
-        return f"{MANIFESTS}{self.version:08}.json"
+        return path_of(self.version)
 
     def all_files(self) -> list[PublishedFile]:
         """Return the files of all data sets."""
@@ -183,6 +183,11 @@ class Manifest:
                 f"the manifest of the published data set {name} is damaged ({error}); remove {CURRENT} "
                 "there and run condvest publish"
             ) from error
+
+
+def path_of(version: int) -> str:
+    """Return the path of the manifest of a version that is kept."""
+    return f"{MANIFESTS}{version:08}.json"
 
 
 def is_own(path: str) -> bool:
