@@ -19,7 +19,7 @@ from serving_layer.http.charts.paths import add_charts
 from serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
 from serving_layer.http.endpoints import BY_BODY, ENDPOINTS, Endpoint
 from serving_layer.http.events.streams import add_events
-from serving_layer.http.files import add_files
+from serving_layer.http.files import PublishedFiles
 from serving_layer.http.front import ASKED, Front, Latest
 from serving_layer.http.guards import REQUEST_ID, Guards, Rules
 from serving_layer.http.log import FAILURE
@@ -30,6 +30,7 @@ from serving_layer.http.page import add_page
 from serving_layer.http.posting import add_post
 from serving_layer.http.problems import NoSuchPath, headers_of, problem
 from serving_layer.http.protocol import App
+from serving_layer.http.sending import FilesFront, add_files
 from serving_layer.http.service import Service
 from serving_layer.http.statements.paths import PATH as SQL_PATH
 from serving_layer.http.statements.paths import add_sql
@@ -89,7 +90,8 @@ def create_app(
     for path in PATHS:
         _add_massive(app, path, massive, threads)
     add_charts(app, backend, threads.run)
-    add_files(app, backend, threads.run, signs=sending is not None and sending.signs_files)
+    files = PublishedFiles(backend, signs=sending is not None and sending.signs_files)
+    add_files(app, files, threads.run)
     hub = add_events(app, backend, threads.run)
     add_page(app)
     posts, mounted = [*BY_BODY], None
@@ -107,7 +109,8 @@ def create_app(
     _add_states(app, backend, threads)
     metrics.know([route.path for route in app.routes if isinstance(route, Route | Mount)])
     latest = Latest(backend, service.for_state)
-    front = Front(app, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
+    past = FilesFront(app, files, threads.run)
+    front = Front(past, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
     inner = front if sending is None else Bounded(front, sending.largest)
     return Guards(inner, rules, log, posts, hub.close, metrics)
 
