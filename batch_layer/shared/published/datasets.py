@@ -28,7 +28,7 @@ OFTEN = ("loads", "runs")
 _OWN_NAMES = re.compile(
     r"(manifests/\d{8}\.json|(daily_bars|bars_\d+|instruments|symbols|sessions|splits|dividends"
     rf"|{'|'.join(APART)})"
-    r"/(\d{4}|all)-[0-9a-f]{16}\.parquet)"
+    r"/(\d{4}(-\d{2})?|all)-[0-9a-f]{16}\.parquet)"
 )
 
 
