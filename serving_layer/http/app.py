@@ -60,7 +60,7 @@ def create_app(
         sending: bounds of what is sent at once; none if None.
     """
     service = Service(backend, sql)
-    threads, answering = service.threads, service.answering
+    threads = service.threads
     stack = AsyncExitStack()
 
     @asynccontextmanager
@@ -82,13 +82,7 @@ def create_app(
         responses=PROBLEMS,
         exception_handlers={CondvestError: _failed},
     )
-    for endpoint in ENDPOINTS:
-        _add(app, endpoint, answering, threads)
-        if endpoint.path in BY_BODY:
-            add_post(app, endpoint, answering, threads)
-    massive = CompatibleAnswering(backend)
-    for path in PATHS:
-        _add_massive(app, path, massive, threads)
+    _add_rows(app, service)
     add_charts(app, backend, threads.run)
     files = PublishedFiles(backend, signs=sending is not None and sending.signs_files)
     add_files(app, files, threads.run)
@@ -110,9 +104,21 @@ def create_app(
     metrics.know([route.path for route in app.routes if isinstance(route, Route | Mount)])
     latest = Latest(backend, service.for_state)
     past = FilesFront(app, files, threads.run)
-    front = Front(past, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
+    front = Front(past, [endpoint.path for endpoint in ENDPOINTS], service.answering.replies, latest)
     inner = front if sending is None else Bounded(front, sending.largest)
     return Guards(inner, rules, log, posts, hub.close, metrics)
+
+
+def _add_rows(app: FastAPI, service: Service) -> None:
+    """Add what answers with rows: the contract's paths, and the vendor's."""
+    answering, threads = service.answering, service.threads
+    for endpoint in ENDPOINTS:
+        _add(app, endpoint, answering, threads)
+        if endpoint.path in BY_BODY:
+            add_post(app, endpoint, answering, threads)
+    massive = CompatibleAnswering(service.backend)
+    for path in PATHS:
+        _add_massive(app, path, massive, threads)
 
 
 def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Threads) -> None:

@@ -78,7 +78,7 @@ class Backend(Protocol):
         """Return the current version of what is published; raises PublishedError if nothing is."""
         ...
 
-    def place(self) -> PublishTarget:
+    def target(self) -> PublishTarget:
         """Return where it is published."""
         ...
 
@@ -199,9 +199,9 @@ class DatabaseBackend:
         """Return the current version of what this database's settings publish."""
         return open_published(self._settings)
 
-    def place(self) -> PublishTarget:
+    def target(self) -> PublishTarget:
         """Return where this database's settings publish."""
-        return self._published.place()
+        return self._published.target()
 
     def at(self, version: str) -> Backend:
         """Return what answers from one of the versions that this database's settings publish."""

@@ -118,13 +118,13 @@ class PublishedFiles:
         """
         if not (is_own(path) and path.endswith(".parquet")):
             raise NoSuchPath(f"no published file {path!r}; /v1/datasets lists what there is")
-        place = self._backend.place()
+        target = self._backend.target()
         try:
-            opened = open_in(place, path)
+            opened = open_in(target, path)
         except (FileNotFoundError, IsADirectoryError) as error:
             self._source()  # that nothing is published is said as such
             raise NoSuchPath(f"{path} is no longer published; /v1/datasets lists what there is") from error
-        sent = self._sent(path, headers, place, opened, is_head=is_head)
+        sent = self._sent(path, headers, target, opened, is_head=is_head)
         if sent.opened is None:
             opened.close()
         return sent
@@ -133,7 +133,7 @@ class PublishedFiles:
         self,
         path: str,
         headers: Mapping[str, str],
-        place: PublishTarget,
+        target: PublishTarget,
         opened: Opened,
         *,
         is_head: bool,
@@ -149,7 +149,7 @@ class PublishedFiles:
         has = headers.get("if-none-match")
         if matches(has, tag) or is_any(has):
             return Sent(304, reply_headers)
-        address = place.signed_address(path) if self._signs and not is_head else None
+        address = target.signed_address(path) if self._signs and not is_head else None
         if address is not None:
             # The address holds for some minutes, so this answer is not kept, though the file might be.
             return Sent(307, {"Location": address, "Cache-Control": "no-store", "Content-Length": "0"})

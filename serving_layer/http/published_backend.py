@@ -73,7 +73,7 @@ class PublishedBackend:
         """Return the version as it is published; raises PublishedGone if it is no longer kept."""
         return open_published(self._settings, self._version)
 
-    def place(self) -> PublishTarget:
+    def target(self) -> PublishTarget:
         """Return where it is published."""
         return target_at(self._settings.published)
 
