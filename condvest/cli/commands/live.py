@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from batch_layer.shared import exit_codes
 from condvest.cli.context import Cli, pass_cli
-from condvest.cli.options import SESSION, format_option, json_option, output_option
+from condvest.cli.options import SESSION, format_option, json_option, output_option, symbol_list
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format
 from condvest.cli.output.messages import message
@@ -48,11 +48,12 @@ def live() -> None:
 @live.command(short_help="Collect the session of today.")
 @click.option(
     "--feed",
-    type=click.Choice(("poll", "stream")),
+    type=click.Choice(("poll", "stream", "yahoo")),
     default="poll",
     show_default=True,
-    help="Snapshots of the whole market, or its stream of minutes, anchored by snapshots.",
+    help="Massive's snapshots of the whole market; its stream, anchored by snapshots; or Yahoo's stream.",
 )
+@click.option("--symbols", help="Of --feed yahoo, comma-separated. Default: those of condvest watch.")
 @click.option(
     "--interval",
     type=click.FloatRange(5, 900),
@@ -63,18 +64,19 @@ def live() -> None:
 @click.option("--once", is_flag=True, help="Take one snapshot and end.")
 @json_option
 @pass_cli
-def run(cli: Cli, feed: str, interval: float, once: bool, as_json: bool) -> None:
+def run(cli: Cli, feed: str, symbols: str | None, interval: float, once: bool, as_json: bool) -> None:
     """Collect the session of today until its trades have ended; on other dates say so and end.
 
     First compares the sessions that have become official since. One collector per database: a second one ends
-    at once. Needs MASSIVE_API_KEY and a plan with snapshots, and for the stream one with websockets.
+    at once. Needs MASSIVE_API_KEY and a plan with snapshots, and for the stream one with websockets. Yahoo
+    needs no key and gives up to 200 symbols.
     """
     from condvest.live.collecting import collecting  # noqa: PLC0415  # the vendor's client
     from condvest.live.delivering import delivering  # noqa: PLC0415  # another HTTP client
 
     with (
         cli.workspace() as workspace,
-        collecting(workspace, message, feed=feed) as job,
+        collecting(workspace, message, feed=feed, symbols=symbol_list(symbols) or ()) as job,
         delivering(workspace, message),
     ):
         ending = job.run(interval=interval, once=once)
