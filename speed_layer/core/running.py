@@ -21,6 +21,7 @@ from batch_layer.shared.models.payloads import BarRows
 from speed_layer.core.following import Follower, RefusedRow, Step, refused_rows
 from speed_layer.core.guards import Refusal, refusal
 from speed_layer.core.minutes import MinuteMessages, admitted
+from speed_layer.core.slots import NO_SLOT
 from speed_layer.core.snapshot import Snapshot
 
 WAITING = 4096
@@ -100,7 +101,7 @@ class DayFollower(Follower):
             judged,
             faults,
             self.session,
-            self._slot_of,
+            self.slots.known(messages.symbol.tolist()) != NO_SLOT,
             lambda rows, own: self.judge(rows, own, self.sessions, self.ordinal),
         )
         self._refused += [
