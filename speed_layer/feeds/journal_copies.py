@@ -1,6 +1,6 @@
 """Copies of the journal in a bucket of Amazon S3, for a machine whose disk goes with it.
 
-A file of the journal is copied once it has ended, under ``PREFIX/provider/session/NAME-POSITION.gz``: the
+A file of the journal is copied once it has ended, under ``PREFIX/provider/session/NAME-POSITION.zst``: the
 last one of a run that was killed is not. What is copied is never overwritten.
 """
 

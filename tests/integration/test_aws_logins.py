@@ -21,7 +21,7 @@ from batch_layer.shared.published.live import LIVE, from_parquet
 from condvest.live.judging import judge
 from condvest.live.references import read_references
 from speed_layer.core.alerts.rules import Rule
-from speed_layer.services.publishing import LivePublication
+from speed_layer.services.live_publication import LivePublication
 from speed_layer.services.run import Job
 from speed_layer.services.settle import settle_all
 from speed_layer.stores.rules import add_rule

@@ -19,7 +19,7 @@ from serving_layer.queries.bars_table import read_bars_from
 from serving_layer.queries.question import Question
 from serving_layer.sources.published import PublishedSource
 from serving_layer.sources.published_live import with_live
-from speed_layer.services.publishing import EVERY, LivePublication
+from speed_layer.services.live_publication import EVERY, LivePublication
 from tests.support.naive import live as naive_live
 from tests.support.payloads import bar, dividend, split
 from tests.support.publishing import Failing, from_database, published

@@ -1,8 +1,8 @@
 """Columns out of PostgreSQL as one value: for answers of thousands of rows, not of millions.
 
-COPY sends a message for every row, eight kilobytes at a time, and whoever reads it is woken as often: on a busy
-machine that takes longer than the query. ``string_agg`` makes one value of all rows, in the memory of the
-server, and sends it at once.
+COPY sends a message for every row, eight kilobytes at a time, and whoever reads it is woken as often; on a
+busy machine that takes longer than the query. ``string_agg`` makes one value of all rows, in the memory of
+the server, and sends it at once.
 """
 
 from __future__ import annotations

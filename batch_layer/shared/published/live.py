@@ -1,8 +1,8 @@
 """``live.parquet`` beside the manifest: the rows of the session under way, as a collector knows them. Pure.
 
-It belongs to no version: a collector writes it anew about once a minute, whole, and readers of whatever version
-is current join it by the rule of `batch_layer.shared.core.live`. So an official bar takes the live one's place
-with the version that publishes it, and a file that nobody writes any more says nothing that counts.
+It belongs to no version: a collector writes it anew about once a minute, whole, and readers of whatever
+version is current join it by the rule of `batch_layer.shared.core.live`. So an official bar takes the live
+one's place with the version that publishes it, and a file that nobody writes any more says nothing that counts.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def from_parquet(content: bytes, name: str) -> LiveFile:
         layout = metadata.get(_FORMAT, b"").decode()
         if layout != FORMAT:
             raise PublishedFormat(
-                f"{LIVE} in {name} has format {layout!r}, and this version of Condvest reads format {FORMAT}: "
-                "use the version that wrote it"
+                f"{LIVE} in {name} has format {layout!r}, and this version of Condvest reads format "
+                f"{FORMAT}: use the version that wrote it"
             )
         if table.schema.remove_metadata() != SCHEMA:
             raise PublishedError(f"{LIVE} in {name} has other columns than expected: {table.schema.names}")

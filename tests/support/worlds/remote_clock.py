@@ -23,16 +23,14 @@ class Remote:
 
 def follow(url):
     """Let this process wait for the vendor at a URL and for nothing else; before anything is imported."""
-    from batch_layer.shared.utils import clock  # noqa: PLC0415  # its function is taken by name later
+    from batch_layer.shared.utils import clock  # noqa: PLC0415  # who imports it takes its function by name
 
     remote = Remote(url)
     at = [remote.next_instant(0)]
     clock.utc_now = lambda: at[0]
     from speed_layer.feeds import massive_stream  # noqa: PLC0415
     from speed_layer.feeds.inbox import Inbox  # noqa: PLC0415
-    from tests.support.worlds.streaming import Lockstep  # noqa: PLC0415
 
-    lockstep = Lockstep(None, remote, at[0])
     wait, opened = Inbox.wait, massive_stream.MassiveStream.open
 
     def waited(inbox, seconds):
@@ -45,3 +43,6 @@ def follow(url):
         return lockstep.connection
 
     Inbox.wait, massive_stream.MassiveStream.open = waited, open_
+    from tests.support.worlds.streaming import Lockstep  # noqa: PLC0415  # its imports take what was put here
+
+    lockstep = Lockstep(None, remote, at[0])
