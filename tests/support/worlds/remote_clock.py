@@ -26,8 +26,8 @@ def follow(url):
     from batch_layer.shared.utils import clock  # noqa: PLC0415  # who imports it takes its function by name
 
     remote = Remote(url)
-    at = [remote.next_instant(0)]
-    clock.utc_now = lambda: at[0]
+    start, lockstep = remote.next_instant(0), None
+    clock.utc_now = lambda: start if lockstep is None else lockstep.now
     from speed_layer.feeds import massive_stream  # noqa: PLC0415
     from speed_layer.feeds.inbox import Inbox  # noqa: PLC0415
 
@@ -36,7 +36,7 @@ def follow(url):
     def waited(inbox, seconds):
         Inbox.wait = wait  # what waits for the handshake waits in earnest
         lockstep.wait(inbox, seconds)
-        Inbox.wait, at[0] = waited, lockstep.now
+        Inbox.wait = waited
 
     def open_(self, now):
         lockstep.connection = opened(self, now)
@@ -45,4 +45,4 @@ def follow(url):
     Inbox.wait, massive_stream.MassiveStream.open = waited, open_
     from tests.support.worlds.streaming import Lockstep  # noqa: PLC0415  # its imports take what was put here
 
-    lockstep = Lockstep(None, remote, at[0])
+    lockstep = Lockstep(None, remote, start)
