@@ -2,7 +2,8 @@
 
 It belongs to no version: a collector writes it anew about once a minute, whole, and readers of whatever
 version is current join it by the rule of `batch_layer.shared.core.live`. So an official bar takes the live
-one's place with the version that publishes it, and a file that nobody writes any more says nothing that counts.
+one's place with the version that publishes it, and a file that nobody writes any more says nothing that
+counts.
 """
 
 from __future__ import annotations
