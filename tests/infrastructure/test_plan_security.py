@@ -192,7 +192,7 @@ def test_a_job_is_told_no_secret_and_acts_under_its_own_role(settled):
 
 
 def test_the_security_page_shows_each_policy_as_rendered(settled):
-    """Under the role's heading, by the policy's name; `serve` and `live` are compared where they are there."""
+    """Under the role's heading, by the policy's name; `serve` and `live` where they are there."""
     page = (ROOT / "docs" / "aws" / "security.md").read_text()
     shown = {}
     for section in page.split("\n### ")[1:]:
