@@ -102,4 +102,4 @@ def test_a_day_is_the_same_in_whatever_order_its_trades_come_and_however_often()
         day = quoted
         for trade in shuffled:
             day = day.after(trade)
-        assert (day.high, day.low, day.close, day.at) == (wanted.high, wanted.low, wanted.close, wanted.at)
+        assert day == wanted
