@@ -97,8 +97,7 @@ class Answering:
         query: Common = parsed(endpoint.model, pairs)
         backend = self._backend_for(query, None)
         state = backend.state(live=query.is_live)
-        question = _Question(endpoint, query, _digest(endpoint, query), backend, state)
-        table, read = self._table(question)
+        table, read = self._table(_Question(endpoint, query, _digest(endpoint, query), backend, state))
         return table, read.version
 
     def _made(self, question: _Question, chosen: Format) -> Made:
