@@ -27,7 +27,7 @@ TABLES = (
 @pytest.fixture
 def fragile(url, sessions, tmp_path, monkeypatch):
     """Two instruments over 12 sessions of a vendor's, resampled, on a connection that can be cut."""
-    monkeypatch.setattr(binary_copy, "_received", received)
+    monkeypatch.setattr(binary_copy, "received", received)
     with Fragile(url) as database:
         world = LongWorld(
             Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=url)), database, NOW), sessions

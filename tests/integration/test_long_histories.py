@@ -147,7 +147,7 @@ class Histories(RuleBasedStateMachine):
 @pytest.fixture
 def attacked(server, sessions, tmp_path, monkeypatch):
     """Lend the histories a database that logs every recorded change."""
-    monkeypatch.setattr(binary_copy, "_received", received)
+    monkeypatch.setattr(binary_copy, "received", received)
     with server.lent() as url, Fragile(url) as database:
         world = LongWorld(
             Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=url)), database, NOW), sessions

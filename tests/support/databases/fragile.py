@@ -9,7 +9,7 @@ from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.errors import DatabaseUnavailable
 
 _FRAGILE = {}
-_received = binary_copy._received
+_received = binary_copy.received
 
 
 class Cut(psycopg.Connection):
@@ -70,7 +70,7 @@ class Fragile(Database):
 
 
 def received(link, query):
-    """Stand in for `binary_copy._received`, which speaks to the server past the connection."""
+    """Stand in for `binary_copy.received`, which speaks to the server past the connection."""
     owner = _FRAGILE.get(id(link))
     if owner is None:
         return _received(link, query)
