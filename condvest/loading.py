@@ -14,6 +14,11 @@ from condvest.asking import present_settings
 
 _Dataset = Literal["daily_bars", "splits", "dividends"]
 
+_SIDE_BY_SIDE = 2
+"""Levels of the columns of a frame that has several symbols side by side."""
+
+_STACK = {"future_stack": True}
+
 _SESSION_NAMES = ("session", "date", "window_start")
 
 
@@ -37,8 +42,9 @@ def load(
         bars: a pandas DataFrame, or anything that speaks Arrow (a pyarrow Table or RecordBatch, a Polars
             DataFrame), with the columns of ``condvest import`` in any case and order: symbol (or ticker),
             session (or date), open, high, low, close, volume; vwap and trades if known. A frame's index may
-            hold the sessions, or symbols and sessions; what `condvest.bars` with ``interval=1``,
-            ``adjust="none"`` and `condvest.frame` give is taken as it is.
+            hold the sessions, or symbols and sessions; a frame whose columns have two levels, fields and
+            symbols in either order as of ``yfinance.download``, is of the symbols side by side. What
+            `condvest.bars` with ``interval=1``, ``adjust="none"`` and `condvest.frame` give is taken as it is.
         splits: a table with symbol, ex_date, split_from, split_to.
         dividends: a table with symbol, ex_date, cash_amount.
         symbol: of ``bars`` without a column of symbols.
@@ -98,6 +104,8 @@ def _as_arrow(given: Any, dataset: Literal["daily_bars", "splits", "dividends"])
 
 def _indexed(frame: Any) -> pa.Table:  # noqa: ANN401  # pandas is not imported here
     """Return a DataFrame as a table; an index without names is of sessions, or of symbols and sessions."""
+    if frame.columns.nlevels == _SIDE_BY_SIDE:
+        frame = _below_each_other(frame)
     levels = list(frame.index.names)
     is_plain = levels == [None] and frame.index.dtype.kind in "iu"
     if not is_plain:
@@ -105,6 +113,20 @@ def _indexed(frame: Any) -> pa.Table:  # noqa: ANN401  # pandas is not imported 
         named = [level or names[at] for at, level in enumerate(levels)]
         frame = frame.rename_axis(index=named if len(named) > 1 else named[0]).reset_index()
     return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def _below_each_other(frame: Any) -> Any:  # noqa: ANN401  # pandas is not imported here
+    """Return a frame of symbols side by side as rows by symbol and session; a symbol has no row where all is NaN.
+
+    Raises:
+        UsageError: no level of the columns has a close.
+    """
+    fields = [level for level in (0, 1) if "close" in {str(name).lower() for name in frame.columns.levels[level]}]
+    if len(fields) != 1:
+        raise UsageError("bars: expected a level of the columns with the fields (Close, ...), another of symbols")
+    # From pandas 3 on the new implementation is the only one, which drops nothing by itself.
+    rows = frame.stack(1 - fields[0], **_STACK).dropna(how="all")
+    return rows.rename_axis(index=["session", "symbol"], columns=None)
 
 
 def _of_sessions(table: pa.Table) -> pa.Table:

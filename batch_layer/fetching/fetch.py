@@ -84,6 +84,11 @@ class Fetcher:
             first = max(first, int(ledger.ordinal[0]))
         return sessions.dates_of(missing_sessions(ledger, first, last)).tolist()  # type: ignore[no-any-return]  # NumPy's stub
 
+    def first_covered(self) -> dt.date:
+        """Return the first date that the provider can be asked for."""
+        sessions = self.loader.sessions
+        return self.provider.coverage(sessions.session(sessions.last_closed(self.loader.now)))[0]
+
     def republished(self, start: dt.date | None = None, end: dt.date | None = None) -> list[dt.date]:
         """Return the sessions, ascending, whose files were loaded and have been published anew since.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,12 @@ class Workspace(OpenDatabase):
 
     @contextmanager
     def ingest(
-        self, provider: str, symbols: Sequence[str] = (), *, from_files: bool = False
+        self,
+        provider: str,
+        symbols: Sequence[str] = (),
+        *,
+        from_files: bool = False,
+        only_cost: bool = False,
     ) -> Iterator[Fetcher]:
         """Open a provider and give what fetches from it, the calendar extended.
 
@@ -64,19 +69,22 @@ class Workspace(OpenDatabase):
             provider: one of PROVIDERS.
             symbols: for Yahoo, whom to ask about; those of its list if none are given.
             from_files: whether to take the daily bars from the files that the provider publishes.
+            only_cost: whether it is only asked what it covers and costs, which needs no key.
 
         Raises:
             UsageError: there is no such provider to ask, or nothing to ask it about.
             SettingsError: it needs a key, and there is none.
         """
         from batch_layer.fetching.fetch import Fetcher  # noqa: PLC0415
+        from batch_layer.shared.clients.providers import without_need_of_keys  # noqa: PLC0415
         from batch_layer.shared.models.providers import PROVIDERS  # noqa: PLC0415
 
+        asking = replace(self, settings=without_need_of_keys(self.settings)) if only_cost else self
         with ExitStack() as stack:
             if provider in PROVIDERS and PROVIDERS[provider].needs_symbols:
                 symbols = symbols or self.asked_symbols(provider)
             yield Fetcher(
-                self._provider(provider, symbols, stack, from_files=from_files),
+                asking._provider(provider, symbols, stack, from_files=from_files),  # noqa: SLF001  # our own
                 self.loader(self.extended_sessions()),
             )
 

@@ -44,6 +44,7 @@ docs/settings.md lists all settings.
 
 
 MODULES = {
+    "actions": ("actions",),
     "alerts": ("alerts",),
     "bars": ("bars",),
     "compare": ("compare",),

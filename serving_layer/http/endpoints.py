@@ -192,3 +192,6 @@ ENDPOINTS = (
     Endpoint("/v1/alerts", contract.AlertsQuery, reports.alerts),
 )
 """Every endpoint that answers with rows."""
+
+BY_BODY = ("/v1/bars",)
+"""The paths that may be asked by a body, too."""

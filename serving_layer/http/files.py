@@ -14,11 +14,12 @@ import pyarrow as pa
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
-from batch_layer.shared.errors import PublishedError
+from batch_layer.shared.errors import PublishedError, PublishedGone
 from batch_layer.shared.published.manifest import is_own
 from serving_layer.http.backends import Backend
 from serving_layer.http.guards import IS_HEAD
 from serving_layer.http.problems import NoSuchPath
+from serving_layer.http.replying import FOR_EVER
 from serving_layer.http.states import NotServed
 from serving_layer.ranges import Part, part_of
 from serving_layer.sources.published import PublishedSource
@@ -34,8 +35,6 @@ class Run(Protocol):
         """Return what the work returns, and raise what it raises."""
         ...
 
-
-FOR_EVER = "private, max-age=31536000, immutable"
 
 _PIECE = 1 << 20
 """Bytes that are read and sent at once."""
@@ -67,11 +66,12 @@ class PublishedFiles:
         self._signs = signs
 
     def datasets(self) -> dict[str, Any]:
-        """Return the current version, and each data set's files, rows and bytes."""
+        """Return the current version, those that are kept, and each data set's files, rows and bytes."""
         source = self._source()
         manifest = source.manifest
         return {
             "version": source.version,
+            "kept": source.kept_versions(),
             "published_at": manifest.published_at.isoformat(),
             "first_session": manifest.first_session and manifest.first_session.isoformat(),
             "last_session": manifest.last_session and manifest.last_session.isoformat(),
@@ -173,9 +173,12 @@ def current(backend: Backend) -> PublishedSource:
 
     Raises:
         NotServed: nothing is published, or it cannot be read.
+        PublishedGone: the version that the backend is of is no longer kept.
     """
     try:
         return backend.published()
+    except PublishedGone:
+        raise
     except PublishedError as error:
         raise NotServed(str(error)) from error
 

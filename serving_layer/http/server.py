@@ -10,8 +10,8 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from serving_layer.http.guards import App
 from serving_layer.http.hosts import TARGET
+from serving_layer.http.protocol import App
 
 PATIENCE = 10.0
 """Seconds in which a client has to send a request, and to take something of its answer."""

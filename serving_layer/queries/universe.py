@@ -55,3 +55,18 @@ def read_universe(source: BarSource, on: dt.date) -> pa.Table:
         "last_session": pa.array(source.sessions.dates_of(listed.last[on_it]), pa.date32()),
     }
     return pa.table(columns, schema=_UNIVERSE).sort_by([("symbol", "ascending")])
+
+
+def only_listed(instruments: pa.Table, universe: pa.Table) -> pa.Table:
+    """Return the rows of instruments that are in a universe, under the universe's symbols, by symbol.
+
+    Args:
+        instruments: has at least the columns instrument_id and symbol.
+        universe: what `read_universe` gave.
+    """
+    symbols = dict(zip(*(universe[name].to_pylist() for name in ("instrument_id", "symbol")), strict=True))
+    ids = instruments["instrument_id"].to_pylist()
+    kept = instruments.filter(pa.array([each in symbols for each in ids], pa.bool_()))
+    labels = pa.array([symbols[each] for each in kept["instrument_id"].to_pylist()], pa.string())
+    place = kept.column_names.index("symbol")
+    return kept.set_column(place, "symbol", labels).sort_by([("symbol", "ascending")])

@@ -24,6 +24,7 @@ COMMANDS = {
     "instruments": (1, {"active", *METADATA}),
     "quality": (0, set()),
     "loads": (1, {"taken_back_by"}),
+    "actions": (0, set()),
     "runs": (1, {"failure"}),
 }
 """By command: how many rows it prints, and the columns of which no value is known; all of the others are."""

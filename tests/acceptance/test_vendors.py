@@ -176,6 +176,20 @@ def test_without_a_key_nothing_is_asked(asking, massive):
     assert "set MASSIVE_API_KEY (or POLYGON_API_KEY)" in ran.stderr
 
 
+def test_what_a_backfill_costs_is_told_without_a_key(asking, massive, market):
+    """A free plan reaches two years back: what it leaves out of the years asked for is said."""
+    with_key = asking.json(*backfill(market, "--dry-run", "--json"))
+    del asking.env["MASSIVE_API_KEY"]
+    assert asking.json(*backfill(market, "--dry-run", "--json")) == with_key
+    asking.env["CONDVEST_MASSIVE_PLAN"] = "basic"
+    asked = ("backfill", "--provider", "massive", "--start", "2020-01-02", "--dry-run")
+    said = asking(*asked)
+    assert said.returncode == 0
+    assert re.search(r"massive gives sessions from \d{4}-\d\d-\d\d on: those from 2020-01-02 to", said.stderr)
+    assert asking(*asked, "--from-files").returncode == 0
+    assert massive.calls == {}
+
+
 def test_the_older_names_work_and_the_key_is_nowhere_to_be_seen(asking, massive, market, tmp_path):
     """Not on the screen, in the archive, in the database, nor in a file of the home."""
     key = "5ecr3t-k3y-4711"

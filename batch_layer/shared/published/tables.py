@@ -15,7 +15,7 @@ import pyarrow as pa
 from batch_layer.shared.core.windows import first_ordinals, last_ordinals
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Int32s
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.parts import BY_YEAR
+from batch_layer.shared.published.parts import DIVIDED
 from batch_layer.shared.settings import INTERVALS
 from batch_layer.shared.utils.arrow import array_of, table_of
 
@@ -146,7 +146,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 def to_arrow(
     dataset: str, rows: DailyBars | Bars, more: Mapping[str, Int32s], sessions: Sessions
 ) -> pa.Table:
-    """Return rows of a data set that is divided by year as they are published; what is unknown is null.
+    """Return rows of a data set that is divided as they are published; what is unknown is null.
 
     Args:
         dataset: which.
@@ -154,7 +154,7 @@ def to_arrow(
         more: the columns that the data set has beside those.
         sessions: the calendar.
     """
-    schema, interval = SCHEMAS[dataset], BY_YEAR[dataset]
+    schema, interval = SCHEMAS[dataset], DIVIDED[dataset]
     columns: dict[str, Any] = vars(rows) | price_arrays(rows) | dict(more)
     if isinstance(rows, DailyBars):
         columns["session"] = sessions.dates_of(rows.ordinal)

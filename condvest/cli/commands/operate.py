@@ -159,7 +159,10 @@ def backfill(
     """
     asked = _symbols(symbols, symbols_file)
     provider = provider or ("massive" if from_files else cli.settings.nightly.provider)
-    with cli.workspace() as workspace, workspace.ingest(provider, asked, from_files=from_files) as ingest:
+    with (
+        cli.workspace() as workspace,
+        workspace.ingest(provider, asked, from_files=from_files, only_cost=dry_run) as ingest,
+    ):
         anew = [] if dry_run else ingest.republished(start, end)
         sessions = sorted({*ingest.missing(start, end), *anew})
         cost = ingest.cost(len(sessions))
@@ -167,6 +170,9 @@ def backfill(
             message(cost_of(len(sessions), cost))
         elif dry_run:
             write_json({"sessions": len(sessions), **vars(cost), "dry_run": True})
+        first = ingest.first_covered()
+        if start < first:
+            message(f"{provider} gives sessions from {first} on: those from {start} to then are left out")
         if dry_run:
             return
         ordered = sessions[::-1] if order == "newest" else sessions

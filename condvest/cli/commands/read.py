@@ -21,6 +21,8 @@ from serving_layer.queries.instruments import read_instruments
 from serving_layer.queries.quality import flag_bars, flags_as_json
 from serving_layer.queries.refused import refused_table
 from serving_layer.queries.runs import read_runs
+from serving_layer.queries.universe import only_listed, read_universe
+from serving_layer.sources.database import reading
 
 SHOWN_REFUSED = 1_000
 """Refused rows that a table for people has: a file may have half a million."""
@@ -102,18 +104,30 @@ def history(cli: Cli, symbol: str, session: dt.date | None, shape: Format | None
 @click.command(short_help="List the instruments and their metadata.")
 @click.option("--active", "listed", flag_value="active", help="Only those listed now.")
 @click.option("--delisted", "listed", flag_value="delisted", help="Only those delisted.")
+@click.option("--listed-on", type=SESSION, help="Only those whose daily bars reach over this date.")
 @click.option("--as-of", type=INSTANT, help="Show what this database knew then, not what was listed then.")
 @format_option
 @output_option
 @pass_cli
 def instruments(
-    cli: Cli, listed: str | None, as_of: dt.datetime | None, shape: Format | None, path: Path | None
+    cli: Cli,
+    listed: str | None,
+    listed_on: dt.date | None,
+    as_of: dt.datetime | None,
+    shape: Format | None,
+    path: Path | None,
 ) -> None:
-    """List the instruments and their metadata, delisted ones too."""
+    """List the instruments and their metadata, delisted ones too.
+
+    --listed-on gives who could be traded on a date, those delisted since too; --as-of what was known then.
+    """
     with cli.workspace(may_create=False) as workspace:
         listed_instruments = read_instruments(
             workspace, active=None if listed is None else listed == "active", as_of=as_of
         )
+        if listed_on is not None:
+            with reading(workspace.database, workspace.sessions, as_of) as reader:
+                listed_instruments = only_listed(listed_instruments, read_universe(reader, listed_on))
     shown = ("symbol", "name", "type", "exchange", "active", "first_session", "last_session")
     show_table(
         listed_instruments,

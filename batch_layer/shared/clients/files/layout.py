@@ -88,7 +88,7 @@ def match_columns(
     doubled = sorted(column for column, times in Counter(plain).items() if times > 1 and column in read)
     if doubled:
         raise InputError(
-            f"{name}: column {_listed(doubled)} is there more than once; keep one column of each name"
+            f"{name}: column {_listed(doubled)} is there more than once; keep one column of each name{_wide(doubled)}"
         )
     position_of = {column: position for position, column in enumerate(plain)}
     columns: dict[str, int] = {}
@@ -114,6 +114,16 @@ def match_columns(
             f"{of_one_symbol if len(missing) == 1 else ''}"
         )
     return columns
+
+
+def _wide(doubled: Sequence[str]) -> str:
+    """Return what to do with a table that has the prices of several symbols side by side; empty if it is none."""
+    if not {"open", "high", "low", "close"} <= set(doubled):
+        return ""
+    return (
+        "; a table of symbols side by side goes in by Python: "
+        "condvest.load(pandas.read_csv(FILE, header=[0, 1], index_col=0, parse_dates=True))"
+    )
 
 
 def _needed(dataset: DatasetName) -> str:

@@ -1,6 +1,6 @@
 """The provider ``sample``: real daily prices of five companies, with their splits and dividends.
 
-The prices are the file ``stocks.csv.gz`` of the package ``bokeh-sampledata``, unaltered: AAPL, FB, GOOG,
+The prices are the file ``stocks.csv.gz`` of the package ``bokeh-sampledata``, unaltered (a wheel has it in it): AAPL, FB, GOOG,
 IBM and MSFT, 12,154 daily bars as traded, 2000-03-01 to 2013-03-01, from the Quandl WIKI prices, which
 their publisher put into the public domain.
 

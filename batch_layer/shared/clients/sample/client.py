@@ -18,6 +18,9 @@ LAST_SESSION = dt.date(2013, 3, 1)
 
 _PRICES = "bokeh_sampledata/_data/stocks.csv.gz"
 
+_COPY = "stocks.csv.gz"
+"""The same file beside this module, where a build put it."""
+
 
 class SampleProvider:
     """A ``Provider`` that needs no key and no network. It holds nothing else than its five companies.
@@ -54,15 +57,7 @@ class SampleProvider:
         """
         if not any(FIRST_SESSION <= session <= LAST_SESSION for session in sessions):
             return ()
-        package, _, path = _PRICES.partition("/")
-        try:
-            content = resources.files(package).joinpath(path).read_bytes()
-        except (ModuleNotFoundError, FileNotFoundError) as error:
-            raise InputError(
-                f"{_PRICES} is not installed; the sample needs the package bokeh-sampledata 2026.1 or "
-                "later: pip install 'condvest[sample]'"
-            ) from error
-        return (self._fetched("daily_bars", content, "csv.gz", _PRICES),)
+        return (self._fetched("daily_bars", _prices(), "csv.gz", _PRICES),)
 
     def corporate_actions(self, since: dt.date | None = None) -> Sequence[Fetched]:  # noqa: ARG002  # all are few
         """Return the splits and the dividends of the companies, one answer each, whatever ``since``."""
@@ -89,3 +84,18 @@ class SampleProvider:
             options=AS_TRADED,
         )
         return Fetched(payload)
+
+
+def _prices() -> bytes:
+    """Return the file of prices: the copy that a build made, or else the package's."""
+    copied: Traversable = resources.files(__package__).joinpath(_COPY)
+    if copied.is_file():
+        return copied.read_bytes()
+    package, _, path = _PRICES.partition("/")
+    try:
+        return resources.files(package).joinpath(path).read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError) as error:
+        raise InputError(
+            f"{_PRICES} is not installed; in a checkout the sample needs the package bokeh-sampledata "
+            "2026.1 or later: pip install 'condvest[sample]'"
+        ) from error
