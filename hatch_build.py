@@ -1,6 +1,6 @@
 """What a build adds to the checkout's files: the commit, for condvest --version, and the sample's prices.
 
-The prices are a file of the package bokeh-sampledata, which with what it needs takes 39 MB; the file takes 0.3.
+The prices are a file of 0.3 MB of the package bokeh-sampledata, which with what it needs takes 39 MB.
 """
 
 import importlib.util
@@ -46,5 +46,7 @@ def _prices() -> Path:
     """Return the file of prices of the build's environment."""
     package = importlib.util.find_spec("bokeh_sampledata")
     if package is None or package.origin is None:
-        raise RuntimeError("a build needs bokeh-sampledata 2026.1 or later, for the sample's prices: install it")
+        raise RuntimeError(
+            "a build needs bokeh-sampledata 2026.1 or later, for the sample's prices: install it"
+        )
     return Path(package.origin).parent / "_data/stocks.csv.gz"

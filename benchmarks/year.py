@@ -1,8 +1,8 @@
 """A year of nights: what the stored bars take, beside the same rows in tables without room.
 
-A market of 1,000 instruments, so that 250 nights take minutes; every night stores the open bar of each instrument
-and interval as resampling does, into tables that are empty at first. A table is vacuumed when a fifth of its
-rows are dead, as autovacuum would between two nights. ``rows`` are the bars that there are in the end,
+A market of 1,000 instruments, so that 250 nights take minutes; every night stores the open bar of each
+instrument and interval as resampling does, into tables that are empty at first. A table is vacuumed when a
+fifth of its rows are dead, as autovacuum would between two nights. ``rows`` are the bars in the end,
 ``seconds`` the storing of all nights, and the ratio is that of the bytes of tables and keys.
 """
 

@@ -44,7 +44,7 @@ def load(
             session (or date), open, high, low, close, volume; vwap and trades if known. A frame's index may
             hold the sessions, or symbols and sessions; a frame whose columns have two levels, fields and
             symbols in either order as of ``yfinance.download``, is of the symbols side by side. What
-            `condvest.bars` with ``interval=1``, ``adjust="none"`` and `condvest.frame` give is taken as it is.
+            `condvest.bars` with ``interval=1``, ``adjust="none"`` and `condvest.frame` give is taken so.
         splits: a table with symbol, ex_date, split_from, split_to.
         dividends: a table with symbol, ex_date, cash_amount.
         symbol: of ``bars`` without a column of symbols.
@@ -116,14 +116,18 @@ def _indexed(frame: Any) -> pa.Table:  # noqa: ANN401  # pandas is not imported 
 
 
 def _below_each_other(frame: Any) -> Any:  # noqa: ANN401  # pandas is not imported here
-    """Return a frame of symbols side by side as rows by symbol and session; a symbol has no row where all is NaN.
+    """Return a frame of symbols side by side as rows by session and symbol, without those that are all NaN.
 
     Raises:
         UsageError: no level of the columns has a close.
     """
-    fields = [level for level in (0, 1) if "close" in {str(name).lower() for name in frame.columns.levels[level]}]
+    fields = [
+        level for level in (0, 1) if "close" in {str(name).lower() for name in frame.columns.levels[level]}
+    ]
     if len(fields) != 1:
-        raise UsageError("bars: expected a level of the columns with the fields (Close, ...), another of symbols")
+        raise UsageError(
+            "bars: expected a level of the columns with the fields (Close, ...), another of symbols"
+        )
     # From pandas 3 on the new implementation is the only one, which drops nothing by itself.
     rows = frame.stack(1 - fields[0], **_STACK).dropna(how="all")
     return rows.rename_axis(index=["session", "symbol"], columns=None)

@@ -163,7 +163,7 @@ def test_the_version_tells_commits_apart(server, python, tmp_path):
 
 
 def test_the_sample_is_in_the_wheel(wheel):
-    """One file of 0.3 MB; the package that it is of takes 39 MB with what that needs. Its digest is the package's."""
+    """One file of 0.3 MB, whose package takes 39 MB with what it needs; the digest is the package's."""
     content = zipfile.ZipFile(wheel).read("batch_layer/shared/clients/sample/stocks.csv.gz")
     digest = "5abadf99b2d394f920120a27de6f0df129859d71d4cfb0bf661bcc99446ab1fd"
     assert hashlib.sha256(content).hexdigest() == digest
@@ -171,11 +171,23 @@ def test_the_sample_is_in_the_wheel(wheel):
 
 @pytest.mark.long
 def test_acceptance_9_the_base_is_small_and_runs_the_demo_with_a_server_of_the_machine(wheel, tmp_path):
-    """By pip, into a new environment without pip itself; sizes are those of the files. Then with an own server."""
+    """By pip, into a new environment without pip; sizes are those of the files. Then with the extra."""
     place, server = tmp_path / "environment", find_binaries()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(place / "bin/python"), "install", "-q", "--no-compile"]
-    installs = ((str(wheel), {"CONDVEST_POSTGRES_BIN": str(server)}), (f"condvest[embedded] @ file://{wheel}", {}))
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(place / "bin/python"),
+        "install",
+        "-q",
+        "--no-compile",
+    ]
+    installs = (
+        (str(wheel), {"CONDVEST_POSTGRES_BIN": str(server)}),
+        (f"condvest[embedded] @ file://{wheel}", {}),
+    )
     for number, (what, variables) in enumerate(installs):
         subprocess.run([*pip, what], check=True)
         assert sum(file.lstat().st_size for file in place.rglob("*") if not file.is_symlink()) < 350e6
@@ -195,7 +207,16 @@ def test_acceptance_9_the_base_is_small_and_runs_the_demo_with_a_server_of_the_m
 def test_acceptance_9_the_base_has_wheels_for_alpine(wheel, tmp_path):
     """Each package of the base has a wheel for musl, on which Alpine stands; the embedded server has none."""
     download = [sys.executable, "-m", "pip", "download", "-q", "--only-binary=:all:", "--dest", str(tmp_path)]
-    alpine = ["--platform", "musllinux_1_2_x86_64", "--python-version", "3.12", "--abi", "cp312", "--abi", "abi3"]
+    alpine = [
+        "--platform",
+        "musllinux_1_2_x86_64",
+        "--python-version",
+        "3.12",
+        "--abi",
+        "cp312",
+        "--abi",
+        "abi3",
+    ]
     subprocess.run([*download, *alpine, str(wheel)], check=True)
     built = [path.name for path in tmp_path.glob("*.whl") if not path.name.endswith("-none-any.whl")]
     assert built

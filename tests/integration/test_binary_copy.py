@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from psycopg import sql
 
-from batch_layer.database.postgres import binary_copy, packed_read
+from batch_layer.database.postgres import binary_copy, packed
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.postgres.packed_read import read_packed
+from batch_layer.database.postgres.packed import MOST_ROWS, read_out, read_pages
 
 UNKNOWN = -1
 COLUMNS = (
@@ -85,9 +85,10 @@ def emptied(connection):
     connection.execute("TRUNCATE copied")
 
 
-def read(connection):
+def read(connection, most_rows=MOST_ROWS + 1):
+    """Read by COPY, or where at most so few rows are expected as one value."""
     query = sql.SQL("SELECT {} FROM copied ORDER BY place").format(select_list(COLUMNS, "copied"))
-    return copy_out(connection, query, COLUMNS)
+    return read_out(connection, query, COLUMNS, {}, most_rows)
 
 
 def identical(left, right):
@@ -107,9 +108,10 @@ def identical(left, right):
 def test_what_goes_in_comes_out_to_the_bit(connection, data):
     connection.execute("TRUNCATE copied")
     copy_in(connection, "copied", COLUMNS, data)
-    packed = read_packed(connection, "copied", COLUMNS, sql.SQL("true"))
-    order = np.argsort(packed["place"])  # rows with NULL lie behind the others
-    for back in (read(connection), {name: values[order] for name, values in packed.items()}):
+    by_pages = read_pages(connection, "copied", COLUMNS, sql.SQL("true"))
+    order = np.argsort(by_pages["place"])  # rows with NULL lie behind the others
+    ordered = {name: values[order] for name, values in by_pages.items()}
+    for back in (read(connection), read(connection, MOST_ROWS), ordered):
         assert list(back) == [column.name for column in COLUMNS]
         for name, values in back.items():
             assert identical(values, data[name]), name
@@ -117,16 +119,16 @@ def test_what_goes_in_comes_out_to_the_bit(connection, data):
 
 def test_rows_of_many_pages_come_packed_in_the_order_in_which_they_lie(connection, monkeypatch):
     """Of some 60 pages; those from the first third on are empty for half of the table, or hold few rows."""
-    monkeypatch.setattr(packed_read, "PAGES_A_VALUE", 2)
+    monkeypatch.setattr(packed, "PAGES_A_VALUE", 2)
     place = np.arange(6_000)
     data = {column.name: np.zeros(len(place), dtype=KINDS[column.kind]) for column in COLUMNS}
     copy_in(connection, "copied", COLUMNS, data | {"place": place, "real": place / 3})
     connection.execute("DELETE FROM copied WHERE place BETWEEN 2000 AND 4999 OR place % 1000 = 7")
     columns, few = [COLUMNS[0], COLUMNS[5]], sql.SQL("place % 5 <> 3")
-    packed = read_packed(connection, "copied", columns, few)
+    rows = read_pages(connection, "copied", columns, few)
     left = place[((place < 2000) | (place >= 5000)) & (place % 1000 != 7) & (place % 5 != 3)]
-    np.testing.assert_array_equal(packed["place"], left)
-    np.testing.assert_array_equal(packed["real"], left / 3)
+    np.testing.assert_array_equal(rows["place"], left)
+    np.testing.assert_array_equal(rows["real"], left / 3)
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -31,6 +31,8 @@ PRICES = (
 """In order: quote currency, shares, and a number; null where unknown, which
 open, vwap and trades alone may be."""
 
+_PRICE_TYPES = [(field.name, field.type) for field in PRICES]
+
 
 def _schema(*fields: pa.Field | tuple[str, pa.DataType]) -> pa.Schema:
     """Return the schema of what is never null, but for what says so itself."""
@@ -186,7 +188,4 @@ def price_arrays(rows: DailyBars | Bars) -> dict[str, pa.Array]:
         "vwap": np.isnan(rows.vwap),
         "trades": rows.trades == UNKNOWN_TRADES,
     }
-    return {
-        field.name: array_of(getattr(rows, field.name), field.type, unknown.get(field.name))
-        for field in PRICES
-    }
+    return {name: array_of(getattr(rows, name), kind, unknown.get(name)) for name, kind in _PRICE_TYPES}
