@@ -131,7 +131,7 @@ class Follower:
             return refused
         self.last = seen
         passed, reasons = self._judged(snapshot)
-        self._refused += _refused(snapshot, reasons)
+        self._refused += refused_rows(snapshot, reasons)
         before = bars_of(self.state)
         self._join(snapshot, passed)
         bars = bars_of(self.state)
@@ -238,7 +238,8 @@ class Follower:
         return changed
 
 
-def _refused(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:
+def refused_rows(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:
+    """Return the rows of a snapshot that broke a rule."""
     symbols = snapshot.rows.symbol
     return [
         RefusedRow(symbols[row], *reasons[row], content=snapshot.source.slice(row, 1).to_pylist()[0])

@@ -21,6 +21,7 @@ from batch_layer.shared.clients.massive.columns import Faults
 from batch_layer.shared.models.bars import Floats, Int64s
 from speed_layer.core.minutes import MinuteMessages
 from speed_layer.core.state import MINUTE, NEVER
+from speed_layer.feeds.frames import Frames, Status
 from speed_layer.feeds.massive_values import instants, micros, volumes
 
 if TYPE_CHECKING:
@@ -28,31 +29,6 @@ if TYPE_CHECKING:
 
 _PRICES = {"open": "o", "high": "h", "low": "l", "close": "c"}
 _SHOWN_LENGTH = 80
-
-
-@dataclass(frozen=True)
-class Status:
-    """A status event: ``connected``, ``auth_success``, ``max_connections`` ...; and the vendor's words."""
-
-    status: str
-    message: str
-
-
-@dataclass(frozen=True, eq=False)
-class Frames:
-    """What frames held.
-
-    Attributes:
-        messages: the minutes, in the order in which they came.
-        faults: what could not be read of them, by row.
-        statuses: the statuses, in their order.
-        unreadable: of each frame that was no JSON array of objects, what it was.
-    """
-
-    messages: MinuteMessages
-    faults: Faults
-    statuses: list[Status]
-    unreadable: list[str]
 
 
 def read_frames(frames: Sequence[bytes], received: Sequence[int]) -> Frames:

@@ -2,8 +2,8 @@
 
 COPY sends a message for every row, eight kilobytes at a time, and whoever reads it is woken as often: on a
 busy machine that takes longer than the query, and for millions of rows libpq's handing over each of them is
-three quarters of the client's work. ``string_agg`` makes one value of many rows, in the memory of the server, and
-sends it at once. It costs the server no more than COPY, and the client a ninth.
+three quarters of the client's work. ``string_agg`` makes one value of many rows, in the memory of the
+server, and sends it at once. It costs the server no more than COPY, and the client a ninth.
 """
 
 from __future__ import annotations
