@@ -17,7 +17,7 @@ from psycopg import sql
 from batch_layer.database.postgres import range_read
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.packed import read_out
+from batch_layer.database.postgres.packed import read_out, read_pages
 from batch_layer.database.postgres.queries import array_of, column, rows
 from batch_layer.database.postgres.touched import announce, touch_rows
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
@@ -99,18 +99,16 @@ class RevisionedTable(Generic[Rows]):
         self, connection: Connection, columns: tuple[Column, ...], parts: int, part: int
     ) -> dict[str, Any]:
         """Return the columns of the rows of a part, in the order in which they lie."""
-        query = sql.SQL(
-            "SELECT {columns} FROM {table} WHERE {table}.instrument_id % {divided} = {remainder} "
-            "AND {table}.instrument_id % {parts} = {part}"
+        chosen = sql.SQL(
+            "{table}.instrument_id % {divided} = {remainder} AND {table}.instrument_id % {parts} = {part}"
         ).format(
-            columns=select_list(columns, self.name),
             table=sql.Identifier(self.name),
             divided=sql.Literal(self.divided),
             remainder=sql.Literal(part % self.divided),
             parts=sql.Literal(parts),
             part=sql.Literal(part),
         )
-        return copy_out(connection, query, columns)
+        return read_pages(connection, self.name, columns, chosen)
 
     def reaches_of_loads(self, connection: Connection) -> dict[int, tuple[int, int]]:
         """Return the first and last number of the rows, current or superseded, that came with each load.
