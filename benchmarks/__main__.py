@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def main():
     print(json.dumps({"machine": machine}), flush=True)
     figures = []
     for name in suites:
+        began = time.perf_counter()
         for figure in importlib.import_module(f"benchmarks.{name}").run(options):
             print(json.dumps({"suite": name, **asdict(figure)}), flush=True)
             figures.append((name, figure))
@@ -63,6 +65,7 @@ def main():
             figure = earlier(given.earlier, name, options, figures)
             print(json.dumps({"suite": name, **asdict(figure)}), flush=True)
             figures.append((name, figure))
+        print(f"{name}: {time.perf_counter() - began:.1f} s in all", file=sys.stderr, flush=True)
     show(machine, figures)
     if given.write:
         write(machine, figures, " ".join(["python -m benchmarks", *sys.argv[1:]]), options.rows)

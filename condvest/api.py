@@ -166,7 +166,7 @@ class Published:
         files: data set (``daily_bars``, ``bars_3`` to ``bars_34``, ``instruments``, ``symbols``, ``splits``,
             ``dividends``, ``sessions``; and of what was known when ``daily_bar_revisions``,
             ``split_revisions``, ``dividend_revisions``, ``suppliers``, ``ledger``, ``loads``) to its Parquet
-            files by year, as paths or ``s3://`` URIs.
+            files by part (a year, or a month), as paths or ``s3://`` URIs.
     """
 
     version: int
@@ -214,7 +214,7 @@ def published_files(dataset: str, *, settings: Settings | None = None) -> list[s
         settings: where it is published; from the environment if None.
 
     Returns:
-        Paths, or ``s3://`` URIs, by year. They stay while newer versions are published, as many as
+        Paths, or ``s3://`` URIs, by year or month. They stay while newer versions are published, as many as
         ``condvest publish --keep`` says.
 
     Raises:

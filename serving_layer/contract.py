@@ -58,6 +58,9 @@ class Common(Formatted):
     columns: str | None = Field(None, description="The columns to give, comma-separated; all if left out.")
     limit: int | None = Field(None, ge=1, le=LARGEST_PAGE, description="Rows per page.")
     cursor: str | None = Field(None, description="Where the next page begins, as the page before it says.")
+    version: str | None = Field(
+        None, description="A published version that is kept, such as p-0123abcd-42; the answer never changes."
+    )
 
 
 class Named(BaseModel):

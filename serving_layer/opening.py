@@ -33,17 +33,19 @@ def open_for_reading(settings: Settings) -> Iterator[OpenDatabase]:
         yield OpenDatabase(settings, database, dt.datetime.now(dt.UTC))
 
 
-def open_published(settings: Settings) -> PublishedSource:
-    """Open the current version of the published data set of the settings.
+def open_published(settings: Settings, version: str | None = None) -> PublishedSource:
+    """Open the published data set of the settings: its current version, or another that is kept.
 
     Raises:
+        PublishedGone: the version is not kept.
         PublishedError, PublishedUnavailable: nothing is published there, or it cannot be read.
     """
     # Imported here: reading from the database does not need what reads Parquet.
     from batch_layer.shared.clients.publish_targets import target_at  # noqa: PLC0415
     from serving_layer.sources.published import PublishedSource  # noqa: PLC0415
 
-    return PublishedSource.open(target_at(settings.published))
+    target = target_at(settings.published)
+    return PublishedSource.open(target) if version is None else PublishedSource.open_at(target, version)
 
 
 def past_of(settings: Settings, as_of: dt.datetime | None) -> BarSource:

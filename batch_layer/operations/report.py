@@ -26,7 +26,7 @@ from batch_layer.shared.exit_codes import (
 )
 from batch_layer.shared.models.loads import LoadSummary
 from batch_layer.shared.models.providers import Unavailable
-from batch_layer.shared.published.parts import starts_by_dataset
+from batch_layer.shared.published.parts import compacting_starts
 
 Progress = Callable[[int, int], None]
 
@@ -148,7 +148,7 @@ def recorded(workspace: Workspace, command: str, *, rehearsal: bool = False) -> 
             finish_run(connection, run_id, code, {"error": "stopped"})
         raise
     report.seconds = time.monotonic() - began
-    starts = starts_by_dataset(workspace.sessions)  # read before: not within a transaction
+    starts = compacting_starts(workspace.sessions)  # read before: not within a transaction
     with workspace.database.transaction() as connection:
         summary = report.as_json()
         if report.screened_through is not None:

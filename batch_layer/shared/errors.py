@@ -145,6 +145,10 @@ class PublishedFormat(PublishedError):
     """Another version of Condvest wrote the published files, in another format."""
 
 
+class PublishedGone(PublishedError):
+    """A version that was published is no longer kept, or never was there."""
+
+
 class ClockWrong(PermanentError):
     """This machine's clock and the instants of a vendor's data disagree."""
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from batch_layer.shared.errors import SettingsError, UsageError
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.variables import checked_location
-
-if TYPE_CHECKING:
-    from serving_layer.http.backends import Backend
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,14 +49,6 @@ def located(settings: Settings, source: str, location: str | None) -> Settings:
     if source != "published":
         raise UsageError("--from needs --source published")
     return replace(settings, published_at=checked_location("--from", location))
-
-
-def backend_of(settings: Settings, source: str) -> Backend:
-    """Return what answers from a source."""
-    # Imported here: no other command waits for what a server needs.
-    from serving_layer.http.backends import DatabaseBackend, PublishedBackend  # noqa: PLC0415
-
-    return PublishedBackend(settings) if source == "published" else DatabaseBackend(settings)
 
 
 def check_tools() -> None:

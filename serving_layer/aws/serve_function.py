@@ -21,9 +21,9 @@ from mangum import Mangum
 from batch_layer.shared import variables
 from batch_layer.shared.settings import Settings
 from serving_layer.http.app import create_app
-from serving_layer.http.backends import PublishedBackend
 from serving_layer.http.bounded import Sending
 from serving_layer.http.guards import Rules
+from serving_layer.http.published_backend import PublishedBackend
 
 if TYPE_CHECKING:
     from mangum.types import ASGI

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from serving_layer.contract import LARGEST_PAGE, PAGE, Common
 from serving_layer.formats import Format, content_coding, negotiated
 from serving_layer.http.backends import Backend
+from serving_layer.http.calls import encoded
 from serving_layer.http.endpoints import Endpoint
 from serving_layer.http.problems import BadRequest, Busy, Gone
 from serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
@@ -26,6 +27,19 @@ from serving_layer.queries.size import TooLarge
 from serving_layer.versions import Cursor, digest_of
 
 
+@dataclass(frozen=True)
+class _Question:
+    """A question, what answers it, and which page of the answer is wanted, and how."""
+
+    endpoint: Endpoint
+    query: Common
+    digest: str
+    backend: Backend
+    state: State
+    cursor: Cursor | None = None
+    is_post: bool = False
+
+
 class Answering:
     """Answers questions from one backend. Its methods may be called from several threads at once."""
 
@@ -34,13 +48,17 @@ class Answering:
         self._tables: Kept[tuple[pa.Table, State]] = Kept(LARGEST_CACHE)
         self.replies = Replies()
 
-    def reply(self, endpoint: Endpoint, pairs: Pairs, headers: Mapping[str, str]) -> Reply:
+    def reply(
+        self, endpoint: Endpoint, pairs: Pairs, headers: Mapping[str, str], *, is_post: bool = False
+    ) -> Reply:
         """Answer one request.
 
         Args:
             endpoint: which one was asked.
             pairs: the query's parameters, as they came.
             headers: of the request, names in lower case.
+            is_post: whether the parameters came as a body. Such an answer says its next page as a cursor for
+                the next body, and is not for caches, which know no bodies: it has no tag.
 
         Raises:
             CondvestError: see `serving_layer.http.problems`.
@@ -49,33 +67,42 @@ class Answering:
         chosen = negotiated(query.format, headers.get("accept"))
         coding = content_coding(headers.get("accept-encoding"), chosen)
         digest = _digest(endpoint, query)
-        state = self.backend.state()
         cursor = Cursor.decoded(query.cursor, digest) if query.cursor else None
+        backend = self._backend_for(query, cursor)
+        state = backend.state()
         version = cursor.version if cursor else state.version
-        form = (chosen.name, query.columns or "", str(query.limit), query.cursor or "")
-        question = Asked(version, digest, form, coding, headers.get("if-none-match"))
-        reply = self.replies.reply(
-            question, lambda: self._made(endpoint, query, chosen, digest, state, cursor)
-        )
+        way = "POST" if is_post else "GET"
+        form = (way, chosen.name, query.columns or "", str(query.limit), query.cursor or "")
+        has = None if is_post else headers.get("if-none-match")
+        asked = Asked(version, digest, form, coding, has, query.version is not None)
+        question = _Question(endpoint, query, digest, backend, state, cursor, is_post)
+        reply = self.replies.reply(asked, lambda: self._made(question, chosen))
+        if is_post:
+            return _untagged(reply)
         # A page of an earlier version has a tag of that version, and no other.
         return replace(reply, asked=None) if cursor else reply
+
+    def _backend_for(self, query: Common, cursor: Cursor | None) -> Backend:
+        """Return what answers a question: the data as they are now, or the version that it belongs to."""
+        if query.version is not None:
+            return self.backend.at(query.version)
+        if cursor is None or self.backend.has_database:
+            return self.backend
+        if not cursor.version.startswith("p-"):
+            raise Gone("the cursor belongs to a database; ask for the first page again")
+        return self.backend.at(cursor.version)
 
     def table(self, endpoint: Endpoint, pairs: Pairs) -> tuple[pa.Table, str]:
         """Return the whole answer to a question, and the version it was made from; raises as `reply`."""
         query: Common = parsed(endpoint.model, pairs)
-        table, read = self._table(endpoint, query, _digest(endpoint, query), self.backend.state(), None)
+        backend = self._backend_for(query, None)
+        question = _Question(endpoint, query, _digest(endpoint, query), backend, backend.state())
+        table, read = self._table(question)
         return table, read.version
 
-    def _made(
-        self,
-        endpoint: Endpoint,
-        query: Common,
-        chosen: Format,
-        digest: str,
-        state: State,
-        cursor: Cursor | None,
-    ) -> Made:
-        table, read = self._table(endpoint, query, digest, state, cursor)
+    def _made(self, question: _Question, chosen: Format) -> Made:
+        table, read = self._table(question)
+        endpoint, query, cursor = question.endpoint, question.query, question.cursor
         first = cursor.row if cursor else 0
         limit = query.limit or (PAGE if chosen.is_paged else len(table))
         page = _columns(table.slice(first, limit), query.columns)
@@ -89,38 +116,43 @@ class Answering:
         if endpoint.path == "/v1/bars":
             beside["loaded_through"] = read.loaded_through
         headers = {"Condvest-Rows": str(len(page))}
+        if chosen.name == "csv":  # so that a browser saves it, and shows nothing of it
+            headers["Content-Disposition"] = f'attachment; filename="{endpoint.path.rpartition("/")[2]}.csv"'
         if first + limit < len(table) and not read.version:
             raise Busy("the data change while they are read, so no second page could follow; ask again")
         if first + limit < len(table):
-            following = Cursor(read.version, read.load, _identity(table), digest, first + limit)
-            url = _url(endpoint, query, following)
-            headers["Link"] = f'<{url}>; rel="next"'
-            beside["next"] = url
+            following = Cursor(read.version, read.load, _identity(table), question.digest, first + limit)
+            if question.is_post:
+                beside["cursor"] = headers["Condvest-Cursor"] = following.encoded()
+            else:
+                beside["next"] = _url(endpoint, query, following)
+                headers["Link"] = f'<{beside["next"]}>; rel="next"'
         elif chosen.is_paged:
-            beside["next"] = None
-        return Made(chosen.encode(page, beside), read.version, chosen.media_type, headers)
+            beside["cursor" if question.is_post else "next"] = None
+        content = encoded(lambda: chosen.encode(page, beside))
+        return Made(content, read.version, chosen.media_type, headers)
 
-    def _table(
-        self, endpoint: Endpoint, query: Common, digest: str, state: State, cursor: Cursor | None
-    ) -> tuple[pa.Table, State]:
+    def _table(self, question: _Question) -> tuple[pa.Table, State]:
         """Return the whole answer, and the state of the data that it was made from."""
+        endpoint, query, digest = question.endpoint, question.query, question.digest
+        backend, state, cursor = question.backend, question.state, question.cursor
         if cursor is None or cursor.version == state.version:
             answer = self._tables.get(
                 (state.version, digest),
-                lambda: settled(self.backend, state, lambda: endpoint.read(self.backend, query, None)),
+                lambda: settled(backend, state, lambda: endpoint.read(backend, query, None)),
                 _size,
                 lambda made: made[1].version == state.version,
             )
             # The data may have moved on since the state was asked: a later page does not go along.
             if cursor is None or answer[1].version == cursor.version:
                 return answer
-        if not (endpoint.can_look_back and self.backend.has_database):
+        if not (endpoint.can_look_back and backend.has_database):
             raise Gone("the data have changed since the first page; ask for the first page again")
         if State(cursor.version, cursor.load).origin != state.origin or cursor.load > state.load:
             raise Gone("the cursor belongs to another database; ask for the first page again")
 
         def look_back() -> tuple[pa.Table, State]:
-            table, read = endpoint.read(self.backend, query, cursor.load)
+            table, read = endpoint.read(backend, query, cursor.load)
             through = read.loaded_through if read is not None else {}
             return table, State(cursor.version, cursor.load, through)
 
@@ -131,6 +163,12 @@ class Answering:
                 "ask for the first page again"
             )
         return answer
+
+
+def _untagged(reply: Reply) -> Reply:
+    """Return an answer as it is sent to who asked by a body: no cache keeps it."""
+    headers = {name: value for name, value in reply.headers.items() if name != "ETag"}
+    return Reply(reply.status, headers | {"Cache-Control": "no-store"}, reply.body)
 
 
 def _digest(endpoint: Endpoint, query: Common) -> str:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from starlette.routing import Mount, Route
 
 from batch_layer.shared.errors import CondvestError
 from serving_layer.http.answering import Answering
@@ -16,16 +17,20 @@ from serving_layer.http.backends import Backend
 from serving_layer.http.bounded import Bounded, Sending
 from serving_layer.http.charts.paths import add_charts
 from serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
-from serving_layer.http.endpoints import ENDPOINTS, Endpoint
+from serving_layer.http.endpoints import BY_BODY, ENDPOINTS, Endpoint
 from serving_layer.http.events.streams import add_events
-from serving_layer.http.files import add_files
+from serving_layer.http.files import PublishedFiles
 from serving_layer.http.front import ASKED, Front, Latest
-from serving_layer.http.guards import REQUEST_ID, App, Guards, Rules
+from serving_layer.http.guards import REQUEST_ID, Guards, Rules
 from serving_layer.http.log import FAILURE
 from serving_layer.http.massive.answering import CompatibleAnswering, failed
 from serving_layer.http.massive.paths import PATHS, Listing, Single
+from serving_layer.http.metrics import Metrics, add_metrics
 from serving_layer.http.page import add_page
+from serving_layer.http.posting import add_post
 from serving_layer.http.problems import NoSuchPath, headers_of, problem
+from serving_layer.http.protocol import App
+from serving_layer.http.sending import FilesFront, add_files
 from serving_layer.http.service import Service
 from serving_layer.http.statements.paths import PATH as SQL_PATH
 from serving_layer.http.statements.paths import add_sql
@@ -55,7 +60,7 @@ def create_app(
         sending: bounds of what is sent at once; none if None.
     """
     service = Service(backend, sql)
-    threads, answering = service.threads, service.answering
+    threads = service.threads
     stack = AsyncExitStack()
 
     @asynccontextmanager
@@ -77,16 +82,13 @@ def create_app(
         responses=PROBLEMS,
         exception_handlers={CondvestError: _failed},
     )
-    for endpoint in ENDPOINTS:
-        _add(app, endpoint, answering, threads)
-    massive = CompatibleAnswering(backend)
-    for path in PATHS:
-        _add_massive(app, path, massive, threads)
+    _add_rows(app, service)
     add_charts(app, backend, threads.run)
-    add_files(app, backend, threads.run, signs=sending is not None and sending.signs_files)
+    files = PublishedFiles(backend, signs=sending is not None and sending.signs_files)
+    add_files(app, files, threads.run)
     hub = add_events(app, backend, threads.run)
     add_page(app)
-    posts, mounted = [], None
+    posts, mounted = [*BY_BODY], None
     if service.statements is not None:
         add_sql(app, service.statements, service.for_sql.run)
         posts.append(SQL_PATH)
@@ -96,11 +98,27 @@ def create_app(
 
         mounted = mounting.add_tools(app, service)
         posts.append(mounting.PATH)
+    metrics = Metrics()
+    add_metrics(app, metrics)
     _add_states(app, backend, threads)
+    metrics.know([route.path for route in app.routes if isinstance(route, Route | Mount)])
     latest = Latest(backend, service.for_state)
-    front = Front(app, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
+    past = FilesFront(app, files, threads.run)
+    front = Front(past, [endpoint.path for endpoint in ENDPOINTS], service.answering.replies, latest)
     inner = front if sending is None else Bounded(front, sending.largest)
-    return Guards(inner, rules, log, posts, hub.close)
+    return Guards(inner, rules, log, posts, hub.close, metrics)
+
+
+def _add_rows(app: FastAPI, service: Service) -> None:
+    """Add what answers with rows: the contract's paths, and the vendor's."""
+    answering, threads = service.answering, service.threads
+    for endpoint in ENDPOINTS:
+        _add(app, endpoint, answering, threads)
+        if endpoint.path in BY_BODY:
+            add_post(app, endpoint, answering, threads)
+    massive = CompatibleAnswering(service.backend)
+    for path in PATHS:
+        _add_massive(app, path, massive, threads)
 
 
 def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Threads) -> None:

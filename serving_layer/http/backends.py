@@ -20,14 +20,15 @@ from batch_layer.database.stores.fingerprints import identity
 from batch_layer.database.stores.sessions import present_sessions
 from batch_layer.database.stores.status import loaded_through
 from batch_layer.shared.models.loads import EVERY_LOAD
+from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.settings import Settings
+from serving_layer.http.published_backend import PublishedBackend
 from serving_layer.http.reference import Reference
-from serving_layer.http.states import NotServed, State
+from serving_layer.http.states import State
 from serving_layer.opening import open_for_reading, open_published
 from serving_layer.sources import BarSource
 from serving_layer.sources.database import DatabaseSource
 from serving_layer.sources.published import PublishedSource
-from serving_layer.sources.published_past import as_known
 from serving_layer.sources.snapshots import Snapshots
 
 LONGEST_STATEMENT = 30
@@ -77,6 +78,18 @@ class Backend(Protocol):
         """Return the current version of what is published; raises PublishedError if nothing is."""
         ...
 
+    def target(self) -> PublishTarget:
+        """Return where it is published."""
+        ...
+
+    def at(self, version: str) -> Backend:
+        """Return what answers from one published version, the current one or another that is kept.
+
+        Raises:
+            UsageError: the text names no published version.
+        """
+        ...
+
     def prepare_soon(self) -> None:
         """Make ready what `state_soon` needs; it blocks, and raises what `state` does."""
         ...
@@ -106,6 +119,7 @@ class DatabaseBackend:
         self._identity = ""
         self._snapshots = Snapshots()
         self._soon: Asked | None = None
+        self._published = PublishedBackend(settings)
 
     @property
     def opened(self) -> OpenDatabase:
@@ -185,52 +199,19 @@ class DatabaseBackend:
         """Return the current version of what this database's settings publish."""
         return open_published(self._settings)
 
+    def target(self) -> PublishTarget:
+        """Return where this database's settings publish."""
+        return self._published.target()
+
+    def at(self, version: str) -> Backend:
+        """Return what answers from one of the versions that this database's settings publish."""
+        return self._published.at(version)
+
     def close(self) -> None:
         """Close the connections of all threads."""
         self._stack.close()
 
 
-class PublishedBackend:
-    """Answers from the current version of a published data set, which names providers by number only."""
-
-    has_database = False
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.reference = Reference(self)
-
-    @property
-    def opened(self) -> OpenDatabase:
-        """There is no database."""
-        raise NotServed(
-            "a published data set does not hold this; ask a server that reads the database "
-            "(condvest serve --source database)"
-        )
-
-    def state(self) -> State:
-        """Return the current version."""
-        return State(self.published().version, 0)
-
-    @contextmanager
-    def reading(
-        self, as_of: dt.datetime | None = None, known_by: int | None = None
-    ) -> Iterator[tuple[BarSource, State]]:
-        """Give the current version, or what it knew at an instant."""
-        if known_by is not None:
-            raise NotServed("a published data set is not read as of a load; ask for the first page again")
-        source = self.published()
-        yield as_known(source, as_of), State(source.version, 0)
-
-    def published(self) -> PublishedSource:
-        """Return the current version."""
-        return open_published(self._settings)
-
-    def prepare_soon(self) -> None:
-        """There is nothing to make ready: a file is read for each state."""
-
-    async def state_soon(self) -> State | None:
-        """Return None: reading a file blocks."""
-        return None
-
-    def close(self) -> None:
-        """Nothing stays open."""
+def backend_of(settings: Settings, source: str) -> Backend:
+    """Return what answers from a source: ``database`` or ``published``."""
+    return PublishedBackend(settings) if source == "published" else DatabaseBackend(settings)

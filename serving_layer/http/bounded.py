@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving_layer.contract import LARGEST_PAGE
-from serving_layer.http.guards import App, Receive, Send
-from serving_layer.http.log import Scope
+from serving_layer.http.protocol import App, Receive, Scope, Send
 from serving_layer.queries.size import TooLarge
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from batch_layer.shared.errors import CondvestError
-from serving_layer.http.guards import App, Receive, Send
-from serving_layer.http.log import Scope
+from serving_layer.http.calls import CALL
+from serving_layer.http.protocol import App, Receive, Scope, Send
 from serving_layer.http.replying import Asked, Replies, Reply, not_modified
 from serving_layer.http.states import State
 from serving_layer.http.threads import Threads
@@ -135,10 +135,14 @@ class Front:
             return
         question = self._known.find(key)
         if question is not None:
-            question.turn_to((await self._latest.now()).version)
+            is_pinned = question.asked.is_pinned
+            question.turn_to(question.asked.version if is_pinned else (await self._latest.now()).version)
             has_it = has is not None and (has == question.tag or matches(has, question.tag))
             reply = question.not_modified if has_it else self._replies.kept(question.tag)
             if reply is not None:
+                call = CALL.get()
+                if call is not None:
+                    call.is_kept = True
                 await send({"type": "http.response.start", "status": reply.status, "headers": reply.head})
                 await send({"type": "http.response.body", "body": reply.body})
                 return

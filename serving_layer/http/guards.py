@@ -7,30 +7,23 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import json
 import os
-from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from batch_layer.shared.errors import CondvestError
 from serving_layer.access import Keys, named
+from serving_layer.http.calls import CALL, Call
 from serving_layer.http.hosts import LOOPBACK, check_hosts
-from serving_layer.http.log import FAILURE, Call, Lines, Scope, key_in, line_of
+from serving_layer.http.log import FAILURE, Lines, key_in, line_of
+from serving_layer.http.metrics import Metrics
 from serving_layer.http.page import is_page
-from serving_layer.http.problems import (
-    Forbidden,
-    MethodNotAllowed,
-    TooManyRequests,
-    Unauthorized,
-    headers_of,
-    problem,
-)
+from serving_layer.http.problems import Forbidden, MethodNotAllowed, Unauthorized
+from serving_layer.http.protocol import App, Receive, Scope, Send
 from serving_layer.http.quotas import Quotas
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from serving_layer.http.refusals import send_preflight, send_problem
+from serving_layer.http.zero_copy import ZERO_COPY
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -40,6 +33,9 @@ _ALWAYS = (
         b"default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     ),
 )
+_EXPOSED = b"ETag, Link, Condvest-Version, Condvest-Rows, Condvest-Cursor, Server-Timing, X-Request-ID"
+"""What pages of other sites may read beside the usual headers."""
+
 REQUEST_ID = "condvest.request_id"
 IS_HEAD = "condvest.is_head"
 STILL_ALLOWED = "condvest.still_allowed"
@@ -78,6 +74,7 @@ class Guards:
         log: Callable[[str], None] | None = None,
         posts: Collection[str] = (),
         stop: Callable[[], None] = lambda: None,
+        metrics: Metrics | None = None,
     ) -> None:
         """Guard an application.
 
@@ -87,12 +84,14 @@ class Guards:
             log: takes the lines of log.
             posts: the paths that may be asked by POST.
             stop: is to be called before the server waits for the ends of its answers.
+            metrics: count every request.
         """
         self.stop = stop
         self._app = app
         self._rules = rules
         self._posts = frozenset(posts)
         self._quotas = Quotas()
+        self._metrics = metrics or Metrics()
         self._log = log or Lines()
         self._origin = os.urandom(4).hex()
         self._number = itertools.count(1)
@@ -107,6 +106,7 @@ class Guards:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         call = Call(f"{self._origin}{next(self._number):08x}")
+        CALL.set(call)  # of this request's task alone
         origin = headers.get("origin", "")
         is_head = scope["method"] == "HEAD"
         inner: Scope = {**scope, "method": "GET"} if is_head else scope
@@ -119,6 +119,8 @@ class Guards:
                 call.bytes += len(message.get("body", b""))
                 if is_head:
                     message = {**message, "body": b""}
+            elif message["type"] == ZERO_COPY:
+                call.bytes += message["count"]
             await send(message)
 
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
@@ -126,26 +128,28 @@ class Guards:
         try:
             check_hosts(scope, self._rules.hosts)
             if self._is_preflight(scope, headers):
-                await _send_preflight(guarded)
+                await send_preflight(guarded)
                 return
             self._check(scope, headers, call)
             await self._app(inner, receive, guarded)
         except CondvestError as error:
             inner[FAILURE] = error
-            await _send_problem(error, call.request_id, guarded)
+            await send_problem(error, call.request_id, guarded)
         finally:
+            self._metrics.count(scope["path"], call)
             self._log(line_of(scope["method"], inner, call))
 
     def _headers(self, given: Iterable[tuple[bytes, bytes]], call: Call, origin: str) -> list[Any]:
         """Return the headers of an answer with those of every answer."""
         headers = [*given, *_ALWAYS, (b"x-request-id", call.request_id.encode())]
+        headers.append((b"server-timing", call.server_timing().encode()))
         for name, value in headers:
             if name == b"condvest-rows":
                 call.rows = value.decode()
         headers += [(name.encode(), value.encode()) for name, value in call.limits.items()]
         if origin and origin in self._rules.origins:
             headers.append((b"access-control-allow-origin", origin.encode()))
-            headers.append((b"access-control-expose-headers", b"ETag, Link, Condvest-Version, Condvest-Rows"))
+            headers.append((b"access-control-expose-headers", _EXPOSED))
         return headers
 
     def _is_preflight(self, scope: Scope, headers: dict[str, str]) -> bool:
@@ -212,33 +216,7 @@ class Guards:
             await self._app(inner, receive, counted)
         except CondvestError as error:
             inner[FAILURE] = error
-            await _send_problem(error, call.request_id, refused)
+            await send_problem(error, call.request_id, refused)
         finally:
+            self._metrics.count(scope["path"], call)
             self._log(line_of("WEBSOCKET", inner, call))
-
-
-async def _send_preflight(send: Send) -> None:
-    """Say what a page of an allowed site may send; the site itself is named as in every answer."""
-    headers = [
-        (b"access-control-allow-methods", b"GET, HEAD, POST"),
-        (b"access-control-allow-headers", b"Accept, Authorization, Content-Type, If-None-Match"),
-        (b"access-control-max-age", b"600"),
-        (b"vary", b"Origin"),
-    ]
-    await send({"type": "http.response.start", "status": 204, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _send_problem(error: CondvestError, request_id: str, send: Send) -> None:
-    status, members = problem(error, request_id)
-    body = json.dumps(members).encode()
-    named_headers = {**headers_of(status), "content-length": str(len(body))}
-    if isinstance(error, TooManyRequests):
-        named_headers["retry-after"] = str(error.retry_after)
-    start = {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [(name.encode(), value.encode()) for name, value in named_headers.items()],
-    }
-    await send(start)
-    await send({"type": "http.response.body", "body": body})

@@ -6,10 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import sys
-import time
 import traceback
-from collections.abc import MutableMapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -17,25 +14,12 @@ import orjson
 
 from batch_layer.shared.errors import CondvestError
 from serving_layer.compatible.massive.parameters import KEY
+from serving_layer.http.calls import Call
 from serving_layer.http.problems import Unexpected
-
-Scope = MutableMapping[str, Any]
+from serving_layer.http.protocol import Scope
 
 FAILURE = "condvest.failure"
 """Where the scope of a request holds the error that it ended with."""
-
-
-@dataclass(slots=True)
-class Call:
-    """What becomes of one request."""
-
-    request_id: str
-    started: float = field(default_factory=time.monotonic)
-    key: str = ""
-    limits: dict[str, str] = field(default_factory=dict)
-    status: int = 0
-    bytes: int = 0
-    rows: str = ""
 
 
 def _asked(scope: Scope) -> list[tuple[str, str]]:
@@ -68,7 +52,8 @@ def line_of(method: str, scope: Scope, call: Call) -> str:
         "status": call.status,
         "rows": call.rows,
         "bytes": call.bytes,
-        "ms": round((time.monotonic() - call.started) * 1000, 2),
+        "ms": round(call.seconds * 1000, 2),
+        "kept": call.is_kept,
     }
     if call.key:
         line["key"] = call.key

@@ -13,6 +13,7 @@ from functools import cached_property
 from importlib.metadata import version as version_of
 
 from serving_layer.formats import SMALLEST, compressed
+from serving_layer.http.calls import CALL, Call, encoded
 from serving_layer.kept import Kept
 from serving_layer.versions import entity_tag, is_any, matches
 
@@ -22,6 +23,9 @@ PROGRAM = version_of("condvest")
 
 REVALIDATE = "private, no-cache"
 """An answer may be kept, and has to be asked about before it is used: a 304 costs next to nothing."""
+
+FOR_EVER = "private, max-age=31536000, immutable"
+"""What is asked of one version, or by the digest of its bytes, may be kept and used unasked."""
 
 LARGEST_CACHE = 64 << 20
 """Bytes of answers that are kept; the least recently used go first."""
@@ -39,6 +43,7 @@ class Asked:
         form: what else makes the bytes differ: the format, the page.
         coding: the content coding; "" for none.
         if_none_match: the tags that the client has, as they came.
+        is_pinned: whether it names the version, whose answer never changes.
     """
 
     version: str
@@ -46,6 +51,7 @@ class Asked:
     form: tuple[str, ...]
     coding: str
     if_none_match: str | None
+    is_pinned: bool = False
 
     def tag(self, version: str) -> str:
         """Return the entity tag of the answer from a version of the data."""
@@ -107,11 +113,18 @@ class Replies:
     def reply(self, asked: Asked, make: Callable[[], Made]) -> Reply:
         """Answer a request, with 304 and without making anything if the client has the answer."""
         tag = asked.tag(asked.version)
+        call = CALL.get() or Call("")
+        call.is_kept = True
         if matches(asked.if_none_match, tag):
             return not_modified(asked, asked.version)
+
+        def made() -> Reply:
+            call.is_kept = False
+            return _reply(_coded(make(), asked.coding), asked)
+
         reply = self._kept.get(
             tag,
-            lambda: _reply(_coded(make(), asked.coding), asked),
+            made,
             lambda reply: len(reply.body),
             lambda reply: reply.asked is not None,
         )
@@ -122,26 +135,28 @@ class Replies:
 
 def not_modified(asked: Asked, version: str) -> Reply:
     """Return the answer to a client that has the answer from a version of the data."""
-    return Reply(_NOT_MODIFIED, _headers(asked.tag(version), version), asked=asked)
+    return Reply(_NOT_MODIFIED, _headers(asked, version), asked=asked)
 
 
 def _reply(made: Made, asked: Asked) -> Reply:
-    headers = _headers(asked.tag(made.version), made.version)
+    headers = _headers(asked, made.version)
     headers |= {"Content-Type": made.media_type, **made.headers}
     is_of_version = bool(made.version) and made.version == asked.version
     return Reply(200, headers, made.content, asked if is_of_version else None)
 
 
-def _headers(tag: str, version: str) -> dict[str, str]:
+def _headers(asked: Asked, version: str) -> dict[str, str]:
     """Return the headers of every answer, and of a 304 in its place."""
     vary = {"Vary": "Accept, Accept-Encoding, Origin, Authorization"}
     if not version:
         return vary | {"Cache-Control": "no-store"}
-    return vary | {"Cache-Control": REVALIDATE, "ETag": tag, "Condvest-Version": version}
+    control = FOR_EVER if asked.is_pinned else REVALIDATE
+    return vary | {"Cache-Control": control, "ETag": asked.tag(version), "Condvest-Version": version}
 
 
 def _coded(made: Made, coding: str) -> Made:
     if not coding or len(made.content) < SMALLEST:
         return made
     headers = {**made.headers, "Content-Encoding": coding}
-    return Made(compressed(made.content, coding), made.version, made.media_type, headers)
+    content = encoded(lambda: compressed(made.content, coding))
+    return Made(content, made.version, made.media_type, headers)

@@ -31,7 +31,7 @@ def settled(backend: Backend, before: State, read: Callable[[], tuple[T, State |
         try:
             value, state = read()
         except PublishedError:
-            after = backend.state()
+            after = backend.state()  # raises PublishedGone if it was this version alone that was asked for
             if after == before or not left:
                 raise
         else:

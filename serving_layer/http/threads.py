@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from batch_layer.shared.errors import CondvestError
+from serving_layer.http.calls import worked
 from serving_layer.http.problems import Busy, Unexpected
 
 T = TypeVar("T")
@@ -32,8 +34,9 @@ class Threads:
         if self._under_way >= self._most:
             raise Busy(f"{self._under_way} questions are under way; ask again in some seconds")
         self._under_way += 1
+        context = contextvars.copy_context()  # the request that the thread works for
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, worked, work)
         except CondvestError:
             raise
         except Exception as error:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from operator import mul
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from batch_layer.shared.models.bars import run_starts
@@ -19,6 +18,8 @@ from serving_layer.sources import BarSource
 
 if TYPE_CHECKING:
     from batch_layer.database.postgres.connection import Database
+
+_INT16, _INT32, _DATE, _BOOL = pa.int16(), pa.int32(), pa.date32(), pa.bool_()
 
 SCHEMA = pa.schema(
     [
@@ -46,17 +47,18 @@ def schema_of(question: Question) -> pa.Schema:
 def bars_table(answer: Answer) -> pa.Table:
     """Return an answer as a table with the columns of `schema_of`; the prices are not copied."""
     bars = answer.bars
-    given: dict[str, npt.NDArray[Any]] = {
-        "interval": np.full(len(bars), answer.interval, dtype=np.int16),
-        "window": bars.window,
-        "first_session": answer.first_day,
-        "last_session": answer.last_day,
-        "sessions": bars.sessions,
-        "is_complete": bars.is_complete,
-    }
-    columns = {name: array_of(values, SCHEMA.field(name).type) for name, values in given.items()}
-    columns |= {"symbol": _symbols(answer)} | price_arrays(bars)
-    table = pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+    # In the order of SCHEMA. Nothing is looked up: for a symbol's few rows it would take as long as the rest.
+    columns = [
+        _symbols(answer),
+        array_of(np.full(len(bars), answer.interval, dtype=np.int16), _INT16),
+        array_of(bars.window, _INT32),
+        array_of(answer.first_day, _DATE),
+        array_of(answer.last_day, _DATE),
+        *price_arrays(bars).values(),
+        array_of(bars.sessions, _INT16),
+        array_of(bars.is_complete, _BOOL),
+    ]
+    table = pa.Table.from_arrays(columns, schema=SCHEMA)
     if answer.live_through is None:
         return table
     is_live = answer.live_through != NOT_LIVE
@@ -80,6 +82,8 @@ def read_bars_from(source: BarSource, question: Question) -> pa.Table:
 def _symbols(answer: Answer) -> pa.Array:
     """Return the symbol of each row, from one per run of rows of one instrument."""
     instrument_id = answer.bars.instrument_id
+    if len(instrument_id) and instrument_id[0] == instrument_id[-1]:  # rows of one instrument are together
+        return _repeated(answer.symbols[int(instrument_id[0])].encode(), len(instrument_id))
     starts = run_starts(instrument_id)
     texts = [answer.symbols[each] for each in instrument_id[starts].tolist()]
     is_ascii = "".join(texts).isascii()
@@ -89,3 +93,9 @@ def _symbols(answer: Answer) -> pa.Array:
     np.cumsum(np.repeat(np.fromiter(widths, np.int32, len(texts)), rows), out=offsets[1:])
     text_bytes = "".join(map(mul, texts, rows.tolist())).encode()
     return pa.StringArray.from_buffers(len(instrument_id), pa.py_buffer(offsets), pa.py_buffer(text_bytes))
+
+
+def _repeated(text: bytes, times: int) -> pa.Array:
+    """Return a text as often as it is wanted."""
+    offsets = np.arange(times + 1, dtype=np.int32) * np.int32(len(text))
+    return pa.StringArray.from_buffers(times, pa.py_buffer(offsets), pa.py_buffer(text * times))

@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs
 
-from batch_layer.shared.errors import PublishedError
+from batch_layer.shared.errors import PublishedError, PublishedGone
 from batch_layer.shared.models.bars import Bars, DailyBars, Int32s, run_starts
 from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.published.manifest import CURRENT
+from batch_layer.shared.published.manifest import CURRENT, Manifest, path_of
 from batch_layer.shared.published.parts import dataset_of
 from batch_layer.shared.published.tables import to_numpy
 from batch_layer.shared.published.target import PublishTarget
-from batch_layer.shared.published.versions import manifest_of
+from batch_layer.shared.published.versions import manifests_of
 from serving_layer.kept import Kept
 from serving_layer.sources.published_files import PublishedFiles
 
@@ -45,20 +45,47 @@ class PublishedSource(PublishedFiles):
             PublishedUnavailable: the target does not answer.
         """
         content = target.read(CURRENT)
-
-        def opened() -> PublishedSource:
-            manifest = manifest_of(content, target)
-            if manifest is None:
-                raise PublishedError(
-                    f"nothing is published in {target.name}; run condvest publish, or if it was moved, set "
-                    "CONDVEST_PUBLISHED to where it is"
-                )
-            return cls(target, manifest)
-
         if content is None:
-            return opened()
+            raise PublishedError(
+                f"nothing is published in {target.name}; run condvest publish, or if it was moved, set "
+                "CONDVEST_PUBLISHED to where it is"
+            )
+        return cls._of(target, content)
+
+    @classmethod
+    def open_at(cls, target: PublishTarget, version: str) -> PublishedSource:
+        """Open one version: the current one, or another that is kept.
+
+        Args:
+            target: where it is published.
+            version: as `version` names it: ``p-<8 digits of the manifest's digest>-<number>``.
+
+        Raises:
+            PublishedGone: it is not kept, or another data set was published there.
+            PublishedError, PublishedFormat, PublishedUnavailable: as `open`.
+        """
+        number = int(version.rpartition("-")[2])
+        for path in (CURRENT, path_of(number)):  # the current one's copy may not be there yet
+            content = target.read(path)
+            kept = None if content is None else cls._of(target, content)
+            if kept is not None and kept.version == version:
+                return kept
+        raise PublishedGone(
+            f"version {version} is not kept in {target.name}; ask for the first page again, or for another "
+            "version, and publish with a larger --keep to have versions longer"
+        )
+
+    def kept_versions(self) -> list[str]:
+        """Return the versions that can be read by `open_at` now, the current one last."""
+        return [PublishedSource(self._target, each).version for each in manifests_of(self._target)]
+
+    @classmethod
+    def _of(cls, target: PublishTarget, content: bytes) -> PublishedSource:
+        """Return the source of a manifest's bytes."""
         key = (type(target), target.name, target.credentials, content)
-        return _sources.get(key, opened, lambda _: _SOURCE_BYTES)
+        return _sources.get(
+            key, lambda: cls(target, Manifest.from_json(content, target.name)), lambda _: _SOURCE_BYTES
+        )
 
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
         """Return the symbols by instrument; see `BarSource`."""

@@ -21,7 +21,7 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.published.digests import footer_of, metadata_of
 from batch_layer.shared.published.manifest import Manifest, PublishedFile
-from batch_layer.shared.published.parts import BY_YEAR, dataset_of, year_starts, years_of
+from batch_layer.shared.published.parts import Division, dataset_of
 from batch_layer.shared.published.tables import to_numpy
 from batch_layer.shared.published.target import PublishTarget
 from serving_layer.sources.kept_rows import FileColumns, are_worth_keeping, kept_columns, rows_within
@@ -85,14 +85,6 @@ class PublishedFiles:
         scheme = "s3://" if isinstance(filesystem, pyarrow.fs.S3FileSystem) else ""
         return [f"{scheme}{path}" for path in paths]
 
-    def open_file(self, path: str) -> pa.NativeFile:
-        """Open a file by its path in the manifest, of this version or of another one that is kept.
-
-        Raises:
-            FileNotFoundError: there is no such file, or no longer.
-        """
-        return self._filesystem.open_input_file(f"{self._base}{path}")
-
     def paths(self, dataset: str) -> tuple[pyarrow.fs.FileSystem, list[str]]:
         """Return the paths of a data set's files, and the file system on which they are."""
         return self._filesystem, [f"{self._base}{file.path}" for file in self._files_of(dataset)]
@@ -102,10 +94,6 @@ class PublishedFiles:
         for file in self._files_of(dataset):
             with self._opened(file):
                 pass
-
-    def signed_address(self, path: str) -> str | None:
-        """Return where anybody may read a file of a bucket for some minutes; None if it is in a directory."""
-        return self._target.signed_address(path)
 
     def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
         if dataset not in self.manifest.files:
@@ -130,6 +118,10 @@ class PublishedFiles:
         )
 
     @cached_property
+    def _division(self) -> Division:
+        return Division.of(self.sessions, self.manifest.months_from)
+
+    @cached_property
     def _instruments(self) -> pa.Table:
         return self.small("instruments")
 
@@ -149,7 +141,7 @@ class PublishedFiles:
         """Return the rows of a data set within spans of ordinals or windows, in the spans' order.
 
         Args:
-            dataset: one that is divided by year.
+            dataset: one that is divided.
             names: the columns; the first two are its key.
             spans: must not overlap; those of one instrument are contiguous and ascend.
             complete: whether to leave out rows that are not ``is_complete``.
@@ -187,14 +179,15 @@ class PublishedFiles:
             return FileColumns.of({name: to_numpy(table[name]) for name in names}, names)
 
     def _files_within(self, dataset: str, spans: Spans) -> Sequence[PublishedFile]:
-        """Return the files of the years that the spans reach into."""
+        """Return the files of the parts that the spans reach into."""
         files = self._files_of(dataset)
         if not len(spans):
             return []
-        years = years_of(self.sessions)
         bounds = np.array([spans.first.min(), spans.last.max()], dtype=np.int32)
-        first, last = np.searchsorted(year_starts(self.sessions, BY_YEAR[dataset]), bounds, side="right") - 1
-        return [file for file in files if years[max(first, 0)] <= int(file.part) <= years[max(last, 0)]]
+        starts = self._division.starts(self.sessions, dataset)
+        first, last = np.searchsorted(starts, bounds, side="right") - 1
+        names = self._division.names
+        return [file for file in files if names[max(first, 0)] <= file.part <= names[max(last, 0)]]
 
     @contextmanager
     def _opened(self, file: PublishedFile) -> Iterator[pq.ParquetFile]:

@@ -46,15 +46,21 @@ def test_a_cursor_of_another_database_is_gone(loaded, fresh_too, prices):
         assert other.get(following).status_code == 410
 
 
-def test_a_page_after_a_publication_is_gone_and_says_what_to_do(loaded, prices, tmp_path):
+def test_a_page_after_a_publication_is_of_the_first_pages_version_until_that_is_dropped(
+    loaded, prices, tmp_path
+):
     place = tmp_path / "published"
     loaded.done("publish", "--to", place)
     with serving(loaded, "--source", "published", "--from", place) as client:
         first = client.get("/v1/bars?interval=1&limit=4").json()
         loaded.done("import", prices(*lines(999)))
         loaded.done("publish", "--to", place)
-        gone = client.get(first["next"])
-        assert (gone.status_code, "ask for the first page again" in gone.json()["detail"]) == (410, True)
+        second = client.get(first["next"]).json()
+        assert [row["volume"] for row in first["rows"] + second["rows"]] == [100.0] * 8
+        loaded.done("import", prices(*lines(555)))
+        loaded.done("publish", "--to", place, "--keep", "0")
+        other = client.get(second["next"].replace("limit=4", "limit=2"))  # of which nothing is kept
+        assert (other.status_code, "ask for the first page again" in other.json()["detail"]) == (410, True)
 
 
 def test_two_data_sets_of_one_number_share_no_tag(loaded, prices, tmp_path):

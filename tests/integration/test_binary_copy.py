@@ -12,6 +12,7 @@ from psycopg import sql
 from batch_layer.database.postgres import binary_copy
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Database
+from batch_layer.database.postgres.packed import MOST_ROWS, read_out
 
 UNKNOWN = -1
 COLUMNS = (
@@ -84,9 +85,10 @@ def emptied(connection):
     connection.execute("TRUNCATE copied")
 
 
-def read(connection):
+def read(connection, most_rows=MOST_ROWS + 1):
+    """Read by COPY, or where at most so few rows are expected as one value."""
     query = sql.SQL("SELECT {} FROM copied ORDER BY place").format(select_list(COLUMNS, "copied"))
-    return copy_out(connection, query, COLUMNS)
+    return read_out(connection, query, COLUMNS, {}, most_rows)
 
 
 def identical(left, right):
@@ -106,10 +108,10 @@ def identical(left, right):
 def test_what_goes_in_comes_out_to_the_bit(connection, data):
     connection.execute("TRUNCATE copied")
     copy_in(connection, "copied", COLUMNS, data)
-    back = read(connection)
-    assert list(back) == [column.name for column in COLUMNS]
-    for name, values in back.items():
-        assert identical(values, data[name]), name
+    for back in (read(connection), read(connection, MOST_ROWS)):
+        assert list(back) == [column.name for column in COLUMNS]
+        for name, values in back.items():
+            assert identical(values, data[name]), name
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

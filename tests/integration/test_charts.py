@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from serving_layer.http.app import create_app
-from serving_layer.http.backends import DatabaseBackend, PublishedBackend
+from serving_layer.http.backends import DatabaseBackend
 from serving_layer.http.guards import Rules
+from serving_layer.http.published_backend import PublishedBackend
 from tests.support.publishing import from_database
 
 

@@ -8,10 +8,9 @@ from itertools import count
 
 import pytest
 
-from batch_layer.database.postgres import binary_copy
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.settings import DatabaseSettings, Settings
-from tests.support.databases.fragile import Fragile, received
+from tests.support.databases.fragile import Fragile, cut_everywhere
 from tests.support.exchange import NOW
 from tests.support.payloads import bar, json_payload, split
 from tests.support.worlds.long_world import LongWorld
@@ -27,7 +26,7 @@ TABLES = (
 @pytest.fixture
 def fragile(url, sessions, tmp_path, monkeypatch):
     """Two instruments over 12 sessions of a vendor's, resampled, on a connection that can be cut."""
-    monkeypatch.setattr(binary_copy, "_received", received)
+    cut_everywhere(monkeypatch)
     with Fragile(url) as database:
         world = LongWorld(
             Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=url)), database, NOW), sessions

@@ -19,13 +19,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from batch_layer.database.postgres import binary_copy
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
 from batch_layer.processing.resample import resample
 from batch_layer.shared.errors import InputError
 from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
-from tests.support.databases.fragile import Fragile, received
+from tests.support.databases.fragile import Fragile, cut_everywhere
 from tests.support.exchange import NOW
 from tests.support.naive import database as naive_database
 from tests.support.strategies.market_events import any_loads
@@ -147,7 +146,7 @@ class Histories(RuleBasedStateMachine):
 @pytest.fixture
 def attacked(server, sessions, tmp_path, monkeypatch):
     """Lend the histories a database that logs every recorded change."""
-    monkeypatch.setattr(binary_copy, "_received", received)
+    cut_everywhere(monkeypatch)
     with server.lent() as url, Fragile(url) as database:
         world = LongWorld(
             Workspace(Settings(home=tmp_path, database=DatabaseSettings(url=url)), database, NOW), sessions

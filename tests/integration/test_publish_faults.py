@@ -142,10 +142,10 @@ class TestFaults:
     def test_another_format_is_neither_read_nor_overwritten(self, year_turn, target, act):
         root = Path(target.name)
         root.mkdir()
-        (root / "manifest.json").write_text('{"format": 2}')
-        with pytest.raises(PublishedFormat, match=r"has format 2.*publish elsewhere"):
+        (root / "manifest.json").write_text('{"format": 3}')
+        with pytest.raises(PublishedFormat, match=r"has format 3.*publish elsewhere"):
             published(year_turn, target) if act is None else act(target)
-        assert files_of(target) == {"manifest.json": b'{"format": 2}'}
+        assert files_of(target) == {"manifest.json": b'{"format": 3}'}
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1, "version": 1}'])
     def test_a_damaged_manifest_is_said(self, target, text):

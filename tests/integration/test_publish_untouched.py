@@ -1,4 +1,4 @@
-"""Publications that look only at years in which something was stored are those that look at everything."""
+"""Publications that look only at parts in which something was stored are those that look at everything."""
 
 from dataclasses import fields, replace
 from itertools import count
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from batch_layer.database.stores import touched
 from batch_layer.processing import first_build
-from batch_layer.processing.publishing import new_version
+from batch_layer.processing.publishing import new_version, plan
 from batch_layer.processing.publishing.publish import publish
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.published.parts import BY_YEAR, starts_by_dataset
+from batch_layer.shared.published.parts import DIVIDED, compacting_starts
 from batch_layer.shared.published.versions import current_manifest
 from tests.support.in_process import Program
 from tests.support.publishing import correct, published
@@ -27,6 +27,7 @@ steps = st.lists(
         shard_resamplings(),
         st.sampled_from(["rebuild", "build", "compact", "nothing"]).map(lambda kind: (kind,)),
         st.tuples(st.just("calendar"), st.integers(37, 60)),
+        st.tuples(st.just("monthly"), st.sampled_from([1, 1_000])),
     ),
     min_size=2,
     max_size=6,
@@ -35,7 +36,7 @@ steps = st.lists(
 
 def compact(world):
     with world.workspace.database.transaction() as connection:
-        touched.compact(connection, starts_by_dataset(world.sessions))
+        touched.compact(connection, compacting_starts(world.sessions))
 
 
 STEPS = {
@@ -62,10 +63,13 @@ def without_session(sessions, ordinal):
 def check_history(world, folder, history):
     """Publish after each step, upon the version before and from nothing: both name the same files."""
     world.empty()
+    plan.MONTHLY = 1
     kept, numbers, calendar = DirectoryTarget(folder / "kept"), count(), world.sessions
     for kind, *details in history:
         if kind == "calendar":
             calendar = without_session(world.sessions, *details)
+        elif kind == "monthly":
+            [plan.MONTHLY] = details
         elif kind == "build":
             world.looking.execute("TRUNCATE bars")
             compare(world, kept, folder / str(next(numbers)), calendar)
@@ -93,9 +97,9 @@ def compare(world, kept, place, calendar):
 def check_counts(world):
     """Compare what transactions said of the rows that they added with the rows that there are."""
     with world.workspace.database.transaction(read_only=True) as connection:
-        known = touched.rows_of(connection, tuple(BY_YEAR))
+        known = touched.rows_of(connection, tuple(DIVIDED))
         unknown = connection.execute("SELECT count(*) FROM touched WHERE rows IS NULL").fetchone()
-    counted = {name: world.looking.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in BY_YEAR}
+    counted = {name: world.looking.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in DIVIDED}
     assert (known, unknown) == (counted, (0,))
 
 
@@ -110,8 +114,17 @@ EVERYTHING = [
     ("rebuild",),
     ("stated", {(3, "A"): "b"}),
     ("answer", "massive", 2, 4, 1, 0.3, 2),
+    ("monthly", 1_000),
+    ("answer", "massive", 3, 5, 1, 0.3, 3),
+    ("monthly", 1),
 ]
 """A market, a correction and an earlier year, a first build, and so on: each kind of step at least once."""
+
+
+@pytest.fixture(autouse=True)
+def division(monkeypatch):
+    """Let a history begin with the newest year by month, and leave the limit as it was."""
+    monkeypatch.setattr(plan, "MONTHLY", 1)
 
 
 def test_after_each_kind_of_step_the_files_are_those_of_a_full_publication(
@@ -193,7 +206,7 @@ class TestWhatNobodyAnnounced:
         year_turn.looking.execute(f"DELETE FROM {table} WHERE instrument_id = 1 AND {key} > 3")
         for _ in range(2):
             with year_turn.workspace.database.transaction(read_only=True) as connection:
-                known = touched.rows_of(connection, tuple(BY_YEAR))
+                known = touched.rows_of(connection, tuple(DIVIDED))
             for name, number in known.items():
                 assert (number,) == year_turn.looking.execute(f"SELECT count(*) FROM {name}").fetchone()
             published(year_turn, target)

@@ -11,7 +11,7 @@ from batch_layer.fetching.check_archive import check_archive
 from batch_layer.fetching.loading import loader
 from batch_layer.processing.check_bars import check_bars
 from tests.support.in_process import Program
-from tests.support.payloads import BARS, bar, bars_payload, csv_of
+from tests.support.payloads import BARS, bar, bars_payload, csv_of, dividend, split
 from tests.support.strategies.market_events import any_loads
 from tests.support.worlds.long_world import LongWorld
 from tests.support.worlds.playing import play
@@ -235,3 +235,37 @@ def test_what_could_not_be_read_is_passed_over_again_and_said(url, tmp_path, ses
 def test_an_archive_without_payloads_is_named(url, tmp_path):
     ran = Program(url, tmp_path)("rebuild", "--from-archive")
     assert (ran.code, ran.err) == (2, "error: the archive is empty: there is nothing to rebuild from\n")
+
+
+@pytest.mark.parametrize("kind", ["bars", "splits", "dividends"])
+def test_what_is_known_no_more_stays_with_the_company_that_a_rename_sets_apart(long_world, kind):
+    """B was given something on session 20 and lost it; then it is told that B was A from session 10 on."""
+    long_world.bars([bar("B", long_world.date(3))])
+    gave = {
+        "bars": lambda rows: long_world.bars(
+            [bar("C", long_world.date(20)), *(bar("B", long_world.date(20)) for _ in rows)],
+            provider="sample",
+            whole=(20, 20),
+        ),
+        "splits": lambda rows: long_world.splits(
+            [split("B", long_world.date(20), 1, 2) for _ in rows], provider="sample", whole=True
+        ),
+        "dividends": lambda rows: long_world.dividends(
+            [dividend("B", long_world.date(20), 0.5) for _ in rows],
+            provider="sample",
+            asked=(long_world.date(0), long_world.date(30)),
+        ),
+    }[kind]
+    gave([1])
+    gave([])
+    table = {"bars": "daily_bar_revisions", "splits": "split_revisions", "dividends": "dividend_revisions"}
+    last = f"(SELECT instrument_id FROM {table[kind]})"
+    before = long_world.ask(f"SELECT symbol FROM symbols WHERE instrument_id = {last}")
+    play(long_world, ("stated", {(10, "B"): "A"}))
+    after = long_world.ask(
+        f"SELECT symbol, valid_from > '1962-01-10' FROM symbols WHERE instrument_id = {last} ORDER BY 1"
+    )
+    assert (before, after) == ([("B",)], [("B", True)])
+    assert list(check_archive(long_world.loader(), None, 0)) == []
+    stored, anew = rebuilt(long_world)
+    assert anew == stored

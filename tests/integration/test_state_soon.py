@@ -7,8 +7,9 @@ import psycopg
 import pytest
 
 from batch_layer.shared.errors import DatabaseUnavailable
-from serving_layer.http.backends import DatabaseBackend, PublishedBackend
+from serving_layer.http.backends import DatabaseBackend
 from serving_layer.http.front import Latest
+from serving_layer.http.published_backend import PublishedBackend
 from serving_layer.http.threads import Threads
 from tests.support.payloads import bar
 

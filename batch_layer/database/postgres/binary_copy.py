@@ -26,7 +26,7 @@ from batch_layer.database.postgres.connection import Connection
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _CHUNK_ROWS = 10_000  # a megabyte: it fits the cache, and the server stores it while the next is made
-_WIRE = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "bool": ">i1", "date": ">i4"}
+WIRE = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "bool": ">i1", "date": ">i4"}
 _HERE = {"int2": np.int16, "int4": np.int32, "int8": np.int64, "float8": np.float64, "bool": np.bool_}
 _DATE_ZERO = np.datetime64("2000-01-01", "D")
 
@@ -98,7 +98,7 @@ def copy_out(
     received = _received(connection, text.encode())
     whole = (len(received) - len(_HEADER) - len(_TRAILER)) // wire.itemsize
     rows = np.frombuffer(received, dtype=wire, offset=len(_HEADER), count=whole)
-    return {column.name: _from_wire(column, rows[column.name]) for column in columns}
+    return {column.name: from_wire(column, rows[column.name]) for column in columns}
 
 
 def _received(connection: Connection, query: bytes) -> bytearray:
@@ -163,7 +163,7 @@ def _wire_type(columns: Sequence[Column], nulls: Sequence[bool]) -> np.dtype[Any
     for column, null in zip(columns, nulls, strict=True):
         fields.append((f"width of {column.name}", ">i4"))
         if not null:
-            fields.append((column.name, _WIRE[column.kind]))
+            fields.append((column.name, WIRE[column.kind]))
     return np.dtype(fields)
 
 
@@ -191,7 +191,7 @@ def _wire_rows(
     blank = np.zeros(1, dtype=wire)
     blank["fields in row"] = len(columns)
     for column, null in zip(columns, nulls, strict=True):
-        blank[f"width of {column.name}"] = -1 if null else np.dtype(_WIRE[column.kind]).itemsize
+        blank[f"width of {column.name}"] = -1 if null else np.dtype(WIRE[column.kind]).itemsize
     out = np.repeat(blank, len(rows))
     for column, null in zip(columns, nulls, strict=True):
         if not null:
@@ -199,7 +199,8 @@ def _wire_rows(
     return out.tobytes()
 
 
-def _from_wire(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def from_wire(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return values as they come (big-endian) as an array of this machine."""
     if column.kind == "date":
         dates: npt.NDArray[Any] = _DATE_ZERO + values.astype("timedelta64[D]")
         return dates

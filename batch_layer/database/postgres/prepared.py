@@ -25,7 +25,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from batch_layer.database.postgres.connection import Connection, Database
 
-_BINARY = 1
+BINARY = 1
 _ARRAY_HEADER = 20
 """Bytes before the elements of an array of one dimension: dimensions, nulls, type, length, first index."""
 
@@ -77,6 +77,16 @@ class Row:
         elements = np.frombuffer(value, _ELEMENT[kind], offset=_ARRAY_HEADER)["value"].astype(_HERE[kind])
         return np.datetime64(DATE_ZERO) + elements if kind == "date" else elements
 
+    def records(self, column: int, kind: np.dtype[Any]) -> list[npt.NDArray[Any]]:
+        """Return the fields of records that follow each other in a bytea, in this machine's byte order.
+
+        Args:
+            column: of the SELECT; NULL is no record.
+            kind: of a record, big-endian and without gaps.
+        """
+        records = np.frombuffer(self.bytes(column), kind)
+        return [records[name].astype(kind[name].newbyteorder("=")) for name in kind.names or ()]
+
 
 def ask(database: Database, name: str, statement: str, parameters: Sequence[bytes]) -> Row:
     """Return the row of a statement that yields exactly one.
@@ -98,8 +108,8 @@ def ask(database: Database, name: str, statement: str, parameters: Sequence[byte
                 return Row(_prepared_answer(connection, name.encode(), statement, parameters))
             except _NOT_PREPARED:
                 _prepared.pop(connection, None)
-        connection.pgconn.send_query_params(statement.encode(), parameters, result_format=_BINARY)
-        return Row(_finished(connection.pgconn))
+        connection.pgconn.send_query_params(statement.encode(), parameters, result_format=BINARY)
+        return Row(finished(connection.pgconn))
 
 
 class Asked:
@@ -136,7 +146,7 @@ class Asked:
         if link is None:
             return None
         try:
-            link.send_query_prepared(self._name, [], result_format=_BINARY)
+            link.send_query_prepared(self._name, [], result_format=BINARY)
             if link.flush():  # so short a text is sent at once, unless something is wrong
                 return None
             async with asyncio.timeout(seconds):
@@ -174,13 +184,13 @@ def _prepared_answer(
     link, known = connection.pgconn, _prepared.setdefault(connection, set())
     if name not in known:
         link.send_prepare(name, statement.encode())
-        _finished(link)
+        finished(link)
         known.add(name)
-    link.send_query_prepared(name, parameters, result_format=_BINARY)
-    return _finished(link)
+    link.send_query_prepared(name, parameters, result_format=BINARY)
+    return finished(link)
 
 
-def _finished(link: PGconn) -> PGresult:
+def finished(link: PGconn) -> PGresult:
     """Wait for the answer to what was sent, and return it.
 
     In ``poll``, which a signal interrupts: so Ctrl-C and SIGTERM end a wait for the server.

@@ -59,8 +59,7 @@ def is_cheaper(connection: Connection, query: sql.Composed, spans: Spans) -> boo
     text = psycopg.ClientCursor(connection).mogrify(sql.SQL("EXPLAIN (FORMAT JSON) {}").format(query))
     [(plans,)] = connection.execute(text.encode()).fetchall()
     cost: float = plans[0]["Plan"]["Total Cost"]
-    sessions = int((spans.last.astype(np.int64) - spans.first + 1).sum())
-    return cost < COST_A_SPAN * len(spans) + COST_A_ROW * sessions
+    return cost < COST_A_SPAN * len(spans) + COST_A_ROW * spans.size()
 
 
 def in_spans(

@@ -17,6 +17,7 @@ from psycopg import sql
 from batch_layer.database.postgres import range_read
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.packed import read_out
 from batch_layer.database.postgres.queries import array_of, column, rows
 from batch_layer.database.postgres.touched import announce, touch_rows
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
@@ -257,7 +258,8 @@ class RevisionedTable(Generic[Rows]):
     ) -> dict[str, Any]:
         """Read one range of ordinals over all instruments, and drop the rows that lie in no span."""
         key = (self.columns[0].name, self.columns[1].name)
-        return range_read.in_spans(copy_out(connection, query, columns), spans, key)
+        most = int(spans.instrument_id.max()) * int(spans.last.max() - spans.first.min() + 1)
+        return range_read.in_spans(read_out(connection, query, columns, {}, most), spans, key)
 
     def _read_spans(
         self, connection: Connection, columns: tuple[Column, ...], spans: Spans
@@ -296,7 +298,7 @@ class RevisionedTable(Generic[Rows]):
             key=sql.Identifier(self.columns[1].name),
         )
         arrays = {name: array_of(values) for name, values in vars(spans).items()}
-        return copy_out(connection, query, columns, arrays | parameters)
+        return read_out(connection, query, columns, arrays | parameters, spans.size())
 
     def _range_query(self, columns: tuple[Column, ...], spans: Spans) -> sql.Composed:
         """Return the query of every row between the first and the last ordinal of all the spans."""

@@ -1,4 +1,4 @@
-"""The record of what a transaction alters in the tables that are published by year.
+"""The record of what a transaction alters in the tables that are published by parts.
 
 It only grows, so that transactions that store at once do not wait for each other, and each entry has a
 random token: two histories that part never have the same entries again, not even after a backup was

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
+from batch_layer.database.postgres.binary_copy import Column, copy_in, select_list
 from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.packed import read_out
 from batch_layer.database.postgres.queries import array_of, rows
 from batch_layer.database.postgres.revisioned import EACH_SPAN, PRICE_COLUMNS
 from batch_layer.database.postgres.touched import announce, touch, touch_keys
@@ -43,7 +44,7 @@ def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
         key=sql.Identifier("window"),
     )
     parameters = {name: array_of(values) for name, values in vars(spans).items()}
-    return Bars(**copy_out(connection, query, BAR_COLUMNS, parameters))
+    return Bars(**read_out(connection, query, BAR_COLUMNS, parameters, spans.size()))
 
 
 def insert_bars(connection: Connection, interval: int, bars: Bars, table: str | None = None) -> None:

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, number, rows
+from batch_layer.database.postgres.queries import array_of, column, number, rows
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from batch_layer.shared.models.loads import EVERY_LOAD, LedgerRows
@@ -21,6 +21,12 @@ _LEDGER_KINDS = {"complete": "bool"}
 def rows_loaded(connection: Connection) -> int:
     """Return how many daily bars are stored, as the ledger counts them; more if providers share sessions."""
     return number(connection, "SELECT coalesce(sum(passed), 0) FROM ledger")
+
+
+def last_loaded(connection: Connection) -> int | None:
+    """Return the ordinal of the last session of which anybody has loaded anything; None if nobody has."""
+    [ordinal] = column(connection, "SELECT max(ordinal) FROM ledger")
+    return None if ordinal is None else int(ordinal)
 
 
 def sessions_loaded(connection: Connection) -> Int32s:

@@ -29,6 +29,11 @@ _DATED = {
 }
 """The tables of an instrument's rows, and the column of each that says when."""
 
+_WITHIN = {
+    "ordinal": sql.SQL("ordinal BETWEEN %(first)s AND %(last)s"),
+    "ex_date": sql.SQL("ex_date BETWEEN %(from)s AND %(to)s"),
+}
+
 _OWNED = ("metadata", *_DATED)
 
 _LAST_ID = 2**31 - 1
@@ -122,16 +127,20 @@ def write_spans(
 
 
 def has_rows(connection: Connection, instrument_id: int, span: SymbolSpan, sessions: Sessions) -> bool:
-    """Return whether an instrument has daily bars, splits or dividends on the dates of a span."""
+    """Return whether an instrument has daily bars, splits or dividends on the dates of a span.
+
+    Superseded ones count too: what was known of a company stays with it, though nothing of it is left.
+    """
     first, last = _ordinals(span, sessions)
+    any_table = sql.SQL(" OR ").join(
+        sql.SQL("EXISTS (SELECT FROM {table} WHERE instrument_id = %(id)s AND {within})").format(
+            table=sql.Identifier(table), within=_WITHIN[key]
+        )
+        for table, key in _DATED.items()
+    )
     return holds(
         connection,
-        "SELECT EXISTS (SELECT FROM daily_bars WHERE instrument_id = %(id)s "
-        "AND ordinal BETWEEN %(first)s AND %(last)s) "
-        "OR EXISTS (SELECT FROM splits WHERE instrument_id = %(id)s "
-        "AND ex_date BETWEEN %(from)s AND %(to)s) "
-        "OR EXISTS (SELECT FROM dividends WHERE instrument_id = %(id)s "
-        "AND ex_date BETWEEN %(from)s AND %(to)s)",
+        sql.SQL("SELECT {}").format(any_table),
         {"id": instrument_id, "first": first, "last": last, "from": span.first, "to": span.last},
     )
 

@@ -21,7 +21,7 @@ REFERENCE = "reference"
 
 _ENTRIES = "dataset, first, last, times, token, rows"
 _ALL_TOGETHER = np.zeros(0, dtype=np.int32)
-"""The starts of years of what is not published by year."""
+"""The starts of parts of what is not published by parts."""
 
 
 def read_touched(connection: Connection) -> dict[str, Touched]:
@@ -93,15 +93,15 @@ def count_again(connection: Connection, tables: Sequence[str] | None = None) -> 
 
 
 def compact(connection: Connection, starts: Mapping[str, Int32s]) -> None:
-    """Make one entry of all that reach into the same years, if there are many.
+    """Make one entry of all that reach into the same parts, if there are many.
 
-    The states of years stay what they are, for the count and the exclusive or do not depend on how entries
-    are put together, and an entry reaches into the same years as before. Whoever reads at the same time
+    The states of parts stay what they are, for the count and the exclusive or do not depend on how entries
+    are put together, and an entry reaches into the same parts as before. Whoever reads at the same time
     sees the entries of before, or these; entries that others add meanwhile are not seen, and stay.
 
     Args:
         connection: in a transaction that writes.
-        starts: by data set the first ordinal or window of each year.
+        starts: by data set the first ordinal or window of each part.
     """
     if number(connection, "SELECT count(*) FROM touched") <= MANY:
         return

@@ -57,7 +57,7 @@ class NewFiles:
         self._read: list[Reach] = []
 
     def of_bars(self, dataset: str) -> list[PublishedFile]:
-        """Return the files of a data set of bars, by year; those are written whose rows are not published."""
+        """Return the files of a data set of bars, by part; those are written whose rows are not published."""
         files = []
         for batch in in_batches([part for part in self._plan.parts[dataset] if part.published is None]):
             files += self._of_batch(dataset, batch)
@@ -89,18 +89,18 @@ class NewFiles:
     def _of_part(
         self, dataset: str, part: Part, rows: pa.Table, own: Int64s, hashes: Int64s | None
     ) -> PublishedFile | None:
-        """Return the file of the rows of a year; None if it has none any more."""
+        """Return the file of the rows of a part; None if it has none any more."""
         if not len(own):
             return None
-        year, fingerprint = str(part.year), part.fingerprint
+        fingerprint = part.fingerprint
         if fingerprint is None and hashes is not None:
             fingerprint = fingerprint_of(hashes[own])
-            wanted = (year, fingerprint[1])
+            wanted = (part.name, fingerprint[1])
             file = self._published.reusable(dataset, {wanted}, self._plan.calendar).get(wanted)
             if file:
                 return file
         table = rows if len(own) == len(rows) else rows.take(own)
-        return self.put(dataset, year, table, fingerprint[1] if fingerprint else "")
+        return self.put(dataset, part.name, table, fingerprint[1] if fingerprint else "")
 
     def put(self, dataset: str, part: str, rows: pa.Table, fingerprint: str) -> PublishedFile:
         """Write a file and put it in the target, unless one with the same bytes is there."""
@@ -136,9 +136,9 @@ class NewFiles:
         not tell.
         """
         before = self._published.reaches(self._sessions, self._plan.calendar)
-        # A year that has no row any more was not read.
-        if before is None or not self._published.years(DAILY_BARS) <= {
-            str(part.year) for part in self._plan.parts[DAILY_BARS]
+        # A part that has no row any more was not read.
+        if before is None or not self._published.parts(DAILY_BARS) <= {
+            part.name for part in self._plan.parts[DAILY_BARS]
         }:
             return spans_of_bars(self._connection, instrument_id)
         listed, spans = before

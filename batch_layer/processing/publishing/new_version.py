@@ -45,8 +45,8 @@ class PublishSummary:
         damaged: files whose bytes were not those that the manifest names, by path, with what was wrong; they
             are written anew if their rows are still wanted.
         checked: whether all rows were held against their fingerprints, and all kept files against their
-            digests; if not, those of years in which nothing was stored were taken to be as they were.
-        unrecorded: years of data sets whose rows changed though nobody recorded it, as a check found.
+            digests; if not, those of parts in which nothing was stored were taken to be as they were.
+        unrecorded: parts of data sets whose rows changed though nobody recorded it, as a check found.
     """
 
     target: str
@@ -123,6 +123,7 @@ class NewVersion:
             files=files,
             through_load=last_load(self._connection),
             footers=new.footers_of([file for of_dataset in files.values() for file in of_dataset]),
+            months_from=plan.months_from,
             recorded=Recorded(plan.states, plan.calendar, plan.reference, self._unchecked()),
         )
 

@@ -1,4 +1,4 @@
-"""What a publication writes: the years whose rows the version before did not publish, or not whole."""
+"""What a publication writes: the parts whose rows the version before did not publish, or not whole."""
 
 from __future__ import annotations
 
@@ -8,27 +8,32 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from batch_layer.database.postgres.connection import Connection
+from batch_layer.database.postgres.queries import number
 from batch_layer.database.postgres.touched import EVERY_KEY
 from batch_layer.database.stores.fingerprints import Fingerprint, fingerprints
+from batch_layer.database.stores.ledger import last_loaded
 from batch_layer.database.stores.touched import REFERENCE, read_touched
 from batch_layer.processing.publishing.published_before import PublishedBefore
 from batch_layer.shared.errors import PublishedError
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.published.manifest import PublishedFile
-from batch_layer.shared.published.parts import BY_YEAR, DAILY_BARS, year_starts, years_of
+from batch_layer.shared.published.parts import DAILY_BARS, DIVIDED, Division
 from batch_layer.shared.published.states import BEFORE, NEVER, calendar_states, packed, reference_state
 
 ROWS_AT_ONCE = 2_000_000
-"""Rows in memory at a time, about; at least one year's. Fewer would need more passes over a table."""
+"""Rows in memory at a time, about; at least one part's. Fewer would need more passes over a table."""
+
+MONTHLY = 1_000
+"""Instruments from which on the newest year is divided by month."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A year of a data set of bars.
+    """A part of a data set of bars.
 
     Attributes:
-        year: of the last sessions of its windows.
+        name: the year, or the month, of the last sessions of its windows; see `Division`.
         first, last: its windows (sessions for the daily bars), inclusive.
         rows: how many rows it has; without a fingerprint, how many it had in the version before.
         fingerprint: number of rows and digest of what the database holds; None if it is to be computed from
@@ -36,7 +41,7 @@ class Part:
         published: the current version's file, if it holds just these rows and is whole; else None.
     """
 
-    year: int
+    name: str
     first: int
     last: int
     rows: int
@@ -51,6 +56,7 @@ class Plan:
     Attributes:
         parts: by data set the parts that have rows, ascending.
         states, calendar, reference: what the manifest says of them, see `Recorded`.
+        months_from: the first year that is divided by month; None if every year is whole.
         unrecorded: parts whose rows changed though nobody said so; a check finds them.
     """
 
@@ -58,6 +64,7 @@ class Plan:
     states: dict[str, dict[str, str]] = field(default_factory=dict)
     calendar: dict[str, str] = field(default_factory=dict)
     reference: str = ""
+    months_from: int | None = None
     unrecorded: list[str] = field(default_factory=list)
 
     @property
@@ -80,8 +87,8 @@ def planned(
 ) -> Plan:
     """Return what to publish.
 
-    A year is taken to be as the version before has it if nothing was stored there since, by the record that
-    every transaction makes of what it alters; its rows and its file are not read. All other years are held
+    A part is taken to be as the version before has it if nothing was stored there since, by the record that
+    every transaction makes of what it alters; its rows and its file are not read. All other parts are held
     against that version by a fingerprint of their rows: by PostgreSQL, or where they are few, when they are
     read to be written, for most often they have changed.
 
@@ -97,53 +104,67 @@ def planned(
         PublishedUnavailable: the target does not answer.
     """
     touched = read_touched(connection)
-    plan = Plan(calendar=calendar_states(sessions))
-    years = [BEFORE, *map(str, years_of(sessions))]
-    for dataset, interval in BY_YEAR.items():
-        starts = year_starts(sessions, interval)
+    plan = Plan(calendar=calendar_states(sessions), months_from=first_year_by_month(connection, sessions))
+    division = Division.of(sessions, plan.months_from)
+    names = [BEFORE, *division.names]
+    for dataset in DIVIDED:
+        starts = division.starts(sessions, dataset)
         states = touched.get(dataset, NEVER).states(starts)
-        plan.states[dataset] = packed(years, states)
-        same = before.unchanged(dataset, years, states, plan.calendar)
-        later = [] if check or rehearsal else _few(before, dataset, years, same)
+        plan.states[dataset] = packed(names, states)
+        same = before.unchanged(dataset, dict(zip(names, states, strict=True)), plan.calendar, sessions)
+        later = [] if check or rehearsal else _few(before, dataset, names, same)
         asked = [(check or not is_same) and at not in later for at, is_same in enumerate(same)]
         stored = _stored(connection, dataset, starts, asked)
         if 0 in stored:
             raise PublishedError(
-                f"{dataset}: expected no row before {years[1]}, the calendar's first year; "
+                f"{dataset}: expected no row before {names[1]}, the calendar's first year; "
                 f"got {stored[0][0]:,}. Nothing was published; find them: condvest verify"
             )
         ends = [*(starts[1:] - 1).tolist(), EVERY_KEY[1]]
         reusable = before.reusable(
-            dataset, {(years[at], fingerprint[1]) for at, fingerprint in stored.items()}, plan.calendar
+            dataset, {(names[at], fingerprint[1]) for at, fingerprint in stored.items()}, plan.calendar
         )
         parts = []
-        for at, year in enumerate(years[1:], start=1):
-            then = before.fingerprint(dataset, year)
+        for at, name in enumerate(names[1:], start=1):
+            then = before.fingerprint(dataset, name)
             fingerprint, file = then, None
             if asked[at]:
                 fingerprint = stored.get(at)
-                file = reusable.get((year, fingerprint[1])) if fingerprint else None
+                file = reusable.get((name, fingerprint[1])) if fingerprint else None
                 if same[at] and fingerprint != then:
-                    plan.unrecorded.append(f"{dataset} of {year}")
-            elif at not in later:
-                file = before.of_right_size(dataset, year)
+                    plan.unrecorded.append(f"{dataset} of {name}")
+            elif at in later:
+                fingerprint = (before.rows_about(dataset, name) or 0, "")
+            else:
+                file = before.of_right_size(dataset, name)
             if fingerprint:
                 known = None if at in later else fingerprint
-                parts.append(Part(int(year), int(starts[at - 1]), ends[at - 1], fingerprint[0], known, file))
+                parts.append(Part(name, int(starts[at - 1]), ends[at - 1], fingerprint[0], known, file))
         plan.parts[dataset] = parts
         if dataset == DAILY_BARS:
             plan.reference = reference_state(touched.get(REFERENCE, NEVER), states, sessions)
     return plan
 
 
-def _few(before: PublishedBefore, dataset: str, years: Sequence[str], same: Sequence[bool]) -> list[int]:
-    """Return the indices of the years that are not the same, if their rows fit into memory at once.
+def first_year_by_month(connection: Connection, sessions: Sessions) -> int | None:
+    """Return the year of the last session of which anything was loaded; None if the market is small.
 
-    By what the version before had of them; none if it lacks one of them.
+    Few instruments make a year's file so small that writing twelve would take longer.
+    """
+    through = last_loaded(connection)
+    if through is None or number(connection, "SELECT count(*) FROM instruments") < MONTHLY:
+        return None
+    return sessions.session(through).year
+
+
+def _few(before: PublishedBefore, dataset: str, parts: Sequence[str], same: Sequence[bool]) -> list[int]:
+    """Return the indices of the parts that are not the same, if their rows fit into memory at once.
+
+    By what the version before had of them; none if it does not tell.
     """
     changed = [at for at, is_same in enumerate(same) if not is_same]
-    then = [before.fingerprint(dataset, years[at]) for at in changed]
-    rows = [fingerprint[0] for fingerprint in then if fingerprint]
+    told = [before.rows_about(dataset, parts[at]) for at in changed]
+    rows = [number for number in told if number is not None]
     return changed if len(rows) == len(changed) and sum(rows) <= ROWS_AT_ONCE else []
 
 

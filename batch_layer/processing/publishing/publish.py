@@ -19,7 +19,7 @@ from batch_layer.shared.errors import ChangesWaiting, PublishedError, PublishedU
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.published.manifest import CURRENT, KEEP, Manifest
 from batch_layer.shared.published.owner import DataDirectory, owner_of
-from batch_layer.shared.published.parts import BY_YEAR, starts_by_dataset
+from batch_layer.shared.published.parts import DIVIDED, compacting_starts
 from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.published.versions import (
     manifest_of,
@@ -72,7 +72,7 @@ def publish(
         take_over: whether to go on where another database published, or a later state of this one.
         directory: of the data of an embedded database, by which a copy of it is told.
         rehearsal: only find out what would be written.
-        check: look at all rows and the bytes of all kept files, even of years in which nothing was stored
+        check: look at all rows and the bytes of all kept files, even of parts in which nothing was stored
             since the version before. Every thirtieth version with new loads is made so in any case.
         on_progress: called with the rows written, and of how many.
 
@@ -111,8 +111,8 @@ def publish(
             _tidy(target, manifest, keep, run.summary)
         if database.takes_writes():
             with database.transaction() as connection:
-                count_again(connection, tuple(BY_YEAR) if run.summary.checked else None)
-                compact(connection, starts_by_dataset(sessions))
+                count_again(connection, tuple(DIVIDED) if run.summary.checked else None)
+                compact(connection, compacting_starts(sessions))
         return run.summary
 
 

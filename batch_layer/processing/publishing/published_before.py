@@ -14,8 +14,8 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans
 from batch_layer.shared.published.digests import damaged, sha256_of
 from batch_layer.shared.published.manifest import Manifest, PublishedFile
-from batch_layer.shared.published.parts import BY_YEAR
-from batch_layer.shared.published.states import unpacked
+from batch_layer.shared.published.parts import DIVIDED, Division, year_of
+from batch_layer.shared.published.states import BEFORE, unpacked
 from batch_layer.shared.published.tables import to_numpy
 from batch_layer.shared.published.target import PublishTarget
 
@@ -51,33 +51,57 @@ class PublishedBefore:
         return [file for file in there if file.path not in wrong]
 
     def unchanged(
-        self, dataset: str, years: Sequence[str], states: Sequence[str], calendar: Mapping[str, str]
+        self, dataset: str, parts: Mapping[str, str], calendar: Mapping[str, str], sessions: Sessions
     ) -> list[bool]:
-        """Return for each year whether nothing was stored in it since, nor any date altered."""
+        """Return for each part whether nothing was stored in it since, nor any date altered.
+
+        A month of a year that the version has whole, or a year that it has by month, counts as changed.
+
+        Args:
+            dataset: which.
+            parts: to their states now, ascending; the first is `BEFORE`.
+            calendar: see `calendar_states`.
+            sessions: the calendar.
+        """
         if self.manifest is None:
-            return [False] * len(years)
-        then = unpacked(years, self.manifest.recorded.states.get(dataset, {}))
+            return [False] * len(parts)
+        known = [BEFORE, *Division.of(sessions, self.manifest.months_from).names]
+        then = unpacked(known, self.manifest.recorded.states.get(dataset, {}))
         return [
-            state != "" and state == earlier and self._has_dates_of(year, calendar)
-            for year, state, earlier in zip(years, states, then, strict=True)
+            state != "" and state == then.get(part) and self._has_dates_of(part, calendar)
+            for part, state in parts.items()
         ]
 
-    def fingerprint(self, dataset: str, year: str) -> Fingerprint | None:
-        """Return the fingerprint of the rows of a year in the version; None if it had none."""
+    def fingerprint(self, dataset: str, part: str) -> Fingerprint | None:
+        """Return the fingerprint of the rows of a part in the version; None if it had none."""
         return next(
-            ((file.rows, file.fingerprint) for file in self._files(dataset) if file.part == year), None
+            ((file.rows, file.fingerprint) for file in self._files(dataset) if file.part == part), None
         )
 
-    def of_right_size(self, dataset: str, year: str) -> PublishedFile | None:
-        """Return the file of a year if the target holds one of its name and size; its bytes are not read."""
+    def rows_about(self, dataset: str, part: str) -> int | None:
+        """Return how many rows a part may have, about, by the version; None if it does not tell.
+
+        A year that the version has by month has as many as those months. A month that it does not have is
+        taken for as large as its largest one, or a tenth of the same year.
+        """
+        rows = {file.part: file.rows for file in self._files(dataset)}
+        if part in rows:
+            return rows[part]
+        if part == year_of(part):
+            return sum(rows[name] for name in rows if year_of(name) == part) or None
+        of_months = [rows[name] for name in rows if name != year_of(name)]
+        return max([*of_months, rows.get(year_of(part), 0) // 10]) or None
+
+    def of_right_size(self, dataset: str, part: str) -> PublishedFile | None:
+        """Return the file of a part if the target holds one of its name and size; its bytes are not read."""
         return next(
-            (file for file in self._files(dataset) if file.part == year and self._has_right_size(file)), None
+            (file for file in self._files(dataset) if file.part == part and self._has_right_size(file)), None
         )
 
     def reusable(
         self, dataset: str, wanted: set[tuple[str, str]], calendar: Mapping[str, str]
     ) -> dict[tuple[str, str], PublishedFile]:
-        """Return the files of wanted years and fingerprints that are there and whole, with today's dates."""
+        """Return the files of wanted parts and fingerprints that are there and whole, with today's dates."""
         files = [
             file
             for file in self._files(dataset)
@@ -96,7 +120,7 @@ class PublishedBefore:
         """
         if self.manifest is None or not state or self.manifest.recorded.reference != state:
             return {}
-        files = {name: list(own) for name, own in self.manifest.files.items() if name not in BY_YEAR}
+        files = {name: list(own) for name, own in self.manifest.files.items() if name not in DIVIDED}
         every = [file for own in files.values() for file in own]
         return files if self.manifest.schema == form and len(self.whole(every)) == len(every) else {}
 
@@ -121,8 +145,8 @@ class PublishedBefore:
         ordinals = (sessions.ordinals_of(dates[has_bars]) for dates in (first, last))
         return listed, Spans(listed[has_bars], *ordinals)
 
-    def years(self, dataset: str) -> set[str]:
-        """Return the years of which the version has rows."""
+    def parts(self, dataset: str) -> set[str]:
+        """Return the parts of which the version has rows."""
         return {file.part for file in self._files(dataset)}
 
     def _files(self, dataset: str) -> Sequence[PublishedFile]:
@@ -135,12 +159,15 @@ class PublishedBefore:
     def _has_right_size(self, file: PublishedFile) -> bool:
         return self.sizes.get(file.path) == file.bytes
 
-    def _has_dates_of(self, year: str, calendar: Mapping[str, str]) -> bool:
-        """Return whether the dates of a year and of the one before, where windows begin, are what they were.
+    def _has_dates_of(self, part: str, calendar: Mapping[str, str]) -> bool:
+        """Return whether the dates of a part's year, and of the one before, are what they were.
+
+        Windows begin in the year before.
 
         An early version did not name them; they are taken for the same.
         """
         then = self.manifest.recorded.calendar if self.manifest else {}
-        if not then or not year:
+        if not then or not part:
             return True
+        year = year_of(part)
         return all(then.get(of) == calendar.get(of) for of in (year, str(int(year) - 1)))

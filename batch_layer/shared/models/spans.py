@@ -35,6 +35,10 @@ class Spans(Columns):
         """Return the runs of consecutive ordinals, by instrument and ordinal; repeats count once."""
         return cls(instrument_id, ordinal, ordinal).merged()
 
+    def size(self) -> int:
+        """Return how many ordinals the spans have, all together."""
+        return int((self.last.astype(np.int64) - self.first + 1).sum())
+
     def merged(self) -> Self:
         """Return the same spans by instrument and ordinal, those that overlap or touch made one."""
         if not len(self):

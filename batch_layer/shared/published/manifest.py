@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from batch_layer.shared.errors import PublishedError, PublishedFormat
+from batch_layer.shared.published.datasets import APART, HISTORY, OFTEN, REPORTS, is_own
+from batch_layer.shared.published.document import count_of, date_of, first_year_of, instant_of
 from batch_layer.shared.published.recorded import Recorded
 
-FORMAT = 1
-"""The number of this layout of files and manifest. A reader refuses any other."""
+BY_YEAR, BY_MONTH = 1, 2
+"""The number of the layout of files and manifest: in the second, some years are divided by month. A reader
+refuses any other, as earlier versions of Condvest do with the second."""
 
 CURRENT = "manifest.json"
 """The path of the current version's manifest. It is switched atomically, after all files that it names."""
@@ -28,23 +30,6 @@ KEEP = 3
 MANIFESTS = "manifests/"
 """The directory of the manifests of all versions that are kept; their names ascend with the versions."""
 
-HISTORY = (
-    "daily_bar_revisions",
-    "split_revisions",
-    "dividend_revisions",
-    "suppliers",
-    "ledger",
-    "loads",
-)
-"""Data sets that say what was known when. In the JSON they stand apart from the others, where earlier
-versions of Condvest, which do not know them, look for nothing."""
-
-_OWN_NAMES = re.compile(
-    r"(manifests/\d{8}\.json|(daily_bars|bars_\d+|instruments|symbols|sessions|splits|dividends"
-    rf"|{'|'.join(HISTORY)})"
-    r"/(\d{4}|all)-[0-9a-f]{16}\.parquet)"
-)
-
 
 @dataclass(frozen=True)
 class PublishedFile:
@@ -52,7 +37,8 @@ class PublishedFile:
 
     Attributes:
         path: relative to the manifest's directory: ``bars_13/2024-<16 digits of the digest>.parquet``.
-        part: the year of the rows' sessions (of the windows' last ones), or ``all``.
+        part: the year or the month (``2024-07``) of the rows' sessions (of the windows' last ones), or
+            ``all``.
         sha256: digest of the file's bytes, hexadecimal.
         bytes: its size.
         rows: how many it holds.
@@ -85,6 +71,7 @@ class Manifest:
         footers: the SHA-256 of each file's footer (and the eight bytes behind it), by path; hexadecimal.
             Empty in manifests of early versions of Condvest.
         recorded: by what the next publication knows what it need not look at.
+        months_from: the first year that is divided by month; None if every year is whole.
     """
 
     version: int
@@ -99,11 +86,12 @@ class Manifest:
     through_load: int | None = None
     footers: Mapping[str, str] = field(default_factory=dict)
     recorded: Recorded = field(default_factory=Recorded)
+    months_from: int | None = None
 
     @property
     def path(self) -> str:
         """The path of the copy of this manifest that stays when the version is no longer current."""
-        return f"{MANIFESTS}{self.version:08}.json"
+        return path_of(self.version)
 
     def all_files(self) -> list[PublishedFile]:
         """Return the files of all data sets."""
@@ -118,20 +106,24 @@ class Manifest:
 
         That a load came and changed nothing is nothing to say; ``loads`` names it with the next change.
         """
-        return _said(self) == _said(other) and self.recorded.says_the_same(other.recorded)
+        same_division = self.months_from == other.months_from
+        return same_division and _said(self) == _said(other) and self.recorded.says_the_same(other.recorded)
 
     def to_json(self) -> bytes:
         """Return the manifest as JSON."""
         header: dict[str, Any] = {
-            "format": FORMAT,
+            "format": BY_YEAR if self.months_from is None else BY_MONTH,
             "version": self.version,
             "published_at": self.published_at.isoformat(),
         }
         if self.through_load is not None:
             header["through_load"] = self.through_load
+        if self.months_from is not None:
+            header["months_from"] = self.months_from
         # Beside the files, where earlier versions of Condvest look for nothing.
         footers = {"footers": dict(self.footers)} if self.footers else {}
-        more = _history(self) | footers | self.recorded.document()
+        apart = _apart(self, "history", HISTORY) | _apart(self, "reports", REPORTS)
+        more = apart | footers | self.recorded.document()
         return json.dumps(header | _content(self) | more, indent=1).encode()
 
     @classmethod
@@ -144,28 +136,34 @@ class Manifest:
         """
         try:
             document: dict[str, Any] = json.loads(content)
-            if document["format"] != FORMAT:
+            if document["format"] not in (BY_YEAR, BY_MONTH):
                 raise PublishedFormat(
                     f"the published data set {name} has format {document['format']}, and this version of "
-                    f"Condvest reads format {FORMAT}: use the version that wrote it, or publish elsewhere"
+                    f"Condvest reads formats {BY_YEAR} and {BY_MONTH}: use the version that wrote it, or "
+                    "publish elsewhere"
                 )
             return cls(
-                version=_count(document["version"]),
-                published_at=_instant(document["published_at"]),
+                version=count_of(document["version"]),
+                published_at=instant_of(document["published_at"]),
                 database=str(document.get("database", "")),
-                schema_version=_count(document["schema_version"]),
-                first_session=_date(document["sessions"]["first"]),
-                last_session=_date(document["sessions"]["last"]),
+                schema_version=count_of(document["schema_version"]),
+                first_session=date_of(document["sessions"]["first"]),
+                last_session=date_of(document["sessions"]["last"]),
                 loaded_through={
                     int(provider): int(last) for provider, last in document["loaded_through"].items()
                 },
-                schema=document["schema"] | document.get("history_schema", {}),
+                schema=document["schema"]
+                | document.get("history_schema", {})
+                | document.get("reports_schema", {}),
                 through_load=document.get("through_load"),
+                months_from=first_year_of(document.get("months_from")),
                 footers={str(path): str(digest) for path, digest in document.get("footers", {}).items()},
                 recorded=Recorded.of(document),
                 files={
                     dataset: [_file(dataset, file) for file in files]
-                    for dataset, files in (document["files"] | document.get("history", {})).items()
+                    for dataset, files in (
+                        document["files"] | document.get("history", {}) | document.get("reports", {})
+                    ).items()
                 },
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -175,9 +173,9 @@ class Manifest:
             ) from error
 
 
-def is_own(path: str) -> bool:
-    """Return whether a path is one that a publication may have written, and so may remove."""
-    return _OWN_NAMES.fullmatch(path) is not None
+def path_of(version: int) -> str:
+    """Return the path of the manifest of a version that is kept."""
+    return f"{MANIFESTS}{version:08}.json"
 
 
 def _content(manifest: Manifest) -> dict[str, Any]:
@@ -190,29 +188,30 @@ def _content(manifest: Manifest) -> dict[str, Any]:
             "last": last.isoformat() if last else None,
         },
         "loaded_through": {str(provider): last for provider, last in manifest.loaded_through.items()},
-        "schema": {name: columns for name, columns in manifest.schema.items() if name not in HISTORY},
+        "schema": {name: columns for name, columns in manifest.schema.items() if name not in APART},
         "files": {
             name: [asdict(file) for file in files]
             for name, files in manifest.files.items()
-            if name not in HISTORY
+            if name not in APART
         },
     }
 
 
-def _history(manifest: Manifest) -> dict[str, Any]:
-    """Return what the JSON says of the data sets of `HISTORY`; nothing if there are none."""
+def _apart(manifest: Manifest, key: str, datasets: Sequence[str]) -> dict[str, Any]:
+    """Return what the JSON says of data sets that stand apart from the others; nothing if there are none."""
     files = {
-        name: [asdict(file) for file in manifest.files[name]] for name in HISTORY if name in manifest.files
+        name: [asdict(file) for file in manifest.files[name]] for name in datasets if name in manifest.files
     }
-    schema = {name: manifest.schema[name] for name in HISTORY if name in manifest.schema}
-    return {"history_schema": schema, "history": files} if files else {}
+    schema = {name: manifest.schema[name] for name in datasets if name in manifest.schema}
+    return {f"{key}_schema": schema, key: files} if files else {}
 
 
 def _said(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
-    history = _history(manifest)
-    files = {name: named for name, named in history.get("history", {}).items() if name != "loads"}
-    footers = {path: digest for path, digest in manifest.footers.items() if not path.startswith("loads/")}
-    return _content(manifest), history | {"history": files}, footers
+    schemas = {name: manifest.schema[name] for name in APART if name in manifest.schema}
+    files = {name: manifest.files[name] for name in APART if name in manifest.files and name not in OFTEN}
+    often = tuple(f"{name}/" for name in OFTEN)
+    footers = {path: digest for path, digest in manifest.footers.items() if not path.startswith(often)}
+    return _content(manifest), {"schemas": schemas, "files": files}, footers
 
 
 def _file(dataset: str, document: dict[str, Any]) -> PublishedFile:
@@ -222,24 +221,7 @@ def _file(dataset: str, document: dict[str, Any]) -> PublishedFile:
         ValueError: it is no file of the data set, so nothing is read from elsewhere.
     """
     file = PublishedFile(**document)
-    if not is_own(file.path) or not file.path.startswith(f"{dataset}/{file.part}-"):
+    if not is_own(file.path) or file.path.rpartition("-")[0] != f"{dataset}/{file.part}":
         raise ValueError(f"{file.path!r} is no file of {dataset}")
-    _count(file.bytes), _count(file.rows)
+    count_of(file.bytes), count_of(file.rows)
     return file
-
-
-def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
-    return value
-
-
-def _instant(text: str) -> dt.datetime:
-    instant = dt.datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError(f"{text} names no zone")
-    return instant
-
-
-def _date(text: str | None) -> dt.date | None:
-    return dt.date.fromisoformat(text) if text else None

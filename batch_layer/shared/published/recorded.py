@@ -1,4 +1,4 @@
-"""What a manifest says for the next publication alone: which years it need not look at. Pure."""
+"""What a manifest says for the next publication alone: which parts it need not look at. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Recorded:
     """What stands for all that was stored until a version was made; empty in those of early Condvests.
 
     Attributes:
-        states: of each data set the state of each year, see `Touched.states`, by the first year of each run
+        states: of each data set the state of each part, see `Touched.states`, by the first part of each run
             of equal ones.
         calendar: by year what stands for its dates, see `calendar_states`.
         reference: what stands for all small data sets, see `reference_state`; "" if nothing does.

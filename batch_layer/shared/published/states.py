@@ -1,6 +1,6 @@
-"""Whether anything of a year may have changed since it was published, without a look at its rows. Pure.
+"""Whether anything of a part may have changed since it was published, without a look at its rows. Pure.
 
-A *state* stands for all entries of ``touched`` that reach into a year: how many there are, and the exclusive
+A *state* stands for all entries of ``touched`` that reach into a part: how many there are, and the exclusive
 or of their tokens. An equal state means that nobody has stored anything there since, for each entry has a
 random token, and none ever goes.
 """
@@ -125,16 +125,21 @@ def reference_state(touched: Touched, daily_bars: Sequence[str], sessions: Sessi
     return digest.hexdigest()[:32]
 
 
-def packed(years: Sequence[str], states: Sequence[str]) -> dict[str, str]:
-    """Return states by the first year of each run of equal ones, as a manifest names them."""
+def packed(parts: Sequence[str], states: Sequence[str]) -> dict[str, str]:
+    """Return states by the first part of each run of equal ones, as a manifest names them."""
     return {
-        year: state
-        for year, state, before in zip(years, states, [None, *states[:-1]], strict=True)
+        part: state
+        for part, state, before in zip(parts, states, [None, *states[:-1]], strict=True)
         if state != before
     }
 
 
-def unpacked(years: Sequence[str], states: Mapping[str, str]) -> list[str | None]:
-    """Return the state of each year; None before the first that a manifest names. The inverse of `packed`."""
+def unpacked(parts: Sequence[str], states: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the state of each part; None before the first that a manifest names. The inverse of `packed`.
+
+    Args:
+        parts: those of the division that the manifest has.
+        states: what `packed` made.
+    """
     state = None
-    return [state := states.get(year, state) for year in years]
+    return {part: (state := states.get(part, state)) for part in parts}

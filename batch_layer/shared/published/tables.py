@@ -15,7 +15,7 @@ import pyarrow as pa
 from batch_layer.shared.core.windows import first_ordinals, last_ordinals
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Int32s
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.parts import BY_YEAR
+from batch_layer.shared.published.parts import DIVIDED
 from batch_layer.shared.settings import INTERVALS
 from batch_layer.shared.utils.arrow import array_of, table_of
 
@@ -30,6 +30,8 @@ PRICES = (
 )
 """In order: quote currency, shares, and a number; null where unknown, which
 open, vwap and trades alone may be."""
+
+_PRICE_TYPES = [(field.name, field.type) for field in PRICES]
 
 
 def _schema(*fields: pa.Field | tuple[str, pa.DataType]) -> pa.Schema:
@@ -139,6 +141,39 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("archive_key", pa.string()),
         ("loaded_at", pa.timestamp("us", "UTC")),
     ),
+    "instrument_fields": _schema(
+        ("instrument_id", pa.int32()),
+        ("field", pa.string()),
+        ("value", pa.string()),
+        ("load_id", pa.int32()),
+        pa.field("superseded_by", pa.int32()),
+    ),
+    "coverage": _schema(
+        ("provider", pa.string()),
+        ("ordinal", pa.int32()),
+        ("complete", pa.bool_()),
+        ("passed", pa.int32()),
+        ("refused", pa.int32()),
+    ),
+    "refused": _schema(
+        ("load_id", pa.int32()),
+        ("provider", pa.string()),
+        ("dataset", pa.string()),
+        ("name", pa.string()),
+        ("line", pa.int64()),
+        ("code", pa.string()),
+        ("symbol", pa.string()),
+        pa.field("session", pa.date32()),
+        ("reason", pa.string()),
+        ("content", pa.string()),
+    ),
+    "runs": _schema(
+        ("run_id", pa.int32()),
+        ("command", pa.string()),
+        ("started_at", pa.timestamp("us", "UTC")),
+        pa.field("finished_at", pa.timestamp("us", "UTC")),
+        pa.field("exit_code", pa.int32()),
+    ),
 }
 """Data set to its columns, in order; docs/publishing.md says what each means."""
 
@@ -146,7 +181,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 def to_arrow(
     dataset: str, rows: DailyBars | Bars, more: Mapping[str, Int32s], sessions: Sessions
 ) -> pa.Table:
-    """Return rows of a data set that is divided by year as they are published; what is unknown is null.
+    """Return rows of a data set that is divided as they are published; what is unknown is null.
 
     Args:
         dataset: which.
@@ -154,7 +189,7 @@ def to_arrow(
         more: the columns that the data set has beside those.
         sessions: the calendar.
     """
-    schema, interval = SCHEMAS[dataset], BY_YEAR[dataset]
+    schema, interval = SCHEMAS[dataset], DIVIDED[dataset]
     columns: dict[str, Any] = vars(rows) | price_arrays(rows) | dict(more)
     if isinstance(rows, DailyBars):
         columns["session"] = sessions.dates_of(rows.ordinal)
@@ -186,7 +221,4 @@ def price_arrays(rows: DailyBars | Bars) -> dict[str, pa.Array]:
         "vwap": np.isnan(rows.vwap),
         "trades": rows.trades == UNKNOWN_TRADES,
     }
-    return {
-        field.name: array_of(getattr(rows, field.name), field.type, unknown.get(field.name))
-        for field in PRICES
-    }
+    return {name: array_of(getattr(rows, name), kind, unknown.get(name)) for name, kind in _PRICE_TYPES}

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+_BOOL = pa.bool_()
+
 
 def array_of(
     values: npt.NDArray[Any], kind: pa.DataType, unknown: npt.NDArray[np.bool_] | None = None
@@ -22,7 +24,7 @@ def array_of(
         unknown: which of them are null; none if None.
     """
     present = None if unknown is None or not unknown.any() else _bits(~unknown)
-    buffer = _bits(values) if pa.types.is_boolean(kind) else pa.py_buffer(np.ascontiguousarray(values))
+    buffer = _bits(values) if kind == _BOOL else pa.py_buffer(np.ascontiguousarray(values))
     return pa.Array.from_buffers(kind, len(values), [present, buffer])
 
 

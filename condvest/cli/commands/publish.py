@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--check",
     is_flag=True,
-    help="Look at all rows and kept files, also of years in which nothing was stored.",
+    help="Look at all rows and kept files, also of parts in which nothing was stored.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what it would write; write nothing.")
 @json_option
@@ -46,7 +46,7 @@ def publish(
 ) -> None:
     """Write daily bars, bars and adjustment factors as Parquet files, for any reader.
 
-    Resamples what changed first, and keeps the files of years in which nothing was stored. Readers see the
+    Resamples what changed first, and keeps the files of parts in which nothing was stored. Readers see the
     previous version until the new one is whole.
     """
     # Imported here: no other command waits for what writes Parquet.

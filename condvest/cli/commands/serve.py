@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import socket
 import webbrowser
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import click
 
 from batch_layer.shared.errors import SettingsError, UsageError
+from batch_layer.shared.settings import Settings
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.output import screen
 from condvest.cli.output.messages import message
-from condvest.cli.service import backend_of, check_tools, located, source_options
+from condvest.cli.service import check_tools, located, source_options
 from serving_layer.access import Keys
 
 _LICENCE = (
@@ -44,6 +45,13 @@ _LICENCE = (
     type=click.IntRange(1),
     help="Requests per minute that a key may make; no bound if left out.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that answer; each counts the requests of a key by itself.",
+)
 @click.option("--sql", "has_sql", is_flag=True, help="Answer SQL over the published version at /v1/sql, too.")
 @click.option("--mcp", "has_tools", is_flag=True, help="Answer the Model Context Protocol at /mcp, too.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
@@ -58,6 +66,7 @@ def serve(
     origins: tuple[str, ...],
     no_keys: bool,
     per_minute: int | None,
+    workers: int,
     has_sql: bool,
     has_tools: bool,
     opens: bool,
@@ -66,17 +75,17 @@ def serve(
 
     The server listens on this machine only, unless --host says otherwise. To serve other machines, by --host
     or by --host-name (behind a proxy), make API keys (condvest keys add NAME) or pass --no-keys. Ctrl-C stops
-    the server once it has sent the answers under way.
+    the server once it has sent the answers under way. Each option can also be set by a variable,
+    CONDVEST_SERVE_PORT for --port; those that are repeatable take several values with spaces between them.
 
     Vendors' personal plans allow neither business use nor applications for others: read your plan's terms
     before you serve its data to other machines.
     """
     # Imported here: no other command waits for the web server.
     try:
-        from serving_layer.http.app import create_app  # noqa: PLC0415
         from serving_layer.http.guards import Rules  # noqa: PLC0415
         from serving_layer.http.hosts import LOOPBACK  # noqa: PLC0415
-        from serving_layer.http.server import server_of  # noqa: PLC0415
+        from serving_layer.http.workers import Serving, serve_by_workers  # noqa: PLC0415
         from serving_layer.sql.process import SqlProcess  # noqa: PLC0415
     except ImportError as error:
         raise SettingsError(
@@ -84,35 +93,55 @@ def serve(
         ) from error
 
     settings = located(cli.settings, source, location)
-    keys = Keys.of_home(settings.home)
     is_local = host in ("127.0.0.1", "localhost", "::1")
     is_beyond = not is_local or bool(names)  # a further name is a proxy's, at which others ask
-    needs_key = is_beyond and not no_keys
-    if needs_key and not keys.read():
-        given = f"--host-name {names[0]}" if is_local else f"--host {host}"
-        raise UsageError(
-            f"{given} would let other machines ask without a key; add one with condvest keys add NAME, "
-            "or say --no-keys"
-        )
+    asks_by = f"--host-name {names[0]}" if is_local and names else f"--host {host}"
+    keys = _keys_for(settings, asks_by) if is_beyond and not no_keys else None
     if is_beyond:
         message(_LICENCE)
-    sql = SqlProcess(settings.published) if has_sql else None
     if has_tools:
         check_tools()
-    backend = backend_of(settings, source)
-    state = backend.state()  # what cannot be read is said now, not at the first question
-    listening = _listening(host, port)
+    if has_sql:
+        SqlProcess(settings.published)  # insists on its library; each process has one of its own
     shown = _bracketed(host)
     own = () if is_local or host in ("0.0.0.0", "::") else (shown,)  # noqa: S104  # compared, not bound
-    rules = Rules((*LOOPBACK, *own, *names), keys if needs_key else None, origins, per_minute)
+    rules = Rules((*LOOPBACK, *own, *names), keys, origins, per_minute)
+    serving = Serving(settings, source, rules, has_sql, has_tools)
+    backend = serving.backend()
+    state = backend.state()  # what cannot be read is said now, not at the first question
+    listening = _listening(host, port)
     address = f"http://{shown}:{listening.getsockname()[1]}"
-    message(f"serving {source} {state.version} at {address} (page, /v1; stop with Ctrl-C)")
+    by = f", {workers} workers" if workers > 1 else ""
+    message(f"serving {source} {state.version} at {address} (page, /v1{by}; stop with Ctrl-C)")
     if opens:
         webbrowser.open(address)
-    # Once it has shut down, uvicorn raises the signal that stopped it again: this is how serving ends.
-    with suppress(KeyboardInterrupt):
-        server_of(create_app(backend, rules, sql=sql, has_tools=has_tools)).run(sockets=[listening])
+    if workers == 1:
+        serving.run(listening, backend)
+    else:
+        with closing(backend), suppress(KeyboardInterrupt):
+            serve_by_workers(serving, listening, workers, message)
     message("stopped")
+
+
+for each in serve.params:  # --host-name by CONDVEST_SERVE_HOST_NAME
+    if isinstance(each, click.Option):
+        each.envvar = "CONDVEST_SERVE_" + each.opts[0].removeprefix("--").replace("-", "_").upper()
+        each.show_envvar = True
+
+
+def _keys_for(settings: Settings, asks_by: str) -> Keys:
+    """Return the keys of a server that other machines reach.
+
+    Raises:
+        UsageError: there are none, so everybody could ask.
+    """
+    keys = Keys.of_home(settings.home)
+    if not keys.read():
+        raise UsageError(
+            f"{asks_by} would let other machines ask without a key; add one with condvest keys add NAME, "
+            "or say --no-keys"
+        )
+    return keys
 
 
 @click.group()

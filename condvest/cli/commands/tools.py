@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from condvest.cli.context import Cli, pass_cli
-from condvest.cli.service import backend_of, check_tools, located, source_options
+from condvest.cli.service import check_tools, located, source_options
 
 
 @click.command(short_help="Answer a language model's calls.")
@@ -21,6 +21,7 @@ def mcp(cli: Cli, source: str, location: str | None, has_sql: bool) -> None:
     """
     check_tools()
     # Imported here: no other command waits for what a server needs.
+    from serving_layer.http.backends import backend_of  # noqa: PLC0415
     from serving_layer.http.service import Service  # noqa: PLC0415
     from serving_layer.http.tools.stdio import answer  # noqa: PLC0415
     from serving_layer.sql.process import SqlProcess  # noqa: PLC0415

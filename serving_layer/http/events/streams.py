@@ -18,9 +18,10 @@ from serving_layer.http.answering import parsed
 from serving_layer.http.backends import Backend
 from serving_layer.http.events.hub import Hub, Listener, News
 from serving_layer.http.files import Run
-from serving_layer.http.guards import IS_HEAD, REQUEST_ID, STILL_ALLOWED, Receive, Send
-from serving_layer.http.log import FAILURE, Scope
+from serving_layer.http.guards import IS_HEAD, REQUEST_ID, STILL_ALLOWED
+from serving_layer.http.log import FAILURE
 from serving_layer.http.problems import BadRequest, headers_of, problem
+from serving_layer.http.protocol import Receive, Scope, Send
 
 PATH = "/v1/events"
 

@@ -4,12 +4,11 @@ from contextlib import contextmanager
 
 import psycopg
 
-from batch_layer.database.postgres import binary_copy
+from batch_layer.database.postgres import binary_copy, packed
 from batch_layer.database.postgres.connection import Database
 from batch_layer.shared.errors import DatabaseUnavailable
 
 _FRAGILE = {}
-_received = binary_copy._received
 
 
 class Cut(psycopg.Connection):
@@ -69,12 +68,20 @@ class Fragile(Database):
         return connection
 
 
-def received(link, query):
-    """Stand in for `binary_copy._received`, which speaks to the server past the connection."""
-    owner = _FRAGILE.get(id(link))
-    if owner is None:
-        return _received(link, query)
-    owner.tick(link)
-    answer = _received(link, query)
-    owner.tock(link)
-    return answer
+def cut_everywhere(monkeypatch):
+    """Let what speaks to the server past the connection count, too."""
+    for module in (binary_copy, packed):
+        monkeypatch.setattr(module, "_received", _counted(module._received))
+
+
+def _counted(received):
+    def stand_in(link, query):
+        owner = _FRAGILE.get(id(link))
+        if owner is None:
+            return received(link, query)
+        owner.tick(link)
+        answer = received(link, query)
+        owner.tock(link)
+        return answer
+
+    return stand_in

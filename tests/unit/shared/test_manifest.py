@@ -1,12 +1,13 @@
 """A manifest that somebody damaged, or made, is refused in words and leads nowhere else."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from batch_layer.shared.clients.publish_targets import target_at
-from batch_layer.shared.errors import PublishedError, SettingsError
+from batch_layer.shared.errors import PublishedError, PublishedFormat, SettingsError
 from batch_layer.shared.published.manifest import Manifest
 
 FILE = {
@@ -33,8 +34,26 @@ def read(content):
     return Manifest.from_json(content if isinstance(content, bytes) else json.dumps(content).encode(), "here")
 
 
+MONTH = {"path": "bars_3/2021-07-0123456789abcdef.parquet", "part": "2021-07"}
+BY_MONTH = WHOLE | {"format": 2, "months_from": 2021, "files": {"bars_3": [FILE | MONTH]}}
+
+
 def test_a_whole_one_is_read():
     assert read(WHOLE).files["bars_3"][0].path == FILE["path"]
+    assert read(WHOLE).months_from is None
+
+
+def test_one_with_months_is_read_and_has_a_format_of_its_own():
+    manifest = read(BY_MONTH)
+    assert (manifest.months_from, manifest.files["bars_3"][0].part) == (2021, "2021-07")
+    assert json.loads(manifest.to_json())["format"] == 2
+    assert json.loads(read(WHOLE).to_json())["format"] == 1
+    assert not manifest.says_the_same(replace(manifest, months_from=None))
+
+
+def test_one_of_a_later_version_is_refused_with_what_to_do():
+    with pytest.raises(PublishedFormat, match="format 3, and this version of Condvest reads formats 1 and 2"):
+        read(WHOLE | {"format": 3})
 
 
 DAMAGED = {
@@ -47,6 +66,10 @@ DAMAGED = {
     "no sessions": {name: value for name, value in WHOLE.items() if name != "sessions"},
     "an instant without a zone": WHOLE | {"published_at": "2024-01-01"},
     "a part that is no year": WHOLE | {"files": {"bars_3": [FILE | {"part": "abc"}]}},
+    "a file of another month": BY_MONTH | {"files": {"bars_3": [FILE | MONTH | {"part": "2021-06"}]}},
+    "a month that is called a year": BY_MONTH | {"files": {"bars_3": [FILE | MONTH | {"part": "2021"}]}},
+    "months from no year": BY_MONTH | {"months_from": "2021"},
+    "months from year 20": BY_MONTH | {"months_from": 20},
     "a size that is no number": WHOLE | {"files": {"bars_3": [FILE | {"bytes": "10"}]}},
     "fewer rows than none": WHOLE | {"files": {"bars_3": [FILE | {"rows": -1}]}},
     "a file elsewhere": WHOLE

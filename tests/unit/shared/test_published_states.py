@@ -53,10 +53,10 @@ def test_without_an_entry_there_is_no_state():
     assert len(NEVER.merged(STARTS).first) == 0
 
 
-def test_states_are_named_by_the_first_year_of_each_run():
+def test_states_are_named_by_the_first_part_of_each_run():
     years = ["", "2020", "2021", "2022"]
     short = packed(years, ["a", "a", "b", "b"])
     assert short == {"": "a", "2021": "b"}
-    assert unpacked(years, short) == ["a", "a", "b", "b"]
-    assert unpacked(["", "2021", "2022", "2023"], short) == ["a", "b", "b", "b"]
-    assert unpacked(years, {}) == [None] * 4
+    assert unpacked(years, short) == {"": "a", "2020": "a", "2021": "b", "2022": "b"}
+    assert unpacked(["", "2021", "2022", "2023"], short) == {"": "a", "2021": "b", "2022": "b", "2023": "b"}
+    assert unpacked(years, {}) == dict.fromkeys(years)

@@ -1,0 +1,88 @@
+"""What a server answers from without a database: a published data set, its current version or a kept one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from batch_layer.shared.clients.publish_targets import target_at
+from batch_layer.shared.errors import UsageError
+from batch_layer.shared.published.target import PublishTarget
+from batch_layer.shared.settings import Settings
+from serving_layer.http.reference import Reference
+from serving_layer.http.states import NotServed, State
+from serving_layer.opening import open_published
+from serving_layer.sources import BarSource
+from serving_layer.sources.published import PublishedSource
+from serving_layer.sources.published_past import as_known
+
+if TYPE_CHECKING:
+    from batch_layer.database.opening import OpenDatabase
+
+_VERSION = re.compile(r"p-[0-9a-f]{8}-[1-9]\d{0,7}", re.ASCII)
+
+
+class PublishedBackend:
+    """Answers from one version of a published data set, which names providers by number only."""
+
+    has_database = False
+
+    def __init__(self, settings: Settings, version: str | None = None) -> None:
+        """Answer from the published data set of the settings: its current version, or the one named."""
+        self._settings = settings
+        self._version = version
+        self.reference = Reference(self)
+
+    @property
+    def opened(self) -> OpenDatabase:
+        """There is no database."""
+        raise NotServed(
+            "a published data set does not hold this; ask a server that reads the database "
+            "(condvest serve --source database)"
+        )
+
+    def at(self, version: str) -> PublishedBackend:
+        """Return what answers from one version; see `Backend`."""
+        if not _VERSION.fullmatch(version):
+            hint = (
+                "a state of the database is not kept: ask for as_of=, or for a version that was published"
+                if version.startswith("d-")
+                else "expected one such as p-0123abcd-42; /v1/datasets names those that are kept"
+            )
+            raise UsageError(f"version: {version!r} is no published version; {hint}")
+        return PublishedBackend(self._settings, version)
+
+    def state(self) -> State:
+        """Return the version."""
+        return State(self.published().version, 0)
+
+    @contextmanager
+    def reading(
+        self, as_of: dt.datetime | None = None, known_by: int | None = None
+    ) -> Iterator[tuple[BarSource, State]]:
+        """Give the version, or what it knew at an instant."""
+        if known_by is not None:
+            raise NotServed("a published data set is not read as of a load; ask for the first page again")
+        source = self.published()
+        yield as_known(source, as_of), State(source.version, 0)
+
+    def published(self) -> PublishedSource:
+        """Return the version as it is published; raises PublishedGone if it is no longer kept."""
+        return open_published(self._settings, self._version)
+
+    def target(self) -> PublishTarget:
+        """Return where it is published."""
+        return target_at(self._settings.published)
+
+    def prepare_soon(self) -> None:
+        """There is nothing to make ready: a file is read for each state."""
+
+    async def state_soon(self) -> State | None:
+        """Return None: reading a file blocks."""
+        return None
+
+    def close(self) -> None:
+        """Nothing stays open."""
