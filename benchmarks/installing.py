@@ -1,7 +1,7 @@
 """From nothing to the first bars, by each way of installing: ``python -m benchmarks.installing [WAY ...]``.
 
-Each way gets a folder of its own for its environment, its caches, its home and Condvest's, so nothing is there
-before. What it takes depends on the network and the machine; the sizes do not. A clone has what git has.
+Each way gets a folder of its own for its environment, its caches, its home and Condvest's, so nothing is
+there before. What it takes depends on the network and the machine; the sizes do not.
 """
 
 from __future__ import annotations
@@ -66,9 +66,11 @@ def main() -> None:
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         (wheel,) = Path(place).glob("*.whl")
         for way in sys.argv[1:] or WAYS:
-            program = way.split()[0]
-            if shutil.which(program) is None and program != "pip":
-                taken = f"{seconds:4.0f} s, {processor:3.0f} s of processor, {size:4.0f} MB, caches included"
+            if shutil.which(way.split()[0]) is None and way != "pip":
+                print(f"{way:10} not here")
+                continue
+            seconds, processor, size = measure(way, wheel)
+            taken = f"{seconds:4.0f} s, {processor:3.0f} s of processor, {size:4.0f} MB, caches included"
             print(f"{way:10} {taken}", flush=True)
 
 
