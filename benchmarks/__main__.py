@@ -40,6 +40,7 @@ SUITES = {
     "commands": "commands from start to end, the server up, beside the import of their libraries",
     "serving_load": "over HTTP under load, beside ROAPI, datasette, FastAPI, Flight and nginx; needs wrk",
     "live": "the session under way: a burst read, joined and stored; a day; a restart; reading it",
+    "deliver": "events at 1,000 a minute, from their commits to a webhook, beside the limit",
     "serving": "one symbol over HTTP: asked again, not modified, another each time",
 }
 """Module of this package to what it measures; each has ``run(options)``, which yields figures."""

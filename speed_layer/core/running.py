@@ -63,7 +63,7 @@ class Day:
             high=max(self.high, trade.high),
             low=min(self.low, trade.low),
             close=trade.close if is_later else self.close,
-            volume=trade.volume if is_later and not np.isnan(trade.volume) else self.volume,
+            volume=self.volume if np.isnan(trade.volume) else max(self.volume, trade.volume),
             last_at=max(self.last_at, trade.at),
         )
 

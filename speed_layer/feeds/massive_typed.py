@@ -67,14 +67,14 @@ class PlainMinutes:
             minutes = _DECODE(frame)
             texts = list(map(_DECIMAL, minutes))
             has_none = texts.count(None) == len(texts)
-            volumes = array("d", map(_VOLUME, minutes) if has_none else map(float, texts))
+            volumes = list(map(_VOLUME, minutes) if has_none else map(float, texts))
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
             return None
         symbols = list(map(_SYMBOL, minutes))
         if not are_words(symbols) or any(map(_OTC, minutes)):
             return None
         self.symbol += symbols
-        self.volume.extend(volumes)
+        self.volume.fromlist(volumes)
         for name, values in self.numbers.items():
-            values.extend(map(_NUMBERS[name], minutes))
+            values.fromlist(list(map(_NUMBERS[name], minutes)))
         return len(minutes)

@@ -24,7 +24,7 @@ from batch_layer.shared.errors import SettingsError, TransientError
 from speed_layer.sinks.messages import SUBJECTS, Message
 
 STREAM = StreamConfig(
-    name="CONDVEST_LIVE",
+    name="condvest_live",
     description="Running bars of the session under way, the newest of each symbol (Condvest)",
     subjects=[SUBJECTS],
     max_msgs_per_subject=1,

