@@ -46,5 +46,7 @@ def _prices() -> Path:
     """Return the file of prices of the build's environment."""
     package = importlib.util.find_spec("bokeh_sampledata")
     if package is None or package.origin is None:
-        raise RuntimeError("a build needs bokeh-sampledata 2026.1 or later, for the sample's prices: install it")
+        raise RuntimeError(
+            "a build needs bokeh-sampledata 2026.1 or later, for the sample's prices: install it"
+        )
     return Path(package.origin).parent / "_data/stocks.csv.gz"

@@ -121,9 +121,13 @@ def _below_each_other(frame: Any) -> Any:  # noqa: ANN401  # pandas is not impor
     Raises:
         UsageError: no level of the columns has a close.
     """
-    fields = [level for level in (0, 1) if "close" in {str(name).lower() for name in frame.columns.levels[level]}]
+    fields = [
+        level for level in (0, 1) if "close" in {str(name).lower() for name in frame.columns.levels[level]}
+    ]
     if len(fields) != 1:
-        raise UsageError("bars: expected a level of the columns with the fields (Close, ...), another of symbols")
+        raise UsageError(
+            "bars: expected a level of the columns with the fields (Close, ...), another of symbols"
+        )
     # From pandas 3 on the new implementation is the only one, which drops nothing by itself.
     rows = frame.stack(1 - fields[0], **_STACK).dropna(how="all")
     return rows.rename_axis(index=["session", "symbol"], columns=None)

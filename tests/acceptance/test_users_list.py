@@ -46,7 +46,10 @@ ACCEPTANCES = {
             (HERE, "test_acceptance_1_an_interrupted_backfill_leaves_nothing_waiting"),
             (HERE, "test_acceptance_1_after_a_kill_every_interval_is_the_fold_of_the_daily_bars"),
             ("tests/integration/test_no_stale_read.py", "test_every_read_is_right_after_every_step"),
-            ("tests/integration/test_stopped_jobs.py", "test_what_a_job_stored_before_it_was_stopped_is_resampled"),
+            (
+                "tests/integration/test_stopped_jobs.py",
+                "test_what_a_job_stored_before_it_was_stopped_is_resampled",
+            ),
         ),
     ),
     2: Acceptance(
@@ -56,7 +59,10 @@ ACCEPTANCES = {
             (FIRST_DAY, "test_acceptance_2_and_12_fresh_or_not_and_the_runs"),
             ("tests/integration/test_freshness.py", "test_acceptance_2_a_clock_a_week_later_says_5_behind"),
             ("tests/integration/test_freshness.py", "test_a_session_cut_short_is_not_fresh"),
-            ("tests/integration/test_freshness.py", "test_a_run_that_fails_is_recorded_with_the_code_of_the_command"),
+            (
+                "tests/integration/test_freshness.py",
+                "test_a_run_that_fails_is_recorded_with_the_code_of_the_command",
+            ),
         ),
     ),
     3: Acceptance(
@@ -82,7 +88,10 @@ ACCEPTANCES = {
         (
             (HERE, "test_acceptance_5_the_python_surface_is_there"),
             (WHEEL, "test_a_users_ten_lines_pass_mypy_strict_and_mistakes_are_found"),
-            ("tests/integration/test_python_load.py", "test_acceptance_5_one_unknown_symbol_of_many_may_be_skipped"),
+            (
+                "tests/integration/test_python_load.py",
+                "test_acceptance_5_one_unknown_symbol_of_many_may_be_skipped",
+            ),
             ("tests/integration/test_python_load.py", "test_acceptance_5_backtesting_takes_a_frame_as_it_is"),
             ("tests/integration/test_python_load.py", "test_every_error_is_exported"),
             ("tests/acceptance/test_peers.py", "test_a_peer_takes_what_condvest_gives_as_it_is"),
@@ -145,14 +154,20 @@ ACCEPTANCES = {
         "A bar with sessions before the first one loaded does not pass as complete: AAPL's first bar of 34 sessions.",
         (
             (HERE, "test_acceptance_11_a_bar_that_begins_before_the_history_is_not_complete"),
-            ("tests/integration/test_complete_bars.py", "test_the_first_window_and_the_last_are_not_if_they_are_cut"),
+            (
+                "tests/integration/test_complete_bars.py",
+                "test_the_first_window_and_the_last_are_not_if_they_are_cut",
+            ),
         ),
     ),
     12: Acceptance(
         "Without a terminal a line a minute counts sessions and the time left; -v, --quiet and --log-file are there; "
         "waits for a vendor are told; runs lists the last ones.",
         (
-            ("tests/unit/cli/test_progress.py", "test_acceptance_12_a_line_a_minute_counts_sessions_and_the_time_left"),
+            (
+                "tests/unit/cli/test_progress.py",
+                "test_acceptance_12_a_line_a_minute_counts_sessions_and_the_time_left",
+            ),
             (
                 "tests/unit/cli/test_progress.py",
                 "test_acceptance_12_long_waits_for_a_vendor_are_told_and_short_ones_only_in_detail",
@@ -175,7 +190,10 @@ ACCEPTANCES = {
             (HERE, "test_acceptance_14_the_page_on_operating_has_each_recipe"),
             ("tests/acceptance/test_site.py", "test_acceptance_14_the_units_of_systemd_are_read"),
             ("tests/acceptance/test_site.py", "test_acceptance_14_the_timer_is_at_half_past_six_in_new_york"),
-            ("tests/acceptance/test_site.py", "test_the_compose_file_is_read_and_installs_extras_that_are_there"),
+            (
+                "tests/acceptance/test_site.py",
+                "test_the_compose_file_is_read_and_installs_extras_that_are_there",
+            ),
             ("tests/acceptance/test_site.py", "test_acceptance_14_grafanas_data_source_is_a_reader"),
             ("tests/acceptance/test_documents.py", "test_every_example_works_and_prints_what_is_shown"),
         ),
@@ -334,7 +352,14 @@ def test_acceptance_3_adjusted_prices_over_traded_ones_are_mended_by_one_command
 
 def test_acceptance_4_split_adjusted_prices_are_led_back(fresh, fresh_too, acme):
     fresh.done("import", acme / "traded.csv", "--splits", acme / "splits.csv")
-    adjusted = ("import", acme / "adjusted.csv", "--splits", acme / "splits.csv", "--prices", "split-adjusted")
+    adjusted = (
+        "import",
+        acme / "adjusted.csv",
+        "--splits",
+        acme / "splits.csv",
+        "--prices",
+        "split-adjusted",
+    )
     fresh_too.done(*adjusted)
     for adjust in ("none", "splits"):
         asked = ("bars", "ACME", "--interval", "1", "--adjust", adjust)
@@ -405,7 +430,9 @@ def test_acceptance_8_folders_and_wide_tables_are_imported(fresh, tmp_path):
         "2024-06-03,165,413,166,416,164,409,165.5,415,2776000,13189000\n"
     )
     told = fresh("import", tmp_path / "wide.csv")
-    assert (told.returncode, "header=[0, 1]" in told.stderr) == (1, True), "the message has the line that loads it"
+    assert (told.returncode, "header=[0, 1]" in told.stderr) == (1, True), (
+        "the message has the line that loads it"
+    )
     load = f"""import condvest, pandas
 condvest.load(pandas.read_csv({str(tmp_path / "wide.csv")!r}, header=[0, 1], index_col=0, parse_dates=True))"""
     ran = subprocess.run([sys.executable, "-c", load], env=fresh.environ, capture_output=True, check=False)

@@ -174,8 +174,20 @@ def test_acceptance_9_the_base_is_small_and_runs_the_demo_with_a_server_of_the_m
     """By pip, into a new environment without pip itself; sizes are those of the files. Then with an own server."""
     place, server = tmp_path / "environment", find_binaries()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(place / "bin/python"), "install", "-q", "--no-compile"]
-    installs = ((str(wheel), {"CONDVEST_POSTGRES_BIN": str(server)}), (f"condvest[embedded] @ file://{wheel}", {}))
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(place / "bin/python"),
+        "install",
+        "-q",
+        "--no-compile",
+    ]
+    installs = (
+        (str(wheel), {"CONDVEST_POSTGRES_BIN": str(server)}),
+        (f"condvest[embedded] @ file://{wheel}", {}),
+    )
     for number, (what, variables) in enumerate(installs):
         subprocess.run([*pip, what], check=True)
         assert sum(file.lstat().st_size for file in place.rglob("*") if not file.is_symlink()) < 350e6
@@ -195,7 +207,16 @@ def test_acceptance_9_the_base_is_small_and_runs_the_demo_with_a_server_of_the_m
 def test_acceptance_9_the_base_has_wheels_for_alpine(wheel, tmp_path):
     """Each package of the base has a wheel for musl, on which Alpine stands; the embedded server has none."""
     download = [sys.executable, "-m", "pip", "download", "-q", "--only-binary=:all:", "--dest", str(tmp_path)]
-    alpine = ["--platform", "musllinux_1_2_x86_64", "--python-version", "3.12", "--abi", "cp312", "--abi", "abi3"]
+    alpine = [
+        "--platform",
+        "musllinux_1_2_x86_64",
+        "--python-version",
+        "3.12",
+        "--abi",
+        "cp312",
+        "--abi",
+        "abi3",
+    ]
     subprocess.run([*download, *alpine, str(wheel)], check=True)
     built = [path.name for path in tmp_path.glob("*.whl") if not path.name.endswith("-none-any.whl")]
     assert built

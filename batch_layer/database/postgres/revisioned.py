@@ -259,7 +259,7 @@ class RevisionedTable(Generic[Rows]):
         """Read one range of ordinals over all instruments, and drop the rows that lie in no span."""
         key = (self.columns[0].name, self.columns[1].name)
         most = int(spans.instrument_id.max()) * int(spans.last.max() - spans.first.min() + 1)
-        return range_read.in_spans(read_out(connection, query, columns, {}, most), spans, key)
+        return range_read.in_spans(read_out(connection, query, columns, None, most), spans, key)
 
     def _read_spans(
         self, connection: Connection, columns: tuple[Column, ...], spans: Spans
