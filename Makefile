@@ -101,7 +101,7 @@ EXTRAS := --extra serve --extra embedded --extra sample --extra yahoo --extra aw
 
 lock: ## write the lock files anew (needs uv)
 	$(COMPILE) pyproject.toml $(EXTRAS) --group build --output-file requirements.lock
-	$(COMPILE) pyproject.toml $(EXTRAS) --extra sql --extra mcp --group build --group dev --constraints requirements.lock \
+	$(COMPILE) pyproject.toml $(EXTRAS) --extra sql --extra mcp --extra nats --group build --group dev --constraints requirements.lock \
 		--output-file requirements-dev.lock
 	$(COMPILE) --group sbom --output-file requirements-sbom.lock
 

@@ -1,6 +1,6 @@
 """What a build adds to the checkout's files: the commit, for condvest --version, and the sample's prices.
 
-The prices are a file of the package bokeh-sampledata, which with what it needs takes 39 MB; the file takes 0.3.
+The prices are a file of 0.3 MB of the package bokeh-sampledata, which with what it needs takes 39 MB.
 """
 
 import importlib.util

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from condvest.frames import frame, panel
     from condvest.loading import load
     from condvest.states import status
+    from condvest.watching import watch
 
 _MODULES = {
     "batch_layer.shared.settings": ("INTERVALS", "Settings"),
@@ -45,6 +46,7 @@ _MODULES = {
     "condvest.frames": ("frame", "panel"),
     "condvest.loading": ("load",),
     "condvest.states": ("status",),
+    "condvest.watching": ("watch",),
 }
 """Module to the public names that it holds; pandas is imported by `condvest.frames` alone."""
 
@@ -77,6 +79,7 @@ __all__ = [
     "splits",
     "status",
     "universe",
+    "watch",
 ]
 
 

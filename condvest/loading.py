@@ -44,7 +44,7 @@ def load(
             session (or date), open, high, low, close, volume; vwap and trades if known. A frame's index may
             hold the sessions, or symbols and sessions; a frame whose columns have two levels, fields and
             symbols in either order as of ``yfinance.download``, is of the symbols side by side. What
-            `condvest.bars` with ``interval=1``, ``adjust="none"`` and `condvest.frame` give is taken as it is.
+            `condvest.bars` with ``interval=1``, ``adjust="none"`` and `condvest.frame` give is taken so.
         splits: a table with symbol, ex_date, split_from, split_to.
         dividends: a table with symbol, ex_date, cash_amount.
         symbol: of ``bars`` without a column of symbols.
@@ -116,7 +116,7 @@ def _indexed(frame: Any) -> pa.Table:  # noqa: ANN401  # pandas is not imported 
 
 
 def _below_each_other(frame: Any) -> Any:  # noqa: ANN401  # pandas is not imported here
-    """Return a frame of symbols side by side as rows by symbol and session; a symbol has no row where all is NaN.
+    """Return a frame of symbols side by side as rows by session and symbol, without those that are all NaN.
 
     Raises:
         UsageError: no level of the columns has a close.

@@ -94,6 +94,17 @@ def leave_out(workspace: Workspace, provider: str, symbols: Sequence[str]) -> li
     return spelt
 
 
+def named(workspace: Workspace, provider: str, symbols: Sequence[str]) -> list[str]:
+    """Return symbols as Condvest spells them, or those of the list that are asked about every night.
+
+    Raises:
+        UsageError: the provider is asked for whole sessions, or something cannot be a symbol.
+    """
+    if symbols:
+        return _spelt(symbols)
+    return [each.symbol for each in listed(workspace, provider) if each.state == "watched"]
+
+
 def night(workspace: Workspace, provider: str, symbols: Sequence[str]) -> NightlySymbols:
     """Return whom a night asks about: the symbols named, or else those of the list.
 

@@ -7,7 +7,7 @@
     ├── nightly              NightlySettings: which provider the nightly job asks, and how much again
     ├── massive              MassiveSettings: key, plan and address of Massive's REST service
     ├── flat_files           FlatFilesSettings: keys and address of Massive's flat files
-    └── yahoo                YahooSettings: address of Yahoo's service
+    └── yahoo                YahooSettings: addresses of Yahoo's service and its stream
 
 Every setting has a default, and nothing reads the environment at import. Secrets are left out of ``repr``.
 """
@@ -33,6 +33,7 @@ MassivePlan = Literal["basic", "paid"]
 
 MASSIVE_BASE_URL = "https://api.massive.com"
 MASSIVE_STREAM_URL = "wss://socket.massive.com/stocks"
+YAHOO_STREAM_URL = "wss://streamer.finance.yahoo.com/?version=2"
 FLATFILES_ENDPOINT = "https://files.massive.com"
 
 
@@ -163,15 +164,19 @@ class YahooSettings:
 
     Attributes:
         base_url: its address, or None for Yahoo itself (``CONDVEST_YAHOO_BASE_URL``).
+        stream_url: address of its stream (``CONDVEST_YAHOO_STREAM_URL``).
     """
 
     base_url: str | None = None
+    stream_url: str = YAHOO_STREAM_URL
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> YahooSettings:
         """Read the group; raises SettingsError as `Settings.from_env` does."""
+        stream = variables.vendor_url(environ, "CONDVEST_YAHOO_STREAM_URL", YAHOO_STREAM_URL, "ws")
         return cls(
-            variables.vendor_url(environ, "CONDVEST_YAHOO_BASE_URL", "https://query2.finance.yahoo.com")
+            variables.vendor_url(environ, "CONDVEST_YAHOO_BASE_URL", "https://query2.finance.yahoo.com"),
+            stream or YAHOO_STREAM_URL,
         )
 
 

@@ -69,3 +69,12 @@ output_option = click.option(
 json_option: Callable[..., Any] = click.option(
     "--json", "as_json", is_flag=True, help="Report as one JSON object on standard output."
 )
+
+
+def symbol_list(text: str | None) -> tuple[str, ...] | None:
+    """Return comma-separated symbols, each once; raises UsageError where one is empty."""
+    if text is None:
+        return None
+    if not all(text.split(",")):
+        raise UsageError(f"--symbols {text!r}: a name between the commas is empty")
+    return tuple(dict.fromkeys(text.split(",")))

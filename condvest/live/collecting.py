@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from batch_layer.operations import watch
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.clients.massive.client import MassiveClient
 from batch_layer.shared.clients.massive.provider import RATES
 from batch_layer.shared.clients.massive.transport import Transport
 from batch_layer.shared.clients.rate_limit import RateLimit
-from batch_layer.shared.errors import SettingsError
+from batch_layer.shared.clients.yahoo.client import YahooClient
+from batch_layer.shared.errors import SettingsError, UsageError
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.clock import utc_now
 from batch_layer.shared.utils.extras import from_extra
 from batch_layer.shared.utils.retry import Retry
 from condvest.live.judging import judge
 from condvest.live.references import read_references
+from speed_layer.core.phases import SECOND
 from speed_layer.feeds.inbox import StreamFeed
-from speed_layer.feeds.polling import MassivePolling
+from speed_layer.feeds.polling import Feed, MassivePolling
 from speed_layer.services.run import Job
 
 _SOON = Retry(attempts=3, longest=5.0, budget=20.0)
@@ -39,45 +42,78 @@ def collecting(
     say: Callable[[str], None],
     *,
     feed: str = "poll",
+    symbols: Sequence[str] = (),
     now: Callable[[], dt.datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Job]:
-    """Give the job that collects from Massive into the workspace.
+    """Give the job that collects into the workspace.
 
     Args:
         workspace: where to.
         say: told what happens, in a sentence.
-        feed: ``poll`` for snapshots alone, ``stream`` for minutes that snapshots anchor.
+        feed: ``poll`` for Massive's snapshots alone, ``stream`` for its minutes that snapshots anchor,
+            ``yahoo`` for Yahoo's stream of some symbols, which quotes anchor.
+        symbols: of ``yahoo``; those of `condvest watch` if there are none.
         now: tells the instant, as an aware datetime.
         sleep: waits for so many seconds.
 
     Raises:
         SettingsError: there is no key, or what the stream needs is not installed.
+        UsageError: there are no symbols, too many, or a feed of the whole market has some.
     """
+
+    def job_of(snapshots: Feed, stream: StreamFeed | None) -> Job:
+        return Job(
+            database=workspace.database,
+            sessions=workspace.sessions_ahead,
+            feed=snapshots,
+            judge=judge,
+            journals=journals_of(workspace.settings),
+            now=now,
+            sleep=sleep,
+            say=say,
+            rules=read_references,
+            stream=stream,
+        )
+
+    if feed == "yahoo":
+        yield job_of(*_yahoo(workspace, symbols, now))
+        return
+    if symbols:
+        raise UsageError(f"--symbols are of --feed yahoo; --feed {feed} gives the whole market")
     settings = workspace.settings
     key = settings.massive.api_key
     if not key:
         raise SettingsError(
             "condvest live run needs Massive's API key and a plan with snapshots; set MASSIVE_API_KEY (or "
-            "POLYGON_API_KEY). To see it without a key: condvest live replay"
+            "POLYGON_API_KEY). Without a key: --feed yahoo for some symbols; condvest live replay shows it"
         )
     limit = RateLimit.for_key(settings.home / "limits", key, RATES[settings.massive.plan])
     with MassiveClient(Transport(settings.massive.base_url, key), limit, retry=_SOON, now=now) as client:
-        yield Job(
-            database=workspace.database,
-            sessions=workspace.sessions_ahead,
-            feed=MassivePolling(client),
-            judge=judge,
-            journals=journals_of(settings),
-            now=now,
-            sleep=sleep,
-            say=say,
-            rules=read_references,
-            stream=_stream_of(settings, key) if feed == "stream" else None,
-        )
+        stream = _stream_of(settings, key) if feed == "stream" else None
+        yield job_of(MassivePolling(client), stream)
 
 
 def _stream_of(settings: Settings, key: str) -> StreamFeed:
     with from_extra("stream", "Massive's stream"):
         from speed_layer.feeds.massive_stream import MassiveStream  # noqa: PLC0415  # an extra
     return MassiveStream(settings.massive.stream_url, key)
+
+
+def _yahoo(
+    workspace: Workspace, symbols: Sequence[str], now: Callable[[], dt.datetime]
+) -> tuple[Feed, StreamFeed]:
+    """Return Yahoo's quotes and its stream of the symbols."""
+    with from_extra("yahoo", "the live bars of Yahoo"):
+        from speed_layer.feeds.yahoo_quotes import MOST_SYMBOLS, YahooQuotes  # noqa: PLC0415  # an extra
+        from speed_layer.feeds.yahoo_stream import YahooStream  # noqa: PLC0415  # an extra
+    chosen = watch.named(workspace, "yahoo", symbols)
+    if not 0 < len(chosen) <= MOST_SYMBOLS:
+        raise UsageError(
+            f"--feed yahoo follows 1 to {MOST_SYMBOLS} symbols, got {len(chosen)}: name them with --symbols "
+            "AAPL,MSFT, or put them on the list: condvest watch add AAPL MSFT"
+        )
+    settings = workspace.settings.yahoo
+    client = YahooClient(settings.base_url, workspace.settings.home / "yahoo")
+    quotes = YahooQuotes(client, chosen, lambda: round(now().timestamp() * SECOND))
+    return quotes, YahooStream(settings.stream_url, chosen)

@@ -17,9 +17,9 @@ from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.live import LiveBars
 from condvest.live.collecting import journals_of
 from condvest.live.judging import judge
-from speed_layer.core.following import Follower
 from speed_layer.core.provisional import Provisional
 from speed_layer.feeds.journal import Journal
+from speed_layer.services.dialects import dialect_of
 from speed_layer.services.minutes import minute_bars
 from speed_layer.services.replay import Kept, replay
 from speed_layer.stores.runs import expected_tickers
@@ -36,6 +36,8 @@ def minutes(workspace: Workspace, session: dt.date) -> pa.Table:
     ordinal = workspace.sessions.ordinal(session)
     with workspace.database.transaction(read_only=True) as connection:
         provider, runs = _runs(connection, session, ordinal)
+    if provider == "yahoo":
+        raise UsageError(f"--session {session}: it was collected from Yahoo, whose stream has no minute bars")
     journal = Journal(journals_of(workspace.settings), provider, session)
     return minute_bars(journal, runs, workspace.sessions, ordinal, judge)
 
@@ -62,7 +64,7 @@ def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
         result = replay(
             Journal(journals_of(workspace.settings), provider, session),
             runs,
-            lambda: Follower(workspace.sessions, ordinal, judge, expected),
+            lambda: dialect_of(provider).follower(workspace.sessions, ordinal, judge, expected),
         )
         symbols = np.array(result.symbols, dtype=object)
         dates = np.full(len(symbols), np.datetime64(session, "D"))

@@ -94,7 +94,7 @@ def select_stocks(
     if start is not None:
         first = int(sessions.ordinals_on_or_after(np.array([start], "datetime64[D]"))[0])
     if end is not None:
-        after = np.array([end + dt.timedelta(1)], "datetime64[D]")
+        after = np.array([np.datetime64(end, "D") + np.timedelta64(1, "D")])
         last = int(sessions.ordinals_on_or_after(after)[0]) - 1
     by_symbol = sorted(ids.tolist(), key=lambda each: names[each])
     return Selection(dict(names), np.array(by_symbol, dtype=np.int32), first, last)

@@ -116,6 +116,8 @@ class Answering:
         if endpoint.path == "/v1/bars":
             beside["loaded_through"] = read.loaded_through
         headers = {"Condvest-Rows": str(len(page))}
+        if chosen.name == "csv":  # so that a browser saves it, and shows nothing of it
+            headers["Content-Disposition"] = f'attachment; filename="{endpoint.path.rpartition("/")[2]}.csv"'
         if first + limit < len(table) and not read.version:
             raise Busy("the data change while they are read, so no second page could follow; ask again")
         if first + limit < len(table):

@@ -19,7 +19,7 @@ from serving_layer.http.charts.paths import add_charts
 from serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
 from serving_layer.http.endpoints import BY_BODY, ENDPOINTS, Endpoint
 from serving_layer.http.events.streams import add_events
-from serving_layer.http.files import add_files
+from serving_layer.http.files import PublishedFiles
 from serving_layer.http.front import ASKED, Front, Latest
 from serving_layer.http.guards import REQUEST_ID, Guards, Rules
 from serving_layer.http.log import FAILURE
@@ -30,6 +30,7 @@ from serving_layer.http.page import add_page
 from serving_layer.http.posting import add_post
 from serving_layer.http.problems import NoSuchPath, headers_of, problem
 from serving_layer.http.protocol import App
+from serving_layer.http.sending import FilesFront, add_files
 from serving_layer.http.service import Service
 from serving_layer.http.statements.paths import PATH as SQL_PATH
 from serving_layer.http.statements.paths import add_sql
@@ -59,7 +60,7 @@ def create_app(
         sending: bounds of what is sent at once; none if None.
     """
     service = Service(backend, sql)
-    threads, answering = service.threads, service.answering
+    threads = service.threads
     stack = AsyncExitStack()
 
     @asynccontextmanager
@@ -81,15 +82,10 @@ def create_app(
         responses=PROBLEMS,
         exception_handlers={CondvestError: _failed},
     )
-    for endpoint in ENDPOINTS:
-        _add(app, endpoint, answering, threads)
-        if endpoint.path in BY_BODY:
-            add_post(app, endpoint, answering, threads)
-    massive = CompatibleAnswering(backend)
-    for path in PATHS:
-        _add_massive(app, path, massive, threads)
+    _add_rows(app, service)
     add_charts(app, backend, threads.run)
-    add_files(app, backend, threads.run, signs=sending is not None and sending.signs_files)
+    files = PublishedFiles(backend, signs=sending is not None and sending.signs_files)
+    add_files(app, files, threads.run)
     hub = add_events(app, backend, threads.run)
     add_page(app)
     posts, mounted = [*BY_BODY], None
@@ -107,9 +103,22 @@ def create_app(
     _add_states(app, backend, threads)
     metrics.know([route.path for route in app.routes if isinstance(route, Route | Mount)])
     latest = Latest(backend, service.for_state)
-    front = Front(app, [endpoint.path for endpoint in ENDPOINTS], answering.replies, latest)
+    past = FilesFront(app, files, threads.run)
+    front = Front(past, [endpoint.path for endpoint in ENDPOINTS], service.answering.replies, latest)
     inner = front if sending is None else Bounded(front, sending.largest)
     return Guards(inner, rules, log, posts, hub.close, metrics)
+
+
+def _add_rows(app: FastAPI, service: Service) -> None:
+    """Add what answers with rows: the contract's paths, and the vendor's."""
+    answering, threads = service.answering, service.threads
+    for endpoint in ENDPOINTS:
+        _add(app, endpoint, answering, threads)
+        if endpoint.path in BY_BODY:
+            add_post(app, endpoint, answering, threads)
+    massive = CompatibleAnswering(service.backend)
+    for path in PATHS:
+        _add_massive(app, path, massive, threads)
 
 
 def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Threads) -> None:

@@ -20,6 +20,7 @@ from batch_layer.database.stores.fingerprints import identity
 from batch_layer.database.stores.sessions import present_sessions
 from batch_layer.database.stores.status import loaded_through
 from batch_layer.shared.models.loads import EVERY_LOAD
+from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.settings import Settings
 from serving_layer.http.published_backend import PublishedBackend
 from serving_layer.http.reference import Reference
@@ -75,6 +76,10 @@ class Backend(Protocol):
 
     def published(self) -> PublishedSource:
         """Return the current version of what is published; raises PublishedError if nothing is."""
+        ...
+
+    def target(self) -> PublishTarget:
+        """Return where it is published."""
         ...
 
     def at(self, version: str) -> Backend:
@@ -193,6 +198,10 @@ class DatabaseBackend:
     def published(self) -> PublishedSource:
         """Return the current version of what this database's settings publish."""
         return open_published(self._settings)
+
+    def target(self) -> PublishTarget:
+        """Return where this database's settings publish."""
+        return self._published.target()
 
     def at(self, version: str) -> Backend:
         """Return what answers from one of the versions that this database's settings publish."""

@@ -20,7 +20,6 @@ from serving_layer.http.reports import LARGEST, Read
 from serving_layer.http.states import NotServed
 from serving_layer.queries.actions import read_dividends, read_splits
 from serving_layer.queries.bars_table import read_bars_from
-from serving_layer.queries.instruments import read_instruments
 from serving_layer.queries.question import Question, as_instant
 from serving_layer.queries.screen import Screen, read_screen
 from serving_layer.queries.sessions_table import sessions_table
@@ -106,9 +105,8 @@ def _newest(table: pa.Table, count: int) -> pa.Table:
 
 def _instruments(backend: Backend, query: contract.InstrumentsQuery, _: int | None) -> Read:
     as_of = _instant(query.as_of)
-    table = (
-        backend.reference.instruments() if as_of is None else read_instruments(backend.opened, as_of=as_of)
-    )
+    reference = backend.reference
+    table = reference.instruments() if as_of is None else reference.instruments_at(as_of)
     if query.active is not None:
         table = table.filter(pc.equal(table["active"], query.active))
     if query.search:

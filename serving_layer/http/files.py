@@ -6,18 +6,15 @@ changes with each version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import pyarrow as pa
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import StreamingResponse
-
 from batch_layer.shared.errors import PublishedError, PublishedGone
-from batch_layer.shared.published.manifest import is_own
+from batch_layer.shared.published.datasets import is_own
+from batch_layer.shared.published.target import PublishTarget
 from serving_layer.http.backends import Backend
-from serving_layer.http.guards import IS_HEAD
+from serving_layer.http.opened import Opened, open_in
 from serving_layer.http.problems import NoSuchPath
 from serving_layer.http.replying import FOR_EVER
 from serving_layer.http.states import NotServed
@@ -36,8 +33,8 @@ class Run(Protocol):
         ...
 
 
-_PIECE = 1 << 20
-"""Bytes that are read and sent at once."""
+DATASETS = "/v1/datasets/"
+"""What the paths of data sets, and of their files, begin with."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +44,14 @@ class Sent:
     Attributes:
         status: 200, 206, 304, 307 or 416.
         headers: beside those of every answer.
-        pieces: the bytes; none where only the headers are asked for.
-        whole: all of the bytes, where they are few; then there are no pieces.
+        part: the bytes that are to be sent; None where only the headers are.
+        opened: the file that they are of, which whoever sends them closes.
     """
 
     status: int
     headers: dict[str, str]
-    pieces: Iterator[bytes]
-    whole: bytes | None = None
+    part: Part | None = None
+    opened: Opened | None = None
 
 
 class PublishedFiles:
@@ -121,12 +118,27 @@ class PublishedFiles:
         """
         if not (is_own(path) and path.endswith(".parquet")):
             raise NoSuchPath(f"no published file {path!r}; /v1/datasets lists what there is")
-        source = self._source()
+        target = self._backend.target()
         try:
-            opened = source.open_file(path)
-            size = opened.size()
+            opened = open_in(target, path)
         except (FileNotFoundError, IsADirectoryError) as error:
+            self._source()  # that nothing is published is said as such
             raise NoSuchPath(f"{path} is no longer published; /v1/datasets lists what there is") from error
+        sent = self._sent(path, headers, target, opened, is_head=is_head)
+        if sent.opened is None:
+            opened.close()
+        return sent
+
+    def _sent(
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        target: PublishTarget,
+        opened: Opened,
+        *,
+        is_head: bool,
+    ) -> Sent:
+        """Return what is to be sent of a file that is open."""
         tag = f'"sha256:{path.rpartition("-")[2].removesuffix(".parquet")}"'
         reply_headers = {
             "ETag": tag,
@@ -136,33 +148,23 @@ class PublishedFiles:
         }
         has = headers.get("if-none-match")
         if matches(has, tag) or is_any(has):
-            opened.close()
-            return Sent(304, reply_headers, iter(()))
-        address = source.signed_address(path) if self._signs and not is_head else None
+            return Sent(304, reply_headers)
+        address = target.signed_address(path) if self._signs and not is_head else None
         if address is not None:
             # The address holds for some minutes, so this answer is not kept, though the file might be.
-            opened.close()
-            return Sent(
-                307, {"Location": address, "Cache-Control": "no-store", "Content-Length": "0"}, iter(())
-            )
+            return Sent(307, {"Location": address, "Cache-Control": "no-store", "Content-Length": "0"})
+        size = opened.size
         is_of_this = headers.get("if-range", tag) == tag
         part = part_of(headers.get("range"), size) if is_of_this else None
         if part is not None and not len(part):
-            opened.close()
-            return Sent(
-                416, reply_headers | {"Content-Range": f"bytes */{size}", "Content-Length": "0"}, iter(())
-            )
+            return Sent(416, reply_headers | {"Content-Range": f"bytes */{size}", "Content-Length": "0"})
         if part is not None:
             reply_headers["Content-Range"] = f"bytes {part.first}-{part.last}/{size}"
         status, part = (200, Part(0, size - 1)) if part is None else (206, part)
         reply_headers["Content-Length"] = str(len(part))
         if is_head:
-            opened.close()
-            return Sent(status, reply_headers, iter(()))
-        pieces = _pieces(opened, part)
-        if len(part) <= _PIECE:  # which spares two ways to another thread
-            return Sent(status, reply_headers, iter(()), b"".join(pieces))
-        return Sent(status, reply_headers, pieces)
+            return Sent(status, reply_headers)
+        return Sent(status, reply_headers, part, opened)
 
     def _source(self) -> PublishedSource:
         return current(self._backend)
@@ -181,45 +183,3 @@ def current(backend: Backend) -> PublishedSource:
         raise
     except PublishedError as error:
         raise NotServed(str(error)) from error
-
-
-def add_files(app: FastAPI, backend: Backend, run: Run, *, signs: bool = False) -> None:
-    """Add the paths of published files.
-
-    Args:
-        app: gets the paths.
-        backend: whose files.
-        run: does work on a thread.
-        signs: whether a file is answered with its signed address in the bucket, if it is in one.
-    """
-    published = PublishedFiles(backend, signs=signs)
-
-    @app.get("/v1/datasets", summary="What is published: the version, and its data sets.")
-    async def datasets() -> dict[str, Any]:
-        return await run(published.datasets)
-
-    @app.get("/v1/datasets/{name}", summary="The files of a published data set, with their digests.")
-    async def dataset(name: str) -> dict[str, Any]:
-        return await run(lambda: published.dataset(name))
-
-    @app.get("/v1/datasets/{name}/{file}", summary="A published file, whole or by ranges of bytes.")
-    async def file(name: str, file: str, request: Request) -> Response:
-        is_head, headers = bool(request.scope.get(IS_HEAD)), dict(request.headers)
-        sent = await run(lambda: published.file(f"{name}/{file}", headers, is_head=is_head))
-        if sent.whole is not None:
-            return Response(sent.whole, sent.status, sent.headers)
-        return StreamingResponse(sent.pieces, sent.status, sent.headers)
-
-
-def _pieces(opened: pa.NativeFile, part: Part) -> Iterator[bytes]:
-    with opened:
-        opened.seek(part.first)
-        left = len(part)
-        while left:
-            piece = opened.read(min(left, _PIECE))
-            if not piece:
-                raise PublishedError(
-                    "a published file is shorter than when it was opened; run condvest verify"
-                )
-            left -= len(piece)
-            yield piece

@@ -23,6 +23,7 @@ from serving_layer.http.problems import Forbidden, MethodNotAllowed, Unauthorize
 from serving_layer.http.protocol import App, Receive, Scope, Send
 from serving_layer.http.quotas import Quotas
 from serving_layer.http.refusals import send_preflight, send_problem
+from serving_layer.http.zero_copy import ZERO_COPY
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -118,6 +119,8 @@ class Guards:
                 call.bytes += len(message.get("body", b""))
                 if is_head:
                     message = {**message, "body": b""}
+            elif message["type"] == ZERO_COPY:
+                call.bytes += message["count"]
             await send(message)
 
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head

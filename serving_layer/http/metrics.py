@@ -147,7 +147,7 @@ def add_metrics(app: FastAPI, metrics: Metrics) -> None:
         summary="What this process has done, for Prometheus; to this machine alone.",
         response_class=PlainTextResponse,
     )
-    async def told(request: Request) -> Response:
+    async def counted(request: Request) -> Response:
         check_near(request)
         return Response(metrics.text(), headers={"Cache-Control": "no-store"}, media_type=MEDIA_TYPE)
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from batch_layer.shared.clients.publish_targets import target_at
 from batch_layer.shared.errors import UsageError
+from batch_layer.shared.published.target import PublishTarget
 from batch_layer.shared.settings import Settings
 from serving_layer.http.reference import Reference
 from serving_layer.http.states import NotServed, State
@@ -70,6 +72,10 @@ class PublishedBackend:
     def published(self) -> PublishedSource:
         """Return the version as it is published; raises PublishedGone if it is no longer kept."""
         return open_published(self._settings, self._version)
+
+    def target(self) -> PublishTarget:
+        """Return where it is published."""
+        return target_at(self._settings.published)
 
     def prepare_soon(self) -> None:
         """There is nothing to make ready: a file is read for each state."""

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, TypeVar
 import pyarrow as pa
 
 from batch_layer.database.stores.symbols import symbol_spans
+from serving_layer.http.states import NotServed
 from serving_layer.kept import Kept
 from serving_layer.queries.instruments import read_instruments
+from serving_layer.queries.published_instruments import published_instruments
 
 if TYPE_CHECKING:
     from serving_layer.http.backends import Backend
+    from serving_layer.sources.published import PublishedSource
 
 T = TypeVar("T")
 
@@ -22,6 +25,22 @@ SymbolSpan = tuple[int, str, dt.date | None, dt.date | None]
 
 _LARGEST = 64 << 20
 _BYTES_PER_SPAN = 256
+
+
+def published_with(backend: Backend, dataset: str) -> PublishedSource:
+    """Return what a backend publishes, if a data set is in it.
+
+    Raises:
+        NotServed: it is not.
+    """
+    source = backend.published()
+    if dataset not in source.manifest.files:
+        raise NotServed(
+            f"version {source.version} of what is published has no data set {dataset}, since an earlier "
+            "version of Condvest made it, or it was too large: run condvest publish, or ask a server that "
+            "reads the database (condvest serve --source database)"
+        )
+    return source
 
 
 class Reference:
@@ -35,13 +54,23 @@ class Reference:
     def instruments(self) -> pa.Table:
         """Return the instruments; see `read_instruments`."""
         return self._of_version(
-            self._instruments, lambda: read_instruments(self._backend.opened), lambda table: int(table.nbytes)
+            self._instruments, lambda: self.instruments_at(None), lambda table: int(table.nbytes)
         )
+
+    def instruments_at(self, as_of: dt.datetime | None) -> pa.Table:
+        """Return the instruments as they were known at an instant (aware), now if None; read anew."""
+        if self._backend.has_database:
+            return read_instruments(self._backend.opened, as_of=as_of)
+        return published_instruments(published_with(self._backend, "instrument_fields"), as_of)
 
     def symbols(self) -> list[SymbolSpan]:
         """Return who carried which symbol from when to when, by symbol."""
 
         def read() -> list[SymbolSpan]:
+            if not self._backend.has_database:
+                columns = self._backend.published().small("symbols").to_pydict()
+                names = ("instrument_id", "symbol", "valid_from", "valid_to")
+                return list(zip(*(columns[name] for name in names), strict=True))
             with self._backend.opened.database.transaction(read_only=True) as connection:
                 return symbol_spans(connection)
 

@@ -6,24 +6,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from batch_layer.database.stores.status import recent_runs
 from serving_layer import contract
 from serving_layer.http.backends import Backend
+from serving_layer.http.reference import published_with
 from serving_layer.http.states import State
 from serving_layer.queries.alerts import alerts_table
-from serving_layer.queries.coverage import read_coverage
+from serving_layer.queries.coverage import coverage_of, read_coverage
 from serving_layer.queries.gaps import published_gaps, read_gaps
 from serving_layer.queries.history import published_history, read_history
 from serving_layer.queries.quality import flag_bars
-from serving_layer.queries.refused import read_refused
+from serving_layer.queries.refused import REFUSED_SCHEMA, read_refused
 from serving_layer.queries.size import DAILY_BAR, Largest
+from serving_layer.sources.published import PublishedSource
 
 LARGEST = Largest(answer=256 << 20, read=1 << 30)
 """What one answer may take in memory; what would take more is refused before it is read."""
 
 _GAP = 64
 """Bytes of a session that lacks, while the answer is made, about."""
+
+MOST_RUNS = 1000
+"""Runs of commands in an answer."""
 
 MOST_GAPS = LARGEST.answer // _GAP
 
@@ -32,7 +38,17 @@ Read = tuple[pa.Table, State | None]
 
 def coverage(backend: Backend, query: contract.CoverageQuery, _: int | None) -> Read:
     """Answer how many sessions were loaded."""
-    return read_coverage(backend.opened, query.by, query.provider), None
+    if backend.has_database:
+        return read_coverage(backend.opened, query.by, query.provider), None
+    source = published_with(backend, "coverage")
+    ledger = source.small("coverage")
+    if query.provider is not None:
+        ledger = ledger.filter(pc.equal(ledger["provider"], query.provider))
+    return coverage_of(ledger.to_pylist(), source.sessions, query.by, query.provider), _state(source)
+
+
+def _state(source: PublishedSource) -> State:
+    return State(source.version, 0)
 
 
 def gaps(backend: Backend, query: contract.GapsQuery, _: int | None) -> Read:
@@ -41,7 +57,7 @@ def gaps(backend: Backend, query: contract.GapsQuery, _: int | None) -> Read:
     if backend.has_database:
         return read_gaps(backend.opened, symbols, MOST_GAPS), None
     source = backend.published()
-    return published_gaps(source, symbols, MOST_GAPS), State(source.version, 0)
+    return published_gaps(source, symbols, MOST_GAPS), _state(source)
 
 
 def quality(backend: Backend, query: contract.QualityQuery, _: int | None) -> Read:
@@ -54,11 +70,17 @@ def history(backend: Backend, query: contract.HistoryQuery, _: int | None) -> Re
     if backend.has_database:
         return read_history(backend.opened, query.symbol, query.session), None
     source = backend.published()
-    return published_history(source, query.symbol, query.session), State(source.version, 0)
+    return published_history(source, query.symbol, query.session), _state(source)
 
 
 def refused(backend: Backend, query: contract.RefusedQuery, _: int | None) -> Read:
     """Answer which rows were refused."""
+    if not backend.has_database:
+        source = published_with(backend, "refused")
+        table = source.small("refused")
+        if query.load_id is not None:
+            table = table.filter(pc.equal(table["load_id"], query.load_id))
+        return table.cast(REFUSED_SCHEMA), _state(source)
     with backend.opened.database.transaction(read_only=True) as connection:
         return read_refused(connection, query.load_id, LARGEST.answer), None
 
@@ -75,9 +97,14 @@ _RUNS = pa.schema(
 
 
 def runs(backend: Backend, query: contract.RunsQuery, _: int | None) -> Read:
-    """Answer which commands ran."""
+    """Answer which commands ran; of a published version, those that it knows of."""
+    if not backend.has_database:
+        source = published_with(backend, "runs")
+        table = source.small("runs").sort_by([("run_id", "descending")])
+        table = table.filter(pc.starts_with(table["command"], query.command or ""))
+        return table.slice(0, MOST_RUNS).cast(_RUNS), _state(source)
     with backend.opened.database.transaction(read_only=True) as connection:
-        rows: Sequence[Mapping[str, Any]] = recent_runs(connection, query.command or "")
+        rows: Sequence[Mapping[str, Any]] = recent_runs(connection, query.command or "", MOST_RUNS)
     return pa.Table.from_pylist([dict(row) for row in rows], schema=_RUNS), None
 
 

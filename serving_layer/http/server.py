@@ -10,8 +10,10 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from serving_layer.http.files import DATASETS
 from serving_layer.http.hosts import TARGET
 from serving_layer.http.protocol import App
+from serving_layer.http.zero_copy import ZERO_COPY, ZeroCopySend, offers
 
 PATIENCE = 10.0
 """Seconds in which a client has to send a request, and to take something of its answer."""
@@ -68,6 +70,9 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
         """Hand the request on with its target; httptools alone calls this, h11 leaves a host in the path."""
         super().on_headers_complete()
         self.scope[TARGET] = self.url
+        if self.scope["path"].startswith(DATASETS) and offers():
+            self.scope["extensions"] = {**self.scope.get("extensions", {}), ZERO_COPY: {}}
+            self.cycle.send = ZeroCopySend(self.cycle, self.transport, self.patience)
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
@@ -141,6 +146,7 @@ def server_of(app: App, protocol: type[PatientProtocol] = PatientProtocol) -> uv
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nothing here asks who the client of a proxy is
             timeout_graceful_shutdown=10,
             limit_concurrency=MOST_CONNECTIONS,
             ws=PatientSocket,

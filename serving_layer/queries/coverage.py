@@ -53,10 +53,17 @@ def read_coverage(opened: OpenDatabase, by: By = "month", provider: str | None =
     """
     with opened.database.transaction(snapshot=True, read_only=True) as connection:
         ledger = ledger_rows(connection, provider)
+    return coverage_of(ledger, opened.sessions, by, provider)
+
+
+def coverage_of(
+    ledger: Sequence[Mapping[str, Any]], sessions: Sessions, by: By = "month", provider: str | None = None
+) -> pa.Table:
+    """Return the same of the rows of a ledger, by provider and session; see `ledger_rows`."""
     if provider is not None and not ledger:
         raise UsageError(f"provider {provider!r}: nothing has been loaded from it; see condvest status")
     parts = [
-        _of_provider(name, list(rows), opened.sessions, by)
+        _of_provider(name, list(rows), sessions, by)
         for name, rows in groupby(ledger, key=itemgetter("provider"))
     ]
     return pa.concat_tables(parts) if parts else _SCHEMA.empty_table()

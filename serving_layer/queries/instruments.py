@@ -77,6 +77,18 @@ def read_instruments(
         names = all_symbols(connection)
         ids = np.array(sorted(names), dtype=np.int32)
         spans = spans_of_bars(connection, ids, known_by)
+    return instruments_table(fields, names, spans, opened.sessions, active=active)
+
+
+def instruments_table(
+    fields: Mapping[int, Mapping[str, str]],
+    names: Mapping[int, str],
+    spans: Spans,
+    sessions: Sessions,
+    *,
+    active: bool | None = None,
+) -> pa.Table:
+    """Return the table of instruments, given what is known of each, their symbols, and their daily bars."""
     # One whose rows were taken back is known by nothing but its symbol.
     known = fields.keys() | set(spans.instrument_id.tolist())
     names = {instrument: symbol for instrument, symbol in names.items() if instrument in known}
@@ -96,7 +108,7 @@ def read_instruments(
             pa.bool_(),
             np.array([text not in {"true", "false"} for text in is_active], dtype=bool),
         ),
-        **_reaches(ids, spans, opened.sessions),
+        **_reaches(ids, spans, sessions),
         **{
             name: _READERS[kind]([fields.get(instrument_id, {}).get(name) for instrument_id in listed])
             for name, kind in METADATA.items()

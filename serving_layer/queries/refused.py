@@ -26,10 +26,11 @@ _REFUSED = (
 )
 
 
-_SCHEMA = pa.schema(
+REFUSED_SCHEMA = pa.schema(
     [(name, {"load_id": pa.int32(), "line": pa.int64(), "session": pa.date32()}.get(name, pa.string()))
      for name in _REFUSED]
 )  # fmt: skip
+"""The columns of refused rows."""
 
 _AT_ONCE = 10_000
 """Rows that are in memory one by one; in a table they take a tenth."""
@@ -65,5 +66,5 @@ def refused_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
     batches, remaining = [], iter(rows)
     while some := list(islice(remaining, _AT_ONCE)):
         columns = [[row[name] for row in some] for name in _REFUSED]
-        batches.append(pa.record_batch(columns, schema=_SCHEMA))
-    return pa.Table.from_batches(batches, _SCHEMA)
+        batches.append(pa.record_batch(columns, schema=REFUSED_SCHEMA))
+    return pa.Table.from_batches(batches, REFUSED_SCHEMA)

@@ -70,7 +70,7 @@ def read_screen(source: BarSource, screen: Screen, largest: Largest | None = Non
     if screen.on is None:
         until = min(last + screen.interval - 1, sessions.last_ordinal)  # a window under way ends later
     else:
-        after = np.array([screen.on + dt.timedelta(1)], "datetime64[D]")
+        after = np.array([np.datetime64(screen.on, "D") + np.timedelta64(1, "D")])
         until = last = min(int(sessions.ordinals_on_or_after(after)[0]) - 1, last)
     if last < sessions.first_ordinal:
         return _SCHEMA.empty_table()

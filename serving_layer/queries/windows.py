@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +19,7 @@ def bounds_of(sessions: Sessions, question: Question) -> tuple[int, int]:
     if question.start:
         first = int(sessions.ordinals_on_or_after(np.array([question.start], "datetime64[D]"))[0])
     if question.end:
-        after = np.array([question.end + dt.timedelta(1)], "datetime64[D]")
+        after = np.array([np.datetime64(question.end, "D") + np.timedelta64(1, "D")])
         last = int(sessions.ordinals_on_or_after(after)[0]) - 1
     return first, last
 

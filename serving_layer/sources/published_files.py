@@ -85,14 +85,6 @@ class PublishedFiles:
         scheme = "s3://" if isinstance(filesystem, pyarrow.fs.S3FileSystem) else ""
         return [f"{scheme}{path}" for path in paths]
 
-    def open_file(self, path: str) -> pa.NativeFile:
-        """Open a file by its path in the manifest, of this version or of another one that is kept.
-
-        Raises:
-            FileNotFoundError: there is no such file, or no longer.
-        """
-        return self._filesystem.open_input_file(f"{self._base}{path}")
-
     def paths(self, dataset: str) -> tuple[pyarrow.fs.FileSystem, list[str]]:
         """Return the paths of a data set's files, and the file system on which they are."""
         return self._filesystem, [f"{self._base}{file.path}" for file in self._files_of(dataset)]
@@ -102,10 +94,6 @@ class PublishedFiles:
         for file in self._files_of(dataset):
             with self._opened(file):
                 pass
-
-    def signed_address(self, path: str) -> str | None:
-        """Return where anybody may read a file of a bucket for some minutes; None if it is in a directory."""
-        return self._target.signed_address(path)
 
     def _files_of(self, dataset: str) -> Sequence[PublishedFile]:
         if dataset not in self.manifest.files:

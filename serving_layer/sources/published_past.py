@@ -20,7 +20,7 @@ from batch_layer.shared.models.difference import keys_of, pack
 from batch_layer.shared.models.loads import EVERY_LOAD
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
-from batch_layer.shared.published.manifest import HISTORY
+from batch_layer.shared.published.datasets import HISTORY
 from batch_layer.shared.published.tables import to_numpy
 from serving_layer.sources import BarSource
 from serving_layer.sources.parquet_rows import Arrays

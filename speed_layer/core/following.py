@@ -19,6 +19,7 @@ from speed_layer.core.guards import UNSURE, Refusal, Seen, refusal
 from speed_layer.core.minutes import MinuteMessages, admitted
 from speed_layer.core.phases import PHASES, Calm, Hours, Phase, is_on_date
 from speed_layer.core.provisional import Provisional, bars_of, contradicted
+from speed_layer.core.slots import NO_SLOT, Slots
 from speed_layer.core.snapshot import Snapshot
 from speed_layer.core.state import (
     MINUTE,
@@ -88,15 +89,19 @@ class Follower:
     ordinal: int
     judge: Judge
     expected: int = 0
-    symbols: list[str] = field(default_factory=list)
+    slots: Slots = field(default_factory=Slots)
     state: LiveState = field(default_factory=nothing)
     last: Seen | None = None
-    _slot_of: dict[str, int] = field(default_factory=dict)
     _calm: Calm = field(default_factory=Calm.unknown)
     _rows: Floats = field(default_factory=lambda: np.zeros((0, 8)))
     _refused: list[RefusedRow] = field(default_factory=list)
     _arrivals: int = 0
     _watermark: int = int(NEVER)
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbol of each slot."""
+        return self.slots.symbols
 
     @property
     def session(self) -> dt.date:
@@ -126,7 +131,7 @@ class Follower:
             return refused
         self.last = seen
         passed, reasons = self._judged(snapshot)
-        self._refused += _refused(snapshot, reasons)
+        self._refused += refused_rows(snapshot, reasons)
         before = bars_of(self.state)
         self._join(snapshot, passed)
         bars = bars_of(self.state)
@@ -141,11 +146,12 @@ class Follower:
             messages: as they were read.
             faults: what could not be read, by row.
         """
+        slot = self.slots.known(messages.symbol.tolist())
         passed, reasons = admitted(
             messages,
             faults,
             self.session,
-            self._slot_of,
+            slot != NO_SLOT,
             lambda rows, own: self.judge(rows, own, self.sessions, self.ordinal),
         )
         self._refused += [
@@ -155,9 +161,9 @@ class Follower:
         seq = self._arrivals + 1 + np.arange(len(messages), dtype=np.int64)
         self._arrivals += len(messages)
         if not passed.all():
-            messages, seq = messages.take(passed), seq[passed]
+            messages, seq, slot = messages.take(passed), seq[passed], slot[passed]
         if len(messages):
-            self._join_minutes(messages, seq)
+            self._join_minutes(messages, seq, slot)
         return len(messages)
 
     def step(self) -> Step | None:
@@ -197,7 +203,8 @@ class Follower:
     def _join(self, snapshot: Snapshot, passed: Bools) -> None:
         self._arrivals += 1
         rows = snapshot.rows.take(passed)
-        slot = self._slots(rows.symbol.tolist())
+        symbols = rows.symbol.tolist()
+        slot = self.slots.give(symbols, self.slots.known(symbols))
         seq = np.full(len(rows), self._arrivals, dtype=np.int64)
         at, prices = snapshot.updated[passed], (rows.open, rows.high, rows.low, rows.close)
         if self._watermark != NEVER:  # a row that has not changed is known up to the snapshot all the same
@@ -209,24 +216,14 @@ class Follower:
         trades = Trades(last_at, seq, price)
         self.state = join(self.state, of_anchor(len(self.symbols), slot, anchors, trades))
 
-    def _join_minutes(self, messages: MinuteMessages, seq: Int64s) -> None:
-        slot = self._slots(messages.symbol.tolist())
+    def _join_minutes(self, messages: MinuteMessages, seq: Int64s, slot: Int32s) -> None:
+        slot = self.slots.give(messages.symbol.tolist(), slot)
         prices = (messages.open, messages.high, messages.low, messages.close)
         minutes = Minutes(slot, messages.start, seq, *prices)
         totals = Totals(messages.start + MINUTE, seq, messages.official_open, messages.volume, messages.vwap)
         hours = (self.hours.opens_at, self.hours.closes_at)
         self.state = join(self.state, of_minutes(len(self.symbols), minutes, totals, hours))
         self._watermark = max(self._watermark, int(messages.start.max()) + MINUTE)
-
-    def _slots(self, symbols: list[str]) -> Int32s:
-        """Return the slot of each symbol, a new one for a new symbol; case counts."""
-        slot_of = self._slot_of
-        if any(symbol not in slot_of for symbol in symbols):
-            for symbol in symbols:
-                if symbol not in slot_of:
-                    slot_of[symbol] = len(self.symbols)
-                    self.symbols.append(symbol)
-        return np.array([slot_of[symbol] for symbol in symbols], dtype=np.int32)
 
     def _changed(self, bars: Provisional, settled: Bools, phase: Phase) -> Int64s:
         """Return the positions of the bars that differ from those of the step before, and remember these."""
@@ -241,7 +238,8 @@ class Follower:
         return changed
 
 
-def _refused(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:
+def refused_rows(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:
+    """Return the rows of a snapshot that broke a rule."""
     symbols = snapshot.rows.symbol
     return [
         RefusedRow(symbols[row], *reasons[row], content=snapshot.source.slice(row, 1).to_pylist()[0])

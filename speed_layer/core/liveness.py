@@ -37,6 +37,7 @@ class Watch:
     Attributes:
         hours: the regular hours of the session.
         since: when the connection was made, microseconds.
+        mute_after: how long nothing may come in regular hours, microseconds.
         usual: messages of each of the last full minutes that were not too few, of earlier connections too.
         good_through: the end of the last minute that had what it should, by the clock of the data; 0 before
             one had. In regular hours that takes a median to hold it against.
@@ -44,6 +45,7 @@ class Watch:
 
     hours: Hours
     since: int
+    mute_after: int = MUTE_AFTER
     usual: deque[int] = field(default_factory=lambda: deque(maxlen=_MINUTES))
     good_through: int = 0
     first_data: int | None = None
@@ -98,8 +100,8 @@ class Watch:
         """
         last = max(self.since, self.last_data or 0)
         # A minute's messages come when it has ended; the first of the session a minute after the open.
-        is_due = self._is_regular(now - delay - MUTE_AFTER)
-        return last + (MUTE_AFTER if is_due else MUTE_OTHERWISE)
+        is_due = self._is_regular(now - delay - self.mute_after)
+        return last + (self.mute_after if is_due else MUTE_OTHERWISE)
 
     def _is_regular(self, instant: int) -> bool:
         return self.hours.opens_at <= instant < self.hours.closes_at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +57,7 @@ def admitted(
     messages: MinuteMessages,
     faults: Mapping[int, str],
     session: dt.date,
-    known: Container[str],
+    is_known: Bools,
     judge: Callable[[BarRows, Mapping[int, str]], tuple[Bools, Mapping[int, tuple[str, str]]]],
 ) -> tuple[Bools, Reasons]:
     """Return which messages may pass, and of each that may not the rule and the reason.
@@ -70,7 +70,7 @@ def admitted(
         messages: as they were read.
         faults: what could not be read, by row.
         session: the date under way.
-        known: symbols that have passed before.
+        is_known: of which messages the symbol has passed before.
         judge: the rules, for rows of the session of which no two have one symbol.
     """
     reasons: Reasons = {}
@@ -83,7 +83,6 @@ def admitted(
     for row in np.flatnonzero(is_future & is_readable).tolist():
         reasons[row] = ("future", f"{messages.symbol[row]}: the minute has not ended by this machine's clock")
     passed = is_today & ~is_future & is_readable & _is_plain(messages)
-    is_known = np.fromiter((symbol in known for symbol in messages.symbol.tolist()), np.bool_, len(messages))
     to_judge = ~(passed & is_known) & ((is_today & ~is_future) | ~is_readable)
     for rows in _each_symbol_once(messages.symbol, np.flatnonzero(to_judge)):
         own = {at: faults[row] for at, row in enumerate(rows.tolist()) if row in faults}

@@ -191,12 +191,21 @@ def _united(left: Minutes, right: Minutes) -> Minutes:
     is_there = keys[np.minimum(at, len(keys) - 1)] == more
     is_later = np.zeros(len(right), dtype=np.bool_)
     is_later[is_there] = right.seq[is_there] > left.seq[at[is_there]]
+    added = at[~is_there] + np.arange(len(more) - int(is_there.sum()))
+    is_left = np.ones(len(left) + len(added), dtype=np.bool_)
+    is_left[added] = False
     columns = []
     for column in fields(left):
-        values, others = getattr(left, column.name).copy(), getattr(right, column.name)
-        values[at[is_later]] = others[is_later]
-        columns.append(np.insert(values, at[~is_there], others[~is_there]))
-    return Minutes(*columns)
+        values, others = getattr(left, column.name), getattr(right, column.name)
+        united = np.empty(len(is_left), dtype=values.dtype)
+        united[added], united[is_left] = others[~is_there], values
+        columns.append(united)
+    minutes = Minutes(*columns)
+    if is_later.any():
+        replaced = np.flatnonzero(is_left)[at[is_later]]
+        for column in fields(left):
+            getattr(minutes, column.name)[replaced] = getattr(right, column.name)[is_later]
+    return minutes
 
 
 def _after(minutes: Minutes, anchors: Anchors) -> Minutes:

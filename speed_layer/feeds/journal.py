@@ -1,6 +1,6 @@
 """The journal: every snapshot and every frame as it came, so that a session can be replayed.
 
-Each run writes files of its own, ``provider/session/NAME-POSITION.gz``, of records in the order in which the
+Each run writes files of its own, ``provider/session/NAME-POSITION.zst``, of records in the order in which the
 run took them; POSITION is how many there are before a file's first. The run keeps NAME in ``live_runs``, and
 no two runs of any databases have the same. A snapshot begins a file, which is its owner's alone. What a
 record holds is on the disk's way before the rows that it changed are committed, and the run keeps with its
@@ -16,12 +16,18 @@ import os
 import secrets
 import shutil
 import struct
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from batch_layer.shared.errors import ArchiveError
 from batch_layer.shared.models.providers import checked_name
@@ -37,7 +43,13 @@ _LETTERS = {kind: letter for letter, kind in _KINDS.items()}
 _HEAD = struct.Struct(">cqII")
 """Letter, when it came, length, CRC-32 of the content."""
 
-_ENDING = ".gz"
+_ENDING, _EARLIER_ENDING = ".zst", ".gz"
+_OPTIONS: Mapping[int, int] = {
+    zstd.CompressionParameter.compression_level: 1,
+    zstd.CompressionParameter.checksum_flag: True,
+}
+"""A third of the processor's time of gzip at its level 1, for a quarter fewer bytes."""
+
 _GZIP = 31
 
 
@@ -76,8 +88,10 @@ class Journal:
             ArchiveError: there are fewer, or one is no longer what was kept.
         """
         at = 0
-        for path in sorted(self.folder.glob(f"{name}-*{_ENDING}")):
-            if at == count or path.name != _file_name(name, at):
+        for path in sorted(self.folder.glob(f"{name}-*")):
+            if path.suffix not in (_ENDING, _EARLIER_ENDING):
+                continue
+            if at == count or path.stem != _stem(name, at):
                 break
             for record in _read(path):
                 if at == count:
@@ -117,7 +131,7 @@ class Recorder:
     name: str
     position: int = 0
     _file: BinaryIO | None = None
-    _zipped: zlib._Compress | None = None
+    _zipped: zstd.ZstdCompressor | None = None
 
     def add(self, record: Record) -> None:
         """Add a record; a snapshot begins a new file.
@@ -136,7 +150,7 @@ class Recorder:
         """Hand all records to the operating system, so that a killed process loses none of them."""
         with _explained(self.journal):
             if self._file is not None and self._zipped is not None:
-                self._file.write(self._zipped.flush(zlib.Z_SYNC_FLUSH))
+                self._file.write(self._zipped.flush(zstd.ZstdCompressor.FLUSH_BLOCK))
                 self._file.flush()
 
     def close(self) -> None:
@@ -149,9 +163,9 @@ class Recorder:
         for folder in (self.journal.root, self.journal.folder.parent, self.journal.folder):
             if not folder.is_dir():
                 make_folder(folder, mode=0o700)
-        path = self.journal.folder / _file_name(self.name, self.position)
+        path = self.journal.folder / f"{_stem(self.name, self.position)}{_ENDING}"
         self._file = os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
-        self._zipped = zlib.compressobj(1, wbits=_GZIP)
+        self._zipped = zstd.ZstdCompressor(options=_OPTIONS)
 
     def _write(self, content: bytes) -> None:
         if self._file is not None and self._zipped is not None:
@@ -178,16 +192,20 @@ def _explained(journal: Journal) -> Iterator[None]:
         ) from error
 
 
-def _file_name(name: str, position: int) -> str:
-    return f"{name}-{position:09}{_ENDING}"
+def _stem(name: str, position: int) -> str:
+    return f"{name}-{position:09}"
 
 
 def _read(path: Path) -> Iterator[Record]:
-    """Yield the records of a file; the last of a run that was killed may be cut off, and is none."""
-    unzipped = zlib.decompressobj(wbits=_GZIP)
+    """Yield the records of a file; the last of a run that was killed may be cut off, and is none.
+
+    Earlier versions wrote by gzip.
+    """
+    is_earlier = path.suffix == _EARLIER_ENDING
+    unzipped = zlib.decompressobj(wbits=_GZIP) if is_earlier else zstd.ZstdDecompressor()
     try:
         content = unzipped.decompress(path.read_bytes())
-    except (OSError, zlib.error) as error:
+    except (OSError, zlib.error, zstd.ZstdError) as error:
         raise ArchiveError(f"{path} cannot be read: {error}") from error
     at = 0
     while at + _HEAD.size <= len(content):

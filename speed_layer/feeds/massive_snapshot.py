@@ -42,7 +42,9 @@ def read_snapshot(body: bytes, session: dt.date) -> Snapshot:
     prices = {
         name: columns.numbers(columns.values_of(day, key), name, faults) for name, key in _PRICES.items()
     }
-    volume = columns.numbers(volumes(day, "v", "dv", faults), "volume", faults)
+    volume = columns.numbers(
+        volumes(columns.values_of(day, "v"), columns.values_of(day, "dv"), faults), "volume", faults
+    )
     vwap = columns.numbers(columns.values_of(day, "vw"), "vwap", faults)
     has_bar = _has_bar(prices)
     values: dict[str, Any] = {

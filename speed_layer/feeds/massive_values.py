@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from batch_layer.shared.clients.massive import columns
 from batch_layer.shared.clients.massive.columns import Faults, Values
-from batch_layer.shared.models.bars import Int64s
+from batch_layer.shared.models.bars import Floats, Int64s
 from speed_layer.core.state import NEVER
 
 _UNITS = ((10**11, 1_000_000.0), (10**14, 1_000.0), (10**17, 1.0))
@@ -16,18 +14,18 @@ _UNITS = ((10**11, 1_000_000.0), (10**14, 1_000.0), (10**17, 1.0))
 
 One service gives instants in all of them, and some in another one than its page says."""
 
+_LARGEST = 2.0**63
+"""Nanoseconds of 64 bits."""
 
-def volumes(rows: list[dict[str, Any]], key: str, decimal: str, faults: Faults) -> Values:
+
+def volumes(values: Values, texts: Values, faults: Faults) -> Values:
     """Return volumes: with their fractions, a decimal text, where the vendor gives them.
 
     Args:
-        rows: the objects.
-        key: of the volume, a number.
-        decimal: of the same as a text.
+        values: the volumes as numbers; each is replaced whose text there is.
+        texts: the same as decimal texts.
         faults: told of a text that is no number.
     """
-    values = columns.values_of(rows, key)
-    texts = columns.values_of(rows, decimal)
     try:
         return list(map(float, texts))
     except (TypeError, ValueError):
@@ -44,10 +42,14 @@ def volumes(rows: list[dict[str, Any]], key: str, decimal: str, faults: Faults) 
 
 def instants(values: Values, label: str, faults: Faults) -> Int64s:
     """Return instants as int64 microseconds, whatever their unit; NEVER where there is none, or it is 0."""
-    numbers = columns.numbers(values, label, faults)
-    numbers = np.where(np.isfinite(numbers) & (numbers > 0), numbers, 0.0)
+    return micros(columns.numbers(values, label, faults))
+
+
+def micros(numbers: Floats) -> Int64s:
+    """Return instants of any unit as int64 microseconds; NEVER where there is none, or none can be."""
+    with np.errstate(invalid="ignore"):
+        numbers = np.where((numbers > 0) & (numbers < _LARGEST), numbers, 0.0)
     scale = np.full(len(numbers), 0.001)
     for bound, factor in reversed(_UNITS):
         scale[numbers < bound] = factor
-    micros = numbers * scale
-    return np.where(numbers > 0, micros, float(NEVER)).astype(np.int64)
+    return np.where(numbers > 0, numbers * scale, float(NEVER)).astype(np.int64)

@@ -14,8 +14,9 @@ from batch_layer.shared.models.bars import Int32s
 from speed_layer.core.following import Follower, Step
 from speed_layer.core.guards import Refusal
 from speed_layer.core.phases import SECOND
+from speed_layer.feeds.frames import Frames, ReadFrames
 from speed_layer.feeds.journal import Record, Recorder
-from speed_layer.feeds.massive_minutes import Frames, read_frames
+from speed_layer.feeds.massive_minutes import read_frames
 from speed_layer.feeds.polling import Answered
 from speed_layer.stores import rows
 from speed_layer.stores.runs import Progress, note_gap, note_progress
@@ -36,6 +37,7 @@ class Collector:
         follower: what is known of the session.
         recorder: keeps what comes as it came.
         on_tick: told of each tick in its transaction, with the session, once its rows are stored.
+        read: reads the frames of its stream.
         connections: connections to a stream so far.
     """
 
@@ -44,6 +46,7 @@ class Collector:
     follower: Follower
     recorder: Recorder
     on_tick: Callable[[Connection, int], object] = lambda _connection, _ordinal: None
+    read: ReadFrames = read_frames
     connections: int = 0
     _instruments: Int32s = field(default_factory=lambda: np.zeros(0, np.int32))
     _advanced: tuple[int, int] | None = None
@@ -90,7 +93,7 @@ class Collector:
         """
         for frame, instant in zip(frames, received, strict=True):
             self.recorder.add(Record("frame", instant, frame))
-        read = read_frames(frames, received)
+        read = self.read(frames, received)
         self._messages += self.follower.take_minutes(read.messages, read.faults)
         return read
 

@@ -11,6 +11,8 @@ from itertools import groupby
 from threading import Event
 
 from batch_layer.database.postgres.connection import Database
+from batch_layer.database.postgres.listening import Listening
+from batch_layer.database.stores.alert_events import CHANNEL
 from batch_layer.shared.errors import DatabaseUnavailable
 from speed_layer.stores.deliveries import Delivery, give_back, note_delivered, note_failed, take_due
 from speed_layer.webhooks.posting import Outcome, Poster
@@ -21,7 +23,7 @@ THREADS = 8
 """Webhooks served at once: one that is slow keeps no other one waiting."""
 
 LOOK_EVERY = 1.0
-"""Seconds from one look into the outbox to the next."""
+"""Seconds from one look into the outbox to the next, where no notice of an event comes before."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,18 @@ class Deliverer:
         Raises:
             DatabaseError: the database refuses.
         """
-        while not stop.is_set():
-            try:
-                if self.once().delivered:
-                    continue
-            except DatabaseUnavailable as error:
-                self.say(f"webhooks wait: {error}")
-            stop.wait(LOOK_EVERY)
+        listening = Listening(self.database.another(), [CHANNEL])
+        try:
+            while not stop.is_set():
+                try:
+                    listening.wait(0)  # what is committed from here on wakes it below
+                    if not self.once().delivered:
+                        listening.wait(LOOK_EVERY)
+                except DatabaseUnavailable as error:
+                    self.say(f"webhooks wait: {error}")
+                    stop.wait(LOOK_EVERY)
+        finally:
+            listening.close()
 
     def once(self) -> Delivered:
         """Deliver what is due now.

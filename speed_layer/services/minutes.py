@@ -56,7 +56,8 @@ def minute_bars(
     parts = [SCHEMA.empty_table()]
     for frames, received in _portions(journal, runs):
         read = read_frames(frames, received)
-        passed, _ = admitted(read.messages, read.faults, sessions.session(ordinal), frozenset(), judged)
+        is_known = np.zeros(len(read.messages), dtype=np.bool_)
+        passed, _ = admitted(read.messages, read.faults, sessions.session(ordinal), is_known, judged)
         volume, vwap = read_volumes(frames)
         rows = read.messages.take(passed)
         columns = [rows.open, rows.high, rows.low, rows.close, volume[passed], vwap[passed], rows.volume]

@@ -12,8 +12,7 @@ from speed_layer.core.following import Follower, Step
 from speed_layer.core.provisional import Provisional, bars_of
 from speed_layer.core.state import nothing
 from speed_layer.feeds.journal import Journal, Record
-from speed_layer.feeds.massive_minutes import read_frames
-from speed_layer.feeds.massive_snapshot import read_snapshot
+from speed_layer.services.dialects import Dialect, dialect_of
 
 _AT_ONCE = 1000
 """Frames that are read together; how many changes nothing."""
@@ -59,17 +58,20 @@ def replay(journal: Journal, runs: Sequence[Kept], follower: Callable[[], Follow
     Raises:
         ArchiveError: records of a run are gone, or damaged.
     """
+    dialect = dialect_of(journal.provider)
     known: dict[str, Provisional] = {}
     taken = refused = messages = 0
     for run in runs:
         own = follower()
         for frames, snapshot in _portions(journal.records(run.name, run.records)):
-            read = read_frames([frame.content for frame in frames], [frame.received for frame in frames])
+            read = dialect.read_frames(
+                [frame.content for frame in frames], [frame.received for frame in frames]
+            )
             messages += own.take_minutes(read.messages, read.faults)
             if snapshot is not None:
-                is_taken = _takes(own, snapshot)
+                is_taken = _takes(own, snapshot, dialect)
                 taken, refused = taken + is_taken, refused + (not is_taken)
-        if own.last is not None:
+        if own.step() is not None:
             _merge(known, own)
     bars = Provisional.concat([bars_of(nothing()), *known.values()])
     slots = np.arange(len(bars), dtype=np.int32)
@@ -88,9 +90,9 @@ def _portions(records: Iterable[Record]) -> Iterator[tuple[list[Record], Record 
     yield frames, None
 
 
-def _takes(follower: Follower, snapshot: Record) -> bool:
+def _takes(follower: Follower, snapshot: Record, dialect: Dialect) -> bool:
     try:
-        read = read_snapshot(snapshot.content, follower.session)
+        read = dialect.read_snapshot(snapshot.content, follower.session)
     except InputError:
         return False
     return isinstance(follower.take(read, snapshot.received), Step)

@@ -14,13 +14,14 @@ from batch_layer.database.postgres.connection import Database
 from batch_layer.shared import exit_codes
 from batch_layer.shared.errors import DatabaseError, TransientError
 from batch_layer.shared.models.sessions import EXCHANGE_ZONE, NO_ORDINAL, Sessions
-from speed_layer.core.following import Follower, Judge
+from speed_layer.core.following import Judge
 from speed_layer.core.phases import SECOND, Hours
 from speed_layer.feeds.inbox import Inbox, StreamFeed
 from speed_layer.feeds.journal import Journal, Recorder, new_name
 from speed_layer.feeds.polling import Feed
 from speed_layer.services.alerting import Alerting, Read
 from speed_layer.services.collect import Collector
+from speed_layer.services.dialects import dialect_of
 from speed_layer.services.polling import Polling, Rounds
 from speed_layer.services.settle import settle_all
 from speed_layer.services.streaming import Streaming
@@ -119,11 +120,12 @@ class Job:
             expected = expected_tickers(connection, self.feed.provider, ordinal)
             name = new_name(self.now())
             run_id = start_run(connection, self.feed.provider, self._feed_name, ordinal, name)
-        follower = Follower(self.sessions, ordinal, self.judge, expected)
+        dialect = dialect_of(self.feed.provider)
+        follower = dialect.follower(self.sessions, ordinal, self.judge, expected)
         journal = Journal(self.journals, self.feed.provider, follower.session)
         journal.prune()
         recorder = Recorder(journal, name)
-        collector = Collector(self.database, run_id, follower, recorder)
+        collector = Collector(self.database, run_id, follower, recorder, read=dialect.read_frames)
         if self.rules is not None:
             collector.on_tick = Alerting(self.sessions, self.rules).tick
         reason = "failed"
@@ -170,7 +172,9 @@ class Job:
         if self.stream is None or once:
             polling = (collector, self.feed, self._instant, self.sleep, self.say, interval, once)
             return Polling(*polling)
-        return Streaming(collector, self.feed, self.stream, self._instant, self.wait, self.say)
+        mute_after = dialect_of(self.feed.provider).mute_after
+        streaming = (collector, self.feed, self.stream, self._instant, self.wait, self.say, mute_after)
+        return Streaming(*streaming)
 
     def _ending(self, collector: Collector, rounds: Rounds, now: int) -> Ending | None:
         """Return why the run ends before the session does; None if it goes on."""

@@ -14,8 +14,9 @@ from batch_layer.shared.errors import VendorRefused, VendorUnavailable
 from speed_layer.core.connecting import Ending, Redial, of_status, said_of
 from speed_layer.core.following import Step
 from speed_layer.core.guards import Refusal
-from speed_layer.core.liveness import Watch
+from speed_layer.core.liveness import MUTE_AFTER, Watch
 from speed_layer.core.phases import SECOND
+from speed_layer.core.state import MINUTE
 from speed_layer.feeds.inbox import Connection, Inbox, StreamFeed
 from speed_layer.feeds.polling import Feed
 from speed_layer.services.collect import Collector
@@ -44,6 +45,7 @@ class Streaming:
         now: the instant, microseconds since 1970-01-01 UTC.
         wait: waits for news of an inbox, or for so many seconds.
         say: told what happens, in a sentence.
+        mute_after: how long nothing may come in regular hours, microseconds.
         redial: how long to wait after a connection has ended.
     """
 
@@ -53,6 +55,7 @@ class Streaming:
     now: Callable[[], int]
     wait: Callable[[Inbox, float], None]
     say: Callable[[str], None]
+    mute_after: int = MUTE_AFTER
     redial: Redial = field(default_factory=Redial)
     taken: int = 0
     refused: int = 0
@@ -129,17 +132,16 @@ class Streaming:
     def _open(self) -> None:
         now = self.now()
         self.collector.connections += 1
-        usual = self._watch.usual if self._watch is not None else None
-        self._watch = Watch(self.collector.follower.hours, now)
-        if usual is not None:
-            self._watch.usual = usual
+        before, self._watch = self._watch, Watch(self.collector.follower.hours, now, self.mute_after)
+        if before is not None:
+            self._watch.usual = before.usual
         self._opened_at = self._anchor_at = now
 
     def _join(self, frames: list[bytes], instants: list[int]) -> None:
         read = self.collector.take_frames(frames, instants)
         self._is_dirty = True
         if self._watch is not None:
-            self._watch.came(read.messages.start, instants[-1])
+            self._watch.came(read.messages.start // MINUTE * MINUTE, instants[-1])
         for status in read.statuses:
             self._status = of_status(status.status, status.message) or self._status
         for what in read.unreadable[:1]:
@@ -151,8 +153,7 @@ class Streaming:
             self._tick()
         self.say(words)
         self.collector.miss(reason, state=self._state, since=since)
-        # Before the first snapshot there is no saying from where on something is missing.
-        self._unnoted = reason if self.collector.follower.last is None else None
+        self._unnoted = reason if self.collector.follower.last is None else None  # no saying since when
         self._is_missing = True
         if self._opened_at is not None:
             self._opened_at = self.now()
@@ -169,7 +170,7 @@ class Streaming:
         else:
             return
         self._connection.abandon()
-        # What came of late may have been a part; what a snapshot made good meanwhile was missing as well.
+        # What came of late may have been a part, and what a snapshot made good was missing as well.
         self._over(ending, self._watch.good_through or self._watch.since - self._known_delay)
 
     def _over(self, ending: Ending, since: int | None = None) -> None:

@@ -17,6 +17,7 @@ from speed_layer.core.provisional import Provisional
 from speed_layer.core.state import NEVER
 
 _PHASES: tuple[Phase, ...] = ("open", "closing", "settled")
+_NUMBERS = {phase: number for number, phase in enumerate(_PHASES)}
 _PRICES = ("open", "high", "low", "close", "volume", "vwap")
 _COLUMNS = (
     Column("instrument_id", "int4"),
@@ -53,7 +54,7 @@ def write_bars(
         "data_through int8) ON COMMIT DROP"
     )
     # The phase "pre" has no bar; a bar is at least open.
-    numbers = [_PHASES.index(phase) if phase in _PHASES else 0 for phase in phases]
+    numbers = [_NUMBERS.get(phase, 0) for phase in phases]
     data = {name: getattr(bars, name) for name in (*_PRICES, "last_price", "last_at", "data_through")}
     data |= {"instrument_id": instrument_id, "phase": np.array(numbers, dtype=np.int16)}
     copy_in(connection, "live_incoming", _COLUMNS, data)

@@ -3,6 +3,7 @@
 import configparser
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -106,7 +107,7 @@ def block(page, title):
     return match[1]
 
 
-def test_the_units_of_systemd_are_read():
+def test_acceptance_14_the_units_of_systemd_are_read():
     """The timer counts in New York's zone; what the service runs are commands of Condvest."""
     service, timer = configparser.ConfigParser(), configparser.ConfigParser()
     for unit in (service, timer):
@@ -118,6 +119,36 @@ def test_the_units_of_systemd_are_read():
         _, word = service["Service"][name].split()
         assert program.get_command(None, word) is not None
     assert service["Service"]["EnvironmentFile"] == "/etc/condvest.env"
+    failed = block("operating.md", "/etc/systemd/system/condvest-failed.service")
+    assert "/opt/condvest/bin/condvest status --check" in failed
+    assert "OnFailure=condvest-failed.service" in (DOCS / "operating.md").read_text()
+
+
+def test_acceptance_14_the_timer_is_at_half_past_six_in_new_york():
+    """As systemd reads it, in summer and in winter; the machine's zone moves nothing."""
+    timer = block("operating.md", "/etc/systemd/system/condvest.timer")
+    when = re.search(r"^OnCalendar=(.*)$", timer, re.MULTILINE)[1]
+    if shutil.which("systemd-analyze") is None:
+        assert when == "Mon..Fri 18:30 America/New_York"
+        return
+    command = ["systemd-analyze", "calendar", "--iterations=2", "--base-time=2026-03-06 12:00 UTC", when]
+    environ = os.environ | {"TZ": "UTC", "LC_ALL": "C"}
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    # Daylight saving began on Sunday, 2026-03-08.
+    assert re.findall(r"20\d\d-\d\d-\d\d \d\d:\d\d", said) == ["2026-03-06 23:30", "2026-03-09 22:30"]
+
+
+def test_acceptance_14_grafanas_data_source_is_a_reader():
+    """It asks the port that the embedded server has by default, as a role that is no owner."""
+    (source,) = yaml.safe_load(block("operating.md", "/etc/grafana/provisioning/datasources/condvest.yaml"))[
+        "datasources"
+    ]
+    (port,) = [
+        each for each in program.get_command(None, "db").get_command(None, "up").params if each.name == "port"
+    ]
+    assert (source["type"], source["url"]) == ("postgres", f"127.0.0.1:{port.default}")
+    assert source["user"] != "condvest"
+    assert "$" in source["secureJsonData"]["password"]
 
 
 def test_the_compose_file_is_read_and_installs_extras_that_are_there():

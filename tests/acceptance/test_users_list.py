@@ -1,7 +1,7 @@
 """The fifteen things that new users asked for, each with what had to come true, and the tests that show it.
 
-`ACCEPTANCES` maps number to sentence and tests. Those of this module run the program as a user does, in one piece; the
-others look closer.
+`ACCEPTANCES` maps number to sentence and tests. Those of this module run the program as a user does, in one
+piece; the others look closer.
 """
 
 import ast
@@ -40,8 +40,8 @@ class Acceptance:
 
 ACCEPTANCES = {
     1: Acceptance(
-        "After any stop or kill of a load, bars of every interval equal the fold of the daily bars; a backfill that is "
-        "interrupted leaves nothing waiting; verify names what waits.",
+        "After any stop or kill of a load, bars of every interval equal the fold of the daily bars; a "
+        "backfill that is interrupted leaves nothing waiting; verify names what waits.",
         (
             (HERE, "test_acceptance_1_an_interrupted_backfill_leaves_nothing_waiting"),
             (HERE, "test_acceptance_1_after_a_kill_every_interval_is_the_fold_of_the_daily_bars"),
@@ -53,8 +53,9 @@ ACCEPTANCES = {
         ),
     ),
     2: Acceptance(
-        "status --check exits with 1 when a provider is more than N sessions behind, a session is partial or the last "
-        "run failed; status shows how far behind each provider is; a clock a week later says 5.",
+        "status --check exits with 1 when a provider is more than N sessions behind, a session is "
+        "partial or the last run failed; status shows how far behind each provider is; a clock a week "
+        "later says 5.",
         (
             (FIRST_DAY, "test_acceptance_2_and_12_fresh_or_not_and_the_runs"),
             ("tests/integration/test_freshness.py", "test_acceptance_2_a_clock_a_week_later_says_5_behind"),
@@ -66,8 +67,8 @@ ACCEPTANCES = {
         ),
     ),
     3: Acceptance(
-        "undo takes a load's rows back and keeps the revisions; the bars equal those before; an import of adjusted "
-        "prices over traded ones is mended by one command.",
+        "undo takes a load's rows back and keeps the revisions; the bars equal those before; an "
+        "import of adjusted prices over traded ones is mended by one command.",
         (
             (HERE, "test_acceptance_3_adjusted_prices_over_traded_ones_are_mended_by_one_command"),
             (FIRST_DAY, "test_acceptance_3_a_wrong_import_is_mended_in_one_command"),
@@ -75,16 +76,17 @@ ACCEPTANCES = {
         ),
     ),
     4: Acceptance(
-        "import --prices split-adjusted leads prices back by the splits given; an import names the splits that prices "
-        "deny and exits with 3; a split of a symbol without bars gets a note.",
+        "import --prices split-adjusted leads prices back by the splits given; an import names the "
+        "splits that prices deny and exits with 3; a split of a symbol without bars gets a note.",
         (
             (HERE, "test_acceptance_4_split_adjusted_prices_are_led_back"),
             (HERE, "test_acceptance_4_splits_that_prices_deny_or_nobody_has_are_named"),
         ),
     ),
     5: Acceptance(
-        "Python has panel, frame, instruments, splits, dividends, sessions, universe and load, typed; errors are "
-        "exported; unknown symbols may be skipped; backtesting.py, vectorbt and bt take what it gives as it is.",
+        "Python has panel, frame, instruments, splits, dividends, sessions, universe and load, typed; "
+        "errors are exported; unknown symbols may be skipped; backtesting.py, vectorbt and bt take "
+        "what it gives as it is.",
         (
             (HERE, "test_acceptance_5_the_python_surface_is_there"),
             (WHEEL, "test_a_users_ten_lines_pass_mypy_strict_and_mistakes_are_found"),
@@ -99,8 +101,8 @@ ACCEPTANCES = {
         ),
     ),
     6: Acceptance(
-        "Views hold symbol, session, adjusted and raw prices and names; a role may read them and nothing else; one "
-        "SELECT of AAPL's closes equals its daily bars.",
+        "Views hold symbol, session, adjusted and raw prices and names; a role may read them and "
+        "nothing else; one SELECT of AAPL's closes equals its daily bars.",
         (
             (HERE, "test_acceptance_6_one_select_equals_the_daily_bars"),
             ("tests/integration/test_views.py", "test_the_views_of_the_sample_equal_what_python_reads"),
@@ -108,8 +110,8 @@ ACCEPTANCES = {
         ),
     ),
     7: Acceptance(
-        "With Yahoo away any number of symbols ends within three minutes; a delisted symbol is set aside after a note, "
-        "and the night exits with 0; watch add, remove and list are there.",
+        "With Yahoo away any number of symbols ends within three minutes; a delisted symbol is set "
+        "aside after a note, and the night exits with 0; watch add, remove and list are there.",
         (
             (
                 "tests/unit/clients/test_yahoo_rounds.py",
@@ -123,16 +125,18 @@ ACCEPTANCES = {
         ),
     ),
     8: Acceptance(
-        "The commonest file, GOOG.csv with Date, Open, High, Low, Close, Adj Close and Volume, is imported: the symbol "
-        "from the option or the file's name, folders and wide tables too; Adj Close is named in a note.",
+        "The commonest file, GOOG.csv with Date, Open, High, Low, Close, Adj Close and Volume, is "
+        "imported: the symbol from the option or the file's name, folders and wide tables too; Adj "
+        "Close is named in a note.",
         (
             (HERE, "test_acceptance_8_the_commonest_file_is_imported"),
             (HERE, "test_acceptance_8_folders_and_wide_tables_are_imported"),
         ),
     ),
     9: Acceptance(
-        "The README begins with one line for uvx or pipx; types are in the wheel; extras hold what not everybody needs; "
-        "the base is under 350 MB and installs on Alpine, without the embedded server.",
+        "The README begins with one line for uvx or pipx; types are in the wheel; extras hold what "
+        "not everybody needs; the base is under 350 MB and installs on Alpine, without the embedded "
+        "server.",
         (
             (HERE, "test_acceptance_9_the_readme_begins_with_one_line_to_install"),
             (WHEEL, "test_the_wheel_ships_sql_and_types_and_no_infrastructure"),
@@ -142,8 +146,8 @@ ACCEPTANCES = {
         ),
     ),
     10: Acceptance(
-        "A suffix that names no format exits with 2; .gz compresses; case does not matter; -o - is standard output; no "
-        "table breaks a number at 80 columns or in a pipe.",
+        "A suffix that names no format exits with 2; .gz compresses; case does not matter; -o - is "
+        "standard output; no table breaks a number at 80 columns or in a pipe.",
         (
             (HERE, "test_acceptance_10_outputs_are_what_their_names_say"),
             ("tests/unit/cli/test_screen.py", "test_no_figure_or_date_is_broken_on_a_narrow_terminal"),
@@ -151,7 +155,8 @@ ACCEPTANCES = {
         ),
     ),
     11: Acceptance(
-        "A bar with sessions before the first one loaded does not pass as complete: AAPL's first bar of 34 sessions.",
+        "A bar with sessions before the first one loaded does not pass as complete: AAPL's first bar "
+        "of 34 sessions.",
         (
             (HERE, "test_acceptance_11_a_bar_that_begins_before_the_history_is_not_complete"),
             (
@@ -161,8 +166,8 @@ ACCEPTANCES = {
         ),
     ),
     12: Acceptance(
-        "Without a terminal a line a minute counts sessions and the time left; -v, --quiet and --log-file are there; "
-        "waits for a vendor are told; runs lists the last ones.",
+        "Without a terminal a line a minute counts sessions and the time left; -v, --quiet and --log- "
+        "file are there; waits for a vendor are told; runs lists the last ones.",
         (
             (
                 "tests/unit/cli/test_progress.py",
@@ -176,16 +181,16 @@ ACCEPTANCES = {
         ),
     ),
     13: Acceptance(
-        "instruments --listed-on and condvest.universe give who was listed on a date, those delisted since too; as-of "
-        "is explained beside.",
+        "instruments --listed-on and condvest.universe give who was listed on a date, those delisted "
+        "since too; as-of is explained beside.",
         (
             (HERE, "test_acceptance_13_who_was_listed_on_a_date"),
             ("tests/integration/test_python_tables.py", "test_who_was_listed_on_a_date"),
         ),
     ),
     14: Acceptance(
-        "A page on servers has an own PostgreSQL, compose, a timer in New York's zone, mail after a failure, backup, "
-        "restore and move, and Grafana; its commands are run by a test.",
+        "A page on servers has an own PostgreSQL, compose, a timer in New York's zone, mail after a "
+        "failure, backup, restore and move, and Grafana; its commands are run by a test.",
         (
             (HERE, "test_acceptance_14_the_page_on_operating_has_each_recipe"),
             ("tests/acceptance/test_site.py", "test_acceptance_14_the_units_of_systemd_are_read"),
@@ -199,8 +204,9 @@ ACCEPTANCES = {
         ),
     ),
     15: Acceptance(
-        "Pages for zipline, Lean, qlib, quantstats (252 / interval periods a year) and mplfinance; actions and plot; a "
-        "glossary with a picture of a window; why 13, why Adj Close differs and what as-of is, among the questions.",
+        "Pages for zipline, Lean, qlib, quantstats (252 / interval periods a year) and mplfinance; "
+        "actions and plot; a glossary with a picture of a window; why 13, why Adj Close differs and "
+        "what as-of is, among the questions.",
         (
             (HERE, "test_acceptance_15_actions_are_those_of_the_sample"),
             (HERE, "test_acceptance_15_plot_draws_a_chart"),
@@ -231,7 +237,7 @@ def rows_of(condvest, *arguments):
 
 
 def folded(daily, interval):
-    """Fold daily bars, whose window is their session's ordinal, as the definition says: window = ordinal // interval."""
+    """Fold daily bars, whose window is their session's ordinal: window = ordinal // interval."""
     windows = {}
     for row in daily:
         windows.setdefault((row["symbol"], int(row["window"]) // interval), []).append(row)
@@ -277,7 +283,7 @@ def market():
 
 @pytest.fixture
 def stopped(fresh, market):
-    """Stop a backfill by a signal while the vendor lets it wait, some sessions stored; return its exit code."""
+    """Stop a backfill by a signal while the vendor lets it wait, some sessions stored."""
     with MassiveEmulator(market, plan="unlimited", dirt=False, rate=(18, 3600)) as emulator:
         fresh.env.update(
             MASSIVE_API_KEY=KEY, CONDVEST_MASSIVE_PLAN="paid", CONDVEST_MASSIVE_BASE_URL=emulator.url
@@ -433,9 +439,10 @@ def test_acceptance_8_folders_and_wide_tables_are_imported(fresh, tmp_path):
     assert (told.returncode, "header=[0, 1]" in told.stderr) == (1, True), (
         "the message has the line that loads it"
     )
-    load = f"""import condvest, pandas
-condvest.load(pandas.read_csv({str(tmp_path / "wide.csv")!r}, header=[0, 1], index_col=0, parse_dates=True))"""
-    ran = subprocess.run([sys.executable, "-c", load], env=fresh.environ, capture_output=True, check=False)
+    load = """import condvest, pandas, sys
+condvest.load(pandas.read_csv(sys.argv[1], header=[0, 1], index_col=0, parse_dates=True))"""
+    command = [sys.executable, "-c", load, str(tmp_path / "wide.csv")]
+    ran = subprocess.run(command, env=fresh.environ, capture_output=True, check=False)
     assert ran.returncode == 0, ran.stderr
     asked = rows_of(fresh, "bars", "IBM,MSFT", "--interval", "1")
     assert [(row["symbol"], row["open"], row["close"]) for row in asked] == [

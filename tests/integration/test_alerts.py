@@ -132,6 +132,21 @@ def test_a_split_today_makes_no_false_breakdown(alerted):
     assert alerted.events("symbol, bar_values") == [("A", {"low(1)": 4.0, "lowest(low(1), 4)": 4.5})]
 
 
+@pytest.mark.parametrize("interval", [1, 13])
+def test_a_reverse_split_today_makes_no_false_breakout(alerted, interval):
+    """A makes 2 shares 1: a high of 22 is no double, and 24 breaks out, on the bar of 13 sessions as well."""
+    alerted.rule(f"high({interval}) > highest(high({interval}), 2)")
+    alerted.world.splits([split("A", SESSION, 2, 1)])
+    at_20 = {"o": 20.0, "h": 22.0, "l": 18.0, "c": 20.0, "v": 50, "vw": 20.0}
+    alerted.collect(
+        ("10:00", {"B": day()}),
+        ("10:01", {"A": at_20, "B": day()}),
+        ("10:02", {"A": at_20 | {"h": 24.0}, "B": day()}),
+    )
+    ((symbol, values),) = alerted.events("symbol, bar_values")
+    assert (symbol, sorted(values.values())) == ("A", [22.0, 24.0])
+
+
 def test_a_full_disk_ends_the_run_and_stores_neither_rows_nor_firings(alerted):
     alerted.rule("close(1) > 10.2")
     alerted.collect(("10:00", {"A": day()}))

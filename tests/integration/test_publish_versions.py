@@ -42,18 +42,19 @@ class TestVersions:
         assert files_of(target) == before
 
     def test_a_correction_writes_the_files_of_its_year_alone(self, year_turn, target):
-        """Of 2022 daily bars, what they were, and six intervals; what lies in 2021 and 2023 stays."""
+        """Of 2022 daily bars, what they were, and six intervals, with two small ones; 2021 and 2023 stay."""
         published(year_turn, target)
         before = set(files_of(target))
         year_turn.bars([quote("A", dt.date(2022, 6, 1), 99.0)])
         summary = published(year_turn, target)
         new = set(files_of(target)) - before
-        assert (summary.version, summary.written) == (2, 9)
+        assert (summary.version, summary.written) == (2, 10)
         assert {path.split("-")[0] for path in new} == {
             "manifests/00000002.json",
             "daily_bars/2022",
             "daily_bar_revisions/2022",
             "loads/all",
+            "coverage/all",
             *(f"bars_{n}/2022" for n in INTERVALS),
         }
         assert from_files(target, interval=13).equals(from_database(year_turn, interval=13))

@@ -6,11 +6,12 @@ speed layer, reads it in the transaction of its other answers.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from batch_layer.database.postgres.binary_copy import Column, copy_out
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, records
+from batch_layer.database.postgres.queries import array_of, column, records
 from batch_layer.shared.models.bars import Int32s
 from batch_layer.shared.models.live import LiveBars
 
@@ -37,6 +38,15 @@ def read_live(connection: Connection, instrument_id: Int32s | None = None) -> Li
             {"ids": None if instrument_id is None else array_of(instrument_id)},
         )
     )
+
+
+def first_live(connection: Connection) -> dt.date | None:
+    """Return the first session that has live rows; None if none has."""
+    sessions = column(
+        connection,
+        "SELECT session FROM live_daily_bars JOIN sessions USING (ordinal) ORDER BY ordinal LIMIT 1",
+    )
+    return sessions[0] if sessions else None
 
 
 def live_state(connection: Connection) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import rows
 from batch_layer.database.postgres.revisioned import DIVIDENDS, LOAD, SPLITS, SUPERSEDED_BY
 from batch_layer.database.stores.ledger import read_coverage
+from batch_layer.database.stores.refused import size_of_refused
 from batch_layer.database.stores.symbols import symbol_spans, symbols_by_instrument
 from batch_layer.shared.core.adjustment import split_factors
 from batch_layer.shared.models.bars import Int32s
@@ -24,6 +25,9 @@ from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import Spans, always
 from batch_layer.shared.published.tables import SCHEMAS
 from batch_layer.shared.utils.arrow import table_of
+
+MOST_REFUSED = 64 << 20
+"""Bytes of the texts of refused rows that are published; of more none is, for they are read into memory."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Reference:
         """
         coverage = read_coverage(connection)
         spans = reaches(coverage.instrument_id)
+        left_out = () if size_of_refused(connection, None)[1] <= MOST_REFUSED else ("refused",)
         dividends, loads = DIVIDENDS.read_with_load(connection, always(coverage.instrument_id))
         return cls(
             tables={
@@ -64,7 +69,7 @@ class Reference:
                 "sessions": _sessions(coverage, sessions),
                 "split_revisions": _read(connection, SPLITS.revisions, SPLITS.columns),
                 "dividend_revisions": _read(connection, DIVIDENDS.revisions, DIVIDENDS.columns),
-                **{name: _as_stored(connection, name) for name in STORED},
+                **{name: _as_stored(connection, name) for name in STORED if name not in left_out},
             },
             first_session=sessions.session(int(spans.first.min())) if len(spans) else None,
             last_session=sessions.session(int(spans.last.max())) if len(spans) else None,
@@ -130,6 +135,13 @@ STORED: Mapping[str, LiteralString] = {
     "ORDER BY 1, 2, 5 NULLS FIRST",
     "loads": "SELECT load_id, provider, name, archive_key, loaded_at "
     "FROM loads JOIN providers USING (provider_id) ORDER BY 1",
+    "instrument_fields": "SELECT instrument_id, field, value, load_id, NULL FROM metadata UNION ALL "
+    "SELECT instrument_id, field, value, load_id, superseded_by FROM metadata_revisions ORDER BY 1, 2, 4",
+    "coverage": "SELECT provider, ordinal, status = 'complete', passed, refused "
+    "FROM ledger JOIN providers USING (provider_id) ORDER BY 1, 2",
+    "refused": "SELECT load_id, provider, dataset, name, line, code, symbol, session, reason, content "
+    "FROM refused_rows JOIN loads USING (load_id) JOIN providers USING (provider_id) ORDER BY 1, 5",
+    "runs": "SELECT run_id, command, started_at, finished_at, exit_code FROM runs ORDER BY 1",
 }
 """Data sets that are published as they are stored, and how each is read."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from batch_layer.shared.errors import PublishedError, PublishedFormat
+from batch_layer.shared.published.datasets import APART, HISTORY, OFTEN, REPORTS, is_own
 from batch_layer.shared.published.document import count_of, date_of, first_year_of, instant_of
 from batch_layer.shared.published.recorded import Recorded
 
@@ -29,23 +29,6 @@ KEEP = 3
 
 MANIFESTS = "manifests/"
 """The directory of the manifests of all versions that are kept; their names ascend with the versions."""
-
-HISTORY = (
-    "daily_bar_revisions",
-    "split_revisions",
-    "dividend_revisions",
-    "suppliers",
-    "ledger",
-    "loads",
-)
-"""Data sets that say what was known when. In the JSON they stand apart from the others, where earlier
-versions of Condvest, which do not know them, look for nothing."""
-
-_OWN_NAMES = re.compile(
-    r"(manifests/\d{8}\.json|(daily_bars|bars_\d+|instruments|symbols|sessions|splits|dividends"
-    rf"|{'|'.join(HISTORY)})"
-    r"/(\d{4}(-\d{2})?|all)-[0-9a-f]{16}\.parquet)"
-)
 
 
 @dataclass(frozen=True)
@@ -139,7 +122,8 @@ class Manifest:
             header["months_from"] = self.months_from
         # Beside the files, where earlier versions of Condvest look for nothing.
         footers = {"footers": dict(self.footers)} if self.footers else {}
-        more = _history(self) | footers | self.recorded.document()
+        apart = _apart(self, "history", HISTORY) | _apart(self, "reports", REPORTS)
+        more = apart | footers | self.recorded.document()
         return json.dumps(header | _content(self) | more, indent=1).encode()
 
     @classmethod
@@ -168,14 +152,18 @@ class Manifest:
                 loaded_through={
                     int(provider): int(last) for provider, last in document["loaded_through"].items()
                 },
-                schema=document["schema"] | document.get("history_schema", {}),
+                schema=document["schema"]
+                | document.get("history_schema", {})
+                | document.get("reports_schema", {}),
                 through_load=document.get("through_load"),
                 months_from=first_year_of(document.get("months_from")),
                 footers={str(path): str(digest) for path, digest in document.get("footers", {}).items()},
                 recorded=Recorded.of(document),
                 files={
                     dataset: [_file(dataset, file) for file in files]
-                    for dataset, files in (document["files"] | document.get("history", {})).items()
+                    for dataset, files in (
+                        document["files"] | document.get("history", {}) | document.get("reports", {})
+                    ).items()
                 },
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -190,11 +178,6 @@ def path_of(version: int) -> str:
     return f"{MANIFESTS}{version:08}.json"
 
 
-def is_own(path: str) -> bool:
-    """Return whether a path is one that a publication may have written, and so may remove."""
-    return _OWN_NAMES.fullmatch(path) is not None
-
-
 def _content(manifest: Manifest) -> dict[str, Any]:
     first, last = manifest.first_session, manifest.last_session
     return {
@@ -205,29 +188,30 @@ def _content(manifest: Manifest) -> dict[str, Any]:
             "last": last.isoformat() if last else None,
         },
         "loaded_through": {str(provider): last for provider, last in manifest.loaded_through.items()},
-        "schema": {name: columns for name, columns in manifest.schema.items() if name not in HISTORY},
+        "schema": {name: columns for name, columns in manifest.schema.items() if name not in APART},
         "files": {
             name: [asdict(file) for file in files]
             for name, files in manifest.files.items()
-            if name not in HISTORY
+            if name not in APART
         },
     }
 
 
-def _history(manifest: Manifest) -> dict[str, Any]:
-    """Return what the JSON says of the data sets of `HISTORY`; nothing if there are none."""
+def _apart(manifest: Manifest, key: str, datasets: Sequence[str]) -> dict[str, Any]:
+    """Return what the JSON says of data sets that stand apart from the others; nothing if there are none."""
     files = {
-        name: [asdict(file) for file in manifest.files[name]] for name in HISTORY if name in manifest.files
+        name: [asdict(file) for file in manifest.files[name]] for name in datasets if name in manifest.files
     }
-    schema = {name: manifest.schema[name] for name in HISTORY if name in manifest.schema}
-    return {"history_schema": schema, "history": files} if files else {}
+    schema = {name: manifest.schema[name] for name in datasets if name in manifest.schema}
+    return {f"{key}_schema": schema, key: files} if files else {}
 
 
 def _said(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
-    history = _history(manifest)
-    files = {name: named for name, named in history.get("history", {}).items() if name != "loads"}
-    footers = {path: digest for path, digest in manifest.footers.items() if not path.startswith("loads/")}
-    return _content(manifest), history | {"history": files}, footers
+    schemas = {name: manifest.schema[name] for name in APART if name in manifest.schema}
+    files = {name: manifest.files[name] for name in APART if name in manifest.files and name not in OFTEN}
+    often = tuple(f"{name}/" for name in OFTEN)
+    footers = {path: digest for path, digest in manifest.footers.items() if not path.startswith(often)}
+    return _content(manifest), {"schemas": schemas, "files": files}, footers
 
 
 def _file(dataset: str, document: dict[str, Any]) -> PublishedFile:

@@ -141,6 +141,39 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("archive_key", pa.string()),
         ("loaded_at", pa.timestamp("us", "UTC")),
     ),
+    "instrument_fields": _schema(
+        ("instrument_id", pa.int32()),
+        ("field", pa.string()),
+        ("value", pa.string()),
+        ("load_id", pa.int32()),
+        pa.field("superseded_by", pa.int32()),
+    ),
+    "coverage": _schema(
+        ("provider", pa.string()),
+        ("ordinal", pa.int32()),
+        ("complete", pa.bool_()),
+        ("passed", pa.int32()),
+        ("refused", pa.int32()),
+    ),
+    "refused": _schema(
+        ("load_id", pa.int32()),
+        ("provider", pa.string()),
+        ("dataset", pa.string()),
+        ("name", pa.string()),
+        ("line", pa.int64()),
+        ("code", pa.string()),
+        ("symbol", pa.string()),
+        pa.field("session", pa.date32()),
+        ("reason", pa.string()),
+        ("content", pa.string()),
+    ),
+    "runs": _schema(
+        ("run_id", pa.int32()),
+        ("command", pa.string()),
+        ("started_at", pa.timestamp("us", "UTC")),
+        pa.field("finished_at", pa.timestamp("us", "UTC")),
+        pa.field("exit_code", pa.int32()),
+    ),
 }
 """Data set to its columns, in order; docs/publishing.md says what each means."""
 

@@ -46,7 +46,7 @@ def actions(
 def _together(of_splits: pa.Table, of_dividends: pa.Table) -> pa.Table:
     """Return both as one table by symbol and ex-date, a split before a dividend of its date.
 
-    Columns: symbol, ex_date, action (``split`` or ``dividend``), then those of either, null in the other's rows.
+    Columns: symbol, ex_date, action (``split`` or ``dividend``), then those of either, null elsewhere.
     """
     tables = [
         table.append_column("action", pa.array([action] * len(table), pa.string()))

@@ -11,7 +11,7 @@ import click
 from batch_layer.database.stores.alert_events import newest_events
 from batch_layer.shared.errors import UsageError
 from condvest.cli.context import Cli, pass_cli
-from condvest.cli.options import SESSION, format_option, json_option, output_option
+from condvest.cli.options import SESSION, format_option, json_option, output_option, symbol_list
 from condvest.cli.output.alerts import events_table, rules_table
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format
@@ -88,7 +88,7 @@ def add(
     What is true already when it is looked at first does not fire. The rule is refused where it does not
     parse, and if it names a symbol that no instrument carries.
     """
-    rule = Rule(0, _checked_name(name), expression, mode, fires, _symbols(symbols), at_once)
+    rule = Rule(0, _checked_name(name), expression, mode, fires, symbol_list(symbols), at_once)
     given = checked_secret(secret_file.read_text().strip()) if secret_file else None
     webhooks = [
         Webhook(checked_url(url, cli.settings.webhook_networks), given or new_secret()) for url in urls
@@ -167,7 +167,7 @@ def test(
 
     History is looked at once a session, at its close, by the code that looks at running bars.
     """
-    rule = Rule(0, "test", expression, mode, fires, _symbols(symbols))
+    rule = Rule(0, "test", expression, mode, fires, symbol_list(symbols))
     rule.node  # noqa: B018  # refused before anything is read
     with cli.workspace(may_create=False) as workspace:
         summary, firings = rehearsed(workspace, rule, start, end)
@@ -196,7 +196,7 @@ def log(
         cli.workspace(may_create=False) as workspace,
         workspace.database.transaction(read_only=True) as connection,
     ):
-        chosen = _symbols(symbols)
+        chosen = symbol_list(symbols)
         events = newest_events(connection, last, name, None if chosen is None else list(chosen))
     hidden = ("repaint", "values", "reason", "fired_id", "data_through", "created_at")
     show_table(events_table(events), shape, path, hidden=hidden)
@@ -217,14 +217,6 @@ def _checked_name(name: str) -> str:
     if not name.strip() or not name.isprintable() or len(name) > 80:  # noqa: PLR2004  # a line of a terminal
         raise UsageError(f"a rule's name is 1 to 80 printable characters, got {name!r}")
     return name
-
-
-def _symbols(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    if not all(text.split(",")):
-        raise UsageError(f"--symbols {text!r}: a name between the commas is empty")
-    return tuple(dict.fromkeys(text.split(",")))
 
 
 COMMANDS = (alerts,)

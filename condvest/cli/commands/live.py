@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from batch_layer.shared import exit_codes
 from condvest.cli.context import Cli, pass_cli
-from condvest.cli.options import SESSION, format_option, json_option, output_option
+from condvest.cli.options import SESSION, format_option, json_option, output_option, symbol_list
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format
 from condvest.cli.output.messages import message
@@ -48,11 +49,12 @@ def live() -> None:
 @live.command(short_help="Collect the session of today.")
 @click.option(
     "--feed",
-    type=click.Choice(("poll", "stream")),
+    type=click.Choice(("poll", "stream", "yahoo")),
     default="poll",
     show_default=True,
-    help="Snapshots of the whole market, or its stream of minutes, anchored by snapshots.",
+    help="Massive's snapshots of the whole market; its stream, anchored by snapshots; or Yahoo's stream.",
 )
+@click.option("--symbols", help="Of --feed yahoo, comma-separated. Default: those of condvest watch.")
 @click.option(
     "--interval",
     type=click.FloatRange(5, 900),
@@ -61,21 +63,33 @@ def live() -> None:
     help="Seconds from one snapshot to the next.",
 )
 @click.option("--once", is_flag=True, help="Take one snapshot and end.")
+@click.option("--sink", metavar="nats://HOST:PORT", help="Publish the running bars there, too.")
 @json_option
 @pass_cli
-def run(cli: Cli, feed: str, interval: float, once: bool, as_json: bool) -> None:
+def run(
+    cli: Cli,
+    feed: str,
+    symbols: str | None,
+    interval: float,
+    once: bool,
+    sink: str | None,
+    as_json: bool,
+) -> None:
     """Collect the session of today until its trades have ended; on other dates say so and end.
 
     First compares the sessions that have become official since. One collector per database: a second one ends
-    at once. Needs MASSIVE_API_KEY and a plan with snapshots, and for the stream one with websockets.
+    at once. Needs MASSIVE_API_KEY and a plan with snapshots, and for the stream one with websockets. Yahoo
+    needs no key and gives up to 200 symbols.
     """
     from condvest.live.collecting import collecting  # noqa: PLC0415  # the vendor's client
     from condvest.live.delivering import delivering  # noqa: PLC0415  # another HTTP client
+    from condvest.live.sinking import sinking  # noqa: PLC0415  # an extra
 
     with (
         cli.workspace() as workspace,
-        collecting(workspace, message, feed=feed) as job,
+        collecting(workspace, message, feed=feed, symbols=symbol_list(symbols) or ()) as job,
         delivering(workspace, message),
+        sinking(workspace, sink, message),
     ):
         ending = job.run(interval=interval, once=once)
     if as_json:
@@ -163,6 +177,25 @@ def replay(cli: Cli, session: dt.date | None, as_json: bool) -> None:
     else:
         click.echo(printable("\n".join(f"{name:18} {value}" for name, value in outcome.items())))
     sys.exit(exit_codes.check_code(passed=not outcome["differing"]))
+
+
+@live.command(short_help="Follow what a collector publishes.")
+@click.option("--source", metavar="nats://HOST:PORT", required=True, help="The server that it publishes to.")
+@click.option("--symbols", help="Only these, comma-separated.")
+@click.option("--once", is_flag=True, help="Print what is known now and end.")
+def follow(source: str, symbols: str | None, once: bool) -> None:
+    """Print the running daily bars that `condvest live run --sink` publishes, a JSON object a line, for ever.
+
+    Needs no database. Each line says whether all is known: no gap is open, and the feed does not stand still.
+    """
+    from condvest.live.sinking import follow as following  # noqa: PLC0415  # an extra
+
+    for rows, known in following(source, symbol_list(symbols) or (), say=message):
+        for row in rows:
+            click.echo(json.dumps({**row, "is_whole": known.is_whole}))
+        sys.stdout.flush()
+        if once and not rows and known.head is not None:
+            return
 
 
 COMMANDS = (live,)

@@ -126,6 +126,7 @@ def serve(
 for each in serve.params:  # --host-name by CONDVEST_SERVE_HOST_NAME
     if isinstance(each, click.Option):
         each.envvar = "CONDVEST_SERVE_" + each.opts[0].removeprefix("--").replace("-", "_").upper()
+        each.show_envvar = True
 
 
 def _keys_for(settings: Settings, asks_by: str) -> Keys:

@@ -214,7 +214,7 @@ def _sessions_per_bar(given: Given) -> int:
 
 def _end_of_windows(sessions: Sessions, until: dt.date, n: int) -> dt.date:
     """Return a session by which every window of n sessions has ended that begins on or before a date."""
-    after = np.array([until + dt.timedelta(1)], "datetime64[D]")
+    after = np.array([np.datetime64(until, "D") + np.timedelta64(1, "D")])
     begun = int(sessions.ordinals_on_or_after(after)[0]) - 1
     last = min(begun + n - 1, sessions.last_ordinal)
     return sessions.session(max(last, sessions.first_ordinal))

@@ -63,10 +63,11 @@ class Evaluation:
 
     def truth(self, node: Node) -> Truth:
         """Return what a condition is."""
-        if node not in self._truths:
+        known = self._truths.get(node)  # one look: a hash of a node is one of all below it
+        if known is None:
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                self._truths[node] = self._condition(node)
-        return self._truths[node]
+                known = self._truths[node] = self._condition(node)
+        return known
 
     def values(self, rule: Node, row: int) -> dict[str, float | None]:
         """Return what a rule reads of one instrument, by its text; None if unknown."""
@@ -75,10 +76,11 @@ class Evaluation:
 
     def number(self, node: Node) -> Floats:
         """Return a number per instrument; NaN where unknown."""
-        if node not in self._numbers:
+        known = self._numbers.get(node)
+        if known is None:
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                self._numbers[node] = self._number(node)
-        return self._numbers[node]
+                known = self._numbers[node] = self._number(node)
+        return known
 
     def _condition(self, node: Node) -> Truth:
         match node:

@@ -52,13 +52,17 @@ def fire(
     firings: list[Firing] = []
     after: dict[int, Seen] = {}
     for rule in rules:
-        rows = _rows(market, watched.get(rule.rule_id))
-        truth = evaluation.truth(rule.node)
+        truth, ids = evaluation.truth(rule.node), market.ids
+        is_true, rows = truth.is_true, None
+        if rule.rule_id in watched:
+            rows = np.flatnonzero(np.isin(ids, watched[rule.rule_id]))
+            is_true, ids = is_true[rows], ids[rows]
         window = rule.window(market.ordinal)
-        fires, after[rule.rule_id] = fired(
-            rule, window, seen.get(rule.rule_id), market.ids[rows], truth.is_true[rows]
-        )
-        firings += [firing_at(rule, evaluation, truth, int(row)) for row in rows[fires].tolist()]
+        fires, after[rule.rule_id] = fired(rule, window, seen.get(rule.rule_id), ids, is_true)
+        at = np.flatnonzero(fires)
+        firings += [
+            firing_at(rule, evaluation, truth, row) for row in (at if rows is None else rows[at]).tolist()
+        ]
     return firings, after
 
 
@@ -80,9 +84,3 @@ def has_bar(market: Market, rule: Rule) -> Bools:
     """Return, per instrument, whether the rule's own bar holds a session of it."""
     there: Bools = market.row[rule.interval] >= 0
     return there
-
-
-def _rows(market: Market, watched: Int32s | None) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    if watched is None:
-        return np.arange(len(market.ids))
-    return np.flatnonzero(np.isin(market.ids, watched))

@@ -121,7 +121,15 @@ def fired(rule: Rule, window: int, before: Seen | None, ids: Int32s, is_true: Bo
     bits = np.zeros(size, dtype=np.bool_)
     if before is not None and (rule.fires == "rise" or before.window == window):
         bits[: len(before.bits)] = before.bits
+    at = _where(ids)
     is_first = before is None and not rule.at_once
-    fires = np.zeros(len(ids), np.bool_) if is_first else is_true & ~bits[ids]
-    bits[ids] = is_true
+    fires = np.zeros(len(ids), np.bool_) if is_first else is_true > bits[at]
+    bits[at] = is_true
     return fires, Seen(window, bits)
+
+
+def _where(ids: Int32s) -> Int32s | slice:
+    """Return ascending ids as an index: a slice if none is missing between the first and the last."""
+    if len(ids) and int(ids[-1]) - int(ids[0]) + 1 == len(ids):
+        return slice(int(ids[0]), int(ids[-1]) + 1)
+    return ids

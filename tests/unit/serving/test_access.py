@@ -77,3 +77,19 @@ if os.geteuid() == 0:
         Keys.of_home(home).add("desk", NOW)
         assert {path.stat().st_uid for path in home.rglob("*")} == {user}
         assert {path.name for path in home.rglob("*")} == {"serving", "keys.json"}
+
+
+def test_a_wrong_key_takes_the_comparisons_of_a_right_one(keys, monkeypatch):
+    """Counted, not timed: each key is compared, by its digest and in constant time, whichever was given."""
+    given = [keys.add(name, NOW) for name in ("first", "second", "last")]
+    compared = []
+
+    def counted(stored, digest):
+        compared.append((len(stored), len(digest)))
+        return stored == digest
+
+    monkeypatch.setattr("serving_layer.access.hmac.compare_digest", counted)
+    for text in (*given, "", "cv_", "x" * 10_000, given[0][:-1]):
+        compared.clear()
+        named(keys.read(), text, NOW.date())
+        assert compared == [(64, 64)] * 3

@@ -1,11 +1,19 @@
 """The journal of a run: all records in their order, also of one that was killed; nothing else."""
 
 import datetime as dt
+import gzip
+import sys
+from contextlib import suppress
 
 import pytest
 
 from batch_layer.shared.errors import ArchiveError
 from speed_layer.feeds.journal import Journal, Record, Recorder, new_name
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 SESSION = dt.date(2024, 3, 5)
 RECORDS = [
@@ -74,12 +82,39 @@ def test_a_changed_byte_is_noticed(journal):
 
 
 def test_a_cut_off_end_is_as_far_as_it_goes(journal):
+    """What was handed over before a process was killed comes back, whatever of the rest did."""
+    recorder = Recorder(journal, "run")
+    for record in RECORDS[1:3]:
+        recorder.add(record)
+        recorder.flush()
+    recorder.add(RECORDS[3])
+    recorder.close()
+    (path,) = files(journal)
+    whole = path.read_bytes()
+    counts = []
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        counts.append(sum(1 for _ in records_as_far_as_they_go(journal)))
+    assert counts == sorted(counts)
+    assert set(counts) == {0, 1, 2, 3}
+
+
+def records_as_far_as_they_go(journal):
+    """Yield the records there are of three, each as it was kept."""
+    with suppress(ArchiveError):
+        for wanted, record in zip(RECORDS[1:4], journal.records("run", 3), strict=True):
+            assert record == wanted
+            yield record
+
+
+def test_a_journal_of_an_earlier_version_is_read(journal):
+    """Packed by gzip, as files of a run that began before."""
     kept(journal)
-    path = files(journal)[1]
-    path.write_bytes(path.read_bytes()[:-14])
-    assert list(journal.records("run", 2)) == RECORDS[:2]
-    with pytest.raises(ArchiveError, match=r"the first [23] of them"):
-        list(journal.records("run", 5))
+    for path in files(journal):
+        content = zstd.decompress(path.read_bytes())
+        path.unlink()
+        path.with_suffix(".gz").write_bytes(gzip.compress(content))
+    assert list(journal.records("run", len(RECORDS))) == RECORDS
 
 
 def test_old_sessions_go_and_this_one_stays(journal, tmp_path):
@@ -109,9 +144,7 @@ def test_no_damage_of_a_file_is_anything_but_an_error_that_names_where_it_is(jou
         for bits in (0x01, 0x55, 0xFF):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ bits]) + whole[at + 1 :])
             try:
-                assert (
-                    list(journal.records("run", 2)) == RECORDS[:2]
-                )  # a byte of gzip's header may mean nothing
+                assert list(journal.records("run", 2)) == RECORDS[:2]  # a byte of a header may mean nothing
             except ArchiveError as error:
                 said.append(str(error))
     assert len(said) > len(whole)
@@ -120,7 +153,7 @@ def test_no_damage_of_a_file_is_anything_but_an_error_that_names_where_it_is(jou
 
 def test_files_that_are_none_of_its_own_are_passed_over(journal):
     kept(journal)
-    for name in ("junk.gz", "run-x.gz.part", "notes.txt"):
+    for name in ("junk.zst", "run-x.zst.part", "run-1.txt", "notes.txt"):
         (journal.folder / name).write_bytes(b"x")
     assert list(journal.records("run", len(RECORDS))) == RECORDS
 
@@ -129,7 +162,7 @@ def test_no_link_that_lies_where_a_file_is_made_is_written_through(journal, tmp_
     journal.folder.mkdir(parents=True)
     victim = tmp_path / "victim"
     victim.write_text("untouched")
-    (journal.folder / "run-000000000.gz").symlink_to(victim)
+    (journal.folder / "run-000000000.zst").symlink_to(victim)
     with pytest.raises(ArchiveError, match="cannot keep"):
         Recorder(journal, "run").add(RECORDS[0])
     assert victim.read_text() == "untouched"

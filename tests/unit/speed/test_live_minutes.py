@@ -205,9 +205,11 @@ def test_what_the_quick_look_lets_pass_no_rule_refuses(sessions, given_rows, kno
     def judged(bars, faults):
         return judge(bars, faults, sessions, ordinal)
 
-    passed, reasons = admitted(messages, {}, SESSION, known, judged)
+    is_known = np.array([symbol in known for symbol in columns[0]], dtype=np.bool_)
+    passed, reasons = admitted(messages, {}, SESSION, is_known, judged)
+    is_new = np.zeros(1, dtype=np.bool_)
     each = [
-        admitted(messages.take(np.array([row])), {}, SESSION, set(), judged) for row in range(len(messages))
+        admitted(messages.take(np.array([row])), {}, SESSION, is_new, judged) for row in range(len(messages))
     ]
     assert passed.tolist() == [bool(one[0][0]) for one in each]
     assert {row: reason[0] for row, reason in reasons.items()} == {

@@ -88,7 +88,8 @@ def match_columns(
     doubled = sorted(column for column, times in Counter(plain).items() if times > 1 and column in read)
     if doubled:
         raise InputError(
-            f"{name}: column {_listed(doubled)} is there more than once; keep one column of each name{_wide(doubled)}"
+            f"{name}: column {_listed(doubled)} is there more than once; keep one column of each name"
+            f"{_wide(doubled)}"
         )
     position_of = {column: position for position, column in enumerate(plain)}
     columns: dict[str, int] = {}
@@ -117,7 +118,7 @@ def match_columns(
 
 
 def _wide(doubled: Sequence[str]) -> str:
-    """Return what to do with a table that has the prices of several symbols side by side; empty if it is none."""
+    """Return what to do with prices of several symbols side by side; empty if the table has none."""
     if not {"open", "high", "low", "close"} <= set(doubled):
         return ""
     return (

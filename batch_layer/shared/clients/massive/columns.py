@@ -97,7 +97,7 @@ def counts(values: Values, label: str, faults: Faults) -> Int64s:
 def texts(values: Values, label: str, faults: Faults, *, required: bool = False) -> npt.NDArray[np.object_]:
     """Return text without white space around it, ``""`` where missing or unreadable."""
     column = np.empty(len(values), dtype=object)
-    if _are_words(values):
+    if are_words(values):
         column[:] = values
         return column
     if required:
@@ -163,7 +163,7 @@ def _plain(code: Literal["d", "q"], values: Values) -> npt.NDArray[Any] | None:
     return None if any(isinstance(values[row], bool) for row in doubtful) else column
 
 
-def _are_words(values: Values) -> bool:
+def are_words(values: Values) -> bool:
     """Return whether all values are text, none empty, with nothing in it that must be looked at closer."""
     try:
         everything = "".join(values)

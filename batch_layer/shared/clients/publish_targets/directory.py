@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.fs
 
 from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.published.manifest import is_own
+from batch_layer.shared.published.datasets import is_own
 from batch_layer.shared.utils.durable import sync_names
 from batch_layer.shared.utils.ownership import give, make_folder
 

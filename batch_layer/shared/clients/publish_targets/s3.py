@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
 from batch_layer.shared.errors import PublishedError, PublishedUnavailable
-from batch_layer.shared.published.manifest import is_own
+from batch_layer.shared.published.datasets import is_own
 
 _CHUNK = 1 << 20
 """Bytes of an object in memory at a time."""

@@ -1,8 +1,8 @@
 """The provider ``sample``: real daily prices of five companies, with their splits and dividends.
 
-The prices are the file ``stocks.csv.gz`` of the package ``bokeh-sampledata``, unaltered (a wheel has it in it): AAPL, FB, GOOG,
-IBM and MSFT, 12,154 daily bars as traded, 2000-03-01 to 2013-03-01, from the Quandl WIKI prices, which
-their publisher put into the public domain.
+The prices are the file ``stocks.csv.gz`` of the package ``bokeh-sampledata``, unaltered, of which a wheel of
+Condvest has a copy: AAPL, FB, GOOG, IBM and MSFT, 12,154 daily bars as traded, 2000-03-01 to
+2013-03-01, from the Quandl WIKI prices, which their publisher put into the public domain.
 
 ``splits.csv`` and ``dividends.csv`` are recovered from that same file, which has a column ``Adj Close``
 with 12 and more decimals. Let f = Adj Close / Close on a row and f' on the company's row before it. f/f'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,21 @@ class YahooClient:
             raise VendorUnavailable(f"Yahoo answered for {chart.symbol}")
         if not chart.stamps:
             raise _without_rows(symbol, first)
+        return answer.content
+
+    def quotes(self, symbols: Sequence[str]) -> bytes:
+        """Return the body of the quotes of symbols; those that Yahoo does not know are left out of it.
+
+        Raises:
+            VendorUnavailable: there is no answer, or none that can be believed.
+        """
+        try:
+            answer = self._wire.quotes([yahoo_symbol(symbol) for symbol in symbols])
+        except VendorRefused as error:
+            raise VendorUnavailable(str(error)) from error
+        if answer.status != _OK:
+            text = answer.content[:_SHOWN_LENGTH].decode("utf-8", "replace")
+            raise VendorUnavailable(f"Yahoo answered {answer.status}: {text!r}")
         return answer.content
 
     @property

@@ -11,7 +11,7 @@ in force when it first looked for a cookie.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ TIMEOUT = 30.0
 MAX_BYTES = 8 << 20
 """No answer comes near 8 MiB (a chart of 60 years is some 2 MB); a longer one, unpacked, is not read on."""
 
+QUOTES_URL = "https://query1.finance.yahoo.com/v7/finance/quote"
 CHART_URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 
 
@@ -107,7 +108,13 @@ class Wire:
             VendorUnavailable: there was no answer, a broken one, or one from elsewhere.
             VendorRefused: the answer is longer than MAX_BYTES.
         """
-        url = CHART_URL + quote(symbol, safe="")
+        return self._get(CHART_URL + quote(symbol, safe=""), params)
+
+    def quotes(self, symbols: Sequence[str]) -> Answer:
+        """Ask for the quotes of symbols in Yahoo's spelling; raises what `chart` does."""
+        return self._get(QUOTES_URL, {"symbols": ",".join(symbols), "formatted": "false"})
+
+    def _get(self, url: str, params: Mapping[str, str | int]) -> Answer:
         try:
             with _muted():
                 response = YfData(session=self._session).get(url, params=dict(params), timeout=TIMEOUT)

@@ -19,7 +19,7 @@ async function listed() {
     const { columns } = await askColumns("/v1/instruments", { columns: "instrument_id,symbol,name,active,last_session" });
     return { ...columns, symbol: labelled(columns) };
   } catch (error) {
-    if (error.status !== 501) throw error; // published files hold no list; the newest window names who is in it
+    if (error.status !== 501) throw error; // what an earlier Condvest published holds no list; the newest window names who is in it
     const { columns } = await askColumns("/v1/screen", { columns: "symbol,last_session" });
     return { ...columns, name: columns.symbol.map(() => null), active: columns.symbol.map(() => null) };
   }

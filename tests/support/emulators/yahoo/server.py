@@ -16,7 +16,8 @@ from tests.support.emulators.kept import Kept
 from tests.support.emulators.plans import CallCount
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.synthetic.sessions import new_york_date
-from tests.support.emulators.yahoo import chart
+from tests.support.emulators.synthetic.trades import SECOND, day_of
+from tests.support.emulators.yahoo import chart, running
 from tests.support.emulators.yahoo.history import History, of_market
 
 CRUMB = "EmuLat0r.crumb"
@@ -60,6 +61,7 @@ class YahooEmulator(Emulator):
         self._histories = {history.symbol: history for history in histories}
         self._of_market = Kept(most=64)
         self._count = CallCount(clock)
+        self._days = Kept(most=2)
 
     def match(self, request: Request) -> tuple[str, str]:
         """Return the endpoint's name and its family of faults."""
@@ -124,11 +126,28 @@ class YahooEmulator(Emulator):
         """Return the quotes of comma-separated symbols; those that there are not are left out."""
         histories = [history for symbol in symbols.split(",") if (history := self._history(symbol))]
         result = [
-            _quote_type(history)
-            | {"exchangeTimezoneName": "America/New_York", "regularMarketPrice": float(history.close[-1])}
+            _quote_type(history) | {"exchangeTimezoneName": "America/New_York"} | self._running(history)
             for history in histories
         ]
         return json_reply({"quoteResponse": {"result": result, "error": None}})
+
+    def _running(self, history: History) -> dict:
+        """Return the numbers of a quote: of the session under way, else of the last one."""
+        now = self.now()
+        day = None
+        if self.market is not None and self.market.schedule.index(new_york_date(now)) is not None:
+            day = self._days.get((new_york_date(now),), lambda: day_of(self.market, new_york_date(now)))
+        if day is not None and running.symbol_in(day, history.symbol) is None:
+            day = None
+        before = {
+            "regularMarketTime": chart.stamp(history.session[-1].item()) + 23_400,
+            "regularMarketOpen": running.single(history.open[-1]),
+            "regularMarketDayHigh": running.single(history.high[-1]),
+            "regularMarketDayLow": running.single(history.low[-1]),
+            "regularMarketPrice": running.single(history.close[-1]),
+            "regularMarketVolume": round(float(history.volume[-1])),
+        }
+        return running.quote(history.symbol, day, int(now.timestamp() * SECOND), before)
 
     def _summary(self, symbol: str) -> Reply:
         history = self._history(symbol)

@@ -1,0 +1,101 @@
+"""The paths of published files, and the files on their way to the client."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from serving_layer.http.files import DATASETS, PublishedFiles, Run, Sent
+from serving_layer.http.guards import IS_HEAD
+from serving_layer.http.opened import pieces_of
+from serving_layer.http.protocol import App, Receive, Scope, Send
+from serving_layer.http.zero_copy import ZERO_COPY
+
+
+class FilesFront:
+    """Answers the paths of published files, which routing would take longer than sending; the rest passes."""
+
+    def __init__(self, app: App, files: PublishedFiles, run: Run) -> None:
+        """Stand before an application; ``run`` does work on a thread."""
+        self._app = app
+        self._files = files
+        self._run = run
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = scope["path"]
+        if scope["type"] != "http" or scope["method"] != "GET" or not path.startswith(DATASETS):
+            await self._app(scope, receive, send)
+            return
+        path = path.removeprefix(DATASETS)
+        if "/" not in path:
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        is_head = bool(scope.get(IS_HEAD))
+        sent = await self._run(lambda: self._files.file(path, headers, is_head=is_head))
+        await send_published(sent, self._run, scope, receive, send)
+
+
+def add_files(app: FastAPI, files: PublishedFiles, run: Run) -> None:
+    """Add the paths of published files to an application; ``run`` does work on a thread."""
+
+    @app.get("/v1/datasets", summary="What is published: the version, and its data sets.")
+    async def datasets() -> dict[str, Any]:
+        return await run(files.datasets)
+
+    @app.get("/v1/datasets/{name}", summary="The files of a published data set, with their digests.")
+    async def dataset(name: str) -> dict[str, Any]:
+        return await run(lambda: files.dataset(name))
+
+    @app.get("/v1/datasets/{name}/{file}", summary="A published file, whole or by ranges of bytes.")
+    async def file(name: str, file: str, request: Request) -> Response:
+        is_head, headers = bool(request.scope.get(IS_HEAD)), dict(request.headers)
+        sent = await run(lambda: files.file(f"{name}/{file}", headers, is_head=is_head))
+        return _FileResponse(sent, run)
+
+
+class _FileResponse(Response):
+    """The same where the application has routed the request."""
+
+    def __init__(self, sent: Sent, run: Run) -> None:
+        """Send what is to be sent; ``run`` does work on a thread."""
+        super().__init__(None, sent.status, sent.headers)
+        self._sent = sent
+        self._run = run
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send_published(self._sent, self._run, scope, receive, send)
+
+
+async def send_published(sent: Sent, run: Run, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a file, or only its headers, and close it: by the kernel where the server offers that."""
+    head = [(name.lower().encode(), value.encode()) for name, value in sent.headers.items()]
+    opened, part = sent.opened, sent.part
+    try:
+        await send({"type": "http.response.start", "status": sent.status, "headers": head})
+        if opened is None or part is None:
+            await send({"type": "http.response.body", "body": b""})
+        elif opened.descriptor is not None and ZERO_COPY in scope.get("extensions", {}):
+            more = {"file": opened.descriptor, "offset": part.first, "count": len(part)}
+            await send({"type": ZERO_COPY, **more})
+        else:
+            pieces, gone = pieces_of(opened, part), asyncio.create_task(_gone(receive))
+            try:
+                while not gone.done() and (piece := await run(lambda: next(pieces, None))) is not None:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+            finally:
+                gone.cancel()
+    finally:
+        if opened is not None:
+            opened.close()
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the client has gone: for it nothing more is read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

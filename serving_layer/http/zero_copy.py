@@ -1,0 +1,99 @@
+"""Files that the kernel sends by itself, from its cache to the socket, without a copy in this process.
+
+It is the extension ``http.response.zerocopysend`` of ASGI
+(https://asgi.readthedocs.io/en/latest/extensions.html#zero-copy-send), which uvicorn lacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from serving_layer.http.protocol import Send
+
+ZERO_COPY = "http.response.zerocopysend"
+
+_PIECE = 1 << 20
+"""Bytes for which the event loop is kept from others at once."""
+
+
+async def send_file(transport: Any, file: int, first: int, count: int, patience: float) -> bool:  # noqa: ANN401
+    """Send bytes of a file over a transport of asyncio or uvloop, and say whether all were sent.
+
+    Args:
+        transport: whose buffer is empty at the end, too.
+        file: its descriptor.
+        first: the first byte.
+        count: how many.
+        patience: seconds in which the client has to take something.
+    """
+    if transport.is_closing():
+        return False
+    # A descriptor of our own: the transport's number is another connection's once the transport is closed.
+    out = os.dup(transport.get_extra_info("socket").fileno())
+    try:
+        while transport.get_write_buffer_size():  # the headers go first
+            await asyncio.sleep(0)
+            if transport.get_write_buffer_size() and not await _has_room(transport, out, patience):
+                return False
+        while count and not transport.is_closing():
+            try:
+                sent = os.sendfile(out, file, first, min(count, _PIECE))
+            except BlockingIOError:
+                if not await _has_room(transport, out, patience):
+                    return False
+                continue
+            except OSError:  # the client has gone
+                return False
+            if not sent:  # the file is shorter than it was
+                return False
+            first, count = first + sent, count - sent
+            if count:
+                await asyncio.sleep(0)
+        return not count
+    finally:
+        os.close(out)
+
+
+async def _has_room(transport: Any, out: int, patience: float) -> bool:  # noqa: ANN401
+    """Wait until the client has taken something; False if it takes nothing for too long, or has gone."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_writer(out, ready.set)
+    try:
+        async with asyncio.timeout(patience):
+            await ready.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_writer(out)
+    return not transport.is_closing()
+
+
+def offers() -> bool:
+    """Return whether this system can do it."""
+    return hasattr(os, "sendfile")
+
+
+class ZeroCopySend:
+    """Takes messages of the extension; all others are passed on. For one answer of uvicorn's."""
+
+    def __init__(self, cycle: Any, transport: Any, patience: float) -> None:  # noqa: ANN401  # uvicorn's
+        self._cycle = cycle
+        self._transport = transport
+        self._patience = patience
+        self._send: Send = cycle.send
+
+    async def __call__(self, message: Any) -> None:  # noqa: ANN401  # as ASGI has it
+        """Send one message."""
+        if message["type"] != ZERO_COPY:
+            await self._send(message)
+            return
+        count = message["count"]
+        is_sent = await send_file(self._transport, message["file"], message["offset"], count, self._patience)
+        if not is_sent:
+            self._transport.abort()  # the length that was promised tells the client
+            return
+        self._cycle.expected_content_length -= count
+        await self._send({"type": "http.response.body", "body": b""})

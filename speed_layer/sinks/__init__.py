@@ -1,0 +1,1 @@
+"""Where running bars go for readers on other machines."""

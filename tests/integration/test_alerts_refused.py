@@ -1,0 +1,32 @@
+"""Rules that are refused on the command line: each with what was expected, and nothing of it is kept."""
+
+import pytest
+
+from tests.support.in_process import Program
+from tests.support.payloads import bar
+
+
+@pytest.fixture
+def condvest(world, url, tmp_path):
+    world.bars([bar("A", world.date(0))])
+    return Program(url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["close(13) > highest(high(13) 4)"], 2, "expected ',', got '4'"),
+        (["close(4) > 1"], 2, "expected an interval in sessions (1, 3, 5, 8, 13, 21, 34), got '4'"),
+        (["close(3) > 1", "--symbols", "A,NOPE"], 1, "NOPE"),
+        (["close(3) > 1", "--webhook", "https://127.0.0.1/hook"], 2, "127.0.0.1"),
+        (["close(3) > 1", "--webhook", "https://10.0.0.7/hook"], 2, "10.0.0.7"),
+        (["close(3) > 1", "--webhook", "https://[fe80::1]/hook"], 2, "fe80::1"),
+        (["close(3) > 1", "--webhook", "http://example.com/hook"], 2, "https"),
+    ],
+    ids=["syntax", "interval", "symbol", "loopback", "private", "link-local", "plain HTTP"],
+)
+def test_a_rule_that_cannot_be_is_refused_and_not_kept(world, condvest, arguments, code, words):
+    ran = condvest("alerts", "add", "mine", *arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert words in ran.err
+    assert world.number("SELECT count(*) FROM alert_rules") == 0
