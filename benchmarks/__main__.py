@@ -34,6 +34,7 @@ SUITES = {
     "page": "the page in a browser: bytes, first candle and interaction at 6,000 bars, beside Bokeh",
     "publish": "publishing again with nothing new, and with a session more, beside a check of everything",
     "read": "a symbol's history, a session's cross-section, a whole market: PostgreSQL and published",
+    "year": "what the stored bars take after a year of nights, beside the same rows dense",
     "archive": "a session's answer as the archive keeps it: bytes a row and seconds, beside gzip",
     "peers.reads": "a symbol, a session and a market beside ArcticDB, DuckDB, Polars and plain SQL",
     "peers.rebuild": "all bars from stored daily bars, stored again, beside ArcticDB, DuckDB and Polars",

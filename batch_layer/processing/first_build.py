@@ -1,8 +1,8 @@
 """Service: build the bars of a whole history at once, where none are stored yet.
 
 The daily bars are read table by table in storage order, folded, and written into new tables, which get their
-keys when they are full and then replace the empty ones. All of it is one transaction; while one part is
-folded and written, the next is read on a second connection.
+keys when they are full and then replace the empty ones. All of it is one transaction; while the bars of one
+part are written, the next is read on a second connection and folded: each takes about as long.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from batch_layer.database.stores.daily_bars import number_of_parts
 from batch_layer.database.stores.ledger import read_coverage, rows_loaded
 from batch_layer.shared.core.folding import fold_all
 from batch_layer.shared.errors import DatabaseError, TransientError
-from batch_layer.shared.models.bars import DailyBars
+from batch_layer.shared.models.bars import Bars
 from batch_layer.shared.models.sessions import Sessions
 from batch_layer.shared.models.spans import always
 from batch_layer.shared.settings import INTERVALS
@@ -71,11 +71,15 @@ def _fill_new_tables(
         parts = number_of_parts(reading)
         coverage = read_coverage(reading)
         splits = SPLITS.read(reading, always(coverage.instrument_id)).on(sessions)
+
+        def bars_of(part: int) -> dict[int, Bars]:
+            daily = DAILY_BARS.read_part(reading, parts, part)
+            own_splits = splits.take(np.isin(splits.instrument_id, daily.instrument_id))
+            return fold_all(daily, INTERVALS, splits=own_splits, coverage=coverage)
+
         # Closing ends the reading thread before its transaction ends, whatever happens here.
-        with closing(_prefetched(reading, parts)) as dailies:
-            for done, daily in enumerate(dailies, start=1):
-                own_splits = splits.take(np.isin(splits.instrument_id, daily.instrument_id))
-                bars = fold_all(daily, INTERVALS, splits=own_splits, coverage=coverage)
+        with closing(_prefetched(bars_of, parts)) as coming:
+            for done, bars in enumerate(coming, start=1):
                 for n, of_interval in bars.items():
                     bars_rebuilt.append(connection, n, of_interval)
                     built[n] += len(of_interval)
@@ -99,12 +103,12 @@ def _make_keys(connection: Connection, other: Database) -> None:
             summarized.result()
 
 
-def _prefetched(connection: Connection, parts: int) -> Generator[DailyBars]:
-    """Yield the daily bars part by part; while one part is in use, a thread reads the next one."""
+def _prefetched(bars_of: Callable[[int], dict[int, Bars]], parts: int) -> Generator[dict[int, Bars]]:
+    """Yield the bars of each part; while those of one are in use, a thread makes those of the next."""
     with ThreadPoolExecutor(1) as pool:
-        next_part = pool.submit(DAILY_BARS.read_part, connection, parts, 0)
+        coming = pool.submit(bars_of, 0)
         for part in range(1, parts + 1):
-            daily = next_part.result()
+            bars = coming.result()
             if part < parts:
-                next_part = pool.submit(DAILY_BARS.read_part, connection, parts, part)
-            yield daily
+                coming = pool.submit(bars_of, part)
+            yield bars

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from psycopg import sql
 
-from batch_layer.database.postgres import binary_copy
+from batch_layer.database.postgres import binary_copy, packed
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Database
-from batch_layer.database.postgres.packed import MOST_ROWS, read_out
+from batch_layer.database.postgres.packed import MOST_ROWS, read_out, read_pages
 
 UNKNOWN = -1
 COLUMNS = (
@@ -108,10 +108,27 @@ def identical(left, right):
 def test_what_goes_in_comes_out_to_the_bit(connection, data):
     connection.execute("TRUNCATE copied")
     copy_in(connection, "copied", COLUMNS, data)
-    for back in (read(connection), read(connection, MOST_ROWS)):
+    by_pages = read_pages(connection, "copied", COLUMNS, sql.SQL("true"))
+    order = np.argsort(by_pages["place"])  # rows with NULL lie behind the others
+    ordered = {name: values[order] for name, values in by_pages.items()}
+    for back in (read(connection), read(connection, MOST_ROWS), ordered):
         assert list(back) == [column.name for column in COLUMNS]
         for name, values in back.items():
             assert identical(values, data[name]), name
+
+
+def test_rows_of_many_pages_come_packed_in_the_order_in_which_they_lie(connection, monkeypatch):
+    """Of some 60 pages; those from the first third on are empty for half of the table, or hold few rows."""
+    monkeypatch.setattr(packed, "PAGES_A_VALUE", 2)
+    place = np.arange(6_000)
+    data = {column.name: np.zeros(len(place), dtype=KINDS[column.kind]) for column in COLUMNS}
+    copy_in(connection, "copied", COLUMNS, data | {"place": place, "real": place / 3})
+    connection.execute("DELETE FROM copied WHERE place BETWEEN 2000 AND 4999 OR place % 1000 = 7")
+    columns, few = [COLUMNS[0], COLUMNS[5]], sql.SQL("place % 5 <> 3")
+    rows = read_pages(connection, "copied", columns, few)
+    left = place[((place < 2000) | (place >= 5000)) & (place % 1000 != 7) & (place % 5 != 3)]
+    np.testing.assert_array_equal(rows["place"], left)
+    np.testing.assert_array_equal(rows["real"], left / 3)
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,7 +10,7 @@ Format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FO
 from __future__ import annotations
 
 import select
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -23,7 +23,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from batch_layer.database.postgres.connection import Connection
 
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _CHUNK_ROWS = 10_000  # a megabyte: it fits the cache, and the server stores it while the next is made
 WIRE = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "bool": ">i1", "date": ">i4"}
@@ -70,10 +70,10 @@ def copy_in(
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
     query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(sql.Identifier(table), names)
     with connection.cursor().copy(query) as copy:
-        copy.write(_HEADER)
+        copy.write(HEADER)
         for nulls, rows in _by_nulls(columns, data):
-            for start in range(0, len(rows), _CHUNK_ROWS):
-                copy.write(_wire_rows(columns, nulls, data, rows[start : start + _CHUNK_ROWS]))
+            for chunk in _wire_chunks(columns, nulls, data, rows):
+                copy.write(chunk)
         copy.write(_TRAILER)
 
 
@@ -95,14 +95,14 @@ def copy_out(
     wire = _wire_type(columns, [False] * len(columns))
     copy = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(body)
     text = psycopg.ClientCursor(connection).mogrify(copy, parameters)
-    received = _received(connection, text.encode())
-    whole = (len(received) - len(_HEADER) - len(_TRAILER)) // wire.itemsize
-    rows = np.frombuffer(received, dtype=wire, offset=len(_HEADER), count=whole)
+    content = received(connection, text.encode())
+    whole = (len(content) - len(HEADER) - len(_TRAILER)) // wire.itemsize
+    rows = np.frombuffer(content, dtype=wire, offset=len(HEADER), count=whole)
     return {column.name: from_wire(column, rows[column.name]) for column in columns}
 
 
-def _received(connection: Connection, query: bytes) -> bytearray:
-    """Return all that a COPY sends.
+def received(connection: Connection, query: bytes) -> bytearray:
+    """Return all that a COPY to the client sends, from its header to its trailer.
 
     By the driver's own wrapper of libpq: the server sends a message for every row, and the driver's cursor
     takes three times as long over each. It is waited for in ``poll``, which a signal interrupts: so Ctrl-C,
@@ -112,13 +112,13 @@ def _received(connection: Connection, query: bytes) -> bytearray:
     link.send_query(query)
     while link.flush():
         _wait(link, select.POLLIN | select.POLLOUT)
-    received = bytearray()
+    content = bytearray()
     result = _result(link)
     if result is not None and result.status == ExecStatus.COPY_OUT:
         size, block = link.get_copy_data(1)
         while size >= 0:
             if size:
-                received += block
+                content += block
             else:
                 _wait(link)
             size, block = link.get_copy_data(1)
@@ -126,7 +126,7 @@ def _received(connection: Connection, query: bytes) -> bytearray:
     while result is not None and result.status == ExecStatus.COMMAND_OK:
         result = _result(link)
     if result is None:
-        return received
+        return content
     if result.error_field(DiagnosticField.SQLSTATE) is None:
         raise psycopg.OperationalError(link.get_error_message())
     raise psycopg.errors.error_from_result(result, encoding="utf-8")
@@ -148,14 +148,15 @@ def _wait(link: PGconn, events: int = select.POLLIN) -> None:
 
 def select_list(columns: Sequence[Column], table: str) -> sql.Composed:
     """Return the columns of ``table`` for a SELECT, the stand-in for NULL put where NULL is."""
-    return sql.SQL(", ").join(
-        sql.Identifier(table, column.name)
-        if column.unknown is None
-        else sql.SQL("coalesce({}, {}::" + column.kind + ")").format(
-            sql.Identifier(table, column.name), sql.Literal(str(column.unknown))
-        )
-        for column in columns
-    )
+    return sql.SQL(", ").join(value_or_stand_in(column, table) for column in columns)
+
+
+def value_or_stand_in(column: Column, table: str) -> sql.Composable:
+    """Return a column of ``table``, the stand-in for NULL put where NULL is."""
+    value = sql.Identifier(table, column.name)
+    if column.unknown is None:
+        return value
+    return sql.SQL("coalesce({}, {}::" + column.kind + ")").format(value, sql.Literal(str(column.unknown)))
 
 
 def _wire_type(columns: Sequence[Column], nulls: Sequence[bool]) -> np.dtype[Any]:
@@ -181,26 +182,37 @@ def _by_nulls(
     ]
 
 
-def _wire_rows(
+def _wire_chunks(
     columns: Sequence[Column],
     nulls: Sequence[bool],
     data: Mapping[str, npt.NDArray[Any]],
     rows: npt.NDArray[np.intp],
-) -> bytes:
+) -> Generator[memoryview]:
+    """Yield the rows in the COPY format, some at a time, each time in the same memory."""
     wire = _wire_type(columns, nulls)
     blank = np.zeros(1, dtype=wire)
     blank["fields in row"] = len(columns)
     for column, null in zip(columns, nulls, strict=True):
         blank[f"width of {column.name}"] = -1 if null else np.dtype(WIRE[column.kind]).itemsize
-    out = np.repeat(blank, len(rows))
-    for column, null in zip(columns, nulls, strict=True):
-        if not null:
-            out[column.name] = _to_wire(column, data[column.name][rows])
-    return out.tobytes()
+    memory = np.repeat(blank, min(len(rows), _CHUNK_ROWS))
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        chunk = rows[start : start + _CHUNK_ROWS]
+        first, last = int(chunk[0]), int(chunk[-1])
+        where = slice(first, last + 1) if last - first + 1 == len(chunk) else chunk
+        out = memory[: len(chunk)]
+        for column, null in zip(columns, nulls, strict=True):
+            if not null:
+                out[column.name] = _to_wire(column, data[column.name][where])
+        yield out.view(np.uint8).data
+
+
+def empty(column: Column, count: int) -> npt.NDArray[Any]:
+    """Return an array for so many values of a column, whatever they are at first."""
+    return np.empty(count, dtype="datetime64[D]" if column.kind == "date" else _HERE[column.kind])
 
 
 def from_wire(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return values as they come (big-endian) as an array of this machine."""
+    """Return a column's values, as they came in the binary format, as an array of this machine's."""
     if column.kind == "date":
         dates: npt.NDArray[Any] = _DATE_ZERO + values.astype("timedelta64[D]")
         return dates

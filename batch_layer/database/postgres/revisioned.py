@@ -17,7 +17,7 @@ from psycopg import sql
 from batch_layer.database.postgres import range_read
 from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.packed import read_out
+from batch_layer.database.postgres.packed import read_out, read_pages
 from batch_layer.database.postgres.queries import array_of, column, rows
 from batch_layer.database.postgres.touched import announce, touch_rows
 from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
@@ -51,8 +51,7 @@ class RevisionedTable(Generic[Rows]):
 
     Attributes:
         model: the class of its rows.
-        name: the table of current rows.
-        revisions: the table of superseded rows.
+        name, revisions: the table of current rows, and that of superseded ones.
         columns: the columns, as in ``model``; the first two are the key.
         number: the key's second column as an int4: itself, or days since 1970-01-01.
         divided: into how many tables by instrument_id modulo that number it is divided; 1 if it is not.
@@ -99,18 +98,16 @@ class RevisionedTable(Generic[Rows]):
         self, connection: Connection, columns: tuple[Column, ...], parts: int, part: int
     ) -> dict[str, Any]:
         """Return the columns of the rows of a part, in the order in which they lie."""
-        query = sql.SQL(
-            "SELECT {columns} FROM {table} WHERE {table}.instrument_id % {divided} = {remainder} "
-            "AND {table}.instrument_id % {parts} = {part}"
+        chosen = sql.SQL(
+            "{table}.instrument_id % {divided} = {remainder} AND {table}.instrument_id % {parts} = {part}"
         ).format(
-            columns=select_list(columns, self.name),
             table=sql.Identifier(self.name),
             divided=sql.Literal(self.divided),
             remainder=sql.Literal(part % self.divided),
             parts=sql.Literal(parts),
             part=sql.Literal(part),
         )
-        return copy_out(connection, query, columns)
+        return read_pages(connection, self.name, columns, chosen)
 
     def reaches_of_loads(self, connection: Connection) -> dict[int, tuple[int, int]]:
         """Return the first and last number of the rows, current or superseded, that came with each load.
@@ -257,9 +254,8 @@ class RevisionedTable(Generic[Rows]):
         self, connection: Connection, query: sql.Composed, columns: tuple[Column, ...], spans: Spans
     ) -> dict[str, Any]:
         """Read one range of ordinals over all instruments, and drop the rows that lie in no span."""
-        key = (self.columns[0].name, self.columns[1].name)
-        most = int(spans.instrument_id.max()) * int(spans.last.max() - spans.first.min() + 1)
-        return range_read.in_spans(read_out(connection, query, columns, {}, most), spans, key)
+        rows = read_out(connection, query, columns, None, range_read.most_rows(spans))
+        return range_read.in_spans(rows, spans, (self.columns[0].name, self.columns[1].name))
 
     def _read_spans(
         self, connection: Connection, columns: tuple[Column, ...], spans: Spans

@@ -45,9 +45,11 @@ def append(connection: Connection, interval: int, bars: Bars) -> None:
 def make_key(connection: Connection, interval: int) -> None:
     """Give a new table, now full, its key and what the planner has to know of it.
 
-    What comes after is given the room that the schema says.
+    What comes after is given the room that the schema says. The planner needs little: whoever reads bars
+    looks for each span by the key, whatever the statistics say, so a tenth of the usual sample will do.
     """
     for statement in (
+        "SET LOCAL default_statistics_target = 10",
         "ALTER TABLE {new} SET (fillfactor = 50)",
         'ALTER TABLE {new} ADD PRIMARY KEY ("interval", instrument_id, "window")',
         # By this the table can be attached without being read once more.

@@ -70,8 +70,8 @@ class Fragile(Database):
 
 def cut_everywhere(monkeypatch):
     """Let what speaks to the server past the connection count, too."""
-    for module in (binary_copy, packed):
-        monkeypatch.setattr(module, "_received", _counted(module._received))
+    for module, name in ((binary_copy, "received"), (packed, "_received")):
+        monkeypatch.setattr(module, name, _counted(getattr(module, name)))
 
 
 def _counted(received):
