@@ -22,10 +22,9 @@ from condvest.asking import (
     as_symbols,
     present_settings,
     skipping,
-    without_live,
 )
 from condvest.kept import kept_open
-from serving_layer.opening import open_published, past_of
+from serving_layer.opening import live_of, open_published, past_of
 from serving_layer.queries.bars_table import read_bars, read_bars_from
 from serving_layer.queries.question import Adjust, Anchor, Question
 
@@ -115,7 +114,8 @@ def answer(question: Question, source: From, settings: Settings | None) -> pa.Ta
     """Answer a question from the database, the published data or a server; raises what `bars` does."""
 
     def from_published(where: Settings) -> pa.Table:
-        without_live(include_live=question.include_live)
+        if question.include_live:
+            return read_bars_from(live_of(where), question)
         return read_bars_from(past_of(where, question.as_of), question)
 
     def from_server(address: str, key: str | None) -> pa.Table:

@@ -123,14 +123,6 @@ def _settings_of(_given: tuple[tuple[str, str], ...], _directory: str) -> Settin
     return Settings.from_env(os.environ)
 
 
-def without_live(*, include_live: bool) -> None:
-    """Refuse a question about the session under way, which a published data set does not hold."""
-    if include_live:
-        raise UsageError(
-            "include_live: a published data set ends with the last loaded session; ask the database"
-        )
-
-
 def as_symbols(given: Symbols | None) -> list[str] | None:
     """Return the symbols of an argument as a list; None for all of them.
 

@@ -62,6 +62,11 @@ class Common(Formatted):
         None, description="A published version that is kept, such as p-0123abcd-42; the answer never changes."
     )
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the session under way is asked for, too."""
+        return False
+
 
 class Named(BaseModel):
     """Names some symbols, or none for all."""
@@ -112,6 +117,19 @@ class BarsQuery(OfSymbols):
     live: bool = Field(
         default=False, description="Give the bars that hold the session under way, too; see docs/live.md."
     )
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the session under way is asked for, too."""
+        return self.live
+
+    @model_validator(mode="after")
+    def _check_live(self) -> Self:
+        if self.live and self.version is not None:
+            raise ValueError(
+                "live: a version that is kept has no session under way; leave out one of the two"
+            )
+        return self
 
 
 class InstrumentsQuery(Common):

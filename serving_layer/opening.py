@@ -61,3 +61,15 @@ def past_of(settings: Settings, as_of: dt.datetime | None) -> BarSource:
     from serving_layer.sources.published_past import as_known  # noqa: PLC0415  # few questions are of the past
 
     return as_known(published, as_of)
+
+
+def live_of(settings: Settings) -> BarSource:
+    """Open the current version of the published data set with the session under way.
+
+    Raises:
+        PublishedError, PublishedUnavailable: as `open_published`; or the live rows cannot be read, or are of
+            another database.
+    """
+    from serving_layer.sources.published_live import with_live  # noqa: PLC0415  # few questions are about now
+
+    return with_live(open_published(settings))[0]

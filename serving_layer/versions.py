@@ -47,7 +47,7 @@ def is_any(if_none_match: str | None) -> bool:
     return (if_none_match or "").strip() == "*"
 
 
-_VERSION = re.compile(r"[dp]-[0-9a-f]{8}-[0-9:.]+")
+_VERSION = re.compile(r"[dp]-[0-9a-f]{8}-[0-9:.]+(-([0-9a-f]{16}|none))?")
 _LARGEST = 2**31
 """Loads and rows are numbered below this."""
 

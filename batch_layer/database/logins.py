@@ -16,11 +16,18 @@ ADMINISTRATORS_OWN = frozenset({"schema_migrations"})
 BARS = frozenset({"bars"})
 """What is made of daily bars: the functions that load neither read nor write it."""
 
-MADE_BY_JOBS = BARS | {"changes", "runs", "sessions", "calendar_sources", "touched"}
-"""What the jobs that resample and publish write. The calendar grows by itself, whoever opens the database."""
+CALENDAR = frozenset({"sessions", "calendar_sources"})
+"""It grows by itself, whoever opens the database."""
 
-USERS = ("condvest_loader", "condvest_jobs", "condvest_backfill")
-"""The functions that load; the jobs that resample and publish; the job that does all of it for a history.
+MADE_BY_JOBS = BARS | CALENDAR | {"changes", "runs", "touched"}
+"""What the jobs that resample and publish write."""
+
+OF_THE_SESSION = ("live_", "alert_")
+"""What the tables of the session under way and of alert rules begin with."""
+
+USERS = ("condvest_loader", "condvest_jobs", "condvest_backfill", "condvest_live")
+"""The functions that load; the jobs that resample and publish; the job that does all of it for a history; the
+job that collects the session under way, which alters nothing official.
 
 Publishing resamples what is left, so it has the rights of resampling. The Terraform names the users alike.
 """
@@ -41,6 +48,8 @@ def rights_of(user: str, table: str) -> str:
         return "" if table in BARS else _WRITE
     if user == "condvest_jobs":
         return _WRITE if table in MADE_BY_JOBS else _READ
+    if user == "condvest_live":
+        return _WRITE if table in CALENDAR or table.startswith(OF_THE_SESSION) else _READ
     return _WRITE
 
 

@@ -1,4 +1,4 @@
-# The whole batch layer: who calls whom is in docs/aws/deployment.md, each module's README says what it makes.
+# The batch layer, and what stands on it where it is asked for: who calls whom is in docs/aws/deployment.md, each module's README says what it makes.
 provider "aws" {
   region              = var.aws_region
   allowed_account_ids = var.aws_account_id == "" ? null : [var.aws_account_id]
@@ -21,6 +21,7 @@ locals {
   loader_user   = "condvest_loader"
   jobs_user     = "condvest_jobs"
   backfill_user = "condvest_backfill"
+  live_user     = "condvest_live"
 
   serves = var.serving_access != "none"
 }
@@ -35,6 +36,7 @@ module "shared" {
 
   backup_region = var.backup_region
   serving       = local.serves
+  live          = var.live
 }
 
 module "database" {
@@ -53,12 +55,12 @@ module "database" {
   hours             = var.database_hours
   scheduler_role    = module.shared.roles["scheduler"]
 
-  clients = {
+  clients = merge({
     loader   = { role = module.shared.roles["loader"].name, user = local.loader_user }
     resample = { role = module.shared.roles["resample"].name, user = local.jobs_user }
     backfill = { role = module.shared.roles["backfill"].name, user = local.backfill_user }
     publish  = { role = module.shared.roles["publish"].name, user = local.jobs_user }
-  }
+  }, var.live ? { live = { role = module.shared.roles["live"].name, user = local.live_user } } : {})
 }
 
 module "fetching" {
@@ -140,4 +142,33 @@ module "serving" {
   published_uri   = module.shared.published_uri
   runtime         = var.runtime
   alert_topic_arn = module.shared.alert_topic_arn
+}
+
+module "live" {
+  source = "./modules/live"
+  count  = var.live ? 1 : 0
+
+  name_prefix       = local.name_prefix
+  role              = module.shared.roles["live"]
+  scheduler_role    = module.shared.roles["scheduler"]
+  job               = module.processing.how
+  database_url      = module.database.urls[local.live_user]
+  database_hours    = var.database_hours
+  published_uri     = module.shared.published_uri
+  journal_uri       = module.shared.journal_uri
+  schedule_group    = module.fetching.schedule_group
+  schedules_enabled = var.schedules_enabled
+  alert_topic_arn   = module.shared.alert_topic_arn
+
+  hours         = var.live_settings.hours
+  feed          = var.live_settings.feed
+  stream_url    = var.live_settings.stream_url
+  stale_minutes = var.live_settings.stale_minutes
+  alert_emails  = var.live_settings.alert_emails
+
+  vendor = {
+    provider   = var.vendor.provider
+    plan       = var.vendor.plan
+    secret_arn = module.shared.vendor_secret_arn
+  }
 }

@@ -2,8 +2,56 @@
 locals {
   functions = module.fetching.functions
 
+  # Where a session is collected, and where something is served, another row.
+  live_widgets = [
+    {
+      type = "metric", x = 0, y = 18, width = 12, height = 6
+      properties = {
+        title  = "Session under way: age of the data that readers get (seconds)"
+        region = var.aws_region, view = "timeSeries", stat = "Maximum", period = 60
+        metrics = [
+          [module.fetching.metrics_namespace, "LiveDataAgeSeconds", "service", "live"],
+        ]
+      }
+    },
+    {
+      type = "metric", x = 12, y = 18, width = 12, height = 6
+      properties = {
+        title  = "Alerts: messages to the topic of what rules say, and those that failed"
+        region = var.aws_region, view = "timeSeries", stat = "Sum", period = 300
+        metrics = [
+          for name in ["NumberOfMessagesPublished", "NumberOfNotificationsFailed"] :
+          ["AWS/SNS", name, "TopicName", "${local.name_prefix}-live-alerts"]
+        ]
+      }
+    },
+  ]
+
+  serving_widgets = [
+    {
+      type = "metric", x = 0, y = 24, width = 12, height = 6
+      properties = {
+        title  = "Served: requests, and errors of clients and of the server"
+        region = var.aws_region, view = "timeSeries", stat = "Sum", period = 300
+        metrics = [
+          for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", one(module.serving[*].api_id)]
+        ]
+      }
+    },
+    {
+      type = "metric", x = 12, y = 24, width = 12, height = 6
+      properties = {
+        title  = "Served: how long an answer takes (milliseconds, nine in ten)"
+        region = var.aws_region, view = "timeSeries", stat = "p90", period = 300
+        metrics = [
+          ["AWS/ApiGateway", "Latency", "ApiId", one(module.serving[*].api_id)],
+        ]
+      }
+    },
+  ]
+
   dashboard = {
-    widgets = [
+    widgets = concat([
       {
         type = "metric", x = 0, y = 0, width = 12, height = 6
         properties = {
@@ -66,7 +114,7 @@ locals {
           ]
         }
       },
-    ]
+    ], [for widget in local.live_widgets : widget if var.live], [for widget in local.serving_widgets : widget if local.serves])
   }
 }
 

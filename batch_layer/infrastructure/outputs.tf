@@ -119,3 +119,13 @@ output "serving_function" {
   description = "Name of the function behind it; null where nothing is served."
   value       = one([for serving in module.serving : serving.function.name])
 }
+
+output "live_job" {
+  description = "Job definition of the collector of the session under way; null where none is collected."
+  value       = one(module.live[*].job_definition)
+}
+
+output "live_alert_topic_arn" {
+  description = "Topic of what alert rules say: condvest alerts add ... --webhook sns:ARN; null where no session is collected."
+  value       = one(module.live[*].alert_topic_arn)
+}

@@ -183,32 +183,3 @@ variable "container_image" {
   type        = string
   default     = null
 }
-
-variable "serving_access" {
-  description = "Whether the published data set is served over HTTP, and to whom: none (nothing is made), iam or jwt."
-  type        = string
-  default     = "none"
-
-  validation {
-    condition     = contains(["none", "iam", "jwt"], var.serving_access)
-    error_message = "serving_access must be none, iam or jwt."
-  }
-}
-
-variable "serving_jwt" {
-  description = "With serving_access = jwt: the issuer's URL, and the audiences of which a token must name one."
-  type        = object({ issuer = string, audience = list(string) })
-  default     = null
-}
-
-variable "serving_host_names" {
-  description = "Further names that requests may be for, such as that of a domain of your own."
-  type        = list(string)
-  default     = []
-}
-
-variable "serving_package" {
-  description = "Path and sha256 of the serving package, where something is served. deploy.sh fills this in."
-  type        = object({ path = string, sha256 = string })
-  default     = null
-}

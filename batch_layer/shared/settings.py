@@ -191,6 +191,8 @@ class Settings:
             ``home`` (``CONDVEST_ARCHIVE``).
         published_at: where data sets are published: ``s3://bucket/prefix`` or a directory; None for
             ``published`` below ``home`` (``CONDVEST_PUBLISHED``).
+        journal_at: ``s3://bucket/prefix`` to which the files of the journal are copied as they end; None
+            for no copy (``CONDVEST_JOURNAL``).
         disputed_sessions: dates on which calendar libraries disagree, and whether the exchange held a session
             (``CONDVEST_DISPUTED_SESSIONS``: ``2025-01-09=closed,2025-01-10=held``).
         database, nightly, massive, flat_files, yahoo: the groups; see the module.
@@ -201,6 +203,7 @@ class Settings:
     home: Path
     archive_at: str | None = None
     published_at: str | None = None
+    journal_at: str | None = None
     disputed_sessions: tuple[tuple[dt.date, bool], ...] = ()
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     nightly: NightlySettings = field(default_factory=NightlySettings)
@@ -220,6 +223,7 @@ class Settings:
             home=variables.path(environ, "CONDVEST_HOME") or _default_home(),
             archive_at=_location(environ, "CONDVEST_ARCHIVE"),
             published_at=_location(environ, "CONDVEST_PUBLISHED"),
+            journal_at=_location(environ, "CONDVEST_JOURNAL"),
             disputed_sessions=variables.held_or_closed(environ, "CONDVEST_DISPUTED_SESSIONS"),
             database=DatabaseSettings.from_env(environ),
             nightly=NightlySettings.from_env(environ),

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batch_layer.operations import watch
 from batch_layer.operations.workspace import Workspace
+from batch_layer.shared.clients import aws
 from batch_layer.shared.clients.massive.client import MassiveClient
 from batch_layer.shared.clients.massive.provider import RATES
 from batch_layer.shared.clients.massive.transport import Transport
+from batch_layer.shared.clients.publish_targets import target_at
 from batch_layer.shared.clients.rate_limit import RateLimit
 from batch_layer.shared.clients.yahoo.client import YahooClient
 from batch_layer.shared.errors import SettingsError, UsageError
+from batch_layer.shared.published.owner import DataDirectory
 from batch_layer.shared.settings import Settings
 from batch_layer.shared.utils.clock import utc_now
 from batch_layer.shared.utils.extras import from_extra
@@ -25,7 +29,11 @@ from condvest.live.references import read_references
 from speed_layer.core.phases import SECOND
 from speed_layer.feeds.inbox import StreamFeed
 from speed_layer.feeds.polling import Feed, MassivePolling
+from speed_layer.services.live_publication import LivePublication
 from speed_layer.services.run import Job
+
+if TYPE_CHECKING:
+    from speed_layer.feeds.journal_copies import JournalCopies
 
 _SOON = Retry(attempts=3, longest=5.0, budget=20.0)
 """A snapshot that comes late is worth less than the next one."""
@@ -43,6 +51,8 @@ def collecting(
     *,
     feed: str = "poll",
     symbols: Sequence[str] = (),
+    publishes: bool = False,
+    measure: Callable[[Mapping[str, float]], None] = lambda _: None,
     now: Callable[[], dt.datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Job]:
@@ -54,6 +64,8 @@ def collecting(
         feed: ``poll`` for Massive's snapshots alone, ``stream`` for its minutes that snapshots anchor,
             ``yahoo`` for Yahoo's stream of some symbols, which quotes anchor.
         symbols: of ``yahoo``; those of `condvest watch` if there are none.
+        publishes: whether to publish the live rows where the workspace's data set is published.
+        measure: told metrics by name.
         now: tells the instant, as an aware datetime.
         sleep: waits for so many seconds.
 
@@ -74,6 +86,9 @@ def collecting(
             say=say,
             rules=read_references,
             stream=stream,
+            copies=copies_of(workspace.settings, say),
+            publication=_publication(workspace, say) if publishes else None,
+            measure=measure,
         )
 
     if feed == "yahoo":
@@ -81,7 +96,7 @@ def collecting(
         return
     if symbols:
         raise UsageError(f"--symbols are of --feed yahoo; --feed {feed} gives the whole market")
-    settings = workspace.settings
+    settings = aws.with_secrets(workspace.settings)
     key = settings.massive.api_key
     if not key:
         raise SettingsError(
@@ -92,6 +107,25 @@ def collecting(
     with MassiveClient(Transport(settings.massive.base_url, key), limit, retry=_SOON, now=now) as client:
         stream = _stream_of(settings, key) if feed == "stream" else None
         yield job_of(MassivePolling(client), stream)
+
+
+def copies_of(settings: Settings, say: Callable[[str], None]) -> JournalCopies | None:
+    """Return what copies the journal to a bucket and back; None if the settings name none."""
+    if settings.journal_at is None:
+        return None
+    with from_extra("aws", "copies of the journal in S3"):
+        from speed_layer.feeds.journal_copies import JournalCopies  # noqa: PLC0415  # an extra
+    return JournalCopies.of(settings.journal_at, aws.client("s3"), say)
+
+
+def _publication(workspace: Workspace, say: Callable[[str], None]) -> LivePublication:
+    settings = workspace.settings
+    directory = None
+    if settings.database.url is None:
+        directory = DataDirectory.of(settings.home, settings.published)
+    return LivePublication(
+        workspace.database, target_at(settings.published), workspace.sessions_ahead, directory, say
+    )
 
 
 def _stream_of(settings: Settings, key: str) -> StreamFeed:

@@ -15,7 +15,7 @@ from batch_layer.database.stores.live import read_live
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.errors import UsageError
 from batch_layer.shared.models.live import LiveBars
-from condvest.live.collecting import journals_of
+from condvest.live.collecting import copies_of, journals_of
 from condvest.live.judging import judge
 from speed_layer.core.provisional import Provisional
 from speed_layer.feeds.journal import Journal
@@ -38,7 +38,7 @@ def minutes(workspace: Workspace, session: dt.date) -> pa.Table:
         provider, runs = _runs(connection, session, ordinal)
     if provider == "yahoo":
         raise UsageError(f"--session {session}: it was collected from Yahoo, whose stream has no minute bars")
-    journal = Journal(journals_of(workspace.settings), provider, session)
+    journal = _journal(workspace, provider, session)
     return minute_bars(journal, runs, workspace.sessions, ordinal, judge)
 
 
@@ -62,7 +62,7 @@ def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
         live = read_live(connection)
         live = live.take(live.ordinal == ordinal)
         result = replay(
-            Journal(journals_of(workspace.settings), provider, session),
+            _journal(workspace, provider, session),
             runs,
             lambda: dialect_of(provider).follower(workspace.sessions, ordinal, judge, expected),
         )
@@ -79,6 +79,15 @@ def replayed(workspace: Workspace, session: dt.date) -> dict[str, Any]:
         "live_rows": len(live),
         "differing": _differing(live, instrument[known].tolist(), result.bars.take(known)),
     }
+
+
+def _journal(workspace: Workspace, provider: str, session: dt.date) -> Journal:
+    """Return the journal of a session, with what is copied of it and is not here."""
+    journal = Journal(journals_of(workspace.settings), provider, session)
+    copies = copies_of(workspace.settings, lambda _: None)
+    if copies is not None:
+        copies.fetch(journal)
+    return journal
 
 
 def _runs(connection: Connection, session: dt.date, ordinal: int) -> tuple[str, list[Kept]]:

@@ -69,7 +69,7 @@ class Answering:
         digest = _digest(endpoint, query)
         cursor = Cursor.decoded(query.cursor, digest) if query.cursor else None
         backend = self._backend_for(query, cursor)
-        state = backend.state()
+        state = backend.state(live=query.is_live)
         version = cursor.version if cursor else state.version
         way = "POST" if is_post else "GET"
         form = (way, chosen.name, query.columns or "", str(query.limit), query.cursor or "")
@@ -86,8 +86,8 @@ class Answering:
         """Return what answers a question: the data as they are now, or the version that it belongs to."""
         if query.version is not None:
             return self.backend.at(query.version)
-        if cursor is None or self.backend.has_database:
-            return self.backend
+        if cursor is None or self.backend.has_database or query.is_live:
+            return self.backend  # of which live rows a page was, no version keeps
         if not cursor.version.startswith("p-"):
             raise Gone("the cursor belongs to a database; ask for the first page again")
         return self.backend.at(cursor.version)
@@ -96,8 +96,8 @@ class Answering:
         """Return the whole answer to a question, and the version it was made from; raises as `reply`."""
         query: Common = parsed(endpoint.model, pairs)
         backend = self._backend_for(query, None)
-        question = _Question(endpoint, query, _digest(endpoint, query), backend, backend.state())
-        table, read = self._table(question)
+        state = backend.state(live=query.is_live)
+        table, read = self._table(_Question(endpoint, query, _digest(endpoint, query), backend, state))
         return table, read.version
 
     def _made(self, question: _Question, chosen: Format) -> Made:
@@ -139,7 +139,9 @@ class Answering:
         if cursor is None or cursor.version == state.version:
             answer = self._tables.get(
                 (state.version, digest),
-                lambda: settled(backend, state, lambda: endpoint.read(backend, query, None)),
+                lambda: settled(
+                    backend, state, lambda: endpoint.read(backend, query, None), live=query.is_live
+                ),
                 _size,
                 lambda made: made[1].version == state.version,
             )

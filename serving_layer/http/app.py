@@ -156,7 +156,9 @@ def _add_massive(
             reply = failed(error, request.scope[REQUEST_ID])
         return Response(reply.body, reply.status, reply.headers)
 
-    app.add_api_route(path.path, answer, methods=["GET"], summary=path.summary, include_in_schema=False)
+    # A symbol may hold a slash, which is one by the time that a path is routed.
+    template = path.path.replace("{ticker}", "{ticker:path}").replace("{identifier}", "{identifier:path}")
+    app.add_api_route(template, answer, methods=["GET"], summary=path.summary, include_in_schema=False)
 
 
 def _add_states(app: FastAPI, backend: Backend, threads: Threads) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from batch_layer.database.migrate import check_schema_again
 from batch_layer.database.opening import OpenDatabase
@@ -28,6 +28,7 @@ from serving_layer.http.states import State
 from serving_layer.opening import open_for_reading, open_published
 from serving_layer.sources import BarSource
 from serving_layer.sources.database import DatabaseSource
+from serving_layer.sources.live import LiveSource
 from serving_layer.sources.published import PublishedSource
 from serving_layer.sources.snapshots import Snapshots
 
@@ -49,9 +50,8 @@ class Backend(Protocol):
     has_database: bool
     """Whether it answers from the database: what is not published, and what was known by an earlier load."""
 
-    def state(self) -> State:
-        """Return the present state of the data."""
-        ...
+    def state(self, *, live: bool = False) -> State:
+        """Return the present state of the data; with ``live``, of the session under way too."""
 
     def reading(
         self, as_of: dt.datetime | None = None, known_by: int | None = None
@@ -63,6 +63,9 @@ class Backend(Protocol):
             known_by: read what was known when this load had been stored; with ``as_of``, the earlier counts.
         """
         ...
+
+    def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`
+        """Return what `reading` gave, with the session under way."""
 
     @property
     def reference(self) -> Reference:
@@ -139,7 +142,7 @@ class DatabaseBackend:
             self._own.opened = opened
         return opened
 
-    def state(self) -> State:
+    def state(self, *, live: bool = False) -> State:  # noqa: ARG002  # a tick is another state as it is
         """Return the present state of the database."""
         database = self._opened.database
         now = self._snapshots.now(database) if self._identity else None
@@ -194,6 +197,10 @@ class DatabaseBackend:
             }
             state = replace(self._state(connection), loaded_through=through)
             yield DatabaseSource(connection, sessions, known_by), state
+
+    def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`
+        """Return the source with the live rows of its own transaction."""
+        return source.with_live(), state
 
     def published(self) -> PublishedSource:
         """Return the current version of what this database's settings publish."""

@@ -17,7 +17,6 @@ from serving_layer.http import reports
 from serving_layer.http.backends import Backend
 from serving_layer.http.problems import Gone
 from serving_layer.http.reports import LARGEST, Read
-from serving_layer.http.states import NotServed
 from serving_layer.queries.actions import read_dividends, read_splits
 from serving_layer.queries.bars_table import read_bars_from
 from serving_layer.queries.question import Question, as_instant
@@ -25,8 +24,6 @@ from serving_layer.queries.screen import Screen, read_screen
 from serving_layer.queries.sessions_table import sessions_table
 from serving_layer.queries.size import check_size
 from serving_layer.queries.universe import read_universe
-from serving_layer.sources import BarSource
-from serving_layer.sources.database import DatabaseSource
 
 
 @dataclass(frozen=True)
@@ -75,19 +72,11 @@ def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> 
     if known_by is not None and as_of is None:
         # Stored bars have moved on: fold the daily bars that the first page was made from.
         question = replace(question, as_of=dt.datetime.now(dt.UTC))
-    with backend.reading(as_of, known_by) as (source, state):
-        check_size(source, question, LARGEST)
-        table = read_bars_from(_with_live(source) if query.live else source, question)
+    with backend.reading(as_of, known_by) as (stored, at):
+        check_size(stored, question, LARGEST)
+        source, state = backend.with_live(stored, at) if query.live else (stored, at)
+        table = read_bars_from(source, question)
     return (table if query.last is None else _newest(table, query.last)), state
-
-
-def _with_live(source: BarSource) -> BarSource:
-    if not isinstance(source, DatabaseSource):
-        raise NotServed(
-            "live: a published data set ends with the last loaded session; ask a server that reads the "
-            "database (condvest serve --source database)"
-        )
-    return source.with_live()
 
 
 def _newest(table: pa.Table, count: int) -> pa.Table:

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batch_layer.shared.clients.publish_targets import target_at
 from batch_layer.shared.errors import UsageError
@@ -16,7 +16,9 @@ from serving_layer.http.reference import Reference
 from serving_layer.http.states import NotServed, State
 from serving_layer.opening import open_published
 from serving_layer.sources import BarSource
+from serving_layer.sources.live import LiveSource
 from serving_layer.sources.published import PublishedSource
+from serving_layer.sources.published_live import live_digest, with_live
 from serving_layer.sources.published_past import as_known
 
 if TYPE_CHECKING:
@@ -55,9 +57,10 @@ class PublishedBackend:
             raise UsageError(f"version: {version!r} is no published version; {hint}")
         return PublishedBackend(self._settings, version)
 
-    def state(self) -> State:
-        """Return the version."""
-        return State(self.published().version, 0)
+    def state(self, *, live: bool = False) -> State:
+        """Return the version, and with ``live`` which live rows lie beside it."""
+        source = self.published()
+        return State(source.version, 0).beside(live_digest(source) if live else None)
 
     @contextmanager
     def reading(
@@ -68,6 +71,11 @@ class PublishedBackend:
             raise NotServed("a published data set is not read as of a load; ask for the first page again")
         source = self.published()
         yield as_known(source, as_of), State(source.version, 0)
+
+    def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`
+        """Return the version with the live rows that lie beside it now."""
+        live, digest = with_live(source)
+        return live, state.beside(digest)
 
     def published(self) -> PublishedSource:
         """Return the version as it is published; raises PublishedGone if it is no longer kept."""

@@ -14,7 +14,9 @@ T = TypeVar("T")
 _TRIES = 3
 
 
-def settled(backend: Backend, before: State, read: Callable[[], tuple[T, State | None]]) -> tuple[T, State]:
+def settled(
+    backend: Backend, before: State, read: Callable[[], tuple[T, State | None]], *, live: bool = False
+) -> tuple[T, State]:
     """Read, and return what was read with the state of the data that it belongs to.
 
     What is read in one transaction tells its state itself. Of the rest the state is known if it was the same
@@ -26,18 +28,20 @@ def settled(backend: Backend, before: State, read: Callable[[], tuple[T, State |
         backend: where to read.
         before: its state before anything is read.
         read: what to do; its state is None if it took more than one transaction.
+        live: whether the state is that of the session under way, too.
     """
     for left in reversed(range(_TRIES)):
         try:
             value, state = read()
         except PublishedError:
-            after = backend.state()  # raises PublishedGone if it was this version alone that was asked for
+            # Raises PublishedGone if it was this version alone that was asked for.
+            after = backend.state(live=live)
             if after == before or not left:
                 raise
         else:
             if state is not None:
                 return value, state
-            after = backend.state()
+            after = backend.state(live=live)
             if after == before:
                 return value, after
         before = after

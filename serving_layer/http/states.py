@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from batch_layer.shared.errors import CondvestError
 
@@ -30,3 +30,7 @@ class State:
     def origin(self) -> str:
         """What the version begins with: it tells one database from any other."""
         return self.version[:10]
+
+    def beside(self, digest: str | None) -> State:
+        """Return the state of these data and of others that change beside them, by a digest of those."""
+        return self if digest is None else replace(self, version=f"{self.version}-{digest}")

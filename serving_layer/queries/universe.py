@@ -68,5 +68,5 @@ def only_listed(instruments: pa.Table, universe: pa.Table) -> pa.Table:
     ids = instruments["instrument_id"].to_pylist()
     kept = instruments.filter(pa.array([each in symbols for each in ids], pa.bool_()))
     labels = pa.array([symbols[each] for each in kept["instrument_id"].to_pylist()], pa.string())
-    place = kept.column_names.index("symbol")
-    return kept.set_column(place, "symbol", labels).sort_by([("symbol", "ascending")])
+    column = kept.column_names.index("symbol")
+    return kept.set_column(column, "symbol", labels).sort_by([("symbol", "ascending")])

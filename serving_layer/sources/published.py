@@ -87,6 +87,15 @@ class PublishedSource(PublishedFiles):
             key, lambda: cls(target, Manifest.from_json(content, target.name)), lambda _: _SOURCE_BYTES
         )
 
+    @property
+    def name(self) -> str:
+        """The directory, or ``s3://bucket/prefix``."""
+        return self._target.name
+
+    def beside(self, path: str) -> bytes | None:
+        """Return a small file beside the manifest that is of no version; None if there is none."""
+        return self._target.read(path)
+
     def names(self, ids: Int32s | None = None) -> dict[int, str]:
         """Return the symbols by instrument; see `BarSource`."""
         table = self._instruments

@@ -118,10 +118,6 @@ class PublishedFiles:
         )
 
     @cached_property
-    def _division(self) -> Division:
-        return Division.of(self.sessions, self.manifest.months_from)
-
-    @cached_property
     def _instruments(self) -> pa.Table:
         return self.small("instruments")
 
@@ -184,10 +180,11 @@ class PublishedFiles:
         if not len(spans):
             return []
         bounds = np.array([spans.first.min(), spans.last.max()], dtype=np.int32)
-        starts = self._division.starts(self.sessions, dataset)
+        division = Division.of(self.sessions, self.manifest.months_from)
+        starts = division.starts(self.sessions, dataset)
         first, last = np.searchsorted(starts, bounds, side="right") - 1
-        names = self._division.names
-        return [file for file in files if names[max(first, 0)] <= file.part <= names[max(last, 0)]]
+        earliest, latest = (division.names[max(at, 0)] for at in (first, last))
+        return [file for file in files if earliest <= file.part <= latest]
 
     @contextmanager
     def _opened(self, file: PublishedFile) -> Iterator[pq.ParquetFile]:

@@ -18,7 +18,7 @@ import shutil
 import struct
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +81,12 @@ class Journal:
         """Where the session's files lie."""
         return self.root / checked_name(self.provider) / self.session.isoformat()
 
+    def make_folders(self) -> None:
+        """Make the session's folder, and those that it lies in, where they are missing."""
+        for folder in (self.root, self.folder.parent, self.folder):
+            if not folder.is_dir():
+                make_folder(folder, mode=0o700)
+
     def records(self, name: str, count: int) -> Iterator[Record]:
         """Yield the first records of a run, in the order in which it took them.
 
@@ -125,11 +131,14 @@ class Recorder:
         journal: of which session.
         name: the run's; see `new_name`.
         position: how many records there are by now.
+        on_ended: told of each file that has ended.
     """
 
     journal: Journal
     name: str
     position: int = 0
+    on_ended: Callable[[Journal, Path], object] = lambda _journal, _path: None
+    _path: Path | None = None
     _file: BinaryIO | None = None
     _zipped: zstd.ZstdCompressor | None = None
 
@@ -160,11 +169,9 @@ class Recorder:
 
     def _begin(self) -> None:
         self._end()
-        for folder in (self.journal.root, self.journal.folder.parent, self.journal.folder):
-            if not folder.is_dir():
-                make_folder(folder, mode=0o700)
-        path = self.journal.folder / f"{_stem(self.name, self.position)}{_ENDING}"
-        self._file = os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+        self.journal.make_folders()
+        self._path = self.journal.folder / f"{_stem(self.name, self.position)}{_ENDING}"
+        self._file = os.fdopen(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
         self._zipped = zstd.ZstdCompressor(options=_OPTIONS)
 
     def _write(self, content: bytes) -> None:
@@ -173,9 +180,10 @@ class Recorder:
 
     def _end(self) -> None:
         file, zipped, self._file, self._zipped = self._file, self._zipped, None, None
-        if file is not None and zipped is not None:
+        if file is not None and zipped is not None and self._path is not None:
             with file:
                 file.write(zipped.flush())
+            self.on_ended(self.journal, self._path)
 
 
 @contextmanager

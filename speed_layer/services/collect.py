@@ -37,6 +37,7 @@ class Collector:
         follower: what is known of the session.
         recorder: keeps what comes as it came.
         on_tick: told of each tick in its transaction, with the session, once its rows are stored.
+        on_stored: told of the instant of each tick, microseconds, once it is committed.
         read: reads the frames of its stream.
         connections: connections to a stream so far.
     """
@@ -46,9 +47,12 @@ class Collector:
     follower: Follower
     recorder: Recorder
     on_tick: Callable[[Connection, int], object] = lambda _connection, _ordinal: None
+    on_stored: Callable[[int], object] = lambda _received: None
     read: ReadFrames = read_frames
     connections: int = 0
     _instruments: Int32s = field(default_factory=lambda: np.zeros(0, np.int32))
+    through: int | None = None
+    """Up to when the data are that were stored last, microseconds; None before any."""
     _advanced: tuple[int, int] | None = None
     _anchored: int = 0
     _messages: int = 0
@@ -131,6 +135,8 @@ class Collector:
         )
         self._committed(lambda connection: self._store(connection, step, progress))
         self._messages = 0
+        self.through = step.through
+        self.on_stored(received)
 
     def _committed(self, work: Callable[[Connection], None]) -> None:
         """Do the work in one transaction, and once more if its connection turns out to be lost.

@@ -18,6 +18,7 @@ from speed_layer.stores.deliveries import Delivery, give_back, note_delivered, n
 from speed_layer.webhooks.posting import Outcome, Poster
 from speed_layer.webhooks.schedule import LONGEST_WAIT, message_of, wait_after
 from speed_layer.webhooks.signing import signature
+from speed_layer.webhooks.topics import Topics, is_topic
 
 THREADS = 8
 """Webhooks served at once: one that is slow keeps no other one waiting."""
@@ -40,13 +41,15 @@ class Deliverer:
 
     Attributes:
         database: with a connection of its own.
-        poster: sends.
+        poster: sends to webhooks.
+        topics: sends to topics of SNS.
         now: tells seconds since 1970-01-01 UTC.
         say: told what fails, in a sentence.
     """
 
     database: Database
     poster: Poster
+    topics: Topics = field(default_factory=Topics)
     now: Callable[[], float] = time.time
     say: Callable[[str], None] = field(default=lambda _: None)
 
@@ -94,18 +97,23 @@ class Deliverer:
         """Send the events of one webhook until it fails to take one."""
         for delivery in group:
             message_id, body = message_of(delivery.event)
-            timestamp = int(self.now())
-            headers = {
-                "Content-Type": "application/json",
-                "User-Agent": "condvest-webhooks/1",
-                "webhook-id": message_id,
-                "webhook-timestamp": str(timestamp),
-                "webhook-signature": signature(delivery.secret, message_id, timestamp, body),
-            }
-            outcome = self.poster.post(delivery.url, headers, body)
+            if is_topic(delivery.url):
+                outcome = self.topics.publish(delivery.url, message_id, delivery.event, body)
+            else:
+                outcome = self.poster.post(delivery.url, self._headers(delivery, message_id, body), body)
             yield delivery, outcome
             if outcome.error is not None:
                 return
+
+    def _headers(self, delivery: Delivery, message_id: str, body: bytes) -> dict[str, str]:
+        timestamp = int(self.now())
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": "condvest-webhooks/1",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signature(delivery.secret, message_id, timestamp, body),
+        }
 
     def _note(self, group: Sequence[Delivery], sent: Sequence[tuple[Delivery, Outcome]]) -> None:
         with self.database.transaction() as connection:

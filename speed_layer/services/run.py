@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -22,16 +23,25 @@ from speed_layer.feeds.polling import Feed
 from speed_layer.services.alerting import Alerting, Read
 from speed_layer.services.collect import Collector
 from speed_layer.services.dialects import dialect_of
+from speed_layer.services.live_publication import LivePublication
 from speed_layer.services.polling import Polling, Rounds
 from speed_layer.services.settle import settle_all
 from speed_layer.services.streaming import Streaming
 from speed_layer.services.verdicts import Verdicts
-from speed_layer.stores.runs import end_run, expected_tickers, is_official, start_run, take_lock
+from speed_layer.stores.runs import end_run, expected_tickers, is_official, last_run, start_run, take_lock
+
+if TYPE_CHECKING:
+    from speed_layer.feeds.journal_copies import JournalCopies  # it imports botocore, an extra
 
 LONGEST_DELAY = 20 * 60 * SECOND
 """The delayed feeds are 15 minutes late."""
 
 _CHECK_EVERY = 60 * SECOND
+
+Span = Literal["regular", "extended"]
+
+AFTER_CLOSE = 50 * 60 * SECOND
+"""By then the close has settled, on a delayed feed too: two snapshots of after the close agree."""
 
 NEVER_OPENED_AFTER = 3600 * SECOND
 """Without a bar for so long after the open, delay included, the session did not take place."""
@@ -63,6 +73,9 @@ class Job:
         wait: waits for news of a stream's inbox, or for so many seconds.
         say: told what happens, in a sentence.
         rules: reads what alert rules need; None if there are to be none.
+        copies: keeps copies of the journal's files that have ended; None for no copies.
+        publication: publishes the live rows; None for no publication.
+        measure: told metrics by name, about once a minute.
     """
 
     database: Database
@@ -76,13 +89,18 @@ class Job:
     stream: StreamFeed | None = None
     wait: Callable[[Inbox, float], None] = Inbox.wait
     rules: Read | None = None
+    copies: JournalCopies | None = None
+    publication: LivePublication | None = None
+    measure: Callable[[Mapping[str, float]], None] = field(default=lambda _: None)
 
-    def run(self, *, interval: float = 60.0, once: bool = False) -> Ending:
+    def run(self, *, interval: float = 60.0, once: bool = False, hours: Span = "extended") -> Ending:
         """Collect the session of today until it has ended.
 
         Args:
             interval: seconds from one snapshot to the next, without a stream.
             once: whether to take one snapshot and end.
+            hours: ``regular`` to end AFTER_CLOSE after the close, whenever that is; ``extended`` to end with
+                the late trades.
 
         Raises:
             VendorRefused: the key or the plan does not allow it.
@@ -93,6 +111,7 @@ class Job:
         """
         with self.database.another() as keeper:
             if not take_lock(keeper):
+                self._measure_other()
                 return Ending("another `condvest live run` collects into this database", exit_codes.DONE)
             settle_all(self.database)
             if self.rules is not None:
@@ -102,18 +121,19 @@ class Job:
             ordinal = _ordinal_of(self.sessions, date)
             if ordinal is None:
                 return Ending(f"{date} is no session of the exchange", exit_codes.DONE)
-            if _micros(now) > self._ends_at(ordinal):
+            if _micros(now) > self._ends_at(ordinal, hours):
                 return Ending(f"the session of {date} is over", exit_codes.DONE)
-            return self._collect(ordinal, interval, once=once)
+            return self._collect(ordinal, interval, once=once, hours=hours)
 
     @property
     def _feed_name(self) -> str:
         return self.feed.name if self.stream is None else "stream"
 
-    def _ends_at(self, ordinal: int) -> int:
-        return Hours.of(self.sessions, ordinal).extended[1] + LONGEST_DELAY
+    def _ends_at(self, ordinal: int, hours: Span) -> int:
+        known = Hours.of(self.sessions, ordinal)
+        return known.closes_at + AFTER_CLOSE if hours == "regular" else known.extended[1] + LONGEST_DELAY
 
-    def _collect(self, ordinal: int, interval: float, *, once: bool) -> Ending:
+    def _collect(self, ordinal: int, interval: float, *, once: bool, hours: Span) -> Ending:
         with self.database.transaction() as connection:
             if is_official(connection, self.feed.provider, ordinal):
                 return Ending(f"{self.sessions.session(ordinal)} is loaded already", exit_codes.DONE)
@@ -125,13 +145,19 @@ class Job:
         journal = Journal(self.journals, self.feed.provider, follower.session)
         journal.prune()
         recorder = Recorder(journal, name)
+        if self.copies is not None:
+            recorder.on_ended = self.copies.keep
         collector = Collector(self.database, run_id, follower, recorder, read=dialect.read_frames)
+        if self.publication is not None:
+            collector.on_stored = self.publication.tick
         if self.rules is not None:
             collector.on_tick = Alerting(self.sessions, self.rules).tick
         reason = "failed"
         try:
-            ending = self._loop(collector, interval, once=once)
+            ending = self._loop(collector, interval, once=once, hours=hours)
             reason = ending.reason
+            if self.publication is not None:
+                self.publication.write()
         except KeyboardInterrupt:
             reason = "stopped"
             raise
@@ -146,9 +172,9 @@ class Job:
         with self.database.another() as other, other.transaction() as connection:
             end_run(connection, run_id, reason)
 
-    def _loop(self, collector: Collector, interval: float, *, once: bool) -> Ending:
+    def _loop(self, collector: Collector, interval: float, *, once: bool, hours: Span) -> Ending:
         rounds = self._rounds(collector, interval, once=once)
-        check_at = 0
+        check_at, began, ends_at = 0, self._instant(), self._ends_at(collector.follower.ordinal, hours)
         try:
             while True:
                 rounds.turn()
@@ -159,14 +185,28 @@ class Job:
                     return Ending(said, code, rounds.taken, rounds.refused)
                 if now >= check_at or self.stream is None:
                     check_at = now + _CHECK_EVERY
+                    self._measure_age(collector.through or began, now)
                     ending = self._ending(collector, rounds, now)
                     if ending is not None:
                         return ending
                 rounds.rest()
-                if self._instant() > self._ends_at(collector.follower.ordinal):
+                if self._instant() > ends_at:
                     return Ending("the session is over", exit_codes.DONE, rounds.taken, rounds.refused)
         finally:
             rounds.close()
+
+    def _measure_age(self, through: int, now: int) -> None:
+        """Measure how old the data are that readers get: where rows are published, the published ones."""
+        if self.publication is not None:
+            through = min(through, self.publication.through or through)
+        self.measure({"LiveDataAgeSeconds": (now - through) / SECOND})
+
+    def _measure_other(self) -> None:
+        """Measure how old the data of the run are that has the lock: it may be stuck, and measure nothing."""
+        with self.database.transaction(read_only=True) as connection:
+            newest = last_run(connection)
+        if newest is not None and newest["state"] != "ended" and newest["data_through"] is not None:
+            self.measure({"LiveDataAgeSeconds": (self.now() - newest["data_through"]).total_seconds()})
 
     def _rounds(self, collector: Collector, interval: float, *, once: bool) -> Rounds:
         if self.stream is None or once:

@@ -72,7 +72,9 @@ def as_address(host: str) -> Address | None:
 
 
 def shown_url(text: str) -> str:
-    """Return a webhook's URL without what may be secret in it: its path and query."""
+    """Return a webhook's URL without what may be secret in it, its path and query; a topic as it is."""
+    if text.startswith("sns:"):
+        return text
     url = httpx.URL(text)
     has_more = url.raw_path not in (b"", b"/")
     return f"{url.scheme}://{url.netloc.decode()}/{'***' if has_more else ''}"

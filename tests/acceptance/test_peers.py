@@ -78,7 +78,7 @@ def test_a_peer_takes_what_condvest_gives_as_it_is(sample, name, printed, tmp_pa
 
 
 def test_backtesting_py_buys_at_the_second_bars_open(sample, tmp_path):
-    """It sells at the last bar's open; the cash left over, since shares are whole, is below a hundredth."""
+    """It sells at the last bar's open; a little is left in cash, since shares are whole."""
     rows = sample.done("bars", "IBM", "--adjust", "total", "--format", "csv").splitlines()[1:]
     opens = [float(row.split(",")[5]) for row in rows]
     total, entry = re.search(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -102,6 +103,7 @@ class Desk:
             "processing/terraform",
             "database/terraform",
             "../serving_layer/terraform",
+            "../speed_layer/terraform",
         ):
             shutil.copytree(
                 BATCH_LAYER / part,
@@ -145,6 +147,14 @@ class Desk:
         """Let dev serve what it publishes."""
         variables = self.layer / "infrastructure" / "environments" / "dev.tfvars"
         variables.write_text(f'{variables.read_text()}serving_access = "{access}"\n')
+
+    def collects(self):
+        """Let dev collect the session under way, for which its database is awake from Monday to Saturday."""
+        variables = self.layer / "infrastructure" / "environments" / "dev.tfvars"
+        sleeps = re.compile(r"^database_hours = \{.*?^\}\n", re.MULTILINE | re.DOTALL)
+        text = sleeps.sub("", variables.read_text())
+        hours = '{ start = "cron(0 9 ? * MON *)", stop = "cron(0 9 ? * SAT *)" }'
+        variables.write_text(f"{text}live = true\ndatabase_hours = {hours}\n")
 
     def rule(self, pattern, **answer):
         """Answer calls with this pattern so, before every other rule."""

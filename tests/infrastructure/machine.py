@@ -20,6 +20,9 @@ from tests.support.databases.rds import ADMIN, PASSWORD
 sys.path.insert(0, str(STAND_IN))
 import batch  # it lies beside the stand-in of AWS
 
+CLOCK = STAND_IN / "clock"
+"""What sets the clock of a job, if it is told to; see sitecustomize.py there."""
+
 LAMBDA = "build/lambda"
 """Where a checkout has what is shipped to Lambda."""
 
@@ -49,6 +52,7 @@ class Machine:
             shutil.copytree(ROOT / part, self.checkout / part, ignore=_not_in_a_checkout)
         shutil.copy(ROOT / "pyproject.toml", self.checkout)
         self.desk.serves()
+        self.desk.collects()
         self.desk.install("aws", f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -m awscli "$@"\n')
         self.desk.install("docker", f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN / "docker.py"}" "$@"\n')
         (self.desk.bin / "terraform").unlink()
@@ -97,9 +101,8 @@ class Machine:
         program = place / "bin" / "condvest"
         if not program.exists():
             program.parent.mkdir()
-            environ = (
-                f'PYTHONPATH="{place / "app"}" PYTHONDONTWRITEBYTECODE=1 CONDVEST_HOME="{place / "home"}"'
-            )
+            path = f"{place / 'app'}:{CLOCK}"
+            environ = f'PYTHONPATH="{path}" PYTHONDONTWRITEBYTECODE=1 CONDVEST_HOME="{place / "home"}"'
             program.write_text(f'#!/bin/sh\nexec env {environ} "{self.python}" "{place / "condvest"}" "$@"\n')
             program.chmod(0o755)
         return place
@@ -147,15 +150,32 @@ class Machine:
         told = self.aws("s3api", "list-objects-v2", "--bucket", bucket)
         return [one["Key"] for one in (told or {}).get("Contents", [])]
 
-    def applied(self, kind, name):
-        """Return what Terraform applied last, from the state in S3."""
+    def applied(self, kind, name, module=""):
+        """Return what Terraform applied last, from the state in S3; the first of that name."""
         file = self.folder / "state.json"
         place = ["--bucket", "condvest-terraform-state", "--key", "batch-layer/dev/terraform.tfstate"]
         self.aws("s3api", "get-object", *place, str(file))
         for one in json.loads(file.read_text())["resources"]:
-            if (one["type"], one["name"], one["mode"]) == (kind, name, "managed"):
+            is_there = one.get("module", "").startswith(f"module.{module}")
+            if is_there and (one["type"], one["name"], one["mode"]) == (kind, name, "managed"):
                 return one["instances"][0]["attributes"]
         raise AssertionError(f"{kind}.{name} was not applied")
+
+    def listening(self, topic):
+        """Let a queue take what comes to a topic; return its URL, and the topic."""
+        url = self.aws("sqs", "create-queue", "--queue-name", "listening")["QueueUrl"]
+        asked = ["--queue-url", url, "--attribute-names", "QueueArn"]
+        queue = self.aws("sqs", "get-queue-attributes", *asked)["Attributes"]["QueueArn"]
+        asked = ["--topic-arn", topic, "--protocol", "sqs", "--notification-endpoint", queue]
+        self.aws("sns", "subscribe", *asked)
+        return url, topic
+
+    def came(self, queue):
+        """Return the messages that came to a queue from a topic."""
+        asked = ["--queue-url", queue, "--max-number-of-messages", "10"]
+        return [
+            json.loads(one["Body"]) for one in (self.aws("sqs", "receive-message", *asked) or {})["Messages"]
+        ]
 
     def invoke(self, name, event):
         """Call a function once, as the command line does."""

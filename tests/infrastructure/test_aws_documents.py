@@ -42,18 +42,52 @@ def test_arithmetic_is_understood():
     assert total("2 * (1 + 3 * 2)") == 14
 
 
-@pytest.mark.parametrize(("environment_name", "limit"), [("dev", 20), ("prod", 45), ("serving", 5)])
+@pytest.mark.parametrize(
+    ("environment_name", "limit"), [("dev", 20), ("prod", 45), ("serving", 5), ("live", 5)]
+)
 def test_a_monthly_estimate_adds_up_and_stays_within_its_limit(environment_name, limit):
     """In both regions."""
     section = re.split(rf"\n## {environment_name}\b", PAGES["cost"], flags=re.IGNORECASE)[1].split("\n## ")[0]
     rows = PRICED.findall(section)
-    assert len(rows) >= (8 if environment_name == "serving" else 18)
+    assert len(rows) >= (8 if environment_name in ("serving", "live") else 18)
     stated = re.search(r"\*\*total\*\* \| \| \*\*([\d.]+)\*\* \| \| \*\*([\d.]+)\*\*", section).groups()
     for region, said in zip((0, 2), stated, strict=True):
         for row in rows:
             assert total(row[region]) == pytest.approx(float(row[region + 1]), abs=0.0051), row
         assert sum(float(row[region + 1]) for row in rows) == pytest.approx(float(said), abs=0.001)
         assert float(said) <= limit
+
+
+def test_serving_and_the_session_under_way_are_five_dollars_together():
+    """At 100,000 requests and in regular hours, in either region; the page says the sums."""
+    totals = [
+        [
+            float(amount)
+            for amount in re.search(
+                r"\*\*total\*\* \| \| \*\*([\d.]+)\*\* \| \| \*\*([\d.]+)\*\*", part
+            ).groups()
+        ]
+        for part in (
+            PAGES["cost"].split(f"\n## {name}\n")[1].split("\n## ")[0] for name in ("Serving", "Live")
+        )
+    ]
+    for region in (0, 1):
+        both = sum(one[region] for one in totals)
+        assert both <= 5
+        assert f"{totals[0][region]} + {totals[1][region]} = {both:.2f}" in PAGES["cost"]
+
+
+def test_the_session_under_way_is_counted_as_it_is_scheduled():
+    """From the start to 50 minutes after the close; every other submission finds that it runs."""
+    text = (BATCH_LAYER / "infrastructure/modules/live/main.tf").read_text().split("regular = {")[1]
+    start, watch = re.findall(r"cron\(([\d,]+) ([\d-]+) ", text)[:2]
+    first = int(start[1]) * 60 + int(start[0].split(",")[0])
+    hours = (16 * 60 + 50 - first) / 60
+    low, high = (int(hour) for hour in watch[1].split("-"))
+    watches = len(start[0].split(",")) - 1 + len(watch[0].split(",")) * (high - low + 1)
+    section = PAGES["cost"].split("\n## Live\n")[1].split("\n## ")[0]
+    assert f"| 21 * {hours:g} * (0.5 * " in section
+    assert f"| 21 * {watches} / 60 * (0.5 * " in section
 
 
 def test_the_estimates_count_what_is_deployed(schedule_hours):
@@ -81,8 +115,8 @@ def test_every_sum_in_the_text_is_right():
 
 def test_every_command_in_the_pages_is_one_of_deploy():
     words = {
-        "all", "fetching", "processing", "database", "serving", "layer", "build", "init", "plan", "destroy",
-        "validate", "status", "outputs", "logs", "bootstrap", "rollback",
+        "all", "fetching", "processing", "database", "serving", "live", "layer", "build", "init", "plan",
+        "destroy", "validate", "status", "outputs", "logs", "bootstrap", "rollback",
     }  # fmt: skip
     for name, page in PAGES.items():
         for command in re.findall(r"deploy\.sh (?:dev|staging|prod|ENV|ENVIRONMENT) (\w+)", page):
@@ -125,7 +159,7 @@ def test_the_manifest_of_the_tools_is_pinned():
 
 def test_policies_in_the_security_page_are_json():
     blocks = re.findall(r"```json\n(.*?)```", PAGES["security"], re.DOTALL)
-    assert len(blocks) == 20
+    assert len(blocks) == 24
     for block in blocks:
         assert {statement["Effect"] for statement in json.loads(block)} <= {"Allow", "Deny"}
 

@@ -70,7 +70,8 @@ def test_a_component_root_only_wires_modules(name):
     sources = re.findall(r'^  source = "(.*)"$', text, re.MULTILINE)
     # The fetchers know no database, and alone nothing could migrate one; what serves knows none either.
     wired = {"shared", name} | ({"database"} if name not in ("fetching", "serving") else set())
-    above = "../../batch_layer" if name == "serving" else "../.."
+    wired |= {"processing"} if name == "live" else set()  # the queue of its job
+    above = "../../batch_layer" if name in ("serving", "live") else "../.."
     assert set(sources) == {f"{above}/infrastructure/modules/{one}" for one in wired}
     assert f'name_prefix = "${{var.project}}-${{var.environment}}-{name}"' in text
 

@@ -221,7 +221,7 @@ def test_bootstrap_locks_the_provider_of_every_root_for_four_platforms(desk):
     assert "is not pinned by digest" in warned
     assert desk.deploy("dev", "bootstrap").returncode == 0
     locks = [call for call in desk.calls() if " providers lock " in call]
-    assert len(locks) == 5
+    assert len(locks) == 6
     for call in locks:
         assert call.count("-platform=") == 4
     for root in (
@@ -230,6 +230,7 @@ def test_bootstrap_locks_the_provider_of_every_root_for_four_platforms(desk):
         "fetching/terraform",
         "processing/terraform",
         "../serving_layer/terraform",
+        "../speed_layer/terraform",
     ):
         (desk.layer / root / ".terraform.lock.hcl").touch()
     (desk.layer / "processing/container_images/base.txt").touch()

@@ -43,6 +43,7 @@ def test_a_component_touches_its_own_root_and_state_only(desk):
         (["dev", "database"], "batch-layer/components/database/terraform.tfstate"),
         (["prod", "processing"], "batch-layer/prod/components/processing/terraform.tfstate"),
         (["dev", "serving"], "batch-layer/components/serving/terraform.tfstate"),
+        (["dev", "live"], "batch-layer/components/live/terraform.tfstate"),
     ],
 )
 def test_no_two_deployments_share_a_state(desk, arguments, key):

@@ -192,13 +192,13 @@ def test_a_job_is_told_no_secret_and_acts_under_its_own_role(settled):
 
 
 def test_the_security_page_shows_each_policy_as_rendered(settled):
-    """Under the role's heading, by the policy's name; `serve` is compared where something is served."""
+    """Under the role's heading, by the policy's name; `serve` and `live` where they are there."""
     page = (ROOT / "docs" / "aws" / "security.md").read_text()
     shown = {}
     for section in page.split("\n### ")[1:]:
         for name, block in re.findall(r"`(\w+)`\n\n```json\n(.*?)```", section, re.DOTALL):
             shown[section.split(":")[0], name] = json.loads(block)
-    shown = {key: policy for key, policy in shown.items() if key[0] != "serve"}
+    shown = {key: policy for key, policy in shown.items() if key[0] not in ("serve", "live")}
     rendered = {
         (role.removeprefix("condvest-dev-"), name): policy for role, name, policy in policies(settled)
     }

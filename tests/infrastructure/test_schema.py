@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from workshop import BATCH_LAYER, MODULES, ROOTS, SERVING_LAYER, found
+from workshop import LAYERS, MODULES, ROOTS, found
 
 pytestmark = pytest.mark.aws
 
 
-@pytest.mark.parametrize("layer", [BATCH_LAYER, SERVING_LAYER], ids=["batch", "serving"])
+@pytest.mark.parametrize("layer", LAYERS, ids=["batch", "serving", "speed"])
 def test_files_are_formatted(terraform, layer):
     terraform.run(layer, "fmt", "-check", "-recursive")
 

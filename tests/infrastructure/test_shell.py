@@ -60,8 +60,8 @@ def test_help_lists_every_command_of_the_user():
         check=True,
     )
     for command in (
-        "layer", "all", "fetching", "processing", "database", "serving", "build", "init", "plan", "destroy",
-        "validate", "status", "outputs", "bootstrap", "logs", "rollback",
+        "layer", "all", "fetching", "processing", "database", "serving", "live", "build", "init", "plan",
+        "destroy", "validate", "status", "outputs", "bootstrap", "logs", "rollback",
     ):  # fmt: skip
         assert re.search(rf"^  {command}\b", done.stdout, re.MULTILINE), command
 

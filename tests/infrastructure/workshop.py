@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BATCH_LAYER = ROOT / "batch_layer"
 SERVING_LAYER = ROOT / "serving_layer"
+SPEED_LAYER = ROOT / "speed_layer"
 INFRASTRUCTURE = BATCH_LAYER / "infrastructure"
 STAND_IN = Path(__file__).resolve().parent / "stand_in"
 TOOLS = Path(os.environ.get("CONDVEST_AWS_TOOLS") or ROOT / "build" / "aws-tools")
@@ -31,11 +32,13 @@ ROOTS = {
     "fetching": BATCH_LAYER / "fetching" / "terraform",
     "processing": BATCH_LAYER / "processing" / "terraform",
     "serving": SERVING_LAYER / "terraform",
+    "live": SPEED_LAYER / "terraform",
 }
-FILES = sorted([*BATCH_LAYER.rglob("*.tf"), *SERVING_LAYER.rglob("*.tf")])
+LAYERS = (BATCH_LAYER, SERVING_LAYER, SPEED_LAYER)
+FILES = sorted(path for layer in LAYERS for path in layer.rglob("*.tf"))
 MODULES = {
     name: INFRASTRUCTURE / "modules" / name
-    for name in ("shared", "database", "fetching", "processing", "serving")
+    for name in ("shared", "database", "fetching", "processing", "serving", "live")
 }
 
 
@@ -133,7 +136,7 @@ class Terraform:
         self.program = found("terraform", "https://developer.hashicorp.com/terraform/install")
         self.folder = folder
         self._ready = set()
-        for layer in (BATCH_LAYER, SERVING_LAYER):
+        for layer in LAYERS:
             shutil.copytree(
                 layer,
                 folder / layer.name,

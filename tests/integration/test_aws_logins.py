@@ -1,6 +1,7 @@
 """The users that a migration makes on RDS, on a server of the tests' own: roles belong to a whole server."""
 
 import datetime as dt
+from dataclasses import replace
 from urllib.parse import quote
 
 import psycopg
@@ -8,6 +9,7 @@ import pytest
 
 from batch_layer.database.logins import USERS, grant_logins
 from batch_layer.database.postgres.connection import Database
+from batch_layer.database.stores.alert_events import newest_events
 from batch_layer.database.stores.calendar_extension import sessions_ahead
 from batch_layer.fetching.loading.loader import Loader
 from batch_layer.processing.publishing.publish import publish
@@ -15,8 +17,17 @@ from batch_layer.processing.resample import resample
 from batch_layer.shared.clients.archive.directory import DirectoryArchive
 from batch_layer.shared.clients.parsing import parse
 from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from batch_layer.shared.published.live import LIVE, from_parquet
+from condvest.live.judging import judge
+from condvest.live.references import read_references
+from speed_layer.core.alerts.rules import Rule
+from speed_layer.services.live_publication import LivePublication
+from speed_layer.services.run import Job
+from speed_layer.services.settle import settle_all
+from speed_layer.stores.rules import add_rule
 from tests.support.databases.servers import embedded_server
 from tests.support.payloads import bar, bars_payload
+from tests.support.worlds.live_script import DAY, SESSION, Script, at
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 
@@ -31,6 +42,11 @@ RIGHTS = {
                       "sessions": WRITE, "calendar_sources": WRITE},
     "condvest_backfill": {"bars": WRITE, "bars_13": WRITE, "daily_bars": WRITE, "loads": WRITE,
                           "splits": WRITE, "changes": WRITE, "schema_migrations": READ},
+    "condvest_live": {"daily_bars": READ, "daily_bars_3": READ, "bars": READ, "bars_13": READ,
+                      "loads": READ, "ledger": READ, "splits": READ, "changes": READ, "symbols": READ,
+                      "live_runs": WRITE, "live_daily_bars": WRITE, "live_gaps": WRITE,
+                      "live_differences": WRITE, "alert_rules": WRITE, "alert_events": WRITE,
+                      "alert_deliveries": WRITE, "sessions": WRITE, "schema_migrations": READ},
 }  # fmt: skip
 """What each user may do with a table: by hand, not from the code."""
 
@@ -118,3 +134,35 @@ def test_a_night_by_the_users_who_do_it(url, tmp_path):
         assert resample(database, sessions).inserted > 0
         place = DirectoryTarget(tmp_path / "p")
         assert publish(database, sessions, place, NOW).version == 1
+
+
+def test_a_session_by_the_user_who_collects_it(url, tmp_path):
+    """It collects, fires a rule, publishes the live rows and settles; the official bars are beyond it."""
+    now = at("20:30", SESSION)
+    with Database(url) as database:
+        grant_logins(database)
+        sessions = sessions_ahead(database, now)
+        before, official = (
+            bar("AAA", sessions.session(sessions.ordinal(SESSION) + back)) for back in (-1, 0)
+        )
+        load(database, sessions, before, now, tmp_path)
+        publish(database, sessions, DirectoryTarget(tmp_path / "p"), now)
+        script = Script([("10:00", {"AAA": DAY}), ("10:01", {"AAA": {**DAY, "c": 11.5}}), ("20:30", {})])
+        with Database(login(url, "condvest_live")) as mine:
+            with mine.transaction() as connection:
+                add_rule(connection, Rule(0, "up", "close(1) > 11.2", "provisional", "rise", None))
+            target = DirectoryTarget(tmp_path / "p")
+            job = Job(mine, sessions, script, judge, tmp_path / "live", script.now, script.sleep)
+            job = replace(job, rules=read_references, publication=LivePublication(mine, target, sessions))
+            assert job.run().exit_code == 0
+            assert len(from_parquet(target.read(LIVE), "p").bars) == 1
+            load(database, sessions, official, now, tmp_path)
+            assert [settled.compared for settled in settle_all(mine).values()] == [1]
+        with database.transaction(read_only=True) as connection:
+            assert [event["state"] for event in newest_events(connection, 9)] == ["fired"]
+
+
+def load(database, sessions, row, now, folder):
+    loader = Loader(database, DirectoryArchive(folder / "a"), sessions, parse, now)
+    loader.load_all([loader.read(bars_payload([row], provider="massive"))])
+    resample(database, sessions)

@@ -49,6 +49,12 @@ def test_a_symbol_is_what_it_is_however_it_is_asked_for(client, world, symbol):
     assert lines.status_code == 200
     massive = client.get(f"/v2/aggs/ticker/{quote(symbol, safe='')}/prev")
     assert (massive.status_code, massive.json()["results"][0]["v"]) == (200, stored[0])
+    pages, url = [], f"/v2/aggs/ticker/{quote(symbol, safe='')}/range/1/day/1960-01-01/2030-01-01?limit=1"
+    while url:
+        page = client.get(url).json()
+        pages += page["results"]
+        url = page.get("next_url")
+    assert [each["v"] for each in pages] == stored
     assert world.instrument(symbol)
 
 

@@ -119,11 +119,9 @@ def test_a_live_row_of_an_unknown_instrument_is_nobodys(market):
     assert not any(ask(market, interval=1)["is_live"].to_pylist())
 
 
-def test_the_past_and_what_is_published_have_no_session_under_way(market):
+def test_the_past_has_no_session_under_way():
     with pytest.raises(UsageError, match="include_live"):
         Question(include_live=True, as_of=dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
-    with pytest.raises(UsageError, match="include_live"):
-        condvest.bars("A", include_live=True, source="published", settings=market.workspace.settings)
 
 
 def test_a_live_row_gives_the_prices_that_the_same_official_bar_will_give(market):

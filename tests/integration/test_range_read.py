@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from batch_layer.database.postgres import range_read
+from batch_layer.database.postgres import packed, range_read
 from batch_layer.database.postgres.revisioned import DAILY_BARS
 from batch_layer.database.stores import changes
 from batch_layer.processing import first_build, resample
@@ -154,3 +154,17 @@ def test_building_all_bars_brings_it_up_to_date(world, monkeypatch):
     stored(world, market(by_session))
     assert world.resample().inserted > INSTRUMENTS
     assert not_summarized(world) == 0
+
+
+@pytest.mark.parametrize("most_rows", [0, 1 << 16])
+def test_a_range_of_some_of_the_tables_holds_what_the_spans_hold(world, monkeypatch, most_rows):
+    """As of a shard, which resamples the instruments of a few tables; by COPY, and as one value."""
+    stored(world, market(by_session))
+    spans = asked(1)
+    spans = spans.take(np.isin(spans.instrument_id % 16, (3, 5)))
+    one_by_one = read(world, spans)
+    assert len(one_by_one) > 500
+    monkeypatch.setattr(packed, "MOST_ROWS", most_rows)
+    monkeypatch.setattr(range_read, "FEWEST_SPANS", 10)
+    monkeypatch.setattr(range_read, "is_cheaper", lambda *_: True)
+    assert same(read(world, spans), one_by_one)

@@ -157,7 +157,7 @@ def test_the_page_is_served_and_is_open(ask):
     [
         ("/v1/bars?symbol=IBM", "GET", {"host": "evil.example"}, 403),
         ("/v1/bars?symbol=IBM", "GET", {"host": "data.example.com"}, 200),
-        ("/v1/bars?symbol=IBM", "POST", {}, 405),
+        ("/v1/splits?symbol=IBM", "POST", {}, 405),
         ("/v1/bars?symbol=NOSUCH", "GET", {}, 404),
         ("/v1/bars?symbol=IBM&intervall=3", "GET", {}, 400),
         ("/v1/bars?symbol=IBM&interval=3&interval=5", "GET", {}, 400),

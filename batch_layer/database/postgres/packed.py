@@ -57,7 +57,7 @@ def read_out(
     connection: Connection,
     query: sql.Composable,
     columns: Sequence[Column],
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None,
     most_rows: int,
 ) -> dict[str, npt.NDArray[Any]]:
     """Return what `copy_out` returns, in the order of the query, by the quicker of two ways.
@@ -66,7 +66,7 @@ def read_out(
         connection: in a transaction.
         query: a SELECT of exactly ``columns``, in their order; it must not yield NULL (see `select_list`).
         columns: what the query yields.
-        parameters: values for the query's ``%(name)s``.
+        parameters: values for the query's ``%(name)s``; None if it has none, and ``%`` stands for itself.
         most_rows: how many rows there are at most.
     """
     if most_rows > MOST_ROWS:

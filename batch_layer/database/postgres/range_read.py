@@ -62,6 +62,11 @@ def is_cheaper(connection: Connection, query: sql.Composed, spans: Spans) -> boo
     return cost < COST_A_SPAN * len(spans) + COST_A_ROW * spans.size()
 
 
+def most_rows(spans: Spans) -> int:
+    """Return how many rows the whole range may have, about: instruments are numbered from 1."""
+    return int(spans.instrument_id.max()) * (int(spans.last.max()) - int(spans.first.min()) + 1)
+
+
 def in_spans(
     columns: dict[str, npt.NDArray[Any]], spans: Spans, key: tuple[str, str]
 ) -> dict[str, npt.NDArray[Any]]:

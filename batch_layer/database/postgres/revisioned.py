@@ -51,8 +51,7 @@ class RevisionedTable(Generic[Rows]):
 
     Attributes:
         model: the class of its rows.
-        name: the table of current rows.
-        revisions: the table of superseded rows.
+        name, revisions: the table of current rows, and that of superseded ones.
         columns: the columns, as in ``model``; the first two are the key.
         number: the key's second column as an int4: itself, or days since 1970-01-01.
         divided: into how many tables by instrument_id modulo that number it is divided; 1 if it is not.
@@ -255,9 +254,8 @@ class RevisionedTable(Generic[Rows]):
         self, connection: Connection, query: sql.Composed, columns: tuple[Column, ...], spans: Spans
     ) -> dict[str, Any]:
         """Read one range of ordinals over all instruments, and drop the rows that lie in no span."""
-        key = (self.columns[0].name, self.columns[1].name)
-        most = int(spans.instrument_id.max()) * int(spans.last.max() - spans.first.min() + 1)
-        return range_read.in_spans(read_out(connection, query, columns, {}, most), spans, key)
+        rows = read_out(connection, query, columns, None, range_read.most_rows(spans))
+        return range_read.in_spans(rows, spans, (self.columns[0].name, self.columns[1].name))
 
     def _read_spans(
         self, connection: Connection, columns: tuple[Column, ...], spans: Spans

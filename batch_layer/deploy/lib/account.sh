@@ -105,5 +105,5 @@ check_pinned() {
 
 terraform_roots() {
   printf '%s\n' "$INFRASTRUCTURE" "$HERE/database/terraform" "$HERE/fetching/terraform" "$HERE/processing/terraform" \
-    "$(dirname "$HERE")/serving_layer/terraform"
+    "$(dirname "$HERE")/serving_layer/terraform" "$(dirname "$HERE")/speed_layer/terraform"
 }

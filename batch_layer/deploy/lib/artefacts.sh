@@ -10,7 +10,8 @@ SERVING_MANIFEST=lambda/serving.json
 LAYER_ARN="" CONTAINER_IMAGE="" REPOSITORY=""
 
 needs_functions() { is_one_of "$TARGET" "all fetching"; }
-needs_image() { is_one_of "$TARGET" "all processing"; }
+needs_image() { is_one_of "$TARGET" "all processing live"; }
+needs_live() { [ "$TARGET" = live ] || [ "$TARGET ${LIVE:-false}" = "all true" ]; }
 needs_serving() {
   case "$TARGET" in
     serving) return 0 ;;

@@ -33,7 +33,7 @@ check_tools() {
   if ! is_one_of "$COMMAND" "build validate"; then
     need aws "install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
   fi
-  if is_one_of "$COMMAND" "deploy build plan" && is_one_of "$TARGET" "all processing"; then
+  if is_one_of "$COMMAND" "deploy build plan" && is_one_of "$TARGET" "all processing live"; then
     need docker "install Docker: https://docs.docker.com/get-docker/"
     [ "$DRY_RUN" = true ] || docker info >/dev/null 2>&1 \
       || die "docker does not answer" "start Docker, or join the group that may use it"

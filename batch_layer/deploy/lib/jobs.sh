@@ -54,7 +54,7 @@ smoke_check() {
   return 0
 }
 
-needs_database() { is_one_of "$TARGET" "all processing database"; }
+needs_database() { is_one_of "$TARGET" "all processing database live"; }
 
 check_database() {
   local found

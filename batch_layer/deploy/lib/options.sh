@@ -8,12 +8,14 @@ usage: deploy.sh ENVIRONMENT COMMAND [TARGET] [--yes] [--dry-run] [--now] [--sin
 
 environments: dev, staging, prod
 
-  all                     build, deploy, migrate and check the entire batch layer, and what serves it if
-                          serving_access in environments/ENVIRONMENT.tfvars is iam or jwt
+  all                     build, deploy, migrate and check the entire batch layer; what serves it if
+                          serving_access in environments/ENVIRONMENT.tfvars is iam or jwt; and what
+                          collects the session under way if live = true there
   fetching                deploy that component alone, for testing,
   processing                under its own names and its own state
   database
   serving
+  live
   layer                   build and publish the Lambda layer
   build                   build all artefacts, deploy nothing
   init [TARGET]           initialise Terraform
@@ -27,7 +29,7 @@ environments: dev, staging, prod
   bootstrap               once per account: the bucket of the Terraform states, the roles that AWS's services
                           need, the files that hold provider and base image to what was checked
 
-TARGET is all (the default), fetching, processing, database or serving.
+TARGET is all (the default), fetching, processing, database, serving or live.
 --yes or CI=true answers every question with yes; --dry-run says what would be done and does nothing;
 --now deploys although jobs run or the nightly schedule is under way (18:45 to 22:00 in New York).
 
@@ -76,14 +78,14 @@ take_word() {
     esac
   elif [ -z "$COMMAND" ]; then
     case "$1" in
-      all | fetching | processing | database | serving) COMMAND=deploy TARGET="$1" ;;
+      all | fetching | processing | database | serving | live) COMMAND=deploy TARGET="$1" ;;
       layer | build | init | plan | destroy | rollback | validate | status | outputs | logs | bootstrap) COMMAND="$1" ;;
       *) wrong_usage "unknown command or component $1" ;;
     esac
   elif [ -z "$TARGET" ]; then
     case "$1" in
-      all | fetching | processing | database | serving) TARGET="$1" ;;
-      *) wrong_usage "unknown target $1: all, fetching, processing, database or serving" ;;
+      all | fetching | processing | database | serving | live) TARGET="$1" ;;
+      *) wrong_usage "unknown target $1: all, fetching, processing, database, serving or live" ;;
     esac
   else
     wrong_usage "one word too many: $1"
@@ -129,10 +131,12 @@ use_settings() {
   case "$TARGET" in
     all) TERRAFORM_ROOT="$INFRASTRUCTURE" NAME_PREFIX="$PROJECT-$ENVIRONMENT" ;;
     serving) TERRAFORM_ROOT="$(dirname "$HERE")/serving_layer/terraform" NAME_PREFIX="$PROJECT-$ENVIRONMENT-serving" ;;
+    live) TERRAFORM_ROOT="$(dirname "$HERE")/speed_layer/terraform" NAME_PREFIX="$PROJECT-$ENVIRONMENT-live" ;;
     *) TERRAFORM_ROOT="$HERE/$TARGET/terraform" NAME_PREFIX="$PROJECT-$ENVIRONMENT-$TARGET" ;;
   esac
   SERVING_ACCESS="$(variable_in "$VARIABLES" serving_access)"
   : "${SERVING_ACCESS:=$(variable_in "$INFRASTRUCTURE/terraform.tfvars" serving_access)}"
+  LIVE="$(sed -n 's/^live[[:space:]]*=[[:space:]]*\(true\|false\).*/\1/p' "$VARIABLES" | head -n 1)"
   # AWS's tools read either name; no pager may wait for a key.
   export AWS_REGION="$REGION" AWS_DEFAULT_REGION="$REGION" AWS_PAGER=""
 }

@@ -8,7 +8,7 @@ show_outputs() {
 
 show_next_steps() {
   would "say what to do next" && return
-  if needs_functions && ! vendor_key_is_there; then
+  if { needs_functions || needs_live; } && ! vendor_key_is_there; then
     say "
 Next: put the vendor's key in its place (once; neither Terraform nor the shell's history sees it), then fetch:
   read -rs KEY && printf %s \"\$KEY\" | aws secretsmanager put-secret-value --region $REGION \\
@@ -23,6 +23,12 @@ Fetch now instead of waiting for the schedule:
     say "
 Ask (whom IAM lets call the API; with serving_access = \"jwt\": -H \"Authorization: Bearer TOKEN\"):
   curl --aws-sigv4 aws:amz:$REGION:execute-api --user KEY_ID:SECRET https://$(serving_host)/v1/version"
+  fi
+  if needs_live; then
+    say "
+A rule of alerts is added by a job, and says it to $NAME_PREFIX-live-alerts:
+  aws batch submit-job --region $REGION --job-name alerts --job-queue $NAME_PREFIX-jobs --job-definition $NAME_PREFIX-live \\
+    --container-overrides '{\"command\": [\"condvest\", \"alerts\", \"add\", \"breakout\", \"close(13) > highest(high(13), 4)\", \"--webhook\", \"sns:ARN\"]}'"
   fi
   say "
 How it is:   deploy.sh $ENVIRONMENT status $TARGET

@@ -203,7 +203,7 @@ validate_configuration() {
   while read -r root; do
     would "check $root" && continue
     terraform fmt -check -recursive "$root" >&2 \
-      || die "terraform fmt would change the files above" "run: terraform fmt -recursive batch_layer serving_layer"
+      || die "terraform fmt would change the files above" "run: terraform fmt -recursive batch_layer serving_layer speed_layer"
     TERRAFORM_ROOT="$root"
     WORK="$BUILD/deploy/validate/$(basename "$(dirname "$root")")"
     terraform_here init -backend=false >/dev/null || die "terraform init failed in $root (above)" "is the registry reached?"

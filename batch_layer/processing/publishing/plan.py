@@ -163,8 +163,8 @@ def _few(before: PublishedBefore, dataset: str, parts: Sequence[str], same: Sequ
     By what the version before had of them; none if it does not tell.
     """
     changed = [at for at, is_same in enumerate(same) if not is_same]
-    told = [before.rows_about(dataset, parts[at]) for at in changed]
-    rows = [number for number in told if number is not None]
+    known = [before.rows_about(dataset, parts[at]) for at in changed]
+    rows = [number for number in known if number is not None]
     return changed if len(rows) == len(changed) and sum(rows) <= ROWS_AT_ONCE else []
 
 

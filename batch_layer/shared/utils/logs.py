@@ -27,6 +27,7 @@ UNITS = {
     "BarsRemoved": "Count",
     "Findings": "Count",
     "DurationSeconds": "Seconds",
+    "LiveDataAgeSeconds": "Seconds",
 }
 """Every metric of the functions and the jobs, with CloudWatch's unit of each."""
 

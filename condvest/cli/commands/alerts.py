@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from batch_layer.database.stores.alert_events import newest_events
 from batch_layer.shared.errors import UsageError
+from batch_layer.shared.variables import Network
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, format_option, json_option, output_option, symbol_list
 from condvest.cli.output.alerts import events_table, rules_table
@@ -24,6 +26,7 @@ from speed_layer.core.alerts.rules import Fires, Mode, Rule
 from speed_layer.stores.rules import Webhook, add_rule, listed_rules, remove_rule
 from speed_layer.webhooks.addresses import checked_url, shown_url
 from speed_layer.webhooks.signing import checked_secret, new_secret
+from speed_layer.webhooks.topics import checked_topic, is_topic
 
 
 @click.group(short_help="Rules over running bars, and the verdict on each firing.")
@@ -61,7 +64,13 @@ def _rule_options(command: Any) -> Any:  # noqa: ANN401  # a decorator of click'
 @click.argument("expression")
 @_rule_options
 @click.option("--at-once", is_flag=True, help="Fire also for what is true at the first look.")
-@click.option("--webhook", "urls", metavar="URL", multiple=True, help="Send its events there; repeatable.")
+@click.option(
+    "--webhook",
+    "urls",
+    metavar="URL",
+    multiple=True,
+    help="Send its events there: https://..., or sns:TOPIC_ARN; repeatable.",
+)
 @click.option(
     "--secret-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -90,9 +99,7 @@ def add(
     """
     rule = Rule(0, _checked_name(name), expression, mode, fires, symbol_list(symbols), at_once)
     given = checked_secret(secret_file.read_text().strip()) if secret_file else None
-    webhooks = [
-        Webhook(checked_url(url, cli.settings.webhook_networks), given or new_secret()) for url in urls
-    ]
+    webhooks = [_webhook(url, cli.settings.webhook_networks, given) for url in urls]
     about: dict[str, Any] = {
         "rule": rule.name,
         "expression": rule.node.text,
@@ -108,7 +115,7 @@ def add(
             about["rule_id"] = add_rule(connection, rule, webhooks)
     if dry_run:
         about["rule_id"] = None
-    made = [] if given or dry_run else [(hook.url, hook.secret) for hook in webhooks]
+    made = [] if given or dry_run else [(hook.url, hook.secret) for hook in webhooks if hook.secret]
     if as_json:
         secrets = [{"url": shown_url(url), "secret": secret} for url, secret in made]
         write_json({**about, "webhooks": secrets})
@@ -211,6 +218,13 @@ def deliver(cli: Cli, once: bool) -> None:
 
     with cli.workspace(may_create=False) as workspace:
         deliver_until_stopped(workspace, message, once=once)
+
+
+def _webhook(url: str, networks: Sequence[Network], secret: str | None) -> Webhook:
+    """Return where events go: a webhook with the secret given or a new one, or a topic, which needs none."""
+    if is_topic(url):
+        return Webhook(checked_topic(url), "")
+    return Webhook(checked_url(url, networks), secret or new_secret())
 
 
 def _checked_name(name: str) -> str:

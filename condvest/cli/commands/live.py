@@ -16,10 +16,11 @@ from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, format_option, json_option, output_option, symbol_list
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format
-from condvest.cli.output.messages import message
+from condvest.cli.output.messages import measure, message
 from condvest.cli.output.printable import printable
 from condvest.cli.output.tables import show_table
 from condvest.live.judging import give_verdicts
+from speed_layer.services.run import Span
 from speed_layer.services.settle import settle_all
 from speed_layer.stores.runs import last_run
 from speed_layer.stores.settlements import settlements
@@ -62,6 +63,14 @@ def live() -> None:
     show_default=True,
     help="Seconds from one snapshot to the next.",
 )
+@click.option(
+    "--hours",
+    type=click.Choice(("extended", "regular")),
+    default="extended",
+    show_default=True,
+    help="End with the late trades, or 50 minutes after the close.",
+)
+@click.option("--publish", "publishes", is_flag=True, help="Publish the live rows, too, about once a minute.")
 @click.option("--once", is_flag=True, help="Take one snapshot and end.")
 @click.option("--sink", metavar="nats://HOST:PORT", help="Publish the running bars there, too.")
 @json_option
@@ -71,6 +80,8 @@ def run(
     feed: str,
     symbols: str | None,
     interval: float,
+    hours: Span,
+    publishes: bool,
     once: bool,
     sink: str | None,
     as_json: bool,
@@ -87,11 +98,18 @@ def run(
 
     with (
         cli.workspace() as workspace,
-        collecting(workspace, message, feed=feed, symbols=symbol_list(symbols) or ()) as job,
+        collecting(
+            workspace,
+            message,
+            feed=feed,
+            symbols=symbol_list(symbols) or (),
+            publishes=publishes,
+            measure=measure,
+        ) as job,
         delivering(workspace, message),
         sinking(workspace, sink, message),
     ):
-        ending = job.run(interval=interval, once=once)
+        ending = job.run(interval=interval, once=once, hours=hours)
     if as_json:
         write_json({"reason": ending.reason, "snapshots": ending.taken, "refused_snapshots": ending.refused})
     else:

@@ -86,7 +86,7 @@ _OLD_DIVIDENDS = ListKind(_DIVIDENDS.filters, default=10, most=1000, sort=_DIVID
 
 PATHS: tuple[Single | Listing, ...] = (
     Listing(
-        "/v2/aggs/ticker/{ticker:path}/range/{multiplier}/{timespan}/{since}/{until}",
+        "/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{since}/{until}",
         "Bars of n sessions of a ticker.",
         reading.range_of_bars,
         _BARS,
@@ -99,19 +99,19 @@ PATHS: tuple[Single | Listing, ...] = (
         reading.session_of_bars,
         ("adjusted", "include_otc", "locale", "market_type"),
     ),
-    Single("/v2/aggs/ticker/{ticker:path}/prev", "The newest daily bar.", reading.newest_bar, ("adjusted",)),
-    Single("/v1/open-close/{ticker:path}/{date}", "The daily bar of a date.", reading.one_bar, ("adjusted",)),
+    Single("/v2/aggs/ticker/{ticker}/prev", "The newest daily bar.", reading.newest_bar, ("adjusted",)),
+    Single("/v1/open-close/{ticker}/{date}", "The daily bar of a date.", reading.one_bar, ("adjusted",)),
     Listing(
         "/v3/reference/tickers", "Instruments.", reading.tickers, _TICKERS, ("active", "search", "locale")
     ),
     Single(
-        "/v3/reference/tickers/{ticker:path}",
+        "/v3/reference/tickers/{ticker}",
         "What is known of who carries a ticker.",
         reading.details,
         ("ticker",),
     ),
     Single(
-        "/vX/reference/tickers/{identifier:path}/events",
+        "/vX/reference/tickers/{identifier}/events",
         "The tickers that an instrument took.",
         reading.events,
         ("types", "ticker"),

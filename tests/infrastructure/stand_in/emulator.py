@@ -165,9 +165,23 @@ def _register_job(plan):
         type="container",
         platformCapabilities=["FARGATE"],
         containerProperties=json.loads(plan["container_properties"]),
+        retryStrategy=_retries(plan["retry_strategy"][0]),
     )
     prefix = found["jobDefinitionArn"].rsplit(":", 1)[0]
     return {"arn": found["jobDefinitionArn"], "arn_prefix": prefix, "revision": found["revision"]}
+
+
+def _retries(strategy):
+    names = {"action": "action", "on_exit_code": "onExitCode", "on_reason": "onReason"}
+    names["on_status_reason"] = "onStatusReason"
+    rules = [
+        {names[name]: value for name, value in rule.items() if value} for rule in strategy["evaluate_on_exit"]
+    ]
+    return {"attempts": strategy["attempts"], "evaluateOnExit": rules}
+
+
+def _create_topic(plan):
+    return {"arn": client("sns").create_topic(Name=plan["name"])["TopicArn"]}
 
 
 def _destroy_environment(state):
@@ -191,6 +205,7 @@ CREATE = {
     "aws_s3_bucket": _create_bucket,
     "aws_s3_object": _put_object,
     "aws_secretsmanager_secret": _create_secret,
+    "aws_sns_topic": _create_topic,
     "aws_sqs_queue": _create_queue,
 }
 
@@ -213,6 +228,7 @@ DESTROY = {
     "aws_secretsmanager_secret": lambda state: client("secretsmanager").delete_secret(
         SecretId=state["arn"], ForceDeleteWithoutRecovery=True
     ),
+    "aws_sns_topic": lambda state: client("sns").delete_topic(TopicArn=state["arn"]),
     "aws_sqs_queue": lambda state: client("sqs").delete_queue(QueueUrl=state["url"]),
 }
 

@@ -7,31 +7,14 @@ import datetime as dt
 import sys
 from pathlib import Path
 
-import httpx
-
 from batch_layer.database.postgres.connection import Database
 from batch_layer.operations.workspace import Workspace
 from batch_layer.shared.settings import DatabaseSettings, Settings
 from speed_layer.feeds.massive_stream import MassiveStream
 from tests.support.emulators.massive.server import KEY
+from tests.support.worlds.remote_clock import Remote
 from tests.support.worlds.streaming import QUICK, Lockstep, job_of
 from tests.support.worlds.vendor_truth import Clock
-
-
-class Remote:
-    """The clock of a `StreamEmulator` in another process."""
-
-    def __init__(self, url):
-        self._client = httpx.Client(base_url=url, timeout=60)
-
-    def _ask(self, what, **values):
-        return self._client.post(f"/_emulator/{what}", json=values).raise_for_status().json()
-
-    def next_instant(self, seconds):
-        return dt.datetime.fromisoformat(self._ask("next", seconds=seconds)["now"])
-
-    def advance(self, seconds, port):
-        return self._ask("advance", seconds=seconds, port=port)
 
 
 def main():

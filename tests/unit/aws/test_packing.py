@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import http.server
 import json
+import re
 import struct
 import sys
 import threading
@@ -204,3 +205,16 @@ def test_a_checkout_without_a_part_is_not_packed(monkeypatch, tmp_path):
     monkeypatch.setattr(packing, "ROOT", tmp_path)
     with pytest.raises(SystemExit, match="the checkout is not complete"):
         packing._ours("image")
+
+
+def test_the_image_holds_every_service_of_aws_that_is_asked():
+    """Of hundreds: one that the code asks for and the image lacks would be missed on AWS alone."""
+    root = Path(__file__).parents[3]
+    layers = ("batch_layer", "serving_layer", "speed_layer", "condvest")
+    code = "".join(path.read_text() for layer in layers for path in root.glob(f"{layer}/**/*.py"))
+    asked = set(re.findall(r'\baws\.client\("([a-z0-9-]+)"\)|\bclient\("([a-z0-9-]+)"\)', code))
+    services = {name for names in asked for name in names if name}
+    assert {"s3", "sns", "rds"} <= services
+    unused = [re.compile(pattern) for pattern in packing.UNUSED["image"]]
+    paths = {name: f"botocore/data/{name}/2010-03-31/service-2.json.gz" for name in services}
+    assert [name for name, path in paths.items() if any(one.search(path) for one in unused)] == []

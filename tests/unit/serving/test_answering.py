@@ -24,7 +24,7 @@ class Moving:
         self.load = 1
         self.moves_while_read = False
 
-    def state(self):
+    def state(self, *, live=False):  # noqa: ARG002
         return State(f"d-01234567-{self.load}", self.load)
 
     def read(self, _backend, _query, known_by):

@@ -17,6 +17,8 @@ locals {
     exit "$code"
   SHELL
 
+  command = ["sh", "-c", local.run, "condvest"]
+
   environment = {
     AWS_REGION                   = data.aws_region.current.region
     POWERTOOLS_METRICS_NAMESPACE = "Condvest/${var.name_prefix}"
@@ -94,7 +96,7 @@ resource "aws_batch_job_definition" "this" {
   container_properties = jsonencode(
     {
       image                  = var.container_image
-      command                = concat(["sh", "-c", local.run, "condvest"], each.value.arguments)
+      command                = concat(local.command, each.value.arguments)
       jobRoleArn             = var.roles[each.key].arn
       executionRoleArn       = var.roles["execution"].arn
       readonlyRootFilesystem = true

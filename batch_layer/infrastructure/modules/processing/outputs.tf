@@ -37,3 +37,21 @@ output "failed_log_group" {
   description = "Log group with one line a failed job."
   value       = aws_cloudwatch_log_group.failed.name
 }
+
+output "how" {
+  description = "How a job of another layer is run here: image, command prefix, environment, retries, queue, execution role, log group, dead letters."
+  value = {
+    image              = var.container_image
+    architecture       = var.architecture
+    command            = local.command
+    environment        = local.environment
+    retries            = local.retries
+    queue_arn          = aws_batch_job_queue.this["jobs"].arn
+    execution_role_arn = var.roles["execution"].arn
+    log_group          = aws_cloudwatch_log_group.this.name
+    dead_letter_arn    = one([for queue in aws_sqs_queue.undelivered : queue.arn])
+  }
+
+  # Without these a job could start before it may pull the image and write logs.
+  depends_on = [aws_iam_role_policy.execution]
+}

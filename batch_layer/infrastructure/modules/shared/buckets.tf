@@ -57,7 +57,7 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  #checkov:skip=CKV_AWS_300:The rule named leftovers ends failed uploads of the whole bucket; the second rule need not
+  #checkov:skip=CKV_AWS_300:The rule named leftovers ends failed uploads of the whole bucket; the other rules need not
   for_each = local.buckets
 
   bucket = aws_s3_bucket.this[each.key].id
@@ -97,6 +97,24 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       transition {
         days          = 90
         storage_class = "STANDARD_IA"
+      }
+    }
+  }
+
+  # The journal of a session proves and explains for a month; nothing is made from it.
+  dynamic "rule" {
+    for_each = each.key == "archive" && var.live ? [1] : []
+
+    content {
+      id     = "journals"
+      status = "Enabled"
+
+      filter {
+        prefix = "${local.journal_prefix}/"
+      }
+
+      expiration {
+        days = 30
       }
     }
   }

@@ -22,9 +22,10 @@ locals {
   partition  = data.aws_partition.current.partition
   tags       = merge({ component = "shared" }, var.tags)
 
-  # Where payloads and published bars lie inside their buckets.
+  # Where payloads, journals and published bars lie inside their buckets.
   archive_prefix   = "archive"
   published_prefix = "published"
+  journal_prefix   = "live"
 }
 
 # The vendor's key. Terraform makes the place and never sees the value, so no state file holds it:

@@ -34,7 +34,7 @@ output "security_group_ids" {
 }
 
 output "roles" {
-  description = "Name and ARN of each role: fetcher, loader, migrate, resample, backfill, publish, execution, scheduler, events, monitor; serve where something is served."
+  description = "Name and ARN of each role: fetcher, loader, migrate, resample, backfill, publish, execution, scheduler, events, monitor; serve where something is served, live where sessions are collected."
   value       = { for name, role in aws_iam_role.this : name => { name = role.name, arn = role.arn } }
 }
 
@@ -51,6 +51,11 @@ output "archive_copy" {
 output "archive_uri" {
   description = "Where the archive lies, as CONDVEST_ARCHIVE takes it."
   value       = "s3://${aws_s3_bucket.this["archive"].bucket}/${local.archive_prefix}"
+}
+
+output "journal_uri" {
+  description = "Where the journals of sessions are copied, as CONDVEST_JOURNAL takes it."
+  value       = "s3://${aws_s3_bucket.this["archive"].bucket}/${local.journal_prefix}"
 }
 
 output "archive_prefix" {

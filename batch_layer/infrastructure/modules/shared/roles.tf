@@ -5,6 +5,7 @@ locals {
     local.usual_roles,
     var.backup_region == null ? {} : { replication = "s3.amazonaws.com" },
     var.serving ? { serve = "lambda.amazonaws.com" } : {},
+    var.live ? { live = "ecs-tasks.amazonaws.com" } : {},
   )
   usual_roles = {
     fetcher   = "lambda.amazonaws.com"
@@ -169,13 +170,50 @@ data "aws_iam_policy_document" "serve" {
   }
 }
 
+# Collects the session under way: writes its rows beside the published bars, of whose manifest it reads which database they
+# are of, and copies of its journal, which nothing overwrites (If-None-Match).
+data "aws_iam_policy_document" "live" {
+  source_policy_documents = [data.aws_iam_policy_document.vendor_key.json]
+
+  statement {
+    sid       = "ListPublished"
+    actions   = ["s3:ListBucket"]
+    resources = [local.published_arn]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["${local.published_prefix}/*"]
+    }
+  }
+
+  statement {
+    sid       = "ReadManifest"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.published_arn}/${local.published_prefix}/manifest.json"]
+  }
+
+  statement {
+    sid       = "PublishLiveRows"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.published_arn}/${local.published_prefix}/live.parquet"]
+  }
+
+  statement {
+    sid       = "KeepJournal"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.archive_arn}/${local.journal_prefix}/*"]
+  }
+}
+
 resource "aws_iam_role_policy" "data" {
   for_each = merge({
     fetcher  = data.aws_iam_policy_document.fetcher.json
     loader   = data.aws_iam_policy_document.loader.json
     backfill = data.aws_iam_policy_document.backfill.json
     publish  = data.aws_iam_policy_document.publish.json
-  }, var.serving ? { serve = data.aws_iam_policy_document.serve.json } : {})
+    }, var.serving ? { serve = data.aws_iam_policy_document.serve.json } : {},
+  var.live ? { live = data.aws_iam_policy_document.live.json } : {})
 
   name   = "data"
   role   = aws_iam_role.this[each.key].name

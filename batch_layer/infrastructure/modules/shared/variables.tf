@@ -58,6 +58,12 @@ variable "serving" {
   default     = false
 }
 
+variable "live" {
+  description = "Whether there is a job that collects the session under way, and so a role for it and a place for its journal."
+  type        = bool
+  default     = false
+}
+
 variable "alert_emails" {
   description = "Addresses that get every alarm. AWS asks each one once to confirm."
   type        = set(string)
