@@ -25,11 +25,11 @@ class FilesFront:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        path = scope["path"]
-        if scope["type"] != "http" or scope["method"] != "GET" or not path.startswith(DATASETS):
+        is_get = scope["type"] == "http" and scope["method"] == "GET"
+        if not is_get or not scope["path"].startswith(DATASETS):
             await self._app(scope, receive, send)
             return
-        path = path.removeprefix(DATASETS)
+        path = scope["path"].removeprefix(DATASETS)
         if "/" not in path:
             await self._app(scope, receive, send)
             return

@@ -70,7 +70,8 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
         """Hand the request on with its target; httptools alone calls this, h11 leaves a host in the path."""
         super().on_headers_complete()
         self.scope[TARGET] = self.url
-        if self.scope["path"].startswith(DATASETS) and offers():
+        path = self.scope.get("path", "")  # that of a websocket is not there yet
+        if path.startswith(DATASETS) and offers():
             self.scope["extensions"] = {**self.scope.get("extensions", {}), ZERO_COPY: {}}
             self.cycle.send = ZeroCopySend(self.cycle, self.transport, self.patience)
 
@@ -143,6 +144,7 @@ def server_of(app: App, protocol: type[PatientProtocol] = PatientProtocol) -> uv
         uvicorn.Config(
             app,
             http=protocol,
+            lifespan="on",  # what fails at the start ends the server
             log_config=None,
             access_log=False,
             server_header=False,
