@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.payloads import bar, dividend, split
+from tests.support.payloads import bar, json_payload, split
 
 
 @pytest.fixture
@@ -21,8 +21,10 @@ def renamed(world):
 
 @pytest.mark.parametrize("symbol", ["A", "B"])
 def test_a_split_under_the_name_of_then_or_of_today_is_the_same_instruments(renamed, symbol):
-    renamed.splits([split(symbol, renamed.date(2), 1, 2)], provider="massive")
-    renamed.dividends([dividend(symbol, renamed.date(3), 0.5)], provider="massive")
+    ratio = {"execution_date": str(renamed.date(2)), "split_from": 1, "split_to": 2}
+    renamed.load(json_payload("splits", [{"ticker": symbol, **ratio}]))
+    amount = {"ex_dividend_date": str(renamed.date(3)), "cash_amount": 0.5}
+    renamed.load(json_payload("dividends", [{"ticker": symbol, **amount}]))
     assert renamed.ask("SELECT count(*) FROM instruments") == [(1,)]
     assert renamed.ask("SELECT ex_date, split_to FROM splits") == [(renamed.date(2), 2.0)]
     assert renamed.ask("SELECT ex_date, cash_amount FROM dividends") == [(renamed.date(3), 0.5)]

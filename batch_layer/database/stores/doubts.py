@@ -10,6 +10,10 @@ from typing import Any, LiteralString
 
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.queries import array_of_texts, rows
+from batch_layer.shared.models.file_options import SymbolsMean
+
+SYMBOLS_MEAN = "symbols_mean"
+"""What the content of an action that waits for an instrument says beside its values."""
 
 
 def doubted_since(connection: Connection, provider_id: int) -> dict[str, dt.date]:
@@ -39,12 +43,13 @@ def first_sessions(connection: Connection, symbols: Sequence[str]) -> dict[str, 
 
 @dataclass(frozen=True)
 class HomelessAction:
-    """A split or dividend that was refused for want of an instrument, and whose symbol somebody carries now.
+    """A split or dividend that was refused for want of an instrument, and whose symbol somebody has now.
 
     Attributes:
         load_id, line: of the refused row.
         symbol, ex_date: of the action.
         values: its ratio or its amount, by name of column, among what was given.
+        symbols_mean: whether the symbol is meant as of the ex-date, or as of today.
     """
 
     load_id: int
@@ -52,19 +57,25 @@ class HomelessAction:
     symbol: str
     ex_date: dt.date
     values: dict[str, Any]
+    symbols_mean: SymbolsMean
 
 
 def homeless_actions(connection: Connection, dataset: str) -> list[HomelessAction]:
-    """Return the homeless splits or dividends that have found an instrument, in the order of their loads."""
+    """Return the homeless splits or dividends whose symbol somebody has, or had later; by load and line.
+
+    Whether the symbol is carried on the ex-date itself is not asked.
+    """
     query: LiteralString = (
         "SELECT load_id, line, symbol, session, content FROM refused_rows JOIN loads USING (load_id) "
         "WHERE code = 'no_instrument' AND dataset = %s AND EXISTS (SELECT FROM symbols "
         "  WHERE symbols.symbol = refused_rows.symbol AND valid_to >= refused_rows.session) ORDER BY 1, 2"
     )
-    return [
-        HomelessAction(load_id, line, symbol, ex_date, json.loads(content))
-        for load_id, line, symbol, ex_date, content in rows(connection, query, (dataset,))
-    ]
+    waiting = []
+    for load_id, line, symbol, ex_date, content in rows(connection, query, (dataset,)):
+        values = json.loads(content)
+        means: SymbolsMean = "today" if values.get(SYMBOLS_MEAN) == "today" else "date"
+        waiting.append(HomelessAction(load_id, line, symbol, ex_date, values, means))
+    return waiting
 
 
 def note_adopted(connection: Connection, action: HomelessAction, *, is_new: bool) -> None:

@@ -77,7 +77,7 @@ def _with_instruments(
     load = load.refusing(
         _mask(load, passed[ids == NO_INSTRUMENT]),
         NO_HOME,
-        lambda row: f"{_named(table, row)}: nobody carried the symbol then, or took it later",
+        lambda row: f"{_named(table, row)}: {_nobody(load)}",
     )
     passed, ids = passed[ids != NO_INSTRUMENT], ids[ids != NO_INSTRUMENT]
     revoked = taken_back(load.connection, stored_in, ids, above=rank_of(load.payload.provider))
@@ -124,6 +124,15 @@ def _mask(load: PayloadLoad, positions: Int64s) -> Bools:
 
 def _keys(rows: SplitRows | DividendRows, instrument_id: Int32s, chosen: Bools) -> Int64s:
     return pack(instrument_id[chosen], rows.ex_date[chosen])
+
+
+def _nobody(load: PayloadLoad) -> str:
+    """Return why an action has no instrument, and what a person can do whose list means it otherwise."""
+    if load.parsed.symbols_mean == "today":
+        return "nobody carried the symbol then, or took it later"
+    if rank_of(load.payload.provider) < IMPORTED_RANK:
+        return "nobody carried the symbol then"
+    return "nobody carried the symbol then; of a list in symbols of today, say so with --symbols-mean today"
 
 
 def _named(rows: SplitRows | DividendRows, row: int) -> str:

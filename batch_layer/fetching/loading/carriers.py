@@ -11,8 +11,11 @@ third symbol, on 2022-06-09. Rows that name a symbol on a date are of
     META   2022-07-01  Facebook's                   Facebook's
     =====  ==========  ===========================  ==========================================
 
-A bar of nobody makes an instrument. An action never does: it goes to whoever took the symbol next; one whose
-symbol nobody carries or took has no home, and is kept among the refused rows until somebody has it.
+A bar of nobody makes an instrument. An action never does: it has no home, and is kept among the refused rows
+until somebody has the symbol on its date. Where names are of today, it goes to whoever took the symbol next:
+a company is listed there under its last symbol, though that may be traded no longer. Where they are of the
+date, whoever took the symbol later is another company, for all that is known. Stored with it, a split would
+rescale prices that it is not of, and stay behind or be in the way when a rename moves what a symbol had.
 """
 
 from __future__ import annotations
@@ -41,8 +44,10 @@ def carriers_of(connection: Connection, payload: Payload, parsed: Parsed, chosen
         return np.zeros(0, dtype=np.int32)
     rows = parsed.rows.take(chosen)
     symbol, date, is_bar = rows.symbol, rows.dates(), isinstance(rows, BarRows)
-    ids = instruments_of(connection, symbol, date) if is_bar else carriers_or_takers(connection, symbol, date)
+    ids = instruments_of(connection, symbol, date)
     if parsed.symbols_mean == "today":
+        if not is_bar:
+            ids = or_takers(connection, ids, symbol, date)
         # A list of today's names has a company's whole past under its present symbol. But an action from
         # before the present carrier came into being was its forerunner's, who had the symbol then.
         today = np.full(len(date), payload.fetched_at.astimezone(EXCHANGE_ZONE).date(), dtype="datetime64[D]")
@@ -52,10 +57,10 @@ def carriers_of(connection: Connection, payload: Payload, parsed: Parsed, chosen
     return ids
 
 
-def carriers_or_takers(connection: Connection, symbol: npt.NDArray[np.object_], date: Dates) -> Int32s:
-    """Return who carried each symbol on its date, or took it next; NO_INSTRUMENT where nobody did."""
-    ids = instruments_of(connection, symbol, date)
+def or_takers(connection: Connection, ids: Int32s, symbol: npt.NDArray[np.object_], date: Dates) -> Int32s:
+    """Return the instruments, and for NO_INSTRUMENT whoever took the symbol next after the date, if any."""
     homeless = ids == NO_INSTRUMENT
+    ids = ids.copy()
     ids[homeless] = _next_takers(connection, symbol[homeless], date[homeless])
     return ids
 

@@ -11,9 +11,9 @@ from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
 from batch_layer.database.stores import changes
 from batch_layer.database.stores.doubts import HomelessAction, homeless_actions, note_adopted, note_overruled
-from batch_layer.database.stores.instruments import NO_INSTRUMENT
+from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
 from batch_layer.database.stores.loads import ranks_of_loads
-from batch_layer.fetching.loading.carriers import carriers_or_takers
+from batch_layer.fetching.loading.carriers import or_takers
 from batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
 from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from batch_layer.shared.models.difference import keys_of
@@ -29,19 +29,18 @@ def adopt_homeless(connection: Connection, sessions: Sessions) -> None:
     Each stays the word of the load that brought it. An action that is stored already is left as it is, and
     one that was taken back while it waited is not stored.
     """
-    waiting = homeless_actions(connection, "splits")
+    waiting, ids, ex_date = _placed(connection, homeless_actions(connection, "splits"))
     if waiting:
-        ids, ex_date = _placed(connection, waiting)
         ratio = _values(waiting, "split_from"), _values(waiting, "split_to")
         splits = SplitEvents(ids, ex_date, *ratio)
         is_new = _adopt(connection, SPLITS, waiting, splits, *ratio)
         touched = splits.take(is_new).on(sessions)
         ordinal = np.minimum(touched.ex_ordinal, np.int32(sessions.last_ordinal))
         changes.record_instruments(connection, Spans.of_points(touched.instrument_id, ordinal))
-    waiting = homeless_actions(connection, "dividends")
+    waiting, ids, ex_date = _placed(connection, homeless_actions(connection, "dividends"))
     if waiting:
         amount = _values(waiting, "cash_amount")
-        _adopt(connection, DIVIDENDS, waiting, DividendEvents(*_placed(connection, waiting), amount), amount)
+        _adopt(connection, DIVIDENDS, waiting, DividendEvents(ids, ex_date, amount), amount)
 
 
 def _adopt(
@@ -64,15 +63,17 @@ def _adopt(
     return is_new
 
 
-def _placed(connection: Connection, waiting: Sequence[HomelessAction]) -> tuple[Int32s, Dates]:
+def _placed(
+    connection: Connection, waiting: Sequence[HomelessAction]
+) -> tuple[list[HomelessAction], Int32s, Dates]:
+    """Return the actions that have an instrument, which it is, and their ex-dates; see `carriers`."""
     symbol = np.array([action.symbol for action in waiting], dtype=object)
     ex_date = np.array([action.ex_date for action in waiting], dtype="datetime64[D]")
-    ids = carriers_or_takers(connection, symbol, ex_date)
-    if (ids == NO_INSTRUMENT).any():
-        raise ValueError(
-            "expected an instrument for each action whose symbol is carried on its date or later"
-        )
-    return ids, ex_date
+    of_today = np.array([action.symbols_mean == "today" for action in waiting], dtype=bool)
+    ids = instruments_of(connection, symbol, ex_date)
+    ids[of_today] = or_takers(connection, ids[of_today], symbol[of_today], ex_date[of_today])
+    at_home = np.flatnonzero(ids != NO_INSTRUMENT)
+    return [waiting[row] for row in at_home.tolist()], ids[at_home], ex_date[at_home]
 
 
 def _values(waiting: Sequence[HomelessAction], name: str) -> Floats:

@@ -15,6 +15,7 @@ import numpy as np
 from batch_layer.database.postgres.connection import Connection
 from batch_layer.database.postgres.revisioned import RevisionedTable
 from batch_layer.database.stores import loads
+from batch_layer.database.stores.doubts import SYMBOLS_MEAN
 from batch_layer.database.stores.refused import RefusedRow, record_refused, refused_before
 from batch_layer.fetching.loading.judged import JudgedPayload
 from batch_layer.fetching.quality import CODES, Verdict
@@ -252,11 +253,12 @@ class PayloadLoad:
             yield from self.parsed.source.slice(start, length).to_pylist()
 
     def _content(self, row: int, given: dict[str, Any]) -> dict[str, Any]:
-        """Return a row as it was given; one that waits for an instrument also as it will be stored."""
+        """Return a row as it was given; one that waits for an instrument also as it is meant and stored."""
         if CODES[self.verdict.code[row]] != NO_HOME:
             return given
         values = fields(self.parsed.rows)[3:]
-        return given | {value.name: float(getattr(self.parsed.rows, value.name)[row]) for value in values}
+        stored = {value.name: float(getattr(self.parsed.rows, value.name)[row]) for value in values}
+        return given | stored | {SYMBOLS_MEAN: self.parsed.symbols_mean}
 
 
 def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
