@@ -163,6 +163,7 @@ def test_verify_names_damaged_files_of_every_version_and_what_to_do(url, tmp_pat
     said = condvest.done("publish", "--check").err
     assert f"warning: bars_3/{current.name} has the SHA-256" in said
     assert "1 of its files were missing or damaged, and are written anew" in said
+    assert condvest.done("publish", "--check").err.endswith("nothing new, version 2 stays\n")
     current.unlink()
     findings = condvest.done("verify", "--json", code=1).json["findings"]
     assert any(

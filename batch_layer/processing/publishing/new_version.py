@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -85,6 +85,7 @@ class NewVersion:
         self._before = before
         self._owner = owner
         self._on_progress = on_progress
+        self._written: Sequence[PublishedFile] = ()
         self.summary = PublishSummary(target.name, before.version if before else 0)
         self._published = PublishedBefore(target, before, sizes, self.summary.damaged)
         self.summary.checked = check or self._check_is_due()
@@ -107,10 +108,9 @@ class NewVersion:
         small, cover = self._small_files(plan, new)
         files |= small
         self.summary.rows = {name: sum(file.rows for file in made) for name, made in files.items()}
+        self._written = new.written
         self.summary.kept = sum(map(len, files.values())) - len(new.written)
-        self.summary.written = len(new.written)
-        self.summary.written_rows = sum(file.rows for file in new.written)
-        self.summary.written_bytes = sum(file.bytes for file in new.written)
+        self._count_written(new.written)
         return Manifest(
             version=self.summary.version + 1,
             published_at=now,
@@ -126,6 +126,17 @@ class NewVersion:
             months_from=plan.months_from,
             recorded=Recorded(plan.states, plan.calendar, plan.reference, self._unchecked()),
         )
+
+    def only_mended(self, current: Manifest) -> None:
+        """Count as written what the current version names: it stays, so the rest is removed again."""
+        paths = {file.path for file in current.all_files()}
+        self._count_written([file for file in self._written if file.path in paths])
+        self.summary.kept = len(paths) - self.summary.written
+
+    def _count_written(self, files: Sequence[PublishedFile]) -> None:
+        self.summary.written = len(files)
+        self.summary.written_rows = sum(file.rows for file in files)
+        self.summary.written_bytes = sum(file.bytes for file in files)
 
     def _small_files(
         self, plan: Plan, new: NewFiles

@@ -104,6 +104,7 @@ def publish(
         if current is not None and current.path not in sizes:
             target.write(current.to_json(), current.path)
         if current is not None and manifest.says_the_same(current):
+            run.only_mended(current)
             _tidy(target, current, keep, run.summary)
         else:
             switch(target, manifest, current_json)
