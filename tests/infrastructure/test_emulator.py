@@ -448,7 +448,7 @@ def published(machine, array):
     manifest = json.loads(file.read_text())
     assert manifest["version"] == 1
     assert manifest["sessions"] == {"first": SESSIONS[0], "last": SESSIONS[-1]}
-    data_sets = {**manifest["files"], **manifest["history"]}
+    data_sets = {**manifest["files"], **manifest["history"], **manifest["reports"]}
     named = {f"published/{one['path']}" for files in data_sets.values() for one in files}
     kept = {key for key in machine.keys(bucket) if not key.startswith("functions/")}
     assert named | {"published/manifest.json", "published/manifests/00000001.json"} == kept
