@@ -159,7 +159,7 @@ def test_with_sql_there_is_a_seventh_tool(sample, published):
         )
         assert (rows[0], rows[1].splitlines()[1:]) == (False, ["n", "3"])
         assert (hostile[0], "expected one SELECT, got COPY" in hostile[1]) == (True, True)
-        assert (runs[0], "ask a server that reads the database" in runs[1]) == (True, True)
+        assert (runs[0], "run --provider sample" in runs[1]) == (False, True)
 
 
 def test_the_guards_stand_before_the_tools_too(sample, published):

@@ -126,7 +126,7 @@ from serving_layer.http.states import State
 class Large:
     has_database = False
     reference = None
-    def state(self): return State("p-00000000-1", 0)
+    def state(self, live=False): return State("p-00000000-1", 0)
     def at(self, version): return self
     def prepare_soon(self): pass
     async def state_soon(self): return None
