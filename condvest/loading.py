@@ -17,8 +17,6 @@ _Dataset = Literal["daily_bars", "splits", "dividends"]
 _SIDE_BY_SIDE = 2
 """Levels of the columns of a frame that has several symbols side by side."""
 
-_STACK = {"future_stack": True}
-
 _SESSION_NAMES = ("session", "date", "window_start")
 
 
@@ -129,7 +127,7 @@ def _below_each_other(frame: Any) -> Any:  # noqa: ANN401  # pandas is not impor
             "bars: expected a level of the columns with the fields (Close, ...), another of symbols"
         )
     # From pandas 3 on the new implementation is the only one, which drops nothing by itself.
-    rows = frame.stack(1 - fields[0], **_STACK).dropna(how="all")
+    rows = frame.stack(1 - fields[0], future_stack=True).dropna(how="all")
     return rows.rename_axis(index=["session", "symbol"], columns=None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,11 @@ output_option = click.option(
 json_option: Callable[..., Any] = click.option(
     "--json", "as_json", is_flag=True, help="Report as one JSON object on standard output."
 )
+
+
+def named_symbols(given: Sequence[str]) -> list[str] | None:
+    """Return the symbols of arguments, each one or several with commas between; None if there are none."""
+    return [symbol for text in given for symbol in text.split(",") if symbol] or None
 
 
 def symbol_list(text: str | None) -> tuple[str, ...] | None:

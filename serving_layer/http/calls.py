@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -60,18 +60,15 @@ CALL: ContextVar[Call | None] = ContextVar("condvest_call", default=None)
 
 def worked(work: Callable[[], T]) -> T:
     """Do what a thread does for the request under way, and add its seconds."""
-    call = CALL.get()
-    if call is None:
-        return work()
-    began = time.perf_counter()
-    try:
-        return work()
-    finally:
-        call.worked += time.perf_counter() - began
+    return _timed(work, "worked")
 
 
 def encoded(work: Callable[[], T]) -> T:
     """Make bytes of rows for the request under way, and add its seconds."""
+    return _timed(work, "encoded")
+
+
+def _timed(work: Callable[[], T], attribute: Literal["worked", "encoded"]) -> T:
     call = CALL.get()
     if call is None:
         return work()
@@ -79,4 +76,4 @@ def encoded(work: Callable[[], T]) -> T:
     try:
         return work()
     finally:
-        call.encoded += time.perf_counter() - began
+        setattr(call, attribute, getattr(call, attribute) + time.perf_counter() - began)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 
 from serving_layer.http.files import DATASETS, PublishedFiles, Run, Sent
 from serving_layer.http.guards import IS_HEAD
 from serving_layer.http.opened import pieces_of
+from serving_layer.http.problems import NoSuchPath
 from serving_layer.http.protocol import App, Receive, Scope, Send
 from serving_layer.http.zero_copy import ZERO_COPY
 
@@ -36,11 +37,11 @@ class FilesFront:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         is_head = bool(scope.get(IS_HEAD))
         sent = await self._run(lambda: self._files.file(path, headers, is_head=is_head))
-        await send_published(sent, self._run, scope, receive, send)
+        await _send(sent, self._run, scope, receive, send)
 
 
 def add_files(app: FastAPI, files: PublishedFiles, run: Run) -> None:
-    """Add the paths of published files to an application; ``run`` does work on a thread."""
+    """Add the paths that tell what is published to an application; ``run`` does work on a thread."""
 
     @app.get("/v1/datasets", summary="What is published: the version, and its data sets.")
     async def datasets() -> dict[str, Any]:
@@ -51,27 +52,12 @@ def add_files(app: FastAPI, files: PublishedFiles, run: Run) -> None:
         return await run(lambda: files.dataset(name))
 
     @app.get("/v1/datasets/{name}/{file}", summary="A published file, whole or by ranges of bytes.")
-    async def file(name: str, file: str, request: Request) -> Response:
-        is_head, headers = bool(request.scope.get(IS_HEAD)), dict(request.headers)
-        sent = await run(lambda: files.file(f"{name}/{file}", headers, is_head=is_head))
-        return _FileResponse(sent, run)
+    async def file(name: str, file: str) -> Response:
+        # For the OpenAPI document: `FilesFront` answers before anything is routed.
+        raise NoSuchPath(f"no published file {name}/{file}")
 
 
-class _FileResponse(Response):
-    """The same where the application has routed the request."""
-
-    def __init__(self, sent: Sent, run: Run) -> None:
-        """Send what is to be sent; ``run`` does work on a thread."""
-        super().__init__(None, sent.status, sent.headers)
-        self._sent = sent
-        self._run = run
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        await send_published(self._sent, self._run, scope, receive, send)
-
-
-async def send_published(sent: Sent, run: Run, scope: Scope, receive: Receive, send: Send) -> None:
+async def _send(sent: Sent, run: Run, scope: Scope, receive: Receive, send: Send) -> None:
     """Send a file, or only its headers, and close it: by the kernel where the server offers that."""
     head = [(name.lower().encode(), value.encode()) for name, value in sent.headers.items()]
     opened, part = sent.opened, sent.part

@@ -14,11 +14,14 @@ from serving_layer.http.protocol import Send
 
 ZERO_COPY = "http.response.zerocopysend"
 
+Transport = Any
+"""A transport of asyncio or of uvloop, which share no type."""
+
 _PIECE = 1 << 20
 """Bytes for which the event loop is kept from others at once."""
 
 
-async def send_file(transport: Any, file: int, first: int, count: int, patience: float) -> bool:  # noqa: ANN401
+async def send_file(transport: Transport, file: int, first: int, count: int, patience: float) -> bool:
     """Send bytes of a file over a transport of asyncio or uvloop, and say whether all were sent.
 
     Args:
@@ -56,7 +59,7 @@ async def send_file(transport: Any, file: int, first: int, count: int, patience:
         os.close(out)
 
 
-async def _has_room(transport: Any, out: int, patience: float) -> bool:  # noqa: ANN401
+async def _has_room(transport: Transport, out: int, patience: float) -> bool:
     """Wait until the client has taken something; False if it takes nothing for too long, or has gone."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
@@ -79,7 +82,7 @@ def offers() -> bool:
 class ZeroCopySend:
     """Takes messages of the extension; all others are passed on. For one answer of uvicorn's."""
 
-    def __init__(self, cycle: Any, transport: Any, patience: float) -> None:  # noqa: ANN401  # uvicorn's
+    def __init__(self, cycle: Any, transport: Transport, patience: float) -> None:  # noqa: ANN401  # uvicorn's
         self._cycle = cycle
         self._transport = transport
         self._patience = patience

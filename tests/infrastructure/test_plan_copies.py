@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from workshop import ROOTS, Plan
+from workshop import ROOTS
 
 pytestmark = pytest.mark.aws
 
@@ -24,36 +24,21 @@ def copied(terraform, artefacts):
     """The resources of prod after an apply with copies in ca-central-1, and what a second plan wants."""
     folder = terraform.path(ROOTS["all"])
     (folder / "copied.tfvars.json").write_text(json.dumps({"backup_region": "ca-central-1"}))
-    files = ("environments/prod.tfvars", "copied.tfvars.json")
-    try:
-        plan = Plan(terraform.plan(folder, artefacts, *files))
-        terraform.run(folder, "apply", "-input=false", "test.tfplan")
-        state = json.loads((folder / "terraform.tfstate").read_text())["resources"]
-        again = terraform.run(folder, "plan", "-input=false", *(f"-var-file={file}" for file in files))
-    finally:
-        for path in folder.glob("terraform.tfstate*"):
-            path.unlink()
-    resources = {
-        (one["type"], one["name"]): one["instances"][0]["attributes"]
-        for one in state
-        if one["mode"] == "managed"
-    }
-    return plan, resources, again
+    return terraform.applied(folder, artefacts, "environments/prod.tfvars", "copied.tfvars.json")
 
 
 def test_the_copies_settle(copied):
-    assert "No changes." in copied[2]
+    assert "No changes." in copied.again
 
 
 def test_the_archive_is_copied_and_what_is_deleted_stays_in_the_copy(copied):
-    _, resources, _ = copied
-    bucket = resources["aws_s3_bucket", "copy"]
+    bucket = copied.one("aws_s3_bucket", "copy")
     assert (bucket["region"], bucket["bucket"]) == (
         "ca-central-1",
         "condvest-prod-archive-copy-123456789012",
     )
     assert bucket["force_destroy"] is False
-    configuration = resources["aws_s3_bucket_replication_configuration", "copy"]
+    configuration = copied.one("aws_s3_bucket_replication_configuration", "copy")
     assert configuration["bucket"] == "condvest-prod-archive-123456789012"
     assert configuration["role"] == "arn:aws:iam::123456789012:role/condvest-prod-replication"
     (rule,) = configuration["rule"]
@@ -63,12 +48,11 @@ def test_the_archive_is_copied_and_what_is_deleted_stays_in_the_copy(copied):
         == (rule["destination"][0])
     )
     for kind in ("versioning", "public_access_block", "server_side_encryption_configuration", "policy"):
-        assert resources[f"aws_s3_bucket_{kind}", "copy"]["region"] == "ca-central-1", kind
+        assert copied.one(f"aws_s3_bucket_{kind}", "copy")["region"] == "ca-central-1", kind
 
 
 def test_s3_may_read_the_archive_and_write_the_copy_and_nothing_else(copied):
-    _, resources, _ = copied
-    statements = json.loads(resources["aws_iam_role_policy", "replication"]["policy"])["Statement"]
+    statements = json.loads(copied.one("aws_iam_role_policy", "replication")["policy"])["Statement"]
     source, copy = (f"arn:aws:s3:::condvest-prod-archive{end}123456789012" for end in ("-", "-copy-"))
     assert {one["Sid"]: one["Resource"] for one in statements} == {
         "ReadWhatToCopy": source,
@@ -79,9 +63,8 @@ def test_s3_may_read_the_archive_and_write_the_copy_and_nothing_else(copied):
 
 
 def test_the_backups_are_copied_under_a_key_of_that_region_and_kept_as_long(copied):
-    plan, resources, _ = copied
-    backups = resources["aws_db_instance_automated_backups_replication", "this"]
+    backups = copied.one("aws_db_instance_automated_backups_replication", "this")
     assert backups["region"] == "ca-central-1"
     assert backups["source_db_instance_arn"] == "arn:aws:rds:ca-west-1:123456789012:db:condvest-prod-db"
     assert backups["kms_key_id"].startswith("arn:aws:kms:ca-central-1:123456789012:key/")
-    assert backups["retention_period"] == plan.one("aws_db_instance")["backup_retention_period"] == 14
+    assert backups["retention_period"] == copied.plan.one("aws_db_instance")["backup_retention_period"] == 14

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from test_plan_serving import ADDED as SERVING
-from workshop import INFRASTRUCTURE, ROOT, ROOTS, Plan
+from workshop import INFRASTRUCTURE, ROOT, ROOTS
 
 pytestmark = pytest.mark.aws
 
@@ -97,59 +97,39 @@ def test_nothing_is_collected_unless_it_is_asked_for(plans, name):
     assert "-live" not in json.dumps(plans[name].resources)
 
 
-def module_of(resource):
-    """Return the name of a resource's module; empty for the root."""
-    return resource.get("module", "").removeprefix("module.").partition("[")[0]
-
-
 @pytest.fixture(scope="module")
 def alive(terraform, artefacts):
     """The plan and the resources of dev after an apply that collects and serves, and a second plan."""
     folder = terraform.path(ROOTS["all"])
-    files = ("environments/dev.tfvars", "live.tfvars.json")
-    try:
-        (folder / "live.tfvars.json").write_text(json.dumps(ALIVE))
-        plan = Plan(terraform.plan(folder, artefacts, *files))
-        terraform.run(folder, "apply", "-input=false", "test.tfplan")
-        state = json.loads((folder / "terraform.tfstate").read_text())["resources"]
-        again = terraform.run(folder, "plan", "-input=false", *(f"-var-file={file}" for file in files))
-    finally:
-        for path in folder.glob("terraform.tfstate*"):
-            path.unlink()
-    resources = {
-        (module_of(one), one["type"], one["name"], instance.get("index_key")): instance["attributes"]
-        for one in state
-        if one["mode"] == "managed"
-        for instance in one["instances"]
-    }
-    return plan, resources, again
+    (folder / "live.tfvars.json").write_text(json.dumps(ALIVE))
+    return terraform.applied(folder, artefacts, "environments/dev.tfvars", "live.tfvars.json")
 
 
 def test_what_is_added_is_counted(alive, plans):
-    more = {kind: len(alive[0].of(kind)) - len(plans["dev"].of(kind)) for kind in alive[0].resources}
+    more = {kind: len(alive.plan.of(kind)) - len(plans["dev"].of(kind)) for kind in alive.plan.resources}
     mine = {kind: count - SERVING.get(kind, 0) for kind, count in more.items()}
     assert {kind: count for kind, count in mine.items() if count} == ADDED
 
 
 def test_it_settles(alive):
-    assert "No changes." in alive[2]
+    assert "No changes." in alive.again
 
 
 def test_nothing_costs_by_the_hour_while_it_sleeps_but_the_database(alive):
     """With all that can be asked for; a type that nobody has looked up fails."""
-    kinds = set(alive[0].resources)
+    kinds = set(alive.plan.resources)
     assert kinds - set(WHILE_IT_SLEEPS) == set()
     by_the_hour = {kind for kind in kinds if WHILE_IT_SLEEPS.get(kind) == "BY THE HOUR"}
     assert by_the_hour == {"aws_db_instance"}
-    assert len(alive[0].of("aws_db_instance")) == 1
-    assert {one["vpc_endpoint_type"] for one in alive[0].of("aws_vpc_endpoint").values()} == {"Gateway"}
+    assert len(alive.plan.of("aws_db_instance")) == 1
+    assert {one["vpc_endpoint_type"] for one in alive.plan.of("aws_vpc_endpoint").values()} == {"Gateway"}
     # No concurrency that is kept warm, and no start from a kept snapshot: both are billed while asleep.
-    functions = alive[0].of("aws_lambda_function").values()
+    functions = alive.plan.of("aws_lambda_function").values()
     assert [one for one in functions if one.get("snap_start")] == []
 
 
 def test_the_job_is_one_more_of_the_queue(alive):
-    _, resources, _ = alive
+    resources = alive.resources
     job = resources["live", "aws_batch_job_definition", "this", 0]
     other = resources["processing", "aws_batch_job_definition", "this", "resample"]
     mine, theirs = (json.loads(one["container_properties"]) for one in (job, other))
@@ -188,7 +168,9 @@ HALF_HOURS = {
 
 def test_it_is_submitted_every_half_hour_of_the_session(alive):
     """By New York's clock, in either kind of hours."""
-    schedules = [alive[1]["live", "aws_scheduler_schedule", "this", name] for name in ("start", "watch")]
+    schedules = [
+        alive.resources["live", "aws_scheduler_schedule", "this", name] for name in ("start", "watch")
+    ]
     assert {one["schedule_expression_timezone"] for one in schedules} == {"America/New_York"}
     assert {one["state"] for one in schedules} == {"ENABLED"}
     assert {one["flexible_time_window"][0]["mode"] for one in schedules} == {"OFF"}
@@ -213,7 +195,7 @@ def times_of(expression):
 
 
 def test_the_schedules_submit_the_job_itself(alive):
-    _, resources, _ = alive
+    resources = alive.resources
     for name in ("start", "watch"):
         target = resources["live", "aws_scheduler_schedule", "this", name]["target"][0]
         assert target["arn"] == "arn:aws:scheduler:::aws-sdk:batch:submitJob"
@@ -240,7 +222,7 @@ def test_what_cannot_work_is_refused_with_what_to_do(terraform, artefacts):
 
 def test_the_collector_may_do_its_work_and_no_more(alive):
     """As the page on security has it."""
-    _, resources, _ = alive
+    resources = alive.resources
     policies = {
         one["name"]: json.loads(one["policy"])["Statement"]
         for (_, kind, _, _), one in resources.items()
@@ -271,7 +253,7 @@ def test_the_collector_may_do_its_work_and_no_more(alive):
 
 
 def test_the_journals_go_after_a_month_and_nothing_else_does(alive):
-    rules = alive[1]["shared", "aws_s3_bucket_lifecycle_configuration", "this", "archive"]["rule"]
+    rules = alive.resources["shared", "aws_s3_bucket_lifecycle_configuration", "this", "archive"]["rule"]
     expiring = {rule["id"]: rule for rule in rules if any(one.get("days") for one in rule["expiration"])}
     assert list(expiring) == ["journals"]
     assert expiring["journals"]["filter"][0]["prefix"] == "live/"
@@ -279,7 +261,7 @@ def test_the_journals_go_after_a_month_and_nothing_else_does(alive):
 
 
 def test_data_that_are_too_old_are_an_alarm_which_the_runbook_explains(alive):
-    alarm = alive[1]["live", "aws_cloudwatch_metric_alarm", "stale", None]
+    alarm = alive.resources["live", "aws_cloudwatch_metric_alarm", "stale", None]
     assert alarm["alarm_name"] == "condvest-dev-live-stale"
     assert (alarm["namespace"], alarm["metric_name"]) == ("Condvest/condvest-dev", "LiveDataAgeSeconds")
     assert alarm["dimensions"] == {"service": "live"}
@@ -294,16 +276,16 @@ def test_its_cost_is_told_apart(alive):
     """By the tag component; the tasks of the job have it as well."""
     tagged = {
         kind: one["tags"]["component"]
-        for (module, kind, _, _), one in alive[1].items()
+        for (module, kind, _, _), one in alive.resources.items()
         if module == "live" and one.get("tags") is not None
     }
     assert set(tagged.values()) == {"live"}
     assert {"aws_batch_job_definition", "aws_sns_topic", "aws_cloudwatch_metric_alarm"} <= set(tagged)
-    assert alive[1]["live", "aws_batch_job_definition", "this", 0]["propagate_tags"] is True
+    assert alive.resources["live", "aws_batch_job_definition", "this", 0]["propagate_tags"] is True
 
 
 def test_the_dashboard_shows_both_where_they_are(alive):
-    board = json.loads(alive[1]["", "aws_cloudwatch_dashboard", "this", None]["dashboard_body"])
+    board = json.loads(alive.resources["", "aws_cloudwatch_dashboard", "this", None]["dashboard_body"])
     titles = [widget["properties"]["title"] for widget in board["widgets"]]
     assert sum(title.startswith(("Session under way", "Alerts")) for title in titles) == 2
     assert sum(title.startswith("Served") for title in titles) == 2

@@ -44,38 +44,25 @@ def planned(terraform, artefacts, **settings):
 def served(terraform, artefacts):
     """The resources of dev after an apply that serves by IAM, and what a second plan wants."""
     folder = terraform.path(ROOTS["all"])
-    files = ("environments/dev.tfvars", "serving.tfvars.json")
-    try:
-        plan = planned(terraform, artefacts, serving_access="iam", serving_host_names=["data.example.com"])
-        terraform.run(folder, "apply", "-input=false", "test.tfplan")
-        state = json.loads((folder / "terraform.tfstate").read_text())["resources"]
-        again = terraform.run(folder, "plan", "-input=false", *(f"-var-file={file}" for file in files))
-    finally:
-        for path in folder.glob("terraform.tfstate*"):
-            path.unlink()
-    resources = {
-        (one["type"], one["name"], instance.get("index_key")): instance["attributes"]
-        for one in state
-        if one["mode"] == "managed"
-        for instance in one["instances"]
-    }
-    return plan, resources, again
+    settings = {"serving_access": "iam", "serving_host_names": ["data.example.com"]}
+    (folder / "serving.tfvars.json").write_text(json.dumps(settings))
+    return terraform.applied(folder, artefacts, "environments/dev.tfvars", "serving.tfvars.json")
 
 
 def test_what_is_added_has_no_price_by_the_hour(served, plans):
-    more = {kind: len(served[0].of(kind)) - len(plans["dev"].of(kind)) for kind in served[0].resources}
+    more = {kind: len(served.plan.of(kind)) - len(plans["dev"].of(kind)) for kind in served.plan.resources}
     assert {kind: count for kind, count in more.items() if count} == ADDED
 
 
 def test_it_settles(served):
-    assert "No changes." in served[2]
+    assert "No changes." in served.again
 
 
 def test_every_request_is_asked_about(served):
-    _, resources, _ = served
-    routes = [one for (kind, _, _), one in resources.items() if kind == "aws_apigatewayv2_route"]
+    resources = served.resources
+    routes = [one for (_, kind, _, _), one in resources.items() if kind == "aws_apigatewayv2_route"]
     assert [(one["route_key"], one["authorization_type"]) for one in routes] == [("$default", "AWS_IAM")]
-    stage = resources["aws_apigatewayv2_stage", "this", None]
+    stage = resources["serving", "aws_apigatewayv2_stage", "this", None]
     limits = stage["default_route_settings"][0]
     assert (limits["throttling_rate_limit"], limits["throttling_burst_limit"]) == (20, 40)
     logged = stage["access_log_settings"][0]["format"]
@@ -95,8 +82,8 @@ def test_by_tokens_the_pages_own_files_alone_are_open(terraform, artefacts):
 
 
 def test_the_function_reads_what_is_published_and_nothing_else(served):
-    _, resources, _ = served
-    function = resources["aws_lambda_function", "this", None]
+    resources = served.resources
+    function = resources["serving", "aws_lambda_function", "this", None]
     assert function["function_name"] == "condvest-dev-serve"
     assert function["handler"] == "serving_layer.aws.serve_function.handler"
     assert function["vpc_config"] == []
@@ -108,7 +95,7 @@ def test_the_function_reads_what_is_published_and_nothing_else(served):
     }
     policies = {
         one["name"]: json.loads(one["policy"])["Statement"]
-        for (kind, _, _), one in resources.items()
+        for (_, kind, _, _), one in resources.items()
         if kind == "aws_iam_role_policy" and one["role"] == "condvest-dev-serve"
     }
     allowed = {
@@ -132,7 +119,7 @@ def test_the_function_reads_what_is_published_and_nothing_else(served):
 
 
 def test_the_api_alone_calls_it(served):
-    permission = served[1]["aws_lambda_permission", "api", None]
+    permission = served.resources["serving", "aws_lambda_permission", "api", None]
     assert permission["principal"] == "apigateway.amazonaws.com"
     assert permission["source_arn"] == "arn:aws:execute-api:ca-west-1:123456789012:abcdefghij/*"
 
@@ -141,7 +128,7 @@ def test_its_cost_is_told_apart(served):
     """By the tag component; only what has tags can be told apart."""
     tagged = [
         one["tags"]["component"]
-        for (kind, _, _), one in served[1].items()
+        for (_, kind, _, _), one in served.resources.items()
         if kind.startswith("aws_apigatewayv2") and one.get("tags") is not None
     ]
     assert tagged == ["serving"] * 2

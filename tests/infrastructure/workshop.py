@@ -14,6 +14,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -182,6 +183,29 @@ class Terraform:
         self.run(folder, "plan", "-input=false", "-out=test.tfplan", *files)
         return json.loads(self.run(folder, "show", "-json", "test.tfplan"))
 
+    def applied(self, folder, variables, *files):
+        """Plan with the files of variables and apply, and return what came of it; no state is left."""
+        try:
+            plan = Plan(self.plan(folder, variables, *files))
+            self.run(folder, "apply", "-input=false", "test.tfplan")
+            state = json.loads((folder / "terraform.tfstate").read_text())["resources"]
+            again = self.run(folder, "plan", "-input=false", *(f"-var-file={file}" for file in files))
+        finally:
+            for path in folder.glob("terraform.tfstate*"):
+                path.unlink()
+        resources = {
+            (_module_of(one), one["type"], one["name"], instance.get("index_key")): instance["attributes"]
+            for one in state
+            if one["mode"] == "managed"
+            for instance in one["instances"]
+        }
+        return Applied(plan, resources, again)
+
+
+def _module_of(resource):
+    """Return the name of a resource's module; empty for the root."""
+    return resource.get("module", "").removeprefix("module.").partition("[")[0]
+
 
 def _not_terraform(path):
     if path.is_dir():
@@ -207,3 +231,17 @@ class Plan:
 
     def named(self, kind, address):
         return self.of(kind)[address]
+
+
+class Applied(NamedTuple):
+    """A plan; what it made, by module (empty for the root), type, name and index; what a second plan says."""
+
+    plan: Plan
+    resources: dict[tuple[str, str, str, object], dict[str, Any]]
+    again: str
+
+    def one(self, kind, name):
+        (only,) = [
+            made for (_, own, named, _), made in self.resources.items() if (own, named) == (kind, name)
+        ]
+        return only

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from batch_layer.shared.errors import PublishedError, PublishedFormat
 from batch_layer.shared.models.live import LiveBars
 from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.tables import to_numpy
+from batch_layer.shared.published.tables import PRICES, to_numpy
 from batch_layer.shared.utils.arrow import table_of
 
 LIVE = "live.parquet"
@@ -35,12 +35,7 @@ SCHEMA = pa.schema(
         pa.field("instrument_id", pa.int32(), nullable=False),
         pa.field("ordinal", pa.int32(), nullable=False),
         pa.field("session", pa.date32(), nullable=False),
-        pa.field("open", pa.float64()),
-        pa.field("high", pa.float64(), nullable=False),
-        pa.field("low", pa.float64(), nullable=False),
-        pa.field("close", pa.float64(), nullable=False),
-        pa.field("volume", pa.float64(), nullable=False),
-        pa.field("vwap", pa.float64()),
+        *(field for field in PRICES if field.name != "trades"),  # which no feed tells while it runs
         pa.field("data_through", pa.timestamp("us", "UTC"), nullable=False),
     ]
 )

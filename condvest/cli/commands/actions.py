@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from condvest.api import connected
 from condvest.cli.context import Cli, pass_cli
-from condvest.cli.options import INSTANT, SESSION, format_option, output_option
+from condvest.cli.options import INSTANT, SESSION, format_option, named_symbols, output_option
 from condvest.cli.output.destination import Format
 from condvest.cli.output.tables import show_table
 from condvest.facts import dividends, splits
@@ -36,7 +36,7 @@ def actions(
     path: Path | None,
 ) -> None:
     """List the splits and cash dividends of the symbols, or of the whole market, by symbol and ex-date."""
-    named = [symbol for given in symbols for symbol in given.split(",") if symbol] or None
+    named = named_symbols(symbols)
     with connected(cli.settings):
         of_splits = splits(named, start, end, as_of=as_of, settings=cli.settings)
         of_dividends = dividends(named, start, end, as_of=as_of, settings=cli.settings)

@@ -19,7 +19,7 @@ from batch_layer.shared.variables import checked_location
 from condvest.api import answer, connected
 from condvest.asking import LOCAL, From
 from condvest.cli.context import Cli, pass_cli
-from condvest.cli.options import INSTANT, SESSION, format_option, output_option
+from condvest.cli.options import INSTANT, SESSION, format_option, named_symbols, output_option
 from condvest.cli.output import screen
 from condvest.cli.output.data import write_arrow
 from condvest.cli.output.destination import Format, format_for
@@ -95,10 +95,8 @@ def bars(
     """
     if location is not None and source != "published":
         raise UsageError("--from needs --source published")
-    named = [symbol for given in symbols for symbol in given.split(",") if symbol]
-    question = Question(
-        named or None, interval, start, end, adjust, anchor, include_open, as_of, include_live=live
-    )
+    named = named_symbols(symbols)
+    question = Question(named, interval, start, end, adjust, anchor, include_open, as_of, include_live=live)
     settings = replace(
         cli.settings, published_at=checked_location("--from", location) or cli.settings.published_at
     )
