@@ -34,7 +34,7 @@ from massive import RESTClient
 from workshop import ROOT, STAND_IN, environment, from_venv
 
 import condvest
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.aws import http_api
 from tests.support.databases.rds import rds
 from tests.support.emulators.massive import KEY, MassiveEmulator
