@@ -11,7 +11,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 COMMIT = "condvest/commit.txt"
-PRICES = "batch_layer/shared/clients/sample/stocks.csv.gz"
+PRICES = "condvest/batch_layer/shared/clients/sample/stocks.csv.gz"
 
 
 class AddingHook(BuildHookInterface[Any]):

@@ -10,15 +10,15 @@ from itertools import cycle, islice, product
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bars, DailyBars
-from batch_layer.shared.models.corporate_actions import Splits
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
-from batch_layer.shared.models.live import LiveBars
 from benchmarks.report import figures, in_turns
-from speed_layer.core.alerts.evaluating import Evaluation
-from speed_layer.core.alerts.firing import fire
-from speed_layer.core.alerts.references import References
-from speed_layer.core.alerts.rules import Rule, Seen, needs_of
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars
+from condvest.batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.models.live import LiveBars
+from condvest.speed_layer.core.alerts.evaluating import Evaluation
+from condvest.speed_layer.core.alerts.firing import fire
+from condvest.speed_layer.core.alerts.references import References
+from condvest.speed_layer.core.alerts.rules import Rule, Seen, needs_of
 
 OURS = "100 rules evaluated"
 TICK = "the whole tick, with the folds"

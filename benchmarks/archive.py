@@ -3,10 +3,10 @@
 import datetime as dt
 import gzip
 
-from batch_layer.shared.clients.archive.packing import ZSTD, packed
 from benchmarks.answers import INSTRUMENTS, body_of, session_of
 from benchmarks.core import FIRST_ORDINAL
 from benchmarks.report import Figure, figures, in_turns
+from condvest.batch_layer.shared.clients.archive.packing import ZSTD, packed
 
 OURS = "condvest, zstd"
 

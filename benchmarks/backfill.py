@@ -15,13 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from batch_layer.fetching.fetch import Fetcher, FetchReport
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.processing.resample import resample
-from batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.settings import Settings
 from benchmarks.report import Figure
+from condvest.batch_layer.fetching.fetch import Fetcher, FetchReport
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.settings import Settings
 
 INSTRUMENTS = 12_750
 ROWS_A_SESSION = 12_500

@@ -20,8 +20,8 @@ BUDGETS = {OURS: 0.7, SERVES: 0.8}
 """Seconds."""
 
 WORK = {
-    OURS: "batch_layer.fetching.lambda_functions.archive_loader",
-    SERVES: "serving_layer.aws.serve_function",
+    OURS: "condvest.batch_layer.fetching.lambda_functions.archive_loader",
+    SERVES: "condvest.serving_layer.aws.serve_function",
     "pandas": "pandas",
     "the interpreter alone": "sys",
 }

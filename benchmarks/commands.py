@@ -11,11 +11,11 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from batch_layer.operations.publish import publish_all
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.shared.settings import Settings
 from benchmarks import read, stored
 from benchmarks.report import figures, in_turns
+from condvest.batch_layer.operations.publish import publish_all
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.shared.settings import Settings
 
 RUN = "from condvest.cli import main; main()"
 DATABASE = "import click, numpy, psycopg"

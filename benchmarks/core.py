@@ -12,13 +12,13 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from batch_layer.shared.core.folding import fold_all
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.corporate_actions import Splits
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
-from batch_layer.shared.settings import INTERVALS
 from benchmarks.machine import peak_memory, touch_memory
 from benchmarks.report import figures, in_turns
+from condvest.batch_layer.shared.core.folding import fold_all
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.settings import INTERVALS
 
 OURS = "condvest"
 FIRST_ORDINAL = 13_000

@@ -14,12 +14,12 @@ import numpy as np
 
 from benchmarks.report import Figure
 from benchmarks.stored import workspace
-from speed_layer.core.alerts.rules import Rule
-from speed_layer.services.deliver import Deliverer
-from speed_layer.stores.events import Event, lock_events, write_events
-from speed_layer.stores.rules import Webhook, add_rule
-from speed_layer.webhooks.posting import Poster
-from speed_layer.webhooks.signing import new_secret
+from condvest.speed_layer.core.alerts.rules import Rule
+from condvest.speed_layer.services.deliver import Deliverer
+from condvest.speed_layer.stores.events import Event, lock_events, write_events
+from condvest.speed_layer.stores.rules import Webhook, add_rule
+from condvest.speed_layer.webhooks.posting import Poster
+from condvest.speed_layer.webhooks.signing import new_secret
 from tests.support.emulators.httpd import Reply, Server
 
 EVENTS, A_MINUTE = 300, 1000

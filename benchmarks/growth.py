@@ -8,13 +8,13 @@ million rows, and "times" says how it has grown since the first.
 
 import numpy as np
 
-from batch_layer.processing.resample import resample
-from batch_layer.shared.settings import INTERVALS
 from benchmarks.answers import INSTRUMENTS, body_of, session_of
 from benchmarks.load import load, timed
 from benchmarks.machine import peak_memory
 from benchmarks.report import Figure
 from benchmarks.stored import NOW, workspace
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.settings import INTERVALS
 
 MILLION = 1_000_000
 BLOCK = MILLION // INSTRUMENTS

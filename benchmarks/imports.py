@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from batch_layer.shared.clients.files import read_payload
 from benchmarks import core, stored
 from benchmarks.load import copy, make_floor, timed
 from benchmarks.machine import peak_memory
 from benchmarks.report import figures
+from condvest.batch_layer.shared.clients.files import read_payload
 
 COLUMNS = ("open", "high", "low", "close", "volume", "vwap", "trades")
 KEYED = (

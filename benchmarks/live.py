@@ -17,19 +17,19 @@ import polars as pl
 from massive.websocket.models import Market as Cluster
 from massive.websocket.models import parse
 
-from batch_layer.processing.resample import resample
-from batch_layer.shared.models.bars import Int32s
 from benchmarks import stored
 from benchmarks.live_desk import AGAIN, BURST, ORDINAL, Desk, whole_market
 from benchmarks.machine import peak_memory
 from benchmarks.report import Figure, figures, in_turns
-from serving_layer.queries.bars_table import read_bars
-from serving_layer.queries.question import Question
-from speed_layer.feeds.massive_minutes import read_frames
-from speed_layer.feeds.massive_snapshot import read_snapshot
-from speed_layer.feeds.massive_typed import PlainMinutes
-from speed_layer.feeds.polling import Answered
-from speed_layer.stores import rows as live_rows
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.serving_layer.queries.bars_table import read_bars
+from condvest.serving_layer.queries.question import Question
+from condvest.speed_layer.feeds.massive_minutes import read_frames
+from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.massive_typed import PlainMinutes
+from condvest.speed_layer.feeds.polling import Answered
+from condvest.speed_layer.stores import rows as live_rows
 
 OURS = "condvest"
 DAY_MESSAGES, DAY_SECONDS, BURST_SECONDS = 4_000_000, 90, 0.5

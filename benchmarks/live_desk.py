@@ -8,14 +8,14 @@ import numpy as np
 
 from benchmarks.core import FIRST_ORDINAL, SESSIONS, market
 from condvest.live.judging import judge
-from speed_layer.core.following import Follower
-from speed_layer.core.phases import Hours
-from speed_layer.core.state import MINUTE
-from speed_layer.feeds.journal import Journal, Recorder
-from speed_layer.feeds.massive_minutes import read_frames
-from speed_layer.feeds.massive_snapshot import read_snapshot
-from speed_layer.services.collect import Collector
-from speed_layer.stores.runs import start_run
+from condvest.speed_layer.core.following import Follower
+from condvest.speed_layer.core.phases import Hours
+from condvest.speed_layer.core.state import MINUTE
+from condvest.speed_layer.feeds.journal import Journal, Recorder
+from condvest.speed_layer.feeds.massive_minutes import read_frames
+from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.services.collect import Collector
+from condvest.speed_layer.stores.runs import start_run
 
 INSTRUMENTS, BURST, AGAIN, FRAME = 12_500, 9_000, 1_500, 50
 ORDINAL = FIRST_ORDINAL + SESSIONS

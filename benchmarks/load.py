@@ -14,14 +14,14 @@ from functools import partial
 
 import numpy as np
 
-from batch_layer.database.postgres.binary_copy import Column, copy_in
-from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
-from batch_layer.fetching.loading.loader import MOST_AT_ONCE
-from batch_layer.shared.utils.prefetch import prefetch_batches
 from benchmarks.answers import INSTRUMENTS, answer_of, body_of, session_of
 from benchmarks.machine import busy, peak_memory
 from benchmarks.report import Figure
 from benchmarks.stored import NOW, workspace
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
+from condvest.batch_layer.fetching.loading.loader import MOST_AT_ONCE
+from condvest.batch_layer.shared.utils.prefetch import prefetch_batches
 
 OURS = "condvest"
 FLOOR = "bare COPY"

@@ -12,16 +12,16 @@ from functools import partial
 
 import numpy as np
 
-from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores.bars import delete_bars, insert_bars, read_bars
-from batch_layer.processing.resample import resample
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.settings import INTERVALS
 from benchmarks.answers import INSTRUMENTS, answer_of, body_of, session_of
 from benchmarks.machine import busy, peak_memory
 from benchmarks.report import figures
 from benchmarks.stored import NOW, store, workspace
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.database.stores.bars import delete_bars, insert_bars, read_bars
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.settings import INTERVALS
 
 OURS = "condvest"
 FLOOR = "floor: COPY of what changed"

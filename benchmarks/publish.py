@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from batch_layer.processing.publishing.publish import publish
-from batch_layer.processing.resample import resample
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.models.bars import DailyBars
 from benchmarks.answers import answer_of, body_of, session_of
 from benchmarks.report import figures
 from benchmarks.stored import NOW, store, workspace
+from condvest.batch_layer.processing.publishing.publish import publish
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.models.bars import DailyBars
 
 INSTRUMENTS = 1_000
 MOST_ROUNDS = 5

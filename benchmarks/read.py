@@ -20,21 +20,21 @@ from adbc_driver_postgresql import dbapi
 from psycopg.conninfo import make_conninfo
 
 import condvest
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.database.postgres.revisioned import SPLITS
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.processing.publishing.publish import publish
-from batch_layer.processing.resample import resample
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.models.corporate_actions import SplitEvents
-from batch_layer.shared.settings import Settings
 from benchmarks import stored
 from benchmarks.core import FIRST_ORDINAL, SESSIONS, market
 from benchmarks.machine import peak_memory
 from benchmarks.report import Figure, figures, in_turns
-from serving_layer.queries.bars_table import read_bars, read_bars_from
-from serving_layer.queries.question import Question
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.postgres.revisioned import SPLITS
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.processing.publishing.publish import publish
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.sources.published import PublishedSource
 
 INTERVAL = 13
 UNSTORED = 10

@@ -10,16 +10,16 @@ from dataclasses import fields
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.binary_copy import copy_out, select_list
-from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores.bars import insert_bars, read_bars
-from batch_layer.processing.resample import resample
-from batch_layer.shared.models.spans import always
-from batch_layer.shared.settings import INTERVALS
 from benchmarks.core import market
 from benchmarks.machine import peak_memory
 from benchmarks.report import figures, in_turns
 from benchmarks.stored import store, workspace
+from condvest.batch_layer.database.postgres.binary_copy import copy_out, select_list
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.database.stores.bars import insert_bars, read_bars
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.models.spans import always
+from condvest.batch_layer.shared.settings import INTERVALS
 
 OURS = "condvest"
 FLOOR = "floor: COPY out, COPY in"

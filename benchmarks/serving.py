@@ -14,12 +14,12 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.shared.settings import Settings
 from benchmarks import stored
 from benchmarks.read import fill
 from benchmarks.report import figures, in_turns
 from benchmarks.serving_rivals import INTERVAL
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.shared.settings import Settings
 
 RIVALS = ("condvest", "starlette", "pandas")
 ASKED = {"condvest": 300, "starlette": 300, "pandas": 30}

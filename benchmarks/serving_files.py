@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.serving_rivals import INTERVAL
-from serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.sources.published import PublishedSource
 
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;

@@ -23,16 +23,16 @@ import pyarrow.flight
 import pyarrow.ipc
 
 import condvest
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.processing.publishing.publish import publish
-from batch_layer.processing.resample import resample
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.settings import DatabaseSettings, Settings
 from benchmarks import serving_files, stored
 from benchmarks.read import fill
 from benchmarks.report import Figure, figures
 from benchmarks.serving import url_of
 from benchmarks.serving_rivals import INTERVAL
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.processing.publishing.publish import publish
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 
 CONNECTIONS, SECONDS, REQUESTS = 16, 2, 300
 PATHS = {

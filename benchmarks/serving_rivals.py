@@ -25,13 +25,13 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from batch_layer.shared.settings import DatabaseSettings, Settings
-from serving_layer.http.answering import Answering
-from serving_layer.http.app import create_app
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.http.endpoints import ENDPOINTS
-from serving_layer.http.guards import Rules
-from serving_layer.http.server import server_of
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.app import create_app
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.endpoints import ENDPOINTS
+from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.server import server_of
 
 INTERVAL = 13
 QUERY = f"""

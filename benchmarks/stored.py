@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores import instruments
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.database.stores import instruments
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.shared.settings import Settings
 
 NOW = dt.datetime(2026, 6, 30, 23, tzinfo=dt.UTC)
 

@@ -10,9 +10,9 @@ import time
 
 from massive.rest.models import GroupedDailyAgg
 
-from batch_layer.shared.clients.massive.grouped import read_grouped
 from benchmarks.machine import peak_memory
 from benchmarks.report import figures
+from condvest.batch_layer.shared.clients.massive.grouped import read_grouped
 from tests.support.emulators.massive.aggregates import grouped_body
 from tests.support.emulators.synthetic.market import Market
 

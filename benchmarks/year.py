@@ -11,11 +11,11 @@ import time
 import numpy as np
 import psycopg
 
-from batch_layer.database.stores.bars import put_bars
-from batch_layer.shared.models.bars import Bars
-from batch_layer.shared.settings import INTERVALS
 from benchmarks.report import Figure
 from benchmarks.stored import workspace
+from condvest.batch_layer.database.stores.bars import put_bars
+from condvest.batch_layer.shared.models.bars import Bars
+from condvest.batch_layer.shared.settings import INTERVALS
 
 OURS = "condvest, bytes"
 DENSE = "the same rows, dense, bytes"

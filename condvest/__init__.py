@@ -13,7 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from batch_layer.shared.errors import (
+    from condvest.api import Published, bars, connected, published, published_files
+    from condvest.batch_layer.shared.errors import (
         BatchLayerError,
         CondvestError,
         DatabaseUnavailable,
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
         UnknownSymbol,
         UsageError,
     )
-    from batch_layer.shared.settings import INTERVALS, Settings
-    from condvest.api import Published, bars, connected, published, published_files
+    from condvest.batch_layer.shared.settings import INTERVALS, Settings
     from condvest.facts import dividends, instruments, sessions, splits, universe
     from condvest.frames import frame, panel
     from condvest.loading import load
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from condvest.watching import watch
 
 _MODULES = {
-    "batch_layer.shared.settings": ("INTERVALS", "Settings"),
-    "batch_layer.shared.errors": (
+    "condvest.batch_layer.shared.settings": ("INTERVALS", "Settings"),
+    "condvest.batch_layer.shared.errors": (
         "BatchLayerError",
         "CondvestError",
         "DatabaseUnavailable",

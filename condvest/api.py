@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from batch_layer.shared.settings import Settings
 from condvest.asking import (
     From,
     Instant,
@@ -23,10 +22,11 @@ from condvest.asking import (
     present_settings,
     skipping,
 )
+from condvest.batch_layer.shared.settings import Settings
 from condvest.kept import kept_open
-from serving_layer.opening import live_of, open_published, past_of
-from serving_layer.queries.bars_table import read_bars, read_bars_from
-from serving_layer.queries.question import Adjust, Anchor, Question
+from condvest.serving_layer.opening import live_of, open_published, past_of
+from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.question import Adjust, Anchor, Question
 
 
 def bars(
@@ -119,7 +119,7 @@ def answer(question: Question, source: From, settings: Settings | None) -> pa.Ta
         return read_bars_from(past_of(where, question.as_of), question)
 
     def from_server(address: str, key: str | None) -> pa.Table:
-        from serving_layer.queries.remote import read_bars_over_http  # noqa: PLC0415  # few ask over HTTP
+        from condvest.serving_layer.queries.remote import read_bars_over_http  # noqa: PLC0415  # few ask over HTTP
 
         return read_bars_over_http(address, key, question)
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.shared.errors import DatabaseUnavailable, UnknownSymbol, UsageError
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.errors import DatabaseUnavailable, UnknownSymbol, UsageError
+from condvest.batch_layer.shared.settings import Settings
 from condvest.kept import borrowed
 from condvest.pool import lent
-from serving_layer.queries.question import as_instant
+from condvest.serving_layer.queries.question import as_instant
 
 if TYPE_CHECKING:
-    from batch_layer.database.opening import OpenDatabase
+    from condvest.batch_layer.database.opening import OpenDatabase
 
 T = TypeVar("T")
 

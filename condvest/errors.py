@@ -7,7 +7,7 @@ The tree, and what each means, is in the docstring of the module that holds them
 True
 """
 
-from batch_layer.shared.errors import (
+from condvest.batch_layer.shared.errors import (
     ArchiveError,
     ArchiveUnavailable,
     BatchLayerError,

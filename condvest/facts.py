@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import Settings
 from condvest.asking import (
     From,
     Instant,
@@ -23,15 +21,17 @@ from condvest.asking import (
     as_symbols,
     skipping,
 )
-from serving_layer.opening import past_of
-from serving_layer.queries.actions import DIVIDENDS, SPLITS, read_dividends, read_splits
-from serving_layer.queries.sessions_table import sessions_table
-from serving_layer.queries.universe import read_universe
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.opening import past_of
+from condvest.serving_layer.queries.actions import DIVIDENDS, SPLITS, read_dividends, read_splits
+from condvest.serving_layer.queries.sessions_table import sessions_table
+from condvest.serving_layer.queries.universe import read_universe
+from condvest.serving_layer.sources import BarSource
 
 if TYPE_CHECKING:
-    from batch_layer.database.opening import OpenDatabase
-    from serving_layer.queries.remote import Value
+    from condvest.batch_layer.database.opening import OpenDatabase
+    from condvest.serving_layer.queries.remote import Value
 
 Read = Callable[[BarSource, Sequence[str] | None, dt.date | None, dt.date | None], pa.Table]
 
@@ -67,7 +67,7 @@ def instruments(
 
     def from_database(opened: OpenDatabase) -> pa.Table:
         # Imported here: reading published files needs no module of the database.
-        from serving_layer.queries.instruments import read_instruments  # noqa: PLC0415
+        from condvest.serving_layer.queries.instruments import read_instruments  # noqa: PLC0415
 
         opened.refresh_sessions()  # who keeps the database open may do so for months
         return read_instruments(opened, active=active, as_of=known)
@@ -261,7 +261,7 @@ def _of_source(
 
     def from_database(opened: OpenDatabase) -> pa.Table:
         # Imported here: reading published files needs no module of the database.
-        from serving_layer.sources.database import reading  # noqa: PLC0415
+        from condvest.serving_layer.sources.database import reading  # noqa: PLC0415
 
         with reading(opened.database, opened.sessions, as_of) as reader:
             return read(reader)
@@ -284,7 +284,7 @@ def _asking(
     """Return what asks a server's endpoint."""
 
     def ask(address: str, key: str | None) -> pa.Table:
-        from serving_layer.queries.remote import read_over_http  # noqa: PLC0415  # few ask over HTTP
+        from condvest.serving_layer.queries.remote import read_over_http  # noqa: PLC0415  # few ask over HTTP
 
         return read_over_http(address, key, name, parameters, symbols)
 

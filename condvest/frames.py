@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import Settings
 from condvest.api import bars
 from condvest.asking import From, Instant, Missing, Session, Symbols
-from serving_layer.queries.question import Adjust, Anchor
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.queries.question import Adjust, Anchor
 
 Field = Literal["open", "high", "low", "close", "volume", "vwap", "trades"]
 """What a panel may hold."""

@@ -17,11 +17,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from batch_layer.shared.settings import Settings
-from serving_layer.opening import open_for_reading
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.opening import open_for_reading
 
 if TYPE_CHECKING:
-    from batch_layer.database.opening import OpenDatabase
+    from condvest.batch_layer.database.opening import OpenDatabase
 
 
 @dataclass(eq=False)

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.file_options import FileOptions, Midnight, Prices, SymbolsMean
-from batch_layer.shared.models.providers import checked_name
-from batch_layer.shared.settings import Settings
 from condvest.asking import present_settings
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.file_options import FileOptions, Midnight, Prices, SymbolsMean
+from condvest.batch_layer.shared.models.providers import checked_name
+from condvest.batch_layer.shared.settings import Settings
 
 _Dataset = Literal["daily_bars", "splits", "dividends"]
 
@@ -71,8 +71,8 @@ def load(
     if provider in ("massive", "yahoo", "sample"):
         raise UsageError(f"provider {provider!r} is Condvest's own; choose another name, such as file")
     # Imported here: who reads needs nothing of what loads.
-    from batch_layer.operations.import_files import import_tables  # noqa: PLC0415
-    from batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
+    from condvest.batch_layer.operations.import_files import import_tables  # noqa: PLC0415
+    from condvest.batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
 
     tables = [(_as_arrow(table, dataset), dataset) for table, dataset in given]
     options = FileOptions(symbol, midnight=midnight, prices=prices, symbols_mean=symbols_mean)

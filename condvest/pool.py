@@ -20,11 +20,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from batch_layer.shared.settings import Settings
-from serving_layer.opening import open_for_reading
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.opening import open_for_reading
 
 if TYPE_CHECKING:
-    from batch_layer.database.opening import OpenDatabase
+    from condvest.batch_layer.database.opening import OpenDatabase
 
 MOST_KEPT = 16
 """Databases that a process keeps open while nobody uses them; the oldest are closed first."""

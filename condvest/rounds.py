@@ -12,12 +12,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.settings import Settings
-from serving_layer.opening import open_published
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.opening import open_published
 
 if TYPE_CHECKING:
-    from serving_layer.sources.published import PublishedSource
+    from condvest.serving_layer.sources.published import PublishedSource
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import Settings
 from condvest.asking import answered
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.settings import Settings
 
 if TYPE_CHECKING:
-    from batch_layer.database.opening import OpenDatabase
+    from condvest.batch_layer.database.opening import OpenDatabase
 
 
 def status(*, now: dt.datetime | None = None, settings: Settings | None = None) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def status(*, now: dt.datetime | None = None, settings: Settings | None = None) 
 
     def from_database(opened: OpenDatabase) -> dict[str, Any]:
         # Imported here: who reads bars alone needs nothing of this.
-        from serving_layer.queries.status import read_status  # noqa: PLC0415
+        from condvest.serving_layer.queries.status import read_status  # noqa: PLC0415
 
         return read_status(replace(opened, now=now or dt.datetime.now(dt.UTC)))
 

@@ -9,14 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.postgres.listening import Listening
-from batch_layer.database.stores.live import first_live
-from batch_layer.shared.errors import DatabaseUnavailable, UsageError
-from batch_layer.shared.settings import Settings
 from condvest.api import bars
 from condvest.asking import From, Symbols, as_symbols, present_settings
-from serving_layer.opening import open_for_reading
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.postgres.listening import Listening
+from condvest.batch_layer.database.stores.live import first_live
+from condvest.batch_layer.shared.errors import DatabaseUnavailable, UsageError
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.opening import open_for_reading
 
 _LOOK_EVERY = 30.0
 """Seconds; notices come at once, but a line that is cut says nothing."""

@@ -22,9 +22,9 @@ import matplotlib.pyplot as plt
 import polars as pl
 
 import condvest
-from batch_layer.operations.import_files import import_files
-from batch_layer.operations.publish import publish_all
-from batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.operations.import_files import import_files
+from condvest.batch_layer.operations.publish import publish_all
+from condvest.batch_layer.operations.workspace import open_workspace
 from tests.support.emulators.synthetic import truth
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.synthetic.sessions import Schedule

@@ -12,8 +12,8 @@ import datetime as dt
 import sys
 from pathlib import Path
 
-from batch_layer.shared.models.sessions import calendar_of
-from batch_layer.shared.utils.calendar import exchange_sessions
+from condvest.batch_layer.shared.models.sessions import calendar_of
+from condvest.batch_layer.shared.utils.calendar import exchange_sessions
 
 INTERVAL = 5
 FIRST_DATE = dt.date(2024, 11, 18)

@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from batch_layer.shared.errors import SettingsError, UsageError
-from batch_layer.shared.utils.ownership import give, make_folder
+from condvest.batch_layer.shared.errors import SettingsError, UsageError
+from condvest.batch_layer.shared.utils.ownership import give, make_folder
 
 PREFIX = "cv_"
 

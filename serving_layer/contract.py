@@ -11,9 +11,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from serving_layer.formats import FORMATS
-from serving_layer.queries.coverage import By
-from serving_layer.queries.question import LONGEST_ANSWERED, Adjust, Anchor
+from condvest.serving_layer.formats import FORMATS
+from condvest.serving_layer.queries.coverage import By
+from condvest.serving_layer.queries.question import LONGEST_ANSWERED, Adjust, Anchor
 
 MOST_SYMBOLS = 1000
 """Symbols in one question; who wants more asks for all of them."""

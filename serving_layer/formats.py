@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.errors import UsageError
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.settings import Settings
 
 if TYPE_CHECKING:
-    from batch_layer.database.opening import OpenDatabase
-    from serving_layer.sources import BarSource
-    from serving_layer.sources.published import PublishedSource
+    from condvest.batch_layer.database.opening import OpenDatabase
+    from condvest.serving_layer.sources import BarSource
+    from condvest.serving_layer.sources.published import PublishedSource
 
 
 @contextmanager
@@ -22,11 +22,11 @@ def open_for_reading(settings: Settings) -> Iterator[OpenDatabase]:
     Raises what `open_database` does.
     """
     # Imported here: reading published files needs no module of the database.
-    from batch_layer.database.opening import OpenDatabase, open_database  # noqa: PLC0415
+    from condvest.batch_layer.database.opening import OpenDatabase, open_database  # noqa: PLC0415
 
     login = None
     if settings.database.iam or settings.database.secret is not None:
-        from batch_layer.shared.clients import aws  # noqa: PLC0415  # few databases log in by AWS
+        from condvest.batch_layer.shared.clients import aws  # noqa: PLC0415  # few databases log in by AWS
 
         login = aws.database_login(settings)
     with open_database(settings, login, may_create=False, may_revive=True) as database:
@@ -41,8 +41,8 @@ def open_published(settings: Settings, version: str | None = None) -> PublishedS
         PublishedError, PublishedUnavailable: nothing is published there, or it cannot be read.
     """
     # Imported here: reading from the database does not need what reads Parquet.
-    from batch_layer.shared.clients.publish_targets import target_at  # noqa: PLC0415
-    from serving_layer.sources.published import PublishedSource  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients.publish_targets import target_at  # noqa: PLC0415
+    from condvest.serving_layer.sources.published import PublishedSource  # noqa: PLC0415
 
     target = target_at(settings.published)
     return PublishedSource.open(target) if version is None else PublishedSource.open_at(target, version)
@@ -58,7 +58,7 @@ def past_of(settings: Settings, as_of: dt.datetime | None) -> BarSource:
     published = open_published(settings)
     if as_of is None:
         return published
-    from serving_layer.sources.published_past import as_known  # noqa: PLC0415  # few questions are of the past
+    from condvest.serving_layer.sources.published_past import as_known  # noqa: PLC0415  # few questions are of the past
 
     return as_known(published, as_of)
 
@@ -70,6 +70,6 @@ def live_of(settings: Settings) -> BarSource:
         PublishedError, PublishedUnavailable: as `open_published`; or the live rows cannot be read, or are of
             another database.
     """
-    from serving_layer.sources.published_live import with_live  # noqa: PLC0415  # few questions are about now
+    from condvest.serving_layer.sources.published_live import with_live  # noqa: PLC0415  # few questions are about now
 
     return with_live(open_published(settings))[0]

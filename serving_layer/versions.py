@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.errors import UsageError
 
 
 def digest_of(path: str, question: Mapping[str, Any]) -> str:

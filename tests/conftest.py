@@ -10,12 +10,12 @@ import os
 import hypothesis
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations import nightly
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.models.sessions import calendar_of
-from batch_layer.shared.settings import DatabaseSettings, Settings
-from batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.operations import nightly
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.models.sessions import calendar_of
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.shared.utils.calendar import FIRST_YEAR, exchange_sessions
 from tests.support.databases.servers import embedded_server, given_server, tcp_server
 from tests.support.exchange import NOW
 from tests.support.worlds.world import World

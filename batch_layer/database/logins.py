@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connection import Connection, Database
 
 ADMINISTRATORS_OWN = frozenset({"schema_migrations"})
 """What has been applied is for the administrator to say: everybody else reads it."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from importlib import resources
 from urllib.parse import quote
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.queries import column, holds, number, rows
-from batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.queries import column, holds, number, rows
+from condvest.batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
 
 _READABLE = re.compile(r"-- readable from: (\d+)\n")
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
@@ -74,7 +74,7 @@ class Migration:
 
 def migrations() -> tuple[Migration, ...]:
     """Return the migrations that ship with this version, ascending."""
-    folder = resources.files("batch_layer.database") / "migrations"
+    folder = resources.files("condvest.batch_layer.database") / "migrations"
     shipped = (
         Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
         for file in folder.iterdir()
@@ -127,7 +127,9 @@ def _build(database: Database, all_migrations: Sequence[Migration]) -> None:
                 f"the database's encoding is {encoding}; Condvest needs UTF8, for symbols and names may hold "
                 "any character. Make another one: CREATE DATABASE condvest ENCODING 'UTF8' TEMPLATE template0"
             )
-        connection.execute((resources.files("batch_layer.database") / "schemas" / "schema.sql").read_bytes())
+        connection.execute(
+            (resources.files("condvest.batch_layer.database") / "schemas" / "schema.sql").read_bytes()
+        )
         for migration in all_migrations:
             _record(connection, migration)
 

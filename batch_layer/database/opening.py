@@ -8,11 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from batch_layer.database.migrate import check_schema, is_empty, migrate
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.sessions import present_sessions, read_sessions
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.database.migrate import check_schema, is_empty, migrate
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.sessions import present_sessions, read_sessions
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class OpenDatabase:
     def extended_sessions(self) -> Sessions:
         """Extend the calendar, at least 400 days ahead, and return it."""
         # Imported here: a reader finds the calendar stored, and waits for nothing that makes one.
-        from batch_layer.database.stores.calendar_extension import extend_sessions  # noqa: PLC0415
+        from condvest.batch_layer.database.stores.calendar_extension import extend_sessions  # noqa: PLC0415
 
         return extend_sessions(self.database, self.now, dict(self.settings.disputed_sessions))
 
     @property
     def sessions_ahead(self) -> Sessions:
         """The calendar, extended only if it does not reach far enough."""
-        from batch_layer.database.stores.calendar_extension import sessions_ahead  # noqa: PLC0415  # as above
+        from condvest.batch_layer.database.stores.calendar_extension import sessions_ahead  # noqa: PLC0415  # as above
 
         return sessions_ahead(self.database, self.now, dict(self.settings.disputed_sessions))
 
@@ -100,7 +100,7 @@ def open_database(
 def _leased(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     """Keep the embedded server running; give its URL, and what starts it again if somebody stops it."""
     # Imported here: only a home without a URL waits for the modules of the server.
-    from batch_layer.database.embedded.server import EmbeddedServer  # noqa: PLC0415
+    from condvest.batch_layer.database.embedded.server import EmbeddedServer  # noqa: PLC0415
 
     server = EmbeddedServer(settings.home, binaries=settings.database.binaries)
     with server.lease() as url:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.queries import column, rows
-from batch_layer.shared.errors import DatabaseError, UsageError
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.queries import column, rows
+from condvest.batch_layer.shared.errors import DatabaseError, UsageError
 
 _LONGEST_NAME = 63
 """Bytes of a name that PostgreSQL keeps."""

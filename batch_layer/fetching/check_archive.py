@@ -9,24 +9,24 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores import instruments
-from batch_layer.database.stores.loads import ArchivedLoad, archived_loads
-from batch_layer.database.stores.rebuilds import unfinished_rebuild
-from batch_layer.database.stores.refused import refused_lines
-from batch_layer.database.stores.symbols import all_symbols
-from batch_layer.fetching import quality
-from batch_layer.fetching.loading.carriers import carriers_of
-from batch_layer.fetching.loading.datasets import DATASETS
-from batch_layer.fetching.loading.loader import Loader
-from batch_layer.fetching.rebuild import keys_to_load
-from batch_layer.shared.clients.archive import order_instant_of
-from batch_layer.shared.errors import CondvestError, UsageError
-from batch_layer.shared.models.bars import Columns, Int32s
-from batch_layer.shared.models.difference import difference
-from batch_layer.shared.models.payloads import DividendRows, Payload, SplitRows
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.models.undo import is_undo
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.database.stores import instruments
+from condvest.batch_layer.database.stores.loads import ArchivedLoad, archived_loads
+from condvest.batch_layer.database.stores.rebuilds import unfinished_rebuild
+from condvest.batch_layer.database.stores.refused import refused_lines
+from condvest.batch_layer.database.stores.symbols import all_symbols
+from condvest.batch_layer.fetching import quality
+from condvest.batch_layer.fetching.loading.carriers import carriers_of
+from condvest.batch_layer.fetching.loading.datasets import DATASETS
+from condvest.batch_layer.fetching.loading.loader import Loader
+from condvest.batch_layer.fetching.rebuild import keys_to_load
+from condvest.batch_layer.shared.clients.archive import order_instant_of
+from condvest.batch_layer.shared.errors import CondvestError, UsageError
+from condvest.batch_layer.shared.models.bars import Columns, Int32s
+from condvest.batch_layer.shared.models.difference import difference
+from condvest.batch_layer.shared.models.payloads import DividendRows, Payload, SplitRows
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.models.undo import is_undo
 
 NO_REACH = (0, -1)
 """Of a load that no row came with."""

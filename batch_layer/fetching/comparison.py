@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.database.stores import instruments
-from batch_layer.database.stores.ledger import read_ledger
-from batch_layer.database.stores.listed_loads import archive_keys_of
-from batch_layer.fetching.ledger import complete_sessions
-from batch_layer.fetching.loading.bars import daily_bars_of, sessions_asked_for
-from batch_layer.fetching.loading.carriers import carriers_of
-from batch_layer.fetching.loading.judged import JudgedPayload
-from batch_layer.fetching.loading.loader import Loader
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
-from batch_layer.shared.models.difference import keys_of
-from batch_layer.shared.models.loads import LedgerRows
-from batch_layer.shared.models.payloads import BarRows, Payload
-from batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.database.stores import instruments
+from condvest.batch_layer.database.stores.ledger import read_ledger
+from condvest.batch_layer.database.stores.listed_loads import archive_keys_of
+from condvest.batch_layer.fetching.ledger import complete_sessions
+from condvest.batch_layer.fetching.loading.bars import daily_bars_of, sessions_asked_for
+from condvest.batch_layer.fetching.loading.carriers import carriers_of
+from condvest.batch_layer.fetching.loading.judged import JudgedPayload
+from condvest.batch_layer.fetching.loading.loader import Loader
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
+from condvest.batch_layer.shared.models.difference import keys_of
+from condvest.batch_layer.shared.models.loads import LedgerRows
+from condvest.batch_layer.shared.models.payloads import BarRows, Payload
+from condvest.batch_layer.shared.models.sessions import Sessions
 
 COMPARED = ("open", "high", "low", "close", "volume")
 """What two daily bars are compared by."""

@@ -39,8 +39,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
-from batch_layer.shared.models.difference import keys_of
+from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
+from condvest.batch_layer.shared.models.difference import keys_of
 
 SMALLEST_FACTOR = 1.2
 """A factor nearer to 1 than this, either way, may be a correction of prices."""

@@ -10,25 +10,25 @@ from functools import partial
 
 import numpy as np
 
-from batch_layer.database.stores import instruments, metadata
-from batch_layer.database.stores.doubts import doubted_since, first_sessions
-from batch_layer.database.stores.ledger import UNDER_WAY, keep_etag, read_etags, read_ledger
-from batch_layer.database.stores.loads import is_any_loaded
-from batch_layer.fetching import policy
-from batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
-from batch_layer.fetching.loading.judged import JudgedPayload
-from batch_layer.fetching.loading.loader import MOST_AT_ONCE, Loader
-from batch_layer.shared.errors import (
+from condvest.batch_layer.database.stores import instruments, metadata
+from condvest.batch_layer.database.stores.doubts import doubted_since, first_sessions
+from condvest.batch_layer.database.stores.ledger import UNDER_WAY, keep_etag, read_etags, read_ledger
+from condvest.batch_layer.database.stores.loads import is_any_loaded
+from condvest.batch_layer.fetching import policy
+from condvest.batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
+from condvest.batch_layer.fetching.loading.judged import JudgedPayload
+from condvest.batch_layer.fetching.loading.loader import MOST_AT_ONCE, Loader
+from condvest.batch_layer.shared.errors import (
     InputError,
     NotASession,
     UsageError,
     VendorRefused,
     VendorUnavailable,
 )
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.loads import LedgerRows, LoadSummary
-from batch_layer.shared.models.payloads import Fetched, VendorFile
-from batch_layer.shared.models.providers import (
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.loads import LedgerRows, LoadSummary
+from condvest.batch_layer.shared.models.payloads import Fetched, VendorFile
+from condvest.batch_layer.shared.models.providers import (
     ActionsProvider,
     Answers,
     Cost,
@@ -39,7 +39,7 @@ from batch_layer.shared.models.providers import (
     SymbolProvider,
     Unavailable,
 )
-from batch_layer.shared.utils.prefetch import prefetch_batches
+from condvest.batch_layer.shared.utils.prefetch import prefetch_batches
 
 OnLoad = Callable[[LoadSummary], None]
 

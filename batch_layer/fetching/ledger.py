@@ -6,10 +6,10 @@ import bisect
 
 import numpy as np
 
-from batch_layer.fetching.quality import looks_partial
-from batch_layer.fetching.quality.market import RECENT_SESSIONS
-from batch_layer.shared.models.bars import Bools, Int32s
-from batch_layer.shared.models.loads import LedgerRows
+from condvest.batch_layer.fetching.quality import looks_partial
+from condvest.batch_layer.fetching.quality.market import RECENT_SESSIONS
+from condvest.batch_layer.shared.models.bars import Bools, Int32s
+from condvest.batch_layer.shared.models.loads import LedgerRows
 
 FAR = 252
 """Sessions more than about a year apart are not compared: the market grows."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from batch_layer.database.stores.loads import archived_loads, lock_loads, take_back_unused_ids
-from batch_layer.database.stores.rebuilds import unfinished_rebuild
-from batch_layer.fetching.loading.judged import JudgedPayload
-from batch_layer.fetching.loading.loader import MOST_AT_ONCE, Loader
-from batch_layer.shared.errors import DatabaseRefusedValue, InputError, UsageError
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.utils.prefetch import prefetch_batches
+from condvest.batch_layer.database.stores.loads import archived_loads, lock_loads, take_back_unused_ids
+from condvest.batch_layer.database.stores.rebuilds import unfinished_rebuild
+from condvest.batch_layer.fetching.loading.judged import JudgedPayload
+from condvest.batch_layer.fetching.loading.loader import MOST_AT_ONCE, Loader
+from condvest.batch_layer.shared.errors import DatabaseRefusedValue, InputError, UsageError
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.utils.prefetch import prefetch_batches
 
 _OF_THE_PAYLOAD = (
     InputError,

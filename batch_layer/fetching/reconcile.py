@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Int32s
-from batch_layer.shared.models.difference import difference, says_nothing_new
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, Int32s
+from condvest.batch_layer.shared.models.difference import difference, says_nothing_new
+from condvest.batch_layer.shared.models.spans import Spans
 
 Rows = TypeVar("Rows", bound=Columns)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database.stores.symbols import symbols_by_instrument
-from batch_layer.fetching.comparison import answered, compared
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
+from condvest.batch_layer.fetching.comparison import answered, compared
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.spans import Spans
 
 
 def compare_providers(workspace: Workspace, left: str, right: str, tolerance: float) -> pa.Table:

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from batch_layer.database.embedded.account import account_for
-from batch_layer.database.embedded.binaries import find_binaries
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.database.migrate import check_schema, is_empty
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.calendar_extension import check_second_opinion
-from batch_layer.shared.clients import aws
-from batch_layer.shared.errors import CondvestError
-from batch_layer.shared.models.calendar_changes import with_decisions
-from batch_layer.shared.models.sessions import calendar_of
-from batch_layer.shared.settings import Settings
-from batch_layer.shared.utils.calendar import (
+from condvest.batch_layer.database.embedded.account import account_for
+from condvest.batch_layer.database.embedded.binaries import find_binaries
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.migrate import check_schema, is_empty
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.calendar_extension import check_second_opinion
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.batch_layer.shared.models.calendar_changes import with_decisions
+from condvest.batch_layer.shared.models.sessions import calendar_of
+from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.utils.calendar import (
     FIRST_YEAR,
     SECOND_KNOWS_FROM,
     exchange_sessions,

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.fetching.loading.loader import Loader
-from batch_layer.operations.report import Progress, Report, recorded
-from batch_layer.operations.resampling import resampled_after
-from batch_layer.operations.screening import Screen, known_before
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import DatasetName, Payload, SplitRows
+from condvest.batch_layer.fetching.loading.loader import Loader
+from condvest.batch_layer.operations.report import Progress, Report, recorded
+from condvest.batch_layer.operations.resampling import resampled_after
+from condvest.batch_layer.operations.screening import Screen, known_before
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.payloads import DatasetName, Payload, SplitRows
 
 
 def import_files(
@@ -116,7 +116,7 @@ def _payload(table: pa.Table, dataset: DatasetName, provider: str, name: str, no
 
 
 def _splits_of(payloads: Sequence[Payload]) -> tuple[tuple[str, str, float], ...]:
-    from batch_layer.shared.clients.files import parse  # noqa: PLC0415  # as above
+    from condvest.batch_layer.shared.clients.files import parse  # noqa: PLC0415  # as above
 
     return tuple(
         split
@@ -133,7 +133,7 @@ def _text(path: Path) -> str:
 
 def _expanded(paths: Sequence[tuple[Path, DatasetName]], report: Report) -> list[tuple[Path, DatasetName]]:
     # Imported here: only who imports files waits for what reads them.
-    from batch_layer.shared.clients.files import expand  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients.files import expand  # noqa: PLC0415
 
     files: list[tuple[Path, DatasetName]] = []
     for path, dataset in paths:
@@ -151,7 +151,7 @@ def _splits_in(
 
     A file that cannot be read gives none; it fails when it is loaded.
     """
-    from batch_layer.shared.clients.files import parse, read_payload  # noqa: PLC0415  # as above
+    from condvest.batch_layer.shared.clients.files import parse, read_payload  # noqa: PLC0415  # as above
 
     splits: list[tuple[str, str, float]] = []
     for path, dataset in files:
@@ -177,7 +177,7 @@ def _import(
     loader: Loader, path: Path, dataset: DatasetName, provider: str, options: FileOptions
 ) -> list[LoadSummary]:
     """Load a file; of a file of prices also the splits and dividends that stand in its columns."""
-    from batch_layer.shared.clients.files import read_payload  # noqa: PLC0415  # as above
+    from condvest.batch_layer.shared.clients.files import read_payload  # noqa: PLC0415  # as above
 
     now = dt.datetime.now(dt.UTC)
     own = options if dataset == "daily_bars" else replace(options, symbol=None, prices=None, splits=())
@@ -188,7 +188,7 @@ def _import(
 
 
 def _loaded(loader: Loader, payload: Payload) -> list[LoadSummary]:
-    from batch_layer.shared.clients.files import action_datasets  # noqa: PLC0415  # as above
+    from condvest.batch_layer.shared.clients.files import action_datasets  # noqa: PLC0415  # as above
 
     summaries = [loader.load(payload)]
     if payload.dataset == "daily_bars":

@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from batch_layer.fetching.fetch import Fetcher, FetchReport, OnLoad
-from batch_layer.operations import watch
-from batch_layer.operations.report import Progress, Report, recorded
-from batch_layer.operations.resampling import resampled_after
-from batch_layer.operations.screening import Screen, known_before
-from batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.fetching.fetch import Fetcher, FetchReport, OnLoad
+from condvest.batch_layer.operations import watch
+from condvest.batch_layer.operations.report import Progress, Report, recorded
+from condvest.batch_layer.operations.resampling import resampled_after
+from condvest.batch_layer.operations.screening import Screen, known_before
+from condvest.batch_layer.operations.workspace import Workspace
 
 
 def run(

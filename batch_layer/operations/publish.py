@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from batch_layer.database.stores.rebuilds import keep_from_rebuild
-from batch_layer.operations.report import recorded
-from batch_layer.operations.workspace import Workspace
-from batch_layer.processing.publishing.new_version import OnProgress, PublishSummary
-from batch_layer.processing.publishing.publish import publish
-from batch_layer.processing.resample import ResampleSummary, resample
-from batch_layer.shared.clients.publish_targets import target_at
-from batch_layer.shared.errors import ChangesWaiting
-from batch_layer.shared.published.manifest import KEEP
-from batch_layer.shared.published.owner import DataDirectory
+from condvest.batch_layer.database.stores.rebuilds import keep_from_rebuild
+from condvest.batch_layer.operations.report import recorded
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.processing.publishing.new_version import OnProgress, PublishSummary
+from condvest.batch_layer.processing.publishing.publish import publish
+from condvest.batch_layer.processing.resample import ResampleSummary, resample
+from condvest.batch_layer.shared.clients.publish_targets import target_at
+from condvest.batch_layer.shared.errors import ChangesWaiting
+from condvest.batch_layer.shared.published.manifest import KEEP
+from condvest.batch_layer.shared.published.owner import DataDirectory
 
 ATTEMPTS = 5
 """Resamplings and publications before a load that always comes between them is given its way."""

@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from batch_layer.database.stores.rebuilds import keep_from_rebuild
-from batch_layer.database.stores.status import finish_run, start_run
-from batch_layer.database.stores.touched import compact
-from batch_layer.operations.workspace import Workspace
-from batch_layer.processing.resample import ResampleSummary
-from batch_layer.shared.errors import CondvestError, Terminated
-from batch_layer.shared.exit_codes import (
+from condvest.batch_layer.database.stores.rebuilds import keep_from_rebuild
+from condvest.batch_layer.database.stores.status import finish_run, start_run
+from condvest.batch_layer.database.stores.touched import compact
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.processing.resample import ResampleSummary
+from condvest.batch_layer.shared.errors import CondvestError, Terminated
+from condvest.batch_layer.shared.exit_codes import (
     DONE,
     FAILED,
     NEEDS_ATTENTION,
@@ -24,9 +24,9 @@ from batch_layer.shared.exit_codes import (
     failure_code,
     stopped_code,
 )
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.providers import Unavailable
-from batch_layer.shared.published.parts import compacting_starts
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.providers import Unavailable
+from condvest.batch_layer.shared.published.parts import compacting_starts
 
 Progress = Callable[[int, int], None]
 
@@ -62,7 +62,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """What the command exits with and the table `runs` records; see `batch_layer.shared.exit_codes`."""
+        """What the command exits with and `runs` records; see `condvest.batch_layer.shared.exit_codes`."""
         if self.failed:
             return failure_code(os.environ, may_pass=self.may_pass)
         is_alarm = (self.findings_count and bool(self.findings)) or any(
@@ -72,7 +72,7 @@ class Report:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The metrics of the command, by the names of `batch_layer.shared.utils.logs.UNITS`."""
+        """The metrics of the command, by the names of `condvest.batch_layer.shared.utils.logs.UNITS`."""
         measured: Counter[str] = Counter()
         for load in self.loads:
             measured.update(load.metrics)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from batch_layer.database.stores.changes import any_waits
-from batch_layer.operations.report import Progress, Report
-from batch_layer.operations.screening import Screen, resample_and_screen
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.errors import CondvestError
+from condvest.batch_layer.database.stores.changes import any_waits
+from condvest.batch_layer.operations.report import Progress, Report
+from condvest.batch_layer.operations.screening import Screen, resample_and_screen
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.errors import CondvestError
 
 LEFT = (
     "the loaded rows are not resampled yet: reads fold them meanwhile, and the next condvest run or condvest "

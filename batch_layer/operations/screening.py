@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from batch_layer.database.stores.changes import PARTITIONS, dividends_since, peek_changes
-from batch_layer.database.stores.loads import last_load
-from batch_layer.database.stores.status import has_only_arrays, screenings
-from batch_layer.operations.report import Progress, Report
-from batch_layer.operations.workspace import Workspace
-from batch_layer.processing.batch_jobs.shards import Shard
-from batch_layer.processing.resample import resample
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.stores.changes import PARTITIONS, dividends_since, peek_changes
+from condvest.batch_layer.database.stores.loads import last_load
+from condvest.batch_layer.database.stores.status import has_only_arrays, screenings
+from condvest.batch_layer.operations.report import Progress, Report
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.processing.batch_jobs.shards import Shard
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.models.spans import Spans
 
 Screen = Callable[[Spans, int], list[str]]
 """Returns what looks wrong around spans of daily bars and did not look so when a load had been stored."""

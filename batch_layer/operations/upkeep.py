@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from batch_layer.database.stores.rebuilds import REBUILD_LOCK
-from batch_layer.fetching import check_archive
-from batch_layer.fetching.check_archive import Finding
-from batch_layer.fetching.rebuild import keys_to_load, rebuild
-from batch_layer.operations.report import Progress, Report, recorded
-from batch_layer.operations.screening import WHOLE, Screen, known_before, resample_and_screen
-from batch_layer.operations.workspace import Workspace
-from batch_layer.processing.batch_jobs.shards import Shard
-from batch_layer.processing.check_bars import check_bars
-from batch_layer.shared import exit_codes
+from condvest.batch_layer.database.stores.rebuilds import REBUILD_LOCK
+from condvest.batch_layer.fetching import check_archive
+from condvest.batch_layer.fetching.check_archive import Finding
+from condvest.batch_layer.fetching.rebuild import keys_to_load, rebuild
+from condvest.batch_layer.operations.report import Progress, Report, recorded
+from condvest.batch_layer.operations.screening import WHOLE, Screen, known_before, resample_and_screen
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.processing.batch_jobs.shards import Shard
+from condvest.batch_layer.processing.check_bars import check_bars
+from condvest.batch_layer.shared import exit_codes
 
 
 def resample_all(
@@ -69,8 +69,8 @@ def verify_all(
     ):
         findings.append(Finding("bar", symbol, where, problem))
     # Imported here: no other command waits for what reads Parquet.
-    from batch_layer.processing.publishing.check_published import check_published  # noqa: PLC0415
-    from batch_layer.shared.clients.publish_targets import target_at  # noqa: PLC0415
+    from condvest.batch_layer.processing.publishing.check_published import check_published  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients.publish_targets import target_at  # noqa: PLC0415
 
     target = target_at(workspace.settings.published)
     for path, problem in check_published(target, sample, seed):

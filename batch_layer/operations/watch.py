@@ -6,14 +6,14 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batch_layer.database.stores.watched import forget_watched, read_watched, write_watched
-from batch_layer.fetching.fetch import FetchReport
-from batch_layer.fetching.watching import NightlySymbols, set_aside, symbols_of_night
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.errors import SymbolGone, UsageError
-from batch_layer.shared.models.providers import PROVIDERS
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from batch_layer.shared.models.watched import Watched
+from condvest.batch_layer.database.stores.watched import forget_watched, read_watched, write_watched
+from condvest.batch_layer.fetching.fetch import FetchReport
+from condvest.batch_layer.fetching.watching import NightlySymbols, set_aside, symbols_of_night
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.errors import SymbolGone, UsageError
+from condvest.batch_layer.shared.models.providers import PROVIDERS
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.watched import Watched
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _known(workspace: Workspace, provider: str) -> tuple[set[str], dict[str, Wat
 
 def _spelt(symbols: Sequence[str]) -> list[str]:
     # Imported here: no other provider needs Yahoo's spelling.
-    from batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol  # noqa: PLC0415
 
     junk = [symbol for symbol in symbols if not is_symbol(symbol)]
     if junk:

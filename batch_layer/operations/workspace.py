@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_layer.database.opening import OpenDatabase, open_database
-from batch_layer.database.stores.symbols import symbols_by_instrument
-from batch_layer.shared.clients import aws
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.settings import Settings
-from batch_layer.shared.utils.extras import from_extra
+from condvest.batch_layer.database.opening import OpenDatabase, open_database
+from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.utils.extras import from_extra
 
 if TYPE_CHECKING:
-    from batch_layer.fetching.fetch import Fetcher
-    from batch_layer.fetching.loading.loader import Loader
-    from batch_layer.shared.clients.archive import Archive
-    from batch_layer.shared.models.providers import Provider
+    from condvest.batch_layer.fetching.fetch import Fetcher
+    from condvest.batch_layer.fetching.loading.loader import Loader
+    from condvest.batch_layer.shared.clients.archive import Archive
+    from condvest.batch_layer.shared.models.providers import Provider
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class Workspace(OpenDatabase):
         """The archive of what providers answered."""
         location = self.settings.archive
         if isinstance(location, Path):
-            from batch_layer.shared.clients.archive.directory import DirectoryArchive  # noqa: PLC0415
+            from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive  # noqa: PLC0415
 
             return DirectoryArchive(location)
         # Imported here: only who keeps the archive in S3 waits for boto3.
         with from_extra("aws", "an archive in S3"):
-            from batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
+            from condvest.batch_layer.shared.clients.archive.s3 import S3Archive  # noqa: PLC0415
 
         return S3Archive.of(location, aws.client("s3"))
 
     def loader(self, sessions: Sessions, *, rehearsal: bool = False) -> Loader:
         """Return what loads payloads into this workspace; a rehearsal stores nothing."""
-        from batch_layer.fetching.loading.loader import Loader  # noqa: PLC0415
-        from batch_layer.shared.clients.parsing import divided, parse  # noqa: PLC0415
+        from condvest.batch_layer.fetching.loading.loader import Loader  # noqa: PLC0415
+        from condvest.batch_layer.shared.clients.parsing import divided, parse  # noqa: PLC0415
 
         return Loader(
             self.database, self.archive, sessions, parse, self.now, is_rehearsal=rehearsal, divide=divided
@@ -75,9 +75,9 @@ class Workspace(OpenDatabase):
             UsageError: there is no such provider to ask, or nothing to ask it about.
             SettingsError: it needs a key, and there is none.
         """
-        from batch_layer.fetching.fetch import Fetcher  # noqa: PLC0415
-        from batch_layer.shared.clients.providers import without_need_of_keys  # noqa: PLC0415
-        from batch_layer.shared.models.providers import PROVIDERS  # noqa: PLC0415
+        from condvest.batch_layer.fetching.fetch import Fetcher  # noqa: PLC0415
+        from condvest.batch_layer.shared.clients.providers import without_need_of_keys  # noqa: PLC0415
+        from condvest.batch_layer.shared.models.providers import PROVIDERS  # noqa: PLC0415
 
         asking = replace(self, settings=without_need_of_keys(self.settings)) if only_cost else self
         with ExitStack() as stack:
@@ -90,7 +90,7 @@ class Workspace(OpenDatabase):
 
     def asked_symbols(self, provider: str) -> list[str]:
         """Return the symbols of a provider's list: supplied or added, and neither left out nor set aside."""
-        from batch_layer.database.stores.watched import read_watched  # noqa: PLC0415
+        from condvest.batch_layer.database.stores.watched import read_watched  # noqa: PLC0415
 
         with self.database.transaction(read_only=True) as connection:
             watched = read_watched(connection, provider)
@@ -99,7 +99,7 @@ class Workspace(OpenDatabase):
 
     def supplied_symbols(self, provider: str) -> list[str]:
         """Return the symbols whose bars a provider has supplied."""
-        from batch_layer.database.stores import instruments  # noqa: PLC0415
+        from condvest.batch_layer.database.stores import instruments  # noqa: PLC0415
 
         with self.database.transaction(read_only=True) as connection:
             provider_id = instruments.known_provider(connection, provider)
@@ -112,7 +112,7 @@ class Workspace(OpenDatabase):
     def _provider(
         self, provider: str, symbols: Sequence[str], stack: ExitStack, *, from_files: bool
     ) -> Provider:
-        from batch_layer.shared.clients.providers import open_provider  # noqa: PLC0415
+        from condvest.batch_layer.shared.clients.providers import open_provider  # noqa: PLC0415
 
         return open_provider(provider, self.settings, symbols, stack, from_files=from_files)
 

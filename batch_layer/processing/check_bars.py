@@ -8,18 +8,18 @@ from contextlib import closing
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.parallel import side_by_side
-from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores import changes
-from batch_layer.database.stores.bars import read_bars
-from batch_layer.database.stores.daily_bars import number_of_parts
-from batch_layer.database.stores.symbols import symbols_by_instrument
-from batch_layer.processing.resample import folded, recomputed
-from batch_layer.shared.models.bars import Bars, Int32s
-from batch_layer.shared.models.difference import difference
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.parallel import side_by_side
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.bars import read_bars
+from condvest.batch_layer.database.stores.daily_bars import number_of_parts
+from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
+from condvest.batch_layer.processing.resample import folded, recomputed
+from condvest.batch_layer.shared.models.bars import Bars, Int32s
+from condvest.batch_layer.shared.models.difference import difference
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans, always
 
 Problem = tuple[str, str, str]
 """Symbol, where, and what is wrong."""

@@ -13,18 +13,18 @@ from contextlib import closing, suppress
 
 import numpy as np
 
-from batch_layer.database.postgres import range_read
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.revisioned import DAILY_BARS, SPLITS
-from batch_layer.database.stores import bars_rebuilt, changes
-from batch_layer.database.stores.daily_bars import number_of_parts
-from batch_layer.database.stores.ledger import read_coverage, rows_loaded
-from batch_layer.shared.core.folding import fold_all
-from batch_layer.shared.errors import DatabaseError, TransientError
-from batch_layer.shared.models.bars import Bars
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import always
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.database.postgres import range_read
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, SPLITS
+from condvest.batch_layer.database.stores import bars_rebuilt, changes
+from condvest.batch_layer.database.stores.daily_bars import number_of_parts
+from condvest.batch_layer.database.stores.ledger import read_coverage, rows_loaded
+from condvest.batch_layer.shared.core.folding import fold_all
+from condvest.batch_layer.shared.errors import DatabaseError, TransientError
+from condvest.batch_layer.shared.models.bars import Bars
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import always
+from condvest.batch_layer.shared.settings import INTERVALS
 
 FEWEST = 500_000
 """With fewer daily bars, a build gains nothing over storing the bars window by window."""

@@ -15,21 +15,21 @@ from functools import partial
 
 import numpy as np
 
-from batch_layer.database.postgres import range_read
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.parallel import SIDE_BY_SIDE, side_by_side
-from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
-from batch_layer.database.stores import changes
-from batch_layer.database.stores.bars import delete_bars, put_bars, read_bars
-from batch_layer.database.stores.ledger import read_coverage
-from batch_layer.processing import first_build
-from batch_layer.shared.core.folding import fold_all
-from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
-from batch_layer.shared.errors import DatabaseDamaged
-from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans, always
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.database.postgres import range_read
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.parallel import SIDE_BY_SIDE, side_by_side
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.bars import delete_bars, put_bars, read_bars
+from condvest.batch_layer.database.stores.ledger import read_coverage
+from condvest.batch_layer.processing import first_build
+from condvest.batch_layer.shared.core.folding import fold_all
+from condvest.batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
+from condvest.batch_layer.shared.errors import DatabaseDamaged
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.shared.settings import INTERVALS
 
 LOCK = "condvest resample"
 

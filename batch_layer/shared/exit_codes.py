@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from batch_layer.shared.errors import CondvestError, SettingsError, TransientError, UsageError
+from condvest.batch_layer.shared.errors import CondvestError, SettingsError, TransientError, UsageError
 
 DONE = 0
 FAILED = 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import unquote_to_bytes
 
-from batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.errors import SettingsError
 
 SCHEMES = ("postgresql://", "postgres://")
 

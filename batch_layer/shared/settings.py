@@ -22,8 +22,8 @@ from typing import Literal, get_args
 
 import platformdirs
 
-from batch_layer.shared import variables
-from batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared import variables
+from condvest.batch_layer.shared.errors import SettingsError
 
 INTERVALS = (3, 5, 8, 13, 21, 34)
 """The Fibonacci intervals that are stored, in sessions."""

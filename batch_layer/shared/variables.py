@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.postgres_url import PostgresUrl
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.postgres_url import PostgresUrl
 
 S3 = "s3://"
 

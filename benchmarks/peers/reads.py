@@ -12,16 +12,16 @@ import numpy as np
 from psycopg.conninfo import make_conninfo
 
 import condvest
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.processing.publishing.publish import publish
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.settings import Settings
 from benchmarks import stored
 from benchmarks.core import FIRST_ORDINAL, SESSIONS
 from benchmarks.peers.stores import Duck, Market, Polars, Sql, arctic, sums
 from benchmarks.read import INTERVAL, fill
 from benchmarks.report import Figure, figures, in_turns
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.processing.publishing.publish import publish
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.sources.published import PublishedSource
 
 OURS = "condvest"
 SYMBOLS = 50

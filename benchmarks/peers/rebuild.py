@@ -11,13 +11,13 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from batch_layer.processing.first_build import FEWEST
-from batch_layer.processing.resample import resample
-from batch_layer.shared.settings import INTERVALS
 from benchmarks import core, stored
 from benchmarks.machine import peak_memory
 from benchmarks.peers.stores import arctic_store
 from benchmarks.report import figures, in_turns
+from condvest.batch_layer.processing.first_build import FEWEST
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.settings import INTERVALS
 
 OURS = "condvest"
 SUMS = ("open", "high", "low", "close", "volume", "vwap", "trades", "sessions")

@@ -14,8 +14,8 @@ from types import FrameType
 
 import click
 
-from batch_layer.shared import exit_codes
-from batch_layer.shared.errors import CondvestError, PermanentError, Terminated
+from condvest.batch_layer.shared import exit_codes
+from condvest.batch_layer.shared.errors import CondvestError, PermanentError, Terminated
 from condvest.cli.context import Cli
 from condvest.cli.output import streams
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.settings import Settings
 
 if TYPE_CHECKING:
-    from batch_layer.operations.workspace import Workspace
+    from condvest.batch_layer.operations.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Cli:
     def workspace(self, *, may_create: bool = True) -> Iterator[Workspace]:
         """Open the database."""
         # Imported here: reading bars needs nothing of what fetches, loads and resamples.
-        from batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
+        from condvest.batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
         from condvest.cli.output.messages import listen, message  # noqa: PLC0415
 
         listen()

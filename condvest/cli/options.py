@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.cli.output.destination import FORMATS
-from serving_layer.queries.question import as_instant
+from condvest.serving_layer.queries.question import as_instant
 
 
 class _SessionType(click.ParamType[dt.date]):

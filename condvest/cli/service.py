@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from batch_layer.shared.errors import SettingsError, UsageError
-from batch_layer.shared.settings import Settings
-from batch_layer.shared.variables import checked_location
+from condvest.batch_layer.shared.errors import SettingsError, UsageError
+from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.variables import checked_location
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,7 +59,7 @@ def check_tools() -> None:
     """
     # Imported only to see whether it can be; few commands need it.
     try:
-        import serving_layer.http.tools.server  # noqa: F401, PLC0415
+        import condvest.serving_layer.http.tools.server  # noqa: F401, PLC0415
     except ImportError as error:
         raise SettingsError(
             f"tools need the extras `serve` and `mcp`: pip install 'condvest[serve,mcp]' ({error})"

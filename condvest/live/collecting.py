@@ -9,31 +9,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_layer.operations import watch
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.massive.client import MassiveClient
-from batch_layer.shared.clients.massive.provider import RATES
-from batch_layer.shared.clients.massive.transport import Transport
-from batch_layer.shared.clients.publish_targets import target_at
-from batch_layer.shared.clients.rate_limit import RateLimit
-from batch_layer.shared.clients.yahoo.client import YahooClient
-from batch_layer.shared.errors import SettingsError, UsageError
-from batch_layer.shared.published.owner import DataDirectory
-from batch_layer.shared.settings import Settings
-from batch_layer.shared.utils.clock import utc_now
-from batch_layer.shared.utils.extras import from_extra
-from batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.operations import watch
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.massive.client import MassiveClient
+from condvest.batch_layer.shared.clients.massive.provider import RATES
+from condvest.batch_layer.shared.clients.massive.transport import Transport
+from condvest.batch_layer.shared.clients.publish_targets import target_at
+from condvest.batch_layer.shared.clients.rate_limit import RateLimit
+from condvest.batch_layer.shared.clients.yahoo.client import YahooClient
+from condvest.batch_layer.shared.errors import SettingsError, UsageError
+from condvest.batch_layer.shared.published.owner import DataDirectory
+from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.utils.clock import utc_now
+from condvest.batch_layer.shared.utils.extras import from_extra
+from condvest.batch_layer.shared.utils.retry import Retry
 from condvest.live.judging import judge
 from condvest.live.references import read_references
-from speed_layer.core.phases import SECOND
-from speed_layer.feeds.inbox import StreamFeed
-from speed_layer.feeds.polling import Feed, MassivePolling
-from speed_layer.services.live_publication import LivePublication
-from speed_layer.services.run import Job
+from condvest.speed_layer.core.phases import SECOND
+from condvest.speed_layer.feeds.inbox import StreamFeed
+from condvest.speed_layer.feeds.polling import Feed, MassivePolling
+from condvest.speed_layer.services.live_publication import LivePublication
+from condvest.speed_layer.services.run import Job
 
 if TYPE_CHECKING:
-    from speed_layer.feeds.journal_copies import JournalCopies
+    from condvest.speed_layer.feeds.journal_copies import JournalCopies
 
 _SOON = Retry(attempts=3, longest=5.0, budget=20.0)
 """A snapshot that comes late is worth less than the next one."""
@@ -114,7 +114,7 @@ def copies_of(settings: Settings, say: Callable[[str], None]) -> JournalCopies |
     if settings.journal_at is None:
         return None
     with from_extra("aws", "copies of the journal in S3"):
-        from speed_layer.feeds.journal_copies import JournalCopies  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.feeds.journal_copies import JournalCopies  # noqa: PLC0415  # an extra
     return JournalCopies.of(settings.journal_at, aws.client("s3"), say)
 
 
@@ -130,7 +130,7 @@ def _publication(workspace: Workspace, say: Callable[[str], None]) -> LivePublic
 
 def _stream_of(settings: Settings, key: str) -> StreamFeed:
     with from_extra("stream", "Massive's stream"):
-        from speed_layer.feeds.massive_stream import MassiveStream  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.feeds.massive_stream import MassiveStream  # noqa: PLC0415  # an extra
     return MassiveStream(settings.massive.stream_url, key)
 
 
@@ -139,8 +139,8 @@ def _yahoo(
 ) -> tuple[Feed, StreamFeed]:
     """Return Yahoo's quotes and its stream of the symbols."""
     with from_extra("yahoo", "the live bars of Yahoo"):
-        from speed_layer.feeds.yahoo_quotes import MOST_SYMBOLS, YahooQuotes  # noqa: PLC0415  # an extra
-        from speed_layer.feeds.yahoo_stream import YahooStream  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.feeds.yahoo_quotes import MOST_SYMBOLS, YahooQuotes  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.feeds.yahoo_stream import YahooStream  # noqa: PLC0415  # an extra
     chosen = watch.named(workspace, "yahoo", symbols)
     if not 0 < len(chosen) <= MOST_SYMBOLS:
         raise UsageError(

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
 
-from batch_layer.operations.workspace import Workspace
-from speed_layer.services.deliver import Deliverer
-from speed_layer.webhooks.posting import Poster
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.speed_layer.services.deliver import Deliverer
+from condvest.speed_layer.webhooks.posting import Poster
 
 
 @contextmanager

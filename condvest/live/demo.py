@@ -17,20 +17,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from batch_layer.operations.workspace import Workspace, open_workspace
-from batch_layer.processing.resample import resample
-from batch_layer.shared.clients.sample.client import SampleProvider
-from batch_layer.shared.models.payloads import Payload
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.operations.workspace import Workspace, open_workspace
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.clients.sample.client import SampleProvider
+from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.settings import Settings
 from condvest.live.collecting import journals_of
 from condvest.live.judging import judge
-from serving_layer.queries.bars_table import read_bars
-from serving_layer.queries.question import Question
-from speed_layer.feeds.massive_snapshot import read_snapshot
-from speed_layer.feeds.polling import Answered
-from speed_layer.services.run import Job
-from speed_layer.services.settle import settle_all
+from condvest.serving_layer.queries.bars_table import read_bars
+from condvest.serving_layer.queries.question import Question
+from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.polling import Answered
+from condvest.speed_layer.services.run import Job
+from condvest.speed_layer.services.settle import settle_all
 
 SESSION = dt.date(2005, 2, 28)
 FIRST = dt.date(2004, 1, 2)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from batch_layer.fetching.quality import CODES, judge_bars
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.models.bars import Bools
-from batch_layer.shared.models.payloads import BarRows
-from batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.fetching.quality import CODES, judge_bars
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.models.bars import Bools
+from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.live.references import read_references
-from speed_layer.services.verdicts import Verdicts
+from condvest.speed_layer.services.verdicts import Verdicts
 
 
 def judge(

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores.loads import last_load
-from batch_layer.database.stores.sessions import present_sessions
-from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
-from batch_layer.shared.models.bars import Bars, Int32s
-from batch_layer.shared.models.difference import pack
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from serving_layer.queries.bars import answer
-from serving_layer.queries.question import Question
-from serving_layer.queries.selection import select
-from serving_layer.sources.database import DatabaseSource
-from speed_layer.core.alerts.market import reach_of
-from speed_layer.core.alerts.references import References
-from speed_layer.core.alerts.rules import Needs
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores.loads import last_load
+from condvest.batch_layer.database.stores.sessions import present_sessions
+from condvest.batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
+from condvest.batch_layer.shared.models.bars import Bars, Int32s
+from condvest.batch_layer.shared.models.difference import pack
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.serving_layer.queries.bars import answer
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.sources.database import DatabaseSource
+from condvest.speed_layer.core.alerts.market import reach_of
+from condvest.speed_layer.core.alerts.references import References
+from condvest.speed_layer.core.alerts.rules import Needs
 
 
 def read_references(
@@ -28,7 +28,7 @@ def read_references(
     needs: Needs,
     symbols: tuple[str, ...] | None = None,
 ) -> References:
-    """Return what rules read in some sessions; see `speed_layer.services.alerting.Read`.
+    """Return what rules read in some sessions; see `condvest.speed_layer.services.alerting.Read`.
 
     Args:
         connection: in a transaction that sees one state of the database.

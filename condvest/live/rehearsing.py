@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_layer.database.stores.status import loaded_through
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.database.stores.status import loaded_through
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.live.references import read_references
-from speed_layer.core.alerts.rules import Rule
-from speed_layer.services.rehearse import rehearse
+from condvest.speed_layer.core.alerts.rules import Rule
+from condvest.speed_layer.services.rehearse import rehearse
 
 YEAR = 252
 """Sessions that are looked at if no start is given."""

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import records
-from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from batch_layer.database.stores.live import read_live
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.live import LiveBars
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import records
+from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.database.stores.live import read_live
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.live import LiveBars
 from condvest.live.collecting import copies_of, journals_of
 from condvest.live.judging import judge
-from speed_layer.core.provisional import Provisional
-from speed_layer.feeds.journal import Journal
-from speed_layer.services.dialects import dialect_of
-from speed_layer.services.minutes import minute_bars
-from speed_layer.services.replay import Kept, replay
-from speed_layer.stores.runs import expected_tickers
+from condvest.speed_layer.core.provisional import Provisional
+from condvest.speed_layer.feeds.journal import Journal
+from condvest.speed_layer.services.dialects import dialect_of
+from condvest.speed_layer.services.minutes import minute_bars
+from condvest.speed_layer.services.replay import Kept, replay
+from condvest.speed_layer.stores.runs import expected_tickers
 
 _COMPARED = ("open", "high", "low", "close", "volume", "vwap", "data_through")
 

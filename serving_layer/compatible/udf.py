@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.settings import INTERVALS
 
 Record = dict[str, Any]
 

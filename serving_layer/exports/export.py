@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.stores.symbols import symbol_spans
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
-from serving_layer.exports.folder import new_folder, write_marker
-from serving_layer.exports.lean import LeanWriter
-from serving_layer.exports.qlib import QlibWriter
-from serving_layer.exports.stocks import Selection, Stock, read_stocks, select_stocks
-from serving_layer.exports.zipline import ZiplineWriter
-from serving_layer.sources.database import DatabaseSource, reading
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.stores.symbols import symbol_spans
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
+from condvest.serving_layer.exports.folder import new_folder, write_marker
+from condvest.serving_layer.exports.lean import LeanWriter
+from condvest.serving_layer.exports.qlib import QlibWriter
+from condvest.serving_layer.exports.stocks import Selection, Stock, read_stocks, select_stocks
+from condvest.serving_layer.exports.zipline import ZiplineWriter
+from condvest.serving_layer.sources.database import DatabaseSource, reading
 
 Kind = Literal["zipline", "lean", "qlib"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

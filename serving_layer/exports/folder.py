@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.utils.durable import sync_names
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.utils.durable import sync_names
 
 MARKER = "condvest-export.json"
 """File of each export that says what it is, and that it may be replaced by a newer one."""

@@ -27,8 +27,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, csv
 
-from batch_layer.shared.models.symbols import SymbolSpan
-from serving_layer.exports.stocks import Dates, Stock
+from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.serving_layer.exports.stocks import Dates, Stock
 
 _FOREVER = "20501231"
 _EARLIEST = (1980, 1, 1, 0, 0, 0)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Floats
-from batch_layer.shared.models.sessions import Sessions
-from serving_layer.exports.names import FileNames
-from serving_layer.exports.stocks import Stock
+from condvest.batch_layer.shared.models.bars import Floats
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.serving_layer.exports.names import FileNames
+from condvest.serving_layer.exports.stocks import Stock
 
 
 class QlibWriter:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.core.adjustment import split_factors
-from batch_layer.shared.models.bars import DailyBars, Floats, Int32s, Positions, run_starts
-from batch_layer.shared.models.corporate_actions import DividendEvents, Splits
-from batch_layer.shared.models.coverage import Coverage
-from batch_layer.shared.models.difference import pack
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from serving_layer.queries.selection import select
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.core.adjustment import split_factors
+from condvest.batch_layer.shared.models.bars import DailyBars, Floats, Int32s, Positions, run_starts
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Splits
+from condvest.batch_layer.shared.models.coverage import Coverage
+from condvest.batch_layer.shared.models.difference import pack
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.sources import BarSource
 
 _AT_ONCE = 200
 """Instruments whose daily bars are in memory at a time."""

@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from batch_layer.shared.models.bars import Floats
-from batch_layer.shared.models.sessions import Sessions
-from serving_layer.exports.names import FileNames
-from serving_layer.exports.stocks import Stock
+from condvest.batch_layer.shared.models.bars import Floats
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.serving_layer.exports.names import FileNames
+from condvest.serving_layer.exports.stocks import Stock
 
 _EXTENSION = '''\
 """Registers the bundle "condvest"; written by condvest export zipline.

@@ -1,1 +1,1 @@
-"""The HTTP interface: thin over `serving_layer.queries`."""
+"""The HTTP interface: thin over `condvest.serving_layer.queries`."""

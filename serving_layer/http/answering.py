@@ -12,19 +12,19 @@ from urllib.parse import urlencode
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
-from serving_layer.contract import LARGEST_PAGE, PAGE, Common
-from serving_layer.formats import Format, content_coding, negotiated
-from serving_layer.http.backends import Backend
-from serving_layer.http.calls import encoded
-from serving_layer.http.endpoints import Endpoint
-from serving_layer.http.problems import BadRequest, Busy, Gone
-from serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
-from serving_layer.http.reports import LARGEST
-from serving_layer.http.settling import settled
-from serving_layer.http.states import State
-from serving_layer.kept import Kept
-from serving_layer.queries.size import TooLarge
-from serving_layer.versions import Cursor, digest_of
+from condvest.serving_layer.contract import LARGEST_PAGE, PAGE, Common
+from condvest.serving_layer.formats import Format, content_coding, negotiated
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.calls import encoded
+from condvest.serving_layer.http.endpoints import Endpoint
+from condvest.serving_layer.http.problems import BadRequest, Busy, Gone
+from condvest.serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
+from condvest.serving_layer.http.reports import LARGEST
+from condvest.serving_layer.http.settling import settled
+from condvest.serving_layer.http.states import State
+from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.queries.size import TooLarge
+from condvest.serving_layer.versions import Cursor, digest_of
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Answering:
                 the next body, and is not for caches, which know no bodies: it has no tag.
 
         Raises:
-            CondvestError: see `serving_layer.http.problems`.
+            CondvestError: see `condvest.serving_layer.http.problems`.
         """
         query: Common = parsed(endpoint.model, pairs)
         chosen = negotiated(query.format, headers.get("accept"))

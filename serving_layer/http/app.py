@@ -11,33 +11,33 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.routing import Mount, Route
 
-from batch_layer.shared.errors import CondvestError
-from serving_layer.http.answering import Answering
-from serving_layer.http.backends import Backend
-from serving_layer.http.bounded import Bounded, Sending
-from serving_layer.http.charts.paths import add_charts
-from serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
-from serving_layer.http.endpoints import BY_BODY, ENDPOINTS, Endpoint
-from serving_layer.http.events.streams import add_events
-from serving_layer.http.files import PublishedFiles
-from serving_layer.http.front import ASKED, Front, Latest
-from serving_layer.http.guards import REQUEST_ID, Guards, Rules
-from serving_layer.http.log import FAILURE
-from serving_layer.http.massive.answering import CompatibleAnswering, failed
-from serving_layer.http.massive.paths import PATHS, Listing, Single
-from serving_layer.http.metrics import Metrics, add_metrics
-from serving_layer.http.page import add_page
-from serving_layer.http.posting import add_post
-from serving_layer.http.problems import NoSuchPath, headers_of, problem
-from serving_layer.http.protocol import App
-from serving_layer.http.sending import FilesFront, add_files
-from serving_layer.http.service import Service
-from serving_layer.http.statements.paths import PATH as SQL_PATH
-from serving_layer.http.statements.paths import add_sql
-from serving_layer.http.states import State
-from serving_layer.http.threads import Threads
-from serving_layer.queries.status import read_status
-from serving_layer.sql.process import SqlProcess
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.bounded import Bounded, Sending
+from condvest.serving_layer.http.charts.paths import add_charts
+from condvest.serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
+from condvest.serving_layer.http.endpoints import BY_BODY, ENDPOINTS, Endpoint
+from condvest.serving_layer.http.events.streams import add_events
+from condvest.serving_layer.http.files import PublishedFiles
+from condvest.serving_layer.http.front import ASKED, Front, Latest
+from condvest.serving_layer.http.guards import REQUEST_ID, Guards, Rules
+from condvest.serving_layer.http.log import FAILURE
+from condvest.serving_layer.http.massive.answering import CompatibleAnswering, failed
+from condvest.serving_layer.http.massive.paths import PATHS, Listing, Single
+from condvest.serving_layer.http.metrics import Metrics, add_metrics
+from condvest.serving_layer.http.page import add_page
+from condvest.serving_layer.http.posting import add_post
+from condvest.serving_layer.http.problems import NoSuchPath, headers_of, problem
+from condvest.serving_layer.http.protocol import App
+from condvest.serving_layer.http.sending import FilesFront, add_files
+from condvest.serving_layer.http.service import Service
+from condvest.serving_layer.http.statements.paths import PATH as SQL_PATH
+from condvest.serving_layer.http.statements.paths import add_sql
+from condvest.serving_layer.http.states import State
+from condvest.serving_layer.http.threads import Threads
+from condvest.serving_layer.queries.status import read_status
+from condvest.serving_layer.sql.process import SqlProcess
 
 
 def create_app(
@@ -94,7 +94,7 @@ def create_app(
         posts.append(SQL_PATH)
     if has_tools:
         # Imported here: few servers have tools, and their library takes half a second.
-        from serving_layer.http.tools import mounting  # noqa: PLC0415
+        from condvest.serving_layer.http.tools import mounting  # noqa: PLC0415
 
         mounted = mounting.add_tools(app, service)
         posts.append(mounting.PATH)

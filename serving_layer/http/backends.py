@@ -10,27 +10,27 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from batch_layer.database.migrate import check_schema_again
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.prepared import Asked
-from batch_layer.database.postgres.queries import number
-from batch_layer.database.stores import loads
-from batch_layer.database.stores.fingerprints import identity
-from batch_layer.database.stores.sessions import present_sessions
-from batch_layer.database.stores.status import loaded_through
-from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.published.target import PublishTarget
-from batch_layer.shared.settings import Settings
-from serving_layer.http.published_backend import PublishedBackend
-from serving_layer.http.reference import Reference
-from serving_layer.http.states import State
-from serving_layer.opening import open_for_reading, open_published
-from serving_layer.sources import BarSource
-from serving_layer.sources.database import DatabaseSource
-from serving_layer.sources.live import LiveSource
-from serving_layer.sources.published import PublishedSource
-from serving_layer.sources.snapshots import Snapshots
+from condvest.batch_layer.database.migrate import check_schema_again
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.prepared import Asked
+from condvest.batch_layer.database.postgres.queries import number
+from condvest.batch_layer.database.stores import loads
+from condvest.batch_layer.database.stores.fingerprints import identity
+from condvest.batch_layer.database.stores.sessions import present_sessions
+from condvest.batch_layer.database.stores.status import loaded_through
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.reference import Reference
+from condvest.serving_layer.http.states import State
+from condvest.serving_layer.opening import open_for_reading, open_published
+from condvest.serving_layer.sources import BarSource
+from condvest.serving_layer.sources.database import DatabaseSource
+from condvest.serving_layer.sources.live import LiveSource
+from condvest.serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.sources.snapshots import Snapshots
 
 LONGEST_STATEMENT = 30
 """Seconds that the database works on one statement, and waits for one lock, before it gives up."""

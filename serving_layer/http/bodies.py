@@ -7,8 +7,8 @@ import asyncio
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from batch_layer.shared.errors import UsageError
-from serving_layer.queries.size import TooLarge
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.queries.size import TooLarge
 
 LARGEST = 64 << 10
 """Bytes of a body, at most."""

@@ -6,9 +6,9 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from serving_layer.contract import LARGEST_PAGE
-from serving_layer.http.protocol import App, Receive, Scope, Send
-from serving_layer.queries.size import TooLarge
+from condvest.serving_layer.contract import LARGEST_PAGE
+from condvest.serving_layer.http.protocol import App, Receive, Scope, Send
+from condvest.serving_layer.queries.size import TooLarge
 
 
 @dataclass(frozen=True)

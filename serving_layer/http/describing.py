@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from serving_layer.http.problems import MEDIA_TYPE
+from condvest.serving_layer.http.problems import MEDIA_TYPE
 
 
 def parameters_of(model: type[BaseModel]) -> list[dict[str, Any]]:

@@ -11,19 +11,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.shared.errors import UnknownSymbol, UsageError
-from serving_layer import contract
-from serving_layer.http import reports
-from serving_layer.http.backends import Backend
-from serving_layer.http.problems import Gone
-from serving_layer.http.reports import LARGEST, Read
-from serving_layer.queries.actions import read_dividends, read_splits
-from serving_layer.queries.bars_table import read_bars_from
-from serving_layer.queries.question import Question, as_instant
-from serving_layer.queries.screen import Screen, read_screen
-from serving_layer.queries.sessions_table import sessions_table
-from serving_layer.queries.size import check_size
-from serving_layer.queries.universe import read_universe
+from condvest.batch_layer.shared.errors import UnknownSymbol, UsageError
+from condvest.serving_layer import contract
+from condvest.serving_layer.http import reports
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.problems import Gone
+from condvest.serving_layer.http.reports import LARGEST, Read
+from condvest.serving_layer.queries.actions import read_dividends, read_splits
+from condvest.serving_layer.queries.bars_table import read_bars_from
+from condvest.serving_layer.queries.question import Question, as_instant
+from condvest.serving_layer.queries.screen import Screen, read_screen
+from condvest.serving_layer.queries.sessions_table import sessions_table
+from condvest.serving_layer.queries.size import check_size
+from condvest.serving_layer.queries.universe import read_universe
 
 
 @dataclass(frozen=True)

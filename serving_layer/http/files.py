@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from batch_layer.shared.errors import PublishedError, PublishedGone
-from batch_layer.shared.published.datasets import is_own
-from batch_layer.shared.published.target import PublishTarget
-from serving_layer.http.backends import Backend
-from serving_layer.http.opened import Opened, open_in
-from serving_layer.http.problems import NoSuchPath
-from serving_layer.http.replying import FOR_EVER
-from serving_layer.http.states import NotServed
-from serving_layer.ranges import Part, part_of
-from serving_layer.sources.published import PublishedSource
-from serving_layer.versions import is_any, matches
+from condvest.batch_layer.shared.errors import PublishedError, PublishedGone
+from condvest.batch_layer.shared.published.datasets import is_own
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.opened import Opened, open_in
+from condvest.serving_layer.http.problems import NoSuchPath
+from condvest.serving_layer.http.replying import FOR_EVER
+from condvest.serving_layer.http.states import NotServed
+from condvest.serving_layer.ranges import Part, part_of
+from condvest.serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.versions import is_any, matches
 
 T = TypeVar("T")
 

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from batch_layer.shared.errors import CondvestError
-from serving_layer.http.calls import CALL
-from serving_layer.http.protocol import App, Receive, Scope, Send
-from serving_layer.http.replying import Asked, Replies, Reply, not_modified
-from serving_layer.http.states import State
-from serving_layer.http.threads import Threads
-from serving_layer.kept import Kept
-from serving_layer.versions import matches
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http.calls import CALL
+from condvest.serving_layer.http.protocol import App, Receive, Scope, Send
+from condvest.serving_layer.http.replying import Asked, Replies, Reply, not_modified
+from condvest.serving_layer.http.states import State
+from condvest.serving_layer.http.threads import Threads
+from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.versions import matches
 
 ASKED = "condvest.asked"
 """Where the scope of a request holds what it asked for, once it was answered."""

@@ -12,18 +12,18 @@ from collections.abc import Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from batch_layer.shared.errors import CondvestError
-from serving_layer.access import Keys, named
-from serving_layer.http.calls import CALL, Call
-from serving_layer.http.hosts import LOOPBACK, check_hosts
-from serving_layer.http.log import FAILURE, Lines, key_in, line_of
-from serving_layer.http.metrics import Metrics
-from serving_layer.http.page import is_page
-from serving_layer.http.problems import Forbidden, MethodNotAllowed, Unauthorized
-from serving_layer.http.protocol import App, Receive, Scope, Send
-from serving_layer.http.quotas import Quotas
-from serving_layer.http.refusals import send_preflight, send_problem
-from serving_layer.http.zero_copy import ZERO_COPY
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.access import Keys, named
+from condvest.serving_layer.http.calls import CALL, Call
+from condvest.serving_layer.http.hosts import LOOPBACK, check_hosts
+from condvest.serving_layer.http.log import FAILURE, Lines, key_in, line_of
+from condvest.serving_layer.http.metrics import Metrics
+from condvest.serving_layer.http.page import is_page
+from condvest.serving_layer.http.problems import Forbidden, MethodNotAllowed, Unauthorized
+from condvest.serving_layer.http.protocol import App, Receive, Scope, Send
+from condvest.serving_layer.http.quotas import Quotas
+from condvest.serving_layer.http.refusals import send_preflight, send_problem
+from condvest.serving_layer.http.zero_copy import ZERO_COPY
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from batch_layer.shared.errors import UsageError
-from serving_layer.http.problems import Forbidden
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.http.problems import Forbidden
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 

@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from batch_layer.shared.errors import CondvestError
-from serving_layer.compatible.massive.parameters import KEY
-from serving_layer.http.calls import Call
-from serving_layer.http.problems import Unexpected
-from serving_layer.http.protocol import Scope
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.compatible.massive.parameters import KEY
+from condvest.serving_layer.http.calls import Call
+from condvest.serving_layer.http.problems import Unexpected
+from condvest.serving_layer.http.protocol import Scope
 
 FAILURE = "condvest.failure"
 """Where the scope of a request holds the error that it ended with."""

@@ -10,9 +10,9 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.fs
 
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.published.target import PublishTarget
-from serving_layer.ranges import Part
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.serving_layer.ranges import Part
 
 PIECE = 1 << 20
 """Bytes that are read and sent at once."""

@@ -6,10 +6,10 @@ from functools import cache
 
 from fastapi import FastAPI, Request, Response
 
-from serving_layer.formats import FORMATS, SMALLEST, compressed, content_coding
-from serving_layer.http.problems import NoSuchPath
-from serving_layer.page.assets import assets
-from serving_layer.versions import matches
+from condvest.serving_layer.formats import FORMATS, SMALLEST, compressed, content_coding
+from condvest.serving_layer.http.problems import NoSuchPath
+from condvest.serving_layer.page.assets import assets
+from condvest.serving_layer.versions import matches
 
 ROOT, BELOW = "/", "/page/"
 """Where the page is, and what the paths of its files begin with."""

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 
-from serving_layer.http.answering import Answering
-from serving_layer.http.bodies import body_of
-from serving_layer.http.describing import RESPONSES
-from serving_layer.http.endpoints import Endpoint
-from serving_layer.http.problems import BadRequest
-from serving_layer.http.threads import Threads
+from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.bodies import body_of
+from condvest.serving_layer.http.describing import RESPONSES
+from condvest.serving_layer.http.endpoints import Endpoint
+from condvest.serving_layer.http.problems import BadRequest
+from condvest.serving_layer.http.threads import Threads
 
 _MEDIA_TYPE = "application/json"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from batch_layer.shared.errors import (
+from condvest.batch_layer.shared.errors import (
     CondvestError,
     DatabaseRefusedValue,
     DatabaseTimeout,
@@ -16,11 +16,11 @@ from batch_layer.shared.errors import (
     UnknownSymbol,
     UsageError,
 )
-from serving_layer.formats import NotAcceptable
-from serving_layer.http.backends import LONGEST_STATEMENT
-from serving_layer.http.states import NotServed
-from serving_layer.queries.size import TooLarge
-from serving_layer.sql.limits import BadStatement, StatementTimeout, StatementTooLarge
+from condvest.serving_layer.formats import NotAcceptable
+from condvest.serving_layer.http.backends import LONGEST_STATEMENT
+from condvest.serving_layer.http.states import NotServed
+from condvest.serving_layer.queries.size import TooLarge
+from condvest.serving_layer.sql.limits import BadStatement, StatementTimeout, StatementTooLarge
 
 MEDIA_TYPE = "application/problem+json"
 

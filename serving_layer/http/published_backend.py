@@ -8,21 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from batch_layer.shared.clients.publish_targets import target_at
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.published.target import PublishTarget
-from batch_layer.shared.settings import Settings
-from serving_layer.http.reference import Reference
-from serving_layer.http.states import NotServed, State
-from serving_layer.opening import open_published
-from serving_layer.sources import BarSource
-from serving_layer.sources.live import LiveSource
-from serving_layer.sources.published import PublishedSource
-from serving_layer.sources.published_live import live_digest, with_live
-from serving_layer.sources.published_past import as_known
+from condvest.batch_layer.shared.clients.publish_targets import target_at
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.http.reference import Reference
+from condvest.serving_layer.http.states import NotServed, State
+from condvest.serving_layer.opening import open_published
+from condvest.serving_layer.sources import BarSource
+from condvest.serving_layer.sources.live import LiveSource
+from condvest.serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.sources.published_live import live_digest, with_live
+from condvest.serving_layer.sources.published_past import as_known
 
 if TYPE_CHECKING:
-    from batch_layer.database.opening import OpenDatabase
+    from condvest.batch_layer.database.opening import OpenDatabase
 
 _VERSION = re.compile(r"p-[0-9a-f]{8}-[1-9]\d{0,7}", re.ASCII)
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from serving_layer.http.problems import TooManyRequests
+from condvest.serving_layer.http.problems import TooManyRequests
 
 MINUTE = 60
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
-from batch_layer.database.stores.symbols import symbol_spans
-from serving_layer.http.states import NotServed
-from serving_layer.kept import Kept
-from serving_layer.queries.instruments import read_instruments
-from serving_layer.queries.published_instruments import published_instruments
+from condvest.batch_layer.database.stores.symbols import symbol_spans
+from condvest.serving_layer.http.states import NotServed
+from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.queries.instruments import read_instruments
+from condvest.serving_layer.queries.published_instruments import published_instruments
 
 if TYPE_CHECKING:
-    from serving_layer.http.backends import Backend
-    from serving_layer.sources.published import PublishedSource
+    from condvest.serving_layer.http.backends import Backend
+    from condvest.serving_layer.sources.published import PublishedSource
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from batch_layer.shared.errors import CondvestError
-from serving_layer.http.problems import TooManyRequests, headers_of, problem
-from serving_layer.http.protocol import Send
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http.problems import TooManyRequests, headers_of, problem
+from condvest.serving_layer.http.protocol import Send
 
 
 async def send_preflight(send: Send) -> None:

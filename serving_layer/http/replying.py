@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version as version_of
 
-from serving_layer.formats import SMALLEST, compressed
-from serving_layer.http.calls import CALL, Call, encoded
-from serving_layer.kept import Kept
-from serving_layer.versions import entity_tag, is_any, matches
+from condvest.serving_layer.formats import SMALLEST, compressed
+from condvest.serving_layer.http.calls import CALL, Call, encoded
+from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.versions import entity_tag, is_any, matches
 
 _NOT_MODIFIED = 304
 

@@ -8,19 +8,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.database.stores.status import recent_runs
-from serving_layer import contract
-from serving_layer.http.backends import Backend
-from serving_layer.http.reference import published_with
-from serving_layer.http.states import State
-from serving_layer.queries.alerts import alerts_table
-from serving_layer.queries.coverage import coverage_of, read_coverage
-from serving_layer.queries.gaps import published_gaps, read_gaps
-from serving_layer.queries.history import published_history, read_history
-from serving_layer.queries.quality import flag_bars
-from serving_layer.queries.refused import REFUSED_SCHEMA, read_refused
-from serving_layer.queries.size import DAILY_BAR, Largest
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.database.stores.status import recent_runs
+from condvest.serving_layer import contract
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.reference import published_with
+from condvest.serving_layer.http.states import State
+from condvest.serving_layer.queries.alerts import alerts_table
+from condvest.serving_layer.queries.coverage import coverage_of, read_coverage
+from condvest.serving_layer.queries.gaps import published_gaps, read_gaps
+from condvest.serving_layer.queries.history import published_history, read_history
+from condvest.serving_layer.queries.quality import flag_bars
+from condvest.serving_layer.queries.refused import REFUSED_SCHEMA, read_refused
+from condvest.serving_layer.queries.size import DAILY_BAR, Largest
+from condvest.serving_layer.sources.published import PublishedSource
 
 LARGEST = Largest(answer=256 << 20, read=1 << 30)
 """What one answer may take in memory; what would take more is refused before it is read."""

@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 
-from serving_layer.http.files import DATASETS, PublishedFiles, Run, Sent
-from serving_layer.http.guards import IS_HEAD
-from serving_layer.http.opened import pieces_of
-from serving_layer.http.problems import NoSuchPath
-from serving_layer.http.protocol import App, Receive, Scope, Send
-from serving_layer.http.zero_copy import ZERO_COPY
+from condvest.serving_layer.http.files import DATASETS, PublishedFiles, Run, Sent
+from condvest.serving_layer.http.guards import IS_HEAD
+from condvest.serving_layer.http.opened import pieces_of
+from condvest.serving_layer.http.problems import NoSuchPath
+from condvest.serving_layer.http.protocol import App, Receive, Scope, Send
+from condvest.serving_layer.http.zero_copy import ZERO_COPY
 
 
 class FilesFront:

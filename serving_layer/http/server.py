@@ -10,10 +10,10 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from serving_layer.http.files import DATASETS
-from serving_layer.http.hosts import TARGET
-from serving_layer.http.protocol import App
-from serving_layer.http.zero_copy import ZERO_COPY, ZeroCopySend, offers
+from condvest.serving_layer.http.files import DATASETS
+from condvest.serving_layer.http.hosts import TARGET
+from condvest.serving_layer.http.protocol import App
+from condvest.serving_layer.http.zero_copy import ZERO_COPY, ZeroCopySend, offers
 
 PATIENCE = 10.0
 """Seconds in which a client has to send a request, and to take something of its answer."""

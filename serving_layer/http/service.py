@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from serving_layer.http.answering import Answering
-from serving_layer.http.backends import Backend
-from serving_layer.http.statements.answering import Statements
-from serving_layer.http.threads import Threads
-from serving_layer.sql.process import SqlProcess
+from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.statements.answering import Statements
+from condvest.serving_layer.http.threads import Threads
+from condvest.serving_layer.sql.process import SqlProcess
 
 THREADS = 4
 """Questions answered at once; each thread has a connection of its own."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from batch_layer.shared.errors import PublishedError
-from serving_layer.http.backends import Backend
-from serving_layer.http.states import State
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.states import State
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from batch_layer.shared.errors import CondvestError
+from condvest.batch_layer.shared.errors import CondvestError
 
 
 class NotServed(CondvestError):

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from batch_layer.shared.errors import CondvestError
-from serving_layer.http.calls import worked
-from serving_layer.http.problems import Busy, Unexpected
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http.calls import worked
+from condvest.serving_layer.http.problems import Busy, Unexpected
 
 T = TypeVar("T")
 

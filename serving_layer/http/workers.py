@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
-from batch_layer.shared.errors import CondvestError
-from batch_layer.shared.settings import Settings
-from serving_layer.http.app import create_app
-from serving_layer.http.backends import Backend, backend_of
-from serving_layer.http.guards import Rules
-from serving_layer.http.server import server_of
-from serving_layer.sql.process import SqlProcess
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.http.app import create_app
+from condvest.serving_layer.http.backends import Backend, backend_of
+from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.server import server_of
+from condvest.serving_layer.sql.process import SqlProcess
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess

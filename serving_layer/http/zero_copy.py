@@ -10,7 +10,7 @@ import asyncio
 import os
 from typing import Any
 
-from serving_layer.http.protocol import Send
+from condvest.serving_layer.http.protocol import Send
 
 ZERO_COPY = "http.response.zerocopysend"
 

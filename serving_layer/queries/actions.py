@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.shared.core.adjustment import split_factors
-from batch_layer.shared.models.bars import Int32s
-from serving_layer.queries.selection import select
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.core.adjustment import split_factors
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.sources import BarSource
 
 SPLITS = pa.schema(
     [

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.stores.alert_events import newest_events
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.stores.alert_events import newest_events
 
 MOST = 100_000
 """Events of an answer, the newest."""

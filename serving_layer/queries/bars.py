@@ -1,7 +1,7 @@
 """Answer questions about bars, in columns, from any source.
 
-The answer is made of NumPy arrays; `serving_layer.queries.bars_table` turns it into an Arrow table. A reader
-without Arrow (a Lambda function) uses the columns as they are.
+The answer is made of NumPy arrays; `condvest.serving_layer.queries.bars_table` turns it into an Arrow table.
+A reader without Arrow (a Lambda function) uses the columns as they are.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from functools import cached_property
 
 import numpy as np
 
-from batch_layer.shared.core.adjustment import adjust_in_place, rescaled, split_factors
-from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
-from batch_layer.shared.models.bars import Bars, Bools, Int32s, Int64s, Positions, run_starts
-from batch_layer.shared.models.corporate_actions import Splits
-from batch_layer.shared.models.coverage import Coverage
-from batch_layer.shared.models.difference import pack
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.settings import INTERVALS
-from serving_layer.queries.question import Question
-from serving_layer.queries.selection import select
-from serving_layer.queries.windows import bounds_of, days_of, days_of_windows, windows_within
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.core.adjustment import adjust_in_place, rescaled, split_factors
+from condvest.batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
+from condvest.batch_layer.shared.models.bars import Bars, Bools, Int32s, Int64s, Positions, run_starts
+from condvest.batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.models.coverage import Coverage
+from condvest.batch_layer.shared.models.difference import pack
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.settings import INTERVALS
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.windows import bounds_of, days_of, days_of_windows, windows_within
+from condvest.serving_layer.sources import BarSource
 
 NOT_LIVE = np.int64(np.iinfo(np.int64).min)
 """Stands where a bar holds no live session."""
@@ -65,7 +65,7 @@ def answer(source: BarSource, question: Question) -> Answer:
 
 def _of_few(source: BarSource, ids: Int32s) -> BarSource:
     """Return a source of the live rows of some instruments only."""
-    from serving_layer.sources.live import LiveSource  # noqa: PLC0415  # few questions are about now
+    from condvest.serving_layer.sources.live import LiveSource  # noqa: PLC0415  # few questions are about now
 
     return source.of(ids) if isinstance(source, LiveSource) else source
 
@@ -138,8 +138,8 @@ class _Reader:
     def _live_through(self, bars: Bars) -> Int64s:
         """Return, per bar in any order, up to when its live session is known; see `Answer`."""
         # Few questions are about now.
-        from serving_layer.queries.live_bars import enter_live  # noqa: PLC0415
-        from serving_layer.sources.live import LiveSource  # noqa: PLC0415
+        from condvest.serving_layer.queries.live_bars import enter_live  # noqa: PLC0415
+        from condvest.serving_layer.sources.live import LiveSource  # noqa: PLC0415
 
         through = np.full(len(bars), NOT_LIVE, dtype=np.int64)
         if not isinstance(self._source, LiveSource):
@@ -197,7 +197,7 @@ class _Reader:
 
     def _folded(self, windows: Spans) -> Bars:
         """Fold the daily bars of the windows."""
-        from batch_layer.shared.core.folding import fold  # noqa: PLC0415  # stored intervals need no folding
+        from condvest.batch_layer.shared.core.folding import fold  # noqa: PLC0415  # stored intervals need no folding
 
         n = self._question.interval
         anchor = self._anchors_of(windows.instrument_id)
@@ -215,8 +215,8 @@ class _Reader:
 
     def _total(self) -> Bars:
         """Fold the daily bars that splits and dividends have brought to the last loaded session."""
-        from batch_layer.shared.core.folding import fold  # noqa: PLC0415  # stored intervals need no folding
-        from batch_layer.shared.core.total_return import dividend_ratios  # noqa: PLC0415  # as above
+        from condvest.batch_layer.shared.core.folding import fold  # noqa: PLC0415  # stored intervals need no folding
+        from condvest.batch_layer.shared.core.total_return import dividend_ratios  # noqa: PLC0415  # as above
 
         n, windows = self._question.interval, self._windows()
         # To the end, not to the bounds: the factors need the closes of all later ex-dates.

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.shared.models.bars import run_starts
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.tables import PRICES, price_arrays
-from batch_layer.shared.utils.arrow import array_of
-from serving_layer.queries.bars import NOT_LIVE, Answer, answer
-from serving_layer.queries.question import Question
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.models.bars import run_starts
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.published.tables import PRICES, price_arrays
+from condvest.batch_layer.shared.utils.arrow import array_of
+from condvest.serving_layer.queries.bars import NOT_LIVE, Answer, answer
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.sources import BarSource
 
 if TYPE_CHECKING:
-    from batch_layer.database.postgres.connection import Database
+    from condvest.batch_layer.database.postgres.connection import Database
 
 _INT16, _INT32, _DATE, _BOOL = pa.int16(), pa.int32(), pa.date32(), pa.bool_()
 
@@ -69,7 +69,7 @@ def bars_table(answer: Answer) -> pa.Table:
 def read_bars(database: Database, sessions: Sessions, question: Question) -> pa.Table:
     """Return the bars of a question from one state of the database; raises as `answer_from_database`."""
     # Imported here: reading published files needs no module of the database.
-    from serving_layer.queries.stored_bars import answer_from_database  # noqa: PLC0415
+    from condvest.serving_layer.queries.stored_bars import answer_from_database  # noqa: PLC0415
 
     return bars_table(answer_from_database(database, sessions, question))
 

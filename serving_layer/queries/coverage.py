@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.stores.status import ledger_rows
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.sessions import Dates, Sessions
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.stores.status import ledger_rows
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.sessions import Dates, Sessions
 
 By = Literal["session", "month", "year"]
 """The periods that sessions are counted by."""

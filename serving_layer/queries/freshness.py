@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.shared.models.providers import PROVIDERS
-from batch_layer.shared.models.sessions import Dates, Sessions
+from condvest.batch_layer.shared.models.providers import PROVIDERS
+from condvest.batch_layer.shared.models.sessions import Dates, Sessions
 
 MAX_BEHIND = 1
 """The session that has closed last is not loaded before the night's run."""
@@ -32,7 +32,7 @@ def closed_sessions(sessions: Sessions, now: dt.datetime) -> Dates:
     if len(dates) < len(sessions):
         return dates
     # Imported here: the libraries take a second, and a stored calendar reaches a year ahead.
-    from batch_layer.shared.utils.calendar import exchange_sessions  # noqa: PLC0415
+    from condvest.batch_layer.shared.utils.calendar import exchange_sessions  # noqa: PLC0415
 
     calendar = exchange_sessions(dates[-1].item().year, now.year + 1)
     later = (calendar.date > dates[-1]) & (calendar.closes_at <= instant)

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans, always
-from batch_layer.shared.utils.arrow import array_of, dates_of, texts_of
-from serving_layer.queries.selection import select
-from serving_layer.queries.size import TooLarge
-from serving_layer.sources.database import DatabaseSource
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.shared.utils.arrow import array_of, dates_of, texts_of
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.size import TooLarge
+from condvest.serving_layer.sources.database import DatabaseSource
 
 if TYPE_CHECKING:
-    from serving_layer.sources.published import PublishedSource
+    from condvest.serving_layer.sources.published import PublishedSource
 
 
 def read_gaps(opened: OpenDatabase, symbols: Sequence[str], most: int | None = None) -> pa.Table:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.stores.daily_bars import states_of_bars
-from batch_layer.shared.models.bars import UNKNOWN_TRADES
-from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.models.spans import Spans, always
-from batch_layer.shared.published.tables import to_numpy
-from serving_layer.queries.selection import select
-from serving_layer.sources.database import DatabaseSource
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.stores.daily_bars import states_of_bars
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.shared.published.tables import to_numpy
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.sources.database import DatabaseSource
 
 if TYPE_CHECKING:
-    from serving_layer.sources.published import PublishedSource
+    from condvest.serving_layer.sources.published import PublishedSource
 
 _FLOATS = ("open", "high", "low", "close", "volume", "vwap")
 
@@ -64,7 +64,7 @@ def published_history(source: PublishedSource, symbol: str, session: dt.date | N
         UsageError: an earlier version of Condvest published it, without history.
     """
     # Imported here: who reads from the database does not need what reads Parquet.
-    from serving_layer.sources import published_past  # noqa: PLC0415
+    from condvest.serving_layer.sources import published_past  # noqa: PLC0415
 
     published_past.check_history(source)
     ordinal = source.sessions.ordinal(session) if session else None

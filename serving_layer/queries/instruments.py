@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.stores import loads, metadata
-from batch_layer.database.stores.daily_bars import spans_of_bars
-from batch_layer.database.stores.symbols import all_symbols
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.models.metadata import METADATA, FieldKind
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.utils.arrow import array_of, dates_of, texts_of
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.stores import loads, metadata
+from condvest.batch_layer.database.stores.daily_bars import spans_of_bars
+from condvest.batch_layer.database.stores.symbols import all_symbols
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.shared.models.metadata import METADATA, FieldKind
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.utils.arrow import array_of, dates_of, texts_of
 
 _TYPES: Mapping[FieldKind, pa.DataType] = {"text": pa.string(), "number": pa.float64(), "date": pa.date32()}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bars, Int32s, Int64s
-from batch_layer.shared.models.difference import keys_of, pack
-from batch_layer.shared.models.live import LiveBars
+from condvest.batch_layer.shared.models.bars import Bars, Int32s, Int64s
+from condvest.batch_layer.shared.models.difference import keys_of, pack
+from condvest.batch_layer.shared.models.live import LiveBars
 
 
 def enter_live(through: Int64s, bars: Bars, live: LiveBars, window: Int32s) -> None:

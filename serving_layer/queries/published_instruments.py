@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.published.tables import to_numpy
-from serving_layer.queries.instruments import instruments_table
-from serving_layer.sources.published import PublishedSource
-from serving_layer.sources.published_past import PublishedPast, as_known
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.shared.published.tables import to_numpy
+from condvest.serving_layer.queries.instruments import instruments_table
+from condvest.serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.sources.published_past import PublishedPast, as_known
 
 
 def published_instruments(source: PublishedSource, as_of: dt.datetime | None = None) -> pa.Table:

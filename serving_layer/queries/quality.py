@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.parallel import side_by_side
-from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS
-from batch_layer.database.stores import changes
-from batch_layer.database.stores.daily_bars import number_of_parts
-from batch_layer.database.stores.symbols import symbols_by_instrument
-from batch_layer.shared.core.bar_flags import FLAGS, Flagged, flagged
-from batch_layer.shared.core.bar_measures import TRAILING
-from batch_layer.shared.core.total_return import dividend_ratios
-from batch_layer.shared.models.bars import DailyBars, Int32s
-from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans, always
-from serving_layer.queries.selection import select
-from serving_layer.queries.size import TooLarge
-from serving_layer.sources.database import DatabaseSource
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.parallel import side_by_side
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.daily_bars import number_of_parts
+from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
+from condvest.batch_layer.shared.core.bar_flags import FLAGS, Flagged, flagged
+from condvest.batch_layer.shared.core.bar_measures import TRAILING
+from condvest.batch_layer.shared.core.total_return import dividend_ratios
+from condvest.batch_layer.shared.models.bars import DailyBars, Int32s
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans, always
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.size import TooLarge
+from condvest.serving_layer.sources.database import DatabaseSource
 
 AROUND = 3 * TRAILING
 """A bar is judged by the TRAILING bars before it: so many sessions hold them, unless most are missing."""

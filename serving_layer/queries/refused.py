@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores.refused import refused_rows, size_of_refused
-from serving_layer.queries.size import TooLarge
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores.refused import refused_rows, size_of_refused
+from condvest.serving_layer.queries.size import TooLarge
 
 _REFUSED = (
     "load_id",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import httpx
 import pyarrow as pa
 
-from batch_layer.shared.errors import (
+from condvest.batch_layer.shared.errors import (
     CondvestError,
     NotASession,
     PublishedUnavailable,
@@ -16,9 +16,9 @@ from batch_layer.shared.errors import (
     UnknownSymbol,
     UsageError,
 )
-from serving_layer.kept import Kept
-from serving_layer.queries.bars_table import schema_of
-from serving_layer.queries.question import Question
+from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.queries.bars_table import schema_of
+from condvest.serving_layer.queries.question import Question
 
 _LARGEST_CACHE = 256 << 20
 """Bytes of answers that are kept to be asked about again."""

@@ -6,9 +6,9 @@ import datetime as dt
 
 import pyarrow as pa
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.stores.listed_loads import listed_loads
-from batch_layer.database.stores.status import runs_with_outcome
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.stores.listed_loads import listed_loads
+from condvest.batch_layer.database.stores.status import runs_with_outcome
 
 _RUNS = pa.schema(
     [

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.shared.models.bars import Bars, Floats, Int32s, Int64s, Positions, run_starts
-from serving_layer.queries.bars import Answer, answer
-from serving_layer.queries.question import Question
-from serving_layer.queries.size import Largest, check_size
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.models.bars import Bars, Floats, Int32s, Int64s, Positions, run_starts
+from condvest.serving_layer.queries.bars import Answer, answer
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.size import Largest, check_size
+from condvest.serving_layer.sources import BarSource
 
 LOOKED_BACK = (1, 5, 13, 34)
 """Bars over which changes are told; the longest one is also the past that volumes, highs and lows are of."""

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from batch_layer.shared.errors import UnknownSymbol
-from batch_layer.shared.models.bars import Int32s
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.errors import UnknownSymbol
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.serving_layer.sources import BarSource
 
 _MOST_NAMED = 50
 """Unknown symbols that a message names."""

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.sessions import Sessions
 
 _UTC = pa.timestamp("s", "UTC")
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batch_layer.shared.core.windows import windows_of
-from batch_layer.shared.errors import PermanentError
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.settings import INTERVALS
-from serving_layer.queries.question import Question
-from serving_layer.queries.selection import select
-from serving_layer.queries.windows import bounds_of
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.core.windows import windows_of
+from condvest.batch_layer.shared.errors import PermanentError
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.settings import INTERVALS
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.windows import bounds_of
+from condvest.serving_layer.sources import BarSource
 
 BAR = 88
 """Bytes of a bar in memory, about: the columns of `condvest.bars`."""

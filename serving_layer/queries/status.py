@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.database.opening import OpenDatabase
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores.changes import peek_changes
-from batch_layer.database.stores.rebuilds import unfinished_rebuild
-from batch_layer.database.stores.status import last_run as read_last_run
-from batch_layer.database.stores.status import ledger_by_provider, row_counts
-from batch_layer.shared.core.windows import windows_of
-from batch_layer.shared.models.sessions import Dates, Sessions
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.settings import INTERVALS
-from serving_layer.queries.freshness import behind, closed_sessions
+from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores.changes import peek_changes
+from condvest.batch_layer.database.stores.rebuilds import unfinished_rebuild
+from condvest.batch_layer.database.stores.status import last_run as read_last_run
+from condvest.batch_layer.database.stores.status import ledger_by_provider, row_counts
+from condvest.batch_layer.shared.core.windows import windows_of
+from condvest.batch_layer.shared.models.sessions import Dates, Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.settings import INTERVALS
+from condvest.serving_layer.queries.freshness import behind, closed_sessions
 
 
 def read_status(opened: OpenDatabase) -> dict[str, Any]:

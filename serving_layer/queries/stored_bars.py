@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.symbol_bars import read_symbol_bars
-from batch_layer.shared.core.adjustment import adjust_in_place
-from batch_layer.shared.core.windows import windows_of
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.settings import INTERVALS
-from serving_layer.queries.bars import Answer, answer
-from serving_layer.queries.question import Question
-from serving_layer.queries.windows import bounds_of, days_of_windows
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.symbol_bars import read_symbol_bars
+from condvest.batch_layer.shared.core.adjustment import adjust_in_place
+from condvest.batch_layer.shared.core.windows import windows_of
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.settings import INTERVALS
+from condvest.serving_layer.queries.bars import Answer, answer
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.windows import bounds_of, days_of_windows
 
 
 def answer_from_database(database: Database, sessions: Sessions, question: Question) -> Answer:
@@ -29,7 +29,7 @@ def answer_from_database(database: Database, sessions: Sessions, question: Quest
     stored = answer_by_one_statement(database, sessions, question)
     if stored is not None:
         return stored
-    from serving_layer.sources.database import reading  # noqa: PLC0415  # not for what is asked for most
+    from condvest.serving_layer.sources.database import reading  # noqa: PLC0415  # not for what is asked for most
 
     with reading(database, sessions, question.as_of) as source:
         return answer(source.with_live() if question.include_live else source, question)

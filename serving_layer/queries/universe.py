@@ -7,9 +7,9 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.shared.errors import UsageError
-from serving_layer.queries.selection import select
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.sources import BarSource
 
 _UNIVERSE = pa.schema(
     [

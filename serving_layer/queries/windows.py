@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from serving_layer.queries.question import Question
+from condvest.batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.serving_layer.queries.question import Question
 
 
 def bounds_of(sessions: Sessions, question: Question) -> tuple[int, int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
-from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
-from batch_layer.shared.models.coverage import Coverage
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
+from condvest.batch_layer.shared.models.coverage import Coverage
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
 
 
 class BarSource(Protocol):

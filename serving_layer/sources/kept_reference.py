@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.revisioned import SPLITS
-from batch_layer.database.stores.ledger import read_coverage
-from batch_layer.database.stores.symbols import symbols_by_instrument
-from batch_layer.database.stores.touched import reference_version
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.corporate_actions import SplitEvents
-from batch_layer.shared.models.coverage import Coverage
-from batch_layer.shared.models.spans import always
-from serving_layer.kept import Kept
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.revisioned import SPLITS
+from condvest.batch_layer.database.stores.ledger import read_coverage
+from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
+from condvest.batch_layer.database.stores.touched import reference_version
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
+from condvest.batch_layer.shared.models.coverage import Coverage
+from condvest.batch_layer.shared.models.spans import always
+from condvest.serving_layer.kept import Kept
 
 LARGEST = 32 << 20
 """Bytes that a process keeps."""

@@ -13,12 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from batch_layer.shared.core.adjustment import expanded
-from batch_layer.shared.models.bars import Int64s
-from batch_layer.shared.models.difference import pack
-from batch_layer.shared.models.spans import Spans
-from serving_layer.kept import Kept
-from serving_layer.sources.parquet_rows import Arrays
+from condvest.batch_layer.shared.core.adjustment import expanded
+from condvest.batch_layer.shared.models.bars import Int64s
+from condvest.batch_layer.shared.models.difference import pack
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.sources.parquet_rows import Arrays
 
 LARGEST = 256 << 20
 """Bytes of decoded rows that a process keeps; the least recently used go first."""

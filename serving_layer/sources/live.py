@@ -12,14 +12,14 @@ from functools import cached_property
 
 import numpy as np
 
-from batch_layer.shared.core.live import that_count, with_live
-from batch_layer.shared.models.bars import Bars, DailyBars, Int32s
-from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
-from batch_layer.shared.models.coverage import Coverage
-from batch_layer.shared.models.live import LiveBars
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.core.live import that_count, with_live
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
+from condvest.batch_layer.shared.models.coverage import Coverage
+from condvest.batch_layer.shared.models.live import LiveBars
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.serving_layer.sources import BarSource
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from batch_layer.shared.models.bars import Bools, Int32s, Positions, run_starts
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.published.tables import to_numpy
+from condvest.batch_layer.shared.models.bars import Bools, Int32s, Positions, run_starts
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.published.tables import to_numpy
 
 Arrays = dict[str, npt.NDArray[Any]]
 

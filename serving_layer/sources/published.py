@@ -12,18 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs
 
-from batch_layer.shared.errors import PublishedError, PublishedGone
-from batch_layer.shared.models.bars import Bars, DailyBars, Int32s, run_starts
-from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.published.manifest import CURRENT, Manifest, path_of
-from batch_layer.shared.published.parts import dataset_of
-from batch_layer.shared.published.tables import to_numpy
-from batch_layer.shared.published.target import PublishTarget
-from batch_layer.shared.published.versions import manifests_of
-from serving_layer.kept import Kept
-from serving_layer.sources.published_files import PublishedFiles
+from condvest.batch_layer.shared.errors import PublishedError, PublishedGone
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s, run_starts
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.published.manifest import CURRENT, Manifest, path_of
+from condvest.batch_layer.shared.published.parts import dataset_of
+from condvest.batch_layer.shared.published.tables import to_numpy
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.published.versions import manifests_of
+from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.sources.published_files import PublishedFiles
 
 AnyEvents = TypeVar("AnyEvents", bound=Events)
 

@@ -15,17 +15,17 @@ import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from batch_layer.shared.errors import PublishedError, PublishedUnavailable, UsageError
-from batch_layer.shared.models.bars import Bars, DailyBars
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.published.digests import footer_of, metadata_of
-from batch_layer.shared.published.manifest import Manifest, PublishedFile
-from batch_layer.shared.published.parts import Division, dataset_of
-from batch_layer.shared.published.tables import to_numpy
-from batch_layer.shared.published.target import PublishTarget
-from serving_layer.sources.kept_rows import FileColumns, are_worth_keeping, kept_columns, rows_within
-from serving_layer.sources.parquet_rows import Arrays, FileRows, SpanRows
+from condvest.batch_layer.shared.errors import PublishedError, PublishedUnavailable, UsageError
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.published.digests import footer_of, metadata_of
+from condvest.batch_layer.shared.published.manifest import Manifest, PublishedFile
+from condvest.batch_layer.shared.published.parts import Division, dataset_of
+from condvest.batch_layer.shared.published.tables import to_numpy
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.serving_layer.sources.kept_rows import FileColumns, are_worth_keeping, kept_columns, rows_within
+from condvest.serving_layer.sources.parquet_rows import Arrays, FileRows, SpanRows
 
 _DENIED = (
     "ACCESS_DENIED",

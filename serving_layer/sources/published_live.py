@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.live import LiveBars
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.live import LIVE, LiveFile, from_parquet
-from batch_layer.shared.published.manifest import Manifest
-from serving_layer.kept import Kept
-from serving_layer.sources.live import LiveSource
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.live import LiveBars
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.published.live import LIVE, LiveFile, from_parquet
+from condvest.batch_layer.shared.published.manifest import Manifest
+from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.sources.live import LiveSource
+from condvest.serving_layer.sources.published import PublishedSource
 
 NO_ROWS = "none"
 """The digest where nobody has written live rows."""

@@ -12,19 +12,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.bars import Bars, Bools, DailyBars, Int32s, run_starts
-from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
-from batch_layer.shared.models.difference import keys_of, pack
-from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans, always
-from batch_layer.shared.published.datasets import HISTORY
-from batch_layer.shared.published.tables import to_numpy
-from serving_layer.sources import BarSource
-from serving_layer.sources.parquet_rows import Arrays
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.bars import Bars, Bools, DailyBars, Int32s, run_starts
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.models.difference import keys_of, pack
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.shared.published.datasets import HISTORY
+from condvest.batch_layer.shared.published.tables import to_numpy
+from condvest.serving_layer.sources import BarSource
+from condvest.serving_layer.sources.parquet_rows import Arrays
+from condvest.serving_layer.sources.published import PublishedSource
 
 AnyEvents = TypeVar("AnyEvents", bound=Events)
 

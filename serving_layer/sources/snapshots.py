@@ -13,8 +13,8 @@ import itertools
 import threading
 import time
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.prepared import Asked, Row, ask
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.prepared import Asked, Row, ask
 
 _MOST_BETWEEN = 10_000
 """Transactions asked for one by one; of more the snapshot is given a text that no other has."""

@@ -8,8 +8,8 @@ from contextlib import suppress
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from batch_layer.shared.published.tables import SCHEMAS
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.shared.published.tables import SCHEMAS
+from condvest.serving_layer.sources.published import PublishedSource
 
 _MAKES_NAMES = "query"
 """What the names of DuckDB's functions hold that run a text: ``query``, ``query_table``."""

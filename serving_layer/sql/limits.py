@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from batch_layer.shared.errors import DatabaseTimeout, PermanentError, UsageError
+from condvest.batch_layer.shared.errors import DatabaseTimeout, PermanentError, UsageError
 
 
 class BadStatement(UsageError):

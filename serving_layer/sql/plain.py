@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from serving_layer.sql.limits import BadStatement
+from condvest.serving_layer.sql.limits import BadStatement
 
 _UTC = "UTC"
 

@@ -15,8 +15,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_layer.shared.errors import CondvestError, PublishedError, SettingsError
-from serving_layer.sql.limits import BadStatement, Limits, StatementTimeout, StatementTooLarge, WorkerLost
+from condvest.batch_layer.shared.errors import CondvestError, PublishedError, SettingsError
+from condvest.serving_layer.sql.limits import (
+    BadStatement,
+    Limits,
+    StatementTimeout,
+    StatementTooLarge,
+    WorkerLost,
+)
 
 _GRACE = 5.0
 """Seconds beyond a statement's own, for the process to start; then it is killed."""
@@ -125,7 +131,7 @@ class SqlProcess:
         self._leave()
         in_bucket = isinstance(self._where, str)
         process = subprocess.Popen(
-            [sys.executable, "-m", "serving_layer.sql.worker"],
+            [sys.executable, "-m", "condvest.serving_layer.sql.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={

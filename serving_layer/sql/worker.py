@@ -1,4 +1,4 @@
-"""The process that runs SQL statements: ``python -m serving_layer.sql.worker``.
+"""The process that runs SQL statements: ``python -m condvest.serving_layer.sql.worker``.
 
 It is asked by lines of JSON on standard input, and answers each with a line of JSON on standard output that
 says how many bytes of Arrow follow. DuckDB never opens a file: it is given the published files as Arrow data
@@ -20,12 +20,12 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-from batch_layer.shared.clients.publish_targets import target_at
-from batch_layer.shared.errors import CondvestError, PublishedError
-from serving_layer.sources.published import PublishedSource
-from serving_layer.sql.datasets import Datasets
-from serving_layer.sql.limits import BadStatement, Limits, StatementTooLarge
-from serving_layer.sql.plain import plain
+from condvest.batch_layer.shared.clients.publish_targets import target_at
+from condvest.batch_layer.shared.errors import CondvestError, PublishedError
+from condvest.serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.sql.datasets import Datasets
+from condvest.serving_layer.sql.limits import BadStatement, Limits, StatementTooLarge
+from condvest.serving_layer.sql.plain import plain
 
 _BATCH = 10_000
 

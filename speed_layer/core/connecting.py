@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from speed_layer.core.phases import SECOND
+from condvest.speed_layer.core.phases import SECOND
 
 Meaning = Literal["refused", "unplanned", "capped", "lost"]
 """``refused``: the key is wrong, for good. ``unplanned``: the plan has no stream, or not this one.

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
-from batch_layer.shared.models.payloads import BarRows
-from batch_layer.shared.models.sessions import Sessions
-from speed_layer.core.guards import UNSURE, Refusal, Seen, refusal
-from speed_layer.core.minutes import MinuteMessages, admitted
-from speed_layer.core.phases import PHASES, Calm, Hours, Phase, is_on_date
-from speed_layer.core.provisional import Provisional, bars_of, contradicted
-from speed_layer.core.slots import NO_SLOT, Slots
-from speed_layer.core.snapshot import Snapshot
-from speed_layer.core.state import (
+from condvest.batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
+from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.speed_layer.core.guards import UNSURE, Refusal, Seen, refusal
+from condvest.speed_layer.core.minutes import MinuteMessages, admitted
+from condvest.speed_layer.core.phases import PHASES, Calm, Hours, Phase, is_on_date
+from condvest.speed_layer.core.provisional import Provisional, bars_of, contradicted
+from condvest.speed_layer.core.slots import NO_SLOT, Slots
+from condvest.speed_layer.core.snapshot import Snapshot
+from condvest.speed_layer.core.state import (
     MINUTE,
     NEVER,
     Anchors,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from speed_layer.core.phases import SECOND
-from speed_layer.core.state import NEVER
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.speed_layer.core.phases import SECOND
+from condvest.speed_layer.core.state import NEVER
 
 LEAST_SHARE = 0.8
 """A snapshot of a lower share of the tickers expected is cut short: listings come and go by a few."""

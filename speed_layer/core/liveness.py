@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Int64s
-from speed_layer.core.phases import SECOND, Hours
-from speed_layer.core.state import MINUTE
+from condvest.batch_layer.shared.models.bars import Int64s
+from condvest.speed_layer.core.phases import SECOND, Hours
+from condvest.speed_layer.core.state import MINUTE
 
 MUTE_AFTER = 90 * SECOND
 """No minute for so long in regular hours: a whole burst of the market has failed to come."""

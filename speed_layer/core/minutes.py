@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Columns, Floats, Int64s
-from batch_layer.shared.models.payloads import BarRows
-from speed_layer.core.guards import LARGEST_LEAD
-from speed_layer.core.phases import is_on_date
-from speed_layer.core.state import MINUTE, NEVER
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Columns, Floats, Int64s
+from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.speed_layer.core.guards import LARGEST_LEAD
+from condvest.speed_layer.core.phases import is_on_date
+from condvest.speed_layer.core.state import MINUTE, NEVER
 
 LARGEST = 1e15
 """Prices and volumes above it are left to the rules of the batch layer, which refuse them."""

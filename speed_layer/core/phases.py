@@ -13,10 +13,10 @@ from typing import Literal, Self
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, Floats, Int64s
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
-from speed_layer.core.provisional import Provisional
-from speed_layer.core.state import NEVER
+from condvest.batch_layer.shared.models.bars import Bools, Floats, Int64s
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
+from condvest.speed_layer.core.provisional import Provisional
+from condvest.speed_layer.core.state import NEVER
 
 Phase = Literal["pre", "open", "closing", "settled", "official"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Columns, Floats, Int32s, Int64s
-from speed_layer.core.state import MINUTE, NEVER, LiveState, Minutes
+from condvest.batch_layer.shared.models.bars import Columns, Floats, Int32s, Int64s
+from condvest.speed_layer.core.state import MINUTE, NEVER, LiveState, Minutes
 
 
 @dataclass(frozen=True, eq=False)

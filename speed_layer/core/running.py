@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from batch_layer.shared.models.bars import UNKNOWN_TRADES
-from batch_layer.shared.models.given_rows import GivenRows
-from batch_layer.shared.models.payloads import BarRows
-from speed_layer.core.following import Follower, RefusedRow, Step, refused_rows
-from speed_layer.core.guards import Refusal, refusal
-from speed_layer.core.minutes import MinuteMessages, admitted
-from speed_layer.core.slots import NO_SLOT
-from speed_layer.core.snapshot import Snapshot
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
+from condvest.batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.speed_layer.core.following import Follower, RefusedRow, Step, refused_rows
+from condvest.speed_layer.core.guards import Refusal, refusal
+from condvest.speed_layer.core.minutes import MinuteMessages, admitted
+from condvest.speed_layer.core.slots import NO_SLOT
+from condvest.speed_layer.core.snapshot import Snapshot
 
 WAITING = 4096
 """Messages of a symbol that wait for its first quote, the newest."""

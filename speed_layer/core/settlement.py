@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.live import LiveBars
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.live import LiveBars
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap")
 

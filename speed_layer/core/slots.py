@@ -8,7 +8,7 @@ from itertools import repeat
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.bars import Int32s
 
 NO_SLOT = -1
 """Stands for that of a symbol that has none yet."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batch_layer.shared.models.bars import Bools, Floats, Int64s
-from batch_layer.shared.models.given_rows import GivenRows
-from batch_layer.shared.models.payloads import BarRows
-from speed_layer.core.guards import Seen
-from speed_layer.core.state import NEVER
+from condvest.batch_layer.shared.models.bars import Bools, Floats, Int64s
+from condvest.batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.speed_layer.core.guards import Seen
+from condvest.speed_layer.core.state import NEVER
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Columns, Floats, Int32s, Int64s
+from condvest.batch_layer.shared.models.bars import Columns, Floats, Int32s, Int64s
 
 NEVER = np.int64(np.iinfo(np.int64).min)
 """The time of what is not known at all."""

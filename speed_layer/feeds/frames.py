@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from batch_layer.shared.clients.massive.columns import Faults
-from speed_layer.core.minutes import MinuteMessages
+from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.speed_layer.core.minutes import MinuteMessages
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from speed_layer.core.connecting import Ending
+from condvest.speed_layer.core.connecting import Ending
 
 MOST_BYTES = 64 * 2**20
 """What waits at most; a burst of the whole market is 3 MB."""

@@ -29,9 +29,9 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from batch_layer.shared.errors import ArchiveError
-from batch_layer.shared.models.providers import checked_name
-from batch_layer.shared.utils.ownership import make_folder
+from condvest.batch_layer.shared.errors import ArchiveError
+from condvest.batch_layer.shared.models.providers import checked_name
+from condvest.batch_layer.shared.utils.ownership import make_folder
 
 KEPT_SESSIONS = 5
 """Sessions that the journal keeps: a snapshot of the whole market takes about a megabyte."""

@@ -14,10 +14,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
-from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
-from speed_layer.feeds.journal import Journal
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
+from condvest.batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
+from condvest.speed_layer.feeds.journal import Journal
 
 
 @dataclass(eq=False)

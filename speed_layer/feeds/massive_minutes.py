@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from batch_layer.shared.clients.massive import columns
-from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.models.bars import Floats, Int64s
-from speed_layer.core.minutes import MinuteMessages
-from speed_layer.core.state import MINUTE, NEVER
-from speed_layer.feeds.frames import Frames, Status
-from speed_layer.feeds.massive_values import instants, micros, volumes
+from condvest.batch_layer.shared.clients.massive import columns
+from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.models.bars import Floats, Int64s
+from condvest.speed_layer.core.minutes import MinuteMessages
+from condvest.speed_layer.core.state import MINUTE, NEVER
+from condvest.speed_layer.feeds.frames import Frames, Status
+from condvest.speed_layer.feeds.massive_values import instants, micros, volumes
 
 if TYPE_CHECKING:
-    from speed_layer.feeds.massive_typed import PlainMinutes
+    from condvest.speed_layer.feeds.massive_typed import PlainMinutes
 
 _PRICES = {"open": "o", "high": "h", "low": "l", "close": "c"}
 _SHOWN_LENGTH = 80
@@ -69,7 +69,7 @@ def read_volumes(frames: Sequence[bytes]) -> tuple[Floats, Floats]:
 def _typed() -> type[PlainMinutes] | None:
     """Return what reads plain frames quickly; None where the extra ``stream`` is not installed."""
     try:
-        from speed_layer.feeds.massive_typed import PlainMinutes  # noqa: PLC0415  # as the docstring says
+        from condvest.speed_layer.feeds.massive_typed import PlainMinutes  # noqa: PLC0415  # as the docstring says
     except ImportError:
         return None
     return PlainMinutes

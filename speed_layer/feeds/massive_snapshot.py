@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.shared.clients.massive import columns
-from batch_layer.shared.clients.massive.answers import MOST_ROWS, read_json
-from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats
-from batch_layer.shared.models.given_rows import GivenRows
-from batch_layer.shared.models.payloads import BarRows
-from speed_layer.core.snapshot import Snapshot
-from speed_layer.feeds.massive_values import instants, volumes
+from condvest.batch_layer.shared.clients.massive import columns
+from condvest.batch_layer.shared.clients.massive.answers import MOST_ROWS, read_json
+from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats
+from condvest.batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.speed_layer.core.snapshot import Snapshot
+from condvest.speed_layer.feeds.massive_values import instants, volumes
 
 _PRICES = {"open": "o", "high": "h", "low": "l", "close": "c"}
 _GOOD = frozenset({"OK", "DELAYED"})

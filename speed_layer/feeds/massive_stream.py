@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 
 from websockets.sync.client import ClientConnection
 
-from speed_layer.core.connecting import Ending, of_close, of_status
-from speed_layer.feeds.massive_minutes import read_frames
-from speed_layer.feeds.websockets_read import Over, Patience, WebsocketConnection
+from condvest.speed_layer.core.connecting import Ending, of_close, of_status
+from condvest.speed_layer.feeds.massive_minutes import read_frames
+from condvest.speed_layer.feeds.websockets_read import Over, Patience, WebsocketConnection
 
 
 @dataclass(frozen=True)

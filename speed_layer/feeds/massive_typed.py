@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from batch_layer.shared.clients.massive.columns import are_words
+from condvest.batch_layer.shared.clients.massive.columns import are_words
 
 _Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from batch_layer.shared.clients.massive import columns
-from batch_layer.shared.clients.massive.columns import Faults, Values
-from batch_layer.shared.models.bars import Floats, Int64s
-from speed_layer.core.state import NEVER
+from condvest.batch_layer.shared.clients.massive import columns
+from condvest.batch_layer.shared.clients.massive.columns import Faults, Values
+from condvest.batch_layer.shared.models.bars import Floats, Int64s
+from condvest.speed_layer.core.state import NEVER
 
 _UNITS = ((10**11, 1_000_000.0), (10**14, 1_000.0), (10**17, 1.0))
 """Below the first number: seconds, milliseconds, microseconds, as microseconds; above all, nanoseconds.

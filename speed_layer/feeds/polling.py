@@ -6,9 +6,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Protocol
 
-from batch_layer.shared.clients.massive.client import MassiveClient
-from speed_layer.core.snapshot import Snapshot
-from speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.batch_layer.shared.clients.massive.client import MassiveClient
+from condvest.speed_layer.core.snapshot import Snapshot
+from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
 
 
 @dataclass(frozen=True, eq=False)

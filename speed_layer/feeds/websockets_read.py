@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from speed_layer.core.connecting import Ending
-from speed_layer.feeds.inbox import Inbox
+from condvest.speed_layer.core.connecting import Ending
+from condvest.speed_layer.feeds.inbox import Inbox
 
 _LARGEST_FRAME = 64 * 2**20
 _WAITING_FRAMES = 1024

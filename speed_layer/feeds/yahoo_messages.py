@@ -21,13 +21,13 @@ import orjson
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.clients.yahoo.basis import rounding, shortest_decimals
-from batch_layer.shared.clients.yahoo.symbols import house_symbol
-from batch_layer.shared.models.bars import Floats
-from speed_layer.core.minutes import MinuteMessages
-from speed_layer.core.state import NEVER
-from speed_layer.feeds.frames import Frames
+from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.yahoo.basis import rounding, shortest_decimals
+from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol
+from condvest.batch_layer.shared.models.bars import Floats
+from condvest.speed_layer.core.minutes import MinuteMessages
+from condvest.speed_layer.core.state import NEVER
+from condvest.speed_layer.feeds.frames import Frames
 
 REGULAR = 1
 """``market_hours`` of a trade of regular hours; 0 before the open, 2 after the close."""

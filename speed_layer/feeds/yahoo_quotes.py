@@ -14,18 +14,18 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
-from batch_layer.shared.clients.massive import columns
-from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.clients.yahoo.symbols import house_symbol
-from batch_layer.shared.errors import InputError, VendorUnavailable
-from batch_layer.shared.models.bars import UNKNOWN_TRADES
-from batch_layer.shared.models.given_rows import GivenRows
-from batch_layer.shared.models.payloads import BarRows
-from speed_layer.core.snapshot import Snapshot
-from speed_layer.core.state import NEVER
-from speed_layer.feeds.massive_values import instants
-from speed_layer.feeds.polling import Answered
-from speed_layer.feeds.yahoo_messages import as_printed
+from condvest.batch_layer.shared.clients.massive import columns
+from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol
+from condvest.batch_layer.shared.errors import InputError, VendorUnavailable
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
+from condvest.batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.speed_layer.core.snapshot import Snapshot
+from condvest.speed_layer.core.state import NEVER
+from condvest.speed_layer.feeds.massive_values import instants
+from condvest.speed_layer.feeds.polling import Answered
+from condvest.speed_layer.feeds.yahoo_messages import as_printed
 
 MOST_SYMBOLS = 200
 """Symbols of one answer."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 from websockets.sync.client import ClientConnection
 
-from batch_layer.shared.clients.yahoo.symbols import yahoo_symbol
-from speed_layer.core.connecting import Ending
-from speed_layer.feeds.websockets_read import Patience, WebsocketConnection
+from condvest.batch_layer.shared.clients.yahoo.symbols import yahoo_symbol
+from condvest.speed_layer.core.connecting import Ending
+from condvest.speed_layer.feeds.websockets_read import Patience, WebsocketConnection
 
 SUBSCRIBE_EVERY = 15.0
 """Seconds, by the real clock."""

@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores.live import read_live
-from batch_layer.database.stores.loads import last_load
-from batch_layer.database.stores.symbols import latest_carriers
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.live import LiveBars
-from batch_layer.shared.models.sessions import Sessions
-from speed_layer.core.alerts.firing import Firing, fire
-from speed_layer.core.alerts.references import References
-from speed_layer.core.alerts.rules import Needs, Rule, Seen, needs_of
-from speed_layer.core.phases import SECOND
-from speed_layer.stores.events import Event, lock_events, write_events
-from speed_layer.stores.rules import active_rules, read_states, write_states
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores.live import read_live
+from condvest.batch_layer.database.stores.loads import last_load
+from condvest.batch_layer.database.stores.symbols import latest_carriers
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.live import LiveBars
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.speed_layer.core.alerts.firing import Firing, fire
+from condvest.speed_layer.core.alerts.references import References
+from condvest.speed_layer.core.alerts.rules import Needs, Rule, Seen, needs_of
+from condvest.speed_layer.core.phases import SECOND
+from condvest.speed_layer.stores.events import Event, lock_events, write_events
+from condvest.speed_layer.stores.rules import active_rules, read_states, write_states
 
 Read = Callable[[Connection, Sessions, tuple[int, int], Needs, tuple[str, ...] | None], References]
 """Reads what rules need: in a transaction, by the calendar, of the sessions from the first to the last, of

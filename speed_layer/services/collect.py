@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from batch_layer.shared.errors import ClockWrong, DatabaseUnavailable
-from batch_layer.shared.models.bars import Int32s
-from speed_layer.core.following import Follower, Step
-from speed_layer.core.guards import Refusal
-from speed_layer.core.phases import SECOND
-from speed_layer.feeds.frames import Frames, ReadFrames
-from speed_layer.feeds.journal import Record, Recorder
-from speed_layer.feeds.massive_minutes import read_frames
-from speed_layer.feeds.polling import Answered
-from speed_layer.stores import rows
-from speed_layer.stores.runs import Progress, note_gap, note_progress
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.shared.errors import ClockWrong, DatabaseUnavailable
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.speed_layer.core.following import Follower, Step
+from condvest.speed_layer.core.guards import Refusal
+from condvest.speed_layer.core.phases import SECOND
+from condvest.speed_layer.feeds.frames import Frames, ReadFrames
+from condvest.speed_layer.feeds.journal import Record, Recorder
+from condvest.speed_layer.feeds.massive_minutes import read_frames
+from condvest.speed_layer.feeds.polling import Answered
+from condvest.speed_layer.stores import rows
+from condvest.speed_layer.stores.runs import Progress, note_gap, note_progress
 
 STALE_AFTER = {"open": 180 * SECOND}
 """How long the data may stand still in regular hours, microseconds; at other times STALE_OTHERWISE."""

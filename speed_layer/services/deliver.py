@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from threading import Event
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.postgres.listening import Listening
-from batch_layer.database.stores.alert_events import CHANNEL
-from batch_layer.shared.errors import DatabaseUnavailable
-from speed_layer.stores.deliveries import Delivery, give_back, note_delivered, note_failed, take_due
-from speed_layer.webhooks.posting import Outcome, Poster
-from speed_layer.webhooks.schedule import LONGEST_WAIT, message_of, wait_after
-from speed_layer.webhooks.signing import signature
-from speed_layer.webhooks.topics import Topics, is_topic
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.listening import Listening
+from condvest.batch_layer.database.stores.alert_events import CHANNEL
+from condvest.batch_layer.shared.errors import DatabaseUnavailable
+from condvest.speed_layer.stores.deliveries import Delivery, give_back, note_delivered, note_failed, take_due
+from condvest.speed_layer.webhooks.posting import Outcome, Poster
+from condvest.speed_layer.webhooks.schedule import LONGEST_WAIT, message_of, wait_after
+from condvest.speed_layer.webhooks.signing import signature
+from condvest.speed_layer.webhooks.topics import Topics, is_topic
 
 THREADS = 8
 """Webhooks served at once: one that is slow keeps no other one waiting."""

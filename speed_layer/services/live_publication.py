@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.fingerprints import identity
-from batch_layer.database.stores.live import read_live
-from batch_layer.shared.errors import PublishedUnavailable
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.live import LIVE, to_parquet
-from batch_layer.shared.published.manifest import CURRENT
-from batch_layer.shared.published.owner import DataDirectory, owner_of
-from batch_layer.shared.published.target import PublishTarget
-from batch_layer.shared.published.versions import manifest_of
-from speed_layer.core.phases import SECOND
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.fingerprints import identity
+from condvest.batch_layer.database.stores.live import read_live
+from condvest.batch_layer.shared.errors import PublishedUnavailable
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.published.live import LIVE, to_parquet
+from condvest.batch_layer.shared.published.manifest import CURRENT
+from condvest.batch_layer.shared.published.owner import DataDirectory, owner_of
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.published.versions import manifest_of
+from condvest.speed_layer.core.phases import SECOND
 
 EVERY = 60 * SECOND
 

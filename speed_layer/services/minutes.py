@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.shared.models.bars import Bools
-from batch_layer.shared.models.payloads import BarRows
-from batch_layer.shared.models.sessions import Sessions
-from speed_layer.core.following import Judge
-from speed_layer.core.minutes import admitted
-from speed_layer.feeds.journal import Journal
-from speed_layer.feeds.massive_minutes import read_frames, read_volumes
-from speed_layer.services.replay import Kept
+from condvest.batch_layer.shared.models.bars import Bools
+from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.speed_layer.core.following import Judge
+from condvest.speed_layer.core.minutes import admitted
+from condvest.speed_layer.feeds.journal import Journal
+from condvest.speed_layer.feeds.massive_minutes import read_frames, read_volumes
+from condvest.speed_layer.services.replay import Kept
 
 SCHEMA = pa.schema(
     [

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from batch_layer.shared.errors import VendorUnavailable
-from speed_layer.core.following import Step
-from speed_layer.feeds.polling import Feed
-from speed_layer.services.collect import Collector
+from condvest.batch_layer.shared.errors import VendorUnavailable
+from condvest.speed_layer.core.following import Step
+from condvest.speed_layer.feeds.polling import Feed
+from condvest.speed_layer.services.collect import Collector
 
 
 class Rounds(Protocol):

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Protocol
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.postgres.listening import Listening
-from batch_layer.shared.errors import DatabaseUnavailable, TransientError
-from speed_layer.sinks.messages import Message, Outgoing
-from speed_layer.stores.published import read_head, read_rows
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.listening import Listening
+from condvest.batch_layer.shared.errors import DatabaseUnavailable, TransientError
+from condvest.speed_layer.sinks.messages import Message, Outgoing
+from condvest.speed_layer.stores.published import read_head, read_rows
 
 LOOK_EVERY = 1.0
 """Seconds from one look to the next where nothing is heard."""

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.sessions import Sessions
-from speed_layer.core.alerts.evaluating import Evaluation
-from speed_layer.core.alerts.firing import Firing, fire, has_bar
-from speed_layer.core.alerts.references import References
-from speed_layer.core.alerts.rules import Rule, Seen, needs_of
-from speed_layer.services.alerting import Read
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.speed_layer.core.alerts.evaluating import Evaluation
+from condvest.speed_layer.core.alerts.firing import Firing, fire, has_bar
+from condvest.speed_layer.core.alerts.references import References
+from condvest.speed_layer.core.alerts.rules import Rule, Seen, needs_of
+from condvest.speed_layer.services.alerting import Read
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from batch_layer.shared.errors import InputError
-from speed_layer.core.following import Follower, Step
-from speed_layer.core.provisional import Provisional, bars_of
-from speed_layer.core.state import nothing
-from speed_layer.feeds.journal import Journal, Record
-from speed_layer.services.dialects import Dialect, dialect_of
+from condvest.batch_layer.shared.errors import InputError
+from condvest.speed_layer.core.following import Follower, Step
+from condvest.speed_layer.core.provisional import Provisional, bars_of
+from condvest.speed_layer.core.state import nothing
+from condvest.speed_layer.feeds.journal import Journal, Record
+from condvest.speed_layer.services.dialects import Dialect, dialect_of
 
 _AT_ONCE = 1000
 """Frames that are read together; how many changes nothing."""

@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared import exit_codes
-from batch_layer.shared.errors import DatabaseError, TransientError
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE, NO_ORDINAL, Sessions
-from speed_layer.core.following import Judge
-from speed_layer.core.phases import SECOND, Hours
-from speed_layer.feeds.inbox import Inbox, StreamFeed
-from speed_layer.feeds.journal import Journal, Recorder, new_name
-from speed_layer.feeds.polling import Feed
-from speed_layer.services.alerting import Alerting, Read
-from speed_layer.services.collect import Collector
-from speed_layer.services.dialects import dialect_of
-from speed_layer.services.live_publication import LivePublication
-from speed_layer.services.polling import Polling, Rounds
-from speed_layer.services.settle import settle_all
-from speed_layer.services.streaming import Streaming
-from speed_layer.services.verdicts import Verdicts
-from speed_layer.stores.runs import end_run, expected_tickers, is_official, last_run, start_run, take_lock
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.shared import exit_codes
+from condvest.batch_layer.shared.errors import DatabaseError, TransientError
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, NO_ORDINAL, Sessions
+from condvest.speed_layer.core.following import Judge
+from condvest.speed_layer.core.phases import SECOND, Hours
+from condvest.speed_layer.feeds.inbox import Inbox, StreamFeed
+from condvest.speed_layer.feeds.journal import Journal, Recorder, new_name
+from condvest.speed_layer.feeds.polling import Feed
+from condvest.speed_layer.services.alerting import Alerting, Read
+from condvest.speed_layer.services.collect import Collector
+from condvest.speed_layer.services.dialects import dialect_of
+from condvest.speed_layer.services.live_publication import LivePublication
+from condvest.speed_layer.services.polling import Polling, Rounds
+from condvest.speed_layer.services.settle import settle_all
+from condvest.speed_layer.services.streaming import Streaming
+from condvest.speed_layer.services.verdicts import Verdicts
+from condvest.speed_layer.stores import runs
 
 if TYPE_CHECKING:
-    from speed_layer.feeds.journal_copies import JournalCopies  # it imports botocore, an extra
+    from condvest.speed_layer.feeds.journal_copies import JournalCopies  # it imports botocore, an extra
 
 LONGEST_DELAY = 20 * 60 * SECOND
 """The delayed feeds are 15 minutes late."""
@@ -110,7 +110,7 @@ class Job:
             ArchiveError, DatabaseError, DatabaseUnavailable: what comes cannot be stored.
         """
         with self.database.another() as keeper:
-            if not take_lock(keeper):
+            if not runs.take_lock(keeper):
                 self._measure_other()
                 return Ending("another `condvest live run` collects into this database", exit_codes.DONE)
             settle_all(self.database)
@@ -135,11 +135,11 @@ class Job:
 
     def _collect(self, ordinal: int, interval: float, *, once: bool, hours: Span) -> Ending:
         with self.database.transaction() as connection:
-            if is_official(connection, self.feed.provider, ordinal):
+            if runs.is_official(connection, self.feed.provider, ordinal):
                 return Ending(f"{self.sessions.session(ordinal)} is loaded already", exit_codes.DONE)
-            expected = expected_tickers(connection, self.feed.provider, ordinal)
+            expected = runs.expected_tickers(connection, self.feed.provider, ordinal)
             name = new_name(self.now())
-            run_id = start_run(connection, self.feed.provider, self._feed_name, ordinal, name)
+            run_id = runs.start_run(connection, self.feed.provider, self._feed_name, ordinal, name)
         dialect = dialect_of(self.feed.provider)
         follower = dialect.follower(self.sessions, ordinal, self.judge, expected)
         journal = Journal(self.journals, self.feed.provider, follower.session)
@@ -170,7 +170,7 @@ class Job:
 
     def _end(self, run_id: int, reason: str) -> None:
         with self.database.another() as other, other.transaction() as connection:
-            end_run(connection, run_id, reason)
+            runs.end_run(connection, run_id, reason)
 
     def _loop(self, collector: Collector, interval: float, *, once: bool, hours: Span) -> Ending:
         rounds = self._rounds(collector, interval, once=once)
@@ -204,7 +204,7 @@ class Job:
     def _measure_other(self) -> None:
         """Measure how old the data of the run are that has the lock: it may be stuck, and measure nothing."""
         with self.database.transaction(read_only=True) as connection:
-            newest = last_run(connection)
+            newest = runs.last_run(connection)
         if newest is not None and newest["state"] != "ended" and newest["data_through"] is not None:
             self.measure({"LiveDataAgeSeconds": (self.now() - newest["data_through"]).total_seconds()})
 
@@ -237,7 +237,7 @@ class Job:
 
     def _is_official(self, ordinal: int) -> bool:
         with self.database.transaction(read_only=True) as connection:
-            return is_official(connection, self.feed.provider, ordinal)
+            return runs.is_official(connection, self.feed.provider, ordinal)
 
 
 def _ordinal_of(sessions: Sessions, date: dt.date) -> int | None:

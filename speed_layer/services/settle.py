@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from batch_layer.database.postgres.connection import Database
-from speed_layer.core.settlement import Settlement, settle
-from speed_layer.stores.settlements import live_of, official_of, to_settle, write_settlement
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.speed_layer.core.settlement import Settlement, settle
+from condvest.speed_layer.stores.settlements import live_of, official_of, to_settle, write_settlement
 
 
 def settle_all(database: Database) -> dict[int, Settlement]:

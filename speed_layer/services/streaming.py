@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from batch_layer.shared.errors import VendorRefused, VendorUnavailable
-from speed_layer.core.connecting import Ending, Redial, of_status, said_of
-from speed_layer.core.following import Step
-from speed_layer.core.guards import Refusal
-from speed_layer.core.liveness import MUTE_AFTER, Watch
-from speed_layer.core.phases import SECOND
-from speed_layer.core.state import MINUTE
-from speed_layer.feeds.inbox import Connection, Inbox, StreamFeed
-from speed_layer.feeds.polling import Feed
-from speed_layer.services.collect import Collector
+from condvest.batch_layer.shared.errors import VendorRefused, VendorUnavailable
+from condvest.speed_layer.core.connecting import Ending, Redial, of_status, said_of
+from condvest.speed_layer.core.following import Step
+from condvest.speed_layer.core.guards import Refusal
+from condvest.speed_layer.core.liveness import MUTE_AFTER, Watch
+from condvest.speed_layer.core.phases import SECOND
+from condvest.speed_layer.core.state import MINUTE
+from condvest.speed_layer.feeds.inbox import Connection, Inbox, StreamFeed
+from condvest.speed_layer.feeds.polling import Feed
+from condvest.speed_layer.services.collect import Collector
 
 ANCHOR_EVERY = 900 * SECOND
 ANCHOR_AFTER_CLOSE = 300 * SECOND

@@ -13,18 +13,18 @@ from itertools import groupby
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.shared.core.windows import first_ordinals
-from batch_layer.shared.models.bars import Bools, Int32s
-from batch_layer.shared.models.sessions import Sessions
-from speed_layer.core.alerts.evaluating import Evaluation
-from speed_layer.core.alerts.firing import firing_at, has_bar
-from speed_layer.core.alerts.references import References
-from speed_layer.core.alerts.rules import Rule, needs_of
-from speed_layer.services.alerting import Read, watched_by
-from speed_layer.stores import events
-from speed_layer.stores.events import Event, Pending
-from speed_layer.stores.rules import active_rules, all_rules
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.shared.core.windows import first_ordinals
+from condvest.batch_layer.shared.models.bars import Bools, Int32s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.speed_layer.core.alerts.evaluating import Evaluation
+from condvest.speed_layer.core.alerts.firing import firing_at, has_bar
+from condvest.speed_layer.core.alerts.references import References
+from condvest.speed_layer.core.alerts.rules import Rule, needs_of
+from condvest.speed_layer.services.alerting import Read, watched_by
+from condvest.speed_layer.stores import events
+from condvest.speed_layer.stores.events import Event, Pending
+from condvest.speed_layer.stores.rules import active_rules, all_rules
 
 NIGHTS = 10
 """Sessions that confirmed rules look back, so that a night that was missed is made good."""

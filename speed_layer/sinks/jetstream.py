@@ -20,8 +20,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from batch_layer.shared.errors import SettingsError, TransientError
-from speed_layer.sinks.messages import SUBJECTS, Message
+from condvest.batch_layer.shared.errors import SettingsError, TransientError
+from condvest.speed_layer.sinks.messages import SUBJECTS, Message
 
 STREAM = StreamConfig(
     name="condvest_live",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import records
-from batch_layer.database.stores.alert_events import events_of
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import records
+from condvest.batch_layer.database.stores.alert_events import events_of
 
 LEASE = 150
 """Seconds in which nobody else takes what a deliverer took; if it was killed, it is sent again then."""

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import column, rows
-from batch_layer.database.stores.alert_events import CHANNEL
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import column, rows
+from condvest.batch_layer.database.stores.alert_events import CHANNEL
 
 LOCK = "condvest alerts"
 """Whoever stores events has it, so that their ids ascend in the order in which they become visible."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import records
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import records
 
 
 def read_rows(connection: Connection) -> list[dict[str, Any]]:

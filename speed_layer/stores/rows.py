@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from batch_layer.database.postgres.binary_copy import Column, copy_in
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import number
-from batch_layer.shared.models.bars import Int32s
-from speed_layer.core.following import RefusedRow
-from speed_layer.core.phases import Phase
-from speed_layer.core.provisional import Provisional
-from speed_layer.core.state import NEVER
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import number
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.speed_layer.core.following import RefusedRow
+from condvest.speed_layer.core.phases import Phase
+from condvest.speed_layer.core.provisional import Provisional
+from condvest.speed_layer.core.state import NEVER
 
 _PHASES: tuple[Phase, ...] = ("open", "closing", "settled")
 _NUMBERS = {phase: number for number, phase in enumerate(_PHASES)}

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import column, number, records, rows
-from batch_layer.shared.errors import UsageError
-from speed_layer.core.alerts.rules import Rule, Seen
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import column, number, records, rows
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.speed_layer.core.alerts.rules import Rule, Seen
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.queries import column, holds, number, records
-from batch_layer.shared.errors import Superseded
-from speed_layer.core.phases import Phase
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.queries import column, holds, number, records
+from condvest.batch_layer.shared.errors import Superseded
+from condvest.speed_layer.core.phases import Phase
 
 LOCK = "condvest live"
 """The lock that a collector holds while it runs: one writer per database."""

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import httpx
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.variables import Network
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.variables import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -12,8 +12,8 @@ from typing import Any
 import httpcore
 import httpx
 
-from batch_layer.shared.variables import Network
-from speed_layer.webhooks.addresses import Address, as_address, is_allowed, is_named, refusal
+from condvest.batch_layer.shared.variables import Network
+from condvest.speed_layer.webhooks.addresses import Address, as_address, is_allowed, is_named, refusal
 
 DEADLINE = 10.0
 """Seconds in which a receiver has to take an event and answer, from the first packet to the last header."""

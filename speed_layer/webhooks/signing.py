@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import secrets
 
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.errors import UsageError
 
 PREFIX = "whsec_"
 SHORTEST, LONGEST = 24, 64

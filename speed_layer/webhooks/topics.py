@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.errors import PermanentError, TransientError, UsageError
-from speed_layer.webhooks.posting import Outcome
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.errors import PermanentError, TransientError, UsageError
+from condvest.speed_layer.webhooks.posting import Outcome
 
 SCHEME = "sns:"
 
@@ -45,7 +45,7 @@ class Topics:
 
     def publish(self, url: str, message_id: str, event: Mapping[str, Any], body: bytes) -> Outcome:
         """Publish an event once and return what became of it."""
-        from batch_layer.shared.clients.aws_errors import translated  # noqa: PLC0415  # it imports botocore
+        from condvest.batch_layer.shared.clients.aws_errors import translated  # noqa: PLC0415  # it imports botocore
 
         topic = url.removeprefix(SCHEME)
         attributes = {

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from batch_layer.database.migrate import migrate
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.calendar_extension import extend_sessions
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.database.migrate import migrate
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.calendar_extension import extend_sessions
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.serving import serving
 from tests.support.warm_program import WarmProgram, can_run
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from batch_layer.shared.utils.calendar import LIBRARY, SECOND_LIBRARY, exchange_sessions
+from condvest.batch_layer.shared.utils.calendar import LIBRARY, SECOND_LIBRARY, exchange_sessions
 
 ROOT = Path(__file__).parents[2]
 # Versions that were released; those that pyproject.toml allows are run.
@@ -38,7 +38,7 @@ RELEASED = {
 FIRST_YEAR, LAST_YEAR = 1926, 2027
 PROGRAM = f"""
 import datetime as dt, hashlib, json, sys
-from batch_layer.shared.utils.calendar import *
+from condvest.batch_layer.shared.utils.calendar import *
 calendar = exchange_sessions({FIRST_YEAR}, {LAST_YEAR})
 second = second_opinion(SECOND_KNOWS_FROM, dt.date({LAST_YEAR}, 12, 31))
 known = calendar.date[calendar.date >= second[0]]

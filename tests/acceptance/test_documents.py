@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from documents import matches, run_all
 
-from batch_layer.fetching.quality import RULES
-from batch_layer.shared.core.bar_flags import FLAGS
+from condvest.batch_layer.fetching.quality import RULES
+from condvest.batch_layer.shared.core.bar_flags import FLAGS
 from condvest.cli import condvest as program
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +124,7 @@ def test_the_layers_of_the_architecture_are_those_of_the_import_contract():
     contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
     page = section((ROOT / "docs/architecture.md").read_text(), "Who may import whom")
     drawn = re.search(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
-    layers = [re.sub(r"\bbatch_layer\.(shared\.)?", "", layer) for layer in contract["layers"]]
+    layers = [re.sub(r"\bcondvest\.(batch_layer\.(shared\.)?)?", "", layer) for layer in contract["layers"]]
     assert [re.split(r" {2,}", line)[0].strip() for line in drawn.splitlines()] == layers
 
 

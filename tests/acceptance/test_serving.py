@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import condvest
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.serving import serving
 
 

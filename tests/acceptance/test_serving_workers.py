@@ -80,7 +80,7 @@ def test_workers_that_end_again_and_again_end_the_server(tmp_path):
     code = (
         "import os, signal, socket\n"
         "from tests.acceptance.test_serving_workers import Killed\n"
-        "from serving_layer.http import workers\n"
+        "from condvest.serving_layer.http import workers\n"
         "workers.MOST_DEATHS, workers.DEATHS_WITHIN = 1, 3600\n"
         "if __name__ == '__main__':\n"
         "    with socket.create_server(('127.0.0.1', 0)) as listening:\n"

@@ -6,12 +6,13 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from batch_layer.database.embedded.binaries import find_binaries
+from condvest.batch_layer.database.embedded.binaries import find_binaries
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,23 +79,33 @@ def checked(python, tmp_path, text):
 
 def test_the_wheel_ships_sql_and_types_and_no_infrastructure(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert {
-        f"{package}/py.typed" for package in ("condvest", "serving_layer", "speed_layer", "batch_layer")
-    } <= set(names)
-    assert "batch_layer/database/schemas/schema.sql" in names
+    assert "condvest/py.typed" in names
+    assert "condvest/batch_layer/database/schemas/schema.sql" in names
     assert [name for name in names if name.endswith((".tf", ".sh", "Dockerfile"))] == []
 
 
-def test_the_wheel_holds_four_packages_and_says_its_commit(wheel):
-    """The layers are top-level packages; a name that anybody else would take is none of them."""
+def test_the_wheel_holds_one_package_and_says_its_commit(wheel):
+    """The layers are in it: theirs are names that another distribution could take."""
     archive = zipfile.ZipFile(wheel)
     tops = {name.partition("/")[0] for name in archive.namelist()}
-    assert tops == {"condvest", "serving_layer", "speed_layer", "batch_layer", "condvest-0.1.0.dist-info"}
+    assert tops == {"condvest", "condvest-0.1.0.dist-info"}
     if (ROOT / ".git").exists():
         head = subprocess.run(
             ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
         )
         assert archive.read("condvest/commit.txt").decode() == head.stdout
+
+
+def test_a_source_distribution_gives_the_same_wheel(wheel, tmp_path):
+    """The layers are in it once, as files: what unpacks it may know no symbolic links."""
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path), "--target"]
+    subprocess.run([*build, "sdist"], cwd=ROOT, check=True, capture_output=True)
+    with tarfile.open(tmp_path / "condvest-0.1.0.tar.gz") as archive:
+        assert all(member.isfile() or member.isdir() for member in archive)
+        archive.extractall(tmp_path, filter="data")
+    subprocess.run([*build, "wheel"], cwd=tmp_path / "condvest-0.1.0", check=True, capture_output=True)
+    (again,) = tmp_path.glob("condvest-*.whl")
+    assert sorted(zipfile.ZipFile(again).namelist()) == sorted(zipfile.ZipFile(wheel).namelist())
 
 
 def test_the_wheel_asks_for_little_and_has_extras_for_the_rest(wheel):
@@ -165,7 +176,7 @@ def test_the_version_tells_commits_apart(server, python, tmp_path):
 
 def test_the_sample_is_in_the_wheel(wheel):
     """One file of 0.3 MB, whose package takes 39 MB with what it needs; the digest is the package's."""
-    content = zipfile.ZipFile(wheel).read("batch_layer/shared/clients/sample/stocks.csv.gz")
+    content = zipfile.ZipFile(wheel).read("condvest/batch_layer/shared/clients/sample/stocks.csv.gz")
     digest = "5abadf99b2d394f920120a27de6f0df129859d71d4cfb0bf661bcc99446ab1fd"
     assert hashlib.sha256(content).hexdigest() == digest
 
@@ -228,7 +239,10 @@ def test_acceptance_9_the_base_has_wheels_for_alpine(wheel, tmp_path):
 
 
 def test_the_wheel_runs_from_its_own_files(python, tmp_path):
-    code = "import condvest, condvest.cli, batch_layer; print(condvest.__file__, batch_layer.__file__)"
+    code = (
+        "import condvest, condvest.cli, condvest.batch_layer; "
+        "print(condvest.__file__, condvest.batch_layer.__file__)"
+    )
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [str(python), "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True

@@ -49,7 +49,7 @@ class Machine:
         self.desk = Desk(folder)
         shutil.rmtree(self.checkout)
         for part in ("batch_layer", "condvest", "serving_layer", "speed_layer"):
-            shutil.copytree(ROOT / part, self.checkout / part, ignore=_not_in_a_checkout)
+            shutil.copytree(ROOT / part, self.checkout / part, symlinks=True, ignore=_not_in_a_checkout)
         shutil.copy(ROOT / "pyproject.toml", self.checkout)
         self.desk.serves()
         self.desk.collects()

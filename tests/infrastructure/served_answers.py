@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from massive import RESTClient
 
 import condvest
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.aws import http_api
 
 

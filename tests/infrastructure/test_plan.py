@@ -11,8 +11,8 @@ import pytest
 from event_patterns import job_event, matches
 from workshop import ROOT, ROOTS, Plan
 
-from batch_layer.shared.clients.archive import DESCRIBED, key_of
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.archive import DESCRIBED, key_of
+from condvest.batch_layer.shared.models.payloads import Payload
 
 pytestmark = pytest.mark.aws
 
@@ -99,7 +99,7 @@ def test_the_functions_are_what_was_agreed(settled):
     }
     assert set(functions) == {"daily_ohlcv_fetcher", "daily_meta_fetcher", "archive_loader"}
     for name, function in functions.items():
-        assert function["handler"] == f"batch_layer.fetching.lambda_functions.{name}.handler"
+        assert function["handler"] == f"condvest.batch_layer.fetching.lambda_functions.{name}.handler"
         assert function["runtime"] == "python3.13"
         assert function["architectures"] == ["x86_64"]
         assert 128 <= function["memory_size"] <= 10240

@@ -85,7 +85,7 @@ def test_the_function_reads_what_is_published_and_nothing_else(served):
     resources = served.resources
     function = resources["serving", "aws_lambda_function", "this", None]
     assert function["function_name"] == "condvest-dev-serve"
-    assert function["handler"] == "serving_layer.aws.serve_function.handler"
+    assert function["handler"] == "condvest.serving_layer.aws.serve_function.handler"
     assert function["vpc_config"] == []
     assert function["timeout"] <= 30
     assert function["environment"][0]["variables"] == {

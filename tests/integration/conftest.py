@@ -8,11 +8,11 @@ import zlib
 
 import pytest
 
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.aws.lambdas import aws_endpoint, lambda_market, lambdas, s3, vendor
 from tests.support.databases.embedded_processes import (
     ORDINARY,

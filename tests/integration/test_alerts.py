@@ -2,8 +2,8 @@
 
 import pytest
 
-from batch_layer.shared.errors import DatabaseFull, UsageError
-from speed_layer.stores.rules import remove_rule
+from condvest.batch_layer.shared.errors import DatabaseFull, UsageError
+from condvest.speed_layer.stores.rules import remove_rule
 from tests.support.payloads import split
 from tests.support.worlds.alerted import Alerted, day
 from tests.support.worlds.live_script import SESSION, ZEROS

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import condvest
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import INTERVALS
-from serving_layer.queries.bars_table import read_bars
-from serving_layer.queries.instruments import read_instruments
-from serving_layer.queries.question import Question
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.settings import INTERVALS
+from condvest.serving_layer.queries.bars_table import read_bars
+from condvest.serving_layer.queries.instruments import read_instruments
+from condvest.serving_layer.queries.question import Question
 from tests.support.in_process import Program
 from tests.support.naive.state import State, names_of, rows_read
 from tests.support.payloads import bar, split

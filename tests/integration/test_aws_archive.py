@@ -7,10 +7,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.archive.directory import DirectoryArchive
-from batch_layer.shared.clients.archive.s3 import S3Archive
-from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive
+from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
+from condvest.batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError
 from tests.support.aws.emulated import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
 from tests.support.payloads import FETCHED, bars_payload
 

@@ -8,9 +8,9 @@ import httpx
 import psycopg
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.aws import artefacts, containers
 from tests.support.exchange import NOW
 from tests.support.payloads import bar

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.fetching.lambda_functions import daily_meta_fetcher
-from batch_layer.processing.resample import resample
-from batch_layer.shared.clients import aws
-from batch_layer.shared.errors import (
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.fetching.lambda_functions import daily_meta_fetcher
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.errors import (
     ArchiveError,
     ArchiveUnavailable,
     DatabaseUnavailable,
@@ -268,7 +268,7 @@ def test_out_of_time_the_fetcher_says_what_is_left_and_the_next_one_goes_on(lamb
     """Time for two sessions: after the second nothing more is asked for."""
     asked = iter([True, False])
     monkeypatch.setattr(
-        "batch_layer.fetching.lambda_functions.deadline.Deadline.has_time", lambda _: next(asked)
+        "condvest.batch_layer.fetching.lambda_functions.deadline.Deadline.has_time", lambda _: next(asked)
     )
     answer = lambdas.fetch({"sessions": ["2024-05-31", "2024-05-30", "2024-05-29"]})
     assert [key.split("/")[2] for key in answer["archived"]] == ["2024-05-31", "2024-05-30"]
@@ -280,7 +280,7 @@ def test_out_of_time_between_symbols_the_fetcher_names_those_that_are_left(lambd
     """Yahoo is asked symbol by symbol: time for two of four."""
     asked = iter([True, False])
     monkeypatch.setattr(
-        "batch_layer.fetching.lambda_functions.deadline.Deadline.has_time", lambda _: next(asked)
+        "condvest.batch_layer.fetching.lambda_functions.deadline.Deadline.has_time", lambda _: next(asked)
     )
     with YahooEmulator(histories=sample_histories(), now=dt.datetime(2013, 3, 4, 12, tzinfo=dt.UTC)) as yahoo:
         lambdas.setenv("CONDVEST_PROVIDER", "yahoo")
@@ -294,7 +294,7 @@ def test_out_of_time_in_a_step_the_metadata_fetcher_names_it_and_those_after_it(
     """The actions are two lists; time for the first of them alone leaves the dividends unasked."""
     asked = iter([True, False, False, False, False])
     monkeypatch.setattr(
-        "batch_layer.fetching.lambda_functions.deadline.Deadline.has_time", lambda _: next(asked)
+        "condvest.batch_layer.fetching.lambda_functions.deadline.Deadline.has_time", lambda _: next(asked)
     )
     answer = lambdas.fetch_meta({"start": "2024-04-01", "end": "2024-05-31"})
     assert [key.split("/")[1] for key in answer["archived"]] == ["splits"]

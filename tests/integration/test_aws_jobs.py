@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from batch_layer.processing.resample import resample
+from condvest.batch_layer.processing.resample import resample
 from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
 from tests.support.payloads import bar
 

@@ -7,24 +7,24 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from batch_layer.database.logins import USERS, grant_logins
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.alert_events import newest_events
-from batch_layer.database.stores.calendar_extension import sessions_ahead
-from batch_layer.fetching.loading.loader import Loader
-from batch_layer.processing.publishing.publish import publish
-from batch_layer.processing.resample import resample
-from batch_layer.shared.clients.archive.directory import DirectoryArchive
-from batch_layer.shared.clients.parsing import parse
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.published.live import LIVE, from_parquet
+from condvest.batch_layer.database.logins import USERS, grant_logins
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.alert_events import newest_events
+from condvest.batch_layer.database.stores.calendar_extension import sessions_ahead
+from condvest.batch_layer.fetching.loading.loader import Loader
+from condvest.batch_layer.processing.publishing.publish import publish
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive
+from condvest.batch_layer.shared.clients.parsing import parse
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.published.live import LIVE, from_parquet
 from condvest.live.judging import judge
 from condvest.live.references import read_references
-from speed_layer.core.alerts.rules import Rule
-from speed_layer.services.live_publication import LivePublication
-from speed_layer.services.run import Job
-from speed_layer.services.settle import settle_all
-from speed_layer.stores.rules import add_rule
+from condvest.speed_layer.core.alerts.rules import Rule
+from condvest.speed_layer.services.live_publication import LivePublication
+from condvest.speed_layer.services.run import Job
+from condvest.speed_layer.services.settle import settle_all
+from condvest.speed_layer.stores.rules import add_rule
 from tests.support.databases.servers import embedded_server
 from tests.support.payloads import bar, bars_payload
 from tests.support.worlds.live_script import DAY, SESSION, Script, at

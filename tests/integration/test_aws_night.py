@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
-from batch_layer.shared.clients.archive.s3 import S3Archive
-from batch_layer.shared.clients.parsing import parse
+from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
+from condvest.batch_layer.shared.clients.parsing import parse
 from tests.support.aws import artefacts as aws_artefacts
 from tests.support.aws.emulated import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
 from tests.support.aws.lambda_runtime import running
@@ -102,7 +102,7 @@ def test_a_night_of_38_pages_on_the_free_plan_is_archived_in_one_run(archive, tm
         with running(
             aws_artefacts.built("function"),
             aws_artefacts.built("layer"),
-            "batch_layer.fetching.lambda_functions.daily_meta_fetcher.handler",
+            "condvest.batch_layer.fetching.lambda_functions.daily_meta_fetcher.handler",
             aws_artefacts.runtime(),
             tmp_path,
             environ,

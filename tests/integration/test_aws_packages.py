@@ -22,7 +22,7 @@ pytestmark = pytest.mark.aws
 
 ROOT = Path(__file__).parents[2]
 BUILDERS = ROOT / "batch_layer/fetching/deployment_packages"
-HANDLERS = "batch_layer.fetching.lambda_functions"
+HANDLERS = "condvest.batch_layer.fetching.lambda_functions"
 
 
 def build(script, out, *options, builders=BUILDERS, **more):
@@ -63,6 +63,7 @@ def checkout(tmp_path):
     shutil.copytree(
         ROOT / "batch_layer", place / "batch_layer", ignore=shutil.ignore_patterns("build", "__pycache__")
     )
+    shutil.copytree(ROOT / "condvest", place / "condvest", symlinks=True)
     shutil.copy(ROOT / "pyproject.toml", place)
     return place / BUILDERS.relative_to(ROOT)
 
@@ -128,14 +129,14 @@ def test_past_a_limit_nothing_is_built_and_the_largest_parts_are_named(checkout,
     told = [line.split() for line in done.stderr.splitlines() if line.startswith("  ") and " MB " in line]
     assert len(told) == 10
     assert [float(size) for size, *_ in told] == sorted((float(size) for size, *_ in told), reverse=True)
-    assert {"psycopg_binary.libs", "batch_layer"} <= {name for *_, name in told[:3]}
+    assert {"psycopg_binary.libs", "condvest"} <= {name for *_, name in told[:3]}
     assert not (tmp_path / "out/functions.zip").exists()
 
 
 def test_the_package_holds_our_code_and_no_secret_place_of_this_machine(package):
     with zipfile.ZipFile(package) as archive:
         names = archive.namelist()
-        assert "batch_layer/rds-bundle.pem" in names
+        assert "condvest/batch_layer/rds-bundle.pem" in names
         assert f"{HANDLERS.replace('.', '/')}/archive_loader.py" in names
         for name in names:
             assert str(ROOT).encode() not in archive.read(name), name
@@ -165,7 +166,7 @@ def test_the_functions_take_the_sdk_that_is_shipped(package, layer, python, tmp_
             file.extractall(tmp_path / place)
     code = (
         "import boto3, botocore\n"
-        "from batch_layer.shared.clients import aws\n"
+        "from condvest.batch_layer.shared.clients import aws\n"
         "clients = [aws.client(name) for name in ('s3', 'secretsmanager', 'rds')]\n"
         "members = clients[0].meta.service_model.operation_model('PutObject').input_shape.members\n"
         "print(boto3.__file__, botocore.__file__, boto3.__version__, 'IfNoneMatch' in members)"

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from batch_layer.database.migrate import Migration, migrate, migrations
-from batch_layer.fetching.lambda_functions import archive_loader
-from batch_layer.processing.resample import resample
-from batch_layer.shared.errors import ArchiveError, SchemaTooNew
+from condvest.batch_layer.database.migrate import Migration, migrate, migrations
+from condvest.batch_layer.fetching.lambda_functions import archive_loader
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.errors import ArchiveError, SchemaTooNew
 from tests.support.aws.emulated import BUCKET
 from tests.support.aws.lambdas import NOW
 

@@ -10,10 +10,10 @@ import boto3
 import psycopg
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared.clients import aws
-from batch_layer.shared.errors import DatabaseError, SettingsError
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.errors import DatabaseError, SettingsError
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
 from tests.support.databases.rds import ADMIN, PASSWORD, rds
 

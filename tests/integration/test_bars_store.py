@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from batch_layer.database.stores.bars import delete_bars, put_bars, read_bars
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars
-from batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.database.stores.bars import delete_bars, put_bars, read_bars
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars
+from condvest.batch_layer.shared.models.spans import Spans, always
 
 IDS = np.array([1, 1, 2, 3], dtype=np.int32)
 

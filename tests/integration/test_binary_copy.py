@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from psycopg import sql
 
-from batch_layer.database.postgres import binary_copy, packed
-from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.postgres.packed import MOST_ROWS, read_out, read_pages
+from condvest.batch_layer.database.postgres import binary_copy, packed
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_out, read_pages
 
 UNKNOWN = -1
 COLUMNS = (

@@ -7,10 +7,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from serving_layer.http.app import create_app
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.http.guards import Rules
-from serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.app import create_app
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.published_backend import PublishedBackend
 from tests.support.publishing import from_database
 
 

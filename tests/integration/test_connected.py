@@ -16,13 +16,13 @@ import psycopg
 import pytest
 
 import condvest
-from batch_layer.database.embedded.server import Down, EmbeddedServer
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.sessions import read_sessions
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.shared.errors import DatabaseUnavailable
-from batch_layer.shared.settings import DatabaseSettings, Settings
 from condvest import kept, pool
+from condvest.batch_layer.database.embedded.server import Down, EmbeddedServer
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.sessions import read_sessions
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.shared.errors import DatabaseUnavailable
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.payloads import bar
 from tests.support.worlds.world import World
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from batch_layer.database.migrate import check_schema, is_empty, migrate, migrations
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared.errors import DatabaseError, SchemaTooOld
+from condvest.batch_layer.database.migrate import check_schema, is_empty, migrate, migrations
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.shared.errors import DatabaseError, SchemaTooOld
 from tests.support.pooler import PGBOUNCER, pooler
 
 

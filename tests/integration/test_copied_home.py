@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.shared.published.owner import DataDirectory, owner_named
+from condvest.batch_layer.shared.published.owner import DataDirectory, owner_named
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, csv_of
 

@@ -8,8 +8,8 @@ from itertools import count
 
 import pytest
 
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.databases.fragile import Fragile, cut_everywhere
 from tests.support.exchange import NOW
 from tests.support.payloads import bar, json_payload, split

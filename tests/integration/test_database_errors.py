@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from batch_layer.database.postgres import connection as connection_module
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.sessions import read_sessions
-from batch_layer.shared.errors import (
+from condvest.batch_layer.database.postgres import connection as connection_module
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.sessions import read_sessions
+from condvest.batch_layer.shared.errors import (
     DatabaseDamaged,
     DatabaseError,
     DatabaseFull,

@@ -8,8 +8,8 @@ import threading
 import psycopg
 import pytest
 
-from batch_layer.database.embedded.server import Down, EmbeddedServer
-from batch_layer.shared.errors import DatabaseUnavailable
+from condvest.batch_layer.database.embedded.server import Down, EmbeddedServer
+from condvest.batch_layer.shared.errors import DatabaseUnavailable
 from tests.support.databases.embedded_processes import (
     Client,
     is_dead,

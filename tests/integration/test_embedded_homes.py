@@ -13,11 +13,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.database.embedded import account
-from batch_layer.database.embedded.server import Down, EmbeddedServer
-from batch_layer.operations.doctor import all_checks
-from batch_layer.shared.errors import DatabaseError
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.database.embedded import account
+from condvest.batch_layer.database.embedded.server import Down, EmbeddedServer
+from condvest.batch_layer.operations.doctor import all_checks
+from condvest.batch_layer.shared.errors import DatabaseError
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.databases.embedded_processes import (
     Client,
     is_dead,
@@ -114,7 +114,7 @@ def filled(url):
 def how_started(request, monkeypatch):
     """As servers are started today; and as an earlier version did, by the path of the data directory."""
     if request.param == "by its path":
-        monkeypatch.setattr("batch_layer.database.embedded.process.HERE", Path("/no/such/name"))
+        monkeypatch.setattr("condvest.batch_layer.database.embedded.process.HERE", Path("/no/such/name"))
     yield request.param
     monkeypatch.undo()
 
@@ -276,8 +276,8 @@ def test_on_windows_the_import_succeeds_and_the_use_says_what_to_do(tmp_path):
     """Nothing of POSIX is needed until the server is used."""
     script = (
         "import sys, psycopg; sys.platform = 'win32'; sys.modules['fcntl'] = None\n"
-        "from pathlib import Path; from batch_layer.database.embedded.server import EmbeddedServer\n"
-        "from batch_layer.shared.errors import DatabaseError\n"
+        "from pathlib import Path; from condvest.batch_layer.database.embedded.server import EmbeddedServer\n"
+        "from condvest.batch_layer.shared.errors import DatabaseError\n"
         "server = EmbeddedServer(Path(sys.argv[1]))\n"
         "for use in (server.up, server.down, server.url, server.status, server.lease().__enter__):\n"
         "    try: use()\n"

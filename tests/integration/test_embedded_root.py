@@ -5,7 +5,7 @@ import subprocess
 import psycopg
 import pytest
 
-from batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
 
 
 def owners_of(home):

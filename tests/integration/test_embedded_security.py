@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.database.embedded.account import account_for
-from batch_layer.database.embedded.binaries import find_binaries
-from batch_layer.database.embedded.cluster import write_settings
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.shared.errors import DatabaseError
+from condvest.batch_layer.database.embedded.account import account_for
+from condvest.batch_layer.database.embedded.binaries import find_binaries
+from condvest.batch_layer.database.embedded.cluster import write_settings
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.shared.errors import DatabaseError
 from tests.support.databases.embedded_processes import clean_up, short_directory
 
 CANARY = "canary-4711"
@@ -137,7 +137,7 @@ def test_root_does_not_take_over_what_a_link_leads_to(home, tmp_path):
 def test_a_lock_keeps_clear_of_the_standard_streams(tmp_path):
     """Closed streams leave their numbers free; what is started later redirects those numbers."""
     script = (
-        "import os, sys; from pathlib import Path; from batch_layer.database.embedded import locks\n"
+        "import os, sys; from pathlib import Path; from condvest.batch_layer.database.embedded import locks\n"
         "os.close(0); os.close(1)\n"
         "lock = locks.shared(Path(sys.argv[1]))\n"
         "sys.exit(lock.descriptor)\n"

@@ -8,12 +8,12 @@ import adbc_driver_postgresql.dbapi
 import psycopg
 import pytest
 
-from batch_layer.database.embedded.listening import listening_of
-from batch_layer.database.embedded.server import Down, EmbeddedServer
-from batch_layer.database.migrate import migrate
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.readers import grant_reader
-from batch_layer.shared.errors import DatabaseError, UsageError
+from condvest.batch_layer.database.embedded.listening import listening_of
+from condvest.batch_layer.database.embedded.server import Down, EmbeddedServer
+from condvest.batch_layer.database.migrate import migrate
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.readers import grant_reader
+from condvest.batch_layer.shared.errors import DatabaseError, UsageError
 
 PASSWORD = "a b/c@d:e%f"  # noqa: S105  # of this test alone
 

@@ -11,13 +11,13 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from serving_layer.access import Keys
-from serving_layer.http.events import streams
-from serving_layer.http.events.hub import KEPT, Hub
-from serving_layer.http.guards import Rules
-from serving_layer.http.hosts import LOOPBACK
-from serving_layer.http.server import PatientProtocol, PatientSocket
-from speed_layer.stores.events import Event, lock_events, write_events
+from condvest.serving_layer.access import Keys
+from condvest.serving_layer.http.events import streams
+from condvest.serving_layer.http.events.hub import KEPT, Hub
+from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.hosts import LOOPBACK
+from condvest.serving_layer.http.server import PatientProtocol, PatientSocket
+from condvest.speed_layer.stores.events import Event, lock_events, write_events
 from tests.support.exchange import NOW
 from tests.support.serving import served
 from tests.support.worlds.alerted import Alerted

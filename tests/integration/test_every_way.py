@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from serving_layer.http.app import create_app
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.http.guards import Rules
-from serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.app import create_app
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.published_backend import PublishedBackend
 from tests.support.publishing import from_database, from_files
 
 SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")

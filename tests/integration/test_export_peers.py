@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import condvest
-from serving_layer.exports.export import export
+from condvest.serving_layer.exports.export import export
 from tests.support.peers.environments import PEERS, python_of
 
 pytestmark = pytest.mark.long

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import condvest
-from batch_layer.database.stores.ownership import write_spans
-from batch_layer.shared.errors import UnknownSymbol, UsageError
-from batch_layer.shared.models.symbols import SymbolSpan
-from serving_layer.exports.export import KINDS, export
-from serving_layer.exports.folder import new_folder
-from serving_layer.exports.names import FileNames
+from condvest.batch_layer.database.stores.ownership import write_spans
+from condvest.batch_layer.shared.errors import UnknownSymbol, UsageError
+from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.serving_layer.exports.export import KINDS, export
+from condvest.serving_layer.exports.folder import new_folder
+from condvest.serving_layer.exports.names import FileNames
 from tests.support import export_readers as read
 from tests.support.payloads import dividend, split
 from tests.support.publishing import quote

@@ -5,12 +5,12 @@ import time
 import psycopg
 import pytest
 
-from batch_layer.database.postgres import range_read
-from batch_layer.database.stores import bars_rebuilt
-from batch_layer.operations.workspace import Workspace
-from batch_layer.processing import first_build
-from batch_layer.shared.errors import DatabaseDamaged, DatabaseUnavailable
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.database.postgres import range_read
+from condvest.batch_layer.database.stores import bars_rebuilt
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.processing import first_build
+from condvest.batch_layer.shared.errors import DatabaseDamaged, DatabaseUnavailable
+from condvest.batch_layer.shared.settings import INTERVALS
 from tests.support.databases.catalogue import CATALOGUE
 from tests.support.payloads import bar, split
 from tests.support.worlds.world import World

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from batch_layer.operations.report import recorded
-from batch_layer.shared.errors import SettingsError, Terminated, UsageError, VendorUnavailable
-from serving_layer.queries.freshness import not_fresh
-from serving_layer.queries.runs import read_runs
-from serving_layer.queries.status import read_status
+from condvest.batch_layer.operations.report import recorded
+from condvest.batch_layer.shared.errors import SettingsError, Terminated, UsageError, VendorUnavailable
+from condvest.serving_layer.queries.freshness import not_fresh
+from condvest.serving_layer.queries.runs import read_runs
+from condvest.serving_layer.queries.status import read_status
 from tests.support.payloads import bar
 
 MONDAY = dt.date(2024, 5, 13)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import condvest
-from batch_layer.shared.errors import PublishedUnavailable
+from condvest.batch_layer.shared.errors import PublishedUnavailable
 from tests.support.payloads import bar
 from tests.support.serving import served
 
@@ -116,12 +116,12 @@ ROWS = 2_000_000
 ANSWERING = f"""
 import socket, sys
 import pyarrow as pa
-from serving_layer.contract import Common
-from serving_layer.http import app
-from serving_layer.http.endpoints import Endpoint
-from serving_layer.http.guards import Rules
-from serving_layer.http.server import server_of
-from serving_layer.http.states import State
+from condvest.serving_layer.contract import Common
+from condvest.serving_layer.http import app
+from condvest.serving_layer.http.endpoints import Endpoint
+from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.server import server_of
+from condvest.serving_layer.http.states import State
 
 class Large:
     has_database = False

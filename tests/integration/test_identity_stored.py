@@ -6,10 +6,10 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from batch_layer.processing.resample import resample
-from batch_layer.shared.models.payloads import BarRows, InstrumentRows, Parsed, Payload, SymbolRows
-from serving_layer.queries.bars_table import read_bars
-from serving_layer.queries.question import Question
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.models.payloads import BarRows, InstrumentRows, Parsed, Payload, SymbolRows
+from condvest.serving_layer.queries.bars_table import read_bars
+from condvest.serving_layer.queries.question import Question
 
 D = dt.date
 BAR_DATES = [D(2022, 6, 6), D(2022, 6, 7), D(2022, 6, 8), D(2022, 6, 9), D(2022, 6, 10)]

@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.payloads import bar
 from tests.support.worlds.world import World
 
@@ -13,17 +13,17 @@ BUDGET = 45
 """Modules with code below the face; most packages' own files hold a docstring and no more."""
 
 ONLY_FOR_OTHERS = {
-    "batch_layer.database.embedded.start": "starting the server",
-    "batch_layer.database.embedded.cluster": "starting the server",
-    "batch_layer.database.embedded.account": "starting the server",
-    "batch_layer.database.embedded.binaries": "starting the server",
-    "batch_layer.database.postgres.poolers": "a pooler before the server",
-    "batch_layer.database.stores.calendar_extension": "making the calendar",
-    "batch_layer.shared.utils.calendar": "making the calendar",
-    "batch_layer.shared.clients.aws": "a password from AWS",
-    "batch_layer.shared.models.symbols": "loading the vendor's listings",
+    "condvest.batch_layer.database.embedded.start": "starting the server",
+    "condvest.batch_layer.database.embedded.cluster": "starting the server",
+    "condvest.batch_layer.database.embedded.account": "starting the server",
+    "condvest.batch_layer.database.embedded.binaries": "starting the server",
+    "condvest.batch_layer.database.postgres.poolers": "a pooler before the server",
+    "condvest.batch_layer.database.stores.calendar_extension": "making the calendar",
+    "condvest.batch_layer.shared.utils.calendar": "making the calendar",
+    "condvest.batch_layer.shared.clients.aws": "a password from AWS",
+    "condvest.batch_layer.shared.models.symbols": "loading the vendor's listings",
     "condvest.rounds": "published files",
-    "serving_layer.sources.database": "what one statement cannot answer",
+    "condvest.serving_layer.sources.database": "what one statement cannot answer",
 }
 """What a read of a running server leaves unloaded, and what it is for."""
 
@@ -31,7 +31,7 @@ READ = """
 import pathlib, sys, condvest
 print(len(condvest.bars("A", interval=3, include_open=True)))
 for name, module in list(sys.modules.items()):
-    if name.startswith(("condvest.", "batch_layer", "serving_layer", "speed_layer")):
+    if name.startswith("condvest."):
         if "\\n" in pathlib.Path(module.__file__).read_text().strip():
             print(name)
 """
@@ -50,7 +50,7 @@ def test_a_read_of_a_running_server_loads_few_modules(home, sessions):
         )
     bars, *loaded = done.stdout.split()
     assert int(bars) >= 2
-    assert "serving_layer.queries.stored_bars" in loaded
+    assert "condvest.serving_layer.queries.stored_bars" in loaded
     assert {name: use for name, use in ONLY_FOR_OTHERS.items() if name in loaded} == {}
     below = sorted(name for name in loaded if not name.startswith("condvest."))
     assert len(below) < BUDGET, f"{len(below)} modules: {' '.join(below)}"

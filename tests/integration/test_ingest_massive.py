@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.fetching.fetch import FetchReport
+from condvest.batch_layer.fetching.fetch import FetchReport
 from tests.support.emulators.faults import Fault
 from tests.support.emulators.synthetic import truth, universe
 from tests.support.emulators.synthetic.market import Market

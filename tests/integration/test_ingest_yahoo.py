@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from batch_layer.operations import nightly
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.clients.yahoo import YahooProvider
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.operations import nightly
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.clients.yahoo import YahooProvider
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.emulators.synthetic import truth
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import YahooEmulator

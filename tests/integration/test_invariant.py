@@ -7,8 +7,8 @@ cut short, refused rows, splits that come, change and go, and shards resampled a
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from batch_layer.processing import resample as resampling
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.processing import resample as resampling
+from condvest.batch_layer.shared.settings import INTERVALS
 from tests.support.payloads import bar, split
 from tests.support.strategies.market_events import bar_histories
 from tests.support.worlds.playing import check, play_all

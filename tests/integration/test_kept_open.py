@@ -12,12 +12,12 @@ import psycopg
 import pytest
 
 import condvest
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.database.stores.sessions import read_sessions
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.shared.errors import SchemaTooNew
-from batch_layer.shared.settings import Settings
 from condvest import pool
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.stores.sessions import read_sessions
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.shared.errors import SchemaTooNew
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.payloads import bar, split
 from tests.support.worlds.world import World
 
@@ -205,7 +205,7 @@ class TestAHome:
     def test_the_server_runs_until_the_interpreter_ends(self, filled):
         script = (
             "import sys; from pathlib import Path; import condvest\n"
-            "from batch_layer.database.embedded.server import EmbeddedServer\n"
+            "from condvest.batch_layer.database.embedded.server import EmbeddedServer\n"
             "home = Path(sys.argv[1])\n"
             "for _ in range(2):\n"
             "    count = len(condvest.bars('A', 1, settings=condvest.Settings(home=home)))\n"

@@ -21,7 +21,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
 from tests.support.databases.embedded_processes import clean_up, kill_server, processes_of, short_directory
 from tests.support.naive.database import differences
 from tests.support.payloads import BARS, bar, csv_of

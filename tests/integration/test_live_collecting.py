@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from batch_layer.shared.errors import (
+from condvest.batch_layer.shared.errors import (
     ArchiveError,
     ClockWrong,
     DatabaseFull,
@@ -14,9 +14,9 @@ from batch_layer.shared.errors import (
     VendorUnavailable,
 )
 from condvest.live.replaying import replayed
-from speed_layer.services.settle import settle_all
-from speed_layer.stores import rows
-from speed_layer.stores.runs import start_run, take_lock
+from condvest.speed_layer.services.settle import settle_all
+from condvest.speed_layer.stores import rows
+from condvest.speed_layer.stores.runs import start_run, take_lock
 from tests.support.payloads import bar
 from tests.support.worlds.live_script import DAY, END, SESSION, ZEROS, Script, at
 
@@ -256,7 +256,7 @@ def test_a_full_disk_of_the_journal_ends_the_run_and_stores_nothing(market, monk
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("speed_layer.feeds.journal.zlib.crc32", full)
+    monkeypatch.setattr("condvest.speed_layer.feeds.journal.zlib.crc32", full)
     with pytest.raises(ArchiveError, match="no room on its disk"):
         collect(market, ("10:00", {"A": DAY}))
     assert stored(market) == {}

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from batch_layer.shared.clients.massive import MassiveClient, Transport
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.errors import VendorRefused
-from batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.shared.clients.massive import MassiveClient, Transport
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.errors import VendorRefused
+from condvest.batch_layer.shared.utils.retry import Retry
 from condvest.live.collecting import collecting
 from condvest.live.judging import judge
 from condvest.live.replaying import replayed
-from speed_layer.feeds.polling import MassivePolling
-from speed_layer.services.run import Job
-from speed_layer.services.settle import settle_all
+from condvest.speed_layer.feeds.polling import MassivePolling
+from condvest.speed_layer.services.run import Job
+from condvest.speed_layer.services.settle import settle_all
 from tests.support.emulators.massive import KEY
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.synthetic.sessions import new_york

@@ -7,15 +7,15 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.errors import ArchiveError, UsageError
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.errors import ArchiveError, UsageError
 from condvest.live.collecting import collecting
 from condvest.live.replaying import replayed
-from speed_layer.feeds.journal import Journal, Record, Recorder
-from speed_layer.feeds.journal_copies import JournalCopies
-from speed_layer.services.deliver import Deliverer
-from speed_layer.webhooks.posting import Poster
-from speed_layer.webhooks.topics import checked_topic
+from condvest.speed_layer.feeds.journal import Journal, Record, Recorder
+from condvest.speed_layer.feeds.journal_copies import JournalCopies
+from condvest.speed_layer.services.deliver import Deliverer
+from condvest.speed_layer.webhooks.posting import Poster
+from condvest.speed_layer.webhooks.topics import checked_topic
 from tests.support.aws.emulated import BUCKET, configured, emulated_aws, fresh_bucket
 from tests.support.emulators.massive import KEY
 from tests.support.in_process import Program

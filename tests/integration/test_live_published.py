@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 import condvest
-from batch_layer.database.stores.live import read_live
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.errors import PublishedError, PublishedFormat
-from batch_layer.shared.published import live as format_
-from batch_layer.shared.published.live import LIVE, from_parquet, to_parquet
-from batch_layer.shared.published.owner import DataDirectory
-from serving_layer.http.backends import PublishedBackend
-from serving_layer.queries.bars_table import read_bars_from
-from serving_layer.queries.question import Question
-from serving_layer.sources.published import PublishedSource
-from serving_layer.sources.published_live import with_live
-from speed_layer.services.live_publication import EVERY, LivePublication
+from condvest.batch_layer.database.stores.live import read_live
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.errors import PublishedError, PublishedFormat
+from condvest.batch_layer.shared.published import live as format_
+from condvest.batch_layer.shared.published.live import LIVE, from_parquet, to_parquet
+from condvest.batch_layer.shared.published.owner import DataDirectory
+from condvest.serving_layer.http.backends import PublishedBackend
+from condvest.serving_layer.queries.bars_table import read_bars_from
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.sources.published_live import with_live
+from condvest.speed_layer.services.live_publication import EVERY, LivePublication
 from tests.support.naive import live as naive_live
 from tests.support.payloads import bar, dividend, split
 from tests.support.publishing import Failing, from_database, published

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import condvest
-from batch_layer.shared.errors import UsageError
-from serving_layer.queries.bars_table import LIVE_SCHEMA, SCHEMA, read_bars
-from serving_layer.queries.question import Question
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.queries.bars_table import LIVE_SCHEMA, SCHEMA, read_bars
+from condvest.serving_layer.queries.question import Question
 from tests.support.naive import database as naive
 from tests.support.naive import live as naive_live
 from tests.support.payloads import bar, dividend, split

@@ -5,12 +5,12 @@ import threading
 import pytest
 from click.testing import CliRunner
 
-from batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.errors import SettingsError
 from condvest.cli.commands.live import live
 from condvest.live.sinking import follow, sinking
-from speed_layer.services.publishing import Publisher
-from speed_layer.sinks.jetstream import STREAM, JetStream, SinkUnavailable
-from speed_layer.sinks.messages import HEAD, Incoming, Outgoing, subject_of, symbol_of
+from condvest.speed_layer.services.publishing import Publisher
+from condvest.speed_layer.sinks.jetstream import STREAM, JetStream, SinkUnavailable
+from condvest.speed_layer.sinks.messages import HEAD, Incoming, Outgoing, subject_of, symbol_of
 from tests.support.payloads import bar
 from tests.support.worlds.live_script import DAY, SESSION, Script
 from tests.support.worlds.nats_server import NatsServer

@@ -5,9 +5,9 @@ import threading
 import pytest
 
 import condvest
-from batch_layer.shared.settings import DatabaseSettings, Settings
-from speed_layer.services.publishing import Publisher
-from speed_layer.sinks.jetstream import JetStream
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.speed_layer.services.publishing import Publisher
+from condvest.speed_layer.sinks.jetstream import JetStream
 from tests.support.payloads import bar
 from tests.support.worlds.live_script import DAY, END, SESSION, Script
 from tests.support.worlds.nats_server import NatsServer

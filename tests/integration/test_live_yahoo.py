@@ -4,14 +4,14 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared.clients.yahoo.client import YahooClient
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.shared.clients.yahoo.client import YahooClient
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.live.judging import judge
 from condvest.live.replaying import minutes, replayed
-from speed_layer.feeds.yahoo_quotes import YahooQuotes
-from speed_layer.feeds.yahoo_stream import YahooStream
-from speed_layer.services.run import Job
+from condvest.speed_layer.feeds.yahoo_quotes import YahooQuotes
+from condvest.speed_layer.feeds.yahoo_stream import YahooStream
+from condvest.speed_layer.services.run import Job
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.synthetic.sessions import new_york
 from tests.support.emulators.synthetic.trades import SECOND, SETS_DAY, day_of

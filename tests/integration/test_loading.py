@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores import loads
-from batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores import loads
+from condvest.batch_layer.operations.workspace import Workspace
 from tests.support.exchange import NOW
 from tests.support.payloads import bar, counts, csv_of, payload, split
 from tests.support.worlds.world import World

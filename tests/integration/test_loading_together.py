@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.fetching.fetch import Fetcher, FetchReport
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Fetched
+from condvest.batch_layer.fetching.fetch import Fetcher, FetchReport
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import Fetched
 from tests.support.payloads import bar, bars_payload, payload, split, splits_payload
 
 FIRST = 15_000

@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.workspace import Workspace
-from batch_layer.processing.resample import resample
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
 from tests.support.databases.fragile import Fragile, cut_everywhere
 from tests.support.exchange import NOW
 from tests.support.naive import database as naive_database

@@ -7,17 +7,17 @@ import traceback
 import numpy as np
 import pytest
 
-from batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport, parse
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.errors import (
+from condvest.batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport, parse
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.errors import (
     NotReadyYet,
     UnknownSymbol,
     VendorRefused,
     VendorUnavailable,
 )
-from batch_layer.shared.models.payloads import Payload
-from batch_layer.shared.models.providers import Unavailable
-from batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.providers import Unavailable
+from condvest.batch_layer.shared.utils.retry import Retry
 from tests.support.emulators.faults import Fault
 from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.synthetic import truth

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
 
 CALLS, SECONDS = 5, 60.0
 START = 1_000_000.0

@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from batch_layer.shared.clients.massive import MAX_BYTES, MassiveClient, Transport, json_seq
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
-from batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.shared.clients.massive import MAX_BYTES, MassiveClient, Transport, json_seq
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
+from condvest.batch_layer.shared.utils.retry import Retry
 
 NOW = dt.datetime(2024, 7, 10, 16, 0, tzinfo=dt.UTC)
 SESSION = dt.date(2024, 3, 5)

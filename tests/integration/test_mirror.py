@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.emulators.synthetic import universe
 from tests.support.emulators.synthetic.market import Market
 from tests.support.serving import served

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from batch_layer.operations import nightly, upkeep
-from batch_layer.operations.import_files import import_files
-from batch_layer.processing.batch_jobs.shards import Shard
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.operations import nightly, upkeep
+from condvest.batch_layer.operations.import_files import import_files
+from condvest.batch_layer.processing.batch_jobs.shards import Shard
+from condvest.batch_layer.shared.settings import Settings
 from condvest.cli.output.endings import screen_of
 from tests.integration.test_ingest_yahoo import FIRST, LAST, AtYahoo
 from tests.support.emulators.synthetic.sessions import Schedule

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pyarrow as pa
 import pytest
 
-from batch_layer.database.postgres.variables import OUR_SECRETS
-from batch_layer.shared.postgres_url import PostgresUrl
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.database.postgres.variables import OUR_SECRETS
+from condvest.batch_layer.shared.postgres_url import PostgresUrl
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, csv_of
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.operations.publish import publish_all
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.settings import INTERVALS
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.queries.bars_table import read_bars_from
-from serving_layer.queries.question import Question
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.operations.publish import publish_all
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.settings import INTERVALS
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.queries.bars_table import read_bars_from
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.naive.state import State, names_of, rows_read
 from tests.support.payloads import bar, split
 from tests.support.publishing import from_database

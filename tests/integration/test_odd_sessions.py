@@ -9,15 +9,15 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from batch_layer.database.opening import open_database
-from batch_layer.operations.publish import publish_all
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.errors import DatabaseError, TransientError
-from batch_layer.shared.settings import DatabaseSettings, Settings
-from serving_layer.queries.bars_table import read_bars, read_bars_from
-from serving_layer.queries.question import Question
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.database.opening import open_database
+from condvest.batch_layer.operations.publish import publish_all
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.errors import DatabaseError, TransientError
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support import publishing
 from tests.support.exchange import NOW
 from tests.support.worlds.world import World

@@ -8,15 +8,15 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from batch_layer.database.migrate import check_schema, migrate
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.sessions import read_sessions
-from batch_layer.operations.publish import publish_all
-from batch_layer.operations.upkeep import verify_all
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.errors import SchemaTooOld
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.migrate import check_schema, migrate
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.sessions import read_sessions
+from condvest.batch_layer.operations.publish import publish_all
+from condvest.batch_layer.operations.upkeep import verify_all
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.errors import SchemaTooOld
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.exchange import NOW
 from tests.support.payloads import bar
 from tests.support.publishing import published

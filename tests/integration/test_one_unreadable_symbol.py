@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.operations import nightly
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.operations import nightly
+from condvest.batch_layer.shared.settings import Settings
 from tests.integration.test_lying_yahoo import AtLyingYahoo
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo.history import yahoo_symbol

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import condvest
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.payloads import split
 from tests.support.publishing import published, quote
 

@@ -7,9 +7,9 @@ import random
 import httpx
 import pytest
 
-from serving_layer.http.app import create_app
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.http.guards import Rules
+from condvest.serving_layer.http.app import create_app
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.guards import Rules
 from tests.support.requests import described_request
 
 NEVER = (500, 503, 504)

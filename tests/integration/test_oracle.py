@@ -9,7 +9,7 @@ import math
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from tests.support.naive.state import rows_read
 from tests.support.publishing import from_database, from_files, published
 from tests.support.strategies.markets import markets

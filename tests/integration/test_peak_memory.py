@@ -23,10 +23,10 @@ MOST_MEMORY = 1 << 30
 LOAD = """
 import datetime as dt, pathlib, sys
 import numpy as np
-from batch_layer.fetching.quality import judge_bars
-from batch_layer.shared.clients.parsing import parse
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import BarRows, Payload
+from condvest.batch_layer.fetching.quality import judge_bars
+from condvest.batch_layer.shared.clients.parsing import parse
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import BarRows, Payload
 from tests.support.judged import LAST_CLOSED, SESSIONS
 
 provider, media, dataset, path = sys.argv[1:]
@@ -146,7 +146,7 @@ def test_a_file_at_its_bounds_is_read_within_a_gigabyte(tmp_path):
 
 PORTIONS = """
 import datetime as dt, pathlib, sys
-from batch_layer.shared.clients.files import contents, divided, read_payload
+from condvest.batch_layer.shared.clients.files import contents, divided, read_payload
 
 contents.IN_MEMORY = 1 << 20
 payload = read_payload(sys.argv[1], provider="file", dataset="daily_bars", now=dt.datetime.now(dt.UTC))

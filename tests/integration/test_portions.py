@@ -12,9 +12,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from batch_layer.shared.clients.files import dividing, unpack
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.clients.files import dividing, unpack
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.file_options import FileOptions
 from tests.support.payloads import bar, bars_payload
 
 NAME = (

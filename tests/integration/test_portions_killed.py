@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.shared.clients.files import dividing
+from condvest.batch_layer.shared.clients.files import dividing
 from tests.integration.test_portions import held
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, csv_of
@@ -20,7 +20,7 @@ SYMBOLS = [f"S{number}" for number in range(30)]
 
 IMPORT = """
 import sys
-from batch_layer.shared.clients.files import dividing
+from condvest.batch_layer.shared.clients.files import dividing
 from condvest.cli import main
 
 dividing.ROWS_A_PORTION = 20

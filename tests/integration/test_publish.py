@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 import condvest
-from batch_layer.processing.publishing import part_files
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import INTERVALS, Settings
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.processing.publishing import part_files
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.settings import INTERVALS, Settings
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.publishing import from_database, from_files, published
 
 

@@ -12,14 +12,19 @@ import pyarrow.parquet as pq
 import pytest
 
 import condvest
-from batch_layer.database.postgres.connection import Database
-from batch_layer.processing.publishing import publish as publishing
-from batch_layer.shared.clients.publish_targets import directory
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.errors import PublishedError, PublishedFormat, PublishedUnavailable, UsageError
-from batch_layer.shared.published.versions import current_manifest
-from batch_layer.shared.settings import Settings
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.processing.publishing import publish as publishing
+from condvest.batch_layer.shared.clients.publish_targets import directory
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.errors import (
+    PublishedError,
+    PublishedFormat,
+    PublishedUnavailable,
+    UsageError,
+)
+from condvest.batch_layer.shared.published.versions import current_manifest
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.publishing import (
     Failing,
     correct,

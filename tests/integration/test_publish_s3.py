@@ -5,11 +5,11 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from batch_layer.shared.clients.publish_targets import target_at
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.clients.publish_targets.s3 import S3Target
-from batch_layer.shared.errors import PublishedError, PublishedUnavailable, SettingsError
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.shared.clients.publish_targets import target_at
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.clients.publish_targets.s3 import S3Target
+from condvest.batch_layer.shared.errors import PublishedError, PublishedUnavailable, SettingsError
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.aws.emulated import BUCKET, configured, emulated_aws, fresh_bucket
 from tests.support.payloads import bar
 from tests.support.publishing import from_database, from_files, published

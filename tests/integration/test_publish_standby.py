@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.publish import publish_all
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.errors import ChangesWaiting, PublishedError, UsageError
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.operations.publish import publish_all
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.errors import ChangesWaiting, PublishedError, UsageError
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.exchange import NOW
 from tests.support.publishing import from_database, from_files, published, quote
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.published.manifest import Manifest
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.published.manifest import Manifest
 from tests.support.payloads import bar
 from tests.support.publishing import from_database, from_files, published
 

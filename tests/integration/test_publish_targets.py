@@ -5,8 +5,8 @@ import threading
 import boto3
 import pytest
 
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.clients.publish_targets.s3 import S3Target
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.clients.publish_targets.s3 import S3Target
 from tests.support.aws.emulated import BUCKET, configured, emulated_aws, fresh_bucket
 
 PATH = "manifest.json"

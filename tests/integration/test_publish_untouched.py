@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.database.stores import touched
-from batch_layer.processing import first_build
-from batch_layer.processing.publishing import new_version, plan
-from batch_layer.processing.publishing.publish import publish
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.published.parts import DIVIDED, compacting_starts
-from batch_layer.shared.published.versions import current_manifest
+from condvest.batch_layer.database.stores import touched
+from condvest.batch_layer.processing import first_build
+from condvest.batch_layer.processing.publishing import new_version, plan
+from condvest.batch_layer.processing.publishing.publish import publish
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.published.parts import DIVIDED, compacting_starts
+from condvest.batch_layer.shared.published.versions import current_manifest
 from tests.support.in_process import Program
 from tests.support.publishing import correct, published
 from tests.support.strategies.market_events import any_loads, bar_changes, shard_resamplings

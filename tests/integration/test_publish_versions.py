@@ -10,17 +10,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.processing.publishing import plan
-from batch_layer.processing.publishing.publish import publish
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.errors import PublishedError, PublishedFormat, PublishedUnavailable
-from batch_layer.shared.postgres_url import PostgresUrl
-from batch_layer.shared.published.versions import current_manifest, remove_unneeded
-from batch_layer.shared.settings import INTERVALS
-from serving_layer.queries.bars_table import read_bars_from
-from serving_layer.queries.question import Question
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.processing.publishing import plan
+from condvest.batch_layer.processing.publishing.publish import publish
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.errors import PublishedError, PublishedFormat, PublishedUnavailable
+from condvest.batch_layer.shared.postgres_url import PostgresUrl
+from condvest.batch_layer.shared.published.versions import current_manifest, remove_unneeded
+from condvest.batch_layer.shared.settings import INTERVALS
+from condvest.serving_layer.queries.bars_table import read_bars_from
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.payloads import split
 from tests.support.publishing import (
     correct,

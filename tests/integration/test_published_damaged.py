@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.published.versions import current_manifest
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.published.versions import current_manifest
 from tests.support.in_process import Program
 from tests.support.payloads import bar
 from tests.support.publishing import correct, from_files, published

@@ -2,9 +2,9 @@
 
 import pytest
 
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from serving_layer.sources import kept_rows
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.serving_layer.sources import kept_rows
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.payloads import bar, split
 from tests.support.publishing import from_database, from_files, published
 

@@ -7,10 +7,10 @@ import duckdb
 import pytest
 
 import condvest
-from batch_layer.processing.publishing import plan
-from batch_layer.shared.errors import PublishedUnavailable
-from batch_layer.shared.published.versions import current_manifest
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.processing.publishing import plan
+from condvest.batch_layer.shared.errors import PublishedUnavailable
+from condvest.batch_layer.shared.published.versions import current_manifest
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.payloads import split
 from tests.support.publishing import Failing, files_of, from_database, from_files, published, quote
 

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.errors import CondvestError, UsageError
-from serving_layer.queries.actions import read_dividends, read_splits
-from serving_layer.queries.bars_table import read_bars_from
-from serving_layer.queries.gaps import published_gaps, read_gaps
-from serving_layer.queries.history import published_history, read_history
-from serving_layer.queries.question import Question
-from serving_layer.queries.universe import read_universe
-from serving_layer.sources.database import reading
-from serving_layer.sources.published import PublishedSource
-from serving_layer.sources.published_past import as_known
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.errors import CondvestError, UsageError
+from condvest.serving_layer.queries.actions import read_dividends, read_splits
+from condvest.serving_layer.queries.bars_table import read_bars_from
+from condvest.serving_layer.queries.gaps import published_gaps, read_gaps
+from condvest.serving_layer.queries.history import published_history, read_history
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.universe import read_universe
+from condvest.serving_layer.sources.database import reading
+from condvest.serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.sources.published_past import as_known
 from tests.support.payloads import bar, split
 from tests.support.publishing import published
 from tests.support.strategies.open_transactions import histories_with_open_transactions

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from serving_layer.sources import published as published_source
-from serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.sources import published as published_source
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.publishing import from_database, from_files, published
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.published.manifest import CURRENT
-from serving_layer.http.published_backend import PublishedBackend
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.published.manifest import CURRENT
+from condvest.serving_layer.http.published_backend import PublishedBackend
 from tests.support.asked import application
 from tests.support.payloads import bar
 from tests.support.publishing import published
@@ -115,7 +115,7 @@ def test_an_earlier_publication_says_what_it_lacks_and_what_to_do(nights):
 
 def test_too_many_refused_rows_are_left_out(nights, monkeypatch):
     world, target, settings = nights
-    monkeypatch.setattr("batch_layer.processing.publishing.small_tables.MOST_REFUSED", 10)
+    monkeypatch.setattr("condvest.batch_layer.processing.publishing.small_tables.MOST_REFUSED", 10)
     published(world, target)
     with application(settings, PublishedBackend) as files:
         assert (files.get("/v1/refused").status_code, files.get("/v1/coverage").status_code) == (501, 200)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.http.published_backend import PublishedBackend
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.published_backend import PublishedBackend
 from tests.support.asked import application
 from tests.support.payloads import bar
 from tests.support.publishing import published

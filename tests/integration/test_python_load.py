@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 import condvest
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.payloads import bar
 
 CLOSES = [100.0, 101.5, 99.25]
@@ -164,7 +164,7 @@ def test_acceptance_5_one_unknown_symbol_of_many_may_be_skipped(how):
 def test_every_error_is_exported():
     assert issubclass(condvest.errors.UnknownSymbol, condvest.errors.CondvestError)
     assert condvest.errors.UnknownSymbol is condvest.UnknownSymbol
-    from batch_layer.shared import errors  # noqa: PLC0415
+    from condvest.batch_layer.shared import errors  # noqa: PLC0415
 
     raised = {name for name, kind in vars(errors).items() if isinstance(kind, type)} - {
         "Terminated",

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 
 import condvest
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.ownership import write_spans
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.models.symbols import SymbolSpan
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.ownership import write_spans
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.exchange import NOW
 from tests.support.payloads import dividend, split
 from tests.support.publishing import published, quote

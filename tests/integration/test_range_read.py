@@ -5,12 +5,12 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from batch_layer.database.postgres import packed, range_read
-from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores import changes
-from batch_layer.processing import first_build, resample
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.postgres import packed, range_read
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.processing import first_build, resample
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.spans import Spans
 
 INSTRUMENTS, SESSIONS = 600, 200
 

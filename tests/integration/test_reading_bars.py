@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 
 import condvest
-from batch_layer.shared.errors import SchemaTooOld, UnknownSymbol, UsageError
-from batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
 from condvest import pool
-from serving_layer.queries.bars_table import read_bars
-from serving_layer.queries.question import Question
+from condvest.batch_layer.shared.errors import SchemaTooOld, UnknownSymbol, UsageError
+from condvest.batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
+from condvest.serving_layer.queries.bars_table import read_bars
+from condvest.serving_layer.queries.question import Question
 from tests.support.naive.database import folded, rows_of
 from tests.support.payloads import bar, split
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.shared.settings import INTERVALS
 from tests.support.in_process import Program
 from tests.support.payloads import bar
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batch_layer.fetching.check_archive import check_archive
-from batch_layer.fetching.loading import loader
-from batch_layer.processing.check_bars import check_bars
+from condvest.batch_layer.fetching.check_archive import check_archive
+from condvest.batch_layer.fetching.loading import loader
+from condvest.batch_layer.processing.check_bars import check_bars
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, bars_payload, csv_of, dividend, split
 from tests.support.strategies.market_events import any_loads

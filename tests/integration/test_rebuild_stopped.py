@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.rebuilds import keep_from_rebuild
-from batch_layer.fetching.loading.loader import Loader
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.rebuilds import keep_from_rebuild
+from condvest.batch_layer.fetching.loading.loader import Loader
 from tests.integration.test_rebuild import WITHOUT_INSTANTS
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, bars_payload, csv_of, json_payload

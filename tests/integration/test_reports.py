@@ -7,15 +7,15 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.database.stores.ownership import write_spans
-from batch_layer.shared.errors import UnknownSymbol
-from batch_layer.shared.models.symbols import SymbolSpan
-from serving_layer.queries.gaps import published_gaps, read_gaps
-from serving_layer.queries.history import published_history, read_history
-from serving_layer.queries.quality import flag_bars
-from serving_layer.queries.refused import read_refused
-from serving_layer.queries.size import TooLarge
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.database.stores.ownership import write_spans
+from condvest.batch_layer.shared.errors import UnknownSymbol
+from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.serving_layer.queries.gaps import published_gaps, read_gaps
+from condvest.serving_layer.queries.history import published_history, read_history
+from condvest.serving_layer.queries.quality import flag_bars
+from condvest.serving_layer.queries.refused import read_refused
+from condvest.serving_layer.queries.size import TooLarge
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.payloads import bar
 from tests.support.publishing import published
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from massive import RESTClient
 
-from serving_layer.aws import serve_function
+from condvest.serving_layer.aws import serve_function
 from tests.support.aws.emulated import BUCKET, configured, emulated_aws, fresh_bucket
 from tests.support.aws.http_api import HOST, LARGEST_PAYLOAD, content_of, event_of, serving
 from tests.support.publishing import files_of, from_database

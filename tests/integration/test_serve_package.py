@@ -19,7 +19,7 @@ pytestmark = pytest.mark.aws
 
 ROOT = Path(__file__).parents[2]
 BUILDER = ROOT / "serving_layer/deployment_packages/build_package.sh"
-HANDLER = "serving_layer.aws.serve_function.handler"
+HANDLER = "condvest.serving_layer.aws.serve_function.handler"
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,13 @@ def test_it_is_within_what_lambda_takes_from_a_bucket(package):
     with zipfile.ZipFile(package) as archive:
         assert sum(info.file_size for info in archive.infolist()) <= 220e6
         names = archive.namelist()
-        assert "serving_layer/aws/serve_function.py" in names
+        assert "condvest/serving_layer/aws/serve_function.py" in names
+        ours = [name.removeprefix("condvest/") for name in names if name.startswith("condvest/")]
+        assert {name.split("/")[0] for name in ours} >= {"__init__.py", "batch_layer", "serving_layer"}
         assert not any(
-            name.startswith(("batch_layer/fetching", "condvest/", "speed_layer")) for name in names
+            name.startswith(("api.", "cli/", "batch_layer/fetching", "speed_layer")) for name in ours
         )
-        assert "batch_layer/rds-bundle.pem" not in names  # it knows no database
+        assert "condvest/batch_layer/rds-bundle.pem" not in names  # it knows no database
         for name in names:
             assert str(ROOT).encode() not in archive.read(name), name
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from serving_layer.http.guards import Rules
+from condvest.serving_layer.http.guards import Rules
 from tests.support.asked import application
 
 MORE = "/v1/bars?symbol=AAPL&limit=10"

@@ -5,11 +5,11 @@ import json
 import psycopg
 import pytest
 
-from batch_layer.shared.errors import DatabaseReadOnly, DatabaseTimeout
-from serving_layer.http.answering import Answering
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.http.endpoints import ENDPOINTS
-from serving_layer.http.problems import problem
+from condvest.batch_layer.shared.errors import DatabaseReadOnly, DatabaseTimeout
+from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.endpoints import ENDPOINTS
+from condvest.serving_layer.http.problems import problem
 from tests.support.publishing import quote
 
 DIVIDENDS = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/v1/dividends")

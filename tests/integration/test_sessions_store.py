@@ -7,17 +7,17 @@ import numpy as np
 import pandas_market_calendars
 import pytest
 
-from batch_layer.database.migrate import migrate
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores import calendar_extension as store
-from batch_layer.database.stores.calendar_extension import extend_sessions, sessions_ahead
-from batch_layer.database.stores.sessions import read_sessions
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.errors import CalendarChanged, CalendarDisputed
-from batch_layer.shared.models.calendar_changes import with_decisions
-from batch_layer.shared.models.sessions import calendar_of
-from batch_layer.shared.settings import DatabaseSettings, Settings
-from batch_layer.shared.utils.calendar import FIRST_YEAR, Calendar, exchange_sessions
+from condvest.batch_layer.database.migrate import migrate
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores import calendar_extension as store
+from condvest.batch_layer.database.stores.calendar_extension import extend_sessions, sessions_ahead
+from condvest.batch_layer.database.stores.sessions import read_sessions
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.errors import CalendarChanged, CalendarDisputed
+from condvest.batch_layer.shared.models.calendar_changes import with_decisions
+from condvest.batch_layer.shared.models.sessions import calendar_of
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.shared.utils.calendar import FIRST_YEAR, Calendar, exchange_sessions
 from tests.support.exchange import NOW
 from tests.support.payloads import bar
 from tests.support.worlds.world import World

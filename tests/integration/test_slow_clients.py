@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from serving_layer.http.server import MOST_CONNECTIONS, MOST_HEADER_BYTES, PatientProtocol
+from condvest.serving_layer.http.server import MOST_CONNECTIONS, MOST_HEADER_BYTES, PatientProtocol
 from tests.support.serving import served
 
 

@@ -12,11 +12,11 @@ from contextlib import closing, suppress
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from batch_layer.shared.clients.massive import MassiveClient, Transport
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.clients.yahoo.client import YahooClient
-from batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
-from batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.shared.clients.massive import MassiveClient, Transport
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.clients.yahoo.client import YahooClient
+from condvest.batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
+from condvest.batch_layer.shared.utils.retry import Retry
 from tests.integration.test_massive_wire import GOOD, SESSION
 from tests.support.strategies.raw_answers import raw_answer
 from tests.unit.clients.test_yahoo_parse import chart

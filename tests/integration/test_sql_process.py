@@ -10,11 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.settings import Settings
-from serving_layer.opening import open_published
-from serving_layer.sql.limits import BadStatement, Limits, StatementTimeout, StatementTooLarge, WorkerLost
-from serving_layer.sql.process import SqlProcess
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.opening import open_published
+from condvest.serving_layer.sql.limits import (
+    BadStatement,
+    Limits,
+    StatementTimeout,
+    StatementTooLarge,
+    WorkerLost,
+)
+from condvest.serving_layer.sql.process import SqlProcess
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,14 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 
-from batch_layer.database.embedded.binaries import find_binaries, major_of, version_of
-from batch_layer.database.migrate import migrate
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.calendar_extension import extend_sessions
-from batch_layer.shared.settings import DatabaseSettings, Settings
-from serving_layer.http.answering import Answering
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.http.endpoints import ENDPOINTS
+from condvest.batch_layer.database.embedded.binaries import find_binaries, major_of, version_of
+from condvest.batch_layer.database.migrate import migrate
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.calendar_extension import extend_sessions
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.endpoints import ENDPOINTS
 from tests.support.databases.releases import primary_and_standby
 from tests.support.exchange import NOW
 

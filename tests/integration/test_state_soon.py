@@ -6,11 +6,11 @@ from contextlib import suppress
 import psycopg
 import pytest
 
-from batch_layer.shared.errors import DatabaseUnavailable
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.http.front import Latest
-from serving_layer.http.published_backend import PublishedBackend
-from serving_layer.http.threads import Threads
+from condvest.batch_layer.shared.errors import DatabaseUnavailable
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.front import Latest
+from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.threads import Threads
 from tests.support.payloads import bar
 
 

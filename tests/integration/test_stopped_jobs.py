@@ -2,10 +2,10 @@
 
 import pytest
 
-from batch_layer.operations import nightly, screening
-from batch_layer.operations.import_files import import_files
-from batch_layer.operations.report import recorded
-from batch_layer.shared.errors import DatabaseUnavailable
+from condvest.batch_layer.operations import nightly, screening
+from condvest.batch_layer.operations.import_files import import_files
+from condvest.batch_layer.operations.report import recorded
+from condvest.batch_layer.shared.errors import DatabaseUnavailable
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, csv_of
 

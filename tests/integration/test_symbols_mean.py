@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from batch_layer.database.stores.ownership import write_spans
-from batch_layer.shared.models.file_options import FileOptions
-from batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.database.stores.ownership import write_spans
+from condvest.batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.models.symbols import SymbolSpan
 from tests.support.payloads import bar, bars_payload, dividend, dividends_payload, split, splits_payload
 
 

@@ -6,7 +6,7 @@ A closes at 100 in each of the sessions 0 to 19, so every adjusted close is work
 import numpy as np
 import pytest
 
-from batch_layer.fetching.check_archive import check_archive
+from condvest.batch_layer.fetching.check_archive import check_archive
 from tests.integration.test_corporate_actions import at_close, closes, whole
 from tests.support.payloads import bar, dividend, dividends_payload, payload, split, splits_payload
 

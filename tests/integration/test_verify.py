@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from batch_layer.fetching.check_archive import check_archive
+from condvest.batch_layer.fetching.check_archive import check_archive
 from tests.support.in_process import Program
 from tests.support.payloads import bar, dividends_payload, json_payload, split
 from tests.support.worlds.long_world import LongWorld

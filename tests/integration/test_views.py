@@ -13,12 +13,12 @@ import psycopg
 import pytest
 
 import condvest
-from batch_layer.database.migrate import migrate
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.readers import grant_reader, reader_password
-from batch_layer.database.stores.ownership import write_spans
-from batch_layer.shared.errors import DatabaseError, UsageError
-from batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.database.migrate import migrate
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.readers import grant_reader, reader_password
+from condvest.batch_layer.database.stores.ownership import write_spans
+from condvest.batch_layer.shared.errors import DatabaseError, UsageError
+from condvest.batch_layer.shared.models.symbols import SymbolSpan
 from tests.support.payloads import split
 from tests.support.publishing import quote
 

@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.operations import nightly, watch
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.operations import nightly, watch
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.settings import Settings
 from tests.integration.test_ingest_yahoo import AtYahoo, stored
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import YahooEmulator
@@ -75,8 +75,8 @@ def test_acceptance_7_a_delisted_symbol_is_set_aside_and_comes_back(at, database
 
 def forget(monkeypatch, symbol):
     """Let Yahoo's client be told that there is no such symbol."""
-    from batch_layer.shared.clients.yahoo.client import YahooClient  # noqa: PLC0415
-    from batch_layer.shared.errors import SymbolGone  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients.yahoo.client import YahooClient  # noqa: PLC0415
+    from condvest.batch_layer.shared.errors import SymbolGone  # noqa: PLC0415
 
     real = YahooClient.chart
 

@@ -13,10 +13,10 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, parse
-from batch_layer.shared.clients.yahoo.provider import PAUSE
-from batch_layer.shared.errors import SymbolGone, UsageError, VendorRefused, VendorUnavailable
-from batch_layer.shared.models.payloads import Fetched
+from condvest.batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, parse
+from condvest.batch_layer.shared.clients.yahoo.provider import PAUSE
+from condvest.batch_layer.shared.errors import SymbolGone, UsageError, VendorRefused, VendorUnavailable
+from condvest.batch_layer.shared.models.payloads import Fetched
 from tests.support.emulators.synthetic import truth
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import History, YahooEmulator
@@ -328,7 +328,7 @@ def test_a_longer_retry_after_is_obeyed_up_to_a_bound(
 def test_an_answer_too_large_is_not_read_on(emulator, provider_of, monkeypatch):
     """The error is raised before the body has an end, and is no failure that passes."""
     taken = []
-    wire = importlib.import_module("batch_layer.shared.clients.yahoo.wire")
+    wire = importlib.import_module("condvest.batch_layer.shared.clients.yahoo.wire")
     monkeypatch.setattr(wire, "MAX_BYTES", 1000)
     monkeypatch.setattr(wire._Body, "__del__", lambda body: taken.append(len(body.content)), raising=False)
     errors = failures(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)]))
@@ -393,7 +393,7 @@ def test_junk_for_a_symbol_is_refused_before_anything_is_asked(tmp_path, symbols
 def test_yfinance_is_imported_only_when_something_is_asked():
     """It takes a second, and every command would pay for it."""
     code = (
-        "import sys, pathlib; from batch_layer.shared.clients.yahoo import YahooProvider; "
+        "import sys, pathlib; from condvest.batch_layer.shared.clients.yahoo import YahooProvider; "
         "YahooProvider(['AAPL'], cache_dir=pathlib.Path('x')); "
         "sys.exit('yfinance' in sys.modules or 'pandas' in sys.modules)"
     )

@@ -4,11 +4,11 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.database.stores.calendar_extension import extend_sessions
-from batch_layer.fetching.fetch import Fetcher, FetchReport
-from batch_layer.fetching.loading.loader import Loader
-from batch_layer.shared.clients.archive.directory import DirectoryArchive
-from batch_layer.shared.clients.yahoo import YahooProvider, parse
+from condvest.batch_layer.database.stores.calendar_extension import extend_sessions
+from condvest.batch_layer.fetching.fetch import Fetcher, FetchReport
+from condvest.batch_layer.fetching.loading.loader import Loader
+from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive
+from condvest.batch_layer.shared.clients.yahoo import YahooProvider, parse
 from tests.support.emulators.yahoo import YahooEmulator
 from tests.support.emulators.yahoo.sample import sample_histories
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from serving_layer.http.published_backend import PublishedBackend
-from serving_layer.http.server import PatientProtocol
+from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.server import PatientProtocol
 from tests.support.asked import application
 from tests.support.serving import served
 

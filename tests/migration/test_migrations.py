@@ -7,14 +7,14 @@ from importlib import resources
 import psycopg
 import pytest
 
-from batch_layer.database.migrate import Migration, check_schema, is_empty, migrate, migrations
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.migrate import Migration, check_schema, is_empty, migrate, migrations
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.databases.catalogue import CATALOGUE
 
-SQL = resources.files("batch_layer.database")
+SQL = resources.files("condvest.batch_layer.database")
 ONE = Migration(1, "one", "CREATE TABLE one (n int4);")
 TWO = Migration(2, "two", "CREATE TABLE two (n int4); INSERT INTO one VALUES (2);")
 
@@ -79,8 +79,8 @@ def test_a_migrated_database_has_nothing_left_to_do(empty):
 def test_two_processes_that_migrate_at_once_do_it_once(empty_url, empty):
     """Both are started while the lock is held, so that neither can have finished before the other."""
     script = (
-        "import sys; from batch_layer.database.postgres.connection import Database\n"
-        "from batch_layer.database.migrate import migrate\n"
+        "import sys; from condvest.batch_layer.database.postgres.connection import Database\n"
+        "from condvest.batch_layer.database.migrate import migrate\n"
         "with Database(sys.argv[1]) as database:\n"
         "    database.transaction().__enter__(); database.close()\n"
         "    print('here', flush=True)\n"

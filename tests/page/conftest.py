@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.browser import chromium
 from tests.support.exchange import NOW
 from tests.support.payloads import bar, json_payload

@@ -7,7 +7,7 @@ import pytest
 
 import condvest
 from condvest.cli.commands.plot import _columns, _events
-from serving_layer.page.drawing.chart import Drawing, chart
+from condvest.serving_layer.page.drawing.chart import Drawing, chart
 
 
 def of(node, name):

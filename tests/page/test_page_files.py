@@ -7,12 +7,12 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.cli.commands.plot import plot
 from condvest.cli.context import Cli
-from serving_layer.access import Keys
-from serving_layer.http.guards import Rules
-from serving_layer.page.assets import assets
+from condvest.serving_layer.access import Keys
+from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.page.assets import assets
 from tests.support.exchange import NOW
 from tests.support.serving import served
 

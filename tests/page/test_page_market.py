@@ -5,8 +5,8 @@ import datetime as dt
 import psycopg
 from psycopg import sql
 
-from serving_layer.access import Keys
-from serving_layer.http.guards import Rules
+from condvest.serving_layer.access import Keys
+from condvest.serving_layer.http.guards import Rules
 from tests.page.conftest import HOSTILE, LONG, NAME
 from tests.support.browser import Keys as Key
 from tests.support.serving import served

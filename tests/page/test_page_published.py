@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from serving_layer.http.published_backend import PublishedBackend
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.serving_layer.http.published_backend import PublishedBackend
 from tests.support.publishing import published
 from tests.support.serving import served
 

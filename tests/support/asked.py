@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import httpx
 
-from serving_layer.http.app import create_app
-from serving_layer.http.backends import DatabaseBackend
-from serving_layer.http.guards import Rules
+from condvest.serving_layer.http.app import create_app
+from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.guards import Rules
 
 
 class Application:

@@ -21,15 +21,25 @@ class Function:
     is_typed: bool
 
 
+def files(root=ROOT, packages=PACKAGES):
+    """Return the Python files of the packages."""
+    return [path for package in packages for path in sorted((root / package).rglob("*.py"))]
+
+
 def modules(root=ROOT, packages=PACKAGES):
     """Return the module files of the packages, without ``__init__.py`` files that hold a docstring only."""
-    files = [path for package in packages for path in sorted((root / package).rglob("*.py"))]
-    return [path for path in files if path.name != "__init__.py" or len(ast.parse(path.read_text()).body) > 1]
+    return [
+        path
+        for path in files(root, packages)
+        if path.name != "__init__.py" or len(ast.parse(path.read_text()).body) > 1
+    ]
 
 
 def name_of(path, root=ROOT):
-    """Return the dotted name of a module."""
+    """Return the dotted name of a module, whose layer is linked to from ``condvest``."""
     parts = path.relative_to(root).with_suffix("").parts
+    if parts[0] != "condvest":
+        parts = ("condvest", *parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 

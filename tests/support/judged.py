@@ -6,10 +6,10 @@ import datetime as dt
 
 import numpy as np
 
-from batch_layer.fetching.quality import (
+from condvest.batch_layer.fetching.quality import (
     CODES,
 )
-from batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.sessions import Sessions
 
 # Two weeks with 2024-01-01 (a holiday) and 2024-01-15 left out on both ends: 02..05 and 08..12 January.
 DATES = [dt.date(2024, 1, day) for day in (2, 3, 4, 5, 8, 9, 10, 11, 12)]

@@ -1,6 +1,6 @@
 """Parquet files whose footers or page headers say what is not so; made of files that our own writer made."""
 
-from batch_layer.shared.clients.files.compact import INT32, INT64, LIST, STRUCT, struct_at
+from condvest.batch_layer.shared.clients.files.compact import INT32, INT64, LIST, STRUCT, struct_at
 
 BINARY = 8
 

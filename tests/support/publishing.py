@@ -3,11 +3,11 @@
 import datetime as dt
 from pathlib import Path
 
-from batch_layer.processing.publishing.publish import publish
-from batch_layer.shared.errors import PublishedUnavailable
-from serving_layer.queries.bars_table import read_bars, read_bars_from
-from serving_layer.queries.question import Question
-from serving_layer.sources.published import PublishedSource
+from condvest.batch_layer.processing.publishing.publish import publish
+from condvest.batch_layer.shared.errors import PublishedUnavailable
+from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.payloads import bar
 
 

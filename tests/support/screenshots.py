@@ -5,9 +5,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from batch_layer.operations import nightly
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.operations import nightly
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.shared.settings import Settings
 from tests.support.browser import chromium
 from tests.support.serving import served
 

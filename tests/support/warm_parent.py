@@ -15,8 +15,13 @@ import sys
 from condvest.cli import main
 
 PRELOADED = (
-    *("condvest", "batch_layer.operations", "batch_layer.database", "batch_layer.fetching.loading"),
-    *("batch_layer.processing", "batch_layer.shared", "serving_layer"),
+    *(
+        "condvest",
+        "condvest.batch_layer.operations",
+        "condvest.batch_layer.database",
+        "condvest.batch_layer.fetching.loading",
+    ),
+    *("condvest.batch_layer.processing", "condvest.batch_layer.shared", "serving_layer"),
 )
 LIBRARIES = (
     "exchange_calendars",

@@ -6,9 +6,9 @@ import gzip
 from collections import defaultdict
 from importlib import resources
 
-from batch_layer.shared.clients.yahoo import parse
-from batch_layer.shared.models.payloads import Fetched
-from batch_layer.shared.models.providers import Failed
+from condvest.batch_layer.shared.clients.yahoo import parse
+from condvest.batch_layer.shared.models.payloads import Fetched
+from condvest.batch_layer.shared.models.providers import Failed
 
 
 class Sleeper:
@@ -36,7 +36,7 @@ def sample_rows():
 
 def sample_dividends():
     """The dividends that the sample's adjusted closes hold, as then paid, by company."""
-    path = resources.files("batch_layer.shared.clients.sample").joinpath("dividends.csv")
+    path = resources.files("condvest.batch_layer.shared.clients.sample").joinpath("dividends.csv")
     paid = defaultdict(list)
     for row in csv.DictReader(path.read_text().splitlines()):
         paid[row["symbol"]].append((dt.date.fromisoformat(row["ex_date"]), float(row["cash_amount"])))

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_layer.database.embedded.binaries import version_of
-from batch_layer.shared.errors import DatabaseError
+from condvest.batch_layer.database.embedded.binaries import version_of
+from condvest.batch_layer.shared.errors import DatabaseError
 
 if sys.platform != "win32":
     import pwd

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from batch_layer.shared.errors import DatabaseError, SettingsError
+from condvest.batch_layer.shared.errors import DatabaseError, SettingsError
 
 PROGRAMS = ("postgres", "initdb")
 """What the embedded server needs; everything else is done over a connection."""

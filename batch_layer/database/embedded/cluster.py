@@ -7,12 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from batch_layer.database.embedded.account import ServerAccount
-from batch_layer.database.embedded.binaries import major_of
-from batch_layer.database.embedded.listening import Listening
-from batch_layer.database.embedded.process import SUPERUSER, name_for_server, stored_major
-from batch_layer.database.embedded.socket_directory import PORT
-from batch_layer.shared.errors import CondvestError, DatabaseError, DatabaseFull
+from condvest.batch_layer.database.embedded.account import ServerAccount
+from condvest.batch_layer.database.embedded.binaries import major_of
+from condvest.batch_layer.database.embedded.listening import Listening
+from condvest.batch_layer.database.embedded.process import SUPERUSER, name_for_server, stored_major
+from condvest.batch_layer.database.embedded.socket_directory import PORT
+from condvest.batch_layer.shared.errors import CondvestError, DatabaseError, DatabaseFull
 
 _SETTINGS_FILE = "condvest.conf"
 _ACCESS_FILE = "condvest_hba.conf"

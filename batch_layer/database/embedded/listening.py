@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_layer.database.embedded.locks import opened
-from batch_layer.shared.errors import DatabaseError, UsageError
+from condvest.batch_layer.database.embedded.locks import opened
+from condvest.batch_layer.shared.errors import DatabaseError, UsageError
 
 _SMALLEST_PORT, _LARGEST_PORT = 1024, 65535
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from batch_layer.database.embedded.listening import read_listening
-from batch_layer.database.embedded.locks import POLL_SECONDS, exclusive_if_free, is_free
-from batch_layer.database.embedded.process import (
+from condvest.batch_layer.database.embedded.listening import read_listening
+from condvest.batch_layer.database.embedded.locks import POLL_SECONDS, exclusive_if_free, is_free
+from condvest.batch_layer.database.embedded.process import (
     DATABASE,
     Answer,
     Silence,
@@ -25,14 +25,14 @@ from batch_layer.database.embedded.process import (
     strangers,
     was_moved,
 )
-from batch_layer.database.embedded.socket_directory import (
+from condvest.batch_layer.database.embedded.socket_directory import (
     PORT,
     choose_socket_directory,
     remove_socket_directory,
     socket_in,
 )
-from batch_layer.database.postgres.connection import translated
-from batch_layer.shared.errors import DatabaseError, DatabaseUnavailable
+from condvest.batch_layer.database.postgres.connection import translated
+from condvest.batch_layer.shared.errors import DatabaseError, DatabaseUnavailable
 
 _LONGEST_TAIL = 2**14
 
@@ -111,7 +111,7 @@ class LocalServer:
         while isinstance(answer := ask(self.data), Silence):
             with exclusive_if_free(self._alive) as lock:
                 if lock is not None and log_begin is not None:
-                    from batch_layer.database.embedded.cluster import start_failure  # noqa: PLC0415  # as _start
+                    from condvest.batch_layer.database.embedded.cluster import start_failure  # noqa: PLC0415  # as _start
 
                     remove_socket_directory(self.address()[0])
                     raise start_failure(
@@ -133,7 +133,7 @@ class LocalServer:
 
     def _start(self, lock: int) -> int:
         """Start a server where none lives and return where in the log it begins."""
-        from batch_layer.database.embedded.start import start  # noqa: PLC0415  # as a rule one runs already
+        from condvest.batch_layer.database.embedded.start import start  # noqa: PLC0415  # as a rule one runs already
 
         return start(self._home, self.root, self._binaries, lock=lock)
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_layer.shared.errors import DatabaseError, DatabaseUnavailable
-from batch_layer.shared.utils.ownership import give
+from condvest.batch_layer.shared.errors import DatabaseError, DatabaseUnavailable
+from condvest.batch_layer.shared.utils.ownership import give
 
 if sys.platform != "win32":
     import fcntl

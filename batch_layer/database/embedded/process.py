@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psycopg
 
-from batch_layer.database.embedded.socket_directory import socket_in
-from batch_layer.database.postgres.variables import none_of_libpqs
-from batch_layer.shared.errors import DatabaseError
+from condvest.batch_layer.database.embedded.socket_directory import socket_in
+from condvest.batch_layer.database.postgres.variables import none_of_libpqs
+from condvest.batch_layer.shared.errors import DatabaseError
 
 SUPERUSER = "condvest"
 """The role that Condvest logs in as. It is a superuser: only who could be the server may log in at all."""

@@ -26,9 +26,9 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import quote
 
-from batch_layer.database.embedded.listening import Listening, read_listening, write_listening
-from batch_layer.database.embedded.local_server import LocalServer
-from batch_layer.database.embedded.locks import (
+from condvest.batch_layer.database.embedded.listening import Listening, read_listening, write_listening
+from condvest.batch_layer.database.embedded.local_server import LocalServer
+from condvest.batch_layer.database.embedded.locks import (
     POLL_SECONDS,
     Lock,
     exclusive,
@@ -37,7 +37,7 @@ from batch_layer.database.embedded.locks import (
     require_posix,
     shared,
 )
-from batch_layer.database.embedded.process import (
+from condvest.batch_layer.database.embedded.process import (
     DATABASE,
     SUPERUSER,
     Answer,
@@ -45,7 +45,7 @@ from batch_layer.database.embedded.process import (
     read_pid_file,
     stored_major,
 )
-from batch_layer.shared.errors import (
+from condvest.batch_layer.shared.errors import (
     CondvestError,
     DatabaseError,
     DatabaseFull,
@@ -266,7 +266,7 @@ class EmbeddedServer:
             )
         with self._plain_refusals():
             if not self._server.root.is_dir():
-                from batch_layer.database.embedded.account import give_new  # noqa: PLC0415  # a home's first time
+                from condvest.batch_layer.database.embedded.account import give_new  # noqa: PLC0415  # a home's first time
 
                 self._server.root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 give_new(self._server.root)

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_layer.shared.errors import DatabaseError
+from condvest.batch_layer.shared.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from batch_layer.database.embedded.account import ServerAccount
+    from condvest.batch_layer.database.embedded.account import ServerAccount
 
 PORT = 5432
 """Part of the socket's name, unless the server listens on TCP too and its port is another."""

@@ -10,18 +10,21 @@ import os
 import subprocess
 from pathlib import Path
 
-from batch_layer.database.embedded.account import ServerAccount, account_for
-from batch_layer.database.embedded.binaries import find_binaries
-from batch_layer.database.embedded.cluster import (
+from condvest.batch_layer.database.embedded.account import ServerAccount, account_for
+from condvest.batch_layer.database.embedded.binaries import find_binaries
+from condvest.batch_layer.database.embedded.cluster import (
     check_major,
     make_cluster,
     server_environment,
     write_settings,
 )
-from batch_layer.database.embedded.listening import read_listening
-from batch_layer.database.embedded.process import name_for_server, read_pid_file, server_pid
-from batch_layer.database.embedded.socket_directory import choose_socket_directory, prepare_socket_directory
-from batch_layer.shared.errors import DatabaseError
+from condvest.batch_layer.database.embedded.listening import read_listening
+from condvest.batch_layer.database.embedded.process import name_for_server, read_pid_file, server_pid
+from condvest.batch_layer.database.embedded.socket_directory import (
+    choose_socket_directory,
+    prepare_socket_directory,
+)
+from condvest.batch_layer.shared.errors import DatabaseError
 
 # The shell leaves the server in the background and ends, so that the server is nobody's child: no zombie is
 # left when it stops before us. Arguments are handed over as they are, whatever characters they hold. The

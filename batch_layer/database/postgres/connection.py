@@ -11,11 +11,11 @@ from typing import Any, LiteralString, Self
 import psycopg
 from psycopg import sql
 
-from batch_layer.database.postgres import line, waiting
-from batch_layer.database.postgres.failures import translation_of
-from batch_layer.database.postgres.variables import none_of_libpqs
-from batch_layer.shared.errors import DatabaseError, SettingsError
-from batch_layer.shared.postgres_url import PostgresUrl
+from condvest.batch_layer.database.postgres import line, waiting
+from condvest.batch_layer.database.postgres.failures import translation_of
+from condvest.batch_layer.database.postgres.variables import none_of_libpqs
+from condvest.batch_layer.shared.errors import DatabaseError, SettingsError
+from condvest.batch_layer.shared.postgres_url import PostgresUrl
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -266,7 +266,7 @@ class Database:
         self.is_pooled = line.is_pooled(connection)
         if not self.is_pooled:
             return
-        from batch_layer.database.postgres.poolers import changes_sessions  # noqa: PLC0415  # poolers are rare
+        from condvest.batch_layer.database.postgres.poolers import changes_sessions  # noqa: PLC0415  # poolers are rare
 
         if changes_sessions(connection, self._connect):
             raise DatabaseError(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from batch_layer.shared.errors import (
+from condvest.batch_layer.shared.errors import (
     CondvestError,
     DatabaseDamaged,
     DatabaseError,

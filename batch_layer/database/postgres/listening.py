@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connection import Database
 
 
 class Listening:

@@ -17,8 +17,8 @@ import psycopg
 from psycopg import sql
 from psycopg.pq.abc import PGconn
 
-from batch_layer.database.postgres import binary_copy
-from batch_layer.database.postgres.binary_copy import (
+from condvest.batch_layer.database.postgres import binary_copy
+from condvest.batch_layer.database.postgres.binary_copy import (
     HEADER,
     WIRE,
     Column,
@@ -27,8 +27,8 @@ from batch_layer.database.postgres.binary_copy import (
     from_wire,
     value_or_stand_in,
 )
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.prepared import BINARY, Row, finished
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.prepared import BINARY, Row, finished
 
 MOST_ROWS = 1 << 16
 """So many rows take some five megabytes."""

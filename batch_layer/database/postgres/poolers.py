@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from batch_layer.database.postgres.line import server_process
+from condvest.batch_layer.database.postgres.line import server_process
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import psycopg
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.waiting import undone_if_locked
-from batch_layer.shared.models.difference import pack
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.waiting import undone_if_locked
+from condvest.batch_layer.shared.models.difference import pack
+from condvest.batch_layer.shared.models.spans import Spans
 
 _PATIENCE = "200ms"
 """How long a vacuum of one of the tables is waited for; it does the same work itself."""

@@ -14,17 +14,17 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres import range_read
-from batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.packed import read_out, read_pages
-from batch_layer.database.postgres.queries import array_of, column, rows
-from batch_layer.database.postgres.touched import announce, touch_rows
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
-from batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
-from batch_layer.shared.models.difference import keys_of
-from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.postgres import range_read
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.packed import read_out, read_pages
+from condvest.batch_layer.database.postgres.queries import array_of, column, rows
+from condvest.batch_layer.database.postgres.touched import announce, touch_rows
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
+from condvest.batch_layer.shared.models.difference import keys_of
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.shared.models.spans import Spans
 
 Rows = TypeVar("Rows", bound=Columns)
 

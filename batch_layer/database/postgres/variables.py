@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from psycopg.pq import Conninfo
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.postgres_url import PostgresUrl
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.postgres_url import PostgresUrl
 
 _lock = threading.Lock()
 

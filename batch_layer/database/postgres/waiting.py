@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from batch_layer.database.postgres.line import Connection
+from condvest.batch_layer.database.postgres.line import Connection
 
 OnWait = Callable[[str], None]
 """Takes a sentence for people."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import number, records
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import number, records
 
 CHANNEL = "condvest_alerts"
 """Notified with the newest id when events are stored."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.binary_copy import Column, copy_in, select_list
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.packed import read_out
-from batch_layer.database.postgres.queries import array_of, rows
-from batch_layer.database.postgres.revisioned import EACH_SPAN, PRICE_COLUMNS
-from batch_layer.database.postgres.touched import announce, touch, touch_keys
-from batch_layer.shared.models.bars import Bars
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, select_list
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.packed import read_out
+from condvest.batch_layer.database.postgres.queries import array_of, rows
+from condvest.batch_layer.database.postgres.revisioned import EACH_SPAN, PRICE_COLUMNS
+from condvest.batch_layer.database.postgres.touched import announce, touch, touch_keys
+from condvest.batch_layer.shared.models.bars import Bars
+from condvest.batch_layer.shared.models.spans import Spans
 
 BAR_COLUMNS = (
     Column("instrument_id", "int4"),

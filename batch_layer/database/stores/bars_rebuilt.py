@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import column, holds
-from batch_layer.database.postgres.touched import EVERY_KEY, touch, watch
-from batch_layer.database.postgres.waiting import undone_if_locked
-from batch_layer.database.stores.bars import insert_bars
-from batch_layer.shared.errors import DatabaseUnavailable
-from batch_layer.shared.models.bars import Bars
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import column, holds
+from condvest.batch_layer.database.postgres.touched import EVERY_KEY, touch, watch
+from condvest.batch_layer.database.postgres.waiting import undone_if_locked
+from condvest.batch_layer.database.stores.bars import insert_bars
+from condvest.batch_layer.shared.errors import DatabaseUnavailable
+from condvest.batch_layer.shared.models.bars import Bars
 
 _TRIES = 240
 _PATIENCE = "500ms"

@@ -12,13 +12,13 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.postgres.queries import number, rows
-from batch_layer.database.stores.sessions import read_sessions
-from batch_layer.shared.models.bars import Bools
-from batch_layer.shared.models.calendar_changes import check_agreement, check_past, with_decisions
-from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions, calendar_of
-from batch_layer.shared.utils.calendar import (
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.queries import number, rows
+from condvest.batch_layer.database.stores.sessions import read_sessions
+from condvest.batch_layer.shared.models.bars import Bools
+from condvest.batch_layer.shared.models.calendar_changes import check_agreement, check_past, with_decisions
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions, calendar_of
+from condvest.batch_layer.shared.utils.calendar import (
     FIRST_YEAR,
     SECOND_KNOWS_FROM,
     exchange_sessions,

@@ -8,11 +8,11 @@ from typing import LiteralString
 
 import numpy as np
 
-from batch_layer.database.postgres.binary_copy import Column, copy_out
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, array_of_texts, column, rows
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, array_of_texts, column, rows
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.spans import Spans
 
 
 def lifetimes(connection: Connection, instrument_id: Int32s) -> Spans:

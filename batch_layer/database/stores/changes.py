@@ -13,11 +13,11 @@ from typing import LiteralString
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.binary_copy import Column, copy_out
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, holds, number, rows
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, holds, number, rows
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.spans import Spans
 
 PARTITIONS = 64
 """Instruments are divided into this many partitions: instrument_id % PARTITIONS. Never to be changed."""

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.binary_copy import Column, copy_out
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, records
-from batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
-from batch_layer.database.stores.changes import PARTITIONS
-from batch_layer.database.stores.ledger import rows_loaded
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.loads import EVERY_LOAD
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, records
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
+from condvest.batch_layer.database.stores.changes import PARTITIONS
+from condvest.batch_layer.database.stores.ledger import rows_loaded
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.shared.models.spans import Spans
 
 ROWS_A_PART = 1_000_000
 """Daily bars per part, about, when all are read; two parts are in memory at once."""

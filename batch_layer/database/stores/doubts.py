@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of_texts, rows
-from batch_layer.shared.models.file_options import SymbolsMean
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of_texts, rows
+from condvest.batch_layer.shared.models.file_options import SymbolsMean
 
 SYMBOLS_MEAN = "symbols_mean"
 """What the content of an action that waits for an instrument says beside its values."""

@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.database.postgres.binary_copy import Column, copy_out
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, array_of_texts, column, number
-from batch_layer.shared.models.bars import Int32s, Int64s
-from batch_layer.shared.models.providers import rank_of
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, array_of_texts, column, number
+from condvest.batch_layer.shared.models.bars import Int32s, Int64s
+from condvest.batch_layer.shared.models.providers import rank_of
 
 NO_INSTRUMENT = 0
 """Stands where a symbol belongs to no instrument."""

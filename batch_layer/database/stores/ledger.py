@@ -8,12 +8,12 @@ from dataclasses import fields
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.binary_copy import Column, copy_out
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, column, number, rows
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
-from batch_layer.shared.models.loads import EVERY_LOAD, LedgerRows
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, column, number, rows
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD, LedgerRows
 
 _LEDGER_KINDS = {"complete": "bool"}
 

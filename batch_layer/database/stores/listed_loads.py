@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import column, rows
-from batch_layer.database.stores.undone import COUNTS
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import column, rows
+from condvest.batch_layer.database.stores.undone import COUNTS
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from batch_layer.database.postgres.binary_copy import Column, copy_out
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, column, records
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.live import LiveBars
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, column, records
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.live import LiveBars
 
 _COLUMNS = (
     Column("instrument_id", "int4"),
@@ -26,7 +26,7 @@ _COLUMNS = (
 def read_live(connection: Connection, instrument_id: Int32s | None = None) -> LiveBars:
     """Return the live rows of the instruments (of all if None), by instrument and ordinal.
 
-    Whether a row counts beside the daily bars is for `batch_layer.shared.core.live` to say.
+    Whether a row counts beside the daily bars is for `condvest.batch_layer.shared.core.live` to say.
     """
     return LiveBars(
         **copy_out(

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, LiteralString
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, column, holds, number, rows
-from batch_layer.database.postgres.waiting import OnWait, lock_transaction
-from batch_layer.database.stores.undone import COUNTS
-from batch_layer.shared.models.bars import Int16s, Int32s
-from batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, column, holds, number, rows
+from condvest.batch_layer.database.postgres.waiting import OnWait, lock_transaction
+from condvest.batch_layer.database.stores.undone import COUNTS
+from condvest.batch_layer.shared.models.bars import Int16s, Int32s
+from condvest.batch_layer.shared.models.loads import LoadSummary
 
 if TYPE_CHECKING:  # readers of bars need no payloads
-    from batch_layer.shared.models.payloads import Payload
+    from condvest.batch_layer.shared.models.payloads import Payload
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import column, rows
-from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.shared.models.symbols import Rename
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import column, rows
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.shared.models.symbols import Rename
 
 FIGI = "figi"
 """The field by which an instrument is recognised: its composite FIGI."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import column, holds, rows
-from batch_layer.database.postgres.touched import touch
-from batch_layer.database.stores import changes
-from batch_layer.shared.core.symbol_moves import Move, plan_moves
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import column, holds, rows
+from condvest.batch_layer.database.postgres.touched import touch
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.shared.core.symbol_moves import Move, plan_moves
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
 
 _DATED = {
     "daily_bars": "ordinal",

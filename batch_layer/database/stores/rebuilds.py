@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import holds, rows
-from batch_layer.database.stores.refused import LOADING_COMMANDS
-from batch_layer.shared.errors import RebuildRuns, UsageError
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import holds, rows
+from condvest.batch_layer.database.stores.refused import LOADING_COMMANDS
+from condvest.batch_layer.shared.errors import RebuildRuns, UsageError
 
 REBUILD_LOCK = "condvest rebuild"
 """The database-wide lock that a rebuild holds from before it looks at the database until its end."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import column, rows, streamed
-from batch_layer.shared.models.bars import Int64s
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import column, rows, streamed
+from condvest.batch_layer.shared.models.bars import Int64s
 
 LOADING_COMMANDS = "^(run|backfill|import|metadata|rebuild|undo|remove)( |$)"
 """A regular expression for the commands, as the table runs has them, that load anything."""

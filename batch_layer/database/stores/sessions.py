@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from batch_layer.database.postgres.binary_copy import Column, copy_out
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import rows
-from batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import rows
+from condvest.batch_layer.shared.models.sessions import Sessions
 
 
 def read_sessions(connection: Connection) -> Sessions | None:

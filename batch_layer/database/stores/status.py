@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, LiteralString
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import holds, number, records, rows
-from batch_layer.database.stores import changes
-from batch_layer.database.stores.touched import rows_of
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import holds, number, records, rows
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.touched import rows_of
+from condvest.batch_layer.shared.settings import INTERVALS
 
 
 def row_counts(connection: Connection) -> dict[str, int]:

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.postgres.prepared import DATE_ZERO, Row, ask
-from batch_layer.database.stores.changes import PARTITIONS
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, Columns
-from batch_layer.shared.models.corporate_actions import SplitEvents
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.prepared import DATE_ZERO, Row, ask
+from condvest.batch_layer.database.stores.changes import PARTITIONS
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, Columns
+from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 
 Rows = TypeVar("Rows", bound=Columns)
 

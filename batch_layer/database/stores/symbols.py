@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, column, rows
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, column, rows
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 
 
 def symbols_by_instrument(

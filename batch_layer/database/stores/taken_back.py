@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, rows
-from batch_layer.database.postgres.revisioned import RevisionedTable
-from batch_layer.database.stores.undone import COUNTS
-from batch_layer.shared.models.bars import Int32s, Int64s
-from batch_layer.shared.models.difference import pack
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, rows
+from condvest.batch_layer.database.postgres.revisioned import RevisionedTable
+from condvest.batch_layer.database.stores.undone import COUNTS
+from condvest.batch_layer.shared.models.bars import Int32s, Int64s
+from condvest.batch_layer.shared.models.difference import pack
 
 
 def taken_back(

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import column, number, rows
-from batch_layer.database.postgres.touched import EVERY_KEY
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.published.states import Touched
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import column, number, rows
+from condvest.batch_layer.database.postgres.touched import EVERY_KEY
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.published.states import Touched
 
 MANY = 10_000
 """Entries that `compact` leaves as they are: reading so many takes some ten milliseconds."""

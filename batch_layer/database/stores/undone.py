@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from psycopg import sql
 
-from batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import array_of, column, rows
-from batch_layer.database.postgres.revisioned import LOAD, RevisionedTable, Rows
-from batch_layer.shared.models.bars import Int32s, Int64s
-from batch_layer.shared.models.difference import keys_of, pack
-from batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import array_of, column, rows
+from condvest.batch_layer.database.postgres.revisioned import LOAD, RevisionedTable, Rows
+from condvest.batch_layer.shared.models.bars import Int32s, Int64s
+from condvest.batch_layer.shared.models.difference import keys_of, pack
+from condvest.batch_layer.shared.models.spans import Spans, always
 
 COUNTS = sql.SQL(
     "split_part(loads.archive_key, '/', 2) <> 'undo' "

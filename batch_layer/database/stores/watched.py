@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import rows
-from batch_layer.shared.models.watched import Watched
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import rows
+from condvest.batch_layer.shared.models.watched import Watched
 
 
 def read_watched(connection: Connection, provider: str) -> dict[str, Watched]:

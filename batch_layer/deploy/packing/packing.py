@@ -65,19 +65,23 @@ NAMES = {"layer": ("layer.zip", "layer.json"), "function": ("functions.zip", "pa
 UNUSED = json.loads((HERE / "unused.json").read_text())
 """What no code path imports, as regular expressions on the path; tests run what is left."""
 
-_LOADING = ("batch_layer/__init__.py", "batch_layer/database", "batch_layer/fetching", "batch_layer/shared")
-OURS = {
-    "function": _LOADING,
-    "serving": ("batch_layer/__init__.py", "batch_layer/database", "batch_layer/shared", "serving_layer"),
+_KERNEL = ("batch_layer/__init__.py", "batch_layer/database", "batch_layer/shared")
+_LAYERS = {
+    "function": ("__init__.py", *_KERNEL, "batch_layer/fetching"),
+    "serving": ("__init__.py", *_KERNEL, "serving_layer"),
     "image": (
-        *_LOADING,
+        "",
+        *_KERNEL,
+        "batch_layer/fetching",
         "batch_layer/operations",
         "batch_layer/processing",
         "serving_layer",
         "speed_layer",
-        "condvest",
     ),
 }
+OURS = {part: tuple(f"condvest/{path}" for path in paths) for part, paths in _LAYERS.items()}
+"""What of the package a part holds: `condvest` links to the layers, and a link is not followed on the way."""
+
 NOT_OURS = re.compile(
     r"/(terraform|deployment_packages|container_images|__pycache__)(/|$)|requirements\.txt$"
 )
@@ -180,7 +184,7 @@ def _ours(part: str) -> list[Path]:
 
 def _logs_in(part: str) -> bool:
     """Return whether a part logs in to the database, and so needs the authorities of RDS."""
-    return "batch_layer/fetching" in OURS[part]
+    return "condvest/batch_layer/fetching" in OURS[part]
 
 
 def _copy_ours(part: str, site: Path) -> None:
@@ -189,8 +193,8 @@ def _copy_ours(part: str, site: Path) -> None:
         (site / inner).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, site / inner)
     if _logs_in(part):
-        shutil.copyfile(finding.rds_bundle(ROOT), site / "batch_layer/rds-bundle.pem")
-    if "serving_layer" in OURS[part]:
+        shutil.copyfile(finding.rds_bundle(ROOT), site / "condvest/batch_layer/rds-bundle.pem")
+    if "condvest/serving_layer" in OURS[part]:
         # What an installation leaves, by which the program knows its version.
         version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
         about = site / f"condvest-{version}.dist-info/METADATA"
@@ -222,9 +226,8 @@ def _compile(interpreter: str, site: Path, part: str) -> None:
     if part not in OURS:
         _compileall(interpreter, site, site, part)
         return
-    ours = {name.split("/")[0] for name in OURS[part]}
     for path in sorted(site.iterdir()):
-        if path.name in ours:
+        if path.name == "condvest":
             _compileall(interpreter, site, path, part)
             continue
         _compileall(interpreter, site, path, part, "-b")

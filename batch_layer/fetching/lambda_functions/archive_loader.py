@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from batch_layer.fetching.lambda_functions.deadline import LambdaContext
-from batch_layer.fetching.lambda_functions.events import (
+from condvest.batch_layer.fetching.lambda_functions.deadline import LambdaContext
+from condvest.batch_layer.fetching.lambda_functions.events import (
     CheckEvent,
     KeysEvent,
     LoadEvent,
@@ -15,7 +15,7 @@ from batch_layer.fetching.lambda_functions.events import (
     load_event,
     message_event,
 )
-from batch_layer.fetching.lambda_functions.loading import (
+from condvest.batch_layer.fetching.lambda_functions.loading import (
     Loaded,
     changes_waiting,
     load_key,
@@ -24,12 +24,12 @@ from batch_layer.fetching.lambda_functions.loading import (
     not_loaded,
     open_loader,
 )
-from batch_layer.fetching.lambda_functions.observing import Call, logged, observed
-from batch_layer.fetching.lambda_functions.wiring import LABEL, archive_of, read_settings
-from batch_layer.fetching.loading.loader import Loader
-from batch_layer.shared.clients.archive.s3 import S3Archive
-from batch_layer.shared.errors import ArchiveError, CondvestError, OutOfTime
-from batch_layer.shared.utils.clock import utc_now
+from condvest.batch_layer.fetching.lambda_functions.observing import Call, logged, observed
+from condvest.batch_layer.fetching.lambda_functions.wiring import LABEL, archive_of, read_settings
+from condvest.batch_layer.fetching.loading.loader import Loader
+from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
+from condvest.batch_layer.shared.errors import ArchiveError, CondvestError, OutOfTime
+from condvest.batch_layer.shared.utils.clock import utc_now
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came

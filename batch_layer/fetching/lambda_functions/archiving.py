@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from batch_layer.fetching.lambda_functions.observing import Call
-from batch_layer.shared.clients.archive import Archive
-from batch_layer.shared.errors import VendorRefused, VendorUnavailable
-from batch_layer.shared.models.payloads import Payload
-from batch_layer.shared.models.providers import Answers, Failed, Unavailable
+from condvest.batch_layer.fetching.lambda_functions.observing import Call
+from condvest.batch_layer.shared.clients.archive import Archive
+from condvest.batch_layer.shared.errors import VendorRefused, VendorUnavailable
+from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.providers import Answers, Failed, Unavailable
 
 
 @dataclass

@@ -6,18 +6,23 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from batch_layer.fetching import policy
-from batch_layer.fetching.lambda_functions import vendors
-from batch_layer.fetching.lambda_functions.archiving import Archived, archive_all, note_left
-from batch_layer.fetching.lambda_functions.deadline import LambdaContext
-from batch_layer.fetching.lambda_functions.events import FetchEvent, RangeEvent, SessionsEvent, fetch_event
-from batch_layer.fetching.lambda_functions.observing import logged, observed
-from batch_layer.fetching.lambda_functions.renaming import to_ask_about
-from batch_layer.fetching.lambda_functions.wiring import archive_of, read_settings
-from batch_layer.shared.clients.archive.s3 import S3Archive
-from batch_layer.shared.models.payloads import Payload
-from batch_layer.shared.models.providers import ActionsProvider, Answers, Provider, ReferenceProvider
-from batch_layer.shared.utils.clock import utc_now
+from condvest.batch_layer.fetching import policy
+from condvest.batch_layer.fetching.lambda_functions import vendors
+from condvest.batch_layer.fetching.lambda_functions.archiving import Archived, archive_all, note_left
+from condvest.batch_layer.fetching.lambda_functions.deadline import LambdaContext
+from condvest.batch_layer.fetching.lambda_functions.events import (
+    FetchEvent,
+    RangeEvent,
+    SessionsEvent,
+    fetch_event,
+)
+from condvest.batch_layer.fetching.lambda_functions.observing import logged, observed
+from condvest.batch_layer.fetching.lambda_functions.renaming import to_ask_about
+from condvest.batch_layer.fetching.lambda_functions.wiring import archive_of, read_settings
+from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
+from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.providers import ActionsProvider, Answers, Provider, ReferenceProvider
+from condvest.batch_layer.shared.utils.clock import utc_now
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401  # whatever came

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
-from batch_layer.shared.errors import OutOfTime
+from condvest.batch_layer.shared.errors import OutOfTime
 
 RESERVE = 30.0
 """Seconds that must be left for a further step to begin; less if the whole time is short."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.errors import InputError
 
 Symbols = tuple[Annotated[str, Field(min_length=1, max_length=40)], ...]
 

@@ -14,20 +14,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from batch_layer.database.migrate import check_schema
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores import changes, instruments, loads
-from batch_layer.database.stores.calendar_extension import sessions_ahead
-from batch_layer.database.stores.ledger import read_ledger
-from batch_layer.fetching.lambda_functions.observing import Call
-from batch_layer.fetching.ledger import missing_sessions
-from batch_layer.fetching.loading.loader import Loader
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.archive.s3 import S3Archive
-from batch_layer.shared.clients.parsing import parse
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.database.migrate import check_schema
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores import changes, instruments, loads
+from condvest.batch_layer.database.stores.calendar_extension import sessions_ahead
+from condvest.batch_layer.database.stores.ledger import read_ledger
+from condvest.batch_layer.fetching.lambda_functions.observing import Call
+from condvest.batch_layer.fetching.ledger import missing_sessions
+from condvest.batch_layer.fetching.loading.loader import Loader
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
+from condvest.batch_layer.shared.clients.parsing import parse
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.settings import Settings
 
 SWEPT = dt.timedelta(days=14)
 """A sweep looks for what was archived since so long ago, which is as long as a queue keeps a dead letter."""

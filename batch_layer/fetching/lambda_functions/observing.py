@@ -12,8 +12,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from batch_layer.fetching.lambda_functions.deadline import Deadline, LambdaContext
-from batch_layer.shared.utils.logs import NAMESPACE, UNITS
+from condvest.batch_layer.fetching.lambda_functions.deadline import Deadline, LambdaContext
+from condvest.batch_layer.shared.utils.logs import NAMESPACE, UNITS
 
 
 @dataclass

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
-from batch_layer.fetching.policy import RENAMES_OVERLAP
-from batch_layer.shared.clients.archive.s3 import S3Archive
-from batch_layer.shared.clients.parsing import parse
-from batch_layer.shared.models.payloads import InstrumentRows, Payload
+from condvest.batch_layer.fetching.policy import RENAMES_OVERLAP
+from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
+from condvest.batch_layer.shared.clients.parsing import parse
+from condvest.batch_layer.shared.models.payloads import InstrumentRows, Payload
 
 
 def to_ask_about(archive: S3Archive, reference: Payload) -> list[str]:

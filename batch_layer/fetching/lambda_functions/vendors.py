@@ -6,14 +6,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from batch_layer.fetching.lambda_functions.observing import Call
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.massive import RATES, Answer, MassiveClient, MassiveProvider, Transport
-from batch_layer.shared.clients.rate_limit import RateLimit
-from batch_layer.shared.errors import SettingsError, UsageError, VendorRefused
-from batch_layer.shared.models.providers import Provider
-from batch_layer.shared.settings import Settings
-from batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.fetching.lambda_functions.observing import Call
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.massive import (
+    RATES,
+    Answer,
+    MassiveClient,
+    MassiveProvider,
+    Transport,
+)
+from condvest.batch_layer.shared.clients.rate_limit import RateLimit
+from condvest.batch_layer.shared.errors import SettingsError, UsageError, VendorRefused
+from condvest.batch_layer.shared.models.providers import Provider
+from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.utils.retry import Retry
 
 
 @contextmanager
@@ -75,6 +81,6 @@ def _massive(settings: Settings, call: Call) -> Iterator[Provider]:
 def _yahoo(settings: Settings, symbols: Sequence[str]) -> Provider:
     if not symbols:
         raise UsageError('Yahoo is asked by symbol: add "symbols": ["AAPL", "MSFT"] to the event')
-    from batch_layer.shared.clients.yahoo import YahooProvider  # noqa: PLC0415  # pandas and curl take a while
+    from condvest.batch_layer.shared.clients.yahoo import YahooProvider  # noqa: PLC0415  # pandas and curl take a while
 
     return YahooProvider.from_settings(settings, symbols)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from batch_layer.fetching.lambda_functions.observing import Call
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.archive.s3 import S3Archive
-from batch_layer.shared.errors import NotASession
-from batch_layer.shared.models.calendar_changes import with_decisions
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.fetching.lambda_functions.observing import Call
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
+from condvest.batch_layer.shared.errors import NotASession
+from condvest.batch_layer.shared.models.calendar_changes import with_decisions
+from condvest.batch_layer.shared.settings import Settings
 
 LABEL = "correlation-id"
 """What the archive keeps a call's correlation id as, from the fetch to the load."""
@@ -52,7 +52,7 @@ class Closed:
     @classmethod
     def by(cls, instant: dt.datetime, first: dt.date, decisions: Mapping[dt.date, bool]) -> Closed:
         """Return those from the year of ``first`` on, with a person's decisions on disputed dates."""
-        from batch_layer.shared.utils.calendar import exchange_sessions  # noqa: PLC0415  # pandas takes time
+        from condvest.batch_layer.shared.utils.calendar import exchange_sessions  # noqa: PLC0415  # pandas takes time
 
         calendar = with_decisions(exchange_sessions(first.year, instant.year), decisions)
         closed = calendar.closes_at <= np.datetime64(instant.astimezone(dt.UTC).replace(tzinfo=None), "s")

@@ -7,22 +7,22 @@ from typing import TypeVar
 
 import numpy as np
 
-from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
-from batch_layer.database.stores import changes
-from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of, without_bars
-from batch_layer.database.stores.taken_back import taken_back
-from batch_layer.fetching.loading.carriers import carriers_of
-from batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
-from batch_layer.fetching.quality import takes_back
-from batch_layer.fetching.reconcile import Reconciled
-from batch_layer.shared.models.bars import Bools, Int32s, Int64s
-from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
-from batch_layer.shared.models.difference import keys_of, pack, unpack
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import DividendRows, SplitRows
-from batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of, without_bars
+from condvest.batch_layer.database.stores.taken_back import taken_back
+from condvest.batch_layer.fetching.loading.carriers import carriers_of
+from condvest.batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
+from condvest.batch_layer.fetching.quality import takes_back
+from condvest.batch_layer.fetching.reconcile import Reconciled
+from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
+from condvest.batch_layer.shared.models.difference import keys_of, pack, unpack
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.payloads import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.spans import Spans, always
 
 E = TypeVar("E", bound=Events)
 ActionRows = TypeVar("ActionRows", SplitRows, DividendRows)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from batch_layer.fetching.ledger import complete_sessions, entered, keep_complete, sessions_affected
-from batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
-from batch_layer.fetching.reconcile import Reconciled
-from batch_layer.shared.models.bars import Bools, DailyBars, Int32s, Int64s
-from batch_layer.shared.models.difference import keys_of
-from batch_layer.shared.models.loads import LedgerRows, LoadSummary
+from condvest.batch_layer.fetching.ledger import complete_sessions, entered, keep_complete, sessions_affected
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
+from condvest.batch_layer.fetching.reconcile import Reconciled
+from condvest.batch_layer.shared.models.bars import Bools, DailyBars, Int32s, Int64s
+from condvest.batch_layer.shared.models.difference import keys_of
+from condvest.batch_layer.shared.models.loads import LedgerRows, LoadSummary
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,22 +7,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores import changes, instruments, symbols
-from batch_layer.database.stores.ledger import read_coverage, read_ledger, sessions_loaded, write_ledger
-from batch_layer.fetching import quality
-from batch_layer.fetching.loading.bar_plan import BarPlan, IdentifiedBars, ProviderState, plan_bars
-from batch_layer.fetching.loading.carriers import carriers_of
-from batch_layer.fetching.loading.doubts import without_doubts
-from batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
-from batch_layer.fetching.reconcile import Reconciled, spans_to_read
-from batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
-from batch_layer.shared.models.difference import keys_of, pack
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import BarRows, Payload
-from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.database.stores import changes, instruments, symbols
+from condvest.batch_layer.database.stores.ledger import (
+    read_coverage,
+    read_ledger,
+    sessions_loaded,
+    write_ledger,
+)
+from condvest.batch_layer.fetching import quality
+from condvest.batch_layer.fetching.loading.bar_plan import BarPlan, IdentifiedBars, ProviderState, plan_bars
+from condvest.batch_layer.fetching.loading.carriers import carriers_of
+from condvest.batch_layer.fetching.loading.doubts import without_doubts
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
+from condvest.batch_layer.fetching.reconcile import Reconciled, spans_to_read
+from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
+from condvest.batch_layer.shared.models.difference import keys_of, pack
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.payloads import BarRows, Payload
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
+from condvest.batch_layer.shared.models.spans import Spans
 
 
 def store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:

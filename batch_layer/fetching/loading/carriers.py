@@ -23,12 +23,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores.carriers import lifetimes, takers
-from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from batch_layer.shared.models.bars import Bools, Int32s
-from batch_layer.shared.models.payloads import BarRows, Parsed, Payload
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE, Dates
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores.carriers import lifetimes, takers
+from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.shared.models.bars import Bools, Int32s
+from condvest.batch_layer.shared.models.payloads import BarRows, Parsed, Payload
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Dates
 
 
 def carriers_of(connection: Connection, payload: Payload, parsed: Parsed, chosen: Bools) -> Int32s:

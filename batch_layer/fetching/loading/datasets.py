@@ -8,24 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
-from batch_layer.fetching import quality
-from batch_layer.fetching.loading.actions import (
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
+from condvest.batch_layer.fetching import quality
+from condvest.batch_layer.fetching.loading.actions import (
     dividend_events_of,
     split_events_of,
     store_dividends,
     store_splits,
 )
-from batch_layer.fetching.loading.bars import claimed_sessions, daily_bars_of, store_bars
-from batch_layer.fetching.loading.homeless import adopt_homeless
-from batch_layer.fetching.loading.listings import follow_renames, store_listings, store_symbols
-from batch_layer.fetching.loading.portions import store_portions
-from batch_layer.fetching.loading.renames import store_renames
-from batch_layer.fetching.loading.transaction import PayloadLoad
-from batch_layer.fetching.loading.undoing import store_undo
-from batch_layer.shared.models.bars import Columns, Int32s
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import (
+from condvest.batch_layer.fetching.loading.bars import claimed_sessions, daily_bars_of, store_bars
+from condvest.batch_layer.fetching.loading.homeless import adopt_homeless
+from condvest.batch_layer.fetching.loading.listings import follow_renames, store_listings, store_symbols
+from condvest.batch_layer.fetching.loading.portions import store_portions
+from condvest.batch_layer.fetching.loading.renames import store_renames
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
+from condvest.batch_layer.fetching.loading.undoing import store_undo
+from condvest.batch_layer.shared.models.bars import Columns, Int32s
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.payloads import (
     BarRows,
     DatasetName,
     DividendRows,
@@ -38,8 +38,8 @@ from batch_layer.shared.models.payloads import (
     SymbolRows,
     UndoRows,
 )
-from batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
-from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
+from condvest.batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 
 
 @dataclass(frozen=True)

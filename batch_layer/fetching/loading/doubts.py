@@ -8,21 +8,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from batch_layer.database.postgres.revisioned import SPLITS
-from batch_layer.database.stores.instruments import NO_INSTRUMENT
-from batch_layer.database.stores.loads import fetched_at
-from batch_layer.fetching.doubt import KnownSplits, rescaled, without_rounding
-from batch_layer.fetching.loading.bar_plan import IdentifiedBars
-from batch_layer.fetching.loading.carriers import carriers_of
-from batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
-from batch_layer.fetching.quality import NUMBER_OF
-from batch_layer.shared.models.bars import DailyBars, Int32s
-from batch_layer.shared.models.corporate_actions import SplitEvents
-from batch_layer.shared.models.difference import keys_of
-from batch_layer.shared.models.payloads import BarRows, ListedPeriod, Parsed, SplitRows
-from batch_layer.shared.models.providers import PROVIDERS
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
-from batch_layer.shared.models.spans import always
+from condvest.batch_layer.database.postgres.revisioned import SPLITS
+from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT
+from condvest.batch_layer.database.stores.loads import fetched_at
+from condvest.batch_layer.fetching.doubt import KnownSplits, rescaled, without_rounding
+from condvest.batch_layer.fetching.loading.bar_plan import IdentifiedBars
+from condvest.batch_layer.fetching.loading.carriers import carriers_of
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
+from condvest.batch_layer.fetching.quality import NUMBER_OF
+from condvest.batch_layer.shared.models.bars import DailyBars, Int32s
+from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
+from condvest.batch_layer.shared.models.difference import keys_of
+from condvest.batch_layer.shared.models.payloads import BarRows, ListedPeriod, Parsed, SplitRows
+from condvest.batch_layer.shared.models.providers import PROVIDERS
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
+from condvest.batch_layer.shared.models.spans import always
 
 REASON = (
     "in doubt: all prices are those stored, times one factor that no split of the answer explains; "

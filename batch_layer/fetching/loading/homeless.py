@@ -7,18 +7,23 @@ from typing import TypeVar
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
-from batch_layer.database.stores import changes
-from batch_layer.database.stores.doubts import HomelessAction, homeless_actions, note_adopted, note_overruled
-from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from batch_layer.database.stores.loads import ranks_of_loads
-from batch_layer.fetching.loading.carriers import or_takers
-from batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
-from batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
-from batch_layer.shared.models.difference import keys_of
-from batch_layer.shared.models.sessions import Dates, Sessions
-from batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.doubts import (
+    HomelessAction,
+    homeless_actions,
+    note_adopted,
+    note_overruled,
+)
+from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.database.stores.loads import ranks_of_loads
+from condvest.batch_layer.fetching.loading.carriers import or_takers
+from condvest.batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
+from condvest.batch_layer.shared.models.difference import keys_of
+from condvest.batch_layer.shared.models.sessions import Dates, Sessions
+from condvest.batch_layer.shared.models.spans import Spans, always
 
 E = TypeVar("E", bound=Events)
 

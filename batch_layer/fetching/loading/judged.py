@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batch_layer.fetching import quality
-from batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.fetching import quality
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores import metadata, ownership
-from batch_layer.database.stores.carriers import begun_earlier, preceded_by_unknown
-from batch_layer.database.stores.daily_bars import spans_of_bars
-from batch_layer.database.stores.ownership import read_spans
-from batch_layer.fetching.identity import (
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores import metadata, ownership
+from condvest.batch_layer.database.stores.carriers import begun_earlier, preceded_by_unknown
+from condvest.batch_layer.database.stores.daily_bars import spans_of_bars
+from condvest.batch_layer.database.stores.ownership import read_spans
+from condvest.batch_layer.fetching.identity import (
     Entity,
     History,
     Listing,
@@ -25,14 +25,14 @@ from batch_layer.fetching.identity import (
     names_held,
     names_now,
 )
-from batch_layer.fetching.loading.renames import moved_notices, write_as_stated
-from batch_layer.fetching.loading.transaction import PayloadLoad
-from batch_layer.fetching.tenures import Name, settled
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.metadata import METADATA, FieldKind
-from batch_layer.shared.models.payloads import InstrumentRows, SymbolRows
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.fetching.loading.renames import moved_notices, write_as_stated
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
+from condvest.batch_layer.fetching.tenures import Name, settled
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.metadata import METADATA, FieldKind
+from condvest.batch_layer.shared.models.payloads import InstrumentRows, SymbolRows
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.symbols import SymbolSpan
 
 _AS_TEXT: Mapping[FieldKind, Callable[[Any], str]] = {
     "text": str,

@@ -14,19 +14,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection, Database
-from batch_layer.database.stores import instruments, loads, rebuilds
-from batch_layer.fetching import quality
-from batch_layer.fetching.loading.datasets import DATASETS, store_all
-from batch_layer.fetching.loading.judged import JudgedPayload, first_refused
-from batch_layer.fetching.loading.ordering import LastLoad, known_from, placed_after
-from batch_layer.fetching.loading.transaction import PayloadLoad
-from batch_layer.shared.clients.archive import Archive
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import Parsed, Payload
-from batch_layer.shared.models.sessions import Dates, Sessions
-from batch_layer.shared.utils.prefetch import submit_in_order
+from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.stores import instruments, loads, rebuilds
+from condvest.batch_layer.fetching import quality
+from condvest.batch_layer.fetching.loading.datasets import DATASETS, store_all
+from condvest.batch_layer.fetching.loading.judged import JudgedPayload, first_refused
+from condvest.batch_layer.fetching.loading.ordering import LastLoad, known_from, placed_after
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
+from condvest.batch_layer.shared.clients.archive import Archive
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.sessions import Dates, Sessions
+from condvest.batch_layer.shared.utils.prefetch import submit_in_order
 
 MOST_AT_ONCE = 10
 """Payloads in one transaction at most: more would gain little, and all their rows are in memory."""

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.database.postgres.revisioned import DAILY_BARS
-from batch_layer.database.stores import instruments
-from batch_layer.database.stores.ledger import read_ledger, write_ledger
-from batch_layer.database.stores.loads import amend_load, ranks_of_loads
-from batch_layer.fetching import quality
-from batch_layer.fetching.ledger import keep_complete, sessions_affected
-from batch_layer.fetching.loading.bar_plan import IdentifiedBars, ProviderState
-from batch_layer.fetching.loading.bars import (
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.database.stores import instruments
+from condvest.batch_layer.database.stores.ledger import read_ledger, write_ledger
+from condvest.batch_layer.database.stores.loads import amend_load, ranks_of_loads
+from condvest.batch_layer.fetching import quality
+from condvest.batch_layer.fetching.ledger import keep_complete, sessions_affected
+from condvest.batch_layer.fetching.loading.bar_plan import IdentifiedBars, ProviderState
+from condvest.batch_layer.fetching.loading.bars import (
     identify_bars,
     points_altered,
     reach_of_takeover,
@@ -31,17 +31,17 @@ from batch_layer.fetching.loading.bars import (
     spans_concerned,
     spelling_twins,
 )
-from batch_layer.fetching.loading.judged import first_refused
-from batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
-from batch_layer.fetching.reconcile import Reconciled
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
-from batch_layer.shared.models.difference import keys_of
-from batch_layer.shared.models.loads import LedgerRows, LoadSummary
-from batch_layer.shared.models.payloads import Parsed, Payload
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.utils.prefetch import prefetch_batches
+from condvest.batch_layer.fetching.loading.judged import first_refused
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
+from condvest.batch_layer.fetching.reconcile import Reconciled
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
+from condvest.batch_layer.shared.models.difference import keys_of
+from condvest.batch_layer.shared.models.loads import LedgerRows, LoadSummary
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.utils.prefetch import prefetch_batches
 
 Judge = Callable[[Payload, Parsed, Sessions], quality.Verdict]
 _COUNTS = ("rows", "inserted", "changed", "unchanged", "outranked", "duplicates", "withdrawn")

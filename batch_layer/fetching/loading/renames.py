@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores import metadata, ownership
-from batch_layer.database.stores.ownership import read_spans
-from batch_layer.fetching.loading.transaction import PayloadLoad
-from batch_layer.shared.core.stated_renames import Carriers, Stated, laid_over, stated_with
-from batch_layer.shared.core.symbol_moves import plan_moves
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import RenameRows
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.symbols import Rename, SymbolSpan
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores import metadata, ownership
+from condvest.batch_layer.database.stores.ownership import read_spans
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
+from condvest.batch_layer.shared.core.stated_renames import Carriers, Stated, laid_over, stated_with
+from condvest.batch_layer.shared.core.symbol_moves import plan_moves
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.payloads import RenameRows
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.symbols import Rename, SymbolSpan
 
 _Spans = Mapping[int, Sequence[SymbolSpan]]
 

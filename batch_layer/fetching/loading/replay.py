@@ -12,25 +12,25 @@ from typing import Any, Generic
 
 import numpy as np
 
-from batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
-from batch_layer.database.stores import undone
-from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from batch_layer.database.stores.ledger import read_ledger
-from batch_layer.database.stores.undone import StoredLoad
-from batch_layer.fetching.ledger import complete_sessions
-from batch_layer.fetching.loading.actions import dividend_events_of, split_events_of
-from batch_layer.fetching.loading.bar_plan import count_by_session
-from batch_layer.fetching.loading.bars import daily_bars_of, sessions_asked_for
-from batch_layer.fetching.loading.carriers import carriers_of
-from batch_layer.fetching.loading.judged import JudgedPayload
-from batch_layer.fetching.loading.transaction import PayloadLoad
-from batch_layer.fetching.quality import takes_back
-from batch_layer.fetching.reconcile import Rows, reconcile
-from batch_layer.shared.models.bars import Bools, Columns, Int16s, Int32s, Int64s
-from batch_layer.shared.models.difference import keys_of, pack, unpack
-from batch_layer.shared.models.payloads import DividendRows, SplitRows
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
+from condvest.batch_layer.database.stores import undone
+from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.database.stores.ledger import read_ledger
+from condvest.batch_layer.database.stores.undone import StoredLoad
+from condvest.batch_layer.fetching.ledger import complete_sessions
+from condvest.batch_layer.fetching.loading.actions import dividend_events_of, split_events_of
+from condvest.batch_layer.fetching.loading.bar_plan import count_by_session
+from condvest.batch_layer.fetching.loading.bars import daily_bars_of, sessions_asked_for
+from condvest.batch_layer.fetching.loading.carriers import carriers_of
+from condvest.batch_layer.fetching.loading.judged import JudgedPayload
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
+from condvest.batch_layer.fetching.quality import takes_back
+from condvest.batch_layer.fetching.reconcile import Rows, reconcile
+from condvest.batch_layer.shared.models.bars import Bools, Columns, Int16s, Int32s, Int64s
+from condvest.batch_layer.shared.models.difference import keys_of, pack, unpack
+from condvest.batch_layer.shared.models.payloads import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.spans import Spans
 
 TABLES: dict[str, tuple[RevisionedTable[Any], Callable[[Any, Int32s, Int32s], Columns]]] = {
     "daily_bars": (DAILY_BARS, daily_bars_of),

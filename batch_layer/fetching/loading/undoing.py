@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from batch_layer.database.stores import changes, loads, undone
-from batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from batch_layer.fetching.loading.replay import TABLES, replayed
-from batch_layer.fetching.loading.transaction import PayloadLoad
-from batch_layer.fetching.loading.undone_sessions import Undoing, leave_ledger
-from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Int32s, Int64s
-from batch_layer.shared.models.corporate_actions import SplitEvents
-from batch_layer.shared.models.difference import difference, keys_of
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.payloads import DatasetName, UndoRows
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.stores import changes, loads, undone
+from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.fetching.loading.replay import TABLES, replayed
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
+from condvest.batch_layer.fetching.loading.undone_sessions import Undoing, leave_ledger
+from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, Int32s, Int64s
+from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
+from condvest.batch_layer.shared.models.difference import difference, keys_of
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.payloads import DatasetName, UndoRows
+from condvest.batch_layer.shared.models.spans import Spans
 
 _EVERY_NUMBER = (-(2**31), 2**31 - 1)
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.database.stores import changes, undone
-from batch_layer.database.stores.ledger import read_ledger
-from batch_layer.database.stores.undone import StoredLoad
-from batch_layer.fetching.loading.replay import claimed_by, may_concern_sessions
-from batch_layer.fetching.loading.transaction import PayloadLoad
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.database.stores import changes, undone
+from condvest.batch_layer.database.stores.ledger import read_ledger
+from condvest.batch_layer.database.stores.undone import StoredLoad
+from condvest.batch_layer.fetching.loading.replay import claimed_by, may_concern_sessions
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.spans import Spans
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 A row passes, is refused under one code of ``RULES``, or is a further copy of a row that passes.
 """
 
-from batch_layer.fetching.quality.actions import judge_dividends, judge_splits, takes_back
-from batch_layer.fetching.quality.bars import judge_bars
-from batch_layer.fetching.quality.listings import judge_listings, judge_renames
-from batch_layer.fetching.quality.market import looks_partial, spelling_twins
-from batch_layer.fetching.quality.rules import (
+from condvest.batch_layer.fetching.quality.actions import judge_dividends, judge_splits, takes_back
+from condvest.batch_layer.fetching.quality.bars import judge_bars
+from condvest.batch_layer.fetching.quality.listings import judge_listings, judge_renames
+from condvest.batch_layer.fetching.quality.market import looks_partial, spelling_twins
+from condvest.batch_layer.fetching.quality.rules import (
     CODES,
     MAX_REFUSED_ROWS,
     NUMBER_OF,

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from batch_layer.fetching.quality.rules import (
+from condvest.batch_layer.fetching.quality.rules import (
     LARGEST,
     LARGEST_RATIO,
     Refusals,
@@ -21,9 +21,9 @@ from batch_layer.fetching.quality.rules import (
     not_positive,
     ordinals_or_none,
 )
-from batch_layer.shared.models.bars import Bools, Floats
-from batch_layer.shared.models.payloads import DividendRows, SplitRows
-from batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.bars import Bools, Floats
+from condvest.batch_layer.shared.models.payloads import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.sessions import Sessions
 
 
 def takes_back(rows: SplitRows | DividendRows) -> Bools:

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from batch_layer.fetching.quality.rules import (
+from condvest.batch_layer.fetching.quality.rules import (
     LARGEST,
     MOST_TRADES,
     Refusals,
@@ -18,9 +18,9 @@ from batch_layer.fetching.quality.rules import (
     not_finite,
     not_positive,
 )
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int32s
-from batch_layer.shared.models.payloads import BarRows
-from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int32s
+from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 
 _PRICES = ("open", "high", "low", "close")
 

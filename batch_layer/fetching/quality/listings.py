@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from batch_layer.fetching.quality.rules import Refusals, Verdict, ordinals_or_none, symbol_fault
-from batch_layer.shared.core.stated_renames import goes_in_circle
-from batch_layer.shared.models.bars import Bools
-from batch_layer.shared.models.payloads import InstrumentRows, RenameRows, SymbolRows
-from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
-from batch_layer.shared.models.symbols import Rename
+from condvest.batch_layer.fetching.quality.rules import Refusals, Verdict, ordinals_or_none, symbol_fault
+from condvest.batch_layer.shared.core.stated_renames import goes_in_circle
+from condvest.batch_layer.shared.models.bars import Bools
+from condvest.batch_layer.shared.models.payloads import InstrumentRows, RenameRows, SymbolRows
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
+from condvest.batch_layer.shared.models.symbols import Rename
 
 
 def judge_listings(rows: InstrumentRows | SymbolRows, faults: Mapping[int, str]) -> Verdict:

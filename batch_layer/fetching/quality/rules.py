@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
-from batch_layer.shared.models.sessions import NO_ORDINAL, Dates, Sessions
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Dates, Sessions
 
 RULES: Mapping[str, str] = {
     "malformed": "a value cannot be read as what its column holds",

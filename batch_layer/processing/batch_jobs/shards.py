@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from batch_layer.database.stores.changes import PARTITIONS
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.database.stores.changes import PARTITIONS
+from condvest.batch_layer.shared.errors import UsageError
 
 _DIVISORS = [count for count in range(1, PARTITIONS + 1) if PARTITIONS % count == 0]
 

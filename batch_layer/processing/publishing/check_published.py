@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from batch_layer.shared.errors import PublishedError, PublishedUnavailable
-from batch_layer.shared.published.digests import damaged
-from batch_layer.shared.published.manifest import CURRENT, PublishedFile
-from batch_layer.shared.published.target import PublishTarget
-from batch_layer.shared.published.versions import manifests_of
+from condvest.batch_layer.shared.errors import PublishedError, PublishedUnavailable
+from condvest.batch_layer.shared.published.digests import damaged
+from condvest.batch_layer.shared.published.manifest import CURRENT, PublishedFile
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.published.versions import manifests_of
 
 
 def check_published(target: PublishTarget, sample: int | None, seed: int) -> Iterator[tuple[str, str]]:

@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores.daily_bars import spans_of_bars
-from batch_layer.database.stores.fingerprints import fingerprint_of, rows_between
-from batch_layer.processing.publishing.part_files import write_part
-from batch_layer.processing.publishing.plan import Part, Plan, in_batches
-from batch_layer.processing.publishing.published_before import PublishedBefore
-from batch_layer.processing.publishing.reaches import Reach, known_reaches
-from batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.published.digests import footer_of
-from batch_layer.shared.published.manifest import PublishedFile
-from batch_layer.shared.published.parts import DAILY_BARS
-from batch_layer.shared.published.tables import to_arrow
-from batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores.daily_bars import spans_of_bars
+from condvest.batch_layer.database.stores.fingerprints import fingerprint_of, rows_between
+from condvest.batch_layer.processing.publishing.part_files import write_part
+from condvest.batch_layer.processing.publishing.plan import Part, Plan, in_batches
+from condvest.batch_layer.processing.publishing.published_before import PublishedBefore
+from condvest.batch_layer.processing.publishing.reaches import Reach, known_reaches
+from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.published.digests import footer_of
+from condvest.batch_layer.shared.published.manifest import PublishedFile
+from condvest.batch_layer.shared.published.parts import DAILY_BARS
+from condvest.batch_layer.shared.published.tables import to_arrow
+from condvest.batch_layer.shared.published.target import PublishTarget
 
 
 class NewFiles:

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores import changes
-from batch_layer.database.stores.daily_bars import spans_of_bars
-from batch_layer.database.stores.fingerprints import last_load, schema_version
-from batch_layer.processing.publishing.new_files import NewFiles
-from batch_layer.processing.publishing.plan import Plan, planned
-from batch_layer.processing.publishing.published_before import PublishedBefore
-from batch_layer.processing.publishing.small_tables import Reference
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.manifest import Manifest, PublishedFile
-from batch_layer.shared.published.recorded import CHECK_EVERY, Recorded
-from batch_layer.shared.published.tables import SCHEMAS
-from batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.daily_bars import spans_of_bars
+from condvest.batch_layer.database.stores.fingerprints import last_load, schema_version
+from condvest.batch_layer.processing.publishing.new_files import NewFiles
+from condvest.batch_layer.processing.publishing.plan import Plan, planned
+from condvest.batch_layer.processing.publishing.published_before import PublishedBefore
+from condvest.batch_layer.processing.publishing.small_tables import Reference
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.published.manifest import Manifest, PublishedFile
+from condvest.batch_layer.shared.published.recorded import CHECK_EVERY, Recorded
+from condvest.batch_layer.shared.published.tables import SCHEMAS
+from condvest.batch_layer.shared.published.target import PublishTarget
 
 OnProgress = Callable[[int, int], None]
 

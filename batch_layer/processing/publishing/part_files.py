@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from batch_layer.shared.published.digests import footer_of
+from condvest.batch_layer.shared.published.digests import footer_of
 
 ROW_GROUP = 65_536
 """Rows that are read or left out together: large enough to compress, a few hundred instruments of a year.

@@ -7,19 +7,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import number
-from batch_layer.database.postgres.touched import EVERY_KEY
-from batch_layer.database.stores.fingerprints import Fingerprint, fingerprints
-from batch_layer.database.stores.ledger import last_loaded
-from batch_layer.database.stores.touched import REFERENCE, read_touched
-from batch_layer.processing.publishing.published_before import PublishedBefore
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.manifest import PublishedFile
-from batch_layer.shared.published.parts import DAILY_BARS, DIVIDED, Division
-from batch_layer.shared.published.states import BEFORE, NEVER, calendar_states, packed, reference_state
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import number
+from condvest.batch_layer.database.postgres.touched import EVERY_KEY
+from condvest.batch_layer.database.stores.fingerprints import Fingerprint, fingerprints
+from condvest.batch_layer.database.stores.ledger import last_loaded
+from condvest.batch_layer.database.stores.touched import REFERENCE, read_touched
+from condvest.batch_layer.processing.publishing.published_before import PublishedBefore
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.published.manifest import PublishedFile
+from condvest.batch_layer.shared.published.parts import DAILY_BARS, DIVIDED, Division
+from condvest.batch_layer.shared.published.states import (
+    BEFORE,
+    NEVER,
+    calendar_states,
+    packed,
+    reference_state,
+)
 
 ROWS_AT_ONCE = 2_000_000
 """Rows in memory at a time, about; at least one part's. Fewer would need more passes over a table."""

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import datetime as dt
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores import changes
-from batch_layer.database.stores.fingerprints import identity, last_load
-from batch_layer.database.stores.touched import compact, count_again
-from batch_layer.processing.publishing.new_version import NewVersion, OnProgress, PublishSummary
-from batch_layer.shared.errors import ChangesWaiting, PublishedError, PublishedUnavailable
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.manifest import CURRENT, KEEP, Manifest
-from batch_layer.shared.published.owner import DataDirectory, owner_of
-from batch_layer.shared.published.parts import DIVIDED, compacting_starts
-from batch_layer.shared.published.target import PublishTarget
-from batch_layer.shared.published.versions import (
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.fingerprints import identity, last_load
+from condvest.batch_layer.database.stores.touched import compact, count_again
+from condvest.batch_layer.processing.publishing.new_version import NewVersion, OnProgress, PublishSummary
+from condvest.batch_layer.shared.errors import ChangesWaiting, PublishedError, PublishedUnavailable
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.published.manifest import CURRENT, KEEP, Manifest
+from condvest.batch_layer.shared.published.owner import DataDirectory, owner_of
+from condvest.batch_layer.shared.published.parts import DIVIDED, compacting_starts
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.published.versions import (
     manifest_of,
     newest_manifest,
     remove_unneeded,

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.database.stores.fingerprints import Fingerprint
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans
-from batch_layer.shared.published.digests import damaged, sha256_of
-from batch_layer.shared.published.manifest import Manifest, PublishedFile
-from batch_layer.shared.published.parts import DIVIDED, Division, year_of
-from batch_layer.shared.published.states import BEFORE, unpacked
-from batch_layer.shared.published.tables import to_numpy
-from batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.database.stores.fingerprints import Fingerprint
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.published.digests import damaged, sha256_of
+from condvest.batch_layer.shared.published.manifest import Manifest, PublishedFile
+from condvest.batch_layer.shared.published.parts import DIVIDED, Division, year_of
+from condvest.batch_layer.shared.published.states import BEFORE, unpacked
+from condvest.batch_layer.shared.published.tables import to_numpy
+from condvest.batch_layer.shared.published.target import PublishTarget
 
 _REACH = ("first_session", "last_session")
 

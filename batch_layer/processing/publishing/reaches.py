@@ -12,8 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, DailyBars, Int32s
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.models.bars import Bools, DailyBars, Int32s
+from condvest.batch_layer.shared.models.spans import Spans
 
 _NEVER = np.iinfo(np.int32)
 

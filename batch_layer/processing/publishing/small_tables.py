@@ -11,20 +11,20 @@ import numpy as np
 import pyarrow as pa
 from psycopg import sql
 
-from batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.postgres.queries import rows
-from batch_layer.database.postgres.revisioned import DIVIDENDS, LOAD, SPLITS, SUPERSEDED_BY
-from batch_layer.database.stores.ledger import read_coverage
-from batch_layer.database.stores.refused import size_of_refused
-from batch_layer.database.stores.symbols import symbol_spans, symbols_by_instrument
-from batch_layer.shared.core.adjustment import split_factors
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.models.spans import Spans, always
-from batch_layer.shared.published.tables import SCHEMAS
-from batch_layer.shared.utils.arrow import table_of
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.queries import rows
+from condvest.batch_layer.database.postgres.revisioned import DIVIDENDS, LOAD, SPLITS, SUPERSEDED_BY
+from condvest.batch_layer.database.stores.ledger import read_coverage
+from condvest.batch_layer.database.stores.refused import size_of_refused
+from condvest.batch_layer.database.stores.symbols import symbol_spans, symbols_by_instrument
+from condvest.batch_layer.shared.core.adjustment import split_factors
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.shared.published.tables import SCHEMAS
+from condvest.batch_layer.shared.utils.arrow import table_of
 
 MOST_REFUSED = 64 << 20
 """Bytes of the texts of refused rows that are published; of more none is, for they are read into memory."""

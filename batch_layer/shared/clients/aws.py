@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from batch_layer.shared import variables
-from batch_layer.shared.errors import SettingsError, VendorUnavailable
-from batch_layer.shared.postgres_url import PostgresUrl
-from batch_layer.shared.settings import Settings
-from batch_layer.shared.utils.extras import from_extra
+from condvest.batch_layer.shared import variables
+from condvest.batch_layer.shared.errors import SettingsError, VendorUnavailable
+from condvest.batch_layer.shared.postgres_url import PostgresUrl
+from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.utils.extras import from_extra
 
 SHIPPED_CA = Path(__file__).parents[2] / "rds-bundle.pem"
 """Where the packages for AWS hold the authorities of RDS."""
@@ -114,7 +114,7 @@ def _secret_key(name: str) -> str:
 
 
 def _secret_text(name: str) -> str:
-    from batch_layer.shared.clients.aws_errors import translated  # noqa: PLC0415  # it imports botocore
+    from condvest.batch_layer.shared.clients.aws_errors import translated  # noqa: PLC0415  # it imports botocore
 
     with translated(
         f"cannot read the secret {name}",

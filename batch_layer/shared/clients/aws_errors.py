@@ -16,7 +16,7 @@ from botocore.exceptions import (
     ConnectionError as UnreachableError,
 )
 
-from batch_layer.shared.errors import PermanentError, TransientError
+from condvest.batch_layer.shared.errors import PermanentError, TransientError
 
 _PASSING = frozenset(
     {

@@ -15,8 +15,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from batch_layer.shared.clients.aws_errors import code_of, translated
-from batch_layer.shared.errors import InputError, SettingsError, TransientError
+from condvest.batch_layer.shared.clients.aws_errors import code_of, translated
+from condvest.batch_layer.shared.errors import InputError, SettingsError, TransientError
 
 FUNCTIONS = ("-archive-loader", "-daily-ohlcv-fetcher", "-daily-meta-fetcher")
 """What the names of Condvest's functions end with; before it is the deployment's prefix."""

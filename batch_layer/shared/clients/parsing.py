@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from batch_layer.shared.models.payloads import Parsed, Payload
-from batch_layer.shared.models.undo import parse_undo
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.undo import parse_undo
 
 
 def parse(payload: Payload) -> Parsed:
@@ -20,14 +20,14 @@ def parse(payload: Payload) -> Parsed:
     # Each reader is imported when it is needed: a function on AWS that loads Massive's answers starts
     # without Arrow and curl, and is shipped without Arrow.
     if payload.media.startswith("json") and payload.provider == "massive":
-        from batch_layer.shared.clients import massive  # noqa: PLC0415
+        from condvest.batch_layer.shared.clients import massive  # noqa: PLC0415
 
         return massive.parse(payload)
     if payload.media.startswith("json") and payload.provider == "yahoo":
-        from batch_layer.shared.clients import yahoo  # noqa: PLC0415
+        from condvest.batch_layer.shared.clients import yahoo  # noqa: PLC0415
 
         return yahoo.parse(payload)
-    from batch_layer.shared.clients import files  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients import files  # noqa: PLC0415
 
     return files.parse(payload)
 
@@ -40,6 +40,6 @@ def divided(payload: Payload) -> Parsed | None:
     """
     if payload.media.startswith("json"):
         return None
-    from batch_layer.shared.clients import files  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients import files  # noqa: PLC0415
 
     return files.divided(payload)

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from types import MappingProxyType
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.providers import PROVIDERS, Provider
-from batch_layer.shared.settings import Settings
-from batch_layer.shared.utils.extras import from_extra
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.providers import PROVIDERS, Provider
+from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.utils.extras import from_extra
 
 _NO_KEY = "none"
 
@@ -66,26 +66,26 @@ def without_need_of_keys(settings: Settings) -> Settings:
 
 
 def _massive(settings: Settings, _: Sequence[str], stack: ExitStack) -> Provider:
-    from batch_layer.shared.clients.massive import MassiveProvider  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients.massive import MassiveProvider  # noqa: PLC0415
 
     return stack.enter_context(MassiveProvider.from_settings(aws.with_secrets(settings)))
 
 
 def _flat_files(settings: Settings, stack: ExitStack) -> Provider:
     with from_extra("aws", "fetching flat files"):
-        from batch_layer.shared.clients.massive.flat_files import FlatFilesProvider  # noqa: PLC0415
+        from condvest.batch_layer.shared.clients.massive.flat_files import FlatFilesProvider  # noqa: PLC0415
 
     return stack.enter_context(FlatFilesProvider.from_settings(aws.with_secrets(settings)))
 
 
 def _sample(_: Settings, __: Sequence[str], ___: ExitStack) -> Provider:
-    from batch_layer.shared.clients.sample import SampleProvider  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients.sample import SampleProvider  # noqa: PLC0415
 
     return SampleProvider()
 
 
 def _yahoo(settings: Settings, symbols: Sequence[str], _: ExitStack) -> Provider:
-    from batch_layer.shared.clients.yahoo import YahooProvider  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients.yahoo import YahooProvider  # noqa: PLC0415
 
     return YahooProvider.from_settings(settings, symbols)
 

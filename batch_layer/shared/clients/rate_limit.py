@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.utils.ownership import give, make_folder
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.utils.ownership import give, make_folder
 
 LONGEST_PUSH = 600.0
 """Nobody is kept waiting longer than these seconds, whatever a vendor or a damaged file says."""

@@ -16,10 +16,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.core.search import search_spans
-from batch_layer.shared.models.bars import Bars, DailyBars, Floats, Int32s, Positions, run_starts
-from batch_layer.shared.models.corporate_actions import Splits
-from batch_layer.shared.models.difference import pack
+from condvest.batch_layer.shared.core.search import search_spans
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Floats, Int32s, Positions, run_starts
+from condvest.batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.models.difference import pack
 
 AnyBars = TypeVar("AnyBars", DailyBars, Bars)
 

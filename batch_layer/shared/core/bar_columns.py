@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batch_layer.shared.core.group_layout import Groups, Layout
-from batch_layer.shared.core.group_reduction import Reducer
-from batch_layer.shared.core.windows import first_ordinals, windows_of
-from batch_layer.shared.models.bars import (
+from condvest.batch_layer.shared.core.group_layout import Groups, Layout
+from condvest.batch_layer.shared.core.group_reduction import Reducer
+from condvest.batch_layer.shared.core.windows import first_ordinals, windows_of
+from condvest.batch_layer.shared.models.bars import (
     UNKNOWN_TRADES,
     Bars,
     Bools,
@@ -21,7 +21,7 @@ from batch_layer.shared.models.bars import (
     Int64s,
     Positions,
 )
-from batch_layer.shared.models.coverage import Coverage
+from condvest.batch_layer.shared.models.coverage import Coverage
 
 _WIDE = 7
 """Columns of 8 bytes: open, high, low, close, volume, vwap and trades."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.core.bar_measures import BarMeasures
-from batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
-from batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.core.bar_measures import BarMeasures
+from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
+from condvest.batch_layer.shared.models.corporate_actions import Splits
 
 FLAGS: Mapping[str, tuple[str, str]] = {
     "split_denied": (

@@ -8,9 +8,9 @@ from typing import Self
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, DailyBars, Floats, Int64s
-from batch_layer.shared.models.corporate_actions import Splits
-from batch_layer.shared.models.difference import keys_of, pack
+from condvest.batch_layer.shared.models.bars import Bools, DailyBars, Floats, Int64s
+from condvest.batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.models.difference import keys_of, pack
 
 TRAILING = 21
 """Moves and volumes are compared with the median of so many bars before."""

@@ -22,14 +22,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from batch_layer.shared.core.adjustment import rescaled, split_factors
-from batch_layer.shared.core.bar_columns import BarBuffer, at, fill, first_rows
-from batch_layer.shared.core.search import search_pairs
-from batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
-from batch_layer.shared.errors import UnorderedSessions
-from batch_layer.shared.models.bars import Bars, DailyBars, Int32s, Positions
-from batch_layer.shared.models.corporate_actions import Splits
-from batch_layer.shared.models.coverage import Coverage
+from condvest.batch_layer.shared.core.adjustment import rescaled, split_factors
+from condvest.batch_layer.shared.core.bar_columns import BarBuffer, at, fill, first_rows
+from condvest.batch_layer.shared.core.search import search_pairs
+from condvest.batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
+from condvest.batch_layer.shared.errors import UnorderedSessions
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s, Positions
+from condvest.batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.models.coverage import Coverage
 
 Result = TypeVar("Result")
 

@@ -34,7 +34,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.models.bars import Positions
+from condvest.batch_layer.shared.models.bars import Positions
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

@@ -23,7 +23,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.core.group_layout import Groups, Layout
+from condvest.batch_layer.shared.core.group_layout import Groups, Layout
 
 Number = TypeVar("Number", np.float64, np.int64)
 

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, DailyBars
-from batch_layer.shared.models.coverage import Coverage
-from batch_layer.shared.models.difference import pack
-from batch_layer.shared.models.live import LiveBars
+from condvest.batch_layer.shared.models.bars import Bools, DailyBars
+from condvest.batch_layer.shared.models.coverage import Coverage
+from condvest.batch_layer.shared.models.difference import pack
+from condvest.batch_layer.shared.models.live import LiveBars
 
 
 def that_count(live: LiveBars, official: DailyBars, coverage: Coverage) -> Bools:

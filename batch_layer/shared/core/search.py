@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Int32s, Positions
+from condvest.batch_layer.shared.models.bars import Int32s, Positions
 
 
 def search_spans(values: Int32s, first: Positions, end: Positions, wanted: Int32s) -> Positions:

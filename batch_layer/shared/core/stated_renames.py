@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from batch_layer.shared.models.symbols import EVER, FOREVER, Rename, SymbolSpan
+from condvest.batch_layer.shared.models.symbols import EVER, FOREVER, Rename, SymbolSpan
 
 NEAR = dt.timedelta(days=31)
 """A symbol may have ended so long before the rename, and the next one may begin so long after it: a halt."""

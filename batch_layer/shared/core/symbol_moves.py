@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.shared.models.symbols import SymbolSpan
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from batch_layer.shared.core.adjustment import split_factors
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.corporate_actions import DividendEvents, Splits
-from batch_layer.shared.models.difference import keys_of, pack
-from batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.core.adjustment import split_factors
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Splits
+from condvest.batch_layer.shared.models.difference import keys_of, pack
+from condvest.batch_layer.shared.models.sessions import Sessions
 
 
 def dividend_ratios(

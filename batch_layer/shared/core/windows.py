@@ -10,8 +10,8 @@ Ordinals and windows are int32, negative ones included: session -1 lies in windo
 
 from __future__ import annotations
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.bars import Int32s
 
 LONGEST_INTERVAL = 32_767
 """The longest interval, in sessions: a bar counts its sessions in an int16."""

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.errors import CalendarChanged, CalendarDisputed
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE, Dates, Sessions
-from batch_layer.shared.utils.calendar import LIBRARY, SECOND_LIBRARY, Calendar
+from condvest.batch_layer.shared.errors import CalendarChanged, CalendarDisputed
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Dates, Sessions
+from condvest.batch_layer.shared.utils.calendar import LIBRARY, SECOND_LIBRARY, Calendar
 
 SETTING = "CONDVEST_DISPUTED_SESSIONS"
 """The setting by which a person decides whether a date is a session."""

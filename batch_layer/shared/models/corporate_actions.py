@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from batch_layer.shared.models.bars import Columns, Floats, Int32s
-from batch_layer.shared.models.sessions import Dates, Sessions
+from condvest.batch_layer.shared.models.bars import Columns, Floats, Int32s
+from condvest.batch_layer.shared.models.sessions import Dates, Sessions
 
 
 @dataclass(frozen=True, eq=False)

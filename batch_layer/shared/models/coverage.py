@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.models.bars import Bools, Int32s, Int64s, run_starts
+from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s, run_starts
 
 Integer = TypeVar("Integer", bound=np.integer)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Columns, Int32s, Int64s
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Columns, Int32s, Int64s
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Floats, Int32s, Int64s
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Floats, Int32s, Int64s
 
 
 @dataclass(frozen=True, eq=False)

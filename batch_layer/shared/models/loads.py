@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from batch_layer.shared.models.bars import Bools, Columns, Int32s
+from condvest.batch_layer.shared.models.bars import Bools, Columns, Int32s
 
 EXPECTED = frozenset({"no_instrument", "not_traded", "taken_back"})
 """Codes of refused rows that are nobody's fault: a vendor's lists name securities that it has no bars of, and
@@ -59,7 +59,7 @@ class LoadSummary:
 
     @property
     def metrics(self) -> dict[str, int]:
-        """Its metrics, by the names of `batch_layer.shared.utils.logs.UNITS`."""
+        """Its metrics, by the names of `condvest.batch_layer.shared.utils.logs.UNITS`."""
         return {
             "RowsLoaded": self.inserted,
             "RowsChanged": self.changed + self.withdrawn,

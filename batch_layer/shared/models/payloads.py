@@ -12,10 +12,10 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.models.bars import Columns, Floats, Int64s
-from batch_layer.shared.models.contents import Content, pieces_of
-from batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions, SymbolsMean
-from batch_layer.shared.models.given_rows import OriginalRows
+from condvest.batch_layer.shared.models.bars import Columns, Floats, Int64s
+from condvest.batch_layer.shared.models.contents import Content, pieces_of
+from condvest.batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions, SymbolsMean
+from condvest.batch_layer.shared.models.given_rows import OriginalRows
 
 DatasetName = Literal[
     "daily_bars", "splits", "dividends", "instruments", "symbols", "renames", "chart", "undo"

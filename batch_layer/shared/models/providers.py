@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from batch_layer.shared.errors import CondvestError, TransientError, UsageError
-from batch_layer.shared.models.payloads import Fetched
+from condvest.batch_layer.shared.errors import CondvestError, TransientError, UsageError
+from condvest.batch_layer.shared.models.payloads import Fetched
 
 
 @dataclass(frozen=True)
 class ProviderKind:
-    """A provider that can be asked. Its client is the package of its name in `batch_layer.shared.clients`.
+    """A provider that can be asked. Its client is in `condvest.batch_layer.shared.clients`, under its name.
 
     Attributes:
         name: as in the ledger and on the command line.
@@ -112,7 +112,7 @@ class Cost:
 
 
 Answers = Iterable[Fetched | Unavailable | Failed]
-"""What comes of asking, as it comes. What ends the asking is raised; see `batch_layer.shared.errors`."""
+"""What comes of asking, as it comes. What ends the asking is raised: `condvest.batch_layer.shared.errors`."""
 
 
 @runtime_checkable

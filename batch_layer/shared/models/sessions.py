@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.errors import NotASession
+from condvest.batch_layer.shared.errors import NotASession
 
 Dates = npt.NDArray[np.datetime64]
 Ordinals = npt.NDArray[np.int32]

@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, Columns, Int32s
-from batch_layer.shared.models.difference import pack, unpack
+from condvest.batch_layer.shared.models.bars import Bools, Columns, Int32s
+from condvest.batch_layer.shared.models.difference import pack, unpack
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.given_rows import GivenRows
-from batch_layer.shared.models.payloads import Parsed, Payload, UndoRows
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload, UndoRows
 
 UNDO = "undo"
 """The data set of such payloads, and so the name of their folder in the archive."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.published.manifest import PublishedFile
-from batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.published.manifest import PublishedFile
+from condvest.batch_layer.shared.published.target import PublishTarget
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

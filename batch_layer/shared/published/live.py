@@ -1,9 +1,9 @@
 """``live.parquet`` beside the manifest: the rows of the session under way, as a collector knows them. Pure.
 
 It belongs to no version: a collector writes it anew about once a minute, whole, and readers of whatever
-version is current join it by the rule of `batch_layer.shared.core.live`. So an official bar takes the live
-one's place with the version that publishes it, and a file that nobody writes any more says nothing that
-counts.
+version is current join it by the rule of `condvest.batch_layer.shared.core.live`. So an official bar takes
+the live one's place with the version that publishes it, and a file that nobody writes any more says nothing
+that counts.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from batch_layer.shared.errors import PublishedError, PublishedFormat
-from batch_layer.shared.models.live import LiveBars
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.tables import PRICES, to_numpy
-from batch_layer.shared.utils.arrow import table_of
+from condvest.batch_layer.shared.errors import PublishedError, PublishedFormat
+from condvest.batch_layer.shared.models.live import LiveBars
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.published.tables import PRICES, to_numpy
+from condvest.batch_layer.shared.utils.arrow import table_of
 
 LIVE = "live.parquet"
 """Its path, beside ``manifest.json``."""

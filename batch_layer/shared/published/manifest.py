@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from batch_layer.shared.errors import PublishedError, PublishedFormat
-from batch_layer.shared.published.datasets import APART, HISTORY, OFTEN, REPORTS, is_own
-from batch_layer.shared.published.document import count_of, date_of, first_year_of, instant_of
-from batch_layer.shared.published.recorded import Recorded
+from condvest.batch_layer.shared.errors import PublishedError, PublishedFormat
+from condvest.batch_layer.shared.published.datasets import APART, HISTORY, OFTEN, REPORTS, is_own
+from condvest.batch_layer.shared.published.document import count_of, date_of, first_year_of, instant_of
+from condvest.batch_layer.shared.published.recorded import Recorded
 
 BY_YEAR, BY_MONTH = 1, 2
 """The number of the layout of files and manifest: in the second, some years are divided by month. A reader

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.published.manifest import Manifest
-from batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.published.manifest import Manifest
+from condvest.batch_layer.shared.published.target import PublishTarget
 
 
 @dataclass(frozen=True)

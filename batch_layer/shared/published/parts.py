@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batch_layer.shared.core.windows import windows_of
-from batch_layer.shared.models.bars import Int32s
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.shared.core.windows import windows_of
+from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.settings import INTERVALS
 
 
 def dataset_of(interval: int) -> str:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Int32s, Int64s
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.parts import years_of
+from condvest.batch_layer.shared.models.bars import Int32s, Int64s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.published.parts import years_of
 
 BEFORE = ""
 """The part of what lies before the calendar's first year, where no row may be."""

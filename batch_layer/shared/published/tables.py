@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from batch_layer.shared.core.windows import first_ordinals, last_ordinals
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Int32s
-from batch_layer.shared.models.sessions import Sessions
-from batch_layer.shared.published.parts import DIVIDED
-from batch_layer.shared.settings import INTERVALS
-from batch_layer.shared.utils.arrow import array_of, table_of
+from condvest.batch_layer.shared.core.windows import first_ordinals, last_ordinals
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars, Int32s
+from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.published.parts import DIVIDED
+from condvest.batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.shared.utils.arrow import array_of, table_of
 
 PRICES = (
     pa.field("open", pa.float64()),

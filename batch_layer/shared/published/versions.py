@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from batch_layer.shared.errors import PublishedError, PublishedFormat
-from batch_layer.shared.published.manifest import CURRENT, MANIFESTS, Manifest
-from batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.errors import PublishedError, PublishedFormat
+from condvest.batch_layer.shared.published.manifest import CURRENT, MANIFESTS, Manifest
+from condvest.batch_layer.shared.published.target import PublishTarget
 
 
 def current_manifest(target: PublishTarget) -> Manifest | None:

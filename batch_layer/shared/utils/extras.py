@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.errors import SettingsError
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Log lines and metrics for CloudWatch: one JSON object per line.
 
-The functions on AWS Lambda (`batch_layer.fetching.lambda_functions.observing`) and the jobs on AWS Batch
-write the same fields and the same metrics, so one query by correlation id follows a night from the fetch to
-the load to the jobs. On a terminal, people get plain text and no metrics.
+The functions on AWS Lambda (`condvest.batch_layer.fetching.lambda_functions.observing`) and the jobs on AWS
+Batch write the same fields and the same metrics, so one query by correlation id follows a night from the
+fetch to the load to the jobs. On a terminal, people get plain text and no metrics.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from batch_layer.database.stores.alert_events import newest_events
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.variables import Network
+from condvest.batch_layer.database.stores.alert_events import newest_events
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.variables import Network
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, format_option, json_option, output_option, symbol_list
 from condvest.cli.output.alerts import events_table, rules_table
@@ -20,13 +20,13 @@ from condvest.cli.output.destination import Format
 from condvest.cli.output.messages import message
 from condvest.cli.output.tables import show_table
 from condvest.live.rehearsing import in_words, rehearsed
-from serving_layer.queries.selection import select
-from serving_layer.sources.database import DatabaseSource
-from speed_layer.core.alerts.rules import Fires, Mode, Rule
-from speed_layer.stores.rules import Webhook, add_rule, listed_rules, remove_rule
-from speed_layer.webhooks.addresses import checked_url, shown_url
-from speed_layer.webhooks.signing import checked_secret, new_secret
-from speed_layer.webhooks.topics import checked_topic, is_topic
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.sources.database import DatabaseSource
+from condvest.speed_layer.core.alerts.rules import Fires, Mode, Rule
+from condvest.speed_layer.stores.rules import Webhook, add_rule, listed_rules, remove_rule
+from condvest.speed_layer.webhooks.addresses import checked_url, shown_url
+from condvest.speed_layer.webhooks.signing import checked_secret, new_secret
+from condvest.speed_layer.webhooks.topics import checked_topic, is_topic
 
 
 @click.group(short_help="Rules over running bars, and the verdict on each firing.")

@@ -14,16 +14,16 @@ from typing import get_args
 import click
 import pyarrow as pa
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.variables import checked_location
 from condvest.api import answer, connected
 from condvest.asking import LOCAL, From
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.variables import checked_location
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import INSTANT, SESSION, format_option, named_symbols, output_option
 from condvest.cli.output import screen
 from condvest.cli.output.data import write_arrow
 from condvest.cli.output.destination import Format, format_for
-from serving_layer.queries.question import Adjust, Anchor, Question
+from condvest.serving_layer.queries.question import Adjust, Anchor, Question
 
 
 @click.command(short_help="Print bars of n sessions.")

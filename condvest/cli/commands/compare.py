@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from batch_layer.operations.compare import compare_providers
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.operations.compare import compare_providers
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import format_option, output_option
 from condvest.cli.output.destination import Format

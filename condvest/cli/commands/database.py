@@ -10,18 +10,18 @@ from pathlib import Path
 
 import click
 
-from batch_layer.database.embedded.listening import Listening, listening_of
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.database.logins import grant_logins
-from batch_layer.database.migrate import migrate as apply_migrations
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.postgres.variables import psql_environment
-from batch_layer.database.readers import grant_reader, reader_password
-from batch_layer.operations.doctor import all_checks, psql
-from batch_layer.shared import exit_codes
-from batch_layer.shared.clients import aws
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.postgres_url import PostgresUrl
+from condvest.batch_layer.database.embedded.listening import Listening, listening_of
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.logins import grant_logins
+from condvest.batch_layer.database.migrate import migrate as apply_migrations
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.variables import psql_environment
+from condvest.batch_layer.database.readers import grant_reader, reader_password
+from condvest.batch_layer.operations.doctor import all_checks, psql
+from condvest.batch_layer.shared import exit_codes
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.postgres_url import PostgresUrl
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output import screen, streams

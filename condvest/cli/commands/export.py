@@ -16,7 +16,7 @@ from condvest.cli.output.messages import message
 from condvest.cli.output.progress import advance, progress
 
 if TYPE_CHECKING:
-    from serving_layer.exports.export import Exported, Kind
+    from condvest.serving_layer.exports.export import Exported, Kind
 
 _NOTES_SHOWN = 5
 
@@ -50,7 +50,7 @@ def export(
     there is refused.
     """
     # Imported here: no other command waits for what writes these files.
-    from serving_layer.exports.export import export as write_export  # noqa: PLC0415
+    from condvest.serving_layer.exports.export import export as write_export  # noqa: PLC0415
 
     chosen = None if symbols is None else [symbol.strip() for symbol in symbols.split(",")]
     with cli.workspace(may_create=False) as workspace, progress("exporting") as bars:

@@ -7,11 +7,11 @@ from typing import get_args
 
 import click
 
-from batch_layer.operations.import_files import import_files
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.file_options import FileOptions, Midnight, Prices, SymbolsMean
-from batch_layer.shared.models.payloads import DatasetName
-from batch_layer.shared.models.providers import checked_name
+from condvest.batch_layer.operations.import_files import import_files
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.file_options import FileOptions, Midnight, Prices, SymbolsMean
+from condvest.batch_layer.shared.models.payloads import DatasetName
+from condvest.batch_layer.shared.models.providers import checked_name
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.endings import advancing, finish, say_stopping, screen_of

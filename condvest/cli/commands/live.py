@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pyarrow as pa
 
-from batch_layer.shared import exit_codes
+from condvest.batch_layer.shared import exit_codes
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, format_option, json_option, output_option, symbol_list
 from condvest.cli.output.data import write_json
@@ -20,10 +20,10 @@ from condvest.cli.output.messages import measure, message
 from condvest.cli.output.printable import printable
 from condvest.cli.output.tables import show_table
 from condvest.live.judging import give_verdicts
-from speed_layer.services.run import Span
-from speed_layer.services.settle import settle_all
-from speed_layer.stores.runs import last_run
-from speed_layer.stores.settlements import settlements
+from condvest.speed_layer.services.run import Span
+from condvest.speed_layer.services.settle import settle_all
+from condvest.speed_layer.stores.runs import last_run
+from condvest.speed_layer.stores.settlements import settlements
 
 _FIGURES = pa.schema(
     [

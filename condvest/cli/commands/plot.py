@@ -11,18 +11,18 @@ from typing import get_args
 import click
 import pyarrow as pa
 
-from batch_layer.shared.errors import SettingsError, UsageError
-from batch_layer.shared.settings import Settings
 from condvest.api import answer, connected
 from condvest.asking import LOCAL, From
+from condvest.batch_layer.shared.errors import SettingsError, UsageError
+from condvest.batch_layer.shared.settings import Settings
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION
 from condvest.cli.output.destination import opened
 from condvest.facts import dividends, splits
-from serving_layer.page.drawing.axes import Event
-from serving_layer.page.drawing.chart import Drawing, chart
-from serving_layer.page.drawing.svg import Theme, page, standalone
-from serving_layer.queries.question import Adjust, Question
+from condvest.serving_layer.page.drawing.axes import Event
+from condvest.serving_layer.page.drawing.chart import Drawing, chart
+from condvest.serving_layer.page.drawing.svg import Theme, page, standalone
+from condvest.serving_layer.queries.question import Adjust, Question
 
 SHAPES = (".svg", ".html", ".png")
 """The suffixes of the files that can be written."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batch_layer.shared.published.manifest import KEEP
-from batch_layer.shared.variables import checked_location
+from condvest.batch_layer.shared.published.manifest import KEEP
+from condvest.batch_layer.shared.variables import checked_location
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.data import write_json
@@ -16,7 +16,7 @@ from condvest.cli.output.messages import message
 from condvest.cli.output.progress import advance, progress
 
 if TYPE_CHECKING:
-    from batch_layer.processing.publishing.new_version import PublishSummary
+    from condvest.batch_layer.processing.publishing.new_version import PublishSummary
 
 
 @click.command(short_help="Write the bars as Parquet files, for any reader.")
@@ -50,7 +50,7 @@ def publish(
     previous version until the new one is whole.
     """
     # Imported here: no other command waits for what writes Parquet.
-    from batch_layer.operations.publish import publish_all  # noqa: PLC0415
+    from condvest.batch_layer.operations.publish import publish_all  # noqa: PLC0415
 
     settings = replace(cli.settings, published_at=checked_location("--to", to) or cli.settings.published_at)
     with cli.workspace(may_create=False) as workspace, progress("publishing") as bars:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from batch_layer.database.stores.refused import refused_rows
+from condvest.batch_layer.database.stores.refused import refused_rows
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import INSTANT, SESSION, format_option, json_option, output_option
 from condvest.cli.output.data import write_json
@@ -15,14 +15,14 @@ from condvest.cli.output.destination import Format, format_for
 from condvest.cli.output.messages import message
 from condvest.cli.output.progress import advance, progress
 from condvest.cli.output.tables import show_table
-from serving_layer.queries.gaps import read_gaps
-from serving_layer.queries.history import read_history
-from serving_layer.queries.instruments import read_instruments
-from serving_layer.queries.quality import flag_bars, flags_as_json
-from serving_layer.queries.refused import refused_table
-from serving_layer.queries.runs import read_runs
-from serving_layer.queries.universe import only_listed, read_universe
-from serving_layer.sources.database import reading
+from condvest.serving_layer.queries.gaps import read_gaps
+from condvest.serving_layer.queries.history import read_history
+from condvest.serving_layer.queries.instruments import read_instruments
+from condvest.serving_layer.queries.quality import flag_bars, flags_as_json
+from condvest.serving_layer.queries.refused import refused_table
+from condvest.serving_layer.queries.runs import read_runs
+from condvest.serving_layer.queries.universe import only_listed, read_universe
+from condvest.serving_layer.sources.database import reading
 
 SHOWN_REFUSED = 1_000
 """Refused rows that a table for people has: a file may have half a million."""

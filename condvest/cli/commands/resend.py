@@ -7,10 +7,10 @@ import sys
 
 import click
 
-from batch_layer.shared import exit_codes
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.dead_letters import DeadLetter
-from batch_layer.shared.clients.dead_letters import replay as replay_letters
+from condvest.batch_layer.shared import exit_codes
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.dead_letters import DeadLetter
+from condvest.batch_layer.shared.clients.dead_letters import replay as replay_letters
 from condvest.cli.options import json_option
 from condvest.cli.output.data import write_json
 from condvest.cli.output.messages import message

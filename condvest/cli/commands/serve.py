@@ -9,13 +9,13 @@ from contextlib import closing, suppress
 
 import click
 
-from batch_layer.shared.errors import SettingsError, UsageError
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.errors import SettingsError, UsageError
+from condvest.batch_layer.shared.settings import Settings
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.output import screen
 from condvest.cli.output.messages import message
 from condvest.cli.service import check_tools, located, source_options
-from serving_layer.access import Keys
+from condvest.serving_layer.access import Keys
 
 _LICENCE = (
     "Vendors' personal plans allow neither business use nor an application that others use: look at the "
@@ -83,10 +83,10 @@ def serve(
     """
     # Imported here: no other command waits for the web server.
     try:
-        from serving_layer.http.guards import Rules  # noqa: PLC0415
-        from serving_layer.http.hosts import LOOPBACK  # noqa: PLC0415
-        from serving_layer.http.workers import Serving, serve_by_workers  # noqa: PLC0415
-        from serving_layer.sql.process import SqlProcess  # noqa: PLC0415
+        from condvest.serving_layer.http.guards import Rules  # noqa: PLC0415
+        from condvest.serving_layer.http.hosts import LOOPBACK  # noqa: PLC0415
+        from condvest.serving_layer.http.workers import Serving, serve_by_workers  # noqa: PLC0415
+        from condvest.serving_layer.sql.process import SqlProcess  # noqa: PLC0415
     except ImportError as error:
         raise SettingsError(
             f"serving needs the extra `serve`: pip install 'condvest[serve]' ({error})"

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from batch_layer.operations.report import Report
-from batch_layer.operations.undo import remove_symbol, undo_load
+from condvest.batch_layer.operations.report import Report
+from condvest.batch_layer.operations.undo import remove_symbol, undo_load
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import format_option, json_option, output_option
 from condvest.cli.output.destination import Format
@@ -17,7 +17,7 @@ from condvest.cli.output.endings import advancing, finish, say_stopping, screen_
 from condvest.cli.output.messages import message
 from condvest.cli.output.progress import progress
 from condvest.cli.output.tables import show_table
-from serving_layer.queries.runs import read_loads
+from condvest.serving_layer.queries.runs import read_loads
 
 _yes = click.option(
     "--yes", is_flag=True, help="Do it. Without this option the command says what it would do."

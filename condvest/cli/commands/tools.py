@@ -21,10 +21,10 @@ def mcp(cli: Cli, source: str, location: str | None, has_sql: bool) -> None:
     """
     check_tools()
     # Imported here: no other command waits for what a server needs.
-    from serving_layer.http.backends import backend_of  # noqa: PLC0415
-    from serving_layer.http.service import Service  # noqa: PLC0415
-    from serving_layer.http.tools.stdio import answer  # noqa: PLC0415
-    from serving_layer.sql.process import SqlProcess  # noqa: PLC0415
+    from condvest.serving_layer.http.backends import backend_of  # noqa: PLC0415
+    from condvest.serving_layer.http.service import Service  # noqa: PLC0415
+    from condvest.serving_layer.http.tools.stdio import answer  # noqa: PLC0415
+    from condvest.serving_layer.sql.process import SqlProcess  # noqa: PLC0415
 
     settings = located(cli.settings, source, location)
     sql = SqlProcess(settings.published) if has_sql else None

@@ -7,15 +7,15 @@ import sys
 
 import click
 
-from batch_layer.operations.report import resampled_as_json
-from batch_layer.operations.upkeep import (
+from condvest.batch_layer.operations.report import resampled_as_json
+from condvest.batch_layer.operations.upkeep import (
     payloads_without_load,
     rebuild_from_archive,
     resample_all,
     verify_all,
 )
-from batch_layer.processing.batch_jobs.shards import Shard
-from batch_layer.shared import exit_codes
+from condvest.batch_layer.processing.batch_jobs.shards import Shard
+from condvest.batch_layer.shared import exit_codes
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.data import write_json
@@ -25,7 +25,7 @@ from condvest.cli.output.printable import printable
 from condvest.cli.output.progress import progress
 from condvest.cli.output.status import waiting_in_words
 from condvest.cli.output.summaries import say_findings, say_resampled
-from serving_layer.queries.status import what_waits
+from condvest.serving_layer.queries.status import what_waits
 
 
 @click.command(short_help="Recompute the bars that recorded changes touch.")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from speed_layer.core.alerts.rules import Rule
-from speed_layer.webhooks.addresses import shown_url
+from condvest.speed_layer.core.alerts.rules import Rule
+from condvest.speed_layer.webhooks.addresses import shown_url
 
 _RULES = pa.schema(
     [

@@ -13,7 +13,7 @@ from typing import IO, Any
 import click
 import pyarrow as pa
 
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.cli.output.destination import Format, opened
 from condvest.cli.output.printable import printable
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from batch_layer.operations.report import Progress, Report
-from batch_layer.operations.screening import Screen
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.operations.report import Progress, Report
+from condvest.batch_layer.operations.screening import Screen
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.spans import Spans
 from condvest.cli.output.data import write_json
 from condvest.cli.output.messages import detail, measure, message
 from condvest.cli.output.progress import Progression, note
 from condvest.cli.output.progress import advance as advance_bar
 from condvest.cli.output.summaries import say_findings, say_loads, say_resampled
-from serving_layer.queries.quality import flag_new
+from condvest.serving_layer.queries.quality import flag_new
 
 
 def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bool = True) -> None:

@@ -13,8 +13,8 @@ from typing import TextIO
 
 import click
 
-from batch_layer.shared.exit_codes import is_batch
-from batch_layer.shared.utils import logs
+from condvest.batch_layer.shared.exit_codes import is_batch
+from condvest.batch_layer.shared.utils import logs
 from condvest.cli.output import streams
 from condvest.cli.output.printable import printable
 
@@ -57,7 +57,7 @@ def configure(*, is_quiet: bool, is_verbose: bool, path: Path | None) -> None:
 
 def listen() -> None:
     """Say what our own modules log: a client that waits says why."""
-    logger = logging.getLogger("batch_layer")
+    logger = logging.getLogger("condvest.batch_layer")
     if not any(isinstance(handler, _Messages) for handler in logger.handlers):
         logger.addHandler(_Messages())
     wants_details = verbosity.is_verbose or verbosity.file is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.cli.output.messages import message, verbosity
 from condvest.cli.output.printable import printable
 

@@ -6,9 +6,9 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 
-from batch_layer.operations.report import Report
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.models.providers import Cost
+from condvest.batch_layer.operations.report import Report
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.providers import Cost
 from condvest.cli.output.messages import message
 
 _MOST_NAMED = 5

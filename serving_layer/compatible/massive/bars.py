@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 Results = list[dict[str, Any]]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batch_layer.shared.errors import UsageError
-from serving_layer.compatible.massive.parameters import Parameters
-from serving_layer.compatible.massive.records import Record
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.compatible.massive.parameters import Parameters
+from condvest.serving_layer.compatible.massive.records import Record
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,

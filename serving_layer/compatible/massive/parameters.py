@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 T = TypeVar("T")
 

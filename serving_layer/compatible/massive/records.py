@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.sessions import Sessions
 
 Record = dict[str, Any]
 

@@ -8,16 +8,16 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 
-from batch_layer.shared.errors import CondvestError, UnknownSymbol
-from serving_layer.compatible import openbb
-from serving_layer.http.backends import Backend
-from serving_layer.http.charts import reading
-from serving_layer.http.files import Run
-from serving_layer.http.guards import REQUEST_ID
-from serving_layer.http.log import FAILURE
-from serving_layer.http.massive.answering import CompatibleAnswering
-from serving_layer.http.massive.paths import Single
-from serving_layer.http.problems import problem
+from condvest.batch_layer.shared.errors import CondvestError, UnknownSymbol
+from condvest.serving_layer.compatible import openbb
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.charts import reading
+from condvest.serving_layer.http.files import Run
+from condvest.serving_layer.http.guards import REQUEST_ID
+from condvest.serving_layer.http.log import FAILURE
+from condvest.serving_layer.http.massive.answering import CompatibleAnswering
+from condvest.serving_layer.http.massive.paths import Single
+from condvest.serving_layer.http.problems import problem
 
 _SOUGHT = ("query", "limit", "type", "exchange")
 _BETWEEN = ("symbol", "resolution", "from", "to")

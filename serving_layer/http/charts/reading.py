@@ -7,17 +7,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_layer.shared.errors import UsageError
-from serving_layer.compatible import udf
-from serving_layer.compatible.massive.parameters import Parameters
-from serving_layer.compatible.udf import Record
-from serving_layer.http.backends import Backend
-from serving_layer.http.massive.reading import Given
-from serving_layer.queries.actions import read_dividends, read_splits
-from serving_layer.queries.bars_table import read_bars_from
-from serving_layer.queries.question import Question
-from serving_layer.queries.selection import select
-from serving_layer.sources import BarSource
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.compatible import udf
+from condvest.serving_layer.compatible.massive.parameters import Parameters
+from condvest.serving_layer.compatible.udf import Record
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.massive.reading import Given
+from condvest.serving_layer.queries.actions import read_dividends, read_splits
+from condvest.serving_layer.queries.bars_table import read_bars_from
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.sources import BarSource
 
 _MOST_FOUND = 100
 _MOST_BARS = 50_000

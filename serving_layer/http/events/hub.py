@@ -14,14 +14,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.postgres.listening import Listening
-from batch_layer.database.stores.alert_events import CHANNEL, events_after, last_event
-from batch_layer.database.stores.live import live_state
-from batch_layer.shared.errors import CondvestError
-from serving_layer.http.backends import Backend
-from serving_layer.http.files import Run
-from serving_layer.http.problems import Busy, Gone
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.listening import Listening
+from condvest.batch_layer.database.stores.alert_events import CHANNEL, events_after, last_event
+from condvest.batch_layer.database.stores.live import live_state
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.files import Run
+from condvest.serving_layer.http.problems import Busy, Gone
 
 MOST = 32
 """Listeners at once; connections beyond them are left for questions."""

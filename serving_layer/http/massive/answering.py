@@ -13,21 +13,21 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from batch_layer.shared.errors import CondvestError
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from serving_layer.compatible.massive.lists import Place, selected
-from serving_layer.compatible.massive.parameters import Parameters
-from serving_layer.compatible.massive.records import Record
-from serving_layer.formats import content_coding, negotiated
-from serving_layer.http.backends import Backend
-from serving_layer.http.massive.paths import Listing, Single
-from serving_layer.http.massive.reading import Given, NotCovered
-from serving_layer.http.problems import Busy, Gone, problem
-from serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
-from serving_layer.http.settling import settled
-from serving_layer.http.states import State
-from serving_layer.kept import Kept
-from serving_layer.versions import digest_of
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.serving_layer.compatible.massive.lists import Place, selected
+from condvest.serving_layer.compatible.massive.parameters import Parameters
+from condvest.serving_layer.compatible.massive.records import Record
+from condvest.serving_layer.formats import content_coding, negotiated
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.massive.paths import Listing, Single
+from condvest.serving_layer.http.massive.reading import Given, NotCovered
+from condvest.serving_layer.http.problems import Busy, Gone, problem
+from condvest.serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
+from condvest.serving_layer.http.settling import settled
+from condvest.serving_layer.http.states import State
+from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.versions import digest_of
 
 _BYTES_PER_RECORD = 512
 _MEDIA_TYPE = "application/json"

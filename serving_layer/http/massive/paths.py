@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from serving_layer.compatible.massive.lists import ListKind
-from serving_layer.compatible.massive.parameters import Parameters
-from serving_layer.compatible.massive.records import Record
-from serving_layer.http.backends import Backend
-from serving_layer.http.massive import reading
-from serving_layer.http.massive.reading import Given
+from condvest.serving_layer.compatible.massive.lists import ListKind
+from condvest.serving_layer.compatible.massive.parameters import Parameters
+from condvest.serving_layer.compatible.massive.records import Record
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.massive import reading
+from condvest.serving_layer.http.massive.reading import Given
 
 
 @dataclass(frozen=True)

@@ -15,22 +15,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.database.postgres.connection import Connection
-from batch_layer.database.stores.symbols import symbol_spans
-from batch_layer.shared.errors import CondvestError, UnknownSymbol, UsageError
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
-from batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
-from serving_layer.compatible.massive import bars as written
-from serving_layer.compatible.massive import records
-from serving_layer.compatible.massive.parameters import Parameters, date_of
-from serving_layer.compatible.massive.records import Record
-from serving_layer.http.backends import Backend
-from serving_layer.queries.actions import read_dividends, read_splits
-from serving_layer.queries.bars import answer
-from serving_layer.queries.bars_table import bars_table, read_bars_from
-from serving_layer.queries.question import LONGEST_ANSWERED, Adjust, Question
-from serving_layer.sources import BarSource
-from serving_layer.sources.database import DatabaseSource
+from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores.symbols import symbol_spans
+from condvest.batch_layer.shared.errors import CondvestError, UnknownSymbol, UsageError
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
+from condvest.serving_layer.compatible.massive import bars as written
+from condvest.serving_layer.compatible.massive import records
+from condvest.serving_layer.compatible.massive.parameters import Parameters, date_of
+from condvest.serving_layer.compatible.massive.records import Record
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.queries.actions import read_dividends, read_splits
+from condvest.serving_layer.queries.bars import answer
+from condvest.serving_layer.queries.bars_table import bars_table, read_bars_from
+from condvest.serving_layer.queries.question import LONGEST_ANSWERED, Adjust, Question
+from condvest.serving_layer.sources import BarSource
+from condvest.serving_layer.sources.database import DatabaseSource
 
 Given = Mapping[str, str]
 """The parts of a path, by name."""

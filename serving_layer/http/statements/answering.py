@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from serving_layer.contract import SqlQuery
-from serving_layer.formats import SMALLEST, compressed, content_coding, negotiated
-from serving_layer.http.answering import parsed
-from serving_layer.http.backends import Backend
-from serving_layer.http.files import current
-from serving_layer.http.replying import Pairs, Reply
-from serving_layer.sql.process import SqlProcess
+from condvest.serving_layer.contract import SqlQuery
+from condvest.serving_layer.formats import SMALLEST, compressed, content_coding, negotiated
+from condvest.serving_layer.http.answering import parsed
+from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.files import current
+from condvest.serving_layer.http.replying import Pairs, Reply
+from condvest.serving_layer.sql.process import SqlProcess
 
 
 class Statements:
@@ -31,7 +31,7 @@ class Statements:
             headers: of the request, names in lower case.
 
         Raises:
-            CondvestError: see `serving_layer.http.problems`.
+            CondvestError: see `condvest.serving_layer.http.problems`.
         """
         query: SqlQuery = parsed(SqlQuery, pairs)
         chosen = negotiated(query.format, headers.get("accept"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 
-from serving_layer.contract import SqlQuery
-from serving_layer.http.bodies import body_of
-from serving_layer.http.describing import RESPONSES, parameters_of
-from serving_layer.http.files import Run
-from serving_layer.http.problems import BadRequest, MethodNotAllowed
-from serving_layer.http.statements.answering import Statements
+from condvest.serving_layer.contract import SqlQuery
+from condvest.serving_layer.http.bodies import body_of
+from condvest.serving_layer.http.describing import RESPONSES, parameters_of
+from condvest.serving_layer.http.files import Run
+from condvest.serving_layer.http.problems import BadRequest, MethodNotAllowed
+from condvest.serving_layer.http.statements.answering import Statements
 
 PATH = "/v1/sql"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from serving_layer.formats import FORMATS
+from condvest.serving_layer.formats import FORMATS
 
 MOST_ROWS = 200
 MOST_BYTES = 12_000

@@ -10,9 +10,9 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from serving_layer.http.bodies import body_of
-from serving_layer.http.service import Service
-from serving_layer.http.tools.server import Tools, server_of
+from condvest.serving_layer.http.bodies import body_of
+from condvest.serving_layer.http.service import Service
+from condvest.serving_layer.http.tools.server import Tools, server_of
 
 PATH = "/mcp"
 

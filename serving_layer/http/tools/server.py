@@ -18,12 +18,12 @@ from mcp.types import (
     ToolAnnotations,
 )
 
-from batch_layer.shared.errors import CondvestError
-from serving_layer.http.endpoints import ENDPOINTS
-from serving_layer.http.problems import NoSuchPath, problem
-from serving_layer.http.service import Service
-from serving_layer.http.tools import catalogue
-from serving_layer.http.tools.capping import capped
+from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http.endpoints import ENDPOINTS
+from condvest.serving_layer.http.problems import NoSuchPath, problem
+from condvest.serving_layer.http.service import Service
+from condvest.serving_layer.http.tools import catalogue
+from condvest.serving_layer.http.tools.capping import capped
 
 _ENDPOINTS = {endpoint.path: endpoint for endpoint in ENDPOINTS}
 _READ_ONLY = ToolAnnotations(
@@ -50,7 +50,7 @@ class Tools:
         """Return the text that answers a call.
 
         Raises:
-            CondvestError: see `serving_layer.http.problems`.
+            CondvestError: see `condvest.serving_layer.http.problems`.
         """
         if name not in self.tools:
             raise NoSuchPath(f"there is no tool {name!r}; there are {', '.join(self.tools)}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 from mcp.server.stdio import stdio_server
 
-from serving_layer.http.service import Service
-from serving_layer.http.tools.server import Tools, server_of
+from condvest.serving_layer.http.service import Service
+from condvest.serving_layer.http.tools.server import Tools, server_of
 
 
 def answer(service: Service) -> None:

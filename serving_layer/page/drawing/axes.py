@@ -9,8 +9,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from serving_layer.page.drawing.candles import Columns, within
-from serving_layer.page.drawing.geometry import Node, Panels, Scale, View, rounded, text, ticks
+from condvest.serving_layer.page.drawing.candles import Columns, within
+from condvest.serving_layer.page.drawing.geometry import Node, Panels, Scale, View, rounded, text, ticks
 
 _ABOUT = 46
 """Pixels between the lines of the grid, roughly."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from serving_layer.page.drawing.geometry import Node, View, rounded, text
+from condvest.serving_layer.page.drawing.geometry import Node, View, rounded, text
 
 Columns = Mapping[str, Sequence[Any]]
 """Columns of `condvest.bars` of one symbol, by window; dates as ISO text."""

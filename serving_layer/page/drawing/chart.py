@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from serving_layer.page.drawing.axes import Event, axes, flags
-from serving_layer.page.drawing.candles import (
+from condvest.serving_layer.page.drawing.axes import Event, axes, flags
+from condvest.serving_layer.page.drawing.candles import (
     Columns,
     candles,
     kind,
@@ -15,7 +15,7 @@ from serving_layer.page.drawing.candles import (
     vwap_line,
     within,
 )
-from serving_layer.page.drawing.geometry import Node, Panels, Scale, View, rounded
+from condvest.serving_layer.page.drawing.geometry import Node, Panels, Scale, View, rounded
 
 _HATCHES: list[Node] = [
     (

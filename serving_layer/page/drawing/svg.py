@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Literal
 
-from serving_layer.page.assets import assets
-from serving_layer.page.drawing.candles import Columns
-from serving_layer.page.drawing.geometry import Node, text
+from condvest.serving_layer.page.assets import assets
+from condvest.serving_layer.page.drawing.candles import Columns
+from condvest.serving_layer.page.drawing.geometry import Node, text
 
 Theme = Literal["light", "dark"]
 

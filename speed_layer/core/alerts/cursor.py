@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Never
 
-from batch_layer.shared.settings import INTERVALS
-from speed_layer.core.alerts.tokens import RuleError, Token, tokens_of
+from condvest.batch_layer.shared.settings import INTERVALS
+from condvest.speed_layer.core.alerts.tokens import RuleError, Token, tokens_of
 
 ALLOWED = (1, *INTERVALS)
 """The intervals that a rule may name, in sessions."""

@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, Floats
-from speed_layer.core.alerts.market import Market
-from speed_layer.core.alerts.nodes import (
+from condvest.batch_layer.shared.models.bars import Bools, Floats
+from condvest.speed_layer.core.alerts.market import Market
+from condvest.speed_layer.core.alerts.nodes import (
     Arithmetic,
     Change,
     Comparison,
@@ -30,7 +30,7 @@ from speed_layer.core.alerts.nodes import (
     Reduced,
     Series,
 )
-from speed_layer.core.alerts.reading import shifted
+from condvest.speed_layer.core.alerts.reading import shifted
 
 
 @dataclass(frozen=True, eq=False)

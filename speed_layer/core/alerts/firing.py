@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from batch_layer.shared.models.bars import Bools, Int32s
-from speed_layer.core.alerts.evaluating import Evaluation, Truth
-from speed_layer.core.alerts.market import Market
-from speed_layer.core.alerts.rules import Rule, Seen, fired
+from condvest.batch_layer.shared.models.bars import Bools, Int32s
+from condvest.speed_layer.core.alerts.evaluating import Evaluation, Truth
+from condvest.speed_layer.core.alerts.market import Market
+from condvest.speed_layer.core.alerts.rules import Rule, Seen, fired
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from batch_layer.shared.core.adjustment import adjust_in_place
-from batch_layer.shared.core.folding import fold
-from batch_layer.shared.core.windows import first_ordinals, windows_of
-from batch_layer.shared.models.bars import Bars, DailyBars, Floats, Int32s, Positions
-from batch_layer.shared.models.corporate_actions import Splits
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
-from batch_layer.shared.models.difference import pack
-from speed_layer.core.alerts.nodes import Over
+from condvest.batch_layer.shared.core.adjustment import adjust_in_place
+from condvest.batch_layer.shared.core.folding import fold
+from condvest.batch_layer.shared.core.windows import first_ordinals, windows_of
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Floats, Int32s, Positions
+from condvest.batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.models.difference import pack
+from condvest.speed_layer.core.alerts.nodes import Over
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 

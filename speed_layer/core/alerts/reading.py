@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speed_layer.core.alerts.nodes import Arithmetic, Change, Field, Negative, Node, Reduced, Series
+from condvest.speed_layer.core.alerts.nodes import Arithmetic, Change, Field, Negative, Node, Reduced, Series
 
 
 def interval_of(node: Node) -> int:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from batch_layer.shared.core.live import that_count
-from batch_layer.shared.models.bars import Bars, DailyBars, Int32s, Positions
-from batch_layer.shared.models.corporate_actions import Splits
-from batch_layer.shared.models.coverage import Coverage
-from batch_layer.shared.models.live import LiveBars
-from speed_layer.core.alerts.market import Market, Past, first_running, in_order, market_of, past_of
-from speed_layer.core.alerts.rules import Needs
+from condvest.batch_layer.shared.core.live import that_count
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s, Positions
+from condvest.batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.models.coverage import Coverage
+from condvest.batch_layer.shared.models.live import LiveBars
+from condvest.speed_layer.core.alerts.market import Market, Past, first_running, in_order, market_of, past_of
+from condvest.speed_layer.core.alerts.rules import Needs
 
 
 @dataclass(frozen=True, eq=False)

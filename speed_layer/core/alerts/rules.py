@@ -13,12 +13,12 @@ from typing import Literal, Self
 
 import numpy as np
 
-from batch_layer.shared.core.windows import last_ordinals, windows_of
-from batch_layer.shared.models.bars import Bools, Int32s
-from speed_layer.core.alerts.nodes import Node, Series
-from speed_layer.core.alerts.parsing import parse
-from speed_layer.core.alerts.reading import interval_of, intervals_of, lookback_of
-from speed_layer.core.alerts.repaint import Repaint, repaint_of
+from condvest.batch_layer.shared.core.windows import last_ordinals, windows_of
+from condvest.batch_layer.shared.models.bars import Bools, Int32s
+from condvest.speed_layer.core.alerts.nodes import Node, Series
+from condvest.speed_layer.core.alerts.parsing import parse
+from condvest.speed_layer.core.alerts.reading import interval_of, intervals_of, lookback_of
+from condvest.speed_layer.core.alerts.repaint import Repaint, repaint_of
 
 Mode = Literal["provisional", "confirmed"]
 Fires = Literal["rise", "bar"]

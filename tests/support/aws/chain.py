@@ -17,7 +17,7 @@ from tests.support.aws.emulated import ARCHIVE, BUCKET, PREFIX, credentials
 from tests.support.aws.lambda_runtime import running
 from tests.support.emulators.massive import KEY
 
-HANDLERS = "batch_layer.fetching.lambda_functions"
+HANDLERS = "condvest.batch_layer.fetching.lambda_functions"
 SECRET = "condvest-dev/massive-api-key"  # noqa: S105  # its name
 _CONDVEST = artefacts.ROOT / "batch_layer/processing/container_images/condvest"
 

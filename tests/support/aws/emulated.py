@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import boto3
 import httpx
 
-from batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients import aws
 
 BUCKET = "condvest-archive"
 PREFIX = "archive"

@@ -12,12 +12,12 @@ from pathlib import Path
 import boto3
 import pytest
 
-from batch_layer.fetching.lambda_functions import (
+from condvest.batch_layer.fetching.lambda_functions import (
     archive_loader,
     daily_meta_fetcher,
     daily_ohlcv_fetcher,
 )
-from batch_layer.shared.clients.archive.s3 import S3Archive
+from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
 from tests.support.aws.emulated import ARCHIVE, configured, emulated_aws, fresh_bucket
 from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.synthetic.market import Market

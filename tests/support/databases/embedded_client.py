@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psycopg
 
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.shared.errors import CondvestError
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.shared.errors import CondvestError
 
 
 class Client:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
 
 SCRIPT = Path(__file__).with_name("embedded_client.py")
 ORDINARY = 65534
@@ -116,7 +116,7 @@ def as_ordinary_user():
     if os.geteuid() != 0:
         return {}
     account = {"user": ORDINARY, "group": ORDINARY, "extra_groups": []}
-    script = "import psycopg, batch_layer.database.embedded.server"
+    script = "import psycopg, condvest.batch_layer.database.embedded.server"
     with suppress(PermissionError):
         if (
             subprocess.run(

@@ -4,9 +4,9 @@ from contextlib import contextmanager
 
 import psycopg
 
-from batch_layer.database.postgres import binary_copy, packed
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared.errors import DatabaseUnavailable
+from condvest.batch_layer.database.postgres import binary_copy, packed
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.shared.errors import DatabaseUnavailable
 
 _FRAGILE = {}
 

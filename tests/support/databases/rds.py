@@ -22,8 +22,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import psycopg
 
-from batch_layer.database.embedded.account import account_for
-from batch_layer.database.embedded.binaries import find_binaries
+from condvest.batch_layer.database.embedded.account import account_for
+from condvest.batch_layer.database.embedded.binaries import find_binaries
 from tests.support.aws import artefacts
 from tests.support.aws.emulated import credentials
 from tests.support.databases.authorities import Authority

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.database.embedded.account import account_for
-from batch_layer.database.embedded.binaries import find_binaries, major_of, version_of
+from condvest.batch_layer.database.embedded.account import account_for
+from condvest.batch_layer.database.embedded.binaries import find_binaries, major_of, version_of
 from tests.support.databases.servers import _guarded, _run
 
 SERVERS = Path(__file__).parents[3] / "build" / "servers"

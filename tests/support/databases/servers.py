@@ -14,18 +14,19 @@ from urllib.parse import quote, urlsplit
 import psycopg
 from psycopg import sql
 
-from batch_layer.database.embedded.account import account_for
-from batch_layer.database.embedded.binaries import find_binaries, major_of
-from batch_layer.database.embedded.cluster import server_environment
-from batch_layer.database.embedded.server import EmbeddedServer
-from batch_layer.database.migrate import migrate
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.calendar_extension import extend_sessions
+from condvest.batch_layer.database.embedded.account import account_for
+from condvest.batch_layer.database.embedded.binaries import find_binaries, major_of
+from condvest.batch_layer.database.embedded.cluster import server_environment
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.migrate import migrate
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.calendar_extension import extend_sessions
 
 WARDEN = Path(__file__).with_name("warden.py")
 OWNER, PASSWORD = "keeper", "o'pen/s@same%4711"
 _STOP_EMBEDDED = (
-    "import sys; from pathlib import Path; from batch_layer.database.embedded.server import EmbeddedServer; "
+    "import sys; from pathlib import Path; "
+    "from condvest.batch_layer.database.embedded.server import EmbeddedServer; "
     "EmbeddedServer(Path(sys.argv[1])).down(now=True)"
 )
 _FIRST_ICU = 15

@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import condvest
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 
 ROOT = Path(__file__).parents[3]
 SHORT = "tcp_user_timeout=1000&keepalives_idle=1&keepalives_interval=1&keepalives_count=1"

@@ -1,6 +1,6 @@
 """What the stored bars should be: recomputed from the tables by plain SQL and the naive model."""
 
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.shared.settings import INTERVALS
 from tests.support.naive import bars as naive
 
 PRICES = ("open", "high", "low", "close", "volume", "vwap", "trades")

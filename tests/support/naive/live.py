@@ -1,6 +1,6 @@
 """What an answer with the session under way should be: the tables by plain SQL, folded by the naive model."""
 
-from batch_layer.shared.settings import INTERVALS
+from condvest.batch_layer.shared.settings import INTERVALS
 from tests.support.naive import database as naive
 
 COUNTING = (

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, DailyBars
-from batch_layer.shared.models.corporate_actions import Splits
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, DailyBars
+from condvest.batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 
 FIRST, LAST = -40, 80
 """The sessions among which histories lie; ordinal 0 is in the midst on purpose."""

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from batch_layer.operations.workspace import open_workspace
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.operations.workspace import open_workspace
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from condvest.live.delivering import deliver_until_stopped
 from condvest.live.judging import give_verdicts
 from tests.support.exchange import NOW

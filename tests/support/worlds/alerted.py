@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from condvest.live.references import read_references
-from speed_layer.core.alerts.rules import Rule
-from speed_layer.services.verdicts import Verdicts
-from speed_layer.stores.rules import Webhook, add_rule
+from condvest.speed_layer.core.alerts.rules import Rule
+from condvest.speed_layer.services.verdicts import Verdicts
+from condvest.speed_layer.stores.rules import Webhook, add_rule
 from tests.support.worlds.live_script import END, SESSION, Script
 
 QUIET = {"open": 10, "high": 11, "low": 9, "close": 10, "volume": 100, "vwap": 10, "trades": 3}

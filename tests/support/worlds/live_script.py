@@ -4,11 +4,11 @@ import datetime as dt
 import json
 from dataclasses import dataclass, field
 
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.live.judging import judge
-from speed_layer.feeds.massive_snapshot import read_snapshot
-from speed_layer.feeds.polling import Answered
-from speed_layer.services.run import Job
+from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.polling import Answered
+from condvest.speed_layer.services.run import Job
 
 SESSION = dt.date(2024, 3, 5)
 DAY = {"o": 10.0, "h": 12.0, "l": 9.0, "c": 11.0, "v": 500, "vw": 10.5}

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import replace
 
-from batch_layer.fetching.rebuild import keys_to_load, rebuild
+from condvest.batch_layer.fetching.rebuild import keys_to_load, rebuild
 from tests.support.worlds.playing import play
 from tests.support.worlds.world import MemoryArchive, World
 

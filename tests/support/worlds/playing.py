@@ -3,7 +3,7 @@
 import random
 from contextlib import suppress
 
-from batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.errors import InputError
 from tests.support.payloads import bar, dividend, json_payload, payload, split
 from tests.support.strategies.market_events import LAST, SYMBOLS
 

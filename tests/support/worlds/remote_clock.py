@@ -23,13 +23,13 @@ class Remote:
 
 def follow(url):
     """Let this process wait for the vendor at a URL and for nothing else; before anything is imported."""
-    from batch_layer.shared.utils import clock  # noqa: PLC0415  # who imports it takes its function by name
+    from condvest.batch_layer.shared.utils import clock  # noqa: PLC0415  # who imports it takes its function by name
 
     remote = Remote(url)
     start, lockstep = remote.next_instant(0), None
     clock.utc_now = lambda: start if lockstep is None else lockstep.now
-    from speed_layer.feeds import massive_stream  # noqa: PLC0415
-    from speed_layer.feeds.inbox import Inbox  # noqa: PLC0415
+    from condvest.speed_layer.feeds import massive_stream  # noqa: PLC0415
+    from condvest.speed_layer.feeds.inbox import Inbox  # noqa: PLC0415
 
     wait, opened = Inbox.wait, massive_stream.MassiveStream.open
 

@@ -7,10 +7,10 @@ import datetime as dt
 import sys
 from pathlib import Path
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.settings import DatabaseSettings, Settings
-from speed_layer.feeds.massive_stream import MassiveStream
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.speed_layer.feeds.massive_stream import MassiveStream
 from tests.support.emulators.massive.server import KEY
 from tests.support.worlds.remote_clock import Remote
 from tests.support.worlds.streaming import QUICK, Lockstep, job_of

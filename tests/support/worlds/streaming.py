@@ -3,13 +3,13 @@
 import datetime as dt
 from dataclasses import dataclass, field
 
-from batch_layer.shared.clients.massive import MassiveClient, Transport
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.shared.clients.massive import MassiveClient, Transport
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.utils.retry import Retry
 from condvest.live.judging import judge
-from speed_layer.feeds.massive_stream import MassiveStream, Patience
-from speed_layer.feeds.polling import MassivePolling
-from speed_layer.services.run import Job
+from condvest.speed_layer.feeds.massive_stream import MassiveStream, Patience
+from condvest.speed_layer.feeds.polling import MassivePolling
+from condvest.speed_layer.services.run import Job
 from tests.support.emulators.synthetic.trades import MINUTE
 
 FIELDS = ("open", "high", "low", "close", "volume")

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.database.stores.sessions import read_sessions
-from batch_layer.operations import nightly
-from batch_layer.operations.workspace import Workspace
-from batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.settings import MassiveSettings, NightlySettings, Settings
-from batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.stores.sessions import read_sessions
+from condvest.batch_layer.operations import nightly
+from condvest.batch_layer.operations.workspace import Workspace
+from condvest.batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.settings import MassiveSettings, NightlySettings, Settings
+from condvest.batch_layer.shared.utils.retry import Retry
 from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.synthetic import truth
 from tests.support.naive import database as naive_database

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import psycopg
 
-from batch_layer.processing.resample import resample
-from batch_layer.shared.clients.archive import key_of
+from condvest.batch_layer.processing.resample import resample
+from condvest.batch_layer.shared.clients.archive import key_of
 from tests.support.databases.servers import forget
 from tests.support.naive import database as naive_database
 from tests.support.payloads import bars_payload, dividends_payload, splits_payload

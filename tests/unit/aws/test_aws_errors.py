@@ -9,9 +9,14 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.aws_errors import translated
-from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError, VendorUnavailable
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.aws_errors import translated
+from condvest.batch_layer.shared.errors import (
+    ArchiveError,
+    ArchiveUnavailable,
+    SettingsError,
+    VendorUnavailable,
+)
 
 
 def answered(code, status, message="AWS's words"):

@@ -5,8 +5,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from batch_layer.shared.clients.dead_letters import DeadLetter, check_is_ours, read_dead_letter
-from batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.clients.dead_letters import DeadLetter, check_is_ours, read_dead_letter
+from condvest.batch_layer.shared.errors import InputError
 
 LOADER = "arn:aws:lambda:ca-west-1:123456789012:function:condvest-dev-archive-loader"
 

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from batch_layer.fetching.lambda_functions.deadline import Deadline
-from batch_layer.shared.errors import OutOfTime
+from condvest.batch_layer.fetching.lambda_functions.deadline import Deadline
+from condvest.batch_layer.shared.errors import OutOfTime
 
 
 class Context:

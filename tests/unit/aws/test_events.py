@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.fetching.lambda_functions.events import (
+from condvest.batch_layer.fetching.lambda_functions.events import (
     KeysEvent,
     ObjectEvent,
     QueueEvent,
@@ -17,7 +17,7 @@ from batch_layer.fetching.lambda_functions.events import (
     load_event,
     message_event,
 )
-from batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.errors import InputError
 
 EVENTS = Path(__file__).parents[2] / "events"
 

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from batch_layer.database.postgres.connection import Database
-from batch_layer.shared.clients import aws
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 
 URL = "postgresql://condvest_loader@db.example.rds.amazonaws.com:5433/condvest?sslmode=prefer"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.fetching.lambda_functions import deadline
-from batch_layer.fetching.lambda_functions.deadline import Deadline
-from batch_layer.shared.clients.massive.provider import RATES, RENAMES_A_NIGHT
-from batch_layer.shared.clients.rate_limit import RateLimit
-from batch_layer.shared.errors import OutOfTime
+from condvest.batch_layer.fetching.lambda_functions import deadline
+from condvest.batch_layer.fetching.lambda_functions.deadline import Deadline
+from condvest.batch_layer.shared.clients.massive.provider import RATES, RENAMES_A_NIGHT
+from condvest.batch_layer.shared.clients.rate_limit import RateLimit
+from condvest.batch_layer.shared.errors import OutOfTime
 
 FUNCTIONS = Path(__file__).parents[3] / "batch_layer/infrastructure/modules/fetching/main.tf"
 

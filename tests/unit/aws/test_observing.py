@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from batch_layer.shared.utils.logs import log_line, metrics_line
+from condvest.batch_layer.shared.utils.logs import log_line, metrics_line
 from condvest.cli.output.messages import measure, message
 
 NOW = dt.datetime(2024, 6, 3, 12, 0, 0, 250_000, tzinfo=dt.UTC)

@@ -60,12 +60,12 @@ def test_another_version_of_a_dependency_changes_its_part_alone(tmp_path, monkey
 @pytest.mark.usefixtures("authorities")
 @pytest.mark.parametrize("change", ["edited", "renamed"])
 def test_our_own_code_changes_what_holds_it(tmp_path, monkeypatch, change):
-    sources = tmp_path / "batch_layer/shared"
+    sources = tmp_path / "condvest/batch_layer/shared"
     sources.mkdir(parents=True)
     (sources / "one.py").write_text("x = 1\n")
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.setattr(packing, "ROOT", tmp_path)
-    monkeypatch.setattr(packing, "OURS", {"function": ("batch_layer/shared",)})
+    monkeypatch.setattr(packing, "OURS", {"function": ("condvest/batch_layer/shared",)})
     before = inputs()
     if change == "edited":
         (sources / "one.py").write_text("x = 2\n")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from batch_layer.processing.batch_jobs.shards import Shard
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.exit_codes import failure_code, stopped_code
+from condvest.batch_layer.processing.batch_jobs.shards import Shard
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.exit_codes import failure_code, stopped_code
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 8, 16, 32, 64])

@@ -16,7 +16,7 @@ HANDLERS = ("archive_loader", "daily_meta_fetcher", "daily_ohlcv_fetcher")
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_what_a_handler_imports_is_shipped(handler):
     program = (
-        f"import sys, batch_layer.fetching.lambda_functions.{handler}\n"
+        f"import sys, condvest.batch_layer.fetching.lambda_functions.{handler}\n"
         "for module in list(sys.modules.values()): print(getattr(module, '__file__', None) or '')"
     )
     imported = subprocess.run(
@@ -25,7 +25,7 @@ def test_what_a_handler_imports_is_shipped(handler):
     ours = [
         Path(line).relative_to(ROOT).as_posix()
         for line in imported.splitlines()
-        if f"{ROOT}/batch_layer/" in line
+        if f"{ROOT}/condvest/batch_layer/" in line
     ]
     assert len(ours) > 20
     assert [path for path in ours if any(re.search(rule, path) for rule in UNUSED["function"])] == []

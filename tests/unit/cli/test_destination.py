@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.cli.options import _file_or_output
 from condvest.cli.output import destination
 from condvest.cli.output.destination import format_for, opened

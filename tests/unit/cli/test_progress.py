@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from batch_layer.shared.models.loads import LoadSummary
-from batch_layer.shared.utils.retry import tell_of_wait
+from condvest.batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.utils.retry import tell_of_wait
 from condvest.cli.output import messages
 from condvest.cli.output.progress import Countdown, Lines
 
@@ -90,4 +90,4 @@ def test_acceptance_12_long_waits_for_a_vendor_are_told_and_short_ones_only_in_d
     verbosity(is_quiet=False, is_verbose=True, path=None)
     tell_of_wait(ValueError("Yahoo answered 503"), 0.4)
     assert capsys.readouterr().err.endswith("Yahoo answered 503; asking again in 0 s\n")
-    assert logging.getLogger("batch_layer").handlers
+    assert logging.getLogger("condvest.batch_layer").handlers

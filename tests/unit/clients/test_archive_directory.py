@@ -8,13 +8,13 @@ import stat
 
 import pytest
 
-from batch_layer.shared.clients.archive import directory
-from batch_layer.shared.clients.archive.directory import DirectoryArchive
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.errors import ArchiveError
-from batch_layer.shared.models.payloads import Payload
-from batch_layer.shared.utils.ownership import give
+from condvest.batch_layer.shared.clients.archive import directory
+from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.errors import ArchiveError
+from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.utils.ownership import give
 from tests.support.databases.embedded_processes import short_directory
 
 USER = 4711

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.shared.clients.archive import key_of
-from batch_layer.shared.clients.archive.directory import DirectoryArchive
-from batch_layer.shared.errors import ArchiveError, UsageError
+from condvest.batch_layer.shared.clients.archive import key_of
+from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive
+from condvest.batch_layer.shared.errors import ArchiveError, UsageError
 from tests.support.payloads import BARS, bars_payload, csv_of, zstd_unpacked
 
 PAYLOAD = bars_payload([])

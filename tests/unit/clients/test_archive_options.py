@@ -3,10 +3,10 @@
 import datetime as dt
 import json
 
-from batch_layer.shared.clients.archive import describe, key_of, restore
-from batch_layer.shared.clients.files import parse
-from batch_layer.shared.models.file_options import FileOptions
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.archive import describe, key_of, restore
+from condvest.batch_layer.shared.clients.files import parse
+from condvest.batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.models.payloads import Payload
 
 NOW = dt.datetime(2024, 6, 10, tzinfo=dt.UTC)
 TABLE = (

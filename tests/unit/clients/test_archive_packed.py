@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batch_layer.shared.clients.archive import describe, key_of
-from batch_layer.shared.clients.archive.directory import DirectoryArchive
-from batch_layer.shared.errors import ArchiveError
+from condvest.batch_layer.shared.clients.archive import describe, key_of
+from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive
+from condvest.batch_layer.shared.errors import ArchiveError
 from tests.support.payloads import bars_payload, json_payload, zstd_unpacked
 
 TEXT = bars_payload([])

@@ -6,8 +6,8 @@ import gzip
 import numpy as np
 import pytest
 
-from batch_layer.shared.clients.files import parse, read_payload
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.files import parse, read_payload
+from condvest.batch_layer.shared.models.payloads import Payload
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 HEADER = "symbol,session,open,high,low,close,volume"

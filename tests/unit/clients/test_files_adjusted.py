@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.files import parse
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.file_options import FileOptions
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.files import parse
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.models.payloads import Payload
 
 NOW = dt.datetime(2024, 6, 10, tzinfo=dt.UTC)
 ADJUSTED = """Date,Open,High,Low,Close,Volume,Dividends,Stock Splits

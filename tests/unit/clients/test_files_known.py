@@ -2,8 +2,8 @@
 
 import pytest
 
-from batch_layer.shared.clients.files import parse
-from batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.clients.files import parse
+from condvest.batch_layer.shared.errors import InputError
 from tests.unit.clients.test_files_adjusted import payload
 
 STOOQ = """<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.files import bounds, cells, parse, read_payload
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.files import bounds, cells, parse, read_payload
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import Payload
 
-parse_module = importlib.import_module("batch_layer.shared.clients.files.parse")
+parse_module = importlib.import_module("condvest.batch_layer.shared.clients.files.parse")
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 HEADER = "symbol,session,open,high,low,close,volume"
 ROW = "AAPL,2024-01-02,10,12,9,11,100"

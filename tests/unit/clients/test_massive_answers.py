@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.shared.clients.massive import Answer, Urls
-from batch_layer.shared.clients.massive.answers import check_status, retry_after
-from batch_layer.shared.errors import (
+from condvest.batch_layer.shared.clients.massive import Answer, Urls
+from condvest.batch_layer.shared.clients.massive.answers import check_status, retry_after
+from condvest.batch_layer.shared.errors import (
     NotReadyYet,
     RateLimited,
     SettingsError,
@@ -14,7 +14,7 @@ from batch_layer.shared.errors import (
     VendorRefused,
     VendorUnavailable,
 )
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.settings import Settings
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 WHAT = "daily bars of 2019-05-01"

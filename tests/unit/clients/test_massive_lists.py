@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batch_layer.shared.clients.massive import json_seq, parse
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.massive import json_seq, parse
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import Payload
 
 STORED = Path(__file__).parents[2] / "payloads" / "massive"
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.massive import RATES
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.utils.retry import RetriesSpent, Retry
+from condvest.batch_layer.shared.clients.massive import RATES
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.utils.retry import RetriesSpent, Retry
 
 START = 1_700_000_000.0
 

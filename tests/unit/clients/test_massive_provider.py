@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.shared.clients.massive import MassiveProvider
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.clients.massive import MassiveProvider
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.settings import Settings
 
 
 def provider_of(tmp_path, plan="basic", now=dt.datetime(2024, 7, 10, 16, tzinfo=dt.UTC)):

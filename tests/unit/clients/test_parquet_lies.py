@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.files import parse
-from batch_layer.shared.clients.files.compact import INT32, INT64, LIST, STRUCT, struct_at
-from batch_layer.shared.clients.files.parquet_pages import chunks_of
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.files import parse
+from condvest.batch_layer.shared.clients.files.compact import INT32, INT64, LIST, STRUCT, struct_at
+from condvest.batch_layer.shared.clients.files.parquet_pages import chunks_of
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import Payload
 from tests.support.parquet_footers import footer_of, struct_of, with_first_page, with_footer
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
@@ -143,10 +143,10 @@ def test_a_page_whose_size_is_another_is_refused(field, factor):
 
 PEAK = """
 import datetime as dt, resource, sys
-from batch_layer.shared.clients.files import parse
-from batch_layer.shared.clients.files.parquet_pages import chunks_of
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.files import parse
+from condvest.batch_layer.shared.clients.files.parquet_pages import chunks_of
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import Payload
 content = sys.stdin.buffer.read()
 now = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 try:

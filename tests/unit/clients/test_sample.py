@@ -8,9 +8,9 @@ from collections import defaultdict
 
 import pytest
 
-from batch_layer.shared.clients.parsing import parse
-from batch_layer.shared.clients.sample import SampleProvider
-from batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.clients.parsing import parse
+from condvest.batch_layer.shared.clients.sample import SampleProvider
+from condvest.batch_layer.shared.errors import InputError
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 LATER = dt.date(2024, 6, 3)
@@ -60,7 +60,7 @@ def test_nothing_is_fetched_where_nothing_is_asked_for(provider):
 
 def test_a_missing_package_is_told_by_name(provider, monkeypatch):
     monkeypatch.setattr(
-        "batch_layer.shared.clients.sample.client._PRICES", "bokeh_sampledata/_data/no_such.csv.gz"
+        "condvest.batch_layer.shared.clients.sample.client._PRICES", "bokeh_sampledata/_data/no_such.csv.gz"
     )
     with pytest.raises(InputError, match="bokeh-sampledata"):
         provider.fetch([dt.date(2000, 3, 1)])

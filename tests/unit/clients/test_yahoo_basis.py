@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.yahoo.basis import rounding, shares_since, shortest_decimals
+from condvest.batch_layer.shared.clients.yahoo.basis import rounding, shares_since, shortest_decimals
 
 AAPL = {"1987-06-16": 2, "2000-06-21": 2, "2005-02-28": 2, "2014-06-09": 7, "2020-08-31": 4}
 

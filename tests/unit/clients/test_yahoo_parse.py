@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.yahoo import parse
-from batch_layer.shared.clients.yahoo.chart import ForeignExchange, RefusedChart
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.yahoo import parse
+from condvest.batch_layer.shared.clients.yahoo.chart import ForeignExchange, RefusedChart
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import Payload
 
 LATER = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 

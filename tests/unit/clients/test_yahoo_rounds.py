@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from batch_layer.shared.clients.yahoo.rounds import PATIENCE, Rounds
-from batch_layer.shared.errors import RateLimited, SymbolGone, VendorUnavailable
+from condvest.batch_layer.shared.clients.yahoo.rounds import PATIENCE, Rounds
+from condvest.batch_layer.shared.errors import RateLimited, SymbolGone, VendorUnavailable
 
 
 class Vendor:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.settings import Settings
 
 
 def base_url(value):

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.clients.yahoo import read_symbols
-from batch_layer.shared.clients.yahoo.symbols import MAX_FILE_BYTES, house_symbol, yahoo_symbol
-from batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.clients.yahoo import read_symbols
+from condvest.batch_layer.shared.clients.yahoo.symbols import MAX_FILE_BYTES, house_symbol, yahoo_symbol
+from condvest.batch_layer.shared.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.core.adjustment import adjust_in_place, rescaled, split_factors
-from batch_layer.shared.core.windows import windows_of
-from batch_layer.shared.models.bars import Bars
+from condvest.batch_layer.shared.core.adjustment import adjust_in_place, rescaled, split_factors
+from condvest.batch_layer.shared.core.windows import windows_of
+from condvest.batch_layer.shared.models.bars import Bars
 from tests.support.naive import bars as naive
 from tests.support.strategies.histories import FIRST, LAST, daily_bars, splits, splits_of
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.core import bar_measures
-from batch_layer.shared.core.bar_flags import FLAGS, STALE_SESSIONS, flagged
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.core import bar_measures
+from condvest.batch_layer.shared.core.bar_flags import FLAGS, STALE_SESSIONS, flagged
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.corporate_actions import Splits
 
 # A quiet series: closes swing by 1 % around 100, volumes by 10 % around 1,000.
 QUIET = [100.0 + (place % 3 - 1) for place in range(40)]

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from batch_layer.shared.core.folding import fold, fold_all
-from batch_layer.shared.errors import UnorderedSessions, UsageError
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars
+from condvest.batch_layer.shared.core.folding import fold, fold_all
+from condvest.batch_layer.shared.errors import UnorderedSessions, UsageError
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, DailyBars
 from tests.support.strategies.histories import daily_bars, everything_loaded, splits_of
 
 NAN = float("nan")
@@ -170,7 +170,7 @@ def test_a_single_daily_bar_keeps_its_vwap_to_the_bit():
 @pytest.mark.parametrize("portion", [1, 2, 1 << 17])
 def test_rows_that_do_not_ascend_are_refused(ids, ordinals, message, portion, monkeypatch):
     """The first row out of order is named with the row before it, wherever a portion may end."""
-    monkeypatch.setattr("batch_layer.shared.core.folding.PORTION", portion)
+    monkeypatch.setattr("condvest.batch_layer.shared.core.folding.PORTION", portion)
     with pytest.raises(UnorderedSessions, match=message):
         fold(daily_bars(ids, ordinals, seed=1), 3, splits=NO_SPLITS, coverage=everything_loaded([1]))
 

@@ -7,12 +7,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.core import folding
-from batch_layer.shared.core.adjustment import rescaled, split_factors
-from batch_layer.shared.core.folding import fold, fold_all
-from batch_layer.shared.core.windows import last_ordinals, windows_of
-from batch_layer.shared.models.bars import Bars, DailyBars
-from batch_layer.shared.models.corporate_actions import Splits
+from condvest.batch_layer.shared.core import folding
+from condvest.batch_layer.shared.core.adjustment import rescaled, split_factors
+from condvest.batch_layer.shared.core.folding import fold, fold_all
+from condvest.batch_layer.shared.core.windows import last_ordinals, windows_of
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars
+from condvest.batch_layer.shared.models.corporate_actions import Splits
 from tests.support.naive import bars as naive
 from tests.support.strategies.histories import (
     FIRST,

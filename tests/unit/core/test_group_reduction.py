@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.core.group_layout import Groups, Layout
-from batch_layer.shared.core.group_reduction import Reducer
+from condvest.batch_layer.shared.core.group_layout import Groups, Layout
+from condvest.batch_layer.shared.core.group_reduction import Reducer
 from tests.support.naive import bars as naive
 
 counts = st.lists(st.integers(1, 40), min_size=1, max_size=12)

@@ -4,11 +4,11 @@ import datetime as dt
 
 import numpy as np
 
-from batch_layer.shared.core.total_return import dividend_ratios
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.corporate_actions import DividendEvents
-from batch_layer.shared.models.sessions import calendar_of
-from batch_layer.shared.utils.calendar import exchange_sessions
+from condvest.batch_layer.shared.core.total_return import dividend_ratios
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.corporate_actions import DividendEvents
+from condvest.batch_layer.shared.models.sessions import calendar_of
+from condvest.batch_layer.shared.utils.calendar import exchange_sessions
 from tests.support.strategies.histories import splits_of
 
 SESSIONS = calendar_of(*exchange_sessions(1962, 1962))

@@ -5,10 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.processing.resample import windows_touched
-from batch_layer.shared.core.windows import LONGEST_INTERVAL, first_ordinals, last_ordinals, windows_of
-from batch_layer.shared.errors import UsageError
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.processing.resample import windows_touched
+from condvest.batch_layer.shared.core.windows import (
+    LONGEST_INTERVAL,
+    first_ordinals,
+    last_ordinals,
+    windows_of,
+)
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.spans import Spans
 from tests.support.naive import bars as naive
 
 ordinals = st.integers(-20_000, 20_000)

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from batch_layer.database.embedded import binaries
-from batch_layer.database.embedded.binaries import find_binaries
-from batch_layer.shared.errors import DatabaseError
+from condvest.batch_layer.database.embedded import binaries
+from condvest.batch_layer.database.embedded.binaries import find_binaries
+from condvest.batch_layer.shared.errors import DatabaseError
 
 
 @pytest.fixture

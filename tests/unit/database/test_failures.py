@@ -6,8 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from batch_layer.database.postgres.failures import BY_CLASS, BY_STATE, failure_of
-from batch_layer.shared.errors import DatabaseError, DatabaseUnavailable, TransientError
+from condvest.batch_layer.database.postgres.failures import BY_CLASS, BY_STATE, failure_of
+from condvest.batch_layer.shared.errors import DatabaseError, DatabaseUnavailable, TransientError
 
 PAGE = Path(__file__).parents[3] / "docs" / "postgres.md"
 

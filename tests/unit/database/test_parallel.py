@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from batch_layer.database.postgres.parallel import side_by_side
+from condvest.batch_layer.database.postgres.parallel import side_by_side
 
 
 class Line:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.fetching.comparison import COMPARED, compared
+from condvest.batch_layer.fetching.comparison import COMPARED, compared
 from tests.support.strategies.histories import daily_bars
 
 

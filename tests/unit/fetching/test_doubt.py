@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from batch_layer.fetching.doubt import KnownSplits, rescaled
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, DailyBars
+from condvest.batch_layer.fetching.doubt import KnownSplits, rescaled
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, DailyBars
 
 EX = 10
 """The ordinal of the split's ex-date; the bars stored are 0 to 9."""

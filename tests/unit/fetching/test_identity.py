@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.fetching.identity import (
+from condvest.batch_layer.fetching.identity import (
     Entity,
     Listing,
     assigned,
@@ -15,8 +15,8 @@ from batch_layer.fetching.identity import (
     names_held,
     names_now,
 )
-from batch_layer.fetching.tenures import Name, settled
-from batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
+from condvest.batch_layer.fetching.tenures import Name, settled
+from condvest.batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
 
 D = dt.date
 FB = Name("FB", D(2022, 6, 8), D(2012, 5, 18), is_exact=True)
@@ -78,7 +78,7 @@ def test_a_delisted_company_keeps_its_symbol_for_some_days_unless_another_takes_
 
 
 def test_four_instruments_share_one_symbol():
-    """The example of `batch_layer.fetching.tenures`."""
+    """The example of `condvest.batch_layer.fetching.tenures`."""
     spans = settled(
         {
             "A": [Name("X", D(2005, 3, 31))],

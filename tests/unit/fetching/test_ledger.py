@@ -7,14 +7,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batch_layer.fetching.ledger import (
+from condvest.batch_layer.fetching.ledger import (
     complete_sessions,
     keep_complete,
     missing_sessions,
     sessions_affected,
     sessions_in_doubt,
 )
-from batch_layer.shared.models.loads import LedgerRows
+from condvest.batch_layer.shared.models.loads import LedgerRows
 
 
 def int32(*values):

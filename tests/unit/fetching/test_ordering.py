@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.fetching.loading.ordering import LastLoad, known_from, placed_after
-from batch_layer.shared.clients.archive import describe, key_of, order_instant_of, restore
-from batch_layer.shared.clients.archive.directory import DirectoryArchive
+from condvest.batch_layer.fetching.loading.ordering import LastLoad, known_from, placed_after
+from condvest.batch_layer.shared.clients.archive import describe, key_of, order_instant_of, restore
+from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive
 from tests.support.payloads import FETCHED, bars_payload
 
 instants = st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2060, 1, 1), timezones=st.just(dt.UTC))  # noqa: DTZ001

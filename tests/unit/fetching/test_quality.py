@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch_layer.fetching.quality import (
+from condvest.batch_layer.fetching.quality import (
     RULES,
     judge_bars,
     looks_partial,
     rules,
     spelling_twins,
 )
-from batch_layer.fetching.quality.rules import LARGEST, MOST_TRADES
-from batch_layer.shared.clients.files import parse
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import BarRows, Payload
+from condvest.batch_layer.fetching.quality.rules import LARGEST, MOST_TRADES
+from condvest.batch_layer.shared.clients.files import parse
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import BarRows, Payload
 from tests.support.judged import DATES, FIRST_ORDINAL, LAST_CLOSED, SESSIONS, codes
 from tests.support.strategies.candidate_bars import candidate_bars
 

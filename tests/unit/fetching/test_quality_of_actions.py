@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from batch_layer.fetching.quality import (
+from condvest.batch_layer.fetching.quality import (
     judge_dividends,
     judge_splits,
 )
-from batch_layer.shared.models.payloads import DividendRows, SplitRows
-from batch_layer.shared.models.sessions import NO_ORDINAL
+from condvest.batch_layer.shared.models.payloads import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL
 from tests.support.judged import SESSIONS, codes
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.fetching.reconcile import reconcile, spans_to_read
-from batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.fetching.reconcile import reconcile, spans_to_read
+from condvest.batch_layer.shared.models.bars import DailyBars
 
 KEYS = st.tuples(st.integers(1, 3), st.integers(0, 4))
 

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.fetching.watching import set_aside, symbols_of_night
-from batch_layer.shared.models.watched import Watched
+from condvest.batch_layer.fetching.watching import set_aside, symbols_of_night
+from condvest.batch_layer.shared.models.watched import Watched
 
 TODAY = dt.date(2024, 6, 3)
 NOW = dt.datetime(2024, 6, 3, 22, tzinfo=dt.UTC)

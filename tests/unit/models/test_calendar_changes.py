@@ -5,10 +5,10 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from batch_layer.shared.errors import CalendarChanged, CalendarDisputed
-from batch_layer.shared.models.calendar_changes import check_agreement, check_past, with_decisions
-from batch_layer.shared.models.sessions import calendar_of
-from batch_layer.shared.utils.calendar import Calendar
+from condvest.batch_layer.shared.errors import CalendarChanged, CalendarDisputed
+from condvest.batch_layer.shared.models.calendar_changes import check_agreement, check_past, with_decisions
+from condvest.batch_layer.shared.models.sessions import calendar_of
+from condvest.batch_layer.shared.utils.calendar import Calendar
 
 WEEK = ("1961-12-28", "1961-12-29", "1962-01-02", "1962-01-03", "1962-01-05")
 THEN, NOW = "pandas-market-calendars==5.4.0", "pandas-market-calendars==5.5.0"

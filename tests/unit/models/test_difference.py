@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.corporate_actions import SplitEvents
-from batch_layer.shared.models.difference import difference, keys_of, pack
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
+from condvest.batch_layer.shared.models.difference import difference, keys_of, pack
 
 VALUES = st.sampled_from([1.0, 2.0, math.nan])
 KEYS = st.tuples(st.integers(0, 3), st.integers(-2, 3))

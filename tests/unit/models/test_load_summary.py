@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from batch_layer.shared.models.loads import LoadSummary
+from condvest.batch_layer.shared.models.loads import LoadSummary
 
 
 def summary(**counts):

@@ -3,8 +3,8 @@
 from dataclasses import fields
 from pathlib import Path
 
-from batch_layer.shared.models.metadata import METADATA
-from batch_layer.shared.models.payloads import InstrumentRows
+from condvest.batch_layer.shared.models.metadata import METADATA
+from condvest.batch_layer.shared.models.payloads import InstrumentRows
 
 DICTIONARY = Path(__file__).parents[3] / "docs" / "data-dictionary.md"
 

@@ -5,8 +5,8 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from batch_layer.shared.errors import NotASession
-from batch_layer.shared.models.sessions import NO_ORDINAL, calendar_of
+from condvest.batch_layer.shared.errors import NotASession
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, calendar_of
 
 DATES = ("1961-12-28", "1961-12-29", "1962-01-02", "1962-01-03", "1962-01-05")
 

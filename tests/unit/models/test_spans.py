@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.models.spans import Spans, always
+from condvest.batch_layer.shared.models.spans import Spans, always
 
 
 def spans_of(rows):

@@ -5,12 +5,12 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from serving_layer.page.assets import assets
-from serving_layer.page.drawing.axes import Event, dates, flags
-from serving_layer.page.drawing.candles import candles, kind, shapes, volumes, vwap_line
-from serving_layer.page.drawing.chart import Drawing, chart
-from serving_layer.page.drawing.geometry import Panels, Scale, View, rounded, text, ticks
-from serving_layer.page.drawing.svg import markup, page, standalone
+from condvest.serving_layer.page.assets import assets
+from condvest.serving_layer.page.drawing.axes import Event, dates, flags
+from condvest.serving_layer.page.drawing.candles import candles, kind, shapes, volumes, vwap_line
+from condvest.serving_layer.page.drawing.chart import Drawing, chart
+from condvest.serving_layer.page.drawing.geometry import Panels, Scale, View, rounded, text, ticks
+from condvest.serving_layer.page.drawing.svg import markup, page, standalone
 
 BARS = {
     "window": [10, 11, 13],

@@ -6,8 +6,8 @@ import stat
 
 import pytest
 
-from batch_layer.shared.errors import SettingsError, UsageError
-from serving_layer.access import Keys, named
+from condvest.batch_layer.shared.errors import SettingsError, UsageError
+from condvest.serving_layer.access import Keys, named
 
 NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
 
@@ -88,7 +88,7 @@ def test_a_wrong_key_takes_the_comparisons_of_a_right_one(keys, monkeypatch):
         compared.append((len(stored), len(digest)))
         return stored == digest
 
-    monkeypatch.setattr("serving_layer.access.hmac.compare_digest", counted)
+    monkeypatch.setattr("condvest.serving_layer.access.hmac.compare_digest", counted)
     for text in (*given, "", "cv_", "x" * 10_000, given[0][:-1]):
         compared.clear()
         named(keys.read(), text, NOW.date())

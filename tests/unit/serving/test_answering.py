@@ -5,14 +5,14 @@ import json
 import pyarrow as pa
 import pytest
 
-from batch_layer.shared.errors import PublishedError, UnknownSymbol
-from serving_layer.contract import Common
-from serving_layer.http.answering import Answering
-from serving_layer.http.endpoints import Endpoint
-from serving_layer.http.problems import Gone, problem
-from serving_layer.http.reports import LARGEST
-from serving_layer.http.states import State
-from serving_layer.queries.size import TooLarge
+from condvest.batch_layer.shared.errors import PublishedError, UnknownSymbol
+from condvest.serving_layer.contract import Common
+from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.endpoints import Endpoint
+from condvest.serving_layer.http.problems import Gone, problem
+from condvest.serving_layer.http.reports import LARGEST
+from condvest.serving_layer.http.states import State
+from condvest.serving_layer.queries.size import TooLarge
 
 
 class Moving:

@@ -4,11 +4,11 @@ import datetime as dt
 
 import pytest
 
-from batch_layer.shared.errors import UsageError
-from serving_layer.contract import MOST_SYMBOLS, BarsQuery
-from serving_layer.http.answering import parsed
-from serving_layer.http.problems import BadRequest
-from serving_layer.queries.question import as_instant
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.contract import MOST_SYMBOLS, BarsQuery
+from condvest.serving_layer.http.answering import parsed
+from condvest.serving_layer.http.problems import BadRequest
+from condvest.serving_layer.queries.question import as_instant
 
 
 @pytest.mark.parametrize("symbols", [",", ",,", "A,", ",A", "A,,B"])

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from serving_layer.formats import FORMATS, NotAcceptable, compressed, content_coding, negotiated
+from condvest.serving_layer.formats import FORMATS, NotAcceptable, compressed, content_coding, negotiated
 
 TABLE = pa.table(
     {

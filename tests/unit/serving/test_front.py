@@ -5,11 +5,11 @@ import threading
 
 import pytest
 
-from batch_layer.shared.errors import DatabaseUnavailable
-from serving_layer.http.front import ASKED, Front, Latest
-from serving_layer.http.replying import Asked, Made, Replies
-from serving_layer.http.states import State
-from serving_layer.http.threads import Threads
+from condvest.batch_layer.shared.errors import DatabaseUnavailable
+from condvest.serving_layer.http.front import ASKED, Front, Latest
+from condvest.serving_layer.http.replying import Asked, Made, Replies
+from condvest.serving_layer.http.states import State
+from condvest.serving_layer.http.threads import Threads
 
 QUERY = b"symbol=AAPL"
 

@@ -7,11 +7,11 @@ import json
 import httpx
 import pytest
 
-from serving_layer.access import Keys
-from serving_layer.http.guards import Guards, Rules
-from serving_layer.http.hosts import TARGET
-from serving_layer.http.log import FAILURE
-from serving_layer.http.problems import Gone
+from condvest.serving_layer.access import Keys
+from condvest.serving_layer.http.guards import Guards, Rules
+from condvest.serving_layer.http.hosts import TARGET
+from condvest.serving_layer.http.log import FAILURE
+from condvest.serving_layer.http.problems import Gone
 
 NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
 SITE = "https://pro.openbb.co"

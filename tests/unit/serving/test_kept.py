@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from serving_layer.kept import Kept
+from condvest.serving_layer.kept import Kept
 
 LARGEST = 10_000
 
@@ -48,7 +48,7 @@ def ask_at_once(monkeypatch):
             waiting.release()
             return super().result(10)
 
-    monkeypatch.setattr("serving_layer.kept.Future", Counted)
+    monkeypatch.setattr("condvest.serving_layer.kept.Future", Counted)
 
     def ask(kept, value):
         made = []
@@ -107,7 +107,7 @@ def test_who_waits_for_one_that_is_interrupted_makes_the_value():
             return super().result(10)
 
     with ThreadPoolExecutor(2) as pool, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("serving_layer.kept.Future", Counted)
+        patch.setattr("condvest.serving_layer.kept.Future", Counted)
         first = pool.submit(kept.get, "key", interrupted, len)
         assert begun.wait(10)
         second = pool.submit(kept.get, "key", lambda: "value", len)

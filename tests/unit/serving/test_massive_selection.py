@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.errors import UsageError
-from serving_layer.compatible.massive.lists import ListKind, Place, selected
-from serving_layer.compatible.massive.parameters import Parameters, date_of
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.compatible.massive.lists import ListKind, Place, selected
+from condvest.serving_layer.compatible.massive.parameters import Parameters, date_of
 
 KIND = ListKind({"ticker": "ticker", "date": "date", "cash": "cash"}, default=10, most=100, sort="date.desc")
 TODAY = dt.date(2024, 1, 4)

@@ -7,10 +7,10 @@ import json
 import httpx
 import pytest
 
-from serving_layer.access import Keys
-from serving_layer.http.guards import Guards, Rules
-from serving_layer.http.problems import TooManyRequests
-from serving_layer.http.quotas import Quotas
+from condvest.serving_layer.access import Keys
+from condvest.serving_layer.http.guards import Guards, Rules
+from condvest.serving_layer.http.problems import TooManyRequests
+from condvest.serving_layer.http.quotas import Quotas
 
 
 class Clock:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving_layer.ranges import Part, part_of
+from condvest.serving_layer.ranges import Part, part_of
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from batch_layer.shared.errors import PublishedUnavailable, UsageError
-from serving_layer.queries.bars_table import SCHEMA
-from serving_layer.queries.question import Question
-from serving_layer.queries.remote import _error, read_bars_over_http
+from condvest.batch_layer.shared.errors import PublishedUnavailable, UsageError
+from condvest.serving_layer.queries.bars_table import SCHEMA
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.remote import _error, read_bars_over_http
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from batch_layer.shared.models.spans import Spans
-from serving_layer.queries.question import Question
-from serving_layer.queries.size import BAR, DAILY_BAR, Largest, TooLarge, check_size, size_of
+from condvest.batch_layer.shared.models.spans import Spans
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.size import BAR, DAILY_BAR, Largest, TooLarge, check_size, size_of
 
 COUNT = 4
 IDS = np.arange(1, COUNT + 1, dtype=np.int32)

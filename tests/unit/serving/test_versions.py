@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.errors import UsageError
-from serving_layer.versions import Cursor, digest_of, entity_tag, is_any, matches
+from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.versions import Cursor, digest_of, entity_tag, is_any, matches
 
 TEXTS = st.text(max_size=20)
 

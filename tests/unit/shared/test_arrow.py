@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.utils.arrow import column_of, table_of
+from condvest.batch_layer.shared.utils.arrow import column_of, table_of
 
 MOMENTS = pa.timestamp("us", "UTC")
 VALUES = {
@@ -62,7 +62,7 @@ def test_an_array_of_arrow_stays():
 
 def test_pandas_is_not_imported():
     program = (
-        "import sys, pyarrow as pa; from batch_layer.shared.utils.arrow import table_of; "
+        "import sys, pyarrow as pa; from condvest.batch_layer.shared.utils.arrow import table_of; "
         "table_of({'a': ['x', None], 'b': [1, 2]}, pa.schema([('a', pa.string()), ('b', pa.int32())])); "
         "sys.exit('pandas' in sys.modules)"
     )

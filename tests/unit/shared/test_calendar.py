@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from batch_layer.shared.models.sessions import calendar_of
-from batch_layer.shared.utils.calendar import (
+from condvest.batch_layer.shared.models.sessions import calendar_of
+from condvest.batch_layer.shared.utils.calendar import (
     FIRST_YEAR,
     SECOND_KNOWS_FROM,
     exchange_sessions,

@@ -6,7 +6,7 @@ import warnings
 import exchange_calendars
 import pytest
 
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 UNUSUAL_HOURS = {
     # exchange-calendars gives usual hours where the exchange's own list has a late open (New York time),

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from tests.support.strategies.histories import FIRST, LAST, coverages
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.shared.clients.publish_targets import target_at
-from batch_layer.shared.errors import PublishedError, PublishedFormat, SettingsError
-from batch_layer.shared.published.manifest import Manifest
+from condvest.batch_layer.shared.clients.publish_targets import target_at
+from condvest.batch_layer.shared.errors import PublishedError, PublishedFormat, SettingsError
+from condvest.batch_layer.shared.published.manifest import Manifest
 
 FILE = {
     "path": "bars_3/2021-0123456789abcdef.parquet",

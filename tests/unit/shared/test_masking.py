@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.utils.masking import Mask
+from condvest.batch_layer.shared.utils.masking import Mask
 
 KEYS = ("AbCdEf0123456789", "a+b/c=d&e f%g", "q\"u\\o<t>e's", "ünïcödé-key")
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.postgres_url import PostgresUrl
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.postgres_url import PostgresUrl
 
 SECRET = "s3cret"  # noqa: S105  # that it never shows is what is tested
 

@@ -5,7 +5,7 @@ from itertools import chain
 
 import pytest
 
-from batch_layer.shared.utils.prefetch import prefetch_batches, submit_in_order
+from condvest.batch_layer.shared.utils.prefetch import prefetch_batches, submit_in_order
 
 
 @pytest.mark.parametrize("most", [1, 3, 100])

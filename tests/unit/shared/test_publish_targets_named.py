@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.settings import Settings
-from batch_layer.shared.variables import checked_location
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.variables import checked_location
 
 
 @pytest.mark.parametrize("place", ["gs://bucket/x", "S3://bucket/x", "http://x/y", "file:///x"])

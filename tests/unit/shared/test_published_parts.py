@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.published.parts import DIVIDED, Division, compacting_starts, year_of
+from condvest.batch_layer.shared.published.parts import DIVIDED, Division, compacting_starts, year_of
 from tests.support.judged import SESSIONS
 
 DATES = np.arange("2020-12-28", "2022-01-01", dtype="datetime64[D]")

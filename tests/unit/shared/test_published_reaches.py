@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.processing.publishing.reaches import Reach, known_reaches
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.processing.publishing.reaches import Reach, known_reaches
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.spans import Spans
 
 YEARS = ((0, 9), (10, 19), (20, 29))
 bars = st.sets(st.tuples(st.integers(1, 3), st.integers(0, 29)))

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.shared.published.states import NEVER, Touched, packed, unpacked
+from condvest.batch_layer.shared.published.states import NEVER, Touched, packed, unpacked
 
 STARTS = np.array([-10, 0, 7], dtype=np.int32)
 PARTS = ((-(2**31), -11), (-10, -1), (0, 6), (7, 2**31 - 1))

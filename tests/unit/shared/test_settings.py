@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.settings import (
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.settings import (
     DatabaseSettings,
     FlatFilesSettings,
     MassiveSettings,

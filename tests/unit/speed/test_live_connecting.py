@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from speed_layer.core.connecting import Ending, Redial, of_close, of_status
-from speed_layer.core.liveness import Watch
-from speed_layer.core.phases import Hours
-from speed_layer.core.state import MINUTE
-from speed_layer.feeds.inbox import Inbox
+from condvest.speed_layer.core.connecting import Ending, Redial, of_close, of_status
+from condvest.speed_layer.core.liveness import Watch
+from condvest.speed_layer.core.phases import Hours
+from condvest.speed_layer.core.state import MINUTE
+from condvest.speed_layer.feeds.inbox import Inbox
 
 SECOND = 1_000_000
 LOST = Ending("lost", "closed 1006", "")

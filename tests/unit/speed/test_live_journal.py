@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from batch_layer.shared.errors import ArchiveError
-from speed_layer.feeds.journal import Journal, Record, Recorder, new_name
+from condvest.batch_layer.shared.errors import ArchiveError
+from condvest.speed_layer.feeds.journal import Journal, Record, Recorder, new_name
 
 if sys.version_info >= (3, 14):
     from compression import zstd

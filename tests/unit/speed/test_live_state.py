@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speed_layer.core.provisional import bars_of
-from speed_layer.core.state import (
+from condvest.speed_layer.core.provisional import bars_of
+from condvest.speed_layer.core.state import (
     MINUTE,
     Anchors,
     Minutes,

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from batch_layer.shared.models.bars import DailyBars
-from batch_layer.shared.models.live import LiveBars
-from speed_layer.core.phases import SETTLE_AFTER, Calm, Hours
-from speed_layer.core.provisional import Provisional
-from speed_layer.core.settlement import settle
+from condvest.batch_layer.shared.models.bars import DailyBars
+from condvest.batch_layer.shared.models.live import LiveBars
+from condvest.speed_layer.core.phases import SETTLE_AFTER, Calm, Hours
+from condvest.speed_layer.core.provisional import Provisional
+from condvest.speed_layer.core.settlement import settle
 
 
 def live(ids, close, volume):

@@ -4,11 +4,11 @@ import ipaddress
 
 import pytest
 
-from batch_layer.shared.errors import SettingsError, UsageError
-from batch_layer.shared.settings import Settings
-from speed_layer.webhooks.addresses import checked_url, is_allowed, shown_url
-from speed_layer.webhooks.schedule import SCHEDULE, wait_after
-from speed_layer.webhooks.signing import checked_secret, new_secret, signature
+from condvest.batch_layer.shared.errors import SettingsError, UsageError
+from condvest.batch_layer.shared.settings import Settings
+from condvest.speed_layer.webhooks.addresses import checked_url, is_allowed, shown_url
+from condvest.speed_layer.webhooks.schedule import SCHEDULE, wait_after
+from condvest.speed_layer.webhooks.signing import checked_secret, new_secret, signature
 
 
 def test_a_signature_is_that_of_the_specification():

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from yfinance.pricing_pb2 import PricingData
 
-from batch_layer.shared.errors import InputError
-from speed_layer.core.running import Day, Trade
-from speed_layer.feeds.yahoo_messages import as_printed, read_messages
-from speed_layer.feeds.yahoo_quotes import read_quotes
+from condvest.batch_layer.shared.errors import InputError
+from condvest.speed_layer.core.running import Day, Trade
+from condvest.speed_layer.feeds.yahoo_messages import as_printed, read_messages
+from condvest.speed_layer.feeds.yahoo_quotes import read_quotes
 from tests.support.exchange import NOW
 
 TIME = 1_717_426_800_123

@@ -72,7 +72,7 @@ resource "aws_lambda_function" "this" {
   function_name = local.names[each.key]
   description   = "Condvest ${replace(each.key, "_", " ")}"
   role          = var.roles[each.value.role].arn
-  handler       = "batch_layer.fetching.lambda_functions.${each.key}.handler"
+  handler       = "condvest.batch_layer.fetching.lambda_functions.${each.key}.handler"
   runtime       = var.runtime.name
   architectures = [var.runtime.architecture]
   layers        = local.layer_arns

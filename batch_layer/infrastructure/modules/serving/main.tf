@@ -45,7 +45,7 @@ resource "aws_lambda_function" "this" {
   function_name = local.name
   description   = "Condvest serve"
   role          = var.role.arn
-  handler       = "serving_layer.aws.serve_function.handler"
+  handler       = "condvest.serving_layer.aws.serve_function.handler"
   runtime       = var.runtime.name
   architectures = [var.runtime.architecture]
 

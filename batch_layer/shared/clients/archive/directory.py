@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from batch_layer.shared.clients.archive import (
+from condvest.batch_layer.shared.clients.archive import (
     DESCRIBED,
     describe,
     key_described_by,
@@ -17,11 +17,11 @@ from batch_layer.shared.clients.archive import (
     packing_told,
     restore,
 )
-from batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
-from batch_layer.shared.errors import ArchiveError
-from batch_layer.shared.models.payloads import Payload
-from batch_layer.shared.utils.durable import sync_names
-from batch_layer.shared.utils.ownership import give, make_folder
+from condvest.batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
+from condvest.batch_layer.shared.errors import ArchiveError
+from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.utils.durable import sync_names
+from condvest.batch_layer.shared.utils.ownership import give, make_folder
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 """Errors of file systems that have no hard links: FAT, and buckets that are mounted as a directory."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 
-from batch_layer.shared.errors import ArchiveError
-from batch_layer.shared.models.contents import Content, pieces_of
+from condvest.batch_layer.shared.errors import ArchiveError
+from condvest.batch_layer.shared.models.contents import Content, pieces_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.archive import (
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.archive import (
     DESCRIBED,
     describe,
     key_described_by,
@@ -18,10 +18,10 @@ from batch_layer.shared.clients.archive import (
     packing_told,
     restore,
 )
-from batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
-from batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
-from batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
-from batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
+from condvest.batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
+from condvest.batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
+from condvest.batch_layer.shared.models.payloads import Payload
 
 
 class S3Archive:

@@ -14,10 +14,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import Bools, Floats, Int64s
-from batch_layer.shared.models.file_options import FileOptions
-from batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import Bools, Floats, Int64s
+from condvest.batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.models.payloads import BarRows
 
 SPLIT_NAMES = ("split", "splits", "stocksplits", "splitratio", "splitfactor", "splitcoefficient")
 """New shares per old on the ex-date; 0, 1 or nothing elsewhere. zipline's csvdir has ``split``, yfinance

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.utils.memory import memory_at_hand
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.utils.memory import memory_at_hand
 
 MAX_UNPACKED_BYTES = 4 << 30
 """A file may unpack to 4 GiB (some 50 million daily bars) and no more, on a machine with memory for it."""

@@ -21,14 +21,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
-from batch_layer.shared.clients.files.dates import (
+from condvest.batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
+from condvest.batch_layer.shared.clients.files.dates import (
     session_of_nanoseconds,
     session_of_text,
     session_of_timestamps,
 )
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 Faults = dict[int, str]
 Reader = Callable[[Any], Any]

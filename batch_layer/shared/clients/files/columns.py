@@ -7,26 +7,31 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_layer.shared.clients.files import cells
-from batch_layer.shared.clients.files.adjusted import DIVIDEND_NAMES, FACTOR_NAMES, SPLIT_NAMES, position_of
-from batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
-from batch_layer.shared.clients.files.contents import begins_with
-from batch_layer.shared.clients.files.dates import UTC
-from batch_layer.shared.clients.files.layout import LAYOUTS, WINDOW_START, Field
-from batch_layer.shared.clients.files.parquet import (
+from condvest.batch_layer.shared.clients.files import cells
+from condvest.batch_layer.shared.clients.files.adjusted import (
+    DIVIDEND_NAMES,
+    FACTOR_NAMES,
+    SPLIT_NAMES,
+    position_of,
+)
+from condvest.batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
+from condvest.batch_layer.shared.clients.files.contents import begins_with
+from condvest.batch_layer.shared.clients.files.dates import UTC
+from condvest.batch_layer.shared.clients.files.layout import LAYOUTS, WINDOW_START, Field
+from condvest.batch_layer.shared.clients.files.parquet import (
     FileRows,
     as_text,
     is_always_text,
     parquet_types,
     read_parquet,
 )
-from batch_layer.shared.clients.files.text import Table, read_header, read_rows
-from batch_layer.shared.clients.files.unpack import PARQUET_MAGIC
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import Floats
-from batch_layer.shared.models.file_options import FileOptions
-from batch_layer.shared.models.payloads import DatasetName, Payload
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.clients.files.text import Table, read_header, read_rows
+from condvest.batch_layer.shared.clients.files.unpack import PARQUET_MAGIC
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import Floats
+from condvest.batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.models.payloads import DatasetName, Payload
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 ACTION_COLUMNS: Mapping[DatasetName, tuple[str, ...]] = {
     "splits": SPLIT_NAMES,

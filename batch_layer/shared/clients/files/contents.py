@@ -10,7 +10,7 @@ from typing import IO, SupportsIndex, overload
 
 import pyarrow as pa
 
-from batch_layer.shared.models.contents import Content
+from condvest.batch_layer.shared.models.contents import Content
 
 IN_MEMORY = 32 << 20
 """A larger file is copied and read from the copy: what is archived was loaded, whoever writes to the file."""

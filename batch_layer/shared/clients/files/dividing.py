@@ -19,18 +19,23 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
-from batch_layer.shared.clients.files.bounds import MAX_COLUMNS_OF_LARGE, MAX_FAULTY_ROWS
-from batch_layer.shared.clients.files.columns import column_of, too_many_faults, wanted_columns
-from batch_layer.shared.clients.files.contents import begins_with
-from batch_layer.shared.clients.files.layout import LAYOUTS
-from batch_layer.shared.clients.files.parquet import FileRows, parquet_batches, parquet_header, parquet_rows
-from batch_layer.shared.clients.files.parse import columns_of, parsed_table
-from batch_layer.shared.clients.files.text import Table, read_header, read_rows
-from batch_layer.shared.clients.files.unpack import GZIP_MAGIC, PARQUET_MAGIC, blocks_of, head_of
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import run_starts
-from batch_layer.shared.models.payloads import BarRows, Parsed, Payload
-from batch_layer.shared.utils.prefetch import prefetch_batches
+from condvest.batch_layer.shared.clients.files.bounds import MAX_COLUMNS_OF_LARGE, MAX_FAULTY_ROWS
+from condvest.batch_layer.shared.clients.files.columns import column_of, too_many_faults, wanted_columns
+from condvest.batch_layer.shared.clients.files.contents import begins_with
+from condvest.batch_layer.shared.clients.files.layout import LAYOUTS
+from condvest.batch_layer.shared.clients.files.parquet import (
+    FileRows,
+    parquet_batches,
+    parquet_header,
+    parquet_rows,
+)
+from condvest.batch_layer.shared.clients.files.parse import columns_of, parsed_table
+from condvest.batch_layer.shared.clients.files.text import Table, read_header, read_rows
+from condvest.batch_layer.shared.clients.files.unpack import GZIP_MAGIC, PARQUET_MAGIC, blocks_of, head_of
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import run_starts
+from condvest.batch_layer.shared.models.payloads import BarRows, Parsed, Payload
+from condvest.batch_layer.shared.utils.prefetch import prefetch_batches
 
 ROWS_A_PORTION = 1 << 18
 """About; two portions are in memory at once, some 400 bytes a row."""

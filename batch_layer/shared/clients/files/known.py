@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.shared.clients.files.text import Table
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.clients.files.text import Table
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.file_options import FileOptions
 
 STOOQ = {
     "<ticker>": "symbol",

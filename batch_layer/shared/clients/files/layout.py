@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import DatasetName
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import DatasetName
 
 Kind = Literal["symbol", "date", "number", "count"]
 

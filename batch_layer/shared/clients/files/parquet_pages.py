@@ -11,8 +11,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from batch_layer.shared.clients.files.compact import INT32, INT64, LIST, STRUCT, Fields, integer, struct_at
-from batch_layer.shared.models.contents import Content
+from condvest.batch_layer.shared.clients.files.compact import (
+    INT32,
+    INT64,
+    LIST,
+    STRUCT,
+    Fields,
+    integer,
+    struct_at,
+)
+from condvest.batch_layer.shared.models.contents import Content
 
 _TAIL = 8
 """Bytes behind the footer: its length, and PAR1."""

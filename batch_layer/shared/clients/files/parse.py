@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.shared.clients.files.adjusted import (
+from condvest.batch_layer.shared.clients.files.adjusted import (
     FACTOR_NAMES,
     SPLIT_NAMES,
     as_traded,
@@ -18,8 +18,8 @@ from batch_layer.shared.clients.files.adjusted import (
     later_splits,
     position_of,
 )
-from batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
-from batch_layer.shared.clients.files.columns import (
+from condvest.batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
+from condvest.batch_layer.shared.clients.files.columns import (
     ACTION_COLUMNS,
     action_numbers,
     column_of,
@@ -28,18 +28,18 @@ from batch_layer.shared.clients.files.columns import (
     table_of,
     too_many_faults,
 )
-from batch_layer.shared.clients.files.contents import begins_with
-from batch_layer.shared.clients.files.known import known_names, without_market
-from batch_layer.shared.clients.files.layout import LAYOUTS, match_columns
-from batch_layer.shared.clients.files.parquet import (
+from condvest.batch_layer.shared.clients.files.contents import begins_with
+from condvest.batch_layer.shared.clients.files.known import known_names, without_market
+from condvest.batch_layer.shared.clients.files.layout import LAYOUTS, match_columns
+from condvest.batch_layer.shared.clients.files.parquet import (
     FileRows,
     parquet_header,
 )
-from batch_layer.shared.clients.files.text import Table, read_header
-from batch_layer.shared.clients.files.unpack import PARQUET_MAGIC, head_of, text_of
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import UNKNOWN_TRADES
-from batch_layer.shared.models.payloads import (
+from condvest.batch_layer.shared.clients.files.text import Table, read_header
+from condvest.batch_layer.shared.clients.files.unpack import PARQUET_MAGIC, head_of, text_of
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
+from condvest.batch_layer.shared.models.payloads import (
     BarRows,
     DatasetName,
     DividendRows,

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from batch_layer.shared.clients.files.bounds import check_columns
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import Int64s
+from condvest.batch_layer.shared.clients.files.bounds import check_columns
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import Int64s
 
 DELIMITERS = (",", ";", "\t")
 """What may stand between fields; the header line decides which of them does, comma at a tie."""

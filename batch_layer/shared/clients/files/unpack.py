@@ -7,11 +7,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from batch_layer.shared.clients.files.bounds import Bounds
-from batch_layer.shared.clients.files.contents import as_file, begins_with
-from batch_layer.shared.clients.files.text import MAX_LINE_BYTES, too_long
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.contents import Content
+from condvest.batch_layer.shared.clients.files.bounds import Bounds
+from condvest.batch_layer.shared.clients.files.contents import as_file, begins_with
+from condvest.batch_layer.shared.clients.files.text import MAX_LINE_BYTES, too_long
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.contents import Content
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"

@@ -4,11 +4,11 @@
 ``parse`` reads them, fresh or from the archive. Everything but those first three is pure.
 """
 
-from batch_layer.shared.clients.massive.client import Answered, MassiveClient
-from batch_layer.shared.clients.massive.parse import parse
-from batch_layer.shared.clients.massive.provider import RATES, MassiveProvider
-from batch_layer.shared.clients.massive.transport import MAX_BYTES, Answer, Transport
-from batch_layer.shared.clients.massive.urls import Urls
+from condvest.batch_layer.shared.clients.massive.client import Answered, MassiveClient
+from condvest.batch_layer.shared.clients.massive.parse import parse
+from condvest.batch_layer.shared.clients.massive.provider import RATES, MassiveProvider
+from condvest.batch_layer.shared.clients.massive.transport import MAX_BYTES, Answer, Transport
+from condvest.batch_layer.shared.clients.massive.urls import Urls
 
 __all__ = [
     "MAX_BYTES",

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from batch_layer.shared.clients.massive import columns
-from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.clients.massive.pages import Objects, read_pages
-from batch_layer.shared.models.bars import Int64s
-from batch_layer.shared.models.given_rows import GivenRows
-from batch_layer.shared.models.payloads import DividendRows, Parsed, SplitRows
+from condvest.batch_layer.shared.clients.massive import columns
+from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.pages import Objects, read_pages
+from condvest.batch_layer.shared.models.bars import Int64s
+from condvest.batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.models.payloads import DividendRows, Parsed, SplitRows
 
 _CURRENCY = "USD"
 _KINDS = ("distribution_type", "dividend_type", "adjustment_type")

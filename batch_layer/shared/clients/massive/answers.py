@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from batch_layer.shared.clients.massive.transport import Answer
-from batch_layer.shared.errors import (
+from condvest.batch_layer.shared.clients.massive.transport import Answer
+from condvest.batch_layer.shared.errors import (
     InputError,
     NotReadyYet,
     RateLimited,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from batch_layer.shared.errors import VendorRefused, VendorUnavailable
-from batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.errors import VendorRefused, VendorUnavailable
+from condvest.batch_layer.shared.settings import Settings
 
 CONNECT_SECONDS, READ_SECONDS = 10, 30
 
@@ -64,7 +64,7 @@ def translated(name: str) -> Iterator[None]:
 
 
 def _ours(error: Any, name: str) -> Exception:  # noqa: ANN401  # boto3 has no types
-    from batch_layer.shared.clients.aws_errors import code_of, may_pass, status_of  # noqa: PLC0415
+    from condvest.batch_layer.shared.clients.aws_errors import code_of, may_pass, status_of  # noqa: PLC0415
 
     status, code = status_of(error), code_of(error)
     if status == _MISSING and code in ("NoSuchKey", "404"):

@@ -33,17 +33,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
 
-from batch_layer.shared.clients.massive import json_seq
-from batch_layer.shared.clients.massive.answers import check_status, read_page
-from batch_layer.shared.clients.massive.grouped import read_grouped
-from batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
-from batch_layer.shared.clients.massive.transport import MAX_LIST_BYTES, Answer, Transport
-from batch_layer.shared.clients.massive.urls import Urls, origin_of, path_of
-from batch_layer.shared.clients.rate_limit import RateLimit
-from batch_layer.shared.errors import InputError, RateLimited, VendorUnavailable
-from batch_layer.shared.models.payloads import Parsed
-from batch_layer.shared.utils.clock import utc_now
-from batch_layer.shared.utils.retry import RetriesSpent, Retry
+from condvest.batch_layer.shared.clients.massive import json_seq
+from condvest.batch_layer.shared.clients.massive.answers import check_status, read_page
+from condvest.batch_layer.shared.clients.massive.grouped import read_grouped
+from condvest.batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
+from condvest.batch_layer.shared.clients.massive.transport import MAX_LIST_BYTES, Answer, Transport
+from condvest.batch_layer.shared.clients.massive.urls import Urls, origin_of, path_of
+from condvest.batch_layer.shared.clients.rate_limit import RateLimit
+from condvest.batch_layer.shared.errors import InputError, RateLimited, VendorUnavailable
+from condvest.batch_layer.shared.models.payloads import Parsed
+from condvest.batch_layer.shared.utils.clock import utc_now
+from condvest.batch_layer.shared.utils.retry import RetriesSpent, Retry
 
 T = TypeVar("T")
 

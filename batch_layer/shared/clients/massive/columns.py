@@ -20,9 +20,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
-from batch_layer.shared.models.given_rows import GivenRows, unpaired
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
+from condvest.batch_layer.shared.models.given_rows import GivenRows, unpaired
 
 Values = list[Any]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from batch_layer.shared.clients.massive import columns
-from batch_layer.shared.clients.massive.answers import read_results
-from batch_layer.shared.clients.massive.columns import Faults, Values
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.given_rows import GivenRows
-from batch_layer.shared.models.payloads import BarRows, Parsed
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.clients.massive import columns
+from condvest.batch_layer.shared.clients.massive.answers import read_results
+from condvest.batch_layer.shared.clients.massive.columns import Faults, Values
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.models.payloads import BarRows, Parsed
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 _KEYS = {
     "symbol": "T",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.errors import InputError
 
 _SEPARATOR = b"\x1e"
 _END = b"\n"

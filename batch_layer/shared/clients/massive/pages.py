@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from batch_layer.shared.clients.massive import columns
-from batch_layer.shared.clients.massive.answers import read_page
-from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.models.bars import Int64s
-from batch_layer.shared.models.given_rows import GivenRows
-from batch_layer.shared.models.payloads import (
+from condvest.batch_layer.shared.clients.massive import columns
+from condvest.batch_layer.shared.clients.massive.answers import read_page
+from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.models.bars import Int64s
+from condvest.batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.models.payloads import (
     BarRows,
     DividendRows,
     InstrumentRows,

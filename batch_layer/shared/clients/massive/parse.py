@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from batch_layer.shared.clients.massive import json_seq
-from batch_layer.shared.clients.massive.actions import read_dividends, read_splits
-from batch_layer.shared.clients.massive.grouped import read_grouped
-from batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.clients.massive import json_seq
+from condvest.batch_layer.shared.clients.massive.actions import read_dividends, read_splits
+from condvest.batch_layer.shared.clients.massive.grouped import read_grouped
+from condvest.batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload
 
 JSON, JSON_SEQ = "json", "json-seq"
 """``Payload.media``: one answer, or several as an RFC 7464 JSON text sequence."""

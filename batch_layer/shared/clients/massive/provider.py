@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
-from batch_layer.shared.clients.massive import json_seq
-from batch_layer.shared.clients.massive.client import MassiveClient
-from batch_layer.shared.clients.massive.parse import JSON, JSON_SEQ
-from batch_layer.shared.clients.massive.transport import Transport
-from batch_layer.shared.clients.massive.urls import path_of
-from batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from batch_layer.shared.errors import NotReadyYet, SettingsError, UnknownSymbol
-from batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
-from batch_layer.shared.models.providers import Cost, Unavailable
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from batch_layer.shared.settings import MassivePlan, Settings
-from batch_layer.shared.utils.clock import utc_now
+from condvest.batch_layer.shared.clients.massive import json_seq
+from condvest.batch_layer.shared.clients.massive.client import MassiveClient
+from condvest.batch_layer.shared.clients.massive.parse import JSON, JSON_SEQ
+from condvest.batch_layer.shared.clients.massive.transport import Transport
+from condvest.batch_layer.shared.clients.massive.urls import path_of
+from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
+from condvest.batch_layer.shared.errors import NotReadyYet, SettingsError, UnknownSymbol
+from condvest.batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
+from condvest.batch_layer.shared.models.providers import Cost, Unavailable
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.settings import MassivePlan, Settings
+from condvest.batch_layer.shared.utils.clock import utc_now
 
 FIRST_SESSION = dt.date(2003, 9, 10)
 """The first session of which Massive has bars."""

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.clients.massive import columns
-from batch_layer.shared.clients.massive.answers import read_results
-from batch_layer.shared.clients.massive.columns import Faults
-from batch_layer.shared.clients.massive.pages import Objects, read_pages
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import Int64s
-from batch_layer.shared.models.metadata import METADATA, FieldKind
-from batch_layer.shared.models.payloads import InstrumentRows, Parsed, SymbolRows
+from condvest.batch_layer.shared.clients.massive import columns
+from condvest.batch_layer.shared.clients.massive.answers import read_results
+from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.pages import Objects, read_pages
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import Int64s
+from condvest.batch_layer.shared.models.metadata import METADATA, FieldKind
+from condvest.batch_layer.shared.models.payloads import InstrumentRows, Parsed, SymbolRows
 
 _KEYS = {
     "exchange": "primary_exchange",

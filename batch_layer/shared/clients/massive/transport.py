@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from batch_layer.shared.clients.massive.urls import Urls, path_of
-from batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
-from batch_layer.shared.utils.masking import Mask
+from condvest.batch_layer.shared.clients.massive.urls import Urls, path_of
+from condvest.batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
+from condvest.batch_layer.shared.utils.masking import Mask
 
 MAX_BYTES = 16_000_000
 """An answer of more than 16 MB, packed or unpacked, is refused: a whole session takes less than 2 MB, and

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from batch_layer.shared.errors import SettingsError
-from batch_layer.shared.published.target import PublishTarget
-from batch_layer.shared.utils.extras import from_extra
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
+from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.published.target import PublishTarget
+from condvest.batch_layer.shared.utils.extras import from_extra
 
 
 def target_at(where: Path | str) -> PublishTarget:
@@ -28,6 +28,6 @@ def target_at(where: Path | str) -> PublishTarget:
         return DirectoryTarget(where)
     # Imported here, so that a directory needs no boto3.
     with from_extra("aws", "publishing in S3"):
-        from batch_layer.shared.clients.publish_targets.s3 import S3Target  # noqa: PLC0415
+        from condvest.batch_layer.shared.clients.publish_targets.s3 import S3Target  # noqa: PLC0415
 
     return S3Target.of(where, aws.client("s3"))

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pyarrow.fs
 
-from batch_layer.shared.errors import PublishedError
-from batch_layer.shared.published.datasets import is_own
-from batch_layer.shared.utils.durable import sync_names
-from batch_layer.shared.utils.ownership import give, make_folder
+from condvest.batch_layer.shared.errors import PublishedError
+from condvest.batch_layer.shared.published.datasets import is_own
+from condvest.batch_layer.shared.utils.durable import sync_names
+from condvest.batch_layer.shared.utils.ownership import give, make_folder
 
 _BUILDING, _PART = ".condvest-building-", ".condvest-part-"
 _SCRATCH = re.compile(rf"({re.escape(_BUILDING)}|{re.escape(_PART)})[a-z0-9_]{{8}}")

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow.fs
 from botocore.exceptions import ClientError
 
-from batch_layer.shared.clients import aws
-from batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
-from batch_layer.shared.errors import PublishedError, PublishedUnavailable
-from batch_layer.shared.published.datasets import is_own
+from condvest.batch_layer.shared.clients import aws
+from condvest.batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
+from condvest.batch_layer.shared.errors import PublishedError, PublishedUnavailable
+from condvest.batch_layer.shared.published.datasets import is_own
 
 _CHUNK = 1 << 20
 """Bytes of an object in memory at a time."""

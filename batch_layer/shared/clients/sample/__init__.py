@@ -20,6 +20,6 @@ So this data set reinvests a dividend at the close of the ex-date: a session's t
 Adj Close (MSFT 2004-11-15 would be 3.03). The last row's f is not 1: it holds later splits and dividends.
 """
 
-from batch_layer.shared.clients.sample.client import FIRST_SESSION, LAST_SESSION, SampleProvider
+from condvest.batch_layer.shared.clients.sample.client import FIRST_SESSION, LAST_SESSION, SampleProvider
 
 __all__ = ["FIRST_SESSION", "LAST_SESSION", "SampleProvider"]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.file_options import AS_TRADED
-from batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
-from batch_layer.shared.models.providers import Cost
-from batch_layer.shared.utils.clock import utc_now
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.file_options import AS_TRADED
+from condvest.batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
+from condvest.batch_layer.shared.models.providers import Cost
+from condvest.batch_layer.shared.utils.clock import utc_now
 
 FIRST_SESSION = dt.date(2000, 3, 1)
 LAST_SESSION = dt.date(2013, 3, 1)

@@ -11,8 +11,8 @@ not read, for some of Yahoo's dividends already hold them.
 ``parse`` is pure over the bytes; the network is in ``client.py`` and ``wire.py``.
 """
 
-from batch_layer.shared.clients.yahoo.parse import parse
-from batch_layer.shared.clients.yahoo.provider import FIRST_SESSION, YahooProvider
-from batch_layer.shared.clients.yahoo.symbols import read_symbols
+from condvest.batch_layer.shared.clients.yahoo.parse import parse
+from condvest.batch_layer.shared.clients.yahoo.provider import FIRST_SESSION, YahooProvider
+from condvest.batch_layer.shared.clients.yahoo.symbols import read_symbols
 
 __all__ = ["FIRST_SESSION", "YahooProvider", "parse", "read_symbols"]

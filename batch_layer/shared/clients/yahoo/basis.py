@@ -19,7 +19,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.models.bars import Floats
+from condvest.batch_layer.shared.models.bars import Floats
 
 ADJUSTED_DECIMALS = 6
 """Yahoo rounds a split-adjusted price or dividend to so many decimals."""
@@ -31,7 +31,7 @@ Ratios = Mapping[np.datetime64, float]
 """New shares for each old one, by ex-date."""
 
 LARGEST_RATIO = 1e6
-"""Of a split that can be one, as the rules have it (`batch_layer.fetching.quality.rules`)."""
+"""Of a split that can be one, as the rules have it (`condvest.batch_layer.fetching.quality.rules`)."""
 
 beyond_all_numbers = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 """Decorates what computes with any number that Yahoo may send: the rules refuse what comes out not finite."""

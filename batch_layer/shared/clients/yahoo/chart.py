@@ -12,9 +12,9 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.clients.yahoo.symbols import house_symbol
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 QUOTES = ("open", "high", "low", "close", "volume")
 

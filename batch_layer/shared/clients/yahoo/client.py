@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_layer.shared.clients.yahoo.answer import Answer
-from batch_layer.shared.clients.yahoo.chart import (
+from condvest.batch_layer.shared.clients.yahoo.answer import Answer
+from condvest.batch_layer.shared.clients.yahoo.chart import (
     Chart,
     ForeignExchange,
     RefusedChart,
     read_chart,
 )
-from batch_layer.shared.clients.yahoo.symbols import house_symbol, yahoo_symbol
-from batch_layer.shared.errors import InputError, SymbolGone, VendorRefused, VendorUnavailable
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from batch_layer.shared.utils.extras import from_extra
+from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol, yahoo_symbol
+from condvest.batch_layer.shared.errors import InputError, SymbolGone, VendorRefused, VendorUnavailable
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.utils.extras import from_extra
 
 if TYPE_CHECKING:
-    from batch_layer.shared.clients.yahoo.wire import Wire
+    from condvest.batch_layer.shared.clients.yahoo.wire import Wire
 
 _OK = 200
 _REFUSED = (400, 401, 403, 404, 422)
@@ -85,7 +85,7 @@ class YahooClient:
     def _wire(self) -> Wire:
         if self._opened is None:
             with from_extra("yahoo", "fetching from Yahoo"):
-                from batch_layer.shared.clients.yahoo.wire import Wire  # noqa: PLC0415  # imports yfinance
+                from condvest.batch_layer.shared.clients.yahoo.wire import Wire  # noqa: PLC0415  # imports yfinance
 
             self._opened = Wire(self._base_url, self._cache_dir)
         return self._opened

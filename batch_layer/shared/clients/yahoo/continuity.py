@@ -30,8 +30,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.clients.yahoo.basis import beyond_all_numbers
-from batch_layer.shared.models.bars import Floats
+from condvest.batch_layer.shared.clients.yahoo.basis import beyond_all_numbers
+from condvest.batch_layer.shared.models.bars import Floats
 
 SMALLEST_RATIO = 1.4
 """Splits of less than 1.4 for 1, either way, are smaller than many a move in a session."""

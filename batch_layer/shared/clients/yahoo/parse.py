@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.clients.yahoo.basis import (
+from condvest.batch_layer.shared.clients.yahoo.basis import (
     LARGEST_RATIO,
     Ratios,
     beyond_all_numbers,
@@ -17,9 +17,9 @@ from batch_layer.shared.clients.yahoo.basis import (
     shares_since,
     shortest_decimals,
 )
-from batch_layer.shared.clients.yahoo.chart import QUOTES, Chart, date_at, read_chart
-from batch_layer.shared.clients.yahoo.continuity import in_doubt
-from batch_layer.shared.clients.yahoo.values import (
+from condvest.batch_layer.shared.clients.yahoo.chart import QUOTES, Chart, date_at, read_chart
+from condvest.batch_layer.shared.clients.yahoo.continuity import in_doubt
+from condvest.batch_layer.shared.clients.yahoo.values import (
     Faults,
     as_given,
     dates,
@@ -31,9 +31,9 @@ from batch_layer.shared.clients.yahoo.values import (
     repeated,
     shown,
 )
-from batch_layer.shared.errors import InputError
-from batch_layer.shared.models.bars import UNKNOWN_TRADES
-from batch_layer.shared.models.payloads import (
+from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
+from condvest.batch_layer.shared.models.payloads import (
     BarRows,
     DividendRows,
     ListedPeriod,
@@ -41,7 +41,7 @@ from batch_layer.shared.models.payloads import (
     Payload,
     SplitRows,
 )
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 FINAL_AFTER = dt.timedelta(hours=1)
 """So long after the close a session's bar is final even if no trade at the close is told (Yahoo's quotes come

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from batch_layer.shared.clients.yahoo.client import YahooClient
-from batch_layer.shared.clients.yahoo.rounds import Rounds
-from batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol
-from batch_layer.shared.errors import CondvestError, UsageError
-from batch_layer.shared.models.payloads import Fetched, Payload
-from batch_layer.shared.models.providers import Cost, Failed
-from batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from batch_layer.shared.settings import Settings
-from batch_layer.shared.utils.clock import utc_now
+from condvest.batch_layer.shared.clients.yahoo.client import YahooClient
+from condvest.batch_layer.shared.clients.yahoo.rounds import Rounds
+from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol
+from condvest.batch_layer.shared.errors import CondvestError, UsageError
+from condvest.batch_layer.shared.models.payloads import Fetched, Payload
+from condvest.batch_layer.shared.models.providers import Cost, Failed
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.utils.clock import utc_now
 
 FIRST_SESSION = dt.date(1962, 1, 2)
 """Yahoo's oldest bars."""

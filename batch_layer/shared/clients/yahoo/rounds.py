@@ -12,8 +12,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from batch_layer.shared.errors import CondvestError, RateLimited, VendorRefused, VendorUnavailable
-from batch_layer.shared.utils.retry import tell_of_wait
+from condvest.batch_layer.shared.errors import CondvestError, RateLimited, VendorRefused, VendorUnavailable
+from condvest.batch_layer.shared.utils.retry import tell_of_wait
 
 WAITS = (2.0, 10.0, 60.0)
 """Seconds before the second, third and fourth request for a symbol; there is no fifth."""

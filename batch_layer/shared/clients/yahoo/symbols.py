@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.errors import InputError
 
 MAX_FILE_BYTES = 1 << 20
 """A file of symbols may have 1 MiB, some 200,000 symbols."""

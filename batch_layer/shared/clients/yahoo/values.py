@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batch_layer.shared.clients.yahoo.chart import date_at
-from batch_layer.shared.models.bars import Floats, Int64s
-from batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.clients.yahoo.chart import date_at
+from condvest.batch_layer.shared.models.bars import Floats, Int64s
+from condvest.batch_layer.shared.models.given_rows import GivenRows
 
 _SHOWN_LENGTH = 40
 

@@ -24,9 +24,9 @@ from curl_cffi.requests.exceptions import RequestException
 from yfinance.data import YfData
 from yfinance.exceptions import YFRateLimitError
 
-from batch_layer.shared.clients.yahoo.answer import Answer
-from batch_layer.shared.errors import RateLimited, VendorRefused, VendorUnavailable
-from batch_layer.shared.utils.ownership import make_folder
+from condvest.batch_layer.shared.clients.yahoo.answer import Answer
+from condvest.batch_layer.shared.errors import RateLimited, VendorRefused, VendorUnavailable
+from condvest.batch_layer.shared.utils.ownership import make_folder
 
 TIMEOUT = 30.0
 """Seconds without a whole answer, however it drips, after which a request has failed."""
