@@ -293,12 +293,11 @@ def test_under_random_faults_every_symbol_comes_back_whole(market, emulator, pro
     assert symbols == []
 
 
-def test_a_rate_limit_is_waited_for_within_bounds_and_then_named(market, provider_of, sleeper):
+def test_a_rate_limit_is_waited_for_within_bounds_and_then_named(emulator, provider_of, sleeper):
     """Yahoo answers 429 for good: three waits, which hold for all symbols, and nobody else is asked about."""
-    with YahooEmulator(market, now=NOW, rate=(1, 60), clock=lambda: 0.0) as emulator:
-        provider = provider_of(emulator, "KIM", "META", "BRK.B", "AAPL", "MSFT")
-        errors = failures(provider.fetch([D(2024, 5, 31)]))
-        emulator.knobs.update({"rate": None})
+    emulator.knobs.update({"faults": 1.0, "fault_names": ["RATE_LIMITED"]})
+    provider = provider_of(emulator, "KIM", "META", "BRK.B", "AAPL", "MSFT")
+    errors = failures(provider.fetch([D(2024, 5, 31)]))
     assert sleeper.waits == [2.0, 10.0, 60.0]
     assert {type(error) for error in errors.values()} == {VendorUnavailable}
     assert str(errors["KIM"]) == "KIM: Yahoo limits the rate of requests (429); asked once"
