@@ -185,8 +185,8 @@ class Settings:
     """All settings.
 
     Attributes:
-        home: directory of the embedded database, the archive and the published data (``CONDVEST_HOME``;
-            default: the user's data directory).
+        home: directory of the embedded database, the archive and the published data, as a path or text, ``~``
+            expanded (``CONDVEST_HOME``; default: the user's data directory).
         archive_at: where the archive is: ``s3://bucket/prefix`` or a directory; None for ``archive`` below
             ``home`` (``CONDVEST_ARCHIVE``).
         published_at: where data sets are published: ``s3://bucket/prefix`` or a directory; None for
@@ -211,6 +211,10 @@ class Settings:
     flat_files: FlatFilesSettings = field(default_factory=FlatFilesSettings)
     yahoo: YahooSettings = field(default_factory=YahooSettings)
     webhook_networks: tuple[variables.Network, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Whoever writes Settings(home="prices") means what CONDVEST_HOME=prices does.
+        object.__setattr__(self, "home", variables.absolute(str(self.home), "home"))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

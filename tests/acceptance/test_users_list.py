@@ -175,9 +175,12 @@ def test_acceptance_4_splits_that_prices_deny_or_nobody_has_are_named(fresh, acm
     assert "check ACME 2024-05-13: split_denied: " in ran.stderr
     (acme / "typo.csv").write_text("symbol,ex_date,split_from,split_to\nACNE,2024-05-13,1,2\n")
     noted = fresh("import", "--splits", acme / "typo.csv")
-    assert "no_instrument 1" in noted.stderr
+    assert noted.returncode == 3
+    assert "its only row refused: line 2: ACNE 2024-05-13: nobody carried the symbol then" in noted.stderr
     (row,) = rows_of(fresh, "refused", "--new")
-    assert "ACNE" in row["reason"]
+    assert (row["code"], row["symbol"]) == ("no_instrument", "ACNE")
+    again = fresh("import", "--splits", acme / "typo.csv")
+    assert (again.returncode, "none new" in again.stderr) == (0, True), "it has been told"
 
 
 def test_acceptance_5_the_python_surface_is_there():

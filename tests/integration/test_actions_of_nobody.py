@@ -111,6 +111,6 @@ def test_a_person_is_told_how_to_say_that_names_are_of_today(known):
     told(known, "splits", "NEW", provider="file")
     ((reason,),) = known.ask("SELECT reason FROM refused_rows")
     assert reason == (
-        f"NEW {known.date(5)}: nobody carried the symbol then; "
-        "of a list in symbols of today, say so with --symbols-mean today"
+        f"NEW {known.date(5)}: nobody carried the symbol then, so it waits for bars of that symbol; "
+        "correct a typo, and of a list in symbols of today say --symbols-mean today"
     )

@@ -180,7 +180,7 @@ def test_a_payload_that_could_never_be_stored_is_passed_over_and_told(condvest, 
     loaded.workspace.archive.keep(replace(odd, content=b"no JSON"))
     said = condvest.done("rebuild", code=3).err
     assert "passed over" in said
-    assert said.count("all 1 rows refused") == 2
+    assert said.count("its only row refused") == 2
     # But for the number of the load, the last value: what was refused is a load, too.
     bars, told = (
         [row.rpartition(",")[0] for (row,) in each["daily_bars"]] for each in (held(loaded), before)

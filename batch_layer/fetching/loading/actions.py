@@ -132,7 +132,10 @@ def _nobody(load: PayloadLoad) -> str:
         return "nobody carried the symbol then, or took it later"
     if rank_of(load.payload.provider) < IMPORTED_RANK:
         return "nobody carried the symbol then"
-    return "nobody carried the symbol then; of a list in symbols of today, say so with --symbols-mean today"
+    return (
+        "nobody carried the symbol then, so it waits for bars of that symbol; correct a typo, and of a list "
+        "in symbols of today say --symbols-mean today"
+    )
 
 
 def _named(rows: SplitRows | DividendRows, row: int) -> str:

@@ -17,7 +17,7 @@ from condvest.batch_layer.database.postgres.revisioned import RevisionedTable
 from condvest.batch_layer.database.stores import loads
 from condvest.batch_layer.database.stores.doubts import SYMBOLS_MEAN
 from condvest.batch_layer.database.stores.refused import RefusedRow, record_refused, refused_before
-from condvest.batch_layer.fetching.loading.judged import JudgedPayload
+from condvest.batch_layer.fetching.loading.judged import JudgedPayload, first_refused
 from condvest.batch_layer.fetching.quality import CODES, Verdict
 from condvest.batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
 from condvest.batch_layer.shared.clients.archive import Archive, key_of, order_instant_of
@@ -113,6 +113,7 @@ class PayloadLoad:
         summary = replace(
             self.summary,
             refused=verdict.refused(),
+            first_refused=first_refused(self.parsed, verdict)[1],
             sessions=len(np.unique(self.parsed.rows.dates()[verdict.passed])),
         )
         return replace(self, verdict=verdict, summary=summary)

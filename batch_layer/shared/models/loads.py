@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from condvest.batch_layer.shared.models.bars import Bools, Columns, Int32s
+from condvest.batch_layer.shared.models.providers import PROVIDERS
 
-EXPECTED = frozenset({"no_instrument", "not_traded", "taken_back"})
-"""Codes of refused rows that are nobody's fault: a vendor's lists name securities that it has no bars of, and
-what a person took back."""
+_EXPECTED = frozenset({"not_traded", "taken_back"})
+"""Codes of refused rows that are nobody's fault."""
+
+_EXPECTED_OF_VENDORS = _EXPECTED | {"no_instrument"}
+"""The same of a vendor's answers, whose lists name securities without bars; in a file it is a typo."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,10 @@ class LoadSummary:
     def needs_attention(self) -> bool:
         """Whether a session is partial, prices are in doubt, or rows were refused for the first time.
 
-        Rows refused with a code of EXPECTED never count.
+        Rows that are refused through nobody's fault never count.
         """
-        unexpected = any(code not in EXPECTED for code in self.newly_refused)
+        expected = _EXPECTED_OF_VENDORS if self.provider in PROVIDERS else _EXPECTED
+        unexpected = any(code not in expected for code in self.newly_refused)
         return unexpected or "in_doubt" in self.refused or bool(self.partial)
 
 

@@ -58,9 +58,9 @@ def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
     came = "" if any(load.altered for load in loads) else " (nothing new)"
     if rows and rows == sum(sum(load.refused.values()) for load in loads):
         examples = [load.first_refused for load in loads if load.first_refused]
-        # A row that was judged by what is stored, such as a split of nobody's, has no example.
-        why = f", e.g. {examples[0]}" if examples else "; see: condvest refused"
-        message(f"{name}: all {rows:,} rows refused{why}", is_alarm=True)
+        what, example = ("its only row", ": ") if rows == 1 else (f"all {rows:,} rows", ", e.g. ")
+        why = f"{example}{examples[0]}" if examples else "; see: condvest refused"
+        message(f"{name}: {what} refused{why}", is_alarm=True)
         return
     message(f"{name}: {rows:,} {what}: {counted}{came}")
 

@@ -193,6 +193,28 @@ def test_missing_columns_are_named_with_those_found():
     assert "cash_amount" in refusal(GOOD, "dividends")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Date,AAPL,MSFT\n2024-06-03,194.03,413.52\n",
+        ",AAPL\n2024-06-03,194.03\n",
+        "Unnamed: 0;AAPL;MSFT\n2024-06-03;194.03;413.52\n",
+        "Date,Close\n2024-06-03,194.03\n",
+        "symbol,date,close,volume\nAAPL,2024-06-03,194.03,100\n",
+    ],
+)
+def test_closes_alone_are_refused_with_what_to_do(content):
+    """A bar's open, high, low and volume are made up by nobody but the user."""
+    assert "Closes alone make no bars" in refusal(content)
+
+
+@pytest.mark.parametrize(
+    "header", ["symbol,date", "AAPL,MSFT", "date,open,high,low,close", "date,high,close"]
+)
+def test_no_word_of_closes_where_something_else_is_missing(header):
+    assert "Closes alone" not in refusal(f"{header}\n{','.join('1' for _ in header.split(','))}\n")
+
+
 @pytest.mark.parametrize("name", ["c", "a name that goes on and on " * 20])
 def test_ten_thousand_wrong_columns_are_refused_at_once_and_briefly(name):
     header = ",".join(f"{name}{n}" for n in range(10_000))[: 1 << 20]

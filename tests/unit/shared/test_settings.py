@@ -129,3 +129,11 @@ def test_a_path_relative_to_a_directory_that_is_gone_is_refused(tmp_path, monkey
         SettingsError, match=r"^CONDVEST_HOME: 'h' is relative to the working directory, which"
     ):
         Settings.from_env({"CONDVEST_HOME": "h"})
+
+
+@pytest.mark.parametrize("home", ["prices", Path("prices"), "~/prices"])
+def test_a_home_of_python_is_read_as_the_variable_is(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Settings(home=home).home == tmp_path / "prices"
+    assert Settings(home=home).archive == tmp_path / "prices/archive"

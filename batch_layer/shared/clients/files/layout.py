@@ -45,6 +45,10 @@ _SYMBOL = Field("symbol", "symbol", ("symbol", "ticker"))
 _EX_DATE = Field("ex_date", "date", ("ex_date",))
 
 
+_SESSION_NAMES = ("session", "date", WINDOW_START)
+_PRICES = {"open", "high", "low", "close"}
+
+
 def _numbers(*names: str) -> tuple[Field, ...]:
     return tuple(Field(name, "number", (name,)) for name in names)
 
@@ -52,7 +56,7 @@ def _numbers(*names: str) -> tuple[Field, ...]:
 LAYOUTS: Mapping[DatasetName, tuple[Field, ...]] = {
     "daily_bars": (
         _SYMBOL,
-        Field("session", "date", ("session", "date", WINDOW_START)),
+        Field("session", "date", _SESSION_NAMES),
         *_numbers("open", "high", "low", "close", "volume"),
         Field("vwap", "number", ("vwap",), required=False),
         Field("trades", "count", ("trades", "transactions"), required=False),
@@ -105,21 +109,38 @@ def match_columns(
         elif field.required and not (has_symbol and field.name == "symbol"):
             missing.append(" or ".join(field.names))
     if missing:
-        is_of_prices = dataset == "daily_bars"
-        of_one_symbol = (
-            "; of a file of one symbol, say --symbol" if is_of_prices and "symbol" in missing[0] else ""
-        )
         raise InputError(
             f"{name}: no column {', '.join(missing)}; found {_listed(header)}. "
             f"A file of {dataset.replace('_', ' ')} needs {_needed(dataset)}"
-            f"{of_one_symbol if len(missing) == 1 else ''}"
+            f"{_remedy(dataset, missing, plain)}"
         )
     return columns
 
 
+def _remedy(dataset: DatasetName, missing: Sequence[str], plain: Sequence[str]) -> str:
+    """Return what to do about a table of prices that lacks columns; empty if that goes without saying."""
+    if dataset != "daily_bars":
+        return ""
+    if not _PRICES & set(plain) and not _is_of_one_price(plain):
+        return ""
+    if not {"open", "high", "low"} & set(plain):
+        return (
+            ". Closes alone make no bars: Condvest makes up no open, high, low or volume; "
+            "docs/files.md, Closes alone, says what to do"
+        )
+    return "; of a file of one symbol, say --symbol" if missing == [" or ".join(_SYMBOL.names)] else ""
+
+
+def _is_of_one_price(plain: Sequence[str]) -> bool:
+    """Return whether a table looks like one price of several symbols side by side, behind their sessions."""
+    first, *others = plain
+    is_dated = first in ("", "index", "unnamed: 0", *_SESSION_NAMES)
+    return is_dated and bool(others) and "symbol" not in plain and "ticker" not in plain
+
+
 def _wide(doubled: Sequence[str]) -> str:
     """Return what to do with prices of several symbols side by side; empty if the table has none."""
-    if not {"open", "high", "low", "close"} <= set(doubled):
+    if not set(doubled) >= _PRICES:
         return ""
     return (
         "; a table of symbols side by side goes in by Python: "
