@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench bench-quick screenshots site house lock clean
+.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench bench-quick screenshots diagrams site house lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench-quick: $(TOOLS) ## some of them, small: two minutes on a quiet machine
 
 screenshots: $(TOOLS) ## the pictures of the documentation, of the page as it is now (needs Chromium)
 	@$(BIN)/python -m tests.support.screenshots
+
+diagrams: $(TOOLS) ## the diagrams of the documentation as pictures, where their text has changed (needs npm and Chromium)
+	@$(BIN)/python -m tests.support.diagrams
 
 site: $(TOOLS) ## the documentation as a site, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -160,7 +160,8 @@ class Published:
     Attributes:
         version: its number, ascending by one from 1.
         published_at: when it was published, an aware datetime.
-        first_session, last_session: the sessions that its daily bars cover, inclusive; None without bars.
+        first_session: the first session of its daily bars; None without bars.
+        last_session: the last one, inclusive; None without bars.
         through_load: the last load (``loads.load_id``) of the database that it holds; None in a version that
             an earlier Condvest published.
         files: data set (``daily_bars``, ``bars_3`` to ``bars_34``, ``instruments``, ``symbols``, ``splits``,

@@ -27,7 +27,7 @@ CLOSES = {
 
 def main(path: Path) -> None:
     """Draw the picture into a file."""
-    sessions = calendar_of(*exchange_sessions(2024, 2025))
+    sessions = calendar_of(*exchange_sessions(1962, 2025))
     begin = sessions.ordinal(FIRST_DATE)
     begin += -begin % INTERVAL
     parts = [text(8, 24, "session"), text(8, 40, "ordinal")]
@@ -44,13 +44,15 @@ def main(path: Path) -> None:
         )
         number = (begin + window * INTERVAL) // INTERVAL
         state = ("complete", "complete", "open: two sessions to come")[window]
-        parts.append(text(x + 8, 386, f"window {number} = ordinal // {INTERVAL}, {state}"))
+        parts.append(text(x + 8, 388, f"window {number} = ordinal // {INTERVAL}"))
+        parts.append(text(x + 8, 406, state))
     style = (
-        "text{font:11px sans-serif;fill:#777} .window{fill:none;stroke:#999;stroke-dasharray:4 3}"
+        "text{font:13px sans-serif;fill:#777} .window{fill:none;stroke:#999;stroke-dasharray:4 3}"
         " .day{stroke:#4a7ebb;fill:#4a7ebb} .bar{stroke:#c0622f;fill:none;stroke-width:2}"
     )
     body = "\n".join(parts)
-    size = f'width="{LEFT + 15 * WIDTH}" height="396"'
+    width, height = LEFT + 15 * WIDTH, 416
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n<style>{style}</style>\n{body}\n</svg>\n',
         encoding="utf-8",
@@ -78,7 +80,7 @@ def stock(name: str, closes: tuple[int | None, ...], top: int) -> list[str]:
         width = (INTERVAL - 1) * WIDTH + 24
         height = round(y(lower) - y(upper), 1)
         parts.append(f'<rect x="{left}" y="{y(upper)}" width="{width}" height="{height}" class="bar"/>')
-        parts.append(text(left, round(y(lower) + 13, 1), f"close {own[-1][1]}, sessions {len(own)}"))
+        parts.append(text(left, round(y(lower) + 15, 1), f"close {own[-1][1]}, sessions {len(own)}"))
     return parts
 
 

@@ -1,6 +1,7 @@
 """The site of docs/: built strictly, every link leads somewhere, its picture is what a script draws."""
 
 import configparser
+import datetime as dt
 import os
 import re
 import shutil
@@ -15,7 +16,10 @@ import pytest
 import yaml
 
 import condvest
+from condvest.batch_layer.shared.models.sessions import calendar_of
+from condvest.batch_layer.shared.utils.calendar import exchange_sessions
 from condvest.cli import condvest as program
+from tests.support import diagrams
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -85,6 +89,19 @@ def test_the_site_loads_nothing_from_another_host(site):
         assert [source for source in links.sources if urlsplit(source).netloc] == []
 
 
+def test_every_diagram_has_its_picture_and_no_picture_is_left_over():
+    """Nothing of Mermaid is loaded by the site; `make diagrams` draws what is missing here."""
+    assert {path.name for path in (DOCS / "diagrams").iterdir()} == diagrams.texts().keys()
+
+
+def test_words_of_code_are_kept_whole_and_paths_break_at_their_parts(site):
+    written = "".join(path.read_text() for path in site)
+    assert '<code><span class="word">--include-open</span></code>' in written
+    path = "tests/<wbr>integration/<wbr>test_<wbr>embedded_<wbr>security.py"
+    assert f"<code>{path}</code>" in written
+    assert '<span class="word">' not in re.sub("<code>.*?</code>", "", written, flags=re.DOTALL)
+
+
 def test_the_reference_of_python_has_every_public_function(site):
     (page,) = (links for path, links in site.items() if path.name == "python.html")
     names = {name for name in condvest.__all__ if name[0].islower()}
@@ -95,6 +112,19 @@ def test_the_picture_of_a_window_is_what_the_script_draws(tmp_path):
     drawn = tmp_path / "window.svg"
     subprocess.run([sys.executable, str(ROOT / "examples/window.py"), str(drawn)], check=True)
     assert drawn.read_text() == (DOCS / "window.svg").read_text()
+
+
+def test_the_pictures_sessions_have_their_ordinals():
+    """Windows of 5 are counted from 1962-01-02, not from the picture's first year."""
+    calendar = calendar_of(*exchange_sessions(1926, 2025))
+    words = re.findall(r"<text[^>]*>([^<]+)<", (DOCS / "window.svg").read_text())
+    days = [at for at, word in enumerate(words) if re.fullmatch(r"\d\d-\d\d", word)]
+    drawn = {words[at]: int(words[at + 1]) for at in days}
+    assert drawn == {day: calendar.ordinal(dt.date.fromisoformat(f"2024-{day}")) for day in drawn}
+    assert len(drawn) == 15
+    firsts = [drawn[words[at]] for at in days[::5]]
+    assert [f"window {first // 5} = ordinal // 5" in words for first in firsts] == [True] * 3
+    assert [first % 5 for first in firsts] == [0, 0, 0]
 
 
 def block(page, title):
