@@ -73,12 +73,19 @@ def load(
     # Imported here: who reads needs nothing of what loads.
     from condvest.batch_layer.operations.import_files import import_tables  # noqa: PLC0415
     from condvest.batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
+    from condvest.screening import screen_of  # noqa: PLC0415
 
     tables = [(_as_arrow(table, dataset), dataset) for table, dataset in given]
     options = FileOptions(symbol, midnight=midnight, prices=prices, symbols_mean=symbols_mean)
     with open_workspace(settings or present_settings()) as workspace:
         report = import_tables(
-            workspace, tables, checked_name(provider), name=name, options=options, dry_run=dry_run
+            workspace,
+            tables,
+            checked_name(provider),
+            name=name,
+            options=options,
+            screen=screen_of(workspace),
+            dry_run=dry_run,
         )
     return report.as_json()
 

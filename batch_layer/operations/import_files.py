@@ -76,6 +76,7 @@ def import_tables(
     *,
     name: str,
     options: FileOptions = AS_THEY_ARE,
+    screen: Screen | None = None,
     dry_run: bool = False,
 ) -> Report:
     """Load Arrow tables as `import_files` loads files; each is archived as Parquet.
@@ -87,9 +88,10 @@ def import_tables(
     if options.prices == "split-adjusted":
         options = replace(options, splits=_splits_of(payloads))
     loader = workspace.loader(workspace.sessions_ahead, rehearsal=dry_run)
+    known_by = known_before(workspace)
     with recorded(workspace, "import", rehearsal=dry_run) as report, ExitStack() as ending:
         if not dry_run:
-            ending.enter_context(resampled_after(workspace, report))
+            ending.enter_context(resampled_after(workspace, report, screen, known_by))
         for payload in payloads:
             is_bars = payload.dataset == "daily_bars"
             own = options if is_bars else replace(options, symbol=None, prices=None, splits=())

@@ -46,6 +46,22 @@ INSTANT = _InstantType()
 """The type of an option that holds an instant."""
 
 
+class _WholeNumber(click.ParamType[int]):
+    name = "integer"
+
+    # Any is click's own type of a value.
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """Read a number of sessions."""
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"expected a number of sessions, 1 for daily bars, got {value!r}", param, ctx)
+
+
+WHOLE = _WholeNumber()
+"""The type of an option that holds a number of sessions."""
+
+
 def _file_or_output(_: click.Context, __: click.Parameter, name: str | None) -> Path | None:
     """Return the file to write, None for standard output, which ``-`` names as well; ``./-`` is a file."""
     return None if name is None or name == "-" else Path(name)

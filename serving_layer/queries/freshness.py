@@ -72,7 +72,7 @@ def not_fresh(
         if entry and (entry["behind"] or 0) > max_behind:
             reasons.append(
                 f"{name} is {entry['behind']:,} sessions behind: its last is {entry['last']}, the exchange "
-                f"closed {state['closed']}; run: condvest run --provider {name}"
+                f"closed {state['closed']}; {_remedy(name)}"
             )
         if entry and entry["partial"]:
             reasons.append(f"{name} has {entry['partial']:,} partial sessions; see: condvest gaps")
@@ -80,6 +80,13 @@ def not_fresh(
         began, to_do = state["rebuild"]["began"], state["rebuild"]["to_do"]
         reasons.append(f"the rebuild of {began} has not ended; {to_do}")
     return reasons + _of_last_run(state["last_run"], now)
+
+
+def _remedy(provider: str) -> str:
+    """Return how newer sessions of a provider come in; nobody can ask for those of imported files."""
+    if provider in PROVIDERS:
+        return f"run: condvest run --provider {provider}"
+    return f"load newer files: condvest import FILE{'' if provider == 'file' else f' --provider {provider}'}"
 
 
 def _going_on(names: Sequence[str]) -> list[str]:

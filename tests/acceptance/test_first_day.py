@@ -55,6 +55,35 @@ def test_a_file_of_which_every_row_is_refused_says_why(fresh, files):
     assert (quiet.returncode, quiet.stderr, quiet.stdout) == (0, "", "")
 
 
+def test_what_was_asked_and_is_not_there_is_said(fresh, files):
+    """No bar is whole yet; a symbol, an interval and a file that are none; newer files, not a vendor."""
+    fresh.done("import", files / "right.csv")
+    for asked in (("AAPL",), ()):
+        ran = fresh("bars", *asked)
+        assert (ran.returncode, len(ran.stdout.splitlines())) == (0, 1)
+        said = "no complete bar of 13 sessions; --include-open shows 1 that are open or lack a session"
+        assert said in ran.stderr
+    later = fresh("bars", "AAPL", "--interval", "1", "--start", "2014-01-02")
+    assert (later.returncode, later.stderr.strip()) == (0, "no daily bars match")
+    assert (
+        "expected a number of sessions, 1 for daily bars, got '1d'"
+        in fresh("bars", "--interval", "1d").stderr
+    )
+    assert [row.split()[0] for row in fresh.done("instruments", "AAPL").splitlines()] == ["symbol", "AAPL"]
+    unknown = fresh("instruments", "AAPL,APPL")
+    assert (unknown.returncode, "no instrument of the list carries the symbol APPL" in unknown.stderr) == (
+        1,
+        True,
+    )
+    absent = fresh("import", files / "absent.csv")
+    assert (absent.returncode, "resampled" in absent.stderr) == (1, False)
+    stale = fresh("status", "--check").stderr
+    assert "load newer files: condvest import FILE" in stale
+    assert "condvest run --provider file" not in stale
+    (row,) = fresh.done("history", "AAPL", "--session", "2013-03-01").splitlines()[1:]
+    assert "11.00  13.00  10.00  12.00" in row
+
+
 def test_acceptance_2_and_12_fresh_or_not_and_the_runs(fresh, files, tmp_path):
     stale = fresh("status", "--check")
     assert (stale.returncode, "nothing is loaded" in stale.stderr) == (1, True)

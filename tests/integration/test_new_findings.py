@@ -9,7 +9,7 @@ from condvest.batch_layer.operations import nightly, upkeep
 from condvest.batch_layer.operations.import_files import import_files
 from condvest.batch_layer.processing.batch_jobs.shards import Shard
 from condvest.batch_layer.shared.settings import Settings
-from condvest.cli.output.endings import screen_of
+from condvest.screening import screen_of
 from tests.integration.test_ingest_yahoo import FIRST, LAST, AtYahoo
 from tests.support.emulators.synthetic.sessions import Schedule
 from tests.support.emulators.yahoo import History, YahooEmulator

@@ -115,6 +115,18 @@ def test_actions_come_with_the_bars_and_split_adjusted_prices_are_led_back(how):
     assert condvest.dividends("A", **how)["cash_amount"].to_pylist() == [0.5]
 
 
+def test_what_the_prices_make_look_wrong_is_told_as_for_files(how):
+    """A split in the middle of prices that go on as before: they were adjusted already."""
+    days = condvest.sessions("2024-03-01", "2024-05-31", **how)["session"].to_pylist()
+    closes = [50.0 + at % 7 / 10 for at in range(len(days))]
+    prices = dict.fromkeys(("open", "high", "low", "close"), closes)
+    bars = pa.table({"symbol": ["A"] * len(days), "session": days, **prices, "volume": [10.0] * len(days)})
+    splits = pa.table({"symbol": ["A"], "ex_date": [days[30]], "split_from": [1.0], "split_to": [2.0]})
+    told = condvest.load(bars, splits=splits, **how)["findings"]
+    assert [finding.split(": ")[:2] for finding in told] == [[f"A {days[30]}", "split_denied"]]
+    assert condvest.load(bars, **how)["findings"] == [], "it has been told"
+
+
 def test_a_dry_run_stores_nothing(how, tmp_path):
     assert condvest.load(pa.table(columns()), dry_run=True, **how)["inserted"] == 3
     assert condvest.status(**how)["daily_bars"] == 0

@@ -17,9 +17,10 @@ import pyarrow as pa
 from condvest.api import answer, connected
 from condvest.asking import LOCAL, From
 from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.settings import Settings
 from condvest.batch_layer.shared.variables import checked_location
 from condvest.cli.context import Cli, pass_cli
-from condvest.cli.options import INSTANT, SESSION, format_option, named_symbols, output_option
+from condvest.cli.options import INSTANT, SESSION, WHOLE, format_option, named_symbols, output_option
 from condvest.cli.output import screen
 from condvest.cli.output.data import write_arrow
 from condvest.cli.output.destination import Format, format_for
@@ -29,7 +30,7 @@ from condvest.serving_layer.queries.question import Adjust, Anchor, Question
 @click.command(short_help="Print bars of n sessions.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @click.option(
-    "--interval", type=int, default=13, show_default=True, help="Sessions per bar; 1 for daily bars."
+    "--interval", type=WHOLE, default=13, show_default=True, help="Sessions per bar; 1 for daily bars."
 )
 @click.option("--start", type=SESSION, help="Keep bars that end on or after DATE.")
 @click.option("--end", type=SESSION, help="Keep bars that end on or before DATE.")
@@ -104,12 +105,10 @@ def bars(
     # In a block, so that what cannot be closed at its end is told, and not when the interpreter ends.
     with connected(settings) if source == "database" else nullcontext():
         table = answer(question, source, settings)
+        if not len(table):
+            _say_why(question, source, settings)
     if last is not None:
         table = _last(table, last)
-    if not len(table) and not named and start is None and end is None:
-        from condvest.cli.output.messages import message  # noqa: PLC0415  # few answers are empty
-
-        message("no bars: nothing is loaded there; begin with: condvest demo")
     if chosen == "table":
         show_bars(table)
     else:
@@ -117,6 +116,29 @@ def bars(
 
 
 COMMANDS = (bars,)
+
+
+def _say_why(question: Question, source: From, settings: Settings) -> None:
+    """Say why an answer has no bars."""
+    from condvest.cli.output.messages import message  # noqa: PLC0415  # few answers are empty
+
+    others = (
+        0 if question.include_open else len(answer(replace(question, include_open=True), source, settings))
+    )
+    bounds = (question.symbols, question.start, question.end, question.as_of)
+    if others:
+        message(
+            f"no complete bar of {question.interval} sessions; "
+            f"--include-open shows {others:,} that are open or lack a session"
+        )
+    elif bounds == (None, None, None, None):
+        message("no bars: nothing is loaded there; begin with: condvest demo")
+    else:
+        message(
+            "no daily bars match"
+            if question.interval == 1
+            else f"no bars of {question.interval} sessions match"
+        )
 
 
 def _last(table: pa.Table, count: int) -> pa.Table:

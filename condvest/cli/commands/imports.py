@@ -14,8 +14,9 @@ from condvest.batch_layer.shared.models.payloads import DatasetName
 from condvest.batch_layer.shared.models.providers import checked_name
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
-from condvest.cli.output.endings import advancing, finish, say_stopping, screen_of
+from condvest.cli.output.endings import advancing, finish, say_stopping
 from condvest.cli.output.progress import progress
+from condvest.screening import screen_of
 
 _FILE = click.Path(path_type=Path)
 

@@ -26,13 +26,13 @@ from condvest.cli.output.endings import (
     say_load,
     say_stopping,
     say_waiting,
-    screen_of,
 )
 from condvest.cli.output.messages import message
 from condvest.cli.output.progress import countdown, progress
 from condvest.cli.output.status import show_status
 from condvest.cli.output.summaries import cost_of, say_loads, say_resampled
 from condvest.live.judging import give_verdicts
+from condvest.screening import screen_of
 from condvest.serving_layer.queries.bars_table import read_bars
 from condvest.serving_layer.queries.question import Question
 from condvest.serving_layer.queries.status import read_status

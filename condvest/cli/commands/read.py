@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from condvest.batch_layer.database.stores.refused import refused_rows
+from condvest.batch_layer.shared.errors import UnknownSymbol
 from condvest.cli.context import Cli, pass_cli
-from condvest.cli.options import INSTANT, SESSION, format_option, json_option, output_option
+from condvest.cli.options import INSTANT, SESSION, format_option, json_option, named_symbols, output_option
 from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format, format_for
 from condvest.cli.output.messages import message
@@ -96,12 +100,11 @@ def history(cli: Cli, symbol: str, session: dt.date | None, shape: Format | None
     """Show every version of a symbol's daily bars: values, when each was known, where it came from."""
     with cli.workspace(may_create=False) as workspace:
         versions = read_history(workspace, symbol, session)
-    show_table(
-        versions, shape, path, hidden=("vwap", "trades", "provider", "archive_key", "ended_by", "open")
-    )
+    show_table(versions, shape, path, hidden=("vwap", "trades", "provider", "archive_key"))
 
 
 @click.command(short_help="List the instruments and their metadata.")
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL...]")
 @click.option("--active", "listed", flag_value="active", help="Only those listed now.")
 @click.option("--delisted", "listed", flag_value="delisted", help="Only those delisted.")
 @click.option("--listed-on", type=SESSION, help="Only those whose daily bars reach over this date.")
@@ -111,13 +114,14 @@ def history(cli: Cli, symbol: str, session: dt.date | None, shape: Format | None
 @pass_cli
 def instruments(
     cli: Cli,
+    symbols: tuple[str, ...],
     listed: str | None,
     listed_on: dt.date | None,
     as_of: dt.datetime | None,
     shape: Format | None,
     path: Path | None,
 ) -> None:
-    """List the instruments and their metadata, delisted ones too.
+    """List the instruments and their metadata, or only those that carry the symbols; delisted ones too.
 
     --listed-on gives who could be traded on a date, those delisted since too; --as-of what was known then.
     """
@@ -128,6 +132,8 @@ def instruments(
         if listed_on is not None:
             with reading(workspace.database, workspace.sessions, as_of) as reader:
                 listed_instruments = only_listed(listed_instruments, read_universe(reader, listed_on))
+    if named := named_symbols(symbols):
+        listed_instruments = _of_symbols(listed_instruments, named)
     shown = ("symbol", "name", "type", "exchange", "active", "first_session", "last_session")
     show_table(
         listed_instruments,
@@ -157,6 +163,18 @@ def quality(
         write_json(flags_as_json(flags))
     else:
         show_table(flags, shape, path, hidden=("reason",))
+
+
+def _of_symbols(listed: pa.Table, symbols: Sequence[str]) -> pa.Table:
+    """Return the instruments that carry symbols, or carried them last.
+
+    Raises:
+        UnknownSymbol: one of them is not there.
+    """
+    unknown = sorted(set(symbols) - set(listed["symbol"].to_pylist()))
+    if unknown:
+        raise UnknownSymbol(f"no instrument of the list carries the symbol {', '.join(unknown)}")
+    return listed.filter(pc.is_in(listed["symbol"], pa.array(symbols, pa.string())))
 
 
 COMMANDS = (runs, refused, gaps, history, instruments, quality)

@@ -13,10 +13,11 @@ from condvest.batch_layer.operations.undo import remove_symbol, undo_load
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import format_option, json_option, output_option
 from condvest.cli.output.destination import Format
-from condvest.cli.output.endings import advancing, finish, say_stopping, screen_of
+from condvest.cli.output.endings import advancing, finish, say_stopping
 from condvest.cli.output.messages import message
 from condvest.cli.output.progress import progress
 from condvest.cli.output.tables import show_table
+from condvest.screening import screen_of
 from condvest.serving_layer.queries.runs import read_loads
 
 _yes = click.option(

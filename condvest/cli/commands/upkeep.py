@@ -19,12 +19,13 @@ from condvest.batch_layer.shared import exit_codes
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.data import write_json
-from condvest.cli.output.endings import advancing, finish, screen_of
+from condvest.cli.output.endings import advancing, finish
 from condvest.cli.output.messages import measure, message
 from condvest.cli.output.printable import printable
 from condvest.cli.output.progress import progress
 from condvest.cli.output.status import waiting_in_words
 from condvest.cli.output.summaries import say_findings, say_resampled
+from condvest.screening import screen_of
 from condvest.serving_layer.queries.status import what_waits
 
 

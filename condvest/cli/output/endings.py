@@ -6,16 +6,12 @@ import sys
 from collections.abc import Callable
 
 from condvest.batch_layer.operations.report import Progress, Report
-from condvest.batch_layer.operations.screening import Screen
-from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.spans import Spans
 from condvest.cli.output.data import write_json
 from condvest.cli.output.messages import detail, measure, message
 from condvest.cli.output.progress import Progression, note
 from condvest.cli.output.progress import advance as advance_bar
 from condvest.cli.output.summaries import say_findings, say_loads, say_resampled
-from condvest.serving_layer.queries.quality import flag_new
 
 
 def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bool = True) -> None:
@@ -41,19 +37,6 @@ def finish(report: Report, *, as_json: bool, dry_run: bool = False, is_fetch: bo
     for path, reason in report.failed.items():
         message(f"error: {reason}" if path in reason else f"error: {path}: {reason}")
     sys.exit(report.exit_code)
-
-
-def screen_of(workspace: Workspace) -> Screen:
-    """Return what looks at the series that a job touched, and gives the new errors, a sentence each."""
-
-    def screen(touched: Spans, known_by: int) -> list[str]:
-        return [
-            f"{flag['symbol']} {flag['session']}: {flag['flag']}: {flag['reason']}"
-            for flag in flag_new(workspace, touched, known_by).to_pylist()
-            if flag["severity"] == "error"
-        ]
-
-    return screen
 
 
 def say_stopping() -> None:

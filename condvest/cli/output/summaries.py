@@ -35,8 +35,9 @@ def _told_together(loads: Sequence[LoadSummary]) -> list[list[LoadSummary]]:
 def _say_counts(loads: Sequence[LoadSummary], would: str) -> None:
     if loads[0].dataset == "undo":
         load = loads[0]
+        what = "row" if load.withdrawn == 1 else "rows"
         message(
-            f"{load.name}: {load.withdrawn:,} rows {would}withdrawn, {load.changed:,} {would}given back to "
+            f"{load.name}: {load.withdrawn:,} {what} {would}withdrawn, {load.changed:,} {would}given back to "
             f"other loads, {load.inserted:,} {would}put in again"
         )
         return
@@ -89,7 +90,7 @@ def _say_troubles(loads: Sequence[LoadSummary]) -> None:
 def say_resampled(report: Report) -> None:
     """Say what resampling did, if it ran."""
     done = report.resampled
-    if done is None:
+    if done is None or (report.failed and not report.loads):
         return
     windows = sum(done.windows.values())
     message(

@@ -215,6 +215,10 @@ def test_no_word_of_closes_where_something_else_is_missing(header):
     assert "Closes alone" not in refusal(f"{header}\n{','.join('1' for _ in header.split(','))}\n")
 
 
+def test_a_table_without_a_header_is_told_so():
+    assert "The first line has to name the columns" in refusal("2024-06-03,1,2,1,2,5\n2024-06-04,1,2,1,2,5\n")
+
+
 @pytest.mark.parametrize("name", ["c", "a name that goes on and on " * 20])
 def test_ten_thousand_wrong_columns_are_refused_at_once_and_briefly(name):
     header = ",".join(f"{name}{n}" for n in range(10_000))[: 1 << 20]

@@ -121,6 +121,8 @@ def _remedy(dataset: DatasetName, missing: Sequence[str], plain: Sequence[str]) 
     """Return what to do about a table of prices that lacks columns; empty if that goes without saying."""
     if dataset != "daily_bars":
         return ""
+    if any(name[:1].isdigit() for name in plain):
+        return ". The first line has to name the columns"
     if not _PRICES & set(plain) and not _is_of_one_price(plain):
         return ""
     if not {"open", "high", "low"} & set(plain):
@@ -128,7 +130,11 @@ def _remedy(dataset: DatasetName, missing: Sequence[str], plain: Sequence[str]) 
             ". Closes alone make no bars: Condvest makes up no open, high, low or volume; "
             "docs/files.md, Closes alone, says what to do"
         )
-    return "; of a file of one symbol, say --symbol" if missing == [" or ".join(_SYMBOL.names)] else ""
+    return (
+        "; of one symbol's table, say --symbol (symbol= in Python)"
+        if missing == [" or ".join(_SYMBOL.names)]
+        else ""
+    )
 
 
 def _is_of_one_price(plain: Sequence[str]) -> bool:
