@@ -26,6 +26,7 @@ Exit codes:
   1  failed; the message says what to do
   2  wrong usage
   3  done, but a session is partial or rows are newly refused
+
 \b
 Settings, from the environment:
   CONDVEST_HOME          directory of the embedded database, the archive and
@@ -39,6 +40,7 @@ Settings, from the environment:
   CONDVEST_ASK_AGAIN     number of newest sessions that the nightly job
                          fetches again (default: 3)
   MASSIVE_API_KEY        API key of Massive
+
 docs/settings.md lists all settings.
 """
 
@@ -152,8 +154,12 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
-        if isinstance(error, click.UsageError) and error.ctx is not None:
-            _message(error.ctx.get_usage())
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        if context is not None and error.format_message() == context.get_help():
+            _message(context.get_help())  # no command was named: the help is all there is to say
+            sys.exit(error.exit_code)
+        if context is not None:
+            _message(context.get_usage())
         _message(f"error: {error.format_message()}")
         if isinstance(error, click.NoSuchOption) and error.option_name in _BEFORE_THE_COMMAND:
             _message(f"{error.option_name} belongs before the command: condvest {error.option_name} COMMAND")

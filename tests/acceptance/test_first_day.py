@@ -55,6 +55,15 @@ def test_a_file_of_which_every_row_is_refused_says_why(fresh, files):
     assert (quiet.returncode, quiet.stderr, quiet.stdout) == (0, "", "")
 
 
+def test_without_a_command_there_is_help_and_no_error(server):
+    for asked in ((), ("db",)):
+        ran = server(*asked)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert (ran.stderr.count("Usage: condvest"), "error:" in ran.stderr) == (1, False)
+        assert "\b" not in ran.stderr
+        assert "x08" not in ran.stderr
+
+
 def test_what_was_asked_and_is_not_there_is_said(fresh, files):
     """No bar is whole yet; a symbol, an interval and a file that are none; newer files, not a vendor."""
     fresh.done("import", files / "right.csv")

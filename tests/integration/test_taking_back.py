@@ -62,7 +62,12 @@ def test_what_was_taken_back_can_be_given_again(priced):
 
 def test_what_is_not_stored_is_named(priced):
     done = listed(priced, "splits", f"A,{priced.date(10)},0,0")
-    assert (done.withdrawn, done.notices) == (0, ("1 rows take back what is not stored",))
+    said = f"nothing is stored that could be taken back of A {priced.date(10)}"
+    done = listed(priced, "splits", *(f"A,{priced.date(at)},0,0" for at in range(4, 12)))
+    named = ", ".join(f"A {priced.date(at)}" for at in range(4, 9))
+    assert done.notices == (f"nothing is stored that could be taken back of {named} and 3 more",)
+    done = listed(priced, "splits", f"A,{priced.date(10)},0,0")
+    assert (done.withdrawn, done.notices) == (0, (said,))
 
 
 def test_half_a_row_takes_nothing_back(priced):

@@ -10,6 +10,7 @@ import numpy as np
 from condvest.batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
 from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of, without_bars
+from condvest.batch_layer.database.stores.symbols import all_symbols
 from condvest.batch_layer.database.stores.taken_back import taken_back
 from condvest.batch_layer.fetching.loading.carriers import carriers_of
 from condvest.batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
@@ -166,8 +167,7 @@ def _reconcile(
         ids = np.union1d(ids, unpack(revoked)[0]).astype(np.int32)
         stored = StoredRows.read(load.connection, table, always(ids))
         keys = keys_of(stored.rows)
-        absent = revoked[~np.isin(revoked, keys)]
-        notices = (f"{len(absent):,} rows take back what is not stored",) if len(absent) else ()
+        notices = _absent(load, revoked[~np.isin(revoked, keys)])
         return load.reconcile(stored, events, taken_back=np.isin(keys, revoked)), notices
     first, last, claimed = period
     every = np.union1d(ids, claimed).astype(np.int32)
@@ -184,6 +184,17 @@ def _reconcile(
         "which are too many to have been withdrawn: they stay"
     )
     return load.reconcile(stored, events), (notice,)
+
+
+def _absent(load: PayloadLoad, keys: Int64s) -> tuple[str, ...]:
+    """Return a notice that names what was to be taken back and is not stored."""
+    if not len(keys):
+        return ()
+    ids, days = unpack(keys[:_MOST_NAMED])
+    symbols, dates = all_symbols(load.connection), days.astype("datetime64[D]")
+    listed = ", ".join(f"{symbols[name]} {day}" for name, day in zip(ids.tolist(), dates, strict=True))
+    more = f" and {len(keys) - _MOST_NAMED:,} more" if len(keys) > _MOST_NAMED else ""
+    return (f"nothing is stored that could be taken back of {listed}{more}",)
 
 
 def _period(
