@@ -181,9 +181,22 @@ def test_acceptance_14_grafanas_data_source_is_a_reader():
     assert "$" in source["secureJsonData"]["password"]
 
 
-def test_the_compose_file_is_read_and_installs_extras_that_are_there():
+def test_the_compose_file_is_read_and_names_what_is_there():
+    """Extras, volumes, commands and settings; the container's user owns what is mounted."""
     compose = yaml.safe_load(block("operating.md", "compose.yaml"))
     assert set(compose["services"]) == {"database", "condvest"}
-    recipe = compose["services"]["condvest"]["build"]["dockerfile_inline"]
+    mounted = [each for service in compose["services"].values() for each in service["volumes"]]
+    assert {each.split(":")[0] for each in mounted} == compose["volumes"].keys()
+    service = compose["services"]["condvest"]
+    recipe = service["build"]["dockerfile_inline"]
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(re.search(r"\[([\w,]+)\]", recipe)[1].split(",")) <= extras.keys()
+    home = service["environment"]["CONDVEST_HOME"]
+    assert service["volumes"] == [f"home:{home}"]
+    assert recipe.index(f"chown condvest {home}") < recipe.index("USER condvest")
+    assert program.get_command(None, service["command"][1]) is not None
+    page = (DOCS / "operating.md").read_text()
+    given = "${CONDVEST_PASSWORD:?}"
+    assert service["environment"]["PGPASSWORD"] == given
+    assert compose["services"]["database"]["environment"]["POSTGRES_PASSWORD"] == given
+    assert "printf 'CONDVEST_PASSWORD=%s" in page
