@@ -21,7 +21,7 @@ PRELOADED = (
         "condvest.batch_layer.database",
         "condvest.batch_layer.fetching.loading",
     ),
-    *("condvest.batch_layer.processing", "condvest.batch_layer.shared", "serving_layer"),
+    *("condvest.batch_layer.processing", "condvest.batch_layer.shared", "condvest.serving_layer"),
 )
 LIBRARIES = (
     "exchange_calendars",
