@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.routing import Mount, Route
 
 from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http import reports
 from condvest.serving_layer.http.answering import Answering
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.bounded import Bounded, Sending
@@ -36,7 +37,6 @@ from condvest.serving_layer.http.statements.paths import PATH as SQL_PATH
 from condvest.serving_layer.http.statements.paths import add_sql
 from condvest.serving_layer.http.states import State
 from condvest.serving_layer.http.threads import Threads
-from condvest.serving_layer.queries.status import read_status
 from condvest.serving_layer.sql.process import SqlProcess
 
 
@@ -173,9 +173,9 @@ def _add_states(app: FastAPI, backend: Backend, threads: Threads) -> None:
         state = await threads.run(present)
         return {"version": state.version, "loaded_through": state.loaded_through}
 
-    @app.get("/v1/status", summary="What the database holds, as condvest status --json tells it.")
+    @app.get("/v1/status", summary="What the database, or the publication, holds, as condvest status --json.")
     async def status() -> dict[str, Any]:
-        return await threads.run(lambda: read_status(backend.opened))
+        return await threads.run(lambda: reports.status(backend))
 
     @app.get("/health/live", summary="Whether the server runs.")
     async def live() -> dict[str, str]:

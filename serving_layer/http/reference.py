@@ -27,19 +27,20 @@ _LARGEST = 64 << 20
 _BYTES_PER_SPAN = 256
 
 
-def published_with(backend: Backend, dataset: str) -> PublishedSource:
-    """Return what a backend publishes, if a data set is in it.
+def published_with(backend: Backend, *datasets: str) -> PublishedSource:
+    """Return what a backend publishes, if some data sets are in it.
 
     Raises:
-        NotServed: it is not.
+        NotServed: one is not.
     """
     source = backend.published()
-    if dataset not in source.manifest.files:
-        raise NotServed(
-            f"version {source.version} of what is published has no data set {dataset}, since an earlier "
-            "version of Condvest made it, or it was too large: run condvest publish, or ask a server that "
-            "reads the database (condvest serve --source database)"
-        )
+    for dataset in datasets:
+        if dataset not in source.manifest.files:
+            raise NotServed(
+                f"version {source.version} of what is published has no data set {dataset}, since an earlier "
+                "version of Condvest made it, or it was too large: run condvest publish, or ask a server "
+                "that reads the database (condvest serve --source database)"
+            )
     return source
 
 

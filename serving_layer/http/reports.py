@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,14 +13,16 @@ from condvest.batch_layer.database.stores.status import recent_runs
 from condvest.serving_layer import contract
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.reference import published_with
-from condvest.serving_layer.http.states import State
+from condvest.serving_layer.http.states import NotServed, State
 from condvest.serving_layer.queries.alerts import alerts_table
 from condvest.serving_layer.queries.coverage import coverage_of, read_coverage
 from condvest.serving_layer.queries.gaps import published_gaps, read_gaps
 from condvest.serving_layer.queries.history import published_history, read_history
-from condvest.serving_layer.queries.quality import flag_bars
+from condvest.serving_layer.queries.published_status import published_status
+from condvest.serving_layer.queries.quality import flag_bars, published_flags
 from condvest.serving_layer.queries.refused import REFUSED_SCHEMA, read_refused
 from condvest.serving_layer.queries.size import DAILY_BAR, Largest
+from condvest.serving_layer.queries.status import read_status
 from condvest.serving_layer.sources.published import PublishedSource
 
 LARGEST = Largest(answer=256 << 20, read=1 << 30)
@@ -62,7 +65,11 @@ def gaps(backend: Backend, query: contract.GapsQuery, _: int | None) -> Read:
 
 def quality(backend: Backend, query: contract.QualityQuery, _: int | None) -> Read:
     """Answer what looks wrong."""
-    return flag_bars(backend.opened, query.all_symbols() or (), most=LARGEST.read // DAILY_BAR), None
+    symbols, most = query.all_symbols() or (), LARGEST.read // DAILY_BAR
+    if backend.has_database:
+        return flag_bars(backend.opened, symbols, most=most), None
+    source = backend.published()
+    return published_flags(source, symbols, most), _state(source)
 
 
 def history(backend: Backend, query: contract.HistoryQuery, _: int | None) -> Read:
@@ -102,12 +109,29 @@ def runs(backend: Backend, query: contract.RunsQuery, _: int | None) -> Read:
         source = published_with(backend, "runs")
         table = source.small("runs").sort_by([("run_id", "descending")])
         table = table.filter(pc.starts_with(table["command"], query.command or ""))
-        return table.slice(0, MOST_RUNS).cast(_RUNS), _state(source)
+        return table.select(_RUNS.names).slice(0, MOST_RUNS).cast(_RUNS), _state(source)
     with backend.opened.database.transaction(read_only=True) as connection:
         rows: Sequence[Mapping[str, Any]] = recent_runs(connection, query.command or "", MOST_RUNS)
     return pa.Table.from_pylist([dict(row) for row in rows], schema=_RUNS), None
 
 
 def alerts(backend: Backend, query: contract.AlertsQuery, _: int | None) -> Read:
-    """Answer what alert rules said, and the verdicts."""
+    """Answer what alert rules said, and the verdicts; no published data set holds them."""
+    if not backend.has_database:
+        raise NotServed(
+            "what alert rules said is never published: it changes during the session, and publications "
+            "follow loads; ask a server that reads the database (condvest serve --source database)"
+        )
     return alerts_table(backend.opened, query.rule, query.all_symbols()), None
+
+
+def status(backend: Backend) -> dict[str, Any]:
+    """Answer what the database holds, or what is published of it.
+
+    Raises:
+        NotServed: an earlier version of Condvest published it, without the ledger or the runs.
+    """
+    if backend.has_database:
+        return read_status(backend.opened)
+    source = published_with(backend, "coverage", "runs", "loads")
+    return published_status(source, dt.datetime.now(dt.UTC))

@@ -26,6 +26,7 @@ from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans, always
 from condvest.serving_layer.queries.selection import select
 from condvest.serving_layer.queries.size import TooLarge
+from condvest.serving_layer.sources import BarSource
 from condvest.serving_layer.sources.database import DatabaseSource
 
 AROUND = 3 * TRAILING
@@ -128,6 +129,24 @@ def flag_bars(
     if symbols:
         return _table(screen(opened, always(ids), on_progress=on_progress), opened.sessions, names)
     return _table(_screen_all(opened, ids, on_progress), opened.sessions, names)
+
+
+def published_flags(source: BarSource, symbols: Sequence[str], most: int | None = None) -> pa.Table:
+    """Return the same of a published data set; arguments and errors are those of `flag_bars`.
+
+    One portion of the instruments is in memory at a time.
+    """
+    names, ids = select(source, list(symbols) or None)
+    listed = source.listed(ids)
+    if most is not None:
+        _check_count(listed, most)
+    parts = []
+    for spans in source.portions(listed):
+        daily, own = source.daily(spans), np.unique(spans.instrument_id)
+        splits = source.splits(own).on(source.sessions)
+        ratios = dividend_ratios(source.dividends(own), daily, splits, source.sessions)
+        parts.append(flagged(daily, splits, ratios))
+    return _table(_in_order(parts), source.sessions, names)
 
 
 def _check_count(listed: Spans, most: int) -> None:

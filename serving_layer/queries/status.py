@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from condvest.batch_layer.database.opening import OpenDatabase
 from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.stores.changes import peek_changes
-from condvest.batch_layer.database.stores.rebuilds import unfinished_rebuild
+from condvest.batch_layer.database.stores.rebuilds import UnfinishedRebuild, unfinished_rebuild
 from condvest.batch_layer.database.stores.status import last_run as read_last_run
 from condvest.batch_layer.database.stores.status import ledger_by_provider, row_counts
 from condvest.batch_layer.shared.core.windows import windows_of
@@ -40,7 +40,32 @@ def read_status(opened: OpenDatabase) -> dict[str, Any]:
         last_run = read_last_run(connection)
         waiting = _what_waits(connection, sessions)
         rebuild = unfinished_rebuild(connection)
-    providers = [_provider(entry, sessions, closed) for entry in ledger]
+    return status_of(
+        closed,
+        [provider_as_json(entry, sessions, closed) for entry in ledger],
+        counts,
+        {
+            "waiting": waiting,
+            "rebuild": rebuild and rebuild_as_json(rebuild),
+            "last_run": run_as_json(last_run),
+        },
+    )
+
+
+def status_of(
+    closed: Dates,
+    providers: Sequence[Mapping[str, Any]],
+    counts: Mapping[str, int | None],
+    rest: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the status of what was read; see `read_status`.
+
+    Args:
+        closed: the sessions that the exchange has closed, ascending.
+        providers: how each stands; see `provider_as_json`.
+        counts: as `row_counts` gives them.
+        rest: waiting, rebuild and last_run.
+    """
     totals = {
         name: sum(provider[name] for provider in providers) for name in ("complete", "partial", "missing")
     }
@@ -57,20 +82,30 @@ def read_status(opened: OpenDatabase) -> dict[str, Any]:
         "bars": {str(interval): counts.get(f"bars_{interval}", 0) for interval in INTERVALS},
         "refused": counts["refused"],
         "changes_waiting": counts["changes_waiting"],
-        "waiting": waiting,
-        "rebuild": rebuild
-        and {"began": rebuild.started_at.isoformat(timespec="seconds"), "to_do": rebuild.to_do},
-        "last_run": last_run
-        and {
-            **last_run,
-            "started_at": last_run["started_at"].isoformat(timespec="seconds"),
-            "finished_at": last_run["finished_at"] and last_run["finished_at"].isoformat(timespec="seconds"),
-        },
+        **rest,
     }
 
 
-def _provider(entry: Mapping[str, Any], sessions: Sessions, closed: Dates) -> dict[str, Any]:
-    """Return how a provider stands, from its line of the ledger."""
+def rebuild_as_json(rebuild: UnfinishedRebuild) -> dict[str, Any]:
+    """Return a rebuild that has not ended as plain values."""
+    return {"began": rebuild.started_at.isoformat(timespec="seconds"), "to_do": rebuild.to_do}
+
+
+def run_as_json(run: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return a run of a command as plain values; None if there is none."""
+    return (
+        None
+        if run is None
+        else {
+            **run,
+            "started_at": run["started_at"].isoformat(timespec="seconds"),
+            "finished_at": run["finished_at"] and run["finished_at"].isoformat(timespec="seconds"),
+        }
+    )
+
+
+def provider_as_json(entry: Mapping[str, Any], sessions: Sessions, closed: Dates) -> dict[str, Any]:
+    """Return how a provider stands, from its line of `ledger_by_provider`."""
     # Where none is complete, those since the first count as behind.
     through = sessions.session(entry["first"] - 1 if entry["through"] is None else entry["through"])
     return {

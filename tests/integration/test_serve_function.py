@@ -161,7 +161,7 @@ def test_the_page_is_served_and_is_open(ask):
         ("/v1/bars?symbol=NOSUCH", "GET", {}, 404),
         ("/v1/bars?symbol=IBM&intervall=3", "GET", {}, 400),
         ("/v1/bars?symbol=IBM&interval=3&interval=5", "GET", {}, 400),
-        ("/v1/quality", "GET", {}, 501),
+        ("/v1/alerts", "GET", {}, 501),
         ("/nothing", "GET", {}, 404),
     ],
 )

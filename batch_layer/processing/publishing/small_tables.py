@@ -141,7 +141,8 @@ STORED: Mapping[str, LiteralString] = {
     "FROM ledger JOIN providers USING (provider_id) ORDER BY 1, 2",
     "refused": "SELECT load_id, provider, dataset, name, line, code, symbol, session, reason, content "
     "FROM refused_rows JOIN loads USING (load_id) JOIN providers USING (provider_id) ORDER BY 1, 5",
-    "runs": "SELECT run_id, command, started_at, finished_at, exit_code FROM runs ORDER BY 1",
+    "runs": "SELECT run_id, command, started_at, finished_at, exit_code, "
+    "CASE WHEN run_id = (SELECT max(run_id) FROM runs) THEN summary::text END FROM runs ORDER BY 1",
 }
 """Data sets that are published as they are stored, and how each is read."""
 

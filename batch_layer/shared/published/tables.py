@@ -173,6 +173,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("started_at", pa.timestamp("us", "UTC")),
         pa.field("finished_at", pa.timestamp("us", "UTC")),
         pa.field("exit_code", pa.int32()),
+        pa.field("summary", pa.string()),
     ),
 }
 """Data set to its columns, in order; docs/publishing.md says what each means."""
