@@ -33,6 +33,9 @@ def _iso_date(value: object) -> object:
     return value
 
 
+Source = Literal["database", "published"]
+"""What answers come from."""
+
 Session = Annotated[dt.date, BeforeValidator(_iso_date)]
 
 
@@ -62,10 +65,20 @@ class Common(Formatted):
         None, description="A published version that is kept, such as p-0123abcd-42; the answer never changes."
     )
 
+    source: Source | None = Field(
+        None, description="database or published; what the server was started with if left out."
+    )
+
     @property
     def is_live(self) -> bool:
         """Whether the session under way is asked for, too."""
         return False
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if self.version is not None and self.source == "database":
+            raise ValueError("source: only published versions are kept; leave out version, or source")
+        return self
 
 
 class Named(BaseModel):
@@ -216,6 +229,7 @@ class AlertsQuery(OfSymbols):
     """What alert rules said of running bars, and the verdicts, the newest first."""
 
     rule: str | None = Field(None, description="Only of the rule of this name.")
+    source: Literal["database"] | None = Field(None, description="database: they are never published.")
 
 
 class EventsQuery(Named):
@@ -226,4 +240,11 @@ class EventsQuery(Named):
     ticks: bool = Field(default=True, description="Say when the session under way is known further, too.")
 
 
-Source = Literal["database", "published"]
+class StateQuery(BaseModel):
+    """Which state the data are in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Source | None = Field(
+        None, description="database or published; what the server was started with if left out."
+    )

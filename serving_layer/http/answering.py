@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
 
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
@@ -17,6 +16,7 @@ from condvest.serving_layer.formats import Format, content_coding, negotiated
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.calls import encoded
 from condvest.serving_layer.http.endpoints import Endpoint
+from condvest.serving_layer.http.paging import beside, columns_of, identity_of, url_of
 from condvest.serving_layer.http.problems import BadRequest, Busy, Gone
 from condvest.serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
 from condvest.serving_layer.http.reports import LARGEST
@@ -79,18 +79,21 @@ class Answering:
         reply = self.replies.reply(asked, lambda: self._made(question, chosen))
         if is_post:
             return _untagged(reply)
-        # A page of an earlier version has a tag of that version, and no other.
-        return replace(reply, asked=None) if cursor else reply
+        # What stands before this looks up the server's own version: a page of an earlier one, and an answer
+        # from the other source, are found here alone.
+        is_own = cursor is None and (backend.has_database is self.backend.has_database or asked.is_pinned)
+        return reply if is_own else replace(reply, asked=None)
 
     def _backend_for(self, query: Common, cursor: Cursor | None) -> Backend:
         """Return what answers a question: the data as they are now, or the version that it belongs to."""
+        backend = self.backend if query.source is None else self.backend.of(query.source)
         if query.version is not None:
-            return self.backend.at(query.version)
-        if cursor is None or self.backend.has_database or query.is_live:
-            return self.backend  # of which live rows a page was, no version keeps
+            return backend.at(query.version)
+        if cursor is None or backend.has_database or query.is_live:
+            return backend  # of which live rows a page was, no version keeps
         if not cursor.version.startswith("p-"):
             raise Gone("the cursor belongs to a database; ask for the first page again")
-        return self.backend.at(cursor.version)
+        return backend.at(cursor.version)
 
     def table(self, endpoint: Endpoint, pairs: Pairs) -> tuple[pa.Table, str]:
         """Return the whole answer to a question, and the version it was made from; raises as `reply`."""
@@ -105,31 +108,33 @@ class Answering:
         endpoint, query, cursor = question.endpoint, question.query, question.cursor
         first = cursor.row if cursor else 0
         limit = query.limit or (PAGE if chosen.is_paged else len(table))
-        page = _columns(table.slice(first, limit), query.columns)
+        page = columns_of(table.slice(first, limit), query.columns)
         if page.nbytes > LARGEST.answer:
             raise TooLarge(
                 f"the answer would hold {len(page)} rows of {page.nbytes >> 20} MiB; this server gives at "
                 f"most {LARGEST.answer >> 20} MiB at once. Ask for fewer symbols, columns or sessions, or "
                 f"for pages (limit={LARGEST_PAGE})"
             )
-        beside: dict[str, Any] = {"version": read.version or None}
+        said: dict[str, Any] = {"version": read.version or None, **beside(query)}
         if endpoint.path == "/v1/bars":
-            beside["loaded_through"] = read.loaded_through
+            said["loaded_through"] = read.loaded_through
         headers = {"Condvest-Rows": str(len(page))}
+        if said.get("as_of"):
+            headers["Condvest-As-Of"] = said["as_of"]
         if chosen.name == "csv":  # so that a browser saves it, and shows nothing of it
             headers["Content-Disposition"] = f'attachment; filename="{endpoint.path.rpartition("/")[2]}.csv"'
         if first + limit < len(table) and not read.version:
             raise Busy("the data change while they are read, so no second page could follow; ask again")
         if first + limit < len(table):
-            following = Cursor(read.version, read.load, _identity(table), question.digest, first + limit)
+            following = Cursor(read.version, read.load, identity_of(table), question.digest, first + limit)
             if question.is_post:
-                beside["cursor"] = headers["Condvest-Cursor"] = following.encoded()
+                said["cursor"] = headers["Condvest-Cursor"] = following.encoded()
             else:
-                beside["next"] = _url(endpoint, query, following)
-                headers["Link"] = f'<{beside["next"]}>; rel="next"'
+                said["next"] = url_of(endpoint, query, following)
+                headers["Link"] = f'<{said["next"]}>; rel="next"'
         elif chosen.is_paged:
-            beside["cursor" if question.is_post else "next"] = None
-        content = encoded(lambda: chosen.encode(page, beside))
+            said["cursor" if question.is_post else "next"] = None
+        content = encoded(lambda: chosen.encode(page, said))
         return Made(content, read.version, chosen.media_type, headers)
 
     def _table(self, question: _Question) -> tuple[pa.Table, State]:
@@ -159,7 +164,7 @@ class Answering:
             return table, State(cursor.version, cursor.load, through)
 
         answer = self._tables.get(("back", cursor.version, cursor.load, digest), look_back, _size)
-        if _identity(answer[0]) != cursor.identity:
+        if identity_of(answer[0]) != cursor.identity:
             raise Gone(
                 "instruments were renamed or joined since the first page, which is known only as of now; "
                 "ask for the first page again"
@@ -216,35 +221,3 @@ def parsed(model: type[BaseModel], pairs: Pairs) -> Any:  # noqa: ANN401  # an i
         name = str(first["loc"][0])
         given = f" {values[name]!r}" if name in values else ""
         raise BadRequest(f"{name}{given}: {said}", name) from error
-
-
-def _columns(table: pa.Table, wanted: str | None) -> pa.Table:
-    """Return the columns asked for, in the table's order."""
-    if wanted is None:
-        return table
-    names = wanted.split(",")
-    for name in names:
-        if name not in table.column_names:
-            near = difflib.get_close_matches(name, table.column_names, n=3)
-            raise BadRequest(
-                f"columns: no column {name!r}; there are {', '.join(table.column_names)}", "columns", near
-            )
-    return table.select([name for name in table.column_names if name in names])
-
-
-def _identity(table: pa.Table) -> str:
-    """Return a digest of the symbols of an answer."""
-    symbols = table["symbol"].unique().to_pylist() if "symbol" in table.column_names else []
-    return digest_of("symbols", {"symbols": symbols})
-
-
-def _url(endpoint: Endpoint, query: Common, cursor: Cursor) -> str:
-    """Return the path and query of the next page."""
-    asked = query.model_dump(mode="json", exclude={"cursor"}, exclude_defaults=True)
-    pairs = [
-        (name, value)
-        for name, values in asked.items()
-        for value in (values if isinstance(values, list) else [values])
-    ]
-    pairs = [(name, str(value).lower() if isinstance(value, bool) else value) for name, value in pairs]
-    return f"{endpoint.path}?{urlencode([*pairs, ('cursor', cursor.encoded())])}"

@@ -12,8 +12,9 @@ from fastapi import FastAPI, Request, Response
 from starlette.routing import Mount, Route
 
 from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.contract import StateQuery
 from condvest.serving_layer.http import reports
-from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.answering import Answering, parsed
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.bounded import Bounded, Sending
 from condvest.serving_layer.http.charts.paths import add_charts
@@ -164,18 +165,32 @@ def _add_massive(
 def _add_states(app: FastAPI, backend: Backend, threads: Threads) -> None:
     """Add what says how the server and its data are, and the answer to every other path."""
 
-    @app.get("/v1/version", summary="Which version of the data the answers are made from.")
-    async def present_version() -> dict[str, Any]:
+    def of(request: Request) -> Backend:
+        source = parsed(StateQuery, request.query_params.multi_items()).source
+        return backend if source is None else backend.of(source)
+
+    described = {"parameters": parameters_of(StateQuery)}
+
+    @app.get(
+        "/v1/version",
+        summary="Which version of the data the answers are made from.",
+        openapi_extra=described,
+    )
+    async def present_version(request: Request) -> dict[str, Any]:
         def present() -> State:
-            with backend.reading() as (_, state):
+            with of(request).reading() as (_, state):
                 return state
 
         state = await threads.run(present)
         return {"version": state.version, "loaded_through": state.loaded_through}
 
-    @app.get("/v1/status", summary="What the database, or the publication, holds, as condvest status --json.")
-    async def status() -> dict[str, Any]:
-        return await threads.run(lambda: reports.status(backend))
+    @app.get(
+        "/v1/status",
+        summary="What the database or the publication holds, as condvest status --json tells it.",
+        openapi_extra=described,
+    )
+    async def status(request: Request) -> dict[str, Any]:
+        return await threads.run(lambda: reports.status(of(request)))
 
     @app.get("/health/live", summary="Whether the server runs.")
     async def live() -> dict[str, str]:

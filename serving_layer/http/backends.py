@@ -19,9 +19,12 @@ from condvest.batch_layer.database.stores import loads
 from condvest.batch_layer.database.stores.fingerprints import identity
 from condvest.batch_layer.database.stores.sessions import present_sessions
 from condvest.batch_layer.database.stores.status import loaded_through
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+from condvest.batch_layer.shared.published.manifest import CURRENT
 from condvest.batch_layer.shared.published.target import PublishTarget
 from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.contract import Source
 from condvest.serving_layer.http.published_backend import PublishedBackend
 from condvest.serving_layer.http.reference import Reference
 from condvest.serving_layer.http.states import State
@@ -90,6 +93,14 @@ class Backend(Protocol):
 
         Raises:
             UsageError: the text names no published version.
+        """
+        ...
+
+    def of(self, source: Source) -> Backend:
+        """Return what answers from a source: this one, or the other one that its settings name.
+
+        Raises:
+            UsageError: this server cannot read it, or nothing is published.
         """
         ...
 
@@ -213,6 +224,14 @@ class DatabaseBackend:
     def at(self, version: str) -> Backend:
         """Return what answers from one of the versions that this database's settings publish."""
         return self._published.at(version)
+
+    def of(self, source: Source) -> Backend:
+        """Return this, or what answers from the files that this database's settings publish."""
+        if source == "database":
+            return self
+        if self.target().read(CURRENT) is None:
+            raise UsageError("source: nothing is published yet; run condvest publish, or leave out source")
+        return self._published
 
     def close(self) -> None:
         """Close the connections of all threads."""

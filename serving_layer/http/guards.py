@@ -33,7 +33,10 @@ _ALWAYS = (
         b"default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     ),
 )
-_EXPOSED = b"ETag, Link, Condvest-Version, Condvest-Rows, Condvest-Cursor, Server-Timing, X-Request-ID"
+_EXPOSED = (
+    b"ETag, Link, Condvest-Version, Condvest-Rows, Condvest-As-Of, Condvest-Cursor, Server-Timing, "
+    b"X-Request-ID"
+)
 """What pages of other sites may read beside the usual headers."""
 
 REQUEST_ID = "condvest.request_id"

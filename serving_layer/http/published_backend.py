@@ -12,6 +12,7 @@ from condvest.batch_layer.shared.clients.publish_targets import target_at
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.published.target import PublishTarget
 from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.contract import Source
 from condvest.serving_layer.http.reference import Reference
 from condvest.serving_layer.http.states import NotServed, State
 from condvest.serving_layer.opening import open_published
@@ -56,6 +57,15 @@ class PublishedBackend:
             )
             raise UsageError(f"version: {version!r} is no published version; {hint}")
         return PublishedBackend(self._settings, version)
+
+    def of(self, source: Source) -> PublishedBackend:
+        """Return this: there is no database; see `Backend`."""
+        if source == "database":
+            raise UsageError(
+                "source: this server reads published files and no database; leave out source, or ask a "
+                "server that was started with condvest serve --source database"
+            )
+        return self
 
     def state(self, *, live: bool = False) -> State:
         """Return the version, and with ``live`` which live rows lie beside it."""

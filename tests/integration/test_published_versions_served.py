@@ -115,3 +115,47 @@ def test_a_version_that_was_looked_at_and_has_vanished_is_gone(night):
         run(2, keep=0)
         assert app.get(f"/v1/splits?version={version}").status_code == 410
         assert volumes(app.get("/v1/bars?interval=1")) == [2.0] * SESSIONS
+
+
+def test_the_source_is_chosen_for_each_question(night):
+    """The load that is not published yet is in the database alone, whatever was asked before."""
+    run, settings = night
+    with application(settings) as app:
+        plain, files = "/v1/bars?interval=1", "/v1/bars?interval=1&source=published"
+        before = app.get(files)
+        assert volumes(before) == volumes(app.get(plain)) == [1.0] * SESSIONS
+        world_version = app.get("/v1/version").json()["version"]
+        assert app.get("/v1/version?source=published").json()["version"] == before.json()["version"]
+        assert before.json()["version"].startswith("p-")
+        assert world_version.startswith("d-")
+        has = {"If-None-Match": before.headers["etag"]}
+        assert [app.get(files, headers=has).status_code for _ in range(2)] == [304, 304]
+        assert app.get(plain, headers=has).status_code == 200
+        assert app.get(f"{plain}&source=database", headers=has).status_code == 200
+        run(2)
+        for _ in range(2):  # the second one may be what is kept
+            after = app.get(files, headers=has)
+            assert (after.status_code, volumes(after)) == (200, [2.0] * SESSIONS)
+        pages = [app.get(f"{files}&limit=7").json()]
+        run(3)
+        pages.append(app.get(pages[0]["next"]).json())
+        assert [row["volume"] for page in pages for row in page["rows"]] == [2.0] * SESSIONS
+        assert volumes(app.get(plain)) == volumes(app.get(files)) == [3.0] * SESSIONS
+        assert app.get("/v1/status?source=published").json()["daily_bars"] == SESSIONS
+
+
+def test_a_source_that_is_not_there_is_said(night, tmp_path):
+    _, settings = night
+    with application(settings, PublishedBackend) as app:
+        assert volumes(app.get("/v1/bars?interval=1&source=published")) == [1.0] * SESSIONS
+        version = app.get("/v1/version").json()["version"]
+        for path in ("/v1/bars?source=database", "/v1/version?source=database", "/v1/status?source=database"):
+            answer = app.get(path)
+            assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-request")
+        both = app.get(f"/v1/bars?source=database&version={version}")
+        assert (both.status_code, both.json()["parameter"]) == (400, "source")
+    with application(replace(settings, published_at=str(tmp_path / "none"))) as app:
+        answer = app.get("/v1/bars?source=published")
+        assert (answer.status_code, "condvest publish" in answer.json()["detail"]) == (400, True)
+        for path in ("/v1/bars?source=files", "/v1/version?sorce=database", "/v1/status?source="):
+            assert app.get(path).status_code == 400

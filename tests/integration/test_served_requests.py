@@ -3,6 +3,7 @@
 import json
 import re
 
+import pyarrow as pa
 import pytest
 
 from condvest.serving_layer.http.guards import Rules
@@ -187,3 +188,28 @@ def test_a_body_is_described(app):
     names = {each["name"] for each in paths["/v1/bars"]["get"]["parameters"]}
     assert set(schema["properties"]) == names
     assert "text/plain" in paths["/metrics"]["get"]["responses"]["200"]["content"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/bars", "/v1/splits", "/v1/dividends", "/v1/instruments", "/v1/universe"]
+)
+def test_what_was_asked_of_the_past_stands_beside_the_rows(app, path):
+    """A date is its end; in every format, and null where the present was asked for."""
+    on = "&on=2010-01-04" if path == "/v1/universe" else ""
+    past, now = f"{path}?as_of=2099-07-31{on}", f"{path}?{on[1:]}"
+    instant = "2099-07-31T23:59:59.999999Z"
+    said = app.get(f"{past}&limit=1")
+    assert (said.json()["as_of"], said.headers["condvest-as-of"]) == (instant, instant)
+    assert app.get(f"{path}?as_of={instant}{on}&limit=1").json()["rows"] == said.json()["rows"]
+    assert app.get(f"{past}&format=csv&limit=1").headers["condvest-as-of"] == instant
+    schema = pa.ipc.open_stream(app.get(f"{past}&format=arrow&limit=1").content).schema
+    assert json.loads(schema.metadata[b"condvest.as_of"]) == instant
+    present = app.get(now)
+    assert (present.json()["as_of"], "condvest-as-of" in present.headers) == (None, False)
+
+
+@pytest.mark.parametrize("adjust", ["none", "splits", "total"])
+def test_how_prices_are_adjusted_stands_beside_the_rows(app, adjust):
+    assert app.get(f"/v1/bars?symbol=IBM&limit=1&adjust={adjust}").json()["adjust"] == adjust
+    assert app.get("/v1/bars?symbol=IBM&limit=1").json()["adjust"] == "splits"
+    assert "adjust" not in app.get("/v1/splits").json()
