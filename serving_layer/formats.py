@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pyarrow as pa
@@ -39,18 +39,39 @@ class Format:
 
 
 def _json_rows(table: pa.Table, beside: Mapping[str, Any]) -> bytes:
-    return orjson.dumps({"rows": table.to_pylist(), "count": len(table), **beside})
+    return orjson.dumps({"rows": _rows(table), "count": len(table), **beside})
 
 
 def _json_columns(table: pa.Table, beside: Mapping[str, Any]) -> bytes:
-    columns = {
-        name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)
-    }
+    columns = {name: _values(table[name]) for name in table.column_names}
     return orjson.dumps({"columns": columns, "count": len(table), **beside})
 
 
 def _json_lines(table: pa.Table, _: Mapping[str, Any]) -> bytes:
-    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in table.to_pylist())
+    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in _rows(table))
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Return what `to_pylist` does, in half the time."""
+    names = table.column_names
+    return [dict(zip(names, row, strict=True)) for row in zip(*map(_values, table.columns), strict=True)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column, None where one is unknown.
+
+    NumPy makes numbers and dates many times as fast as Arrow, which makes an object of its own for each.
+    """
+    kind = column.type
+    if pa.types.is_floating(kind):
+        floats = column.to_numpy().tolist()
+        # What is unknown is NaN here, which alone differs from itself.
+        return [value if value == value else None for value in floats] if column.null_count else floats  # noqa: PLR0124
+    if not column.null_count and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        return cast("list[Any]", column.to_numpy().tolist())
+    if not column.null_count and pa.types.is_date32(kind):
+        return cast("list[Any]", column.to_numpy().astype("datetime64[D]").tolist())
+    return cast("list[Any]", column.to_pylist())
 
 
 def _csv(table: pa.Table, _: Mapping[str, Any]) -> bytes:
@@ -63,7 +84,7 @@ def _csv(table: pa.Table, _: Mapping[str, Any]) -> bytes:
 
 
 def _csv_values(column: pa.ChunkedArray) -> list[Any]:
-    values: list[Any] = column.to_pylist()
+    values = _values(column)
     if pa.types.is_boolean(column.type):
         return [value if value is None else str(value).lower() for value in values]
     if pa.types.is_timestamp(column.type):

@@ -40,7 +40,11 @@ class OpenDatabase:
         """Let `sessions` be the calendar as it is now; for who keeps the database open for long."""
         earlier = self.sessions
         with self.database.transaction(read_only=True) as connection:
-            self.__dict__["sessions"] = present_sessions(connection, earlier)  # where cached_property has it
+            self.keep(present_sessions(connection, earlier))
+
+    def keep(self, sessions: Sessions) -> None:
+        """Let `sessions` be a calendar that was just read."""
+        self.__dict__["sessions"] = sessions  # where cached_property has it
 
     def extended_sessions(self) -> Sessions:
         """Extend the calendar, at least 400 days ahead, and return it."""

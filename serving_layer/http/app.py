@@ -30,7 +30,7 @@ from condvest.serving_layer.http.massive.paths import PATHS, Listing, Single
 from condvest.serving_layer.http.metrics import Metrics, add_metrics
 from condvest.serving_layer.http.page import add_page
 from condvest.serving_layer.http.posting import add_post
-from condvest.serving_layer.http.problems import NoSuchPath, headers_of, problem
+from condvest.serving_layer.http.problems import NoSuchPath, failure_of, headers_of, problem
 from condvest.serving_layer.http.protocol import App
 from condvest.serving_layer.http.sending import FilesFront, add_files
 from condvest.serving_layer.http.service import Service
@@ -81,7 +81,7 @@ def create_app(
         openapi_url="/openapi.json",
         lifespan=lifespan,
         responses=PROBLEMS,
-        exception_handlers={CondvestError: _failed},
+        exception_handlers={CondvestError: _failed, Exception: _failed},
     )
     _add_rows(app, service)
     add_charts(app, backend, threads.run)
@@ -209,6 +209,6 @@ def _add_states(app: FastAPI, backend: Backend, threads: Threads) -> None:
 
 async def _failed(request: Request, error: Exception) -> Response:
     """Answer with an error, and leave it for the log."""
-    request.scope[FAILURE] = error
+    request.scope[FAILURE] = error = failure_of(error)
     status, members = problem(error, request.scope[REQUEST_ID])
     return Response(json.dumps(members), status, headers_of(status))

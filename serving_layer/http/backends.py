@@ -28,7 +28,11 @@ from condvest.serving_layer.contract import Source
 from condvest.serving_layer.http.published_backend import PublishedBackend
 from condvest.serving_layer.http.reference import Reference
 from condvest.serving_layer.http.states import State
+from condvest.serving_layer.kept import Kept
 from condvest.serving_layer.opening import open_for_reading, open_published
+from condvest.serving_layer.queries.bars import Answer
+from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.stored_bars import answer_of_snapshot
 from condvest.serving_layer.sources import BarSource
 from condvest.serving_layer.sources.database import DatabaseSource
 from condvest.serving_layer.sources.live import LiveSource
@@ -37,6 +41,9 @@ from condvest.serving_layer.sources.snapshots import Snapshots
 
 LONGEST_STATEMENT = 30
 """Seconds that the database works on one statement, and waits for one lock, before it gives up."""
+
+_LARGEST_THROUGH = 64 << 10
+"""Bytes of what was loaded from whom, of the last states that were read."""
 
 _SESSION = {
     "default_transaction_read_only": "on",
@@ -65,6 +72,10 @@ class Backend(Protocol):
             as_of: read what was known at this instant; what is known now if None.
             known_by: read what was known when this load had been stored; with ``as_of``, the earlier counts.
         """
+        ...
+
+    def stored(self, question: Question) -> tuple[Answer, State] | None:
+        """Return the answer to a question, and its state, if that takes less than `reading`; else None."""
         ...
 
     def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`
@@ -134,6 +145,7 @@ class DatabaseBackend:
         self._snapshots = Snapshots()
         self._soon: Asked | None = None
         self._published = PublishedBackend(settings)
+        self._through: Kept[Mapping[str, str]] = Kept(_LARGEST_THROUGH)
 
     @property
     def opened(self) -> OpenDatabase:
@@ -206,8 +218,22 @@ class DatabaseBackend:
                 provider: sessions.session(last).isoformat()
                 for provider, last in loaded_through(connection, known_by).items()
             }
+            opened.keep(sessions)
             state = replace(self._state(connection), loaded_through=through)
+            if known_by == EVERY_LOAD:
+                self._through.put(state.version, through, len(through) << 7)
             yield DatabaseSource(connection, sessions, known_by), state
+
+    def stored(self, question: Question) -> tuple[Answer, State] | None:
+        """Answer by one statement, once `reading` has told what was loaded in the state that it sees."""
+        opened = self._opened
+        answered = answer_of_snapshot(opened.database, opened.sessions, question)
+        if answered is None or not self._identity:
+            return None
+        answer, snapshot = answered
+        state = self._named(*snapshot)
+        through = self._through.find(state.version)
+        return None if through is None else (answer, replace(state, loaded_through=through))
 
     def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`
         """Return the source with the live rows of its own transaction."""

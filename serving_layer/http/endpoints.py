@@ -18,7 +18,7 @@ from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.problems import Gone
 from condvest.serving_layer.http.reports import LARGEST, Read
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
-from condvest.serving_layer.queries.bars_table import read_bars_from
+from condvest.serving_layer.queries.bars_table import bars_table, read_bars_from
 from condvest.serving_layer.queries.question import Question, as_instant
 from condvest.serving_layer.queries.screen import Screen, read_screen
 from condvest.serving_layer.queries.sessions_table import sessions_table
@@ -72,17 +72,23 @@ def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> 
     if known_by is not None and as_of is None:
         # Stored bars have moved on: fold the daily bars that the first page was made from.
         question = replace(question, as_of=dt.datetime.now(dt.UTC))
+    kept = backend.stored(question) if known_by is None else None
+    if kept is not None:  # of one symbol: far within every bound
+        answer, at = kept
+        return _newest(bars_table(answer), query.last), at
     with backend.reading(as_of, known_by) as (stored, at):
         check_size(stored, question, LARGEST)
         source, state = backend.with_live(stored, at) if query.live else (stored, at)
         table = read_bars_from(source, question)
-    return (table if query.last is None else _newest(table, query.last)), state
+    return _newest(table, query.last), state
 
 
-def _newest(table: pa.Table, count: int) -> pa.Table:
-    """Return the last ``count`` rows of each symbol; rows of one symbol stand together."""
-    if not len(table):
+def _newest(table: pa.Table, count: int | None) -> pa.Table:
+    """Return the last ``count`` rows of each symbol, all if None; rows of one symbol stand together."""
+    if count is None or not len(table):
         return table
+    if table["symbol"][0] == table["symbol"][-1]:
+        return table.slice(max(0, len(table) - count))
     symbol = table["symbol"].combine_chunks()
     ends = np.append(
         np.flatnonzero(pc.not_equal(symbol[1:], symbol[:-1]).to_numpy(zero_copy_only=False)) + 1, len(table)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
@@ -19,7 +20,15 @@ from condvest.serving_layer.http.hosts import LOOPBACK, check_hosts
 from condvest.serving_layer.http.log import FAILURE, Lines, key_in, line_of
 from condvest.serving_layer.http.metrics import Metrics
 from condvest.serving_layer.http.page import is_page
-from condvest.serving_layer.http.problems import Forbidden, MethodNotAllowed, Unauthorized
+from condvest.serving_layer.http.problems import (
+    Busy,
+    Forbidden,
+    MethodNotAllowed,
+    Unauthorized,
+    failure_of,
+    headers_of,
+    problem,
+)
 from condvest.serving_layer.http.protocol import App, Receive, Scope, Send
 from condvest.serving_layer.http.quotas import Quotas
 from condvest.serving_layer.http.refusals import send_preflight, send_problem
@@ -44,6 +53,9 @@ IS_HEAD = "condvest.is_head"
 STILL_ALLOWED = "condvest.still_allowed"
 """Where the scope of a request holds its id, whether only headers count, and what raises Unauthorized once
 its key is no longer good."""
+
+IS_TOO_MANY = "condvest.is_too_many"
+"""In the scope of a request that came over more connections than the server takes at once."""
 
 _OPEN = ("/health/live", "/health/ready")
 """Paths that need no key."""
@@ -101,12 +113,10 @@ class Guards:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass on what is none."""
-        if scope["type"] == "websocket":
-            await self._serve_socket(scope, receive, send)
-            return
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        serve = {"http": self._serve, "websocket": self._serve_socket}.get(scope["type"], self._app)
+        await serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         call = Call(f"{self._origin}{next(self._number):08x}")
         CALL.set(call)  # of this request's task alone
@@ -129,18 +139,39 @@ class Guards:
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
         inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
         try:
-            check_hosts(scope, self._rules.hosts)
-            if self._is_preflight(scope, headers):
-                await send_preflight(guarded)
-                return
-            self._check(scope, headers, call)
-            await self._app(inner, receive, guarded)
-        except CondvestError as error:
-            inner[FAILURE] = error
-            await send_problem(error, call.request_id, guarded)
+            if await self._is_let_in(scope, headers, call, guarded):
+                await self._app(inner, receive, guarded)
+        except Exception as error:
+            inner[FAILURE] = failure = failure_of(error)
+            if call.status:  # something of an answer is gone: the server ends the connection
+                raise
+            await send_problem(failure, call.request_id, guarded)
         finally:
             self._metrics.count(scope["path"], call)
             self._log(line_of(scope["method"], inner, call))
+
+    async def _is_let_in(self, scope: Scope, headers: dict[str, str], call: Call, send: Send) -> bool:
+        """Check a request; return whether it is the application's to answer, and not answered here."""
+        if IS_TOO_MANY in scope:
+            raise Busy("the server has as many connections as it takes; ask again in some seconds")
+        check_hosts(scope, self._rules.hosts)
+        if self._is_preflight(scope, headers):
+            await send_preflight(send)
+            return False
+        self._check(scope, headers, call)
+        return True
+
+    def malformed(self, error: CondvestError) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """Count and log what came and was no request; return the headers and the body of its answer."""
+        call = Call(f"{self._origin}{next(self._number):08x}")
+        call.status, members = problem(error, call.request_id)
+        body = json.dumps(members).encode()
+        call.bytes = len(body)
+        named_headers = {**headers_of(call.status), "content-length": str(len(body)), "connection": "close"}
+        given = [(name.encode(), value.encode()) for name, value in named_headers.items()]
+        self._metrics.count("", call)
+        self._log(line_of("", {"path": "", "query_string": b"", FAILURE: error}, call))
+        return self._headers(given, call, ""), body
 
     def _headers(self, given: Iterable[tuple[bytes, bytes]], call: Call, origin: str) -> list[Any]:
         """Return the headers of an answer with those of every answer."""

@@ -119,6 +119,15 @@ RETRY_AFTER = 5
 """Seconds after which a client may ask again when the data could not be reached."""
 
 
+def failure_of(error: Exception) -> CondvestError:
+    """Return an error as one of ours: what nobody thought of is its cause."""
+    if isinstance(error, CondvestError):
+        return error
+    unexpected = Unexpected("an answer failed")
+    unexpected.__cause__ = error
+    return unexpected
+
+
 def kind_of(error: Exception) -> Kind:
     """Return the kind of problem that an error is."""
     return next((kind for cause, kind in _KINDS if isinstance(error, cause)), _INTERNAL)

@@ -16,6 +16,8 @@ from condvest.serving_layer.contract import Source
 from condvest.serving_layer.http.reference import Reference
 from condvest.serving_layer.http.states import NotServed, State
 from condvest.serving_layer.opening import open_published
+from condvest.serving_layer.queries.bars import Answer
+from condvest.serving_layer.queries.question import Question
 from condvest.serving_layer.sources import BarSource
 from condvest.serving_layer.sources.live import LiveSource
 from condvest.serving_layer.sources.published import PublishedSource
@@ -81,6 +83,10 @@ class PublishedBackend:
             raise NotServed("a published data set is not read as of a load; ask for the first page again")
         source = self.published()
         yield as_known(source, as_of), State(source.version, 0)
+
+    def stored(self, question: Question) -> tuple[Answer, State] | None:  # noqa: ARG002  # as `Backend` has it
+        """Return None: `reading` opens nothing that is not open."""
+        return None
 
     def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`
         """Return the version with the live rows that lie beside it now."""

@@ -10,7 +10,9 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.serving_layer.http.files import DATASETS
+from condvest.serving_layer.http.guards import IS_TOO_MANY
 from condvest.serving_layer.http.hosts import TARGET
 from condvest.serving_layer.http.protocol import App
 from condvest.serving_layer.http.zero_copy import ZERO_COPY, ZeroCopySend, offers
@@ -23,6 +25,12 @@ MOST_CONNECTIONS = 64
 
 MOST_HEADER_BYTES = 64 << 10
 """Bytes of a request before it is whole: its line and headers. Bodies: see `bodies`."""
+
+
+_MALFORMED = UsageError(
+    "expected a request of HTTP/1.1: a line such as GET /v1/version HTTP/1.1, then headers; got something "
+    "else. This server speaks no TLS: ask it by http://, or put a proxy with TLS in front of it"
+)
 
 
 class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
@@ -66,9 +74,28 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
             self._timer = None
         super().handle_websocket_upgrade()
 
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the parser's words help nobody
+        """Say that what came is no request, as every other problem is said."""
+        if self._is_answering():  # the client would take it for a part of the answer before it
+            self.transport.abort()
+            return
+        headers, body = self.app.malformed(_MALFORMED)
+        lines = [b"%s: %s\r\n" % each for each in headers]
+        self.transport.write(b"".join([b"HTTP/1.1 400 Bad Request\r\n", *lines, b"\r\n", body]))
+        self.transport.close()
+
     def on_headers_complete(self) -> None:
-        """Hand the request on with its target; httptools alone calls this, h11 leaves a host in the path."""
+        """Hand the request on with its target; httptools alone calls this, h11 leaves a host in the path.
+
+        Of too many connections the application says so, in the form of its problems; uvicorn would by itself.
+        """
+        most = self.config.limit_concurrency
+        is_too_many = most is not None and max(len(self.connections), len(self.tasks)) >= most
+        self.limit_concurrency = None
         super().on_headers_complete()
+        if is_too_many and self.cycle is not None:
+            self.scope[IS_TOO_MANY] = True
+            self.cycle.keep_alive = False
         self.scope[TARGET] = self.url
         path = self.scope.get("path", "")  # that of a websocket is not there yet
         if path.startswith(DATASETS) and offers():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.stores.symbol_bars import read_symbol_bars
+from condvest.batch_layer.database.stores.symbol_bars import SymbolBars, read_symbol_bars
 from condvest.batch_layer.shared.core.adjustment import adjust_in_place
 from condvest.batch_layer.shared.core.windows import windows_of
 from condvest.batch_layer.shared.models.sessions import Sessions
@@ -46,19 +46,43 @@ def answer_by_one_statement(database: Database, sessions: Sessions, question: Qu
         DatabaseUnavailable: no server answers, or the connection was lost.
         DatabaseError: the server refuses.
     """
+    stored = _stored(database, sessions, question, is_named=False)
+    return None if stored is None else _answer(sessions, question, stored)
+
+
+def answer_of_snapshot(
+    database: Database, sessions: Sessions, question: Question
+) -> tuple[Answer, tuple[str, int]] | None:
+    """Return the same, with the snapshot that the statement saw and the last load in it.
+
+    See `SymbolBars`; None also where the snapshot cannot be told. Raises as `answer_by_one_statement`.
+    """
+    stored = _stored(database, sessions, question, is_named=True)
+    if stored is None or stored.snapshot is None:
+        return None
+    return _answer(sessions, question, stored), stored.snapshot
+
+
+def _stored(
+    database: Database, sessions: Sessions, question: Question, *, is_named: bool
+) -> SymbolBars | None:
+    """Return what a single statement tells; None if it is not enough."""
     symbol = _only_symbol(question)
     if symbol is None:
         return None
     n = question.interval
     first, last = bounds_of(sessions, question)
     windows = first // n, (last - (n - 1)) // n
-    stored = read_symbol_bars(database, n, symbol, windows, complete=not question.include_open)
+    complete = not question.include_open
+    stored = read_symbol_bars(database, n, symbol, windows, complete=complete, is_named=is_named)
     calendar = sessions.last_ordinal, sessions.date[-1].item()
     if stored is None or calendar != (stored.last_ordinal, stored.last_session):
         return None
-    if database.schema not in (None, stored.schema):
-        return None
-    bars = stored.bars
+    return stored if database.schema in (None, stored.schema) else None
+
+
+def _answer(sessions: Sessions, question: Question, stored: SymbolBars) -> Answer:
+    n, bars = question.interval, stored.bars
     if question.adjust == "splits" and len(stored.splits):
         splits = stored.splits.on(sessions)
         until = stored.coverage.last_loaded(splits.instrument_id)

@@ -36,6 +36,7 @@ RANGE = {"ticker": "A", "multiplier": "1", "timespan": "day", "since": "1961-12-
 QUESTIONS = [
     ("/v1/bars", {"interval": "1", "unique_symbols": "true"}),
     ("/v1/bars", {"interval": "3", "include_open": "true", "symbol": "A"}),
+    ("/v1/bars", {"interval": "3", "symbol": "B"}),
     ("/v1/bars", {"interval": "5", "adjust": "total", "include_open": "true"}),
     ("/v1/bars", {"interval": "3", "as_of": "2100-01-01", "include_open": "true"}),
     ("/v1/instruments", {}),

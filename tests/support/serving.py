@@ -36,10 +36,10 @@ def serving(program, *options):
 
 
 @contextmanager
-def served(settings, rules=None, kind=DatabaseBackend, protocol=PatientProtocol):
+def served(settings, rules=None, kind=DatabaseBackend, protocol=PatientProtocol, log=lambda _: None):
     """Serve a database, or what is published, within this process, and give the address."""
     listening = socket.create_server(("127.0.0.1", 0))
-    app = create_app(kind(settings), rules or Rules(), log=lambda _: None)
+    app = create_app(kind(settings), rules or Rules(), log=log)
     server = server_of(app, protocol)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(server.run, sockets=[listening])

@@ -45,6 +45,11 @@ with one would be left out.
 
 _BAR = np.dtype([(name, form) for name, (form, *_) in _SENT.items()])
 
+_SNAPSHOT = (
+    "pg_is_in_recovery(), convert_to(pg_current_snapshot()::text, 'UTF8'), (SELECT max(load_id) FROM loads)"
+)
+"""What names the state that a statement sees; on a standby the text does not tell all."""
+
 _STATEMENT = """
 WITH named AS MATERIALIZED (
     SELECT instrument_id, supplied.providers,
@@ -61,7 +66,7 @@ SELECT
     (SELECT max(session) FROM sessions),
     EXISTS (SELECT FROM changes WHERE partition = (SELECT instrument_id % {partitions} FROM named)),
     (SELECT instrument_id FROM named), (SELECT providers FROM named), (SELECT textsend(symbol) FROM named),
-    through.*, split.*, held.*
+    through.*, split.*, held.*{named}
 FROM (
     SELECT array_agg(provider_id), array_agg(last) FROM (
         SELECT provider_id,
@@ -93,6 +98,8 @@ class SymbolBars:
             as loaded where it has none.
         splits: of the instrument, by ex-date.
         bars: by window.
+        snapshot: the statement's, as ``pg_current_snapshot`` writes it, and the last load in it (0 for none);
+            None if it was not asked for, or the server is a standby, whose text does not tell all.
     """
 
     schema: int
@@ -103,10 +110,17 @@ class SymbolBars:
     coverage: Coverage
     splits: SplitEvents
     bars: Bars
+    snapshot: tuple[str, int] | None = None
 
 
 def read_symbol_bars(
-    database: Database, interval: int, symbol: str, windows: tuple[int, int], *, complete: bool
+    database: Database,
+    interval: int,
+    symbol: str,
+    windows: tuple[int, int],
+    *,
+    complete: bool,
+    is_named: bool = False,
 ) -> SymbolBars | None:
     """Return the stored bars of an interval of one symbol, and what they are named and adjusted by.
 
@@ -116,6 +130,7 @@ def read_symbol_bars(
         symbol: whose bars; without a NUL.
         windows: the first and the last one wanted, inclusive.
         complete: whether to leave out bars that are not complete.
+        is_named: whether to say which snapshot it was, too.
 
     Returns:
         None if the stored bars are not all there is to know: no instrument with bars carries or carried the
@@ -124,8 +139,8 @@ def read_symbol_bars(
     bounds = [str(window).encode() for window in windows]
     row = ask(
         database,
-        f"condvest_symbol_bars_{interval}",
-        _statement(interval),
+        f"condvest_symbol_bars_{interval}{'_named' if is_named else ''}",
+        _statement(interval, is_named),
         [symbol.encode(), *bounds, b"t" if complete else b"f"],
     )
     schema, last_ordinal, last_session, waits, instrument, providers = (row.number(at) for at in range(6))
@@ -142,13 +157,20 @@ def read_symbol_bars(
         coverage=_coverage(row, instrument, providers or 0) if is_split else _NOTHING,
         splits=_by_key(SplitEvents, instrument, split),
         bars=_by_key(Bars, instrument, row.records(_BARS, _BAR)),
+        snapshot=_snapshot(row) if is_named else None,
     )
 
 
+def _snapshot(row: Row) -> tuple[str, int] | None:
+    is_standby = row.number(_BARS + 1)
+    return None if is_standby else (row.bytes(_BARS + 2).decode(), row.number(_BARS + 3) or 0)
+
+
 @cache
-def _statement(interval: int) -> str:
+def _statement(interval: int, is_named: bool) -> str:  # noqa: FBT001  # of which there is a cache
     bar = " || ".join(f"{send}({value})" for _, send, value in _SENT.values())
-    return _STATEMENT.format(interval=interval, partitions=PARTITIONS, bar=bar)
+    named = f", {_SNAPSHOT}" if is_named else ""
+    return _STATEMENT.format(interval=interval, partitions=PARTITIONS, bar=bar, named=named)
 
 
 _NOTHING = Coverage(

@@ -5,6 +5,8 @@ import datetime as dt
 import io
 import json
 
+import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -114,3 +116,33 @@ def test_what_is_compressed_reads_back(coding, codec):
     assert len(packed) < len(content)
     with pa.input_stream(io.BytesIO(packed), compression=codec) as stream:
         assert stream.read() == content
+
+
+def test_values_are_those_of_arrow_whatever_their_bits():
+    """Numbers and dates come by another way than Arrow's own, to the last bit and the very type."""
+    random_ = np.random.default_rng(3)
+    floats = random_.integers(0, 2**64, 4000, dtype=np.uint64).view(np.float64)
+    floats = floats[np.isfinite(floats)]
+    count = len(floats)
+    unknown = random_.random(count) < 0.2
+    numbers = random_.integers(-(2**62), 2**62, count)
+    days = random_.integers(-700_000, 2_900_000, count).astype(np.int32)
+    table = pa.table(
+        {
+            "float": floats,
+            "float or null": pa.array(floats, mask=unknown),
+            "int": numbers,
+            "int or null": pa.array(numbers, mask=unknown),
+            "bool": unknown,
+            "bool or null": pa.array(unknown, mask=unknown),
+            "date": pa.array(days).cast(pa.date32()),
+            "date or null": pa.array(days, mask=unknown).cast(pa.date32()),
+            "text": [str(number) for number in numbers],
+            "instant": pa.array(numbers // 2**12).cast(pa.timestamp("us", "UTC")),
+        }
+    )
+    for each in (table, table.slice(7, 5), table.slice(0, 0), pa.concat_tables([table[:3], table[9:]])):
+        rows = [orjson.loads(line) for line in FORMATS["ndjson"].encode(each, {}).splitlines()]
+        wanted = each.to_pylist()
+        assert rows == orjson.loads(orjson.dumps(wanted))
+        assert FORMATS["json"].encode(each, {}) == orjson.dumps({"rows": wanted, "count": len(each)})
