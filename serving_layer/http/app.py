@@ -19,6 +19,7 @@ from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.bounded import Bounded, Sending
 from condvest.serving_layer.http.charts.paths import add_charts
 from condvest.serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
+from condvest.serving_layer.http.direct import Direct
 from condvest.serving_layer.http.endpoints import BY_BODY, ENDPOINTS, Endpoint
 from condvest.serving_layer.http.events.streams import add_events
 from condvest.serving_layer.http.files import PublishedFiles
@@ -107,7 +108,10 @@ def create_app(
     past = FilesFront(app, files, threads.run)
     front = Front(past, [endpoint.path for endpoint in ENDPOINTS], service.answering.replies, latest)
     inner = front if sending is None else Bounded(front, sending.largest)
-    return Guards(inner, rules, log, posts, hub.close, metrics)
+    guards = Guards(inner, rules, log, posts, hub.close, metrics)
+    guards.direct = Direct(service.answering.replies, latest, guards)
+    front.learn = guards.direct.learn
+    return guards
 
 
 def _add_rows(app: FastAPI, service: Service) -> None:

@@ -8,7 +8,7 @@ looked up for each request. Pure ASGI, for the same reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +28,9 @@ _LARGEST = 8 << 20
 """Bytes of queries that are kept with what they mean."""
 
 Key = tuple[str, bytes, bytes, bytes]
+
+Take = Callable[["State | CondvestError"], None]
+"""Takes what a lookup found."""
 
 
 class Looking(Protocol):
@@ -53,37 +56,55 @@ class Latest:
         """Look up in the event loop where the source can, else on a thread that nothing else needs."""
         self._source = source
         self._threads = threads
-        self._waiting: list[asyncio.Future[State]] = []
+        self._waiting: list[Take] = []
         self._running: asyncio.Task[None] | None = None
 
     async def now(self) -> State:
         """Return a state that was the present one at some time after this was called.
 
-        A lookup that is under way may have seen the state before it, so it is not waited for, but the next.
-
         Raises:
             CondvestError: what the lookup raised.
         """
         coming: asyncio.Future[State] = asyncio.get_running_loop().create_future()  # cancelled alone
-        self._waiting.append(coming)
+
+        def take(outcome: State | CondvestError) -> None:
+            if coming.done():  # nobody waits for it any more
+                return
+            if isinstance(outcome, State):
+                coming.set_result(outcome)
+            else:
+                coming.set_exception(outcome)
+
+        self.tell(take)
+        return await coming
+
+    def tell(self, take: Take, version: str | None = None) -> None:
+        """Have ``take`` called, after this returns, with a state that is the present one at some time then.
+
+        Or with what the lookup raises. A lookup that is under way may have seen the state before it, so it is
+        not waited for, but the next. With ``version``, that state is told and nothing is looked up.
+        """
+        if version is not None:
+            asyncio.get_running_loop().call_soon(take, State(version, 0))
+            return
+        self._waiting.append(take)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return await coming
 
     async def _run(self) -> None:
         try:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
+                outcome: State | CondvestError | None
                 try:
-                    state = await self._source.state_soon()
-                    if state is None:
-                        state = await self._threads.run(self._state)
+                    outcome = await self._source.state_soon()
+                    if outcome is None:
+                        outcome = await self._threads.run(self._state)
                 except CondvestError as error:
-                    for coming in _present(waiting):
-                        coming.set_exception(error)
-                else:
-                    for coming in _present(waiting):
-                        coming.set_result(state)
+                    outcome = error
+                soon = asyncio.get_running_loop().call_soon
+                for take in waiting:
+                    soon(take, outcome)  # each by itself: what fails in one of them is not the others'
         finally:
             self._running = None
 
@@ -94,13 +115,8 @@ class Latest:
         return state
 
 
-def _present(waiting: Iterable[asyncio.Future[State]]) -> list[asyncio.Future[State]]:
-    """Return those for whom somebody still waits."""
-    return [coming for coming in waiting if not coming.done()]
-
-
 @dataclass
-class _Question:
+class Question:
     """What a query means, and its tag and its 304 of the version that was asked last."""
 
     asked: Asked
@@ -115,17 +131,27 @@ class _Question:
             self.tag = self.asked.tag(version)
             self.version = version
 
+    def reply(self, replies: Replies, version: str, has: str | None) -> Reply | None:
+        """Return the answer of a version to a client that has some tags already; None if it is not kept."""
+        self.turn_to(version)
+        has_it = has is not None and (has == self.tag or matches(has, self.tag))
+        return self.not_modified if has_it else replies.kept(self.tag)
+
 
 class Front:
     """Answers from what is kept; everything else is the application's."""
 
     def __init__(self, app: App, paths: Iterable[str], replies: Replies, latest: Latest) -> None:
-        """Stand before an application whose answers at some paths are kept in ``replies``."""
+        """Stand before an application whose answers at some paths are kept in ``replies``.
+
+        What is answered so is told to ``learn``: the scope, the question, and the tags that the client has.
+        """
+        self.learn: Callable[[Scope, Question, str | None], None] = lambda *_: None
         self._app = app
         self._paths = frozenset(paths)
         self._replies = replies
         self._latest = latest
-        self._known: Kept[_Question] = Kept(_LARGEST)
+        self._known: Kept[Question] = Kept(_LARGEST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -136,10 +162,10 @@ class Front:
         question = self._known.find(key)
         if question is not None:
             is_pinned = question.asked.is_pinned
-            question.turn_to(question.asked.version if is_pinned else (await self._latest.now()).version)
-            has_it = has is not None and (has == question.tag or matches(has, question.tag))
-            reply = question.not_modified if has_it else self._replies.kept(question.tag)
+            version = question.asked.version if is_pinned else (await self._latest.now()).version
+            reply = question.reply(self._replies, version, has)
             if reply is not None:
+                self.learn(scope, question, has)
                 call = CALL.get()
                 if call is not None:
                     call.is_kept = True
@@ -149,7 +175,7 @@ class Front:
         await self._app(scope, receive, send)
         asked = scope.get(ASKED)
         if asked is not None and question is None:
-            self._known.put(key, _Question(asked), len(key[1]))
+            self._known.put(key, Question(asked), len(key[1]))
 
     def _key(self, scope: Scope) -> tuple[Key | None, str | None]:
         """Return what decides on an answer, None if that is more than a key holds; and If-None-Match."""

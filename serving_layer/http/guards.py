@@ -9,13 +9,15 @@ import datetime as dt
 import itertools
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from condvest.batch_layer.shared.errors import CondvestError
 from condvest.serving_layer.access import Keys, named
+from condvest.serving_layer.http.always import headers_with, lines_of
 from condvest.serving_layer.http.calls import CALL, Call
+from condvest.serving_layer.http.direct import Direct
 from condvest.serving_layer.http.hosts import LOOPBACK, check_hosts
 from condvest.serving_layer.http.log import FAILURE, Lines, key_in, line_of
 from condvest.serving_layer.http.metrics import Metrics
@@ -33,20 +35,6 @@ from condvest.serving_layer.http.protocol import App, Receive, Scope, Send
 from condvest.serving_layer.http.quotas import Quotas
 from condvest.serving_layer.http.refusals import send_preflight, send_problem
 from condvest.serving_layer.http.zero_copy import ZERO_COPY
-
-_ALWAYS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (
-        b"content-security-policy",
-        b"default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-)
-_EXPOSED = (
-    b"ETag, Link, Condvest-Version, Condvest-Rows, Condvest-As-Of, Condvest-Cursor, Server-Timing, "
-    b"X-Request-ID"
-)
-"""What pages of other sites may read beside the usual headers."""
 
 REQUEST_ID = "condvest.request_id"
 IS_HEAD = "condvest.is_head"
@@ -102,6 +90,7 @@ class Guards:
             metrics: count every request.
         """
         self.stop = stop
+        self.direct: Direct | None = None
         self._app = app
         self._rules = rules
         self._posts = frozenset(posts)
@@ -118,7 +107,7 @@ class Guards:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = Call(f"{self._origin}{next(self._number):08x}")
+        call = self.call()
         CALL.set(call)  # of this request's task alone
         origin = headers.get("origin", "")
         is_head = scope["method"] == "HEAD"
@@ -127,7 +116,10 @@ class Guards:
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
-                message = {**message, "headers": self._headers(message["headers"], call, origin)}
+                message = {
+                    **message,
+                    "headers": headers_with(message["headers"], call, origin, self._rules.origins),
+                }
             elif message["type"] == "http.response.body":
                 call.bytes += len(message.get("body", b""))
                 if is_head:
@@ -137,7 +129,7 @@ class Guards:
             await send(message)
 
         inner[REQUEST_ID], inner[IS_HEAD] = call.request_id, is_head
-        inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
+        inner[STILL_ALLOWED] = lambda: self.check_key(scope, headers)
         try:
             if await self._is_let_in(scope, headers, call, guarded):
                 await self._app(inner, receive, guarded)
@@ -147,8 +139,16 @@ class Guards:
                 raise
             await send_problem(failure, call.request_id, guarded)
         finally:
-            self._metrics.count(scope["path"], call)
-            self._log(line_of(scope["method"], inner, call))
+            self.ended({**inner, "method": "HEAD"} if is_head else inner, call)
+
+    def call(self) -> Call:
+        """Return the call of a new request."""
+        return Call(f"{self._origin}{next(self._number):08x}")
+
+    def ended(self, scope: Scope, call: Call) -> None:
+        """Count and log a request whose answer has been sent."""
+        self._metrics.count(scope["path"], call)
+        self._log(line_of(scope["method"], scope, call))
 
     async def _is_let_in(self, scope: Scope, headers: dict[str, str], call: Call, send: Send) -> bool:
         """Check a request; return whether it is the application's to answer, and not answered here."""
@@ -163,7 +163,7 @@ class Guards:
 
     def malformed(self, error: CondvestError) -> tuple[list[tuple[bytes, bytes]], bytes]:
         """Count and log what came and was no request; return the headers and the body of its answer."""
-        call = Call(f"{self._origin}{next(self._number):08x}")
+        call = self.call()
         call.status, members = problem(error, call.request_id)
         body = json.dumps(members).encode()
         call.bytes = len(body)
@@ -171,20 +171,11 @@ class Guards:
         given = [(name.encode(), value.encode()) for name, value in named_headers.items()]
         self._metrics.count("", call)
         self._log(line_of("", {"path": "", "query_string": b"", FAILURE: error}, call))
-        return self._headers(given, call, ""), body
+        return headers_with(given, call, "", ()), body
 
-    def _headers(self, given: Iterable[tuple[bytes, bytes]], call: Call, origin: str) -> list[Any]:
-        """Return the headers of an answer with those of every answer."""
-        headers = [*given, *_ALWAYS, (b"x-request-id", call.request_id.encode())]
-        headers.append((b"server-timing", call.server_timing().encode()))
-        for name, value in headers:
-            if name == b"condvest-rows":
-                call.rows = value.decode()
-        headers += [(name.encode(), value.encode()) for name, value in call.limits.items()]
-        if origin and origin in self._rules.origins:
-            headers.append((b"access-control-allow-origin", origin.encode()))
-            headers.append((b"access-control-expose-headers", _EXPOSED))
-        return headers
+    def lines(self, call: Call, origin: str) -> bytes:
+        """Return the headers of every answer as HTTP/1.1 writes them."""
+        return lines_of(call, origin, self._rules.origins)
 
     def _is_preflight(self, scope: Scope, headers: dict[str, str]) -> bool:
         """Return whether a browser asks what a page of an allowed site may send."""
@@ -209,9 +200,9 @@ class Guards:
         elif scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"{scope['method']}: this server only reads; use GET or HEAD")
         if scope["path"] not in _OPEN and not is_page(scope["path"]):
-            self._check_key(scope, headers, call)
+            self.check_key(scope, headers, call)
 
-    def _check_key(self, scope: Scope, headers: dict[str, str], call: Call | None = None) -> None:
+    def check_key(self, scope: Scope, headers: dict[str, str], call: Call | None = None) -> None:
         """Check the key of a request, and count the request if it is a new one (``call``)."""
         if self._rules.keys is None:
             return
@@ -229,9 +220,9 @@ class Guards:
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one websocket. Browsers let any site's page open one, so its origin is looked at here."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        call = Call(f"{self._origin}{next(self._number):08x}")
+        call = self.call()
         inner: Scope = {**scope, REQUEST_ID: call.request_id}
-        inner[STILL_ALLOWED] = lambda: self._check_key(scope, headers)
+        inner[STILL_ALLOWED] = lambda: self.check_key(scope, headers)
 
         async def counted(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "websocket.accept":
@@ -246,7 +237,7 @@ class Guards:
         try:
             check_hosts(scope, self._rules.hosts)
             self._check_origin(headers)
-            self._check_key(scope, headers, call)
+            self.check_key(scope, headers, call)
             await self._app(inner, receive, counted)
         except CondvestError as error:
             inner[FAILURE] = error

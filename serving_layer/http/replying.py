@@ -82,6 +82,11 @@ class Reply:
             head.append((b"content-length", str(len(self.body)).encode()))
         return head
 
+    @cached_property
+    def lines(self) -> bytes:
+        """The same as HTTP/1.1 writes them."""
+        return b"".join(b"%b: %b\r\n" % each for each in self.head)
+
 
 @dataclass(frozen=True)
 class Made:

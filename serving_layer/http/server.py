@@ -7,10 +7,10 @@ import socket
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from condvest.batch_layer.shared.errors import UsageError
+from condvest.serving_layer.http.at_once import AtOnceProtocol
 from condvest.serving_layer.http.files import DATASETS
 from condvest.serving_layer.http.guards import IS_TOO_MANY
 from condvest.serving_layer.http.hosts import TARGET
@@ -33,7 +33,7 @@ _MALFORMED = UsageError(
 )
 
 
-class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
+class PatientProtocol(AtOnceProtocol):
     """Ends connections whose clients keep it waiting or send headers without end: uvicorn bounds neither.
 
     It also hands on what stood in the request's line, of which uvicorn passes only path and query.
@@ -58,10 +58,10 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
             self._timer = None
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
         """Take a piece of a request; end the connection if its headers are longer than any that is meant."""
         self._begun += len(data)
-        super().data_received(data)
+        super().take(data)
         if self._is_answering():  # the headers are whole; bodies have bounds of their own
             self._begun = 0
         elif self._begun > MOST_HEADER_BYTES:
@@ -107,8 +107,12 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
         super().on_response_complete()
         self._since = self.loop.time()
 
+    def answered(self) -> None:
+        """The same after an answer that was sent at once."""
+        self._since = self.loop.time()
+
     def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        return self._is_asking or not self._is_idle()
 
     def _look_again(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._look)

@@ -1,0 +1,108 @@
+"""The protocol that answers known requests without making a task of them; every other goes uvicorn's way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from condvest.serving_layer.http.calls import Call
+from condvest.serving_layer.http.direct import BYTES, LONGEST, Direct, Known
+
+
+class AtOnceProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
+    """Looks whether the bytes that came are those of a request that came before; see `Direct`.
+
+    They are only if they begin a request and are one: nothing of another one came before them, and no answer
+    is under way. With h11, which tells none of this, no request is known.
+    """
+
+    _direct: Direct | None = None
+    _is_between = True
+    _ended = 0
+    _is_asking = False
+    _is_last = False
+    _later = b""
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401  # as asyncio has it
+        """Begin."""
+        super().connection_made(transport)
+        self._direct = getattr(self.config.app, "direct", None)
+
+    def on_message_begin(self) -> None:
+        """Note that a request has begun."""
+        self._is_between = False
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Note that it is whole."""
+        self._is_between = True
+        self._ended += 1
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer a known request; hand everything else on to `take`."""
+        if self._is_asking:  # it comes before its turn
+            self._later += data
+            self.flow.pause_reading()
+            return
+        known = self._direct.find(data) if self._direct is not None and len(data) <= LONGEST else None
+        if known is not None and self._may_answer():
+            self._ask(known, data)
+        else:
+            self.take(data)
+
+    def take(self, data: bytes) -> None:
+        """Let a request be read and answered; remember the bytes of what is one and came whole."""
+        is_alone, ended = self._is_between and self._is_idle(), self._ended
+        super().data_received(data)
+        is_one = is_alone and self._is_between and self._ended == ended + 1
+        # An upgrade to a websocket begins no answer here.
+        if is_one and len(data) <= LONGEST and not self._is_idle() and self.cycle.keep_alive:
+            self.scope[BYTES] = data
+
+    def shutdown(self) -> None:
+        """Close the connection, after the answer that is under way."""
+        if self._is_asking:
+            self._is_last = True
+        else:
+            super().shutdown()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or bool(self.cycle.response_complete)
+
+    def _may_answer(self) -> bool:
+        most = self.config.limit_concurrency
+        is_too_many = most is not None and max(len(self.connections), len(self.tasks)) >= most
+        return self._is_between and self._is_idle() and not self.flow.write_paused and not is_too_many
+
+    def _ask(self, known: Known, data: bytes) -> None:
+        """Ask for the version of the data, and answer when it comes."""
+        self._unset_keepalive_if_required()
+        direct, call = self._direct, self._direct.call()  # type: ignore[union-attr]  # `known` came from it
+        self._is_asking = True
+        direct.ask(known, lambda version: self._answer(known, call, data, version))  # type: ignore[union-attr]
+
+    def _answer(self, known: Known, call: Call, data: bytes, version: str | None) -> None:
+        """Send the answer of a version; let the request be read if there is none."""
+        self._is_asking = False
+        if self.transport.is_closing():
+            return
+        pieces = None
+        if version is not None and self._direct is not None:
+            pieces = self._direct.answer(known, call, version, self.server_state.default_headers)
+        if pieces is None:
+            self.take(data)
+        else:
+            self.transport.writelines(pieces)
+            self.server_state.total_requests += 1
+            self.answered()
+        if self._is_last:
+            super().shutdown()
+        elif self._later:
+            later, self._later = self._later, b""
+            self.flow.resume_reading()
+            self.data_received(later)
+
+    def answered(self) -> None:
+        """Note that an answer was sent."""
