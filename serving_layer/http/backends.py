@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from condvest.batch_layer.database.migrate import check_schema_again
 from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.postgres.asked import Asked
 from condvest.batch_layer.database.postgres.connection import Connection
-from condvest.batch_layer.database.postgres.prepared import Asked
 from condvest.batch_layer.database.postgres.queries import number
 from condvest.batch_layer.database.stores import loads
 from condvest.batch_layer.database.stores.fingerprints import identity
@@ -27,31 +27,17 @@ from condvest.batch_layer.shared.settings import Settings
 from condvest.serving_layer.contract import Source
 from condvest.serving_layer.http.published_backend import PublishedBackend
 from condvest.serving_layer.http.reference import Reference
+from condvest.serving_layer.http.sessions import LONGEST_STATEMENT, SESSION
 from condvest.serving_layer.http.states import State
-from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.http.stored import StoredAnswers
 from condvest.serving_layer.opening import open_for_reading, open_published
 from condvest.serving_layer.queries.bars import Answer
 from condvest.serving_layer.queries.question import Question
-from condvest.serving_layer.queries.stored_bars import answer_of_snapshot
 from condvest.serving_layer.sources import BarSource
 from condvest.serving_layer.sources.database import DatabaseSource
 from condvest.serving_layer.sources.live import LiveSource
 from condvest.serving_layer.sources.published import PublishedSource
 from condvest.serving_layer.sources.snapshots import Snapshots
-
-LONGEST_STATEMENT = 30
-"""Seconds that the database works on one statement, and waits for one lock, before it gives up."""
-
-_LARGEST_THROUGH = 64 << 10
-"""Bytes of what was loaded from whom, of the last states that were read."""
-
-_SESSION = {
-    "default_transaction_read_only": "on",
-    "statement_timeout": f"{LONGEST_STATEMENT}s",
-    "lock_timeout": f"{LONGEST_STATEMENT // 2}s",
-    "idle_in_transaction_session_timeout": f"{2 * LONGEST_STATEMENT}s",
-}
-"""Of the sessions that answer: they can write nothing, and hold nothing up."""
 
 
 class Backend(Protocol):
@@ -133,7 +119,7 @@ class DatabaseBackend:
 
     has_database = True
 
-    def __init__(self, settings: Settings, session: Mapping[str, str] = _SESSION) -> None:
+    def __init__(self, settings: Settings, session: Mapping[str, str] = SESSION) -> None:
         """Answer from the database of the settings, in sessions with PostgreSQL's parameters ``session``."""
         self._settings = settings
         self._session = session
@@ -145,7 +131,7 @@ class DatabaseBackend:
         self._snapshots = Snapshots()
         self._soon: Asked | None = None
         self._published = PublishedBackend(settings)
-        self._through: Kept[Mapping[str, str]] = Kept(_LARGEST_THROUGH)
+        self._stored = StoredAnswers()
 
     @property
     def opened(self) -> OpenDatabase:
@@ -158,11 +144,14 @@ class DatabaseBackend:
     def _opened(self) -> OpenDatabase:
         opened: OpenDatabase | None = getattr(self._own, "opened", None)
         if opened is None:
-            with self._lock:
-                opened = self._stack.enter_context(open_for_reading(self._settings))
-            opened.refresh_sessions()  # not within a transaction: an empty database is given its calendar now
-            opened.database.restrict(self._session)
-            self._own.opened = opened
+            self._own.opened = opened = self._open()
+        return opened
+
+    def _open(self) -> OpenDatabase:
+        with self._lock:
+            opened = self._stack.enter_context(open_for_reading(self._settings))
+        opened.refresh_sessions()  # not within a transaction: an empty database is given its calendar now
+        opened.database.restrict(self._session)
         return opened
 
     def state(self, *, live: bool = False) -> State:  # noqa: ARG002  # a tick is another state as it is
@@ -178,10 +167,7 @@ class DatabaseBackend:
     def prepare_soon(self) -> None:
         """Connect anew for `state_soon`."""
         if self._soon is None:
-            with self._lock:
-                opened = self._stack.enter_context(open_for_reading(self._settings))
-            opened.database.restrict(self._session)
-            self._soon = self._snapshots.asked(opened.database)
+            self._soon = self._snapshots.asked(self._open().database)
         self._soon.prepare()
 
     async def state_soon(self) -> State | None:
@@ -221,19 +207,12 @@ class DatabaseBackend:
             opened.keep(sessions)
             state = replace(self._state(connection), loaded_through=through)
             if known_by == EVERY_LOAD:
-                self._through.put(state.version, through, len(through) << 7)
+                self._stored.know(state)
             yield DatabaseSource(connection, sessions, known_by), state
 
     def stored(self, question: Question) -> tuple[Answer, State] | None:
-        """Answer by one statement, once `reading` has told what was loaded in the state that it sees."""
-        opened = self._opened
-        answered = answer_of_snapshot(opened.database, opened.sessions, question)
-        if answered is None or not self._identity:
-            return None
-        answer, snapshot = answered
-        state = self._named(*snapshot)
-        through = self._through.find(state.version)
-        return None if through is None else (answer, replace(state, loaded_through=through))
+        """Answer by one statement, where that is enough."""
+        return self._stored.answer(self._opened, question, self._named) if self._identity else None
 
     def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`
         """Return the source with the live rows of its own transaction."""
@@ -261,6 +240,8 @@ class DatabaseBackend:
 
     def close(self) -> None:
         """Close the connections of all threads."""
+        if self._soon is not None:
+            self._soon.forget()
         self._stack.close()
 
 

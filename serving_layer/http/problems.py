@@ -17,7 +17,7 @@ from condvest.batch_layer.shared.errors import (
     UsageError,
 )
 from condvest.serving_layer.formats import NotAcceptable
-from condvest.serving_layer.http.backends import LONGEST_STATEMENT
+from condvest.serving_layer.http.sessions import LONGEST_STATEMENT
 from condvest.serving_layer.http.states import NotServed
 from condvest.serving_layer.queries.size import TooLarge
 from condvest.serving_layer.sql.limits import BadStatement, StatementTimeout, StatementTooLarge

@@ -13,8 +13,9 @@ import itertools
 import threading
 import time
 
+from condvest.batch_layer.database.postgres.asked import Asked
 from condvest.batch_layer.database.postgres.connection import Connection, Database
-from condvest.batch_layer.database.postgres.prepared import Asked, Row, ask
+from condvest.batch_layer.database.postgres.prepared import Row, ask
 
 _MOST_BETWEEN = 10_000
 """Transactions asked for one by one; of more the snapshot is given a text that no other has."""

@@ -10,7 +10,6 @@ https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/utils/adt/ar
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import select
 from collections.abc import Sequence
@@ -105,82 +104,17 @@ def ask(database: Database, name: str, statement: str, parameters: Sequence[byte
         # A pooler may hand what is prepared to others; a statement without a name ends with the call.
         if not database.is_pooled:
             try:
-                return Row(_prepared_answer(connection, name.encode(), statement, parameters))
+                return Row(prepared_answer(connection, name.encode(), statement, parameters))
             except _NOT_PREPARED:
                 _prepared.pop(connection, None)
         connection.pgconn.send_query_params(statement.encode(), parameters, result_format=BINARY)
         return Row(finished(connection.pgconn))
 
 
-class Asked:
-    """One prepared statement without parameters that an event loop asks without being blocked.
-
-    It belongs to one event loop, and its connection to it alone once it is prepared.
-    """
-
-    def __init__(self, database: Database, name: str, statement: str) -> None:
-        self._database = database
-        self._name = name.encode()
-        self._statement = statement
-        self._link: PGconn | None = None
-
-    def prepare(self) -> None:
-        """Connect, and prepare the statement; it blocks.
-
-        Raises:
-            DatabaseUnavailable: no server answers, or the connection was lost.
-            DatabaseError: the server refused.
-        """
-        self._link = None
-        with self._database.idle() as connection:
-            if not self._database.is_pooled:  # a pooler may hand what is prepared to others
-                _prepared_answer(connection, self._name, self._statement, [])
-                self._link = connection.pgconn
-
-    async def row(self, seconds: float) -> Row | None:
-        """Return the row of the statement; None if it is not prepared, fails, or takes longer than that.
-
-        After a failure it has to be prepared again.
-        """
-        link, self._link = self._link, None
-        if link is None:
-            return None
-        try:
-            link.send_query_prepared(self._name, [], result_format=BINARY)
-            if link.flush():  # so short a text is sent at once, unless something is wrong
-                return None
-            async with asyncio.timeout(seconds):
-                result = await _arrived(link)
-        except (psycopg.Error, OSError, TimeoutError):
-            return None
-        if result is None or result.status != ExecStatus.TUPLES_OK:
-            return None
-        self._link = link
-        return Row(result)
-
-
-async def _arrived(link: PGconn) -> PGresult | None:
-    """Return the answer to what was sent, once the event loop has seen it come."""
-    loop = asyncio.get_running_loop()
-    last = None
-    while True:
-        while link.is_busy():
-            readable = asyncio.Event()
-            loop.add_reader(link.socket, readable.set)
-            try:
-                await readable.wait()
-            finally:
-                loop.remove_reader(link.socket)
-            link.consume_input()
-        result = link.get_result()
-        if result is None:
-            return last
-        last = result
-
-
-def _prepared_answer(
+def prepared_answer(
     connection: Connection, name: bytes, statement: str, parameters: Sequence[bytes]
 ) -> PGresult:
+    """Return the answer of a statement that the connection prepares when it is asked for the first time."""
     link, known = connection.pgconn, _prepared.setdefault(connection, set())
     if name not in known:
         link.send_prepare(name, statement.encode())
