@@ -1,12 +1,16 @@
 """Servers for the suites of serving: ``python -m benchmarks.serving_rivals NAME URL [PUBLISHED]``.
 
 ``condvest`` is ours. ``starlette`` has the ready bytes of one answer in memory, and a tag: the floor of any
-server on this stack. ``flight`` has a table in memory. ``pandas`` is FastAPI with ``pandas.read_sql``, as one
-would write it without thinking.
+server on this stack. ``flight`` has a table in memory. ``sendfile`` reads nothing of a request and has the
+kernel send a MiB of a file: the limit of any server in Python on this event loop. ``pandas`` is FastAPI with
+``pandas.read_sql``, as one would write it without thinking.
 The port is printed when the server listens.
 """
 
+import asyncio
+import contextlib
 import hashlib
+import os
 import socket
 import sys
 import tempfile
@@ -19,6 +23,7 @@ import pyarrow as pa
 import pyarrow.flight
 import pyarrow.parquet as pq
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.applications import Starlette
@@ -90,6 +95,48 @@ class Flight(pa.flight.FlightServerBase):
         return pa.flight.RecordBatchStream(self._table)
 
 
+class _SendFile(asyncio.Protocol):
+    """Reads nothing of a request but its end, and has the kernel send the first MiB of a file: the limit."""
+
+    opened = None
+
+    def connection_made(self, transport):
+        self._transport = transport
+        self._socket = os.dup(transport.get_extra_info("socket").fileno())
+        self._came = b""
+
+    def connection_lost(self, _):
+        os.close(self._socket)
+
+    def data_received(self, data):
+        self._came += data
+        if self._came.endswith(b"\r\n\r\n"):
+            self._came = b""
+            count = min(1 << 20, os.fstat(self.opened).st_size)
+            self._transport.write(b"HTTP/1.1 206 Partial Content\r\nContent-Length: %d\r\n\r\n" % count)
+            self._send(0, count)
+
+    def _send(self, first, count):
+        loop = asyncio.get_running_loop()
+        if not self._transport.get_write_buffer_size():
+            with contextlib.suppress(BlockingIOError):
+                while count:
+                    sent = os.sendfile(self._socket, self.opened, first, count)
+                    first, count = first + sent, count - sent
+        if count:
+            loop.add_writer(self._socket, self._go_on, first, count)
+
+    def _go_on(self, first, count):
+        asyncio.get_running_loop().remove_writer(self._socket)
+        self._send(first, count)
+
+
+async def _sending(path, listening):
+    _SendFile.opened = os.open(path, os.O_RDONLY)
+    server = await asyncio.get_running_loop().create_server(_SendFile, sock=listening)
+    await server.serve_forever()
+
+
 def _server(app):
     return uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
 
@@ -103,6 +150,10 @@ def main():
         server.serve()
         return
     listening = socket.create_server(("127.0.0.1", 0))
+    if name == "sendfile":
+        print(listening.getsockname()[1], flush=True)
+        uvloop.run(_sending(*given, listening))
+        return
     server = {"condvest": condvest, "starlette": starlette, "pandas": pandas}[name](*given)
     print(listening.getsockname()[1], flush=True)
     server.run(sockets=[listening])

@@ -69,11 +69,15 @@ class Answering:
         digest = _digest(endpoint, query)
         cursor = Cursor.decoded(query.cursor, digest) if query.cursor else None
         backend = self._backend_for(query, cursor)
-        state = backend.state(live=query.is_live)
-        version = cursor.version if cursor else state.version
         way = "POST" if is_post else "GET"
         form = (way, chosen.name, query.columns or "", str(query.limit), query.cursor or "")
         has = None if is_post else headers.get("if-none-match")
+        # Who has no answer yet needs no look at the state before there is one.
+        answer = None if has or cursor else endpoint.at_once(backend, query)
+        state = answer[1] if answer else backend.state(live=query.is_live)
+        if answer:
+            self._tables.put((state.version, digest), answer, _size(answer))
+        version = cursor.version if cursor else state.version
         asked = Asked(version, digest, form, coding, has, query.version is not None)
         question = _Question(endpoint, query, digest, backend, state, cursor, is_post)
         reply = self.replies.reply(asked, lambda: self._made(question, chosen))
@@ -145,7 +149,10 @@ class Answering:
             answer = self._tables.get(
                 (state.version, digest),
                 lambda: settled(
-                    backend, state, lambda: endpoint.read(backend, query, None), live=query.is_live
+                    backend,
+                    state,
+                    lambda: endpoint.at_once(backend, query) or endpoint.read(backend, query, None),
+                    live=query.is_live,
                 ),
                 _size,
                 lambda made: made[1].version == state.version,

@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from condvest.batch_layer.shared.errors import CondvestError
 from condvest.serving_layer.contract import StateQuery
 from condvest.serving_layer.http import reports
-from condvest.serving_layer.http.answering import Answering, parsed
+from condvest.serving_layer.http.answering import parsed
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.bounded import Bounded, Sending
 from condvest.serving_layer.http.charts.paths import add_charts
@@ -23,7 +23,7 @@ from condvest.serving_layer.http.direct import Direct
 from condvest.serving_layer.http.endpoints import BY_BODY, ENDPOINTS, Endpoint
 from condvest.serving_layer.http.events.streams import add_events
 from condvest.serving_layer.http.files import PublishedFiles
-from condvest.serving_layer.http.front import ASKED, Front, Latest
+from condvest.serving_layer.http.front import Front, Latest
 from condvest.serving_layer.http.guards import REQUEST_ID, Guards, Rules
 from condvest.serving_layer.http.log import FAILURE
 from condvest.serving_layer.http.massive.answering import CompatibleAnswering, failed
@@ -33,6 +33,7 @@ from condvest.serving_layer.http.page import add_page
 from condvest.serving_layer.http.posting import add_post
 from condvest.serving_layer.http.problems import NoSuchPath, failure_of, headers_of, problem
 from condvest.serving_layer.http.protocol import App
+from condvest.serving_layer.http.rows import RowsFront
 from condvest.serving_layer.http.sending import FilesFront, add_files
 from condvest.serving_layer.http.service import Service
 from condvest.serving_layer.http.statements.paths import PATH as SQL_PATH
@@ -105,7 +106,7 @@ def create_app(
     _add_states(app, backend, threads)
     metrics.know([route.path for route in app.routes if isinstance(route, Route | Mount)])
     latest = Latest(backend, service.for_state)
-    past = FilesFront(app, files, threads.run)
+    past = RowsFront(FilesFront(app, files, threads.run), ENDPOINTS, service.answering, threads)
     front = Front(past, [endpoint.path for endpoint in ENDPOINTS], service.answering.replies, latest)
     inner = front if sending is None else Bounded(front, sending.largest)
     guards = Guards(inner, rules, log, posts, hub.close, metrics)
@@ -118,7 +119,7 @@ def _add_rows(app: FastAPI, service: Service) -> None:
     """Add what answers with rows: the contract's paths, and the vendor's."""
     answering, threads = service.answering, service.threads
     for endpoint in ENDPOINTS:
-        _add(app, endpoint, answering, threads)
+        _add(app, endpoint)
         if endpoint.path in BY_BODY:
             add_post(app, endpoint, answering, threads)
     massive = CompatibleAnswering(service.backend)
@@ -126,14 +127,12 @@ def _add_rows(app: FastAPI, service: Service) -> None:
         _add_massive(app, path, massive, threads)
 
 
-def _add(app: FastAPI, endpoint: Endpoint, answering: Answering, threads: Threads) -> None:
-    """Add an endpoint that answers with rows."""
+def _add(app: FastAPI, endpoint: Endpoint) -> None:
+    """Describe an endpoint that answers with rows."""
 
-    async def answer(request: Request) -> Response:
-        pairs, headers = request.query_params.multi_items(), dict(request.headers)
-        reply = await threads.run(lambda: answering.reply(endpoint, pairs, headers))
-        request.scope[ASKED] = reply.asked
-        return Response(reply.body, reply.status, reply.headers)
+    async def answer() -> Response:
+        # For the OpenAPI document: `RowsFront` answers before anything is routed.
+        raise NoSuchPath(f"there is no {endpoint.path}")
 
     app.add_api_route(
         endpoint.path,

@@ -17,6 +17,7 @@ from condvest.serving_layer.http import reports
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.problems import Gone
 from condvest.serving_layer.http.reports import LARGEST, Read
+from condvest.serving_layer.http.states import State
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
 from condvest.serving_layer.queries.bars_table import bars_table, read_bars_from
 from condvest.serving_layer.queries.question import Question, as_instant
@@ -36,12 +37,14 @@ class Endpoint:
         read: answers with a table, and with the state it was read from if that is a single one. Its last
             argument is the load that a later page belongs to if the data have moved on; None for now.
         can_look_back: whether ``read`` can read what was known by a load.
+        at_once: answers without a look at the state before, which it tells; None where that takes more.
     """
 
     path: str
     model: type[contract.Common]
     read: Callable[[Backend, Any, int | None], Read]
     can_look_back: bool = False
+    at_once: Callable[[Backend, Any], tuple[pa.Table, State] | None] = lambda *_: None
 
     @property
     def summary(self) -> str:
@@ -53,9 +56,8 @@ def _instant(text: str | None) -> dt.datetime | None:
     return None if text is None else as_instant(text)
 
 
-def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> Read:
-    as_of = _instant(query.as_of)
-    question = Question(
+def _question(query: contract.BarsQuery) -> Question:
+    return Question(
         symbols=query.all_symbols(),
         interval=query.interval,
         start=query.start,
@@ -63,19 +65,26 @@ def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> 
         adjust=query.adjust,
         anchor=query.anchor,
         include_open=query.include_open,
-        as_of=as_of,
+        as_of=_instant(query.as_of),
         unique_symbols=query.unique_symbols,
         include_live=query.live,
     )
+
+
+def _bars_at_once(backend: Backend, query: contract.BarsQuery) -> tuple[pa.Table, State] | None:
+    """Answer about one symbol, far within every bound."""
+    stored = backend.stored(_question(query))
+    return None if stored is None else (_newest(bars_table(stored[0]), query.last), stored[1])
+
+
+def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> Read:
+    question = _question(query)
+    as_of = question.as_of
     if known_by is not None and query.live:
         raise Gone("live: the running bars have moved on since the first page; ask for it again")
     if known_by is not None and as_of is None:
         # Stored bars have moved on: fold the daily bars that the first page was made from.
         question = replace(question, as_of=dt.datetime.now(dt.UTC))
-    kept = backend.stored(question) if known_by is None else None
-    if kept is not None:  # of one symbol: far within every bound
-        answer, at = kept
-        return _newest(bars_table(answer), query.last), at
     with backend.reading(as_of, known_by) as (stored, at):
         check_size(stored, question, LARGEST)
         source, state = backend.with_live(stored, at) if query.live else (stored, at)
@@ -168,7 +177,7 @@ def _screen(backend: Backend, query: contract.ScreenQuery, _: int | None) -> Rea
 
 
 ENDPOINTS = (
-    Endpoint("/v1/bars", contract.BarsQuery, _bars, can_look_back=True),
+    Endpoint("/v1/bars", contract.BarsQuery, _bars, can_look_back=True, at_once=_bars_at_once),
     Endpoint("/v1/instruments", contract.InstrumentsQuery, _instruments),
     Endpoint("/v1/symbols", contract.SymbolsQuery, _symbols),
     Endpoint("/v1/splits", contract.ActionsQuery, _splits),
