@@ -14,7 +14,7 @@ import numpy as np
 
 from condvest.batch_layer.shared.core.adjustment import adjust_in_place, rescaled, split_factors
 from condvest.batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
-from condvest.batch_layer.shared.models.bars import Bars, Bools, Int32s, Int64s, Positions, run_starts
+from condvest.batch_layer.shared.models.bars import Bars, Int32s, Int64s, Positions, run_starts
 from condvest.batch_layer.shared.models.corporate_actions import Splits
 from condvest.batch_layer.shared.models.coverage import Coverage
 from condvest.batch_layer.shared.models.difference import pack
@@ -117,15 +117,25 @@ class _Reader:
         question = self._question
         return question.interval in INTERVALS and question.anchor == "calendar" and question.as_of is None
 
-    def _by_symbol(self, ids: Int32s) -> Positions:
-        """Return the positions of the instruments (ascending by id) in order of symbol (by code point)."""
-        symbols = [self._names[instrument] for instrument in ids.tolist()]
-        return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.intp)
+    @cached_property
+    def _rank(self) -> Int64s:
+        """Per instrument that is asked for, its place among the others by symbol (by code point)."""
+        symbols = [self._names[instrument] for instrument in self._ids.tolist()]
+        rank = np.empty(len(symbols), dtype=np.int64)
+        rank[sorted(range(len(symbols)), key=symbols.__getitem__)] = np.arange(len(symbols))
+        return rank
+
+    def _rank_of(self, instrument_id: Int32s) -> Int64s:
+        return self._rank[np.searchsorted(self._ids, instrument_id)]
+
+    def _by_symbol(self, spans: Spans) -> Spans:
+        """Return spans (by instrument) in order of symbol; those of an instrument stay in their order."""
+        return spans.take(np.argsort(self._rank_of(spans.instrument_id), kind="stable"))
 
     def _order(self, bars: Bars) -> Positions:
         """Return the positions of the wanted bars (given by instrument, window) by symbol and window."""
         starts = run_starts(bars.instrument_id)
-        order = self._by_symbol(bars.instrument_id[starts])
+        order = np.argsort(self._rank_of(bars.instrument_id[starts]))
         length = np.diff(starts, append=len(bars))[order]
         order = np.repeat(starts[order] - (np.cumsum(length) - length), length) + np.arange(len(bars))
         if self._question.include_open:
@@ -162,37 +172,35 @@ class _Reader:
 
     def _stored(self) -> Bars:
         """Return the stored bars by symbol and window; windows that wait to be resampled are folded now."""
-        windows = self._windows()
-        in_order = windows.take(self._by_symbol(windows.instrument_id))
-        bars = self._source.bars(self._question.interval, in_order, complete=not self._question.include_open)
+        n, windows = self._question.interval, self._windows()
         waiting = self._source.waiting(windows.instrument_id)
-        if not len(waiting):
+        behind = windows_within(waiting, n, windows) if len(waiting) else waiting
+        current = windows.without(*behind.points()) if len(behind) else windows
+        bars = self._source.bars(n, self._by_symbol(current), complete=not self._question.include_open)
+        if not len(behind):
             return bars
-        behind = windows_within(waiting, self._question.interval, windows)
         folded = self._folded(behind)
-        folded = folded.take(self._order(folded))
-        return self._merged(bars, ~behind.contain(bars.instrument_id, bars.window), folded)
+        return self._merged(bars, folded.take(self._order(folded)))
 
-    def _merged(self, stored: Bars, is_current: Bools, folded: Bars) -> Bars:
-        """Return the current ones of the stored bars and the folded ones, both by symbol and window."""
-        rank = self._rank_of(stored)[is_current]
-        after = np.searchsorted(rank, self._rank_of(folded))
+    def _merged(self, stored: Bars, folded: Bars) -> Bars:
+        """Return stored and folded bars, both by symbol and window, of which none is in both."""
+        rank = self._key_of(stored)
+        after = np.searchsorted(rank, self._key_of(folded))
         is_folded = np.zeros(len(rank) + len(folded), dtype=np.bool_)
         is_folded[after + np.arange(len(folded))] = True
+        is_stored = ~is_folded
         columns = {}
         for field in fields(Bars):
             column = getattr(stored, field.name)
             columns[field.name] = np.empty(len(is_folded), dtype=column.dtype)
-            columns[field.name][~is_folded] = column[is_current]
+            columns[field.name][is_stored] = column
             columns[field.name][is_folded] = getattr(folded, field.name)
         return Bars(**columns)
 
-    def _rank_of(self, bars: Bars) -> Int64s:
+    def _key_of(self, bars: Bars) -> Int64s:
         """Return, per bar, a number that ascends by symbol and window; an instrument's rows are together."""
         starts = run_starts(bars.instrument_id)
-        rank = np.empty(len(self._ids), dtype=np.int64)
-        rank[self._by_symbol(self._ids)] = np.arange(len(self._ids))
-        of_run = rank[np.searchsorted(self._ids, bars.instrument_id[starts])]
+        of_run = self._rank_of(bars.instrument_id[starts])
         return pack(np.repeat(of_run, np.diff(starts, append=len(bars))), bars.window)
 
     def _folded(self, windows: Spans) -> Bars:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from condvest.batch_layer.shared.models.coverage import Coverage
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans, always
+from condvest.serving_layer.sources.kept_daily import kept_daily
 from condvest.serving_layer.sources.kept_reference import Reference, reference
 
 if TYPE_CHECKING:
@@ -41,11 +42,14 @@ class DatabaseSource:
         connection: in a transaction that sees one state of the database.
         sessions: the calendar.
         known_by: the last load that counts.
+        keeps_daily: whether daily bars are kept for the next question about all instruments; see
+            `kept_daily`.
     """
 
     connection: Connection
     sessions: Sessions
     known_by: int = EVERY_LOAD
+    keeps_daily: bool = False
 
     @cached_property
     def _reference(self) -> Reference:
@@ -98,6 +102,9 @@ class DatabaseSource:
 
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars; see `BarSource`."""
+        if self.keeps_daily and self._is_of_all:
+            known = self._reference
+            return kept_daily(self.connection, known.coverage.instrument_id, known.version, spans)
         return DAILY_BARS.read(self.connection, spans, self.known_by)
 
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
@@ -114,7 +121,7 @@ class DatabaseSource:
         from condvest.batch_layer.database.stores.live import read_live  # noqa: PLC0415  # few questions are about now
         from condvest.serving_layer.sources.live import LiveSource  # noqa: PLC0415  # as above
 
-        return LiveSource(self, lambda ids: read_live(self.connection, ids))
+        return LiveSource(replace(self, keeps_daily=True), lambda ids: read_live(self.connection, ids))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.revisioned import SPLITS
 from condvest.batch_layer.database.stores.ledger import read_coverage
 from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
-from condvest.batch_layer.database.stores.touched import reference_version
+from condvest.batch_layer.database.stores.touched import REFERENCE, version_of
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
 from condvest.batch_layer.shared.models.coverage import Coverage
@@ -33,21 +33,23 @@ class Reference:
     """What is known of all instruments with daily bars, as every load has left it. Nobody alters it.
 
     Attributes:
+        version: names it: another one for what differs.
         names: the present or last symbol by instrument.
         coverage: which sessions have been loaded for them.
         splits: their splits, by instrument and ex-date.
     """
 
+    version: str
     names: dict[int, str]
     coverage: Coverage
     splits: SplitEvents
 
     @classmethod
-    def read(cls, connection: Connection) -> Reference:
+    def read(cls, connection: Connection, version: str) -> Reference:
         """Read it in a transaction that sees one state."""
         coverage = read_coverage(connection)
         splits = SPLITS.read(connection, always(coverage.instrument_id))
-        return cls(symbols_by_instrument(connection), coverage, splits)
+        return cls(version, symbols_by_instrument(connection), coverage, splits)
 
     @property
     def memory(self) -> int:
@@ -74,6 +76,5 @@ _kept: Kept[Reference] = Kept(LARGEST)
 
 def reference(connection: Connection) -> Reference:
     """Return what a transaction that sees one state (REPEATABLE READ) sees of all instruments."""
-    return _kept.get(
-        reference_version(connection), lambda: Reference.read(connection), lambda made: made.memory
-    )
+    version = version_of(connection, REFERENCE)
+    return _kept.get(version, lambda: Reference.read(connection, version), lambda made: made.memory)

@@ -10,7 +10,13 @@ from hypothesis.extra import numpy as arrays
 from psycopg import sql
 
 from condvest.batch_layer.database.postgres import binary_copy, packed
-from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
+from condvest.batch_layer.database.postgres.binary_copy import (
+    NO_INSTANT,
+    Column,
+    copy_in,
+    copy_out,
+    select_list,
+)
 from condvest.batch_layer.database.postgres.connection import Database
 from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_out, read_pages
 
@@ -25,6 +31,8 @@ COLUMNS = (
     Column("maybe_real", "float8", float("nan")),
     Column("truth", "bool"),
     Column("day", "date"),
+    Column("instant", "timestamptz"),
+    Column("maybe_instant", "timestamptz", NO_INSTANT),
 )
 KINDS = {
     "int2": np.int16,
@@ -33,6 +41,7 @@ KINDS = {
     "float8": np.float64,
     "bool": np.bool_,
     "date": "datetime64[D]",
+    "timestamptz": np.int64,
 }
 SPECIAL = [0.0, -0.0, math.nan, math.inf, -math.inf, 5e-324, -2.2e-308, 1.7976931348623157e308, 0.1, 1 / 3]
 
@@ -50,8 +59,9 @@ def integers(kind):
 
 @st.composite
 def tables(draw):
-    """Columns of one length; the dates are those of the years 1 to 9999."""
+    """Columns of one length; dates and instants are those of the years 1 to 9999."""
     count = draw(st.integers(0, 12))
+    instants = st.integers(-719162 * 86_400_000_000, 2932897 * 86_400_000_000 - 1)
     elements = {
         "int2": integers(np.int16),
         "int4": integers(np.int32),
@@ -59,10 +69,14 @@ def tables(draw):
         "float8": floats(),
         "bool": st.booleans(),
         "date": st.integers(-719162, 2932896).map(lambda days: np.datetime64(days, "D")),
+        "timestamptz": instants,
     }
     data = {"place": np.arange(count)}
     for column in COLUMNS[1:]:
-        values = draw(st.lists(elements[column.kind], min_size=count, max_size=count))
+        element = elements[column.kind]
+        if column.name == "maybe_instant":
+            element = st.just(NO_INSTANT) | element
+        values = draw(st.lists(element, min_size=count, max_size=count))
         data[column.name] = np.array(values, dtype=KINDS[column.kind])
     return data
 
@@ -141,9 +155,12 @@ def test_every_pattern_of_unknown_values_is_null_there(connection, pattern):
     data["place"] = np.arange(count)
     data["maybe_large"] = np.where(pattern[:, 0], UNKNOWN, 7)
     data["maybe_real"] = np.where(pattern[:, 1], np.nan, 7.5)
+    data["maybe_instant"] = np.where(pattern[:, 0], NO_INSTANT, 0)
     copy_in(connection, "copied", COLUMNS, data)
-    rows = connection.execute("SELECT maybe_large, maybe_real FROM copied ORDER BY place").fetchall()
-    assert rows == [(None if one else 7, None if other else 7.5) for one, other in pattern.tolist()]
+    rows = connection.execute(
+        "SELECT maybe_large, maybe_real, maybe_instant IS NULL FROM copied ORDER BY place"
+    ).fetchall()
+    assert rows == [(None if one else 7, None if other else 7.5, one) for one, other in pattern.tolist()]
 
 
 def test_postgresql_means_the_same_by_it(connection):
@@ -158,11 +175,15 @@ def test_postgresql_means_the_same_by_it(connection):
         "maybe_real": np.array([np.inf]),
         "truth": np.array([True]),
         "day": np.array(["1962-01-02"], "datetime64[D]"),
+        "instant": np.array([-1]),
+        "maybe_instant": np.array([1_700_000_000_123_456]),
     }
     copy_in(connection, "copied", COLUMNS, data)
     query = (
         "SELECT small::text, medium::text, large::text, maybe_large::text, real::text, maybe_real::text, "
-        "truth::text, to_char(day, 'DD Mon YYYY'), filled_in FROM copied"
+        "truth::text, to_char(day, 'DD Mon YYYY'), "
+        "to_char(instant AT TIME ZONE 'UTC', 'DD Mon YYYY HH24:MI:SS.US'), "
+        "to_char(maybe_instant AT TIME ZONE 'UTC', 'DD Mon YYYY HH24:MI:SS.US'), filled_in FROM copied"
     )
     assert connection.execute(query).fetchone() == (
         "-32768",
@@ -173,6 +194,8 @@ def test_postgresql_means_the_same_by_it(connection):
         "Infinity",
         "true",
         "02 Jan 1962",
+        "31 Dec 1969 23:59:59.999999",
+        "14 Nov 2023 22:13:20.123456",
         "by itself",
     )
 

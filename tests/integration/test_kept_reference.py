@@ -13,9 +13,7 @@ from tests.support.publishing import from_database, quote
 def asked(monkeypatch):
     """The times that what is kept was read."""
     read, times = kept_reference.Reference.read, []
-    monkeypatch.setattr(
-        kept_reference.Reference, "read", lambda connection: (times.append(1), read(connection))[1]
-    )
+    monkeypatch.setattr(kept_reference.Reference, "read", lambda *state: (times.append(1), read(*state))[1])
     return times
 
 

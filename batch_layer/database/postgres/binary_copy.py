@@ -26,9 +26,28 @@ from condvest.batch_layer.database.postgres.connection import Connection
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _CHUNK_ROWS = 10_000  # a megabyte: it fits the cache, and the server stores it while the next is made
-WIRE = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "bool": ">i1", "date": ">i4"}
-_HERE = {"int2": np.int16, "int4": np.int32, "int8": np.int64, "float8": np.float64, "bool": np.bool_}
+WIRE = {
+    "int2": ">i2",
+    "int4": ">i4",
+    "int8": ">i8",
+    "float8": ">f8",
+    "bool": ">i1",
+    "date": ">i4",
+    "timestamptz": ">i8",
+}
+_HERE = {
+    "int2": np.int16,
+    "int4": np.int32,
+    "int8": np.int64,
+    "float8": np.float64,
+    "bool": np.bool_,
+    "timestamptz": np.int64,
+}
 _DATE_ZERO = np.datetime64("2000-01-01", "D")
+_INSTANT_ZERO = np.int64(_DATE_ZERO.astype("datetime64[us]").astype(np.int64))
+"""Microseconds from 1970 to PostgreSQL's zero."""
+NO_INSTANT = np.iinfo(np.int64).min
+"""Stands for NULL in a column of instants: PostgreSQL's own -infinity, which none of them is."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +56,10 @@ class Column:
 
     Attributes:
         name: its name.
-        kind: its type: int2, int4, int8, float8, bool or date (datetime64[D] here).
+        kind: its type: int2, int4, int8, float8, bool, date (datetime64[D] here) or timestamptz (int64 here,
+            microseconds since 1970-01-01 UTC).
         unknown: the value that stands for NULL in an array (NaN counts as itself), or None if the column
-            is never NULL.
+            is never NULL. Of a timestamptz it is NO_INSTANT.
     """
 
     name: str
@@ -156,7 +176,8 @@ def value_or_stand_in(column: Column, table: str) -> sql.Composable:
     value = sql.Identifier(table, column.name)
     if column.unknown is None:
         return value
-    return sql.SQL("coalesce({}, {}::" + column.kind + ")").format(value, sql.Literal(str(column.unknown)))
+    stand_in = "-infinity" if column.kind == "timestamptz" else str(column.unknown)
+    return sql.SQL("coalesce({}, {}::" + column.kind + ")").format(value, sql.Literal(stand_in))
 
 
 def _wire_type(columns: Sequence[Column], nulls: Sequence[bool]) -> np.dtype[Any]:
@@ -216,8 +237,13 @@ def from_wire(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if column.kind == "date":
         dates: npt.NDArray[Any] = _DATE_ZERO + values.astype("timedelta64[D]")
         return dates
+    if column.kind == "timestamptz":
+        instants: npt.NDArray[Any] = values.astype(np.int64)
+        return np.where(instants == NO_INSTANT, NO_INSTANT, instants + _INSTANT_ZERO)
     return values.astype(_HERE[column.kind])
 
 
 def _to_wire(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return (values - _DATE_ZERO).astype(np.int64) if column.kind == "date" else values
+    if column.kind == "date":
+        return (values - _DATE_ZERO).astype(np.int64)
+    return values - _INSTANT_ZERO if column.kind == "timestamptz" else values

@@ -49,7 +49,7 @@ _PAGES = sql.SQL(
 _BEFORE_A_VALUE = 6
 """Bytes before a value: the number of fields of the row (1, or -1 after the last), and the value's width."""
 
-_SEND = {"date": "date_send"}
+_SEND = {"date": "date_send", "timestamptz": "timestamptz_send"}
 """The functions that make the bytes of a value, where they are not named after the type."""
 
 

@@ -9,18 +9,26 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from psycopg import sql
+
+from condvest.batch_layer.database.postgres.binary_copy import Column, select_list
 from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_out
 from condvest.batch_layer.database.postgres.queries import array_of, column, records
 from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.difference import keys_of
 from condvest.batch_layer.shared.models.live import LiveBars
 
 _COLUMNS = (
     Column("instrument_id", "int4"),
     Column("ordinal", "int4"),
-    *(Column(name, "float8") for name in ("open", "high", "low", "close", "volume", "vwap")),
-    Column("data_through", "int8"),
+    Column("open", "float8", float("nan")),
+    *(Column(name, "float8") for name in ("high", "low", "close", "volume")),
+    Column("vwap", "float8", float("nan")),
+    Column("data_through", "timestamptz"),
 )
+_TABLE = "live_daily_bars"
+_OF_SOME = sql.SQL(" WHERE instrument_id = ANY(%(ids)s::int4[])")
 
 
 def read_live(connection: Connection, instrument_id: Int32s | None = None) -> LiveBars:
@@ -28,16 +36,15 @@ def read_live(connection: Connection, instrument_id: Int32s | None = None) -> Li
 
     Whether a row counts beside the daily bars is for `condvest.batch_layer.shared.core.live` to say.
     """
-    return LiveBars(
-        **copy_out(
-            connection,
-            "SELECT instrument_id, ordinal, coalesce(open, 'nan'), high, low, close, volume, "
-            "coalesce(vwap, 'nan'), (extract(epoch FROM data_through) * 1000000)::int8 FROM live_daily_bars "
-            "WHERE (%(ids)s::int4[] IS NULL OR instrument_id = ANY(%(ids)s::int4[])) ORDER BY 1, 2",
-            _COLUMNS,
-            {"ids": None if instrument_id is None else array_of(instrument_id)},
-        )
+    query = sql.SQL("SELECT {} FROM {}{}").format(
+        select_list(_COLUMNS, _TABLE),
+        sql.Identifier(_TABLE),
+        sql.SQL("") if instrument_id is None else _OF_SOME,
     )
+    parameters = None if instrument_id is None else {"ids": array_of(instrument_id)}
+    # They are of the session under way, and perhaps of a few before it: always few enough for one value.
+    rows = LiveBars(**read_out(connection, query, _COLUMNS, parameters, MOST_ROWS))
+    return rows.in_order(keys_of(rows))
 
 
 def first_live(connection: Connection) -> dt.date | None:

@@ -19,6 +19,9 @@ MANY = 10_000
 REFERENCE = "reference"
 """Stands, among the data sets, for all tables that are published beside the bars."""
 
+DAILY = "daily_bars"
+"""The data set of the daily bars as they are now."""
+
 _ENTRIES = "dataset, first, last, times, token, rows"
 _ALL_TOGETHER = np.zeros(0, dtype=np.int32)
 """The starts of parts of what is not published by parts."""
@@ -31,15 +34,13 @@ def read_touched(connection: Connection) -> dict[str, Touched]:
     )
 
 
-def reference_version(connection: Connection) -> str:
-    """Return a text that names what the transaction sees of the tables of `REFERENCE`.
+def version_of(connection: Connection, dataset: str) -> str:
+    """Return a text that names what the transaction sees of a data set, `REFERENCE` or a table of bars.
 
     Two transactions, of any databases, with the same text see the same rows there: see `Touched`.
     """
     [(times, token)] = rows(
-        connection,
-        "SELECT sum(times), bit_xor(token) FROM touched WHERE dataset = %s",
-        (REFERENCE,),
+        connection, "SELECT sum(times), bit_xor(token) FROM touched WHERE dataset = %s", (dataset,)
     )
     return f"{times}-{token}"
 
