@@ -93,7 +93,7 @@ class Follower:
     state: LiveState = field(default_factory=nothing)
     last: Seen | None = None
     _calm: Calm = field(default_factory=Calm.unknown)
-    _rows: Floats = field(default_factory=lambda: np.zeros((0, 8)))
+    _rows: Floats = field(default_factory=lambda: np.zeros((8, 0)))
     _refused: list[RefusedRow] = field(default_factory=list)
     _arrivals: int = 0
     _watermark: int = int(NEVER)
@@ -229,13 +229,15 @@ class Follower:
         """Return the positions of the bars that differ from those of the step before, and remember these."""
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap, bars.data_through)
         rank = np.where(settled, PHASES.index("settled"), PHASES.index(phase))
-        table = np.nan_to_num(np.column_stack([*columns, rank]), nan=-1.0)
-        before = np.full((len(self.state), table.shape[1]), np.nan)
-        before[: len(self._rows)] = self._rows
-        changed = np.flatnonzero((table != before[bars.slot]).any(axis=1))
-        before[bars.slot] = table
+        before = np.full((len(columns) + 1, len(self.state)), np.nan)
+        before[:, : self._rows.shape[1]] = self._rows
+        is_changed = np.zeros(len(bars), dtype=np.bool_)
+        for known, column in zip(before, (*columns, rank), strict=True):
+            now = np.where(np.isnan(column), -1.0, column)  # to stay unknown is no change
+            is_changed |= now != known[bars.slot]
+            known[bars.slot] = now
         self._rows = before
-        return changed
+        return np.flatnonzero(is_changed)
 
 
 def refused_rows(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:

@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from condvest.batch_layer.shared.models.bars import Columns, Floats, Int32s, Int64s
+from condvest.batch_layer.shared.models.bars import Bools, Columns, Floats, Int32s, Int64s
 
 NEVER = np.int64(np.iinfo(np.int64).min)
 """The time of what is not known at all."""
@@ -75,7 +75,7 @@ class Trades(Columns):
 class Minutes(Columns):
     """Minutes: ``slot`` int32, ``start`` int64 microseconds.
 
-    Those of a state are of regular hours, by slot and start, none twice.
+    Those of a state are of regular hours, by slot and start, none twice, and end after the slot's anchor.
     """
 
     slot: Int32s
@@ -139,15 +139,17 @@ def of_minutes(slots: int, minutes: Minutes, totals: Totals, hours: tuple[int, i
             no price of the daily bar.
     """
     state = nothing(slots)
-    ends = minutes.start + MINUTE
-    order = np.lexsort((minutes.seq, ends))  # of several of a slot the last that is put remains
-    slot = minutes.slot[order]
-    trades = Trades(ends, minutes.seq, minutes.close).take(order)
+    slot, ends = minutes.slot, minutes.start + MINUTE
+    trades = Trades(ends, minutes.seq, minutes.close)
+    if not _ascend(ends, minutes.seq):  # of several of a slot the last that is put remains
+        order = np.lexsort((minutes.seq, ends))
+        slot, trades, totals = slot[order], trades.take(order), totals.take(order)
     _put(state.trades, slot, trades, ~np.isnan(trades.price))
-    totals = totals.take(order)
     _put(state.totals, slot, totals, ~np.isnan(totals.volume))
     regular = (minutes.start >= hours[0]) & (minutes.start < hours[1])
-    return LiveState(state.anchors, state.totals, state.trades, _each_once(minutes.take(regular)))
+    if not regular.all():
+        minutes = minutes.take(regular)
+    return LiveState(state.anchors, state.totals, state.trades, _each_once(minutes))
 
 
 def join(left: LiveState, right: LiveState) -> LiveState:
@@ -158,17 +160,30 @@ def join(left: LiveState, right: LiveState) -> LiveState:
         anchors,
         _latest(left.totals, right.totals, slots),
         _latest(left.trades, right.trades, slots),
-        _after(_united(left.minutes, right.minutes), anchors),
+        _united(
+            *(
+                state.minutes if anchors is state.anchors else _after(state.minutes, anchors)
+                for state in (left, right)
+            )
+        ),
     )
 
 
 def _each_once(minutes: Minutes) -> Minutes:
     """Return minutes by slot and start; of those of one slot and start the latest arrival."""
     keys = _keys(minutes)
-    order = np.lexsort((minutes.seq, keys))
+    order = np.argsort(keys, kind="stable") if _ascend(minutes.seq) else np.lexsort((minutes.seq, keys))
     keys = keys[order]
     is_last = np.append(keys[1:] != keys[:-1], np.ones(min(len(keys), 1), dtype=np.bool_))
     return minutes.take(order[is_last])
+
+
+def _ascend(first: Int64s, then: Int64s | None = None) -> bool:
+    """Return whether numbers ascend, those of equal ones by others; none twice where there are no others."""
+    is_after = first[1:] > first[:-1]
+    if then is not None:
+        is_after |= (first[1:] == first[:-1]) & (then[1:] > then[:-1])
+    return bool(is_after.all())
 
 
 def _keys(minutes: Minutes) -> Int64s:
@@ -217,6 +232,10 @@ def _after(minutes: Minutes, anchors: Anchors) -> Minutes:
 def _latest(left: Latest, right: Latest, slots: int) -> Latest:
     left, right = _widened(left, slots), _widened(right, slots)
     is_later = (right.at > left.at) | ((right.at == left.at) & (right.seq > left.seq))
+    if not is_later.any():
+        return left
+    if is_later.all():
+        return right
     columns = [
         np.where(is_later, getattr(right, column.name), getattr(left, column.name)) for column in fields(left)
     ]
@@ -237,6 +256,8 @@ def _unknown(kind: type[Latest], slots: int) -> Latest:
     return kind(*times, *(np.full(slots, np.nan) for _ in fields(kind)[2:]))
 
 
-def _put(into: Latest, slot: Int32s, rows: Latest, known: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+def _put(into: Latest, slot: Int32s, rows: Latest, known: Bools) -> None:
+    if not known.all():
+        slot, rows = slot[known], rows.take(known)
     for field in fields(rows):
-        getattr(into, field.name)[slot[known]] = getattr(rows, field.name)[known]
+        getattr(into, field.name)[slot] = getattr(rows, field.name)
