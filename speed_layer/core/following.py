@@ -9,10 +9,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from condvest.batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
+from condvest.batch_layer.shared.models.bars import Bools, Floats, Int16s, Int32s, Int64s
 from condvest.batch_layer.shared.models.payloads import BarRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.speed_layer.core.guards import UNSURE, Refusal, Seen, refusal
@@ -58,7 +60,7 @@ class Step:
         phase: of the session.
         symbols: the symbol of each slot.
         bars: the bars that differ from those of the step before, by slot; all of them at first.
-        phases: of each of those bars.
+        phases: int16, of each of those bars its phase's number in PHASES.
         refused: rows that broke a rule.
         with_bar: how many symbols have a bar by now.
         drifted: of how many symbols the snapshot denied what was known before.
@@ -68,7 +70,7 @@ class Step:
     phase: Phase
     symbols: list[str]
     bars: Provisional
-    phases: list[Phase]
+    phases: Int16s
     refused: list[RefusedRow]
     with_bar: int
     drifted: int = 0
@@ -181,7 +183,7 @@ class Follower:
             phase="settled" if len(bars) and settled.all() else phase,
             symbols=self.symbols,
             bars=bars.take(changed),
-            phases=["settled" if is_settled else phase for is_settled in settled[changed].tolist()],
+            phases=_numbers(settled[changed], phase),
             refused=refused,
             with_bar=len(bars),
             drifted=drifted,
@@ -227,17 +229,22 @@ class Follower:
 
     def _changed(self, bars: Provisional, settled: Bools, phase: Phase) -> Int64s:
         """Return the positions of the bars that differ from those of the step before, and remember these."""
-        columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap, bars.data_through)
-        rank = np.where(settled, PHASES.index("settled"), PHASES.index(phase))
-        before = np.full((len(columns) + 1, len(self.state)), np.nan)
+        columns: list[npt.NDArray[Any]] = [bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap]
+        columns += [bars.data_through, _numbers(settled, phase)]
+        before = np.full((len(columns), len(self.state)), np.nan)
         before[:, : self._rows.shape[1]] = self._rows
         is_changed = np.zeros(len(bars), dtype=np.bool_)
-        for known, column in zip(before, (*columns, rank), strict=True):
+        for known, column in zip(before, columns, strict=True):
             now = np.where(np.isnan(column), -1.0, column)  # to stay unknown is no change
             is_changed |= now != known[bars.slot]
             known[bars.slot] = now
         self._rows = before
         return np.flatnonzero(is_changed)
+
+
+def _numbers(settled: Bools, phase: Phase) -> Int16s:
+    """Return, per bar, the number of its phase in PHASES."""
+    return np.where(settled, PHASES.index("settled"), PHASES.index(phase)).astype(np.int16)
 
 
 def refused_rows(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:

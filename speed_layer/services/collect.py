@@ -158,7 +158,7 @@ class Collector:
         instrument = self._resolved(connection, step)[step.bars.slot]
         is_known = instrument != NO_INSTRUMENT
         known = step.bars.take(is_known)
-        phases = [phase for phase, here in zip(step.phases, is_known.tolist(), strict=True) if here]
+        phases = step.phases[is_known]
         rows.write_bars(connection, self.run_id, ordinal, instrument[is_known], known, phases)
         unknown = step.bars.take(~is_known)
         symbols = [step.symbols[slot] for slot in unknown.slot.tolist()]

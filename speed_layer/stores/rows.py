@@ -10,21 +10,20 @@ import numpy as np
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in
 from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.queries import number
-from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.bars import Int16s, Int32s
 from condvest.speed_layer.core.following import RefusedRow
-from condvest.speed_layer.core.phases import Phase
+from condvest.speed_layer.core.phases import PHASES
 from condvest.speed_layer.core.provisional import Provisional
 from condvest.speed_layer.core.state import NEVER
 
-_PHASES: tuple[Phase, ...] = ("open", "closing", "settled")
-_NUMBERS = {phase: number for number, phase in enumerate(_PHASES)}
+_OPEN = np.int16(PHASES.index("open"))
 _PRICES = ("open", "high", "low", "close", "volume", "vwap")
 _COLUMNS = (
     Column("instrument_id", "int4"),
     Column("phase", "int2"),
     *(Column(name, "float8", float("nan")) for name in (*_PRICES, "last_price")),
-    Column("last_at", "int8", int(NEVER)),
-    Column("data_through", "int8"),
+    Column("last_at", "timestamptz", int(NEVER)),
+    Column("data_through", "timestamptz"),
 )
 
 
@@ -34,7 +33,7 @@ def write_bars(
     ordinal: int,
     instrument_id: Int32s,
     bars: Provisional,
-    phases: Sequence[Phase],
+    phases: Int16s,
 ) -> int:
     """Write live rows in the place of what was known of them; return how many were altered.
 
@@ -46,25 +45,23 @@ def write_bars(
         ordinal: the session.
         instrument_id: int32, of each bar, none twice.
         bars: the bars.
-        phases: of each bar.
+        phases: int16, of each bar the number of its phase in PHASES.
     """
     connection.execute(
         "CREATE TEMP TABLE live_incoming (instrument_id int4, phase int2, open float8, high float8, "
-        "low float8, close float8, volume float8, vwap float8, last_price float8, last_at int8, "
-        "data_through int8) ON COMMIT DROP"
+        "low float8, close float8, volume float8, vwap float8, last_price float8, "
+        "last_at timestamptz, data_through timestamptz) ON COMMIT DROP"
     )
-    # The phase "pre" has no bar; a bar is at least open.
-    numbers = [_NUMBERS.get(phase, 0) for phase in phases]
     data = {name: getattr(bars, name) for name in (*_PRICES, "last_price", "last_at", "data_through")}
-    data |= {"instrument_id": instrument_id, "phase": np.array(numbers, dtype=np.int16)}
+    # The phase "pre" has no bar; a bar is at least open.
+    data |= {"instrument_id": instrument_id, "phase": np.maximum(phases, _OPEN)}
     copy_in(connection, "live_incoming", _COLUMNS, data)
     return connection.execute(
         "INSERT INTO live_daily_bars AS stored (ordinal, instrument_id, open, high, low, close, volume, "
         "vwap, phase, last_price, last_at, data_through, run_id) "
         "SELECT %s, instrument_id, open, high, low, close, volume, vwap, "
-        "(ARRAY['open', 'closing', 'settled'])[phase + 1], last_price, "
-        "timestamptz 'epoch' + last_at * interval '1 microsecond', "
-        "timestamptz 'epoch' + data_through * interval '1 microsecond', %s FROM live_incoming "
+        "(ARRAY['open', 'closing', 'settled'])[phase], last_price, last_at, data_through, %s "
+        "FROM live_incoming "
         "ON CONFLICT (ordinal, instrument_id) DO UPDATE SET open = excluded.open, high = excluded.high, "
         "low = excluded.low, close = excluded.close, volume = excluded.volume, vwap = excluded.vwap, "
         "phase = excluded.phase, last_price = excluded.last_price, last_at = excluded.last_at, "
