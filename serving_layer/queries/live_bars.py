@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from condvest.batch_layer.shared.models.bars import Bars, Int32s, Int64s
-from condvest.batch_layer.shared.models.difference import keys_of, pack
+from condvest.batch_layer.shared.models.difference import pack
 from condvest.batch_layer.shared.models.live import LiveBars
 
 
@@ -18,9 +18,13 @@ def enter_live(through: Int64s, bars: Bars, live: LiveBars, window: Int32s) -> N
         live: live rows of their instruments.
         window: int32 per live row: the window that holds it.
     """
-    keys, order = keys_of(bars), np.argsort(keys_of(bars))
+    # Bars of windows before those of live rows, which is nearly all of them, are left out at once.
+    rows = np.flatnonzero(bars.window >= window.min()) if len(window) else np.zeros(0, dtype=np.intp)
+    keys = pack(bars.instrument_id[rows], bars.window[rows])
+    order = np.argsort(keys)
+    keys, rows = keys[order], rows[order]
     wanted = pack(live.instrument_id, window)
-    position = np.searchsorted(keys[order], wanted)
+    position = np.searchsorted(keys, wanted)
     is_there = position < len(keys)
-    is_there[is_there] = keys[order[position[is_there]]] == wanted[is_there]
-    np.maximum.at(through, order[position[is_there]], live.data_through[is_there])
+    is_there[is_there] = keys[position[is_there]] == wanted[is_there]
+    np.maximum.at(through, rows[position[is_there]], live.data_through[is_there])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from condvest.batch_layer.database.migrate import check_schema_again
@@ -21,13 +21,13 @@ from condvest.batch_layer.database.stores.symbols import (
     latest_carriers,
     symbols_by_instrument,
 )
+from condvest.batch_layer.database.stores.touched import DAILY, version_of
 from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s
 from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
 from condvest.batch_layer.shared.models.coverage import Coverage
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans, always
-from condvest.serving_layer.sources.kept_daily import kept_daily
 from condvest.serving_layer.sources.kept_reference import Reference, reference
 
 if TYPE_CHECKING:
@@ -42,14 +42,11 @@ class DatabaseSource:
         connection: in a transaction that sees one state of the database.
         sessions: the calendar.
         known_by: the last load that counts.
-        keeps_daily: whether daily bars are kept for the next question about all instruments; see
-            `kept_daily`.
     """
 
     connection: Connection
     sessions: Sessions
     known_by: int = EVERY_LOAD
-    keeps_daily: bool = False
 
     @cached_property
     def _reference(self) -> Reference:
@@ -102,9 +99,6 @@ class DatabaseSource:
 
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars; see `BarSource`."""
-        if self.keeps_daily and self._is_of_all:
-            known = self._reference
-            return kept_daily(self.connection, known.coverage.instrument_id, known.version, spans)
         return DAILY_BARS.read(self.connection, spans, self.known_by)
 
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
@@ -119,9 +113,21 @@ class DatabaseSource:
     def with_live(self) -> LiveSource:
         """Return the same with the live rows that count, read in the same transaction."""
         from condvest.batch_layer.database.stores.live import read_live  # noqa: PLC0415  # few questions are about now
+        from condvest.serving_layer.sources.kept_daily import kept_daily  # noqa: PLC0415  # as above
         from condvest.serving_layer.sources.live import LiveSource  # noqa: PLC0415  # as above
 
-        return LiveSource(replace(self, keeps_daily=True), lambda ids: read_live(self.connection, ids))
+        def instruments() -> Int32s:
+            return self._reference.coverage.instrument_id
+
+        @cache
+        def version() -> str:
+            return f"{self._reference.version} {version_of(self.connection, DAILY)}"
+
+        return LiveSource(
+            self,
+            lambda ids: read_live(self.connection, ids),
+            lambda spans: kept_daily(self.daily, instruments, version(), spans),
+        )
 
 
 @contextmanager

@@ -1,19 +1,17 @@
 """The daily bars of windows under way, kept between questions about the whole market with its live session.
 
 While a session lasts, they are asked for again with each of its ticks and change with a load only. They are
-kept under the version that their transaction sees, so they cannot be stale. The live rows themselves, and
+kept under the version that their reader sees, so they cannot be stale. The live rows themselves, and
 whether each counts, are read anew for every question.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection
-from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
-from condvest.batch_layer.database.stores.touched import DAILY, version_of
 from condvest.batch_layer.shared.core.adjustment import expanded
 from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
 from condvest.batch_layer.shared.models.difference import keys_of, pack
@@ -49,24 +47,25 @@ class _Stretch:
 _kept: Kept[_Stretch] = Kept(LARGEST)
 
 
-def kept_daily(connection: Connection, instruments: Int32s, version: str, spans: Spans) -> DailyBars:
+def kept_daily(
+    read: Callable[[Spans], DailyBars], instruments: Callable[[], Int32s], version: str, spans: Spans
+) -> DailyBars:
     """Return the daily bars within spans, in the spans' order.
 
     Args:
-        connection: in a transaction that sees one state (REPEATABLE READ).
-        instruments: int32, ascending: all that have daily bars in that state.
-        version: names ``instruments``: another version for others.
-        spans: of some of them; must not overlap. What reaches too far back to be kept is read as it is.
+        read: reads those within spans, in their order, from one state of a source.
+        instruments: returns all that have daily bars in that state; int32, ascending.
+        version: names all that either of them may return: another state has another version.
+        spans: must not overlap. What reaches too far back to be kept is read as it is.
     """
     if not len(spans):
-        return DAILY_BARS.read(connection, spans)
+        return read(spans)
     first, last = int(spans.first.min()), int(spans.last.max())
-    if (last - first + 1) * len(instruments) * ROW > LARGEST // 2:
-        return DAILY_BARS.read(connection, spans)
+    if (last - first + 1) * len(instruments()) * ROW > LARGEST // 2:
+        return read(spans)
 
-    def read() -> _Stretch:
-        rows = DAILY_BARS.read(connection, Spans.within(instruments, first, last))
+    def stretch() -> _Stretch:
+        rows = read(Spans.within(instruments(), first, last))
         return _Stretch(keys_of(rows), rows)
 
-    key = (version, version_of(connection, DAILY), first, last)
-    return _kept.get(key, read, lambda made: ROW * len(made.rows)).within(spans)
+    return _kept.get((version, first, last), stretch, lambda made: ROW * len(made.rows)).within(spans)

@@ -30,11 +30,14 @@ class LiveSource:
         source: the other source.
         read: returns the live rows of instruments (of all if None), counting or not, of the state that
             ``source`` reads.
+        kept: returns daily bars of ``source`` within spans, where all instruments are asked about; see
+            `kept_daily`.
         ids: the instruments that are asked about; all if None.
     """
 
     source: BarSource
     read: Callable[[Int32s | None], LiveBars]
+    kept: Callable[[Spans], DailyBars]
     ids: Int32s | None = None
 
     def of(self, ids: Int32s) -> LiveSource:
@@ -49,7 +52,7 @@ class LiveSource:
             return live
         coverage = self._loaded(np.unique(live.instrument_id))
         live = live.take(np.isin(live.instrument_id, coverage.instrument_id))  # no bar yet: nobody's symbol
-        official = self.source.daily(Spans.of_points(live.instrument_id, live.ordinal))
+        official = self._official(Spans.of_points(live.instrument_id, live.ordinal))
         return live.take(that_count(live, official, coverage))
 
     @property
@@ -94,7 +97,11 @@ class LiveSource:
         """Return the daily bars and the live rows that count; see `BarSource`."""
         live = self.live
         inside = spans.merged().contain(live.instrument_id, live.ordinal)
-        return with_live(self.source.daily(spans), live.take(inside))
+        return with_live(self._official(spans), live.take(inside))
+
+    def _official(self, spans: Spans) -> DailyBars:
+        """Return daily bars without live rows."""
+        return self.kept(spans) if self.ids is None else self.source.daily(spans)
 
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
         """Return the stored bars; see `BarSource`."""

@@ -142,7 +142,7 @@ class PublishedSource(PublishedFiles):
         through = np.full(64, NOTHING_LOADED, dtype=np.int32)
         for provider, last in self.manifest.loaded_through.items():
             through[provider] = last
-        known = to_numpy(self._instruments["instrument_id"])
+        known = self.instruments()
         asked = np.isin(known, ids)
         return Coverage(
             known[asked],

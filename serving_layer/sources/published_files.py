@@ -16,7 +16,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from condvest.batch_layer.shared.errors import PublishedError, PublishedUnavailable, UsageError
-from condvest.batch_layer.shared.models.bars import Bars, DailyBars
+from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
 from condvest.batch_layer.shared.published.digests import footer_of, metadata_of
@@ -120,6 +120,10 @@ class PublishedFiles:
     @cached_property
     def _instruments(self) -> pa.Table:
         return self.small("instruments")
+
+    def instruments(self) -> Int32s:
+        """Return all instruments, with daily bars or without; int32, ascending."""
+        return to_numpy(self._instruments["instrument_id"])
 
     @cached_property
     def _ledger(self) -> pa.Table:

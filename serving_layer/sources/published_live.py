@@ -8,12 +8,14 @@ from collections.abc import Callable
 import numpy as np
 
 from condvest.batch_layer.shared.errors import PublishedError
-from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.bars import DailyBars, Int32s
 from condvest.batch_layer.shared.models.live import LiveBars
 from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.spans import Spans
 from condvest.batch_layer.shared.published.live import LIVE, LiveFile, from_parquet
 from condvest.batch_layer.shared.published.manifest import Manifest
 from condvest.serving_layer.kept import Kept
+from condvest.serving_layer.sources.kept_daily import kept_daily
 from condvest.serving_layer.sources.live import LiveSource
 from condvest.serving_layer.sources.published import PublishedSource
 
@@ -48,10 +50,10 @@ def with_live(source: PublishedSource) -> tuple[LiveSource, str]:
     digest = _digest(content)
     if content is None:
         nothing = _empty()
-        return LiveSource(source, lambda _: nothing), digest
+        return LiveSource(source, lambda _: nothing, source.daily), digest
     file = _files.get(digest, lambda: from_parquet(content, source.name), lambda made: _ROW * len(made.bars))
     _check(file, source.manifest, source.sessions, source.name)
-    return LiveSource(source, _reader(file.bars)), digest
+    return LiveSource(source, _reader(file.bars), _keeping(source)), digest
 
 
 def _digest(content: bytes | None) -> str:
@@ -60,6 +62,11 @@ def _digest(content: bytes | None) -> str:
 
 def _reader(live: LiveBars) -> Callable[[Int32s | None], LiveBars]:
     return lambda ids: live if ids is None else live.take(np.isin(live.instrument_id, ids))
+
+
+def _keeping(source: PublishedSource) -> Callable[[Spans], DailyBars]:
+    version = f"{source.name} {source.version}"
+    return lambda spans: kept_daily(source.daily, source.instruments, version, spans)
 
 
 def _check(file: LiveFile, manifest: Manifest, sessions: Sessions, name: str) -> None:
