@@ -1,14 +1,15 @@
 """Alert rules over the session under way: evaluated in each tick's own transaction.
 
 Nothing is kept in memory that a rule's firing depends on: what a rule was seen to be is in ``alert_states``,
-written in the transaction of the tick whose rows it is of. So a collector that is killed and started again
-goes on where the last committed tick ended, and a tick that is done twice fires once.
+written in the transaction of the tick whose rows it is of, and when it last fired is in ``alert_events``. So
+a collector that is killed and started again goes on where the last committed tick ended, and a tick that is
+done twice fires once.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,11 +21,11 @@ from condvest.batch_layer.database.stores.symbols import latest_carriers
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.live import LiveBars
 from condvest.batch_layer.shared.models.sessions import Sessions
-from condvest.speed_layer.core.alerts.firing import Firing, fire
+from condvest.speed_layer.core.alerts.firing import Firing, Moment, fire, may_fire, occurrence_of
 from condvest.speed_layer.core.alerts.references import References
 from condvest.speed_layer.core.alerts.rules import Needs, Rule, Seen, needs_of
 from condvest.speed_layer.core.phases import SECOND
-from condvest.speed_layer.stores.events import Event, lock_events, write_events
+from condvest.speed_layer.stores.events import Event, last_firings, lock_events, write_events
 from condvest.speed_layer.stores.rules import active_rules, read_states, write_states
 
 Read = Callable[[Connection, Sessions, tuple[int, int], Needs, tuple[str, ...] | None], References]
@@ -74,7 +75,11 @@ class Alerting:
             return []
         lock_events(connection)
         return write_events(
-            connection, [_event(firing, live, ordinal, references.symbols) for firing in firings]
+            connection,
+            [
+                _event(firing, moment, references.symbols)
+                for firing, moment in _that_may(connection, firings, live, ordinal)
+            ],
         )
 
     def _present(self, connection: Connection, ordinal: int, rules: Sequence[Rule]) -> References:
@@ -114,17 +119,28 @@ def _changed(before: Mapping[int, Seen], after: Mapping[int, Seen]) -> dict[int,
     }
 
 
-def _event(firing: Firing, live: LiveBars, ordinal: int, symbols: Mapping[int, str]) -> Event:
-    through = int(live.data_through[firing.row])
+def _that_may(
+    connection: Connection, firings: Sequence[Firing], live: LiveBars, ordinal: int
+) -> Iterator[tuple[Firing, Moment]]:
+    """Yield the firings that their rules' cooldown and frequency allow, with when they are."""
+    last = last_firings(connection, [(firing.rule.rule_id, firing.instrument_id) for firing in firings])
+    for firing in firings:
+        now = Moment(firing.window, ordinal, int(live.data_through[firing.row]))
+        if may_fire(firing.rule, last.get((firing.rule.rule_id, firing.instrument_id)), now):
+            yield firing, now
+
+
+def _event(firing: Firing, moment: Moment, symbols: Mapping[int, str]) -> Event:
     return Event(
         rule_id=firing.rule.rule_id,
         instrument_id=firing.instrument_id,
         symbol=symbols[firing.instrument_id],
         bar_window=firing.window,
-        ordinal=ordinal,
+        occurrence=occurrence_of(firing.rule, moment),
+        ordinal=moment.ordinal,
         state="fired",
         margin=firing.margin,
         bar_values=firing.values,
         repaint=firing.rule.repaint,
-        data_through=dt.datetime.fromtimestamp(through / SECOND, dt.UTC).isoformat(),
+        data_through=dt.datetime.fromtimestamp(moment.at / SECOND, dt.UTC).isoformat(),
     )

@@ -6,7 +6,7 @@ vanished within one session is not in it, and what is there is the least that wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,10 @@ from condvest.batch_layer.database.postgres.connection import Database
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.speed_layer.core.alerts.evaluating import Evaluation
-from condvest.speed_layer.core.alerts.firing import Firing, fire, has_bar
+from condvest.speed_layer.core.alerts.firing import Firing, Moment, fire, has_bar, may_fire
 from condvest.speed_layer.core.alerts.references import References
 from condvest.speed_layer.core.alerts.rules import Rule, Seen, needs_of
+from condvest.speed_layer.core.phases import Hours
 from condvest.speed_layer.services.alerting import Read
 
 
@@ -65,18 +66,23 @@ def rehearse(
     loaded = loaded[(loaded >= begin) & (loaded <= last)]
     if not (loaded >= first).any():
         raise UsageError(f"no session is loaded from {sessions.session(first)} to {sessions.session(last)}")
-    fired = list(_fired(references, rule, loaded.tolist(), first))
+    fired = list(_fired(references, rule, {each: _moment(sessions, each) for each in loaded.tolist()}, first))
     return list(_judged(references, rule, fired, int(loaded[-1])))
 
 
+def _moment(sessions: Sessions, ordinal: int) -> int:
+    """Return when a session is looked at: at its close, in microseconds since 1970-01-01 UTC."""
+    return Hours.of(sessions, ordinal).closes_at
+
+
 def _fired(
-    references: References, rule: Rule, ordinals: list[int], first: int
+    references: References, rule: Rule, closes: Mapping[int, int], first: int
 ) -> Iterator[tuple[int, Firing]]:
-    """Yield the firings, each once a bar, with their sessions; the session before the first only sets off."""
+    """Yield the firings with their sessions; the session before the first only sets off."""
     seen: dict[int, Seen] = {}
-    done: set[tuple[int, int]] = set()
+    last: dict[int, Moment] = {}
     ends_only = rule.mode == "confirmed"
-    for ordinal in ordinals:
+    for ordinal, closes_at in closes.items():
         if ends_only and rule.last_ordinal(rule.window(ordinal)) != ordinal:
             continue
         daily = references.daily
@@ -84,8 +90,9 @@ def _fired(
         firings, after = fire([rule], references.market(ordinal, ids), {}, seen)
         seen |= after
         for firing in firings:
-            if ordinal >= first and (firing.instrument_id, firing.window) not in done:
-                done.add((firing.instrument_id, firing.window))
+            now = Moment(firing.window, ordinal, closes_at)
+            if ordinal >= first and may_fire(rule, last.get(firing.instrument_id), now):
+                last[firing.instrument_id] = now
                 yield ordinal, firing
 
 

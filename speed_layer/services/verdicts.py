@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Self
 
 import numpy as np
 
@@ -97,6 +98,7 @@ class Verdicts:
                 instrument_id=firing.instrument_id,
                 symbol=firing.symbol,
                 bar_window=firing.bar_window,
+                occurrence=firing.occurrence,
                 ordinal=end,
                 state="confirmed" if truth.is_true[row] else "withdrawn",
                 margin=at_close.margin,
@@ -119,8 +121,11 @@ class Verdicts:
                 newest - max(NIGHTS, rule.interval) + 1,
             )
             ends = [end for end in range(first, newest + 1) if rule.last_ordinal(rule.window(end)) == end]
+            near = _Near.of(connection, rule, first, newest)
             for end in ends:
-                yield from self._became_true(connection, rule, end, watched.get(rule.rule_id))
+                for event in self._became_true(connection, rule, end, watched.get(rule.rule_id)):
+                    if near.may_be(event):
+                        yield event
 
     def _newest(self, connection: Connection) -> int:
         """Return the last session that is loaded in full for a provider."""
@@ -157,6 +162,33 @@ class Verdicts:
                 bar_values=at_close.values,
                 repaint=rule.repaint,
             )
+
+
+@dataclass(frozen=True)
+class _Near:
+    """What a rule said near some sessions, so that its cooldown is kept in either direction.
+
+    A night that is made good comes after later ones: what it finds may lie before what was said already.
+    """
+
+    sessions: int
+    said: set[tuple[int, int]]
+
+    @classmethod
+    def of(cls, connection: Connection, rule: Rule, first: int, last: int) -> Self:
+        """Return what a rule said from a cooldown before the first session to a cooldown after the last."""
+        span = 0 if rule.cooldown is None else rule.cooldown.count
+        if not span:
+            return cls(0, set())
+        return cls(span, events.confirmed_near(connection, rule.rule_id, first - span, last + span))
+
+    def may_be(self, event: Event) -> bool:
+        """Return whether nothing was said of the instrument within the cooldown; remember what may be."""
+        near = range(event.ordinal - self.sessions + 1, event.ordinal + self.sessions)
+        if any((event.instrument_id, ordinal) in self.said for ordinal in near):
+            return False
+        self.said.add((event.instrument_id, event.ordinal))
+        return True
 
 
 def _is_official(references: References, rule: Rule, ids: Int32s, end: int) -> Bools:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.queries import column, rows
 from condvest.batch_layer.database.stores.alert_events import CHANNEL
+from condvest.speed_layer.core.alerts.firing import Moment
 
 LOCK = "condvest alerts"
 """Whoever stores events has it, so that their ids ascend in the order in which they become visible."""
@@ -35,6 +36,7 @@ class Event:
     reason: str | None = None
     fired_id: int | None = None
     data_through: str | None = None
+    occurrence: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Pending:
     instrument_id: int
     symbol: str
     bar_window: int
+    occurrence: int
     repaint: str
 
 
@@ -57,8 +60,9 @@ def lock_events(connection: Connection) -> None:
 def write_events(connection: Connection, events: Sequence[Event]) -> list[int]:
     """Store events that are not stored yet, with what is to be delivered of them; return their ids.
 
-    A firing is known by its rule, instrument and window, a verdict likewise: the second of either is left
-    out. The caller has the lock.
+    A firing is known by its rule, instrument, window and occurrence (which of the times it is, within the
+    window, at which the rule may fire), a verdict likewise: the second of either is left out. The caller has
+    the lock.
     """
     if not events:
         return []
@@ -66,11 +70,12 @@ def write_events(connection: Connection, events: Sequence[Event]) -> list[int]:
         connection,
         "WITH given AS (SELECT * FROM jsonb_to_recordset(%s::jsonb) AS given (rule_id int4, "
         "instrument_id int4, symbol text, bar_window int4, ordinal int4, state text, margin float8, "
-        "bar_values jsonb, repaint text, reason text, fired_id int8, data_through timestamptz)), "
+        "bar_values jsonb, repaint text, reason text, fired_id int8, data_through timestamptz, "
+        "occurrence int8)), "
         "stored AS (INSERT INTO alert_events (rule_id, instrument_id, symbol, bar_window, ordinal, state, "
-        "margin, bar_values, repaint, reason, fired_id, data_through) "
+        "margin, bar_values, repaint, reason, fired_id, data_through, occurrence) "
         "SELECT rule_id, instrument_id, symbol, bar_window, ordinal, state, margin, bar_values, repaint, "
-        "reason, fired_id, data_through FROM given "
+        "reason, fired_id, data_through, occurrence FROM given "
         "ON CONFLICT DO NOTHING RETURNING event_id, rule_id), "
         "due AS (INSERT INTO alert_deliveries (event_id, webhook_id) SELECT event_id, webhook_id FROM stored "
         "JOIN alert_webhooks USING (rule_id) JOIN alert_rules USING (rule_id) WHERE removed_at IS NULL) "
@@ -88,12 +93,39 @@ def pending(connection: Connection) -> list[Pending]:
         Pending(*row)
         for row in rows(
             connection,
-            "SELECT event_id, rule_id, instrument_id, symbol, bar_window, repaint FROM alert_events AS fired "
+            "SELECT event_id, rule_id, instrument_id, symbol, bar_window, occurrence, repaint "
+            "FROM alert_events AS fired "
             "WHERE state = 'fired' AND NOT EXISTS (SELECT FROM alert_events AS verdict "
-            "WHERE verdict.rule_id = fired.rule_id AND verdict.instrument_id = fired.instrument_id "
-            "AND verdict.bar_window = fired.bar_window AND verdict.state <> 'fired') ORDER BY event_id",
+            "WHERE verdict.fired_id = fired.event_id) ORDER BY event_id",
         )
     ]
+
+
+def last_firings(connection: Connection, of: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Moment]:
+    """Return when rules last fired for instruments, by rule and instrument; of those that ever did.
+
+    The last one is the one stored last, and not the one whose data are the newest: no firing is told twice
+    because data went back.
+    """
+    stored = rows(
+        connection,
+        "SELECT DISTINCT ON (rule_id, instrument_id) rule_id, instrument_id, bar_window, ordinal, "
+        "(extract(epoch FROM data_through) * 1000000)::int8 FROM alert_events "
+        "JOIN unnest(%s::int4[], %s::int4[]) AS asked (rule_id, instrument_id) "
+        "USING (rule_id, instrument_id) "
+        "WHERE state = 'fired' ORDER BY rule_id, instrument_id, event_id DESC",
+        ([rule_id for rule_id, _ in of], [instrument_id for _, instrument_id in of]),
+    )
+    return {(rule_id, instrument_id): Moment(*moment) for rule_id, instrument_id, *moment in stored}
+
+
+def confirmed_near(connection: Connection, rule_id: int, first: int, last: int) -> set[tuple[int, int]]:
+    """Return the instrument and session of what a ``confirmed`` rule said in sessions from first to last."""
+    query = (
+        "SELECT instrument_id, ordinal FROM alert_events WHERE rule_id = %s AND state = 'confirmed' "
+        "AND fired_id IS NULL AND ordinal BETWEEN %s AND %s"
+    )
+    return {(row[0], row[1]) for row in rows(connection, query, (rule_id, first, last))}
 
 
 def created_on(connection: Connection) -> dict[int, dt.datetime]:

@@ -9,7 +9,8 @@ from typing import Any
 from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.queries import column, number, records, rows
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.speed_layer.core.alerts.rules import Rule, Seen
+from condvest.speed_layer.core.alerts.nodes import Node
+from condvest.speed_layer.core.alerts.rules import Cooldown, Rule, Seen
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,15 @@ def add_rule(connection: Connection, rule: Rule, webhooks: Sequence[Webhook] = (
     """Store a rule and return its number; that of the rule given does not matter.
 
     Raises:
-        UsageError: there is a rule of this name.
+        UsageError: there is a rule of this name, or it makes no sense (RuleError: it does not parse).
     """
+    rule.checked()
     if column(connection, "SELECT 1 FROM alert_rules WHERE name = %s AND removed_at IS NULL", (rule.name,)):
         raise UsageError(f"there is a rule {rule.name!r}; choose another name, or remove it first")
     rule_id = number(
         connection,
-        "INSERT INTO alert_rules (name, expression, sessions, mode, fires, symbols, at_once) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING rule_id",
+        "INSERT INTO alert_rules (name, expression, sessions, mode, fires, symbols, at_once, once, cooldown, "
+        "rearm) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING rule_id",
         (
             rule.name,
             rule.node.text,
@@ -40,6 +42,9 @@ def add_rule(connection: Connection, rule: Rule, webhooks: Sequence[Webhook] = (
             rule.fires,
             None if rule.symbols is None else list(rule.symbols),
             rule.at_once,
+            rule.once,
+            None if rule.cooldown is None else rule.cooldown.text,
+            rule.rearm.text if isinstance(rule.rearm, Node) else rule.rearm_text,
         ),
     )
     with connection.cursor() as cursor:
@@ -89,10 +94,22 @@ def all_rules(connection: Connection) -> list[Rule]:
 
 def _rules(connection: Connection, *, with_removed: bool) -> list[Rule]:
     return [
-        Rule(rule_id, name, text, mode, fires, None if symbols is None else tuple(symbols), at_once)
-        for rule_id, name, text, mode, fires, symbols, at_once in rows(
+        Rule(
+            rule_id,
+            name,
+            text,
+            mode,
+            fires,
+            None if symbols is None else tuple(symbols),
+            at_once,
+            once,
+            None if cooldown is None else Cooldown.parse(cooldown),
+            rearm,
+        )
+        for rule_id, name, text, mode, fires, symbols, at_once, once, cooldown, rearm in rows(
             connection,
-            "SELECT rule_id, name, expression, mode, fires, symbols, at_once FROM alert_rules "
+            "SELECT rule_id, name, expression, mode, fires, symbols, at_once, once, cooldown, rearm "
+            "FROM alert_rules "
             "WHERE removed_at IS NULL OR %s ORDER BY rule_id",
             (with_removed,),
         )
@@ -103,7 +120,7 @@ def listed_rules(connection: Connection) -> list[dict[str, Any]]:
     """Return the rules that are not removed with their webhooks' URLs and counts of their events."""
     return records(
         connection,
-        "SELECT rule_id, name, expression, mode, fires, symbols, at_once, created_at, "
+        "SELECT rule_id, name, expression, mode, fires, symbols, at_once, once, cooldown, rearm, created_at, "
         "(SELECT coalesce(array_agg(url ORDER BY webhook_id), '{}') FROM alert_webhooks AS hooks "
         " WHERE hooks.rule_id = rules.rule_id) AS webhooks, "
         "(SELECT count(*) FROM alert_events AS own WHERE own.rule_id = rules.rule_id "

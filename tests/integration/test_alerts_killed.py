@@ -5,6 +5,7 @@ a lock that the test has, after it has written.
 """
 
 import contextlib
+import datetime as dt
 import json
 import random
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from condvest.speed_layer.core.alerts.rules import Cooldown
 from tests.support.emulators.httpd import Reply, Server
 from tests.support.worlds.alert_process import start
 from tests.support.worlds.alerted import Alerted, day
@@ -29,6 +31,7 @@ STEPS = [
 ]
 
 STEPS_AT_NIGHT = ("deliver", "verdicts")
+PACED = {"fires": "bar", "once": "minute", "cooldown": Cooldown(30, "minutes"), "rearm_text": "2%"}
 
 
 @pytest.fixture
@@ -85,7 +88,7 @@ def check_verdicts(alerted):
     """Every firing has exactly one verdict, and no verdict is without one."""
     counts = alerted.world.ask(
         "SELECT count(*) FILTER (WHERE state = 'fired'), count(*) FILTER (WHERE state <> 'fired') "
-        "FROM alert_events GROUP BY rule_id, instrument_id, bar_window"
+        "FROM alert_events GROUP BY coalesce(fired_id, event_id)"
     )
     assert counts
     assert set(counts) == {(1, 1)}
@@ -114,6 +117,29 @@ def test_each_firing_has_one_verdict_and_arrives_whoever_is_killed(alerted, rece
     assert [state for _, state in came] == ["fired", "fired", "confirmed", "withdrawn"]
 
 
+def test_a_kill_neither_re_arms_a_rule_nor_ends_its_cooldown(alerted):
+    """It fired at 10:01. What re-arms it at 10:03 is not committed, and nothing else remembers it."""
+    name = alerted.rule("close(1) > 10.1", "paced", **PACED)
+    alerted.collect(*[(clock, {"A": day(close=close)}) for clock, close in (("10:00", 10), ("10:01", 10.5))])
+    steps = [("10:02", {"A": day(close=10.0)}), ("10:03", {"A": day(close=9.8)})]
+    alerted.world.looking.execute("UPDATE alert_rules SET removed_at = now() WHERE name = 'rule'")
+    with killed_in_the_midst(alerted, "collect", "INSERT ON alert_states", steps):
+        assert alerted.world.ask("SELECT max(close) FROM live_daily_bars") == [(10.0,)]
+    after = [
+        ("10:40", 10.5),
+        ("10:41", 9.8),
+        ("10:42", 10.5),
+        ("10:43", 9.8),
+        ("11:11", 10.5),
+        ("11:12", 9.8),
+    ]
+    for clock, close in [*after, ("11:13", 10.5)]:
+        alerted.collect((clock, {"A": day(close=close)}))
+    clock = "to_char(data_through AT TIME ZONE 'America/New_York', 'HH24:MI')"
+    fired = alerted.world.ask(f"SELECT {clock} FROM alert_events WHERE rule_id = %s ORDER BY event_id", name)
+    assert fired == [("10:01",), ("10:42",), ("11:13",)]
+
+
 def test_a_client_of_a_killed_server_misses_nothing(alerted, tmp_path):
     """It comes back to another server with the last id it saw."""
     alerted.collect(*STEPS)
@@ -138,9 +164,10 @@ def test_a_client_of_a_killed_server_misses_nothing(alerted, tmp_path):
 @pytest.mark.long
 def test_forty_kills_at_random_moments(alerted, receiver):
     """Collectors, verdicts and deliverers, each killed after a random time; then each once to its end."""
+    alerted.rule("close(1) > 10.2", "paced", [(f"http://127.0.0.1:{receiver.port}/", SECRET)], **PACED)
     random_ = random.Random(24)
     steps = [
-        (f"{10 + minute // 60}:{minute % 60:02}", {"A": day(close=10 + 0.5 * (minute % 3)), "B": day()})
+        (f"{10 + minute // 60}:{minute % 60:02}", {"A": day(close=9.9 + 0.5 * (minute % 3)), "B": day()})
         for minute in range(60)
     ]
     for kill in range(40):
@@ -158,6 +185,12 @@ def test_forty_kills_at_random_moments(alerted, receiver):
     alerted.world.looking.execute("UPDATE alert_deliveries SET next_at = now() WHERE next_at IS NOT NULL")
     finish(alerted, "deliver")
     check_verdicts(alerted)
+    paced = alerted.world.ask(
+        "SELECT data_through - lag(data_through) OVER (ORDER BY event_id) FROM alert_events "
+        "JOIN alert_rules USING (rule_id) WHERE name = 'paced' AND state = 'fired'"
+    )
+    assert len(paced) > 1
+    assert all(rest >= dt.timedelta(minutes=30) for (rest,) in paced[1:])
     assert alerted.world.number("SELECT count(*) - count(delivered_at) FROM alert_deliveries") == 0
     assert {message_id for message_id, _ in receiver.came} == {
         f"evt_{event_id}" for (event_id,) in alerted.world.ask("SELECT event_id FROM alert_events")

@@ -18,12 +18,20 @@ def condvest(world, url, tmp_path):
         (["close(13) > highest(high(13) 4)"], 2, "expected ',', got '4'"),
         (["close(4) > 1"], 2, "expected an interval in sessions (1, 3, 5, 8, 13, 21, 34), got '4'"),
         (["close(3) > 1", "--symbols", "A,NOPE"], 1, "NOPE"),
+        (["close(3) > 1", "--once", "day"], 2, "'bar', 'session', 'minute'"),
+        (["close(3) > 1", "--cooldown", "5 days"], 2, "a cooldown is 30m, 2h or 5 sessions"),
+        (["close(3) > 1", "--rearm", "close(4) < 1"], 2, "expected an interval in sessions"),
+        (["close(3) > 1", "--rearm", "5"], 2, "between 0 and 100%, got 5"),
+        (["close(3) > 1", "--mode", "confirmed", "--cooldown", "5m"], 2, "its cooldown is in sessions"),
         (["close(3) > 1", "--webhook", "https://127.0.0.1/hook"], 2, "127.0.0.1"),
         (["close(3) > 1", "--webhook", "https://10.0.0.7/hook"], 2, "10.0.0.7"),
         (["close(3) > 1", "--webhook", "https://[fe80::1]/hook"], 2, "fe80::1"),
         (["close(3) > 1", "--webhook", "http://example.com/hook"], 2, "https"),
     ],
-    ids=["syntax", "interval", "symbol", "loopback", "private", "link-local", "plain HTTP"],
+    ids=[
+        *("syntax", "interval", "symbol", "once", "cooldown", "re-arm", "margin", "confirmed"),
+        *("loopback", "private", "link-local", "plain HTTP"),
+    ],
 )
 def test_a_rule_that_cannot_be_is_refused_and_not_kept(world, condvest, arguments, code, words):
     ran = condvest("alerts", "add", "mine", *arguments)

@@ -17,6 +17,7 @@ from condvest.serving_layer.http.events.hub import KEPT, Hub
 from condvest.serving_layer.http.guards import Rules
 from condvest.serving_layer.http.hosts import LOOPBACK
 from condvest.serving_layer.http.server import PatientProtocol, PatientSocket
+from condvest.speed_layer.core.alerts.rules import Cooldown
 from condvest.speed_layer.stores.events import Event, lock_events, write_events
 from tests.support.exchange import NOW
 from tests.support.serving import served
@@ -28,7 +29,7 @@ MAY = "may vanish"
 @pytest.fixture
 def alerted(world):
     made = Alerted(world, sessions_before=2)
-    made.rule("close(1) > 10", "one")
+    made.rule("close(1) > 10", "one", once="minute", cooldown=Cooldown(30, "minutes"), rearm_text="2%")
     made.rule("close(1) > 11", "two")
     return made
 
@@ -92,6 +93,7 @@ def test_what_happens_is_told_as_it_happens_and_a_client_that_comes_back_misses_
         assert ([int(event_id)], name) == (first, "fired")
         assert (data["symbol"], data["rule"], data["values"]) == ("A", "one", {"close(1)": 12.0})
         assert data["session"] == "2024-03-05"
+        assert (data["once"], data["cooldown"], data["rearm"]) == ("minute", "30 minutes", "2%")
     missed = happen(alerted, 4, 5)
     with stream(address, **{"Last-Event-ID": str(event_id)}) as following:
         assert ids(following, 2) == missed

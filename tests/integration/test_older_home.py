@@ -106,6 +106,7 @@ def test_it_waits_for_the_migration_then_verifies_and_keeps_every_ordinal_window
         "0014",
         "0015",
         "0016",
+        "0017",
     ]
     assert verify_all(older, sample=None, seed=0) == []
 

@@ -5,6 +5,7 @@ import pytest
 from condvest.batch_layer.database.postgres.connection import Database
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.speed_layer.core.alerts.rules import Cooldown
 from tests.support.browser import WIDTHS
 from tests.support.exchange import NOW
 from tests.support.serving import served
@@ -33,7 +34,8 @@ def live_page(alerted, browser):
 
 
 def test_firings_and_verdicts_are_listed_as_they_happen(alerted, live_page):
-    alerted.rule("close(1) > 10.2", "<b>strong</b> close")
+    pace = {"once": "session", "cooldown": Cooldown(30, "minutes"), "rearm_text": "2%"}
+    alerted.rule("close(1) > 10.2", "<b>strong</b> close", **pace)
     alerted.collect(("10:00", {"A": day(), "B": day()}))
     live_page.open("?view=alerts")
     live_page.has("table", "No rule has fired yet")
@@ -43,6 +45,8 @@ def test_firings_and_verdicts_are_listed_as_they_happen(alerted, live_page):
     live_page.has("tbody", "close(1) = 10.5")
     assert live_page.texts(".state") == ["fired", "fired"]
     assert live_page.texts("td.wrap span") == ["<b>strong</b> close"] * 2
+    title = live_page.run("return document.querySelector('td.wrap span').title")
+    assert title == "close(1) > 10.2; once a session, then a rest of 30 minutes; re-arms at 2%"
     assert "when the session is loaded; may vanish" in live_page.text("tbody")
     alerted.official(alerted.ordinal, alerted.ordinal, A={"close": 10.6})
     alerted.verdicts()

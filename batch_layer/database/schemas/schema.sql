@@ -427,7 +427,10 @@ CREATE TABLE alert_rules (
     symbols    text[],
     at_once    boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    removed_at timestamptz
+    removed_at timestamptz,
+    once       text NOT NULL DEFAULT 'bar' CHECK (once IN ('bar', 'session', 'minute')),
+    cooldown   text,
+    rearm      text
 );
 
 CREATE UNIQUE INDEX alert_rules_name ON alert_rules (name) WHERE removed_at IS NULL;
@@ -461,11 +464,15 @@ CREATE TABLE alert_events (
     repaint       text NOT NULL,
     data_through  timestamptz,
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    occurrence    int8 NOT NULL DEFAULT 0,
     CHECK (state <> 'fired' OR fired_id IS NULL)
 );
 
-CREATE UNIQUE INDEX alert_events_firing ON alert_events (rule_id, instrument_id, bar_window) WHERE state = 'fired';
-CREATE UNIQUE INDEX alert_events_verdict ON alert_events (rule_id, instrument_id, bar_window) WHERE state <> 'fired';
+CREATE UNIQUE INDEX alert_events_firing
+    ON alert_events (rule_id, instrument_id, bar_window, occurrence) WHERE state = 'fired';
+CREATE UNIQUE INDEX alert_events_verdict
+    ON alert_events (rule_id, instrument_id, bar_window, occurrence) WHERE state <> 'fired';
+CREATE UNIQUE INDEX alert_events_verdict_on ON alert_events (fired_id) WHERE fired_id IS NOT NULL;
 
 CREATE TABLE alert_deliveries (
     event_id     int8 NOT NULL REFERENCES alert_events,

@@ -17,13 +17,16 @@ CHANNEL = "condvest_alerts"
 """Notified with the newest id when events are stored."""
 
 _EVENTS: LiteralString = (
-    "SELECT event_id, state, rule_id, name AS rule, expression, mode, symbol, instrument_id, bar_window, "
+    "SELECT event_id, state, rule_id, name AS rule, expression, mode, once, cooldown, rearm, symbol, "
+    "instrument_id, bar_window, occurrence, "
     "session, (bar_window + 1) * rules.sessions - 1 - ordinal AS sessions_left, margin, "
     "bar_values AS values, "
     "reason, repaint, fired_id, data_through, events.created_at "
-    "FROM (SELECT event_id, state, rule_id, symbol, instrument_id, bar_window, ordinal, margin, bar_values, "
+    "FROM (SELECT event_id, state, rule_id, symbol, instrument_id, bar_window, occurrence, ordinal, margin, "
+    "bar_values, "
     "reason, repaint, fired_id, data_through, created_at FROM alert_events) AS events "
-    "JOIN (SELECT rule_id, name, expression, mode, sessions FROM alert_rules) AS rules USING (rule_id) "
+    "JOIN (SELECT rule_id, name, expression, mode, once, cooldown, rearm, sessions FROM alert_rules) AS "
+    "rules USING (rule_id) "
     "LEFT JOIN (SELECT ordinal, session FROM sessions) AS dates USING (ordinal) "
 )
 
@@ -31,11 +34,12 @@ _EVENTS: LiteralString = (
 def events_after(connection: Connection, event_id: int, most: int) -> list[dict[str, Any]]:
     """Return the events after one, ascending by id, at most ``most``.
 
-    Each has event_id, state (fired, confirmed, withdrawn), rule_id, rule (its name), expression, mode,
-    symbol, instrument_id, bar_window, session (whose data it is of), sessions_left (of its bar), margin (by
-    how much the rule is true, as a fraction; None if unknown), values (by text of what the rule reads),
-    reason (of a verdict without a bar), repaint, fired_id (the firing that a verdict is on), data_through
-    and created_at (aware datetimes).
+    Each has event_id, state (fired, confirmed, withdrawn), rule_id, rule (its name), expression, mode, once
+    (bar, session or minute), cooldown and rearm (None for none), symbol, instrument_id, bar_window,
+    occurrence (which of the times in the window at which the rule may fire), session (whose data it is of),
+    sessions_left (of its bar), margin (by how much the rule is true, as a fraction; None if unknown), values
+    (by text of what the rule reads), reason (of a verdict without a bar), repaint, fired_id (the firing that
+    a verdict is on), data_through and created_at (aware datetimes).
     """
     return records(connection, _EVENTS + "WHERE event_id > %s ORDER BY event_id LIMIT %s", (event_id, most))
 

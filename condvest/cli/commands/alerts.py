@@ -19,10 +19,10 @@ from condvest.cli.output.data import write_json
 from condvest.cli.output.destination import Format
 from condvest.cli.output.messages import message
 from condvest.cli.output.tables import show_table
+from condvest.cli.rule_options import RuleOptions, rule_options
 from condvest.live.rehearsing import in_words, rehearsed
 from condvest.serving_layer.queries.selection import select
 from condvest.serving_layer.sources.database import DatabaseSource
-from condvest.speed_layer.core.alerts.rules import Fires, Mode, Rule
 from condvest.speed_layer.stores.rules import Webhook, add_rule, listed_rules, remove_rule
 from condvest.speed_layer.webhooks.addresses import checked_url, shown_url
 from condvest.speed_layer.webhooks.signing import checked_secret, new_secret
@@ -37,32 +37,10 @@ def alerts() -> None:
     """
 
 
-def _rule_options(command: Any) -> Any:  # noqa: ANN401  # a decorator of click's
-    for option in (
-        click.option(
-            "--fires",
-            type=click.Choice(("rise", "bar")),
-            default="rise",
-            show_default=True,
-            help="When it becomes true, or afresh in each bar; once a bar in both.",
-        ),
-        click.option(
-            "--mode",
-            type=click.Choice(("provisional", "confirmed")),
-            default="provisional",
-            show_default=True,
-            help="On running bars with a verdict later, or on official bars only.",
-        ),
-        click.option("--symbols", help="Symbols to watch, comma-separated. Default: the whole market."),
-    ):
-        command = option(command)
-    return command
-
-
 @alerts.command(short_help="Add a rule.")
 @click.argument("name")
 @click.argument("expression")
-@_rule_options
+@rule_options
 @click.option("--at-once", is_flag=True, help="Fire also for what is true at the first look.")
 @click.option(
     "--webhook",
@@ -83,9 +61,7 @@ def add(
     cli: Cli,
     name: str,
     expression: str,
-    symbols: str | None,
-    mode: Mode,
-    fires: Fires,
+    options: RuleOptions,
     at_once: bool,
     urls: tuple[str, ...],
     secret_file: Path | None,
@@ -97,7 +73,7 @@ def add(
     What is true already when it is looked at first does not fire. The rule is refused where it does not
     parse, and if it names a symbol that no instrument carries.
     """
-    rule = Rule(0, _checked_name(name), expression, mode, fires, symbol_list(symbols), at_once)
+    rule = options.rule(_checked_name(name), expression, at_once=at_once)
     given = checked_secret(secret_file.read_text().strip()) if secret_file else None
     webhooks = [_webhook(url, cli.settings.webhook_networks, given) for url in urls]
     about: dict[str, Any] = {
@@ -105,6 +81,9 @@ def add(
         "expression": rule.node.text,
         "interval": rule.interval,
         "mode": rule.mode,
+        "once": rule.once,
+        "cooldown": None if rule.cooldown is None else rule.cooldown.text,
+        "rearm": rule.rearm_text,
         "repaint": rule.repaint,
     }
     with cli.workspace() as workspace:
@@ -138,7 +117,7 @@ def list_(cli: Cli, shape: Format | None, path: Path | None) -> None:
         workspace.database.transaction(read_only=True) as connection,
     ):
         rules = listed_rules(connection)
-    hidden = ("repaint", "fires", "symbols", "webhooks", "waiting", "created_at")
+    hidden = ("repaint", "fires", "once", "cooldown", "rearm", "symbols", "webhooks", "waiting", "created_at")
     show_table(rules_table(rules), shape, path, hidden=hidden)
 
 
@@ -153,7 +132,7 @@ def remove(cli: Cli, name: str) -> None:
 
 @alerts.command(short_help="Try a rule against history.")
 @click.argument("expression")
-@_rule_options
+@rule_options
 @click.option("--start", type=SESSION, help="First session. Default: a year before the last.")
 @click.option("--end", type=SESSION, help="Last session. Default: the newest that is loaded.")
 @click.option("--list", "lists", is_flag=True, help="List the firings, too.")
@@ -162,9 +141,7 @@ def remove(cli: Cli, name: str) -> None:
 def test(
     cli: Cli,
     expression: str,
-    symbols: str | None,
-    mode: Mode,
-    fires: Fires,
+    options: RuleOptions,
     start: dt.date | None,
     end: dt.date | None,
     lists: bool,
@@ -174,8 +151,7 @@ def test(
 
     History is looked at once a session, at its close, by the code that looks at running bars.
     """
-    rule = Rule(0, "test", expression, mode, fires, symbol_list(symbols))
-    rule.node  # noqa: B018  # refused before anything is read
+    rule = options.rule("test", expression)
     with cli.workspace(may_create=False) as workspace:
         summary, firings = rehearsed(workspace, rule, start, end)
     if as_json:

@@ -1,4 +1,4 @@
-"""From a market to what rules say of it, as events; pure."""
+"""From a market to what rules say of it, and how often a rule may say it; pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,59 @@ import numpy as np
 from condvest.batch_layer.shared.models.bars import Bools, Int32s
 from condvest.speed_layer.core.alerts.evaluating import Evaluation, Truth
 from condvest.speed_layer.core.alerts.market import Market
-from condvest.speed_layer.core.alerts.rules import Rule, Seen, fired
+from condvest.speed_layer.core.alerts.rearming import rearms
+from condvest.speed_layer.core.alerts.rules import Rule, Seen, risen
+from condvest.speed_layer.core.phases import SECOND
+
+MINUTE = 60 * SECOND
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a rule fired, or would, by the data's clock.
+
+    Attributes:
+        window: of the rule's own bar.
+        ordinal: the session.
+        at: microseconds since 1970-01-01 UTC through which the instrument's data were known.
+    """
+
+    window: int
+    ordinal: int
+    at: int
+
+
+def occurrence_of(rule: Rule, now: Moment) -> int:
+    """Return which of the times it is, within its bar, at which a rule may fire: each at most once.
+
+    0 of a rule that may fire once a bar; the session's ordinal, or the minutes since 1970-01-01 UTC.
+    """
+    return {"bar": 0, "session": now.ordinal, "minute": now.at // MINUTE}[rule.once]
+
+
+def may_fire(rule: Rule, last: Moment | None, now: Moment) -> bool:
+    """Return whether a rule that rises for an instrument fires, by when it last fired for it.
+
+    A rise that may not fire is passed over: it counts as seen. Data that are older than those of the last
+    firing are within its cooldown::
+
+        once a session, cooldown 30 minutes; it fired at 15:50 in session 7
+        16:05 in session 7: no, once a session     09:35 in session 8: yes, 17 hours later
+    """
+    if last is None:
+        return True
+    if (last.window, occurrence_of(rule, last)) == (now.window, occurrence_of(rule, now)):
+        return False
+    if rule.cooldown is None:
+        return True
+    if rule.cooldown.unit == "sessions":
+        return now.ordinal - last.ordinal >= rule.cooldown.count
+    return now.at - last.at >= rule.cooldown.count * MINUTE
 
 
 @dataclass(frozen=True)
 class Firing:
-    """A rule that fired for an instrument.
+    """A rule that rose for an instrument.
 
     Attributes:
         row: of the instrument in the market.
@@ -46,7 +93,7 @@ def fire(
         seen: by rule what it was seen to be before.
 
     Returns:
-        The firings, and by rule what it has been seen to be by now.
+        What rose, whether or not it may fire again yet, and by rule what it has been seen to be by now.
     """
     evaluation = Evaluation(market)
     firings: list[Firing] = []
@@ -54,12 +101,14 @@ def fire(
     for rule in rules:
         truth, ids = evaluation.truth(rule.node), market.ids
         is_true, rows = truth.is_true, None
+        rearmed = None if rule.rearm is None else rearms(evaluation, rule.node, rule.rearm)
         if rule.rule_id in watched:
             rows = np.flatnonzero(np.isin(ids, watched[rule.rule_id]))
             is_true, ids = is_true[rows], ids[rows]
+            rearmed = None if rearmed is None else rearmed[rows]
         window = rule.window(market.ordinal)
-        fires, after[rule.rule_id] = fired(rule, window, seen.get(rule.rule_id), ids, is_true)
-        at = np.flatnonzero(fires)
+        rises, after[rule.rule_id] = risen(rule, window, seen.get(rule.rule_id), ids, is_true, rearmed)
+        at = np.flatnonzero(rises)
         firings += [
             firing_at(rule, evaluation, truth, row) for row in (at if rows is None else rows[at]).tolist()
         ]

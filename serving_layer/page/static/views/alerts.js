@@ -34,13 +34,19 @@ function listing(events, href) {
     ["symbol", (event) => link(event.symbol, href({ view: "chart", symbol: event.symbol }))],
     ["", (event) => h("span", { class: `state ${event.state}${event.isNew ? " new" : ""}` }, event.state)],
     ["by", (event) => change(event.margin), "number"],
-    ["rule", (event) => h("span", { title: event.expression }, event.rule), "wrap"],
+    ["rule", (event) => h("span", { title: described(event) }, event.rule), "wrap"],
     ["read", (event) => event.reason ?? event.values, "wrap"],
     ["session", "session"],
     ["verdict", (event) => verdict(event, firing)],
     ["when", (event) => instant(event.created_at)],
   ];
   return table(`${counted(events.length, "event")}, the newest first`, columns, events, "No rule has fired yet. condvest alerts add makes one.");
+}
+
+/** Return what a rule is: its condition, and how often it may fire. */
+function described({ expression, once, cooldown, rearm }) {
+  const rest = cooldown ? `, then a rest of ${cooldown}` : "";
+  return `${expression}; once a ${once}${rest}${rearm ? `; re-arms at ${rearm}` : ""}`;
 }
 
 /** Return what is still to come of a firing, or whose verdict an event is. */
