@@ -13,6 +13,7 @@ from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.errors import TransientError
 from condvest.batch_layer.shared.utils.extras import from_extra
 from condvest.speed_layer.services.publishing import Publisher
+from condvest.speed_layer.sinks.addresses import checked_url
 from condvest.speed_layer.sinks.messages import HEAD, Incoming, subject_of
 
 _WAIT = 1.0
@@ -30,7 +31,7 @@ def sinking(workspace: Workspace, url: str | None, say: Callable[[str], None]) -
         yield
         return
     with from_extra("nats", "a sink on NATS"):
-        from condvest.speed_layer.sinks.jetstream import JetStream, checked_url  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.sinks.jetstream import JetStream  # noqa: PLC0415  # an extra
     stop = Event()
     with (
         JetStream(checked_url(url)) as sink,
@@ -72,7 +73,7 @@ def follow(
         SettingsError: the URL is none, or the extra is not installed.
     """
     with from_extra("nats", "following a NATS server"):
-        from condvest.speed_layer.sinks.jetstream import JetStream, checked_url  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.sinks.jetstream import JetStream  # noqa: PLC0415  # an extra
     known, last, is_away = Incoming(), 0, False
     subjects = [HEAD, *map(subject_of, symbols)] if symbols else []
     with JetStream(checked_url(url)) as stream:

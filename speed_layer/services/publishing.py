@@ -7,7 +7,7 @@ are counted as ``merged`` of the head, since of a row only the newest state matt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Protocol
@@ -26,10 +26,14 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 
 
 class Sink(Protocol):
-    """Takes messages."""
+    """Takes messages, and keeps the newest of each subject."""
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Take messages in their order; raises TransientError if it cannot now."""
+        ...
+
+    def kept(self) -> Mapping[str, bytes]:
+        """Return what is kept, by subject; raises TransientError if it cannot now."""
         ...
 
 
@@ -48,7 +52,7 @@ class Publisher:
     sink: Sink
     say: Callable[[str], None] = field(default=lambda _: None)
     merged: int = 0
-    _outgoing: Outgoing = field(default_factory=Outgoing)
+    _outgoing: Outgoing | None = None
     _state: tuple[Any, ...] | None = None
     _is_away: bool = False
     _wait: float = FIRST_WAIT
@@ -92,15 +96,17 @@ class Publisher:
         skipped = head["ticks"] - before[1] - 1 if before and before[0] == head["run_id"] else 0
         try:
             merged = self.merged + max(skipped, 0)
-            *bars, end = self._outgoing.due(rows, {**head, "bars": len(rows), "merged": merged})
+            outgoing = self._outgoing = self._outgoing or Outgoing.after(self.sink.kept())
+            *bars, end = outgoing.due(rows, {**head, "bars": len(rows), "merged": merged})
             self.sink.publish(bars)
             self.sink.publish([end])  # once all before it are kept
         except TransientError as error:
+            self._outgoing = None  # some of it may be kept, and some not
             self._away(f"running bars are not published, and the collector goes on: {error}")
             return False
         if self._is_away:
             self.say("running bars are published again")
-        self._outgoing.sent(rows)
+        outgoing.sent(rows)
         self._state, self.merged, self._is_away, self._wait = state, merged, False, FIRST_WAIT
         return True
 

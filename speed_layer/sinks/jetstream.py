@@ -10,7 +10,6 @@ import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import nats
 from nats.aio.client import Client
@@ -20,7 +19,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from condvest.batch_layer.shared.errors import SettingsError, TransientError
+from condvest.batch_layer.shared.errors import TransientError
+from condvest.speed_layer.sinks.addresses import shown
 from condvest.speed_layer.sinks.messages import SUBJECTS, Message
 
 STREAM = StreamConfig(
@@ -90,6 +90,14 @@ class JetStream:
             SinkUnavailable: it does not say so; those messages may be kept or not, and may be sent again.
         """
         self._do(self._publish(messages), "publishing")
+
+    def kept(self) -> dict[str, bytes]:
+        """Return what the stream keeps now, by subject: what a publisher before this one left there.
+
+        Raises:
+            SinkUnavailable: the server does not answer.
+        """
+        return self._do(self._kept(), "asking what is kept")
 
     def read(self, after: int, subjects: Sequence[str], seconds: float) -> Iterator[Sequence[Received]]:
         """Yield what the stream keeps of some subjects beyond a number, in its order, as it comes.
@@ -168,11 +176,27 @@ class JetStream:
                     message.subject,
                     message.content,
                     stream=STREAM.name,
-                    headers={"Nats-Msg-Id": message.message_id},
+                    headers={"Nats-Msg-Id": message.message_id} if message.message_id else None,
                 )
                 for message in messages[first : first + _AT_ONCE]
             ]
             await asyncio.gather(*sent)
+
+    async def _kept(self) -> dict[str, bytes]:
+        context = await self._context()
+        if not self._is_made:
+            await self._make(context)
+        kept: dict[str, bytes] = {}
+        if not (await context.stream_info(str(STREAM.name))).state.messages:
+            return kept
+        reader = await self._subscribed(0, [])
+        is_last = False
+        while not is_last:
+            message = await reader.next_msg(timeout=_ANSWER_WITHIN)
+            kept[message.subject] = message.data
+            is_last = message.metadata.num_pending == 0
+        await reader.unsubscribe()
+        return kept
 
     async def _make(self, context: JetStreamContext) -> None:
         """Make the stream, or set it right."""
@@ -221,21 +245,3 @@ async def _bounded(work: Coroutine[Any, Any, Result]) -> Result:
 
 async def _ignored(_: Exception) -> None:
     """What fails is raised where it is asked for."""
-
-
-def checked_url(url: str) -> str:
-    """Return a URL of a server.
-
-    Raises:
-        SettingsError: it is none; the message leaves out what may be secret.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("nats", "tls") or not parts.hostname:
-        raise SettingsError("a NATS server is named as nats://host:4222 or tls://host:4222")
-    return url
-
-
-def shown(url: str) -> str:
-    """Return a URL without user and password."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from hashlib import blake2b
+from typing import Any, Self
 from urllib.parse import unquote
 
 import orjson
@@ -25,7 +26,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Message:
-    """A message: its subject, its bytes, and the id by which the server knows it again."""
+    """A message: its subject, its bytes, and the id by which the server knows it again; none if empty."""
 
     subject: str
     content: bytes
@@ -48,6 +49,15 @@ class Outgoing:
 
     _sent: dict[str, Row] = field(default_factory=dict)
 
+    @classmethod
+    def after(cls, kept: Mapping[str, bytes]) -> Self:
+        """Return what goes on from what a server keeps, by subject, whoever gave it that.
+
+        A collector that was killed cannot say what it gave, and a row of it may be over meanwhile.
+        """
+        rows = [orjson.loads(content) for subject, content in kept.items() if subject.startswith(_BAR)]
+        return cls({row["symbol"]: row for row in rows if not row.get("is_over")})
+
     def due(self, rows: Sequence[Row], head: Mapping[str, Any]) -> list[Message]:
         """Return the messages that make what readers know what is known now, the head's at the end.
 
@@ -59,15 +69,20 @@ class Outgoing:
         state = f"{head['run_id']}-{head['ticks']}"
         changed = [row for symbol, row in now.items() if self._sent.get(symbol) != row]
         gone = [{"symbol": symbol, "is_over": True} for symbol in self._sent if symbol not in now]
-        messages = [
-            Message(subject_of(row["symbol"]), orjson.dumps(row), f"{state}-{row['symbol']}")
-            for row in [*changed, *gone]
-        ]
-        return [*messages, Message(HEAD, orjson.dumps(head), f"{state}-{head['state']}")]
+        messages = [_of_row(row, state) for row in [*changed, *gone]]
+        # Gaps open and heal within one tick: a head that the server knew again would tell of an earlier one.
+        return [*messages, Message(HEAD, orjson.dumps(head), "")]
 
     def sent(self, rows: Sequence[Row]) -> None:
         """Remember that readers have been given rows."""
         self._sent = {row["symbol"]: row for row in rows}
+
+
+def _of_row(row: Row, state: str) -> Message:
+    """Return the message of a row. Between ticks a row may be over: so what it says is in the id, too."""
+    content = orjson.dumps(row)
+    digest = blake2b(content, digest_size=8).hexdigest()
+    return Message(subject_of(row["symbol"]), content, f"{state}-{row['symbol']}-{digest}")
 
 
 @dataclass(eq=False)

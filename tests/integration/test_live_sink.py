@@ -1,6 +1,9 @@
 """Running bars over a real NATS server: many readers, an outage, a kill, and nothing that goes back."""
 
+import random
+import select
 import threading
+from contextlib import contextmanager, suppress
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +15,8 @@ from condvest.speed_layer.services.publishing import Publisher
 from condvest.speed_layer.sinks.jetstream import STREAM, JetStream, SinkUnavailable
 from condvest.speed_layer.sinks.messages import HEAD, Incoming, Outgoing, subject_of, symbol_of
 from tests.support.payloads import bar
+from tests.support.worlds.alert_process import start
+from tests.support.worlds.alerted import Alerted, day
 from tests.support.worlds.live_script import DAY, SESSION, Script
 from tests.support.worlds.nats_server import NatsServer
 
@@ -141,6 +146,149 @@ def test_readers_resume_after_the_server_was_killed_and_never_go_back(market, na
         of_a = [row["data_through"] for row in mine if row["symbol"] == "A"]
         assert of_a == sorted(set(of_a))
     assert closes(known_now(nats.url)) == {"A": 59, "B": 41}
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_row_that_is_over_before_the_next_tick_leaves_the_readers(market, nats, is_killed):
+    """Also where the collector that published it was killed, and another one is told nothing of it."""
+    with JetStream(nats.url) as sink, JetStream(nats.url) as later:
+        publisher = Publisher(market.workspace.database, sink)
+        tick(market, 1, A=20, B=30)
+        publisher.once()
+        market.ask("DELETE FROM live_daily_bars WHERE close = 30 RETURNING 1")
+        if is_killed:
+            publisher = Publisher(market.workspace.database, later)
+        publisher.once()
+    assert closes(known_now(nats.url)) == {"A": 20}
+
+
+def test_a_gap_that_opens_between_two_ticks_is_told_each_time(market, nats):
+    tick(market, 1, A=20)
+    told = []
+    with JetStream(nats.url) as sink:
+        publisher = Publisher(market.workspace.database, sink)
+        for change in (
+            "INSERT INTO live_gaps (run_id, gap_from, reason) SELECT run_id, now(), 'mute' FROM live_runs",
+            "UPDATE live_gaps SET healed_at = now(), gap_to = now()",
+            "UPDATE live_gaps SET healed_at = NULL, gap_to = NULL",
+        ):
+            publisher.once()
+            told.append(known_now(nats.url).is_whole)
+            market.looking.execute(change)
+        publisher.once()
+        told.append(known_now(nats.url).is_whole)
+    assert told == [True, False, True, False]
+
+
+GATE = 4713
+
+
+@contextmanager
+def ticks_held(world, *ticks):
+    """Hold ticks back in the midst of their transactions, by their numbers; give what lets one of them go."""
+    for number in ticks:
+        world.looking.execute("SELECT pg_advisory_lock(%s, %s)", (GATE, number))
+    yield lambda number: world.looking.execute("SELECT pg_advisory_unlock(%s, %s)", (GATE, number))
+    world.looking.execute("SELECT pg_advisory_unlock_all()")
+
+
+def await_tick(world, process, number):
+    waits = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+        f"AND classid = {GATE} AND objid = %s"
+    )
+    while not world.number(waits, number):
+        assert process.poll() is None
+
+
+class Readers:
+    """Three readers on threads: two that follow, one that notes each message as it comes."""
+
+    def __init__(self, url):
+        self.known, self.came, self._stop = [{}, {}], [], threading.Event()
+        self.news = [[], []]
+        self._threads = [threading.Thread(target=self._follow, args=(url, number)) for number in range(2)]
+        self._threads.append(threading.Thread(target=self._note, args=(url,)))
+        for thread in self._threads:
+            thread.start()
+
+    def _follow(self, url, number):
+        for rows, known in follow(url, sleep=lambda _: self._stop.wait(0.05)):
+            self.news[number] += rows
+            self.known[number] = closes(known)
+            if self._stop.is_set():
+                return
+
+    def _note(self, url):
+        last = 0
+        while not self._stop.is_set():
+            with JetStream(url) as stream, suppress(SinkUnavailable):
+                for batch in stream.read(last, [], 0.2):
+                    self.came += [(each.subject, each.content) for each in batch if each.subject != HEAD]
+                    last = batch[-1].sequence if batch else last
+                    if self._stop.is_set():
+                        return
+            self._stop.wait(0.05)
+
+    def await_rows(self, rows):
+        while self.known != [rows] * 2:
+            assert all(thread.is_alive() for thread in self._threads)
+            select.select([], [], [], 0.01)
+
+    def stop(self):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+
+def committed(world):
+    return dict(world.ask("SELECT symbol, close FROM live_daily_bars JOIN symbols USING (instrument_id)"))
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.long)])
+def test_readers_miss_nothing_of_a_collector_that_is_killed_and_get_nothing_twice(world, nats, kills):
+    """SIGKILL in the midst of a tick, with ticks before it published or not; the next one makes up for it."""
+    alerted, draw = Alerted(world, sessions_before=2), random.Random(kills)
+    world.looking.execute(
+        "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$BEGIN PERFORM pg_advisory_xact_lock({GATE}, NEW.ticks); RETURN NULL; END$$; "
+        "CREATE TRIGGER hold AFTER UPDATE OF ticks ON live_runs FOR EACH ROW EXECUTE FUNCTION hold()"
+    )
+    readers, minute = Readers(nats.url), 0
+    try:
+        for _ in range(kills):
+            last = draw.randrange(2, 6)
+            steps = [
+                (
+                    f"{10 + at // 60}:{at % 60:02}",
+                    {"A": day(high=999, close=10 + at), "B": day(high=999, close=500 - at)},
+                )
+                for at in range(minute, minute + last)
+            ]
+            with ticks_held(world, 1, last) as let_go:
+                process = start(alerted, "collect", steps, sink=nats.url)
+                await_tick(world, process, 1)
+                readers.await_rows(committed(world))  # all that the one before left
+                let_go(1)
+                await_tick(world, process, last)
+                if draw.random() < 0.5:
+                    readers.await_rows(committed(world))
+                process.kill()
+                process.wait()
+            minute += last - 1
+        world.looking.execute("DROP FUNCTION hold CASCADE")
+        process = start(
+            alerted, "collect", [(f"{10 + minute // 60}:{minute % 60:02}", {"A": day()})], nats.url
+        )
+        assert process.wait(60) == 0
+        readers.await_rows(committed(world))
+    finally:
+        readers.stop()
+    for news in readers.news:
+        for symbol in "AB":
+            through = [row["data_through"] for row in news if row["symbol"] == symbol]
+            assert through == sorted(set(through))
+    assert len(readers.came) == len(set(readers.came)) > kills
 
 
 def test_a_collector_publishes_and_the_command_prints_it(market, nats):
