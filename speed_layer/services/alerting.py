@@ -9,6 +9,7 @@ done twice fires once.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,9 @@ from condvest.speed_layer.stores.rules import active_rules, read_states, write_s
 Read = Callable[[Connection, Sessions, tuple[int, int], Needs, tuple[str, ...] | None], References]
 """Reads what rules need: in a transaction, by the calendar, of the sessions from the first to the last, of
 some symbols or of all. It is handed in, for this layer knows nothing of how bars are answered."""
+
+
+_LABEL = re.compile(r".+#([0-9]{1,9})", re.DOTALL)
 
 
 @dataclass(eq=False)
@@ -95,17 +99,25 @@ class Alerting:
 
 
 def watched_by(connection: Connection, rules: Sequence[Rule]) -> dict[int, Int32s]:
-    """Return, by rule, the instruments of its symbols, ascending; rules that watch all are left out."""
+    """Return, by rule, the instruments of its symbols, ascending; rules that watch all are left out.
+
+    A symbol stands for who carries it now, or carried it last, a label (``X#12``) for its instrument.
+    """
     named = [rule for rule in rules if rule.symbols is not None]
     carriers = latest_carriers(
         connection, sorted({symbol for rule in named for symbol in rule.symbols or ()})
     )
-    return {
-        rule.rule_id: np.array(
-            sorted({carriers[symbol] for symbol in rule.symbols or () if symbol in carriers}), dtype=np.int32
-        )
-        for rule in named
-    }
+    watched: dict[int, Int32s] = {}
+    for rule in named:
+        ids = [carriers.get(symbol, _labelled(symbol)) for symbol in rule.symbols or ()]
+        watched[rule.rule_id] = np.unique(np.array([each for each in ids if each is not None], np.int32))
+    return watched
+
+
+def _labelled(symbol: str) -> int | None:
+    """Return the instrument of a label, such as ``X#12``; None if it is none."""
+    label = _LABEL.fullmatch(symbol)
+    return int(label[1]) if label else None
 
 
 def _changed(before: Mapping[int, Seen], after: Mapping[int, Seen]) -> dict[int, Seen]:

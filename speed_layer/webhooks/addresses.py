@@ -9,6 +9,7 @@ setting.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 import httpx
@@ -19,6 +20,11 @@ from condvest.batch_layer.shared.variables import Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LONGEST = 2000
+_LAST_PORT = 65535
+_LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
+"""The last part of what resolvers take for an address: ``2130706433``, ``0x7f.1``."""
 
 
 def is_allowed(address: Address, networks: Sequence[Network]) -> bool:
@@ -45,14 +51,33 @@ def checked_url(text: str, networks: Sequence[Network]) -> str:
         raise UsageError("a webhook is a URL such as https://example.com/hook")
     if url.userinfo or url.fragment:
         raise UsageError("a webhook's URL holds no user and no fragment; the signature says who sends it")
+    if url.port is not None and not 0 < url.port <= _LAST_PORT:
+        raise UsageError(f"a port is 1 to {_LAST_PORT}, got {url.port}")
     address = as_address(url.host)
-    if address is not None and not is_allowed(address, networks):
+    if address is None:
+        _check_name(url.host, networks)
+    elif not is_allowed(address, networks):
         raise UsageError(refusal(url.host, address))
     if url.scheme == "http" and (address is None or not is_named(address, networks)):
         raise UsageError(
             "a webhook begins with https://; http:// is for addresses in CONDVEST_WEBHOOK_NETWORKS alone"
         )
     return text
+
+
+def _check_name(host: str, networks: Sequence[Network]) -> None:
+    """Raise UsageError if a name can be none, or is known to be this machine's."""
+    last = host.rstrip(".").rpartition(".")[2].lower()
+    if not _NAME.fullmatch(host) and host.isascii():
+        raise UsageError(
+            f"no host has the name {host!r}; a webhook is a URL such as https://example.com/hook"
+        )
+    if _NUMBER.fullmatch(last):
+        raise UsageError(
+            f"{host} is no address as they are written: four decimal numbers, such as 203.0.113.7"
+        )
+    if last == "localhost" and not is_allowed(_LOOPBACK, networks):
+        raise UsageError(refusal(host, _LOOPBACK))
 
 
 def refusal(host: str, address: Address) -> str:

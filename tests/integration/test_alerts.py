@@ -65,8 +65,11 @@ def test_a_restarted_collector_goes_on_where_the_last_tick_ended(alerted):
     assert [row[:2] for row in alerted.events()] == [("fired", "B")]
 
 
-def test_a_rule_of_some_symbols_watches_no_other(alerted):
-    alerted.rule("close(1) > 10.2", symbols=("B",))
+@pytest.mark.parametrize("symbol", ["B", "B#{}"])
+def test_a_rule_of_some_symbols_watches_no_other(alerted, symbol):
+    """By symbol, or by the label of an instrument."""
+    instrument = alerted.world.number("SELECT instrument_id FROM symbols WHERE symbol = 'B'")
+    alerted.rule("close(1) > 10.2", symbols=(symbol.format(instrument),))
     alerted.collect(
         ("10:00", {"A": day(), "B": day()}), ("10:01", {"A": day(close=10.5), "B": day(close=10.5)})
     )

@@ -1,5 +1,7 @@
 """Rules that are refused on the command line: each with what was expected, and nothing of it is kept."""
 
+import sys
+
 import pytest
 
 from tests.support.in_process import Program
@@ -27,10 +29,12 @@ def condvest(world, url, tmp_path):
         (["close(3) > 1", "--webhook", "https://10.0.0.7/hook"], 2, "10.0.0.7"),
         (["close(3) > 1", "--webhook", "https://[fe80::1]/hook"], 2, "fe80::1"),
         (["close(3) > 1", "--webhook", "http://example.com/hook"], 2, "https"),
+        (["close(3) > 1", "--webhook", "https://localhost/hook"], 2, "localhost is 127.0.0.1"),
+        (["close(3) > 1", "--secret-file", sys.executable], 2, "a secret is whsec_"),
     ],
     ids=[
         *("syntax", "interval", "symbol", "once", "cooldown", "re-arm", "margin", "confirmed"),
-        *("loopback", "private", "link-local", "plain HTTP"),
+        *("loopback", "private", "link-local", "plain HTTP", "this machine", "binary"),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_and_not_kept(world, condvest, arguments, code, words):
@@ -38,3 +42,12 @@ def test_a_rule_that_cannot_be_is_refused_and_not_kept(world, condvest, argument
     assert (ran.code, ran.out) == (code, "")
     assert words in ran.err
     assert world.number("SELECT count(*) FROM alert_rules") == 0
+
+
+def test_the_log_of_a_rule_that_never_was_names_those_there_are(world, condvest):
+    condvest("alerts", "add", "mine", "close(3) > 1", "--rearm", " close( 3 )<1 ", "--cooldown", "2h")
+    assert world.ask("SELECT rearm, cooldown FROM alert_rules") == [("close(3) < 1", "120 minutes")]
+    ran = condvest("alerts", "log", "--rule", "yours")
+    assert (ran.code, ran.out) == (2, "")
+    assert "no rule 'yours'; there are mine" in ran.err
+    assert condvest("alerts", "log", "--rule", "mine").code == 0

@@ -3,6 +3,7 @@
 import random
 import select
 import threading
+import time
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -197,8 +198,10 @@ def await_tick(world, process, number):
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
         f"AND classid = {GATE} AND objid = %s"
     )
+    until = time.monotonic() + 60
     while not world.number(waits, number):
         assert process.poll() is None
+        assert time.monotonic() < until, world.ask("SELECT run_id, state, ticks FROM live_runs")
 
 
 class Readers:
@@ -231,8 +234,10 @@ class Readers:
             self._stop.wait(0.05)
 
     def await_rows(self, rows):
+        until = time.monotonic() + 60
         while self.known != [rows] * 2:
             assert all(thread.is_alive() for thread in self._threads)
+            assert time.monotonic() < until, (self.known, rows)
             select.select([], [], [], 0.01)
 
     def stop(self):

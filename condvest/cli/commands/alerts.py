@@ -23,7 +23,7 @@ from condvest.cli.rule_options import RuleOptions, rule_options
 from condvest.live.rehearsing import in_words, rehearsed
 from condvest.serving_layer.queries.selection import select
 from condvest.serving_layer.sources.database import DatabaseSource
-from condvest.speed_layer.stores.rules import Webhook, add_rule, listed_rules, remove_rule
+from condvest.speed_layer.stores.rules import Webhook, add_rule, check_rule, listed_rules, remove_rule
 from condvest.speed_layer.webhooks.addresses import checked_url, shown_url
 from condvest.speed_layer.webhooks.signing import checked_secret, new_secret
 from condvest.speed_layer.webhooks.topics import checked_topic, is_topic
@@ -74,7 +74,9 @@ def add(
     parse, and if it names a symbol that no instrument carries.
     """
     rule = options.rule(_checked_name(name), expression, at_once=at_once)
-    given = checked_secret(secret_file.read_text().strip()) if secret_file else None
+    given = (
+        checked_secret(secret_file.read_bytes().decode("ascii", "replace").strip()) if secret_file else None
+    )
     webhooks = [_webhook(url, cli.settings.webhook_networks, given) for url in urls]
     about: dict[str, Any] = {
         "rule": rule.name,
@@ -83,7 +85,7 @@ def add(
         "mode": rule.mode,
         "once": rule.once,
         "cooldown": None if rule.cooldown is None else rule.cooldown.text,
-        "rearm": rule.rearm_text,
+        "rearm": rule.rearm_canonical,
         "repaint": rule.repaint,
     }
     with cli.workspace() as workspace:
@@ -180,6 +182,8 @@ def log(
         workspace.database.transaction(read_only=True) as connection,
     ):
         chosen = symbol_list(symbols)
+        if name is not None:
+            check_rule(connection, name)
         events = newest_events(connection, last, name, None if chosen is None else list(chosen))
     hidden = ("repaint", "values", "reason", "fired_id", "data_through", "created_at")
     show_table(events_table(events), shape, path, hidden=hidden)

@@ -108,6 +108,13 @@ class Rule:
         """The parsed hysteresis; raises RuleError."""
         return None if self.rearm_text is None else parse_rearm(self.rearm_text, self.node)
 
+    @property
+    def rearm_canonical(self) -> str | None:
+        """The canonical text of the hysteresis, from which it is read again; None for none."""
+        if self.rearm_text is None:
+            return None
+        return self.rearm.text if isinstance(self.rearm, Node) else self.rearm_text.strip()
+
     def checked(self) -> Self:
         """Return the rule if it makes sense.
 

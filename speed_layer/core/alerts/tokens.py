@@ -17,7 +17,7 @@ MOST_TOKENS = 300
 Kind = Literal["number", "word", "sign", "end"]
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?%?)|(?P<word>[A-Za-z_][A-Za-z_0-9]*)"
+    r"\s*(?:(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?%?)|(?P<word>[A-Za-z_][A-Za-z_0-9]*)"
     r"|(?P<sign>>=|<=|[-+*/()<>,\[\]])|(?P<end>\Z))"
 )
 

@@ -118,6 +118,7 @@ def test_any_text_is_a_rule_or_refused_at_a_column_of_it(text):
         ("close(1) > " + "1+" * 200 + "1", 307, "at most 300 words"),
         ("close(1) > 1" + " " * 1000, 1, "at most 1000 characters"),
         ("__import__('os')", 12, "no rule has the character"),
+        ("close(13) > \uff15", 13, "no rule has the character '\uff15'"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused_where_it_stops_making_sense(rule, column, words):

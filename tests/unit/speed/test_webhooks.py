@@ -98,11 +98,31 @@ def test_a_network_that_is_named_is_allowed_and_no_other():
         "file:///etc/passwd",
         "https://example.com/" + "x" * 2000,
         "no url",
+        "https://localhost/",
+        "https://hook.LOCALHOST./",
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://127.1/",
+        "https://exa mple.com/",
+        "https://example.com:0/",
+        "https://example.com:99999/",
     ],
 )
 def test_a_url_that_no_webhook_has_is_refused(url):
     with pytest.raises(UsageError):
         checked_url(url, ())
+
+
+def test_a_url_of_another_tongue_or_of_this_machine_where_it_is_named_is_taken():
+    loopback = (ipaddress.ip_network("127.0.0.0/8"),)
+    for url in (
+        "https://пример.рф/x",
+        "https://a_b.example.com:8443/",
+        "https://example.com./",
+        "https://1a.example/",
+    ):
+        assert checked_url(url, ()) == url
+    assert checked_url("https://localhost/", loopback) == "https://localhost/"
 
 
 def test_of_a_url_only_the_host_is_shown():
