@@ -110,7 +110,7 @@ def last_firings(connection: Connection, of: Sequence[tuple[int, int]]) -> dict[
     stored = rows(
         connection,
         "SELECT DISTINCT ON (rule_id, instrument_id) rule_id, instrument_id, bar_window, ordinal, "
-        "(extract(epoch FROM data_through) * 1000000)::int8 FROM alert_events "
+        "(extract(epoch FROM coalesce(data_through, created_at)) * 1000000)::int8 FROM alert_events "
         "JOIN unnest(%s::int4[], %s::int4[]) AS asked (rule_id, instrument_id) "
         "USING (rule_id, instrument_id) "
         "WHERE state = 'fired' ORDER BY rule_id, instrument_id, event_id DESC",

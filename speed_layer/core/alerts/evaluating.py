@@ -70,9 +70,9 @@ class Evaluation:
         return known
 
     def values(self, rule: Node, row: int) -> dict[str, float | None]:
-        """Return what a rule reads of one instrument, by its text; None if unknown."""
+        """Return what a rule reads of one instrument, by its text; None if unknown, or beyond all numbers."""
         values = {part.text: float(self.number(part)[row]) for part in _read_by(rule)}
-        return {text: None if np.isnan(value) else value for text, value in values.items()}
+        return {text: value if np.isfinite(value) else None for text, value in values.items()}
 
     def number(self, node: Node) -> Floats:
         """Return a number per instrument; NaN where unknown."""

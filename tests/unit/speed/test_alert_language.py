@@ -211,3 +211,6 @@ def test_margins_and_what_is_unknown_by_hand():
         assert told(text, close=np.nan)[0] is False
     assert told("close(1) > 10 or high(1) > 11", close=np.nan)[0] is True
     assert told("close(1) / 0 > 1")[:2] == (False, False)
+    past["close"][0, 0] = 1e-300
+    evaluation = Evaluation(Growing({"close": 1.7e308}, past))
+    assert evaluation.values(parse("change(1) > 1"), 0) == {"change(1)": None}
