@@ -5,7 +5,7 @@ import time
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres import range_read
+from condvest.batch_layer.database.postgres import range_read, replacing
 from condvest.batch_layer.database.stores import bars_rebuilt
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.processing import first_build
@@ -121,7 +121,7 @@ def test_what_is_loaded_meanwhile_is_left_for_the_next_time(history):
 def test_a_reader_that_does_not_end_is_waited_for(history, monkeypatch):
     """And not for ever: then everything is as before."""
     monkeypatch.setattr(bars_rebuilt, "_TRIES", 2)
-    monkeypatch.setattr(bars_rebuilt, "_PATIENCE", "1ms")
+    monkeypatch.setattr(replacing, "PATIENCE", "1ms")
     before = history.dump()
     with psycopg.connect(history.url) as reader:
         reader.execute("SELECT count(*) FROM bars_8")

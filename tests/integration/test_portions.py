@@ -7,14 +7,18 @@ import os
 import random
 from dataclasses import replace
 
+import psycopg
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
+from condvest.batch_layer.database.postgres import replacing
+from condvest.batch_layer.database.stores import first_daily_bars
 from condvest.batch_layer.shared.clients.files import dividing, unpack
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.file_options import FileOptions
+from tests.support.databases.catalogue import CATALOGUE
 from tests.support.payloads import bar, bars_payload
 
 NAME = (
@@ -233,4 +237,60 @@ def test_a_disk_without_room_for_the_rows_is_told_with_what_to_do(world, monkeyp
     monkeypatch.setattr(dividing.tempfile, "TemporaryFile", refuse)
     with pytest.raises(InputError, match=r"No space left on device.*name another folder by TMPDIR"):
         world.loader().load(replace(bars_payload([]), content=lines(world)))
+    assert held(world) == {name: [] for name in HELD}
+
+
+def test_the_tables_of_a_first_import_are_as_those_before_and_so_are_the_rights(world):
+    """Their names, keys, checks, triggers and partitions, in words of PostgreSQL itself."""
+    before = world.ask(CATALOGUE)
+    tables = "SELECT oid FROM pg_class WHERE relname = 'daily_bars_3'"
+    was = world.ask(tables)
+    world.looking.execute("GRANT SELECT ON daily_bars_3 TO PUBLIC")
+    world.loader().load(replace(bars_payload([]), content=lines(world)))
+    assert world.ask(CATALOGUE) == before
+    assert world.ask(tables) != was
+    may = "SELECT has_table_privilege('public', %s, 'SELECT')"
+    assert world.ask(may, "daily_bars_3") == [(True,)]
+    assert world.ask(may, "daily_bars_4") == [(False,)]
+    world.looking.execute("REVOKE ALL ON daily_bars_3 FROM PUBLIC")
+
+
+def test_readers_who_do_not_pause_are_not_waited_for(world, monkeypatch):
+    """The rows go into the tables that these read; meanwhile they see none of them."""
+    monkeypatch.setattr(replacing, "PATIENCE", "1ms")
+    monkeypatch.setattr(first_daily_bars, "_TRIES", 2)
+    before = world.ask(CATALOGUE)
+    with psycopg.connect(world.url) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        count = "SELECT count(*) FROM daily_bars"
+        assert reader.execute(count).fetchone() == (0,)
+        world.loader().load(replace(bars_payload([]), content=lines(world)))
+        assert reader.execute(count).fetchone() == (0,)
+    assert world.number(count) == 9 * len(SYMBOLS)
+    assert world.ask(CATALOGUE) == before
+
+
+def test_a_reader_with_an_earlier_snapshot_sees_no_row_of_the_new_tables(world):
+    with psycopg.connect(world.url) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute("SELECT count(*) FROM loads")  # takes the snapshot, and no lock of the bars
+        world.loader().load(replace(bars_payload([]), content=lines(world)))
+        assert reader.execute("SELECT count(*) FROM daily_bars").fetchone() == (0,)
+    assert world.number("SELECT count(*) FROM daily_bars") == 9 * len(SYMBOLS)
+
+
+def test_two_symbols_of_one_instrument_in_a_session_are_refused_by_a_first_import_too(world):
+    """META follows FB within one instrument; the file has both of the second session."""
+    world.looking.execute("INSERT INTO instruments (instrument_id) OVERRIDING SYSTEM VALUE VALUES (900)")
+    world.looking.execute(
+        "INSERT INTO symbols (symbol, valid_from, valid_to, instrument_id) "
+        "VALUES ('FB', '-infinity', %(then)s, 900), ('META', %(then)s, 'infinity', 900)",
+        {"then": world.date(1)},
+    )
+    rows = [bar("FB", world.date(at)) for at in range(2)] + [
+        bar("META", world.date(at)) for at in range(1, 3)
+    ]
+    payload = bars_payload(rows + [bar(symbol, world.date(0)) for symbol in SYMBOLS])
+    with pytest.raises(InputError, match="two symbols are of one instrument in the same session"):
+        world.loader().load(payload)
     assert held(world) == {name: [] for name in HELD}

@@ -29,13 +29,17 @@ main()
 """
 
 
-def killed_at(url, home, path, table):
-    """Kill an import, kill -9, when it is about to store the first row of a table."""
+def killed_at(url, home, path, point):
+    """Kill an import, kill -9, when it is about to store the first row of a table, or to run a statement."""
     with contextlib.closing(psycopg.connect(url, autocommit=True)) as gate:
         gate.execute(
             "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
             f"PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END$$;"
-            f"CREATE TRIGGER gate BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION gate()"
+            f"CREATE TRIGGER gate BEFORE INSERT ON {point} FOR EACH ROW EXECUTE FUNCTION gate()"
+            if point.islower()
+            else "CREATE FUNCTION gate() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN "
+            f"PERFORM pg_advisory_xact_lock({GATE}); END$$;"
+            f"CREATE EVENT TRIGGER gate ON ddl_command_start WHEN TAG IN ('{point}') EXECUTE FUNCTION gate()"
         )
         gate.execute("SELECT pg_advisory_lock(%s)", (GATE,))
         command = (sys.executable, "-c", IMPORT, str(home), url, str(path))
@@ -51,15 +55,15 @@ def killed_at(url, home, path, table):
         connection.execute("DROP FUNCTION gate CASCADE")
 
 
-@pytest.mark.parametrize("table", ["loads", "daily_bars_7", "refused_rows", "ledger"])
+@pytest.mark.parametrize("point", ["loads", "refused_rows", "DROP TABLE", "ALTER INDEX", "ledger"])
 def test_a_killed_import_leaves_nothing_and_the_next_stores_every_row(
-    world, url, tmp_path, monkeypatch, table
+    world, url, tmp_path, monkeypatch, point
 ):
     path = tmp_path / "bars.csv"
     rows = [bar(symbol, world.date(at)) for symbol in SYMBOLS for at in range(10)]
     path.write_bytes(csv_of(BARS, [*rows, *(bar(symbol, world.date(11), open="x") for symbol in SYMBOLS)]))
     before = held(world)
-    killed_at(url, tmp_path, path, table)
+    killed_at(url, tmp_path, path, point)
     assert held(world) == before
     assert list(Path(tempfile.gettempdir()).glob("condvest-import-*")) == []
     assert world.number("SELECT count(*) FROM changes") == 0
@@ -71,3 +75,13 @@ def test_a_killed_import_leaves_nothing_and_the_next_stores_every_row(
     assert world.number("SELECT count(*) FROM refused_rows") == 30
     assert world.differences() == []
     assert condvest.done("verify", "--json").json == {"findings": []}
+
+
+def test_one_that_is_killed_in_a_store_with_bars_leaves_those(world, url, tmp_path):
+    """There the rows go into the tables that others read."""
+    path = tmp_path / "bars.csv"
+    path.write_bytes(csv_of(BARS, [bar(symbol, world.date(at)) for symbol in SYMBOLS for at in range(10)]))
+    world.bars([bar("S7", world.date(0))])
+    before = held(world)
+    killed_at(url, tmp_path, path, "daily_bars_7")
+    assert held(world) == before

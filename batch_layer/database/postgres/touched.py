@@ -57,8 +57,11 @@ def touch_rows(connection: Connection, table: str, data: Mapping[str, npt.NDArra
         touch_keys(connection, table, data["ordinal"], rows)
 
 
-def watch(connection: Connection, table: str) -> None:
-    """Give a new table of bars the triggers that the schema gives the one whose name it has taken."""
+def watch(connection: Connection, table: str, dataset: str) -> None:
+    """Give a new table the triggers that the schema gives the one whose name it has taken.
+
+    They tell of ``dataset``: of daily bars that is not the name of the partition.
+    """
     name = sql.Identifier(table)
     for event, when in (
         ("INSERT OR UPDATE OR DELETE", "WHEN (current_setting({setting}, true) IS DISTINCT FROM 'on') "),
@@ -71,7 +74,7 @@ def watch(connection: Connection, table: str) -> None:
             ).format(
                 trigger=sql.Identifier("truncated" if event == "TRUNCATE" else "touched"),
                 table=name,
-                setting=sql.Literal(f"condvest.touches_{table}"),
-                dataset=sql.Literal(table),
+                setting=sql.Literal(f"condvest.touches_{dataset}"),
+                dataset=sql.Literal(dataset),
             )
         )

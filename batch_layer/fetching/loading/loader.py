@@ -214,6 +214,7 @@ class Loader:
                 sessions=self.sessions,
                 summary=_summary(each.payload, each.parsed, each.verdict),
                 doubted=doubted[id(each.whole)],
+                is_rehearsal=self.is_rehearsal,
                 read=self.read_archived_whole,
             )
             for each, archive_key in zip(judged, archive_keys, strict=True)

@@ -18,6 +18,7 @@ import numpy as np
 
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
 from condvest.batch_layer.database.stores import instruments
+from condvest.batch_layer.database.stores.first_daily_bars import FirstDailyBars, may_begin
 from condvest.batch_layer.database.stores.ledger import read_ledger, write_ledger
 from condvest.batch_layer.database.stores.loads import amend_load, ranks_of_loads
 from condvest.batch_layer.fetching import quality
@@ -63,7 +64,7 @@ def store_portions(load: PayloadLoad, judge: Judge) -> LoadSummary:
         read_ledger(load.connection, load.provider_id),
         instruments.supplied_by(load.connection, load.provider_id),
     )
-    sum_ = _Sum(load, state)
+    sum_ = _Sum(load, state, is_first=not load.is_rehearsal and may_begin(load.connection))
     with closing(prefetch_batches(_judged(load, judge), 1)) as coming:
         for portion in chain.from_iterable(coming):
             sum_.store(portion)
@@ -94,13 +95,17 @@ class _Sum:
     Attributes:
         load: of the whole file.
         state: of its provider before the load.
+        is_first: whether the daily bars are the first of the store.
         load_id: of the load, once a portion has brought anything new.
+        tables: where the daily bars are stored, if they are the store's first.
         unrecorded: the positions of portions whose refused rows are not recorded yet.
     """
 
     load: PayloadLoad
     state: ProviderState
+    is_first: bool
     load_id: int | None = None
+    tables: FirstDailyBars | None = None
     unrecorded: list[int] = field(default_factory=list)
     portions: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -131,11 +136,24 @@ class _Sum:
         else:
             portion.record_refused(self.load_id)
             DAILY_BARS.supersede(portion.connection, rows.old, rows.old_load_id, rows.new, self.load_id)
-            DAILY_BARS.insert(portion.connection, rows.insert, self.load_id)
+            self._insert(portion, rows.insert, self.load_id)
         self.portions += 1
+
+    def _insert(self, portion: PayloadLoad, rows: DailyBars, load_id: int) -> None:
+        if self.is_first and self.tables is None:
+            self.tables = FirstDailyBars(portion.connection, load_id)
+        if self.tables is None:
+            DAILY_BARS.insert(portion.connection, rows, load_id)
+        else:
+            self.tables.insert(rows)
 
     def recorded(self, judge: Judge) -> LoadSummary:
         """Record the load, if it brings news, with what it says of its sessions; return its summary."""
+        if self.tables is not None:
+            try:
+                self.tables.finish()
+            except InputError as error:
+                raise InputError(f"{self.load.payload.name}: {error}") from error
         entries, affected = self._ledger()
         if self.load_id is None:
             summary = self.summary()

@@ -82,6 +82,7 @@ class PayloadLoad:
         sessions: the calendar.
         summary: of the rows, before they are compared with the stored ones.
         doubted: instruments of which the payload's bars are in doubt; the tables of one payload share it.
+        is_rehearsal: whether the transaction is rolled back at its end.
     """
 
     connection: Connection
@@ -96,6 +97,7 @@ class PayloadLoad:
     sessions: Sessions
     summary: LoadSummary
     doubted: set[int] = field(default_factory=set)
+    is_rehearsal: bool = False
     read: Callable[[str], JudgedPayload] = _unread
 
     def refusing(self, rows: Bools, code: str, reason: Callable[[int], str]) -> PayloadLoad:

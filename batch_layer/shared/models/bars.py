@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -104,8 +104,8 @@ class Bars(Columns):
     is_complete: Bools
 
 
-def run_starts(instrument_id: Int32s) -> Positions:
-    """Return the rows at which another instrument begins; row 0 is one of them, if there is a row."""
-    begins = np.ones(len(instrument_id), dtype=np.bool_)
-    np.not_equal(instrument_id[1:], instrument_id[:-1], out=begins[1:])
+def run_starts(values: npt.NDArray[Any]) -> Positions:
+    """Return the rows at which another value begins; row 0 is one of them, if there is a row."""
+    begins = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=begins[1:])
     return np.flatnonzero(begins)

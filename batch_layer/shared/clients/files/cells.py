@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,6 +40,8 @@ _NUMBER = re.compile(
 )
 _WHOLE = re.compile(r"([+-]?[0-9]{1,18})(\.0*)?")
 _PLAIN_WHOLE = "^[0-9]{1,18}$"
+_MOST_DIGITS = 18
+_FIRST_LONG = 10**_MOST_DIGITS
 _SHOWN_LENGTH = 40
 
 
@@ -58,10 +61,10 @@ def symbols(column: pa.ChunkedArray, label: str) -> tuple[npt.NDArray[np.object_
     """
     if not (_is_text(column.type) or pa.types.is_null(column.type)):
         raise WrongType("symbols as text")
-    cells, absent = _trimmed(column)
-    texts, codes = _distinct(cells)
-    values = np.array([*texts, ""], dtype=object)[codes]  # the code of a missing cell, -1, takes the last
-    return values, _missing(absent, label)
+    texts, codes = _distinct_texts(column)
+    # The code of a missing cell, -1, takes the last.
+    values = np.array([*(text or "" for text in texts), ""], dtype=object)[codes]
+    return values, _missing(_absent(texts, codes), label)
 
 
 def numbers(column: pa.ChunkedArray, label: str, *, required: bool) -> tuple[Floats, Faults]:
@@ -75,11 +78,12 @@ def numbers(column: pa.ChunkedArray, label: str, *, required: bool) -> tuple[Flo
     """
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        absent = _to_numpy(column.is_null())
-        values = _to_numpy(column.cast(pa.float64(), safe=False).fill_null(math.nan))
-        return values, _missing(absent & required, label)
+        return _filled(column.cast(pa.float64(), safe=False), column, label, required=required)
     if not (_is_text(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
         raise WrongType("numbers")
+    if pa.types.is_string(kind):  # nearly always numbers and nothing beside
+        with suppress(pa.ArrowInvalid):
+            return _filled(column.cast(pa.float64()), column, label, required=required)
     cells, absent = _trimmed(column)
     faults = _missing(absent & required, label)
     try:
@@ -111,6 +115,8 @@ def counts(column: pa.ChunkedArray, label: str) -> tuple[Int64s, Faults]:
         _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
     ):
         raise WrongType("whole numbers")
+    if _is_plain_whole(column):
+        return _to_numpy(_without_nulls(column.cast(pa.int64()), UNKNOWN_TRADES)), {}
     cells, _ = _trimmed(column)
     # Not left to the cast alone, which takes hexadecimal.
     if pc.all(pc.match_substring_regex(cells, _PLAIN_WHOLE), min_count=0).as_py():
@@ -135,15 +141,14 @@ def sessions(
     kind = column.type
     read: Reader = session_of_nanoseconds if in_nanoseconds else partial(session_of_text, zone=zone)
     if pa.types.is_timestamp(kind):
-        absent = _to_numpy(column.is_null())
-        cells = column.cast(pa.int64())
+        values, codes = _distinct(column.cast(pa.int64()))
         read = session_of_timestamps(kind.unit, is_aware=kind.tz is not None, zone=zone)
     elif _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_date(kind) or pa.types.is_null(kind):
-        cells, absent = _trimmed(column)
+        values, codes = _distinct_texts(column)
     else:
         raise WrongType("dates")
-    values, faults = _each_distinct(cells, label, read, np.datetime64("NaT", "D"))
-    return values, _missing(absent, label) | faults
+    dates, faults = _read_each(values, codes, label, read, np.datetime64("NaT", "D"))
+    return dates, _missing(_absent(values, codes), label) | faults
 
 
 def _number(text: str) -> float | str:
@@ -157,6 +162,34 @@ def _count(text: str) -> int | str:
     return int(number[1])
 
 
+def _filled(
+    numbers: pa.ChunkedArray, column: pa.ChunkedArray, label: str, *, required: bool
+) -> tuple[Floats, Faults]:
+    """Return a column, read as numbers, with NaN where it has none, and the faults of such cells."""
+    if not column.null_count:
+        return _to_numpy(numbers), {}
+    return _to_numpy(numbers.fill_null(math.nan)), _missing(_to_numpy(column.is_null()) & required, label)
+
+
+def _without_nulls(column: pa.ChunkedArray, stand_in: float) -> pa.ChunkedArray:
+    return column.fill_null(stand_in) if column.null_count else column
+
+
+def _is_plain_whole(column: pa.ChunkedArray) -> bool:
+    """Return whether all cells are whole numbers of 0 or more, of 18 digits at most, and nothing beside.
+
+    Not left to the cast alone, which takes hexadecimal.
+    """
+    if pa.types.is_integer(column.type):
+        bounds = pc.min_max(column).as_py()
+        return bounds["min"] is None or (bounds["min"] >= 0 and bounds["max"] < _FIRST_LONG)
+    if not pa.types.is_string(column.type):
+        return False
+    longest = pc.max(pc.binary_length(column)).as_py()
+    is_short = longest is None or longest <= _MOST_DIGITS
+    return is_short and bool(pc.all(pc.ascii_is_decimal(column), min_count=0).as_py())
+
+
 def _trimmed(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Bools]:
     """Return the cells as text without outer white space, null where empty; and which those are."""
     cells = pc.utf8_trim_whitespace(column.cast(pa.string()))
@@ -168,19 +201,48 @@ def _trimmed(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Bools]:
 
 def _distinct(cells: pa.ChunkedArray) -> tuple[list[Any], npt.NDArray[np.int32]]:
     """Return the distinct values and each row's position among them, -1 where null."""
+    values, codes = _encoded(cells)
+    return values.to_pylist(), codes
+
+
+def _encoded(cells: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.int32]]:
+    """Return the distinct values as an array, and each row's position among them, -1 where null."""
     if not len(cells):
-        return [], np.zeros(0, np.int32)
+        return pa.array([], cells.type), np.zeros(0, np.int32)
     encoded = cells.dictionary_encode().unify_dictionaries()
-    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-    return encoded.chunk(0).dictionary.to_pylist(), np.concatenate(codes)
+    codes = [_without_nulls(chunk.indices, -1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
+    return encoded.chunk(0).dictionary, np.concatenate(codes)
+
+
+def _distinct_texts(column: pa.ChunkedArray) -> tuple[list[str | None], npt.NDArray[np.int32]]:
+    """Return what `_distinct` does of the cells as `_trimmed` returns them; a text may be there twice.
+
+    Of a million cells a few thousand are different, so that those alone are made text and trimmed.
+    """
+    values, codes = _encoded(column)
+    texts, _ = _trimmed(pa.chunked_array([values]))
+    return texts.to_pylist(), codes
+
+
+def _absent(values: list[Any], codes: npt.NDArray[np.int32]) -> Bools:
+    """Return which cells have no value, by what `_distinct` or `_distinct_texts` returns."""
+    is_none = np.array([*(value is None for value in values), True])
+    absent: Bools = is_none[codes] if is_none[:-1].any() else codes < 0
+    return absent
 
 
 def _each_distinct(
     cells: pa.ChunkedArray, label: str, read: Reader, absent: np.generic
 ) -> tuple[npt.NDArray[Any], Faults]:
     """Read every distinct value once; null and unreadable ones become ``absent``, which gives the dtype."""
-    values, codes = _distinct(cells)
-    meant = [read(value) for value in values]
+    return _read_each(*_distinct(cells), label, read, absent)
+
+
+def _read_each(
+    values: list[Any], codes: npt.NDArray[np.int32], label: str, read: Reader, absent: np.generic
+) -> tuple[npt.NDArray[Any], Faults]:
+    """Read values, each once; None, and what no reader can read, becomes ``absent``."""
+    meant = [absent if value is None else read(value) for value in values]
     is_fault = np.array([*(isinstance(each, str) for each in meant), False])[codes]
     lookup = np.array([*(absent if isinstance(each, str) else each for each in meant), absent], absent.dtype)
     faults = {row: f"{label}: {meant[codes[row]]}" for row in _rows_of(is_fault)}

@@ -7,13 +7,13 @@ without names, which end with the process, however it ends.
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 import weakref
-from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain, count
+from itertools import chain
 from typing import IO, Any
 
 import numpy as np
@@ -33,7 +33,7 @@ from condvest.batch_layer.shared.clients.files.parse import columns_of, parsed_t
 from condvest.batch_layer.shared.clients.files.text import Table, read_header, read_rows
 from condvest.batch_layer.shared.clients.files.unpack import GZIP_MAGIC, PARQUET_MAGIC, blocks_of, head_of
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.bars import run_starts
+from condvest.batch_layer.shared.models.bars import Int32s, run_starts
 from condvest.batch_layer.shared.models.payloads import BarRows, Parsed, Payload
 from condvest.batch_layer.shared.utils.prefetch import prefetch_batches
 
@@ -46,6 +46,9 @@ _BYTES_A_ROW, _BYTES_A_PACKED_ROW = 60, 20
 
 _SHORT_RUN = 64
 """Rows of one symbol that follow each other: shorter runs are gathered before they are written."""
+
+_ROWS_A_BATCH = 1 << 13
+"""Of symbols that follow each other in one portion, about."""
 
 _SYMBOL = LAYOUTS["daily_bars"][0]
 _NO_ROWS = BarRows(
@@ -143,7 +146,8 @@ class _Spool:
     def __init__(self, payload: Payload, portions: int) -> None:
         self.header: tuple[str, ...] = ()
         self._payload = payload
-        self._number_of: defaultdict[str, int] = defaultdict(count().__next__)
+        self._number_of: dict[str, int] = {}
+        self._next, self._filled = 0, 0
         self._files: list[IO[bytes]] = []
         self._writers: list[Any] = []  # pyarrow has no types
         self._portions = portions
@@ -159,18 +163,22 @@ class _Spool:
         position = columns_of(self._payload, table.header)["symbol"]
         symbol, _ = column_of(self._payload, table, position, _SYMBOL)
         runs = run_starts(symbol)
-        numbers = [self._number_of[text] % self._portions for text in symbol[runs].tolist()]
+        lengths = np.diff(runs, append=len(symbol))
+        numbers = self._numbers_of(symbol[runs].tolist(), lengths.tolist())
         columns = [*table.columns, pa.array(table.line)]
         data = pa.table(columns, names=[str(number) for number in range(len(columns))])
-        lengths = np.diff(runs, append=len(symbol))
         try:
             if len(runs) * _SHORT_RUN > len(symbol):
-                portion = np.repeat(np.array(numbers), lengths)
+                portion = np.repeat(numbers, lengths)
                 order = np.argsort(portion, kind="stable")
                 data, counts = data.take(order), np.bincount(portion, minlength=self._portions)
                 runs, lengths = np.cumsum(counts) - counts, counts
-                numbers = list(range(self._portions))
-            for number, first, length in zip(numbers, runs.tolist(), lengths.tolist(), strict=True):
+                numbers = np.arange(self._portions, dtype=np.int32)
+            else:  # runs of one portion that follow each other are written together
+                joined = run_starts(numbers)
+                numbers, runs = numbers[joined], runs[joined]
+                lengths = np.diff(runs, append=len(symbol))
+            for number, first, length in zip(numbers.tolist(), runs.tolist(), lengths.tolist(), strict=True):
                 if length:
                     self._writer(number, data.schema).write_table(data.slice(first, length))
         except OSError as error:
@@ -178,6 +186,21 @@ class _Spool:
                 f"{self._payload.name}: its rows cannot be sorted by symbol in {tempfile.gettempdir()} "
                 f"({error.strerror or error}); make room there, or name another folder by TMPDIR"
             ) from error
+
+    def _numbers_of(self, symbols: list[str], lengths: list[int]) -> Int32s:
+        """Return the portion of each run of rows of one symbol.
+
+        Symbols take turns, so that the portions are as large as each other. Where the file lies by symbol,
+        some that follow each other get the same portion, so that their rows are written together.
+        """
+        for symbol, length in zip(symbols, lengths, strict=True):
+            if symbol in self._number_of:
+                continue
+            self._number_of[symbol] = self._next
+            self._filled += length
+            if length < _SHORT_RUN or self._filled >= _ROWS_A_BATCH:
+                self._next, self._filled = (self._next + 1) % self._portions, 0
+        return np.array([self._number_of[symbol] for symbol in symbols], dtype=np.int32)
 
     def close(self) -> None:
         """End the files: all rows have been added."""
@@ -187,8 +210,11 @@ class _Spool:
     def tables(self) -> Iterator[Table]:
         """Yield the portions that have any row, when the files have been ended."""
         for file in self._files:
-            file.seek(0)
-            data = pa.ipc.open_stream(pa.PythonFile(file, mode="r")).read_all()
+            file.flush()
+            # What is read keeps the mapping as long as it needs it.
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            data = pa.ipc.open_stream(pa.py_buffer(mapped)).read_all().combine_chunks()
+            del mapped
             *columns, line = data.columns
             if len(line):
                 yield Table(self.header, tuple(columns), line.to_numpy())
