@@ -169,6 +169,12 @@ def test_acceptance_4_split_adjusted_prices_are_led_back(fresh, fresh_too, acme)
         assert rows_of(fresh_too, *asked) == rows_of(fresh, *asked)
 
 
+def test_acceptance_4_prices_as_traded_that_are_taken_for_adjusted_are_named(fresh, acme):
+    asked = ("import", acme / "traded.csv", "--splits", acme / "splits.csv", "--prices", "split-adjusted")
+    ran = fresh(*asked)
+    assert (ran.returncode, "check ACME 2024-05-13: split_twice: " in ran.stderr) == (3, True), ran.stderr
+
+
 def test_acceptance_4_splits_that_prices_deny_or_nobody_has_are_named(fresh, acme):
     ran = fresh("import", acme / "adjusted.csv", "--splits", acme / "splits.csv")
     assert ran.returncode == 3

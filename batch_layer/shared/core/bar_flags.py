@@ -20,6 +20,10 @@ FLAGS: Mapping[str, tuple[str, str]] = {
         "error",
         "a split that the prices deny: they went on as if there were none; check the split",
     ),
+    "split_twice": (
+        "error",
+        "a split that the prices follow twice; they may have been taken for split-adjusted and be as traded",
+    ),
     "split_missing": (
         "error",
         "prices moved by a split's ratio, trading went on as before, and no split is known; look for it",
@@ -137,6 +141,18 @@ def _split_denied(measures: BarMeasures) -> tuple[Bools, Floats]:
     return measures.has_split & is_large & ignores_split, measures.ratio
 
 
+def _split_twice(measures: BarMeasures) -> tuple[Bools, Floats]:
+    """What is left when the split is taken out is nearer to the split once more than to nothing."""
+    split, left = np.log(measures.expected), np.log(measures.ratio / measures.expected)
+    is_large = np.abs(split) > 2 * RATIO_TOLERANCE
+    half = np.abs(split) / 2
+    is_once_more = (np.abs(left - split) < half) & (measures.unexplained > half)
+    # Of a history that has just begun nobody knows what is usual.
+    usual = np.where(np.isfinite(measures.usual_move), measures.usual_move, 0.0)
+    is_twice = is_once_more & (measures.unexplained > TIMES_USUAL * usual)
+    return measures.has_split & is_large & is_twice, measures.ratio
+
+
 def _split_missing(measures: BarMeasures) -> tuple[Bools, Floats]:
     """The close jumped by a ratio that splits have, and the money traded stayed as usual."""
     turnover = measures.volume * measures.ratio
@@ -170,7 +186,7 @@ def _dividend_scale(measures: BarMeasures) -> tuple[Bools, Floats]:
 
 def _outlier_move(measures: BarMeasures) -> tuple[Bools, Floats]:
     """The close moved far, and no flag about a split explains it."""
-    explained = _split_denied(measures)[0] | _split_missing(measures)[0]
+    explained = _split_denied(measures)[0] | _split_twice(measures)[0] | _split_missing(measures)[0]
     return _is_outlier(measures) & ~explained, measures.ratio
 
 
@@ -193,6 +209,7 @@ def _stale_price(measures: BarMeasures) -> tuple[Bools, Floats]:
 
 _TESTS: Mapping[str, Callable[[BarMeasures], tuple[Bools, Floats]]] = {
     "split_denied": _split_denied,
+    "split_twice": _split_twice,
     "split_missing": _split_missing,
     "dividend_denied": _dividend_denied,
     "dividend_twice": _dividend_twice,

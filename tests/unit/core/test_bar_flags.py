@@ -60,6 +60,24 @@ def test_a_split_that_the_prices_deny_is_flagged_on_its_ex_date():
     assert found(series(QUIET), [(1, 30, 1, 2)]) == [(1, 30, "split_denied")]
 
 
+@pytest.mark.parametrize("day", [3, 30])
+@pytest.mark.parametrize(("old", "new"), [(1, 2), (2, 3), (10, 1)])
+def test_a_split_that_the_prices_follow_twice_is_flagged(day, old, new):
+    """Prices as traded that were led back as if they were split-adjusted, early and late in a history."""
+    led_back = [price * (new / old) ** 2 for price in QUIET[:day]] + QUIET[day:]
+    assert found(series(led_back), [(1, day, old, new)]) == [(1, day, "split_twice")]
+    followed = [price * new / old for price in QUIET[:day]] + QUIET[day:]
+    assert found(series(followed), [(1, day, old, new)]) == []
+
+
+def test_news_on_the_day_of_a_split_is_no_second_split():
+    """2-for-1 and a fall of a quarter; a reverse split and a fall, which goes the other way."""
+    fallen = QUIET[:30] + [price / 2 * 0.75 for price in QUIET[30:]]
+    assert "split_twice" not in [flag for _, _, flag in found(series(fallen), [(1, 30, 1, 2)])]
+    reverse = QUIET[:30] + [price * 10 * 0.6 for price in QUIET[30:]]
+    assert "split_twice" not in [flag for _, _, flag in found(series(reverse), [(1, 30, 10, 1)])]
+
+
 def test_a_halved_price_with_usual_turnover_lacks_a_split():
     closes = QUIET[:30] + [price / 2 for price in QUIET[30:]]
     volumes = USUAL[:30] + [volume * 2 for volume in USUAL[30:]]
