@@ -47,6 +47,9 @@ def frame(
         Of one symbol given as text the index is that alone. Of several, or all, it is a MultiIndex of symbol
         (string, ascending) and last_session, so ``frame.loc["AAPL"]`` is what one symbol gives. Where a
         symbol has passed to another instrument, the former one has a label: ``X#12``.
+
+        Its ``attrs["condvest"]`` has the interval and what the prices are adjusted for, so that
+        `condvest.load` takes no bars of several sessions, and no adjusted prices, for daily bars as traded.
     """
     table = bars(
         symbols,
@@ -68,7 +71,9 @@ def frame(
         names = ["symbol", "last_session"]
         index = pd.MultiIndex.from_arrays([table["symbol"].to_pandas(), sessions], names=names)
     data = {name.capitalize(): _floats(table, name) for name in _FRAME}
-    return pd.DataFrame(data, index=index, columns=list(data))
+    made = pd.DataFrame(data, index=index, columns=list(data))
+    made.attrs["condvest"] = {"interval": interval, "adjust": adjust}
+    return made
 
 
 def panel(

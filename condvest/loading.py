@@ -75,6 +75,7 @@ def load(
     from condvest.batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
     from condvest.screening import screen_of  # noqa: PLC0415
 
+    _insist_on_daily(bars, prices)
     tables = [(_as_arrow(table, dataset), dataset) for table, dataset in given]
     options = FileOptions(symbol, midnight=midnight, prices=prices, symbols_mean=symbols_mean)
     with open_workspace(settings or present_settings()) as workspace:
@@ -88,6 +89,25 @@ def load(
             dry_run=dry_run,
         )
     return report.as_json()
+
+
+def _insist_on_daily(bars: Any, prices: Prices | None) -> None:  # noqa: ANN401  # as `load`
+    """Refuse a frame of Condvest's own that is of other bars, or of other prices, than it is taken for.
+
+    Raises:
+        UsageError: it has bars of several sessions, or adjusted prices that were not said to be so.
+    """
+    own = getattr(bars, "attrs", {}).get("condvest", {})
+    if own.get("interval", 1) != 1:
+        raise UsageError(
+            f"bars: expected daily bars, got Condvest's own of {own['interval']} sessions; "
+            "pass those of interval=1"
+        )
+    if own.get("adjust", "none") == "total" or (own.get("adjust") == "splits" and prices is None):
+        raise UsageError(
+            f"bars: expected prices as traded, got Condvest's own with adjust={own['adjust']!r}; "
+            'pass those of adjust="none"'
+        )
 
 
 def _as_arrow(given: Any, dataset: Literal["daily_bars", "splits", "dividends"]) -> pa.Table:  # noqa: ANN401  # as `load`

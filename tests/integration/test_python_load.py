@@ -77,6 +77,27 @@ def test_what_condvest_gives_goes_back_in(how):
         condvest.load(condvest.bars(interval=3, include_open=True, **how), **how)
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"interval": 3, "include_open": True}, "got Condvest's own of 3 sessions; pass those of interval=1"),
+        (
+            {"interval": 1, "adjust": "total"},
+            "got Condvest's own with adjust='total'; pass those of adjust=\"none\"",
+        ),
+        ({"interval": 1}, "with adjust='splits'"),
+    ],
+)
+def test_a_frame_of_other_bars_or_prices_is_not_taken_for_daily_bars_as_traded(how, asked, said):
+    """Its columns do not show what it is; what pandas has done to it since does not matter."""
+    condvest.load(pa.table(columns()), **how)
+    frame = condvest.frame(["A"], **asked, **how).dropna().sort_index()
+    with pytest.raises(condvest.UsageError, match=said):
+        condvest.load(frame, **how)
+    if asked == {"interval": 1}:
+        assert condvest.load(frame, prices="as-traded", **how)["unchanged"] == 3
+
+
 @pytest.mark.parametrize("order", [("Price", "Ticker"), ("Ticker", "Price")])
 def test_symbols_side_by_side_are_loaded(how, order):
     """As yfinance.download gives them, and its file as pandas reads it; MSFT has no row on the first day."""
