@@ -28,6 +28,9 @@ from condvest.serving_layer.opening import live_of, open_published, past_of
 from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
 from condvest.serving_layer.queries.question import Adjust, Anchor, Question
 
+ADJUSTED = "condvest.adjust"
+"""Key in the metadata of a table of bars: what its prices are adjusted for; its columns do not show it."""
+
 
 def bars(
     symbols: Symbols | None = None,
@@ -84,6 +87,9 @@ def bars(
         is_live (bool, whether the bar holds a session that is not loaded yet but under way; it is never
         complete) and data_through (timestamp, UTC: up to when that session is known; null elsewhere).
 
+        Its metadata has what the prices are adjusted for (``condvest.adjust``), so that `condvest.load` takes
+        no adjusted prices for prices as traded.
+
         It equals the full fold of the daily bars in one snapshot: windows that wait to be resampled are
         folded on the way.
 
@@ -107,7 +113,10 @@ def bars(
         unique_symbols=unique_symbols,
         include_live=include_live,
     )
-    return skipping(missing, wanted, lambda known: answer(replace(question, symbols=known), source, settings))
+    table = skipping(
+        missing, wanted, lambda known: answer(replace(question, symbols=known), source, settings)
+    )
+    return table.replace_schema_metadata({ADJUSTED: adjust})
 
 
 def answer(question: Question, source: From, settings: Settings | None) -> pa.Table:

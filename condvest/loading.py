@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from condvest.api import ADJUSTED
 from condvest.asking import present_settings
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.file_options import FileOptions, Midnight, Prices, SymbolsMean
@@ -75,8 +76,8 @@ def load(
     from condvest.batch_layer.operations.workspace import open_workspace  # noqa: PLC0415
     from condvest.screening import screen_of  # noqa: PLC0415
 
-    _insist_on_daily(bars, prices)
     tables = [(_as_arrow(table, dataset), dataset) for table, dataset in given]
+    _insist_on_daily(bars, prices)
     options = FileOptions(symbol, midnight=midnight, prices=prices, symbols_mean=symbols_mean)
     with open_workspace(settings or present_settings()) as workspace:
         report = import_tables(
@@ -92,12 +93,14 @@ def load(
 
 
 def _insist_on_daily(bars: Any, prices: Prices | None) -> None:  # noqa: ANN401  # as `load`
-    """Refuse a frame of Condvest's own that is of other bars, or of other prices, than it is taken for.
+    """Refuse a frame or table of Condvest's own of other bars, or of other prices, than it is taken for.
 
     Raises:
         UsageError: it has bars of several sessions, or adjusted prices that were not said to be so.
     """
     own = getattr(bars, "attrs", {}).get("condvest", {})
+    if isinstance(bars, pa.Table) and (adjust := (bars.schema.metadata or {}).get(ADJUSTED.encode())):
+        own = {"adjust": adjust.decode()}
     if own.get("interval", 1) != 1:
         raise UsageError(
             f"bars: expected daily bars, got Condvest's own of {own['interval']} sessions; "

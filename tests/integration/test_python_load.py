@@ -94,6 +94,9 @@ def test_a_frame_of_other_bars_or_prices_is_not_taken_for_daily_bars_as_traded(h
     frame = condvest.frame(["A"], **asked, **how).dropna().sort_index()
     with pytest.raises(condvest.UsageError, match=said):
         condvest.load(frame, **how)
+    if asked["interval"] == 1:
+        with pytest.raises(condvest.UsageError, match=said):
+            condvest.load(condvest.bars(["A"], **asked, **how), **how)
     if asked == {"interval": 1}:
         assert condvest.load(frame, prices="as-traded", **how)["unchanged"] == 3
 
