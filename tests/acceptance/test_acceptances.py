@@ -57,10 +57,11 @@ ACCEPTANCES = {
     ),
     4: Acceptance(
         "import --prices split-adjusted leads prices back by the splits given; an import names the "
-        "splits that prices deny and exits with 3; a split of a symbol without bars gets a note.",
+        "splits that prices deny, or follow twice, and exits with 3, and so for a split of nobody's symbol.",
         (
             (USERS_LIST, "test_acceptance_4_split_adjusted_prices_are_led_back"),
             (USERS_LIST, "test_acceptance_4_splits_that_prices_deny_or_nobody_has_are_named"),
+            (USERS_LIST, "test_acceptance_4_prices_as_traded_that_are_taken_for_adjusted_are_named"),
         ),
     ),
     5: Acceptance(
@@ -177,7 +178,7 @@ ACCEPTANCES = {
             ("tests/acceptance/test_site.py", "test_acceptance_14_the_timer_is_at_half_past_six_in_new_york"),
             (
                 "tests/acceptance/test_site.py",
-                "test_the_compose_file_is_read_and_installs_extras_that_are_there",
+                "test_the_compose_file_is_read_and_names_what_is_there",
             ),
             ("tests/acceptance/test_site.py", "test_acceptance_14_grafanas_data_source_is_a_reader"),
             ("tests/acceptance/test_documents.py", "test_every_example_works_and_prints_what_is_shown"),
