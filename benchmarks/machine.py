@@ -66,6 +66,11 @@ def server_seconds(home):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def processor_clock(home):
+    """Return a clock: the seconds that this process and, on Linux, an embedded server have taken."""
+    return lambda: time.process_time() + (server_seconds(home) or 0.0)
+
+
 def busy(home, work):
     """Return the seconds that a piece of work, its server's too, would take if it kept all cores busy.
 

@@ -71,8 +71,7 @@ class PlainMinutes:
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
             return None
         symbols = list(map(_SYMBOL, minutes))
-        may_be_otc = b"otc" in frame or b"\\" in frame  # a key may be written by its characters' numbers
-        if not are_words(symbols) or (may_be_otc and any(map(_OTC, minutes))):
+        if not are_words(symbols) or any(map(_OTC, minutes)):
             return None
         self.symbol += symbols
         self.volume.fromlist(volumes)
