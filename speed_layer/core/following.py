@@ -19,7 +19,7 @@ from condvest.batch_layer.shared.models.payloads import BarRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.speed_layer.core.guards import UNSURE, Refusal, Seen, refusal
 from condvest.speed_layer.core.minutes import MinuteMessages, admitted
-from condvest.speed_layer.core.phases import PHASES, Calm, Hours, Phase, is_on_date
+from condvest.speed_layer.core.phases import Calm, Hours, Phase, is_on_date, phase_numbers
 from condvest.speed_layer.core.provisional import Provisional, bars_of, contradicted
 from condvest.speed_layer.core.slots import NO_SLOT, Slots
 from condvest.speed_layer.core.snapshot import Snapshot
@@ -183,7 +183,7 @@ class Follower:
             phase="settled" if len(bars) and settled.all() else phase,
             symbols=self.symbols,
             bars=bars.take(changed),
-            phases=_numbers(settled[changed], phase),
+            phases=phase_numbers(settled[changed], phase),
             refused=refused,
             with_bar=len(bars),
             drifted=drifted,
@@ -205,8 +205,7 @@ class Follower:
     def _join(self, snapshot: Snapshot, passed: Bools) -> None:
         self._arrivals += 1
         rows = snapshot.rows.take(passed)
-        symbols = rows.symbol.tolist()
-        slot = self.slots.give(symbols, self.slots.known(symbols))
+        slot = self.slots.give(symbols := rows.symbol.tolist(), self.slots.known(symbols))
         seq = np.full(len(rows), self._arrivals, dtype=np.int64)
         at, prices = snapshot.updated[passed], (rows.open, rows.high, rows.low, rows.close)
         if self._watermark != NEVER:  # a row that has not changed is known up to the snapshot all the same
@@ -230,7 +229,7 @@ class Follower:
     def _changed(self, bars: Provisional, settled: Bools, phase: Phase) -> Int64s:
         """Return the positions of the bars that differ from those of the step before, and remember these."""
         columns: list[npt.NDArray[Any]] = [bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap]
-        columns += [bars.data_through, _numbers(settled, phase)]
+        columns += [bars.data_through, phase_numbers(settled, phase)]
         before = np.full((len(columns), len(self.state)), np.nan)
         before[:, : self._rows.shape[1]] = self._rows
         is_changed = np.zeros(len(bars), dtype=np.bool_)
@@ -240,11 +239,6 @@ class Follower:
             known[bars.slot] = now
         self._rows = before
         return np.flatnonzero(is_changed)
-
-
-def _numbers(settled: Bools, phase: Phase) -> Int16s:
-    """Return, per bar, the number of its phase in PHASES."""
-    return np.where(settled, PHASES.index("settled"), PHASES.index(phase)).astype(np.int16)
 
 
 def refused_rows(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:

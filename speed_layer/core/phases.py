@@ -13,7 +13,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from condvest.batch_layer.shared.models.bars import Bools, Floats, Int64s
+from condvest.batch_layer.shared.models.bars import Bools, Floats, Int16s, Int64s
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
 from condvest.speed_layer.core.provisional import Provisional
 from condvest.speed_layer.core.state import NEVER
@@ -39,6 +39,11 @@ def is_on_date(instants: Int64s, date: dt.date) -> Bools:
     first, after = (int(midnight.timestamp()) * SECOND for midnight in midnights)
     is_on: Bools = (instants >= first) & (instants < after)
     return is_on
+
+
+def phase_numbers(settled: Bools, phase: Phase) -> Int16s:
+    """Return, per bar, the number in PHASES of a session's phase, or of ``settled`` where it has."""
+    return np.where(settled, PHASES.index("settled"), PHASES.index(phase)).astype(np.int16)
 
 
 @dataclass(frozen=True)

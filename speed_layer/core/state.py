@@ -147,9 +147,7 @@ def of_minutes(slots: int, minutes: Minutes, totals: Totals, hours: tuple[int, i
     _put(state.trades, slot, trades, ~np.isnan(trades.price))
     _put(state.totals, slot, totals, ~np.isnan(totals.volume))
     regular = (minutes.start >= hours[0]) & (minutes.start < hours[1])
-    if not regular.all():
-        minutes = minutes.take(regular)
-    return LiveState(state.anchors, state.totals, state.trades, _each_once(minutes))
+    return LiveState(state.anchors, state.totals, state.trades, _each_once(minutes.take(regular)))
 
 
 def join(left: LiveState, right: LiveState) -> LiveState:
@@ -160,12 +158,7 @@ def join(left: LiveState, right: LiveState) -> LiveState:
         anchors,
         _latest(left.totals, right.totals, slots),
         _latest(left.trades, right.trades, slots),
-        _united(
-            *(
-                state.minutes if anchors is state.anchors else _after(state.minutes, anchors)
-                for state in (left, right)
-            )
-        ),
+        _united(_after(left, anchors), _after(right, anchors)),
     )
 
 
@@ -178,12 +171,8 @@ def _each_once(minutes: Minutes) -> Minutes:
     return minutes.take(order[is_last])
 
 
-def _ascend(first: Int64s, then: Int64s | None = None) -> bool:
-    """Return whether numbers ascend, those of equal ones by others; none twice where there are no others."""
-    is_after = first[1:] > first[:-1]
-    if then is not None:
-        is_after |= (first[1:] == first[:-1]) & (then[1:] > then[:-1])
-    return bool(is_after.all())
+def _ascend(*columns: Int64s) -> bool:
+    return all(bool((column[1:] >= column[:-1]).all()) for column in columns)
 
 
 def _keys(minutes: Minutes) -> Int64s:
@@ -223,10 +212,12 @@ def _united(left: Minutes, right: Minutes) -> Minutes:
     return minutes
 
 
-def _after(minutes: Minutes, anchors: Anchors) -> Minutes:
-    """Return the minutes that end after the anchor of their slot."""
-    is_after = minutes.start + MINUTE > anchors.at[minutes.slot]
-    return minutes if is_after.all() else minutes.take(is_after)
+def _after(state: LiveState, anchors: Anchors) -> Minutes:
+    """Return the minutes of a state that end after the anchor of their slot."""
+    if anchors is state.anchors:
+        return state.minutes
+    is_after = state.minutes.start + MINUTE > anchors.at[state.minutes.slot]
+    return state.minutes if is_after.all() else state.minutes.take(is_after)
 
 
 def _latest(left: Latest, right: Latest, slots: int) -> Latest:
@@ -234,12 +225,8 @@ def _latest(left: Latest, right: Latest, slots: int) -> Latest:
     is_later = (right.at > left.at) | ((right.at == left.at) & (right.seq > left.seq))
     if not is_later.any():
         return left
-    if is_later.all():
-        return right
-    columns = [
-        np.where(is_later, getattr(right, column.name), getattr(left, column.name)) for column in fields(left)
-    ]
-    return type(left)(*columns)
+    pairs = ((getattr(right, column.name), getattr(left, column.name)) for column in fields(left))
+    return type(left)(*(np.where(is_later, later, earlier) for later, earlier in pairs))
 
 
 def _widened(rows: Latest, slots: int) -> Latest:
