@@ -167,17 +167,17 @@ def test_over_http_the_answer_is_the_databases_and_moves_with_the_live_row(marke
 
 
 def test_no_reader_sees_a_session_twice_or_a_bar_jump_back_while_it_becomes_official(market):
-    """Two readers loop while live rows rise tick by tick and the official load commits."""
+    """Two readers, of A and of all, loop while live rows rise tick by tick and the official load commits."""
     settings = market.workspace.settings
     put(market, "A", 10, close=100.5, high=101.0, open=100.0)
     is_over = threading.Event()
 
-    def watch():
+    def watch(symbols):
         seen = []
         while True:
             ended = is_over.is_set()
             (row,) = condvest.bars(
-                "A",
+                symbols,
                 interval=1,
                 start=market.date(10),
                 include_open=True,
@@ -189,7 +189,7 @@ def test_no_reader_sees_a_session_twice_or_a_bar_jump_back_while_it_becomes_offi
                 return seen
 
     with ThreadPoolExecutor(2) as pool:
-        readers = [pool.submit(watch) for _ in range(2)]
+        readers = [pool.submit(watch, symbols) for symbols in ("A", None)]
         for tick in range(20):
             put(market, "A", 10, close=100.5 + tick / 10, high=110.0, open=100.0)
         market.bars(
