@@ -19,7 +19,7 @@ from condvest.batch_layer.shared.models.spans import Spans
 from condvest.serving_layer.kept import Kept
 
 LARGEST = 64 << 20
-"""Bytes that a process keeps: the windows under way of all stored intervals, of 8,000 instruments."""
+"""Bytes that a process keeps: the windows under way of all stored intervals, of 11,000 instruments."""
 
 ROW = 72
 """Bytes of a daily bar with its key."""
