@@ -9,6 +9,7 @@ The port is printed when the server listens.
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import os
 import socket
@@ -52,6 +53,7 @@ def settings_of(url, published=None):
 
 
 def condvest(url, published=None):
+    gc.freeze()  # as `condvest serve` does
     return server_of(create_app(DatabaseBackend(settings_of(url, published)), Rules()))
 
 

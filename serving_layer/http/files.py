@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.errors import PublishedError, PublishedGone
 from condvest.batch_layer.shared.published.datasets import is_own
 from condvest.batch_layer.shared.published.target import PublishTarget
@@ -124,6 +125,23 @@ class PublishedFiles:
         except (FileNotFoundError, IsADirectoryError) as error:
             self._source()  # that nothing is published is said as such
             raise NoSuchPath(f"{path} is no longer published; /v1/datasets lists what there is") from error
+        sent = self._sent(path, headers, target, opened, is_head=is_head)
+        if sent.opened is None:
+            opened.close()
+        return sent
+
+    def near(self, path: str, headers: Mapping[str, str], *, is_head: bool) -> Sent | None:
+        """Return the same of a file that lies in a directory; None if it does not.
+
+        To open it takes less than to ask a thread for it, so an event loop may.
+        """
+        target = self._backend.target()
+        if not (isinstance(target, DirectoryTarget) and is_own(path) and path.endswith(".parquet")):
+            return None
+        try:
+            opened = open_in(target, path)
+        except OSError:
+            return None
         sent = self._sent(path, headers, target, opened, is_head=is_head)
         if sent.opened is None:
             opened.close()

@@ -36,7 +36,9 @@ class FilesFront:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         is_head = bool(scope.get(IS_HEAD))
-        sent = await self._run(lambda: self._files.file(path, headers, is_head=is_head))
+        sent = self._files.near(path, headers, is_head=is_head)
+        if sent is None:
+            sent = await self._run(lambda: self._files.file(path, headers, is_head=is_head))
         await _send(sent, self._run, scope, receive, send)
 
 

@@ -7,6 +7,7 @@ its own threads, kept answers, quotas and metrics; they share no memory.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
 import socket
@@ -85,6 +86,7 @@ class Serving:
             server.should_exit = True
 
         started(stop)
+        gc.freeze()  # what is there now stays: no collection has to look at it amid the answers
         # Once it has shut down, uvicorn raises the signal that stopped it again: this is how serving ends.
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
