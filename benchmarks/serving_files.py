@@ -1,6 +1,7 @@
 """What the suite ``serving_load`` serves and sends: rivals' files and servers, and requests at a rate."""
 
 import asyncio
+import os
 import shutil
 import socket
 import sqlite3
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -25,6 +27,28 @@ http {{ access_log off; sendfile on; client_body_temp_path {folder}; proxy_temp_
 fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
 server {{ listen 127.0.0.1:{port}; root {folder}/published; }} }}
 """
+
+
+PROCESSES = {}
+"""Address of a server to the id of its process."""
+
+
+def processor_seconds(url):
+    """Return the processor seconds that a server and its children have taken; None but on Linux."""
+    parts = urlsplit(url)
+    own = PROCESSES.get(f"{parts.scheme}://{parts.netloc}")
+    if sys.platform != "linux" or own is None:
+        return None
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, _, rest = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")
+        except OSError:  # it has ended
+            continue
+        fields = rest.split()
+        if own in (int(stat.parent.name), int(fields[1])):
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def write(target, folder):
@@ -48,8 +72,10 @@ def write(target, folder):
 
 def servers(folder, url):
     """Yield the name of each server that there is, and a context that gives its address."""
-    for name in ("condvest", "starlette", "pandas", "flight"):
-        given = str(folder / "bars.parquet") if name == "flight" else url
+    file = max((folder / "published" / "daily_bars").iterdir(), key=lambda path: path.stat().st_size)
+    files = {"flight": str(folder / "bars.parquet"), "sendfile": str(file)}
+    for name in ("condvest", "starlette", "pandas", "flight", "sendfile"):
+        given = files.get(name, url)
         more = [str(folder / "published")] if name == "condvest" else []
         command = [sys.executable, "-m", "benchmarks.serving_rivals", name, given, *more]
         yield name, _started(command, "grpc" if name == "flight" else "http")
@@ -77,7 +103,9 @@ def _started(command, scheme):
     """Run a server that prints its port."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
-            yield f"{scheme}://127.0.0.1:{int(process.stdout.readline())}"
+            address = f"{scheme}://127.0.0.1:{int(process.stdout.readline())}"
+            PROCESSES[address] = process.pid
+            yield address
         finally:
             process.terminate()
 
@@ -93,6 +121,7 @@ def _listening(command, port):
                     break
                 except httpx.TransportError:
                     time.sleep(0.1)
+            PROCESSES[f"http://127.0.0.1:{port}"] = process.pid
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()

@@ -2,10 +2,12 @@
 
 ``the same`` asks for one symbol's bars of 13 sessions again and again; ``not modified`` too, with the tag of
 its answer; ``another`` asks Condvest another question each time, and rivals for another symbol; ``range``
-asks for a MiB of a published file; ``market`` reads one interval of all symbols as Arrow. ``half load`` sends
-half as many requests as ``the same`` took (at most 1,000 a second), at even intervals, and tells the seconds
-from when each was due: the median and the 99th percentile. Rivals that are not installed (nginx, roapi,
-datasette) are left out, and said so.
+asks for a MiB of a published file (``sendfile``: the limit of a server in Python); ``market`` reads one
+interval of all symbols as Arrow. ``half load`` sends half as many requests as ``the same`` took (at most
+1,000 a second), at even intervals, and tells the seconds from when each was due: the median and the 99th
+percentile. Of each group but ``market`` the server's processor seconds are told, too, without the database's:
+other work disturbs them least. Rivals that are not installed (nginx, roapi, datasette) are left out, and said
+so.
 """
 
 import re
@@ -62,7 +64,7 @@ def run(options):
         url = url_of(workspace.database.url.parameters)
         settings = Settings(home=folder, published_at=place.name, database=DatabaseSettings(url=url))
         servers = {name: stack.enter_context(server) for name, server in serving_files.servers(folder, url)}
-        for name in sorted({*PATHS, "flight"} - set(servers)):
+        for name in sorted({*PATHS, "flight", "sendfile"} - set(servers)):
             print(f"serving_load: {name} is not installed and left out", file=sys.stderr)
         compare(
             {name: servers[name] for name in servers if name in PATHS and name not in ("starlette", "nginx")}
@@ -70,12 +72,14 @@ def run(options):
         with workspace.database.transaction() as connection:
             ((symbols,),) = connection.execute("SELECT count(*) FROM symbols").fetchall()
         for group, works in groups(servers, settings, symbols, folder).items():
-            seconds = {name: [] for name in works}
+            measured = {name: [] for name in works}
             for _ in range(options.repeats):
                 for name, work in works.items():
-                    seconds[name].append(work())
-            labelled = {f"{group}: {name}": each for name, each in seconds.items()}
-            yield from figures(labelled, {}, options.rows, f"{group}: condvest")
+                    measured[name].append(work())
+            for at, what in enumerate((group, f"{group}, processor")):
+                seconds = {f"{what}: {name}": [each[at] for each in took] for name, took in measured.items()}
+                if all(each is not None for took in seconds.values() for each in took):
+                    yield from figures(seconds, {}, options.rows, f"{what}: condvest")
         yield from half_load(servers["condvest"], options)
 
 
@@ -97,6 +101,7 @@ def groups(servers, settings, symbols, folder):
     tags = {name: httpx.get(servers[name] + PATHS[name] % "S1").headers["etag"] for name in TAGGED}
     file = max((folder / "published" / "daily_bars").iterdir(), key=lambda path: path.stat().st_size)
     of_file = {"condvest": f"/v1/datasets/daily_bars/{file.name}", "nginx": f"/daily_bars/{file.name}"}
+    of_file["sendfile"] = "/"
     part = f"bytes=0-{min(1 << 20, file.stat().st_size) - 1}"
 
     def loaded(name, path, headers=(), script=None):
@@ -132,19 +137,22 @@ def groups(servers, settings, symbols, folder):
 
 
 def wrk(url, headers, script):
-    """Return the seconds that so many requests take."""
+    """Return the seconds that so many requests take, and the server's processor seconds of as many."""
     options = [option for header in headers for option in ("-H", header)]
     options += ["-s", str(script)] if script else []
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", *options, url]
+    before = serving_files.processor_seconds(url)
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in said, said
-    return REQUESTS / float(re.search(r"Requests/sec: +([\d.]+)", said)[1])
+    after, count = serving_files.processor_seconds(url), int(re.search(r"(\d+) requests in", said)[1])
+    own = None if before is None else (after - before) / count * REQUESTS
+    return REQUESTS / float(re.search(r"Requests/sec: +([\d.]+)", said)[1]), own
 
 
 def timed(work):
     start = time.perf_counter()
     assert len(work()) > 0
-    return time.perf_counter() - start
+    return time.perf_counter() - start, None
 
 
 def over_http(address):
@@ -162,7 +170,7 @@ def half_load(address, options):
     """Yield the median and the 99th percentile of the seconds from when a request was due."""
     path = PATHS["condvest"] % "S1"
     for _ in range(2):  # the second time at the rate that the machine has then
-        rate = REQUESTS / wrk(address + path, (), None) / 2
+        rate = REQUESTS / wrk(address + path, (), None)[0] / 2
     latencies = serving_files.at_rate(address, path, min(rate, 1_000.0), 2_000)
     median, late = latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100]
     for name, value in (("median", median), ("p99", late)):
