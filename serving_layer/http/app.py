@@ -106,12 +106,11 @@ def create_app(
     _add_states(app, backend, threads)
     metrics.know([route.path for route in app.routes if isinstance(route, Route | Mount)])
     latest = Latest(backend, service.for_state)
-    past = RowsFront(FilesFront(app, files, threads.run), ENDPOINTS, service.answering, threads)
-    front = Front(past, [endpoint.path for endpoint in ENDPOINTS], service.answering.replies, latest)
+    rows = RowsFront(FilesFront(app, files, threads.run), ENDPOINTS, service.answering, threads)
+    front = Front(rows, [endpoint.path for endpoint in ENDPOINTS], service.answering.replies, latest)
     inner = front if sending is None else Bounded(front, sending.largest)
     guards = Guards(inner, rules, log, posts, hub.close, metrics)
-    guards.direct = Direct(service.answering.replies, latest, guards)
-    front.learn = guards.direct.learn
+    guards.direct = front.direct = Direct(service.answering.replies, latest, guards)
     return guards
 
 

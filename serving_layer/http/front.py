@@ -138,15 +138,23 @@ class Question:
         return self.not_modified if has_it else replies.kept(self.tag)
 
 
+class Learning(Protocol):
+    """What of `Direct` this needs."""
+
+    def learn(self, scope: Scope, question: Question, has: str | None) -> None:
+        """Remember a request that was answered by what is kept, and the tags that its client has."""
+        ...
+
+
 class Front:
     """Answers from what is kept; everything else is the application's."""
 
     def __init__(self, app: App, paths: Iterable[str], replies: Replies, latest: Latest) -> None:
         """Stand before an application whose answers at some paths are kept in ``replies``.
 
-        What is answered so is told to ``learn``: the scope, the question, and the tags that the client has.
+        What is answered so is told to ``direct``, which answers the same request when it comes again.
         """
-        self.learn: Callable[[Scope, Question, str | None], None] = lambda *_: None
+        self.direct: Learning | None = None
         self._app = app
         self._paths = frozenset(paths)
         self._replies = replies
@@ -165,7 +173,8 @@ class Front:
             version = question.asked.version if is_pinned else (await self._latest.now()).version
             reply = question.reply(self._replies, version, has)
             if reply is not None:
-                self.learn(scope, question, has)
+                if self.direct is not None:
+                    self.direct.learn(scope, question, has)
                 call = CALL.get()
                 if call is not None:
                     call.is_kept = True

@@ -74,8 +74,8 @@ def test_windows_that_wait_and_a_longer_calendar_are_read_in_a_transaction(world
         connection.execute(
             "INSERT INTO sessions SELECT (jsonb_populate_record(s, jsonb_build_object("
             "'ordinal', ordinal + 1, 'session', session + 1, 'opens_at', opens_at + interval '1 day', "
-            "'closes_at', closes_at + interval '1 day'))).* "
-            "FROM sessions AS s ORDER BY s.ordinal DESC LIMIT 1"
+            "'closes_at', closes_at + interval '1 day'))).* FROM sessions AS s "
+            "ORDER BY s.ordinal DESC LIMIT 1"
         )
     assert backend.stored(BARS_OF_A) is None
     assert Answering(backend).reply(BARS, ASKED, {}).body == whole(backend).body
