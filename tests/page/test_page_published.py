@@ -22,5 +22,5 @@ def test_published_files_are_charted_and_what_they_do_not_hold_is_said(browser, 
         assert {"bars_13", "938"} <= set(cells)
         assert any(len(cell) == 64 and not cell.strip("0123456789abcdef") for cell in cells)
         browser.open("?view=runs")
-        assert "ask a server that reads the database" in browser.text()
+        assert "run --provider sample" in browser.text()
         assert browser.complaints() == []
