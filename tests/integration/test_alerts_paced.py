@@ -90,6 +90,24 @@ def test_each_rule_fires_at_its_pace_and_each_firing_has_one_verdict(alerted, is
     assert len(alerted.events()) == 2 * firings
 
 
+def test_what_is_played_again_fires_again_alike(alerted):
+    """Nothing but the data's clock decides: not when they came, and not when an event was stored."""
+    steps = [(clock, {"A": day(close=close), "B": day()}) for clock, close in TICKS[0]]
+    told = []
+    for _ in range(2):
+        alerted.collect(*steps)
+        told.append(
+            alerted.world.ask(
+                f"SELECT name, occurrence, margin, data_through {EVENTS[EVENTS.index('FROM') :]}"
+            )
+        )
+        alerted.world.looking.execute(
+            "TRUNCATE alert_events, alert_deliveries, alert_states, live_daily_bars, live_runs"
+        )
+    assert told[0] == told[1]
+    assert len(told[0]) == sum(when.startswith("0") for fires in FIRES.values() for when in fires)
+
+
 def test_a_confirmed_rule_keeps_its_cooldown_also_when_a_night_is_made_good(world):
     """The close is above 10.2 every second session; with a rest of 3 sessions, every other of those fires."""
     alerted = Alerted(world, sessions_before=20)

@@ -32,6 +32,11 @@ def test_without_a_key_the_command_says_what_needs_none(condvest):
     assert "condvest live replay" in ran.err
 
 
+def test_seconds_that_are_no_number_are_refused(condvest):
+    ran = condvest("live", "run", "--interval", "nan")
+    assert (ran.code, "nan is no number of seconds" in ran.err) == (2, True)
+
+
 def test_status_and_compare_before_anything_was_collected(condvest):
     assert condvest("live", "status", "--json").json == {"run_id": None}
     ran = condvest("live", "status")

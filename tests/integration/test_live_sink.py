@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from click.testing import CliRunner
 
-from condvest.batch_layer.shared.errors import SettingsError
+from condvest.batch_layer.shared.errors import SettingsError, TransientError
 from condvest.cli.commands.live import live
 from condvest.live.sinking import follow, sinking
 from condvest.speed_layer.services.publishing import Publisher
@@ -334,6 +334,8 @@ def test_a_server_that_is_not_there_or_keeps_nothing_is_said(nats):
     with JetStream(nats.url) as stream, pytest.raises(SinkUnavailable, match="no collector has published"):
         next(stream.read(0, [], 0.1))
     nats.kill()
+    result = CliRunner().invoke(live, ["follow", "--source", nats.url, "--once"])
+    assert isinstance(result.exception, TransientError)
     with JetStream(nats.url) as stream, pytest.raises(SinkUnavailable, match="subscribing on nats://127"):
         next(stream.read(0, [], 0.1))
     with pytest.raises(SettingsError, match="nats://host:4222"):

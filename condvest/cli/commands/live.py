@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import click
 import pyarrow as pa
 
 from condvest.batch_layer.shared import exit_codes
+from condvest.batch_layer.shared.errors import TransientError
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, format_option, json_option, output_option, symbol_list
 from condvest.cli.output.data import write_json
@@ -59,6 +62,7 @@ def live() -> None:
 @click.option(
     "--interval",
     type=click.FloatRange(5, 900),
+    callback=lambda _context, _option, value: _finite(value),
     default=60,
     show_default=True,
     help="Seconds from one snapshot to the next.",
@@ -205,15 +209,28 @@ def follow(source: str, symbols: str | None, once: bool) -> None:
     """Print the running daily bars that `condvest live run --sink` publishes, a JSON object a line, for ever.
 
     Needs no database. Each line says whether all is known: no gap is open, and the feed does not stand still.
+    A server that is away is asked again, but with --once.
     """
     from condvest.live.sinking import follow as following  # noqa: PLC0415  # an extra
 
-    for rows, known in following(source, symbol_list(symbols) or (), say=message):
+    say: Callable[[str], None] = _fail if once else message
+    for rows, known in following(source, symbol_list(symbols) or (), say=say):
         for row in rows:
             click.echo(json.dumps({**row, "is_whole": known.is_whole}))
         sys.stdout.flush()
         if once and not rows and known.head is not None:
             return
+
+
+def _finite(seconds: float) -> float:
+    """Return seconds as they were given; no number at all is within every range of click's."""
+    if math.isnan(seconds):
+        raise click.BadParameter("nan is no number of seconds")
+    return seconds
+
+
+def _fail(words: str) -> Never:
+    raise TransientError(words)
 
 
 COMMANDS = (live,)
