@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from condvest.batch_layer.database.migrate import check_schema_again
 from condvest.batch_layer.database.postgres.connection import Connection, Database
@@ -103,6 +105,10 @@ class DatabaseSource:
 
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
         """Return the stored bars; see `BarSource`."""
+        if self._is_of_all and len(spans):
+            # The calendar goes on for months: no bar begins behind the last session that is loaded.
+            through = np.int32(max(self._reference.coverage.loaded_through.max() // interval, 0))
+            spans = replace(spans, last=np.maximum(np.minimum(spans.last, through), spans.first))
         bars = read_bars(self.connection, interval, spans)
         return bars.take(bars.is_complete) if complete and not bars.is_complete.all() else bars
 

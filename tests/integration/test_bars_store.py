@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from condvest.batch_layer.database.postgres import bars_by_key
 from condvest.batch_layer.database.stores.bars import delete_bars, put_bars, read_bars
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars
 from condvest.batch_layer.shared.models.spans import Spans, always
@@ -81,3 +83,32 @@ def test_deleting_takes_those_keys_only(world):
         delete_bars(connection, 13, read_bars(connection, 13, spans))
     got = stored(world)
     assert list(zip(got.instrument_id.tolist(), got.window.tolist(), strict=True)) == [(1, 7), (2, 7), (3, 7)]
+
+
+@pytest.mark.parametrize("skips_from", [1, 10**9])
+@pytest.mark.parametrize("wanted", [[3, 1, 2], [2, 900, 1], [2]])
+def test_a_few_windows_of_many_instruments_are_read_in_the_order_asked_for(
+    world, monkeypatch, skips_from, wanted
+):
+    """By a walk along the key, or by a list of instruments; the settings are the session's again then."""
+    monkeypatch.setattr(bars_by_key, "FEWEST_SPANS", 1)
+    monkeypatch.setattr(bars_by_key, "_SKIPS_FROM", skips_from)
+    put(world, some_bars())
+    spans = Spans.within(np.array(wanted, dtype=np.int32), 7, 8)
+    assert bars_by_key.is_worth_it(spans)
+    with world.workspace.database.transaction() as connection:
+        connection.execute("SET LOCAL enable_seqscan = on")
+        got = read_bars(connection, 13, spans)
+        assert connection.execute("SHOW enable_bitmapscan").fetchone() == ("on",)
+    closes = {1: [(7, 10.0), (8, 11.0)], 2: [(7, 20.0)], 3: [(7, 30.0)], 900: []}
+    expected = [(each, *bar) for each in wanted for bar in closes[each]]
+    assert list(zip(got.instrument_id, got.window, got.close, strict=True)) == expected
+
+
+def test_other_spans_are_read_one_by_one():
+    ids = np.arange(1, 601, dtype=np.int32)
+    assert bars_by_key.is_worth_it(Spans.within(ids, 5, 6))
+    assert not bars_by_key.is_worth_it(Spans.within(ids[:499], 5, 6))
+    assert not bars_by_key.is_worth_it(Spans.within(ids, 0, 170))
+    assert not bars_by_key.is_worth_it(Spans(ids, ids, ids))
+    assert not bars_by_key.is_worth_it(Spans.within(np.append(ids, 1).astype(np.int32), 5, 6))

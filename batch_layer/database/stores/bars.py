@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from psycopg import sql
 
+from condvest.batch_layer.database.postgres import bars_by_key
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, select_list
 from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.packed import read_out
@@ -31,6 +32,8 @@ def read_bars(connection: Connection, interval: int, spans: Spans) -> Bars:
         interval: sessions per bar.
         spans: windows by instrument; must not overlap.
     """
+    if bars_by_key.is_worth_it(spans):
+        return bars_by_key.read(connection, _table(interval), interval, BAR_COLUMNS, spans)
     table = _table(interval)
     query = EACH_SPAN.format(
         columns=select_list(BAR_COLUMNS, table),
