@@ -24,7 +24,8 @@ from condvest.batch_layer.shared.clients.archive import order_instant_of
 from condvest.batch_layer.shared.errors import CondvestError, UsageError
 from condvest.batch_layer.shared.models.bars import Columns, Int32s
 from condvest.batch_layer.shared.models.difference import difference
-from condvest.batch_layer.shared.models.payloads import DividendRows, Payload, SplitRows
+from condvest.batch_layer.shared.models.payload_rows import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.payloads import Payload
 from condvest.batch_layer.shared.models.spans import Spans
 from condvest.batch_layer.shared.models.undo import is_undo
 

@@ -20,7 +20,8 @@ from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
 from condvest.batch_layer.shared.models.difference import keys_of
 from condvest.batch_layer.shared.models.loads import LedgerRows
-from condvest.batch_layer.shared.models.payloads import BarRows, Payload
+from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.payloads import Payload
 from condvest.batch_layer.shared.models.sessions import Sessions
 
 COMPARED = ("open", "high", "low", "close", "volume")

@@ -19,7 +19,8 @@ from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payloads import DatasetName, Payload, SplitRows
+from condvest.batch_layer.shared.models.payload_rows import SplitRows
+from condvest.batch_layer.shared.models.payloads import DatasetName, Payload
 
 
 def import_files(

@@ -19,7 +19,7 @@ from condvest.batch_layer.shared.clients.massive.columns import Faults
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats
 from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.models.payload_rows import BarRows
 from condvest.speed_layer.core.snapshot import Snapshot
 from condvest.speed_layer.feeds.massive_values import instants, volumes
 

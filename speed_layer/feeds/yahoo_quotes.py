@@ -20,7 +20,7 @@ from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol
 from condvest.batch_layer.shared.errors import InputError, VendorUnavailable
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
 from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.models.payload_rows import BarRows
 from condvest.speed_layer.core.snapshot import Snapshot
 from condvest.speed_layer.core.state import NEVER
 from condvest.speed_layer.feeds.massive_values import instants

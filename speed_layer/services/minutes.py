@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from condvest.batch_layer.shared.models.bars import Bools
-from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.models.payload_rows import BarRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.speed_layer.core.following import Judge
 from condvest.speed_layer.core.minutes import admitted

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from condvest.batch_layer.processing.resample import resample
-from condvest.batch_layer.shared.models.payloads import BarRows, InstrumentRows, Parsed, Payload, SymbolRows
+from condvest.batch_layer.shared.models.payload_rows import BarRows, InstrumentRows, SymbolRows
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload
 from condvest.serving_layer.queries.bars_table import read_bars
 from condvest.serving_layer.queries.question import Question
 

@@ -26,7 +26,8 @@ import numpy as np
 from condvest.batch_layer.fetching.quality import judge_bars
 from condvest.batch_layer.shared.clients.parsing import parse
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payloads import BarRows, Payload
+from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.payloads import Payload
 from tests.support.judged import LAST_CLOSED, SESSIONS
 
 provider, media, dataset, path = sys.argv[1:]

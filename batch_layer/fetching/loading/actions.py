@@ -20,7 +20,7 @@ from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s
 from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from condvest.batch_layer.shared.models.difference import keys_of, pack, unpack
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payloads import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.payload_rows import DividendRows, SplitRows
 from condvest.batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.batch_layer.shared.models.spans import Spans, always

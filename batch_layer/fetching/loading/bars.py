@@ -25,7 +25,8 @@ from condvest.batch_layer.fetching.reconcile import Reconciled, spans_to_read
 from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
 from condvest.batch_layer.shared.models.difference import keys_of, pack
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payloads import BarRows, Payload
+from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.payloads import Payload
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 from condvest.batch_layer.shared.models.spans import Spans
 

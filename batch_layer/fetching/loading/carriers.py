@@ -27,7 +27,8 @@ from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.stores.carriers import lifetimes, takers
 from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
 from condvest.batch_layer.shared.models.bars import Bools, Int32s
-from condvest.batch_layer.shared.models.payloads import BarRows, Parsed, Payload
+from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Dates
 
 

@@ -25,19 +25,17 @@ from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.fetching.loading.undoing import store_undo
 from condvest.batch_layer.shared.models.bars import Columns, Int32s
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payloads import (
+from condvest.batch_layer.shared.models.payload_rows import (
     BarRows,
-    DatasetName,
     DividendRows,
     InstrumentRows,
-    Parsed,
-    Payload,
     RenameRows,
     Rows,
     SplitRows,
     SymbolRows,
     UndoRows,
 )
+from condvest.batch_layer.shared.models.payloads import DatasetName, Parsed, Payload
 from condvest.batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 

@@ -19,7 +19,8 @@ from condvest.batch_layer.fetching.quality import NUMBER_OF
 from condvest.batch_layer.shared.models.bars import DailyBars, Int32s
 from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
 from condvest.batch_layer.shared.models.difference import keys_of
-from condvest.batch_layer.shared.models.payloads import BarRows, ListedPeriod, Parsed, SplitRows
+from condvest.batch_layer.shared.models.payload_rows import BarRows, SplitRows
+from condvest.batch_layer.shared.models.payloads import ListedPeriod, Parsed
 from condvest.batch_layer.shared.models.providers import PROVIDERS
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
 from condvest.batch_layer.shared.models.spans import always

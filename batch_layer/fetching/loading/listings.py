@@ -30,7 +30,7 @@ from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.fetching.tenures import Name, settled
 from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.batch_layer.shared.models.metadata import METADATA, FieldKind
-from condvest.batch_layer.shared.models.payloads import InstrumentRows, SymbolRows
+from condvest.batch_layer.shared.models.payload_rows import InstrumentRows, SymbolRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.symbols import SymbolSpan
 

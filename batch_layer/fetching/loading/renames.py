@@ -14,7 +14,7 @@ from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.shared.core.stated_renames import Carriers, Stated, laid_over, stated_with
 from condvest.batch_layer.shared.core.symbol_moves import plan_moves
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payloads import RenameRows
+from condvest.batch_layer.shared.models.payload_rows import RenameRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.symbols import Rename, SymbolSpan
 

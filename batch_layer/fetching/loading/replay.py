@@ -28,7 +28,7 @@ from condvest.batch_layer.fetching.quality import takes_back
 from condvest.batch_layer.fetching.reconcile import Rows, reconcile
 from condvest.batch_layer.shared.models.bars import Bools, Columns, Int16s, Int32s, Int64s
 from condvest.batch_layer.shared.models.difference import keys_of, pack, unpack
-from condvest.batch_layer.shared.models.payloads import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.payload_rows import DividendRows, SplitRows
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.batch_layer.shared.models.spans import Spans
 

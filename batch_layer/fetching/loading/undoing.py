@@ -15,7 +15,8 @@ from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, I
 from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
 from condvest.batch_layer.shared.models.difference import difference, keys_of
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payloads import DatasetName, UndoRows
+from condvest.batch_layer.shared.models.payload_rows import UndoRows
+from condvest.batch_layer.shared.models.payloads import DatasetName
 from condvest.batch_layer.shared.models.spans import Spans
 
 _EVERY_NUMBER = (-(2**31), 2**31 - 1)

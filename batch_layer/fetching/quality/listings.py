@@ -10,7 +10,7 @@ import numpy as np
 from condvest.batch_layer.fetching.quality.rules import Refusals, Verdict, ordinals_or_none, symbol_fault
 from condvest.batch_layer.shared.core.stated_renames import goes_in_circle
 from condvest.batch_layer.shared.models.bars import Bools
-from condvest.batch_layer.shared.models.payloads import InstrumentRows, RenameRows, SymbolRows
+from condvest.batch_layer.shared.models.payload_rows import InstrumentRows, RenameRows, SymbolRows
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 from condvest.batch_layer.shared.models.symbols import Rename
 

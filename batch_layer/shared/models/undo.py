@@ -16,7 +16,8 @@ import numpy as np
 
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload, UndoRows
+from condvest.batch_layer.shared.models.payload_rows import UndoRows
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload
 
 UNDO = "undo"
 """The data set of such payloads, and so the name of their folder in the archive."""

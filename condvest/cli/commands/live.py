@@ -213,7 +213,9 @@ def follow(source: str, symbols: str | None, once: bool) -> None:
     """
     from condvest.live.sinking import follow as following  # noqa: PLC0415  # an extra
 
-    say: Callable[[str], None] = _fail if once else message
+    say: Callable[[str], None] = message
+    if once:
+        say = _fail
     for rows, known in following(source, symbol_list(symbols) or (), say=say):
         for row in rows:
             click.echo(json.dumps({**row, "is_whole": known.is_whole}))

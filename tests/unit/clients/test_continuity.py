@@ -14,7 +14,7 @@ from condvest.batch_layer.shared.clients.files.adjusted import as_traded
 from condvest.batch_layer.shared.clients.yahoo.continuity import SESSIONS_BEFORE, in_doubt
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.file_options import FileOptions
-from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.models.payload_rows import BarRows
 
 FIRST = np.datetime64("2024-01-02")
 RATIOS = st.sampled_from([1.5, 2.0, 3.0, 4.0, 7.0, 10.0, 20.0, 50.0])

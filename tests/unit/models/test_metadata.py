@@ -4,7 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from condvest.batch_layer.shared.models.metadata import METADATA
-from condvest.batch_layer.shared.models.payloads import InstrumentRows
+from condvest.batch_layer.shared.models.payload_rows import InstrumentRows
 
 DICTIONARY = Path(__file__).parents[3] / "docs" / "data-dictionary.md"
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import Bools, Floats, Int64s
 from condvest.batch_layer.shared.models.file_options import FileOptions
-from condvest.batch_layer.shared.models.payloads import BarRows
+from condvest.batch_layer.shared.models.payload_rows import BarRows
 
 SPLIT_NAMES = ("split", "splits", "stocksplits", "splitratio", "splitfactor", "splitcoefficient")
 """New shares per old on the ex-date; 0, 1 or nothing elsewhere. zipline's csvdir has ``split``, yfinance

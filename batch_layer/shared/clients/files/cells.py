@@ -28,6 +28,15 @@ from condvest.batch_layer.shared.clients.files.dates import (
     session_of_text,
     session_of_timestamps,
 )
+from condvest.batch_layer.shared.clients.files.distinct import (
+    absent_cells,
+    distinct,
+    distinct_texts,
+    is_text,
+    to_numpy,
+    trimmed,
+    without_nulls,
+)
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
@@ -59,12 +68,12 @@ def symbols(column: pa.ChunkedArray, label: str) -> tuple[npt.NDArray[np.object_
     Raises:
         WrongType: the column is not of text.
     """
-    if not (_is_text(column.type) or pa.types.is_null(column.type)):
+    if not (is_text(column.type) or pa.types.is_null(column.type)):
         raise WrongType("symbols as text")
-    texts, codes = _distinct_texts(column)
+    texts, codes = distinct_texts(column)
     # The code of a missing cell, -1, takes the last.
     values = np.array([*(text or "" for text in texts), ""], dtype=object)[codes]
-    return values, _missing(_absent(texts, codes), label)
+    return values, _missing(absent_cells(texts, codes), label)
 
 
 def numbers(column: pa.ChunkedArray, label: str, *, required: bool) -> tuple[Floats, Faults]:
@@ -79,15 +88,15 @@ def numbers(column: pa.ChunkedArray, label: str, *, required: bool) -> tuple[Flo
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _filled(column.cast(pa.float64(), safe=False), column, label, required=required)
-    if not (_is_text(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
+    if not (is_text(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
         raise WrongType("numbers")
     if pa.types.is_string(kind):  # nearly always numbers and nothing beside
         with suppress(pa.ArrowInvalid):
             return _filled(column.cast(pa.float64()), column, label, required=required)
-    cells, absent = _trimmed(column)
+    cells, absent = trimmed(column)
     faults = _missing(absent & required, label)
     try:
-        return _to_numpy(cells.cast(pa.float64()).fill_null(math.nan)), faults
+        return to_numpy(cells.cast(pa.float64()).fill_null(math.nan)), faults
     except pa.ArrowInvalid:
         values, unread = _each_distinct(cells, label, _number, np.float64(math.nan))
         return values, faults | unread
@@ -104,7 +113,7 @@ def counts(column: pa.ChunkedArray, label: str) -> tuple[Int64s, Faults]:
     """
     kind = column.type
     if pa.types.is_floating(kind):
-        values = _to_numpy(column.cast(pa.float64()).fill_null(math.nan))
+        values = to_numpy(column.cast(pa.float64()).fill_null(math.nan))
         is_whole = (values >= 0) & (values < 2**63) & (values == np.floor(values))
         faults = {
             row: f"{label}: {values[row]} is not a whole number of 0 or more"
@@ -112,15 +121,15 @@ def counts(column: pa.ChunkedArray, label: str) -> tuple[Int64s, Faults]:
         }
         return np.where(is_whole, values, UNKNOWN_TRADES).astype(np.int64), faults
     if not (
-        _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+        is_text(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
     ):
         raise WrongType("whole numbers")
     if _is_plain_whole(column):
-        return _to_numpy(_without_nulls(column.cast(pa.int64()), UNKNOWN_TRADES)), {}
-    cells, _ = _trimmed(column)
+        return to_numpy(without_nulls(column.cast(pa.int64()), UNKNOWN_TRADES)), {}
+    cells, _ = trimmed(column)
     # Not left to the cast alone, which takes hexadecimal.
     if pc.all(pc.match_substring_regex(cells, _PLAIN_WHOLE), min_count=0).as_py():
-        return _to_numpy(cells.cast(pa.int64()).fill_null(UNKNOWN_TRADES)), {}
+        return to_numpy(cells.cast(pa.int64()).fill_null(UNKNOWN_TRADES)), {}
     return _each_distinct(cells, label, _count, np.int64(UNKNOWN_TRADES))
 
 
@@ -141,14 +150,14 @@ def sessions(
     kind = column.type
     read: Reader = session_of_nanoseconds if in_nanoseconds else partial(session_of_text, zone=zone)
     if pa.types.is_timestamp(kind):
-        values, codes = _distinct(column.cast(pa.int64()))
+        values, codes = distinct(column.cast(pa.int64()))
         read = session_of_timestamps(kind.unit, is_aware=kind.tz is not None, zone=zone)
-    elif _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_date(kind) or pa.types.is_null(kind):
-        values, codes = _distinct_texts(column)
+    elif is_text(kind) or pa.types.is_integer(kind) or pa.types.is_date(kind) or pa.types.is_null(kind):
+        values, codes = distinct_texts(column)
     else:
         raise WrongType("dates")
     dates, faults = _read_each(values, codes, label, read, np.datetime64("NaT", "D"))
-    return dates, _missing(_absent(values, codes), label) | faults
+    return dates, _missing(absent_cells(values, codes), label) | faults
 
 
 def _number(text: str) -> float | str:
@@ -167,12 +176,8 @@ def _filled(
 ) -> tuple[Floats, Faults]:
     """Return a column, read as numbers, with NaN where it has none, and the faults of such cells."""
     if not column.null_count:
-        return _to_numpy(numbers), {}
-    return _to_numpy(numbers.fill_null(math.nan)), _missing(_to_numpy(column.is_null()) & required, label)
-
-
-def _without_nulls(column: pa.ChunkedArray, stand_in: float) -> pa.ChunkedArray:
-    return column.fill_null(stand_in) if column.null_count else column
+        return to_numpy(numbers), {}
+    return to_numpy(numbers.fill_null(math.nan)), _missing(to_numpy(column.is_null()) & required, label)
 
 
 def _is_plain_whole(column: pa.ChunkedArray) -> bool:
@@ -190,52 +195,11 @@ def _is_plain_whole(column: pa.ChunkedArray) -> bool:
     return is_short and bool(pc.all(pc.ascii_is_decimal(column), min_count=0).as_py())
 
 
-def _trimmed(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Bools]:
-    """Return the cells as text without outer white space, null where empty; and which those are."""
-    cells = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    absent = pc.fill_null(pc.equal(cells, ""), fill_value=True)
-    if pc.any(absent, min_count=0).as_py():
-        cells = pc.if_else(absent, pa.scalar(None, pa.string()), cells)
-    return cells, _to_numpy(absent)
-
-
-def _distinct(cells: pa.ChunkedArray) -> tuple[list[Any], npt.NDArray[np.int32]]:
-    """Return the distinct values and each row's position among them, -1 where null."""
-    values, codes = _encoded(cells)
-    return values.to_pylist(), codes
-
-
-def _encoded(cells: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.int32]]:
-    """Return the distinct values as an array, and each row's position among them, -1 where null."""
-    if not len(cells):
-        return pa.array([], cells.type), np.zeros(0, np.int32)
-    encoded = cells.dictionary_encode().unify_dictionaries()
-    codes = [_without_nulls(chunk.indices, -1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-    return encoded.chunk(0).dictionary, np.concatenate(codes)
-
-
-def _distinct_texts(column: pa.ChunkedArray) -> tuple[list[str | None], npt.NDArray[np.int32]]:
-    """Return what `_distinct` does of the cells as `_trimmed` returns them; a text may be there twice.
-
-    Of a million cells a few thousand are different, so that those alone are made text and trimmed.
-    """
-    values, codes = _encoded(column)
-    texts, _ = _trimmed(pa.chunked_array([values]))
-    return texts.to_pylist(), codes
-
-
-def _absent(values: list[Any], codes: npt.NDArray[np.int32]) -> Bools:
-    """Return which cells have no value, by what `_distinct` or `_distinct_texts` returns."""
-    is_none = np.array([*(value is None for value in values), True])
-    absent: Bools = is_none[codes] if is_none[:-1].any() else codes < 0
-    return absent
-
-
 def _each_distinct(
     cells: pa.ChunkedArray, label: str, read: Reader, absent: np.generic
 ) -> tuple[npt.NDArray[Any], Faults]:
     """Read every distinct value once; null and unreadable ones become ``absent``, which gives the dtype."""
-    return _read_each(*_distinct(cells), label, read, absent)
+    return _read_each(*distinct(cells), label, read, absent)
 
 
 def _read_each(
@@ -259,19 +223,3 @@ def _rows_of(is_fault: Bools) -> list[int]:
     if count > MAX_FAULTY_ROWS:
         raise TooManyFaults(f"{count:,}")
     return np.flatnonzero(is_fault).tolist()
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_fixed_size_binary(kind)
-    )
-
-
-def _to_numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
-    """Return a column without nulls as an array."""
-    return np.asarray(column.to_numpy())

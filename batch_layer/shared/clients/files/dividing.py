@@ -1,8 +1,7 @@
 """Divide a large file of prices by symbol, so that its rows are never in memory all at once.
 
-All rows of a symbol are in one portion, for what decides about a row needs no other than those of its symbol:
-copies and contradictions, splits of the same file, the bar that is stored. The rows wait in temporary files
-without names, which end with the process, however it ends.
+All rows of a symbol are in one portion: what decides about a row (copies, contradictions, splits of the
+file, the stored bar) is of its symbol. Rows wait in unnamed temporary files, which end with the process.
 """
 
 from __future__ import annotations
@@ -34,7 +33,8 @@ from condvest.batch_layer.shared.clients.files.text import Table, read_header, r
 from condvest.batch_layer.shared.clients.files.unpack import GZIP_MAGIC, PARQUET_MAGIC, blocks_of, head_of
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import Int32s, run_starts
-from condvest.batch_layer.shared.models.payloads import BarRows, Parsed, Payload
+from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.payloads import Parsed, Payload
 from condvest.batch_layer.shared.utils.prefetch import prefetch_batches
 
 ROWS_A_PORTION = 1 << 18

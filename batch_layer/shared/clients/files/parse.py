@@ -39,15 +39,8 @@ from condvest.batch_layer.shared.clients.files.text import Table, read_header
 from condvest.batch_layer.shared.clients.files.unpack import PARQUET_MAGIC, head_of, text_of
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
-from condvest.batch_layer.shared.models.payloads import (
-    BarRows,
-    DatasetName,
-    DividendRows,
-    Parsed,
-    Payload,
-    RenameRows,
-    SplitRows,
-)
+from condvest.batch_layer.shared.models.payload_rows import BarRows, DividendRows, RenameRows, SplitRows
+from condvest.batch_layer.shared.models.payloads import DatasetName, Parsed, Payload
 
 _ROWS: Mapping[DatasetName, type[BarRows | SplitRows | DividendRows | RenameRows]] = {
     "daily_bars": BarRows,

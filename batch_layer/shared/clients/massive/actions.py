@@ -17,7 +17,8 @@ from condvest.batch_layer.shared.clients.massive.columns import Faults
 from condvest.batch_layer.shared.clients.massive.pages import Objects, read_pages
 from condvest.batch_layer.shared.models.bars import Int64s
 from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payloads import DividendRows, Parsed, SplitRows
+from condvest.batch_layer.shared.models.payload_rows import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.payloads import Parsed
 
 _CURRENCY = "USD"
 _KINDS = ("distribution_type", "dividend_type", "adjustment_type")

@@ -13,7 +13,8 @@ from condvest.batch_layer.shared.clients.massive.answers import read_results
 from condvest.batch_layer.shared.clients.massive.columns import Faults, Values
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payloads import BarRows, Parsed
+from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.payloads import Parsed
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 _KEYS = {

@@ -12,14 +12,14 @@ from condvest.batch_layer.shared.clients.massive.answers import read_page
 from condvest.batch_layer.shared.clients.massive.columns import Faults
 from condvest.batch_layer.shared.models.bars import Int64s
 from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payloads import (
+from condvest.batch_layer.shared.models.payload_rows import (
     BarRows,
     DividendRows,
     InstrumentRows,
-    Parsed,
     SplitRows,
     SymbolRows,
 )
+from condvest.batch_layer.shared.models.payloads import Parsed
 
 Objects = list[dict[str, Any]]
 SomeRows = TypeVar("SomeRows", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows)

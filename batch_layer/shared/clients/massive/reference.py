@@ -16,7 +16,8 @@ from condvest.batch_layer.shared.clients.massive.pages import Objects, read_page
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import Int64s
 from condvest.batch_layer.shared.models.metadata import METADATA, FieldKind
-from condvest.batch_layer.shared.models.payloads import InstrumentRows, Parsed, SymbolRows
+from condvest.batch_layer.shared.models.payload_rows import InstrumentRows, SymbolRows
+from condvest.batch_layer.shared.models.payloads import Parsed
 
 _KEYS = {
     "exchange": "primary_exchange",
