@@ -255,6 +255,14 @@ def test_the_tables_of_a_first_import_are_as_those_before_and_so_are_the_rights(
     world.looking.execute("REVOKE ALL ON daily_bars_3 FROM PUBLIC")
 
 
+def test_bars_that_no_ledger_knows_stay(world):
+    """Nothing makes such a store but a hand in the database; its bars are not given up for those of a file."""
+    world.loader().load(bars_payload([bar("KO", world.date(0))]))
+    world.looking.execute("DELETE FROM ledger")
+    world.loader().load(replace(bars_payload([]), content=lines(world)))
+    assert world.number("SELECT count(*) FROM daily_bars") == 1 + 9 * len(SYMBOLS)
+
+
 def test_readers_who_do_not_pause_are_not_waited_for(world, monkeypatch):
     """The rows go into the tables that these read; meanwhile they see none of them."""
     monkeypatch.setattr(replacing, "PATIENCE", "1ms")
