@@ -108,7 +108,10 @@ class _Reader:
     def _coverage(self) -> Coverage:
         return self._source.coverage(self._ids)
 
-    def _anchors_of(self, instrument_id: Int32s) -> Int32s:
+    def _anchors_of(self, instrument_id: Int32s) -> int | Int32s:
+        """Return the anchor of each row; the calendar's is one for all, and costs no look at millions."""
+        if self._question.anchor == "calendar":
+            return 0
         return self._anchors[np.searchsorted(self._ids, instrument_id)]
 
     @property

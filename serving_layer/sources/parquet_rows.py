@@ -43,7 +43,7 @@ class FileRows:
 
     Attributes:
         parquet, groups: the file, and the row groups that hold the rows.
-        wanted: mask of the wanted rows in those groups; None for all.
+        wanted: the wanted rows in those groups, as a mask or a slice; None for all.
         keys: the columns read so far, of the wanted rows.
         starts, lengths: per instrument, where its rows begin among the wanted ones, and their number.
         first: per instrument, the position of its first row in the result; set by `SpanRows.lay_out`.
@@ -51,7 +51,7 @@ class FileRows:
 
     parquet: pq.ParquetFile
     groups: list[int]
-    wanted: Bools | None
+    wanted: Bools | slice | None
     keys: Arrays
     starts: Positions
     lengths: Positions
@@ -85,7 +85,7 @@ class SpanRows:
         self._rank = np.argsort(self._order)
         self._bounds = (int(spans.first.min()), int(spans.last.max())) if len(spans) else (0, -1)
         alike = bool((spans.first == self._bounds[0]).all() and (spans.last == self._bounds[1]).all())
-        self._is_whole = alike and len(self._ids) == len(spans) and np.array_equal(self._ids, known)
+        self._is_whole = alike and len(self._ids) == len(spans) and _is_run_of(self._ids, known)
         self.arrays: Arrays = {}
         self._to_read: list[str] = []
 
@@ -144,17 +144,33 @@ class SpanRows:
         is_between = at < len(self._ids) and int(self._ids[at]) <= instrument.max
         return is_between and key.min <= self._bounds[1] and self._bounds[0] <= key.max
 
-    def _wanted(self, keys: Arrays) -> Bools | None:
-        """Return which rows are wanted; None for all."""
+    def _wanted(self, keys: Arrays) -> Bools | slice | None:
+        """Return which rows are wanted, as a mask or a slice; None for all."""
         instrument_id, number = (keys[name] for name in self._names[:2])
         low, high = self._bounds
-        wanted: Bools | None = None
-        is_inside = self._is_whole and low <= number.min(initial=low) and number.max(initial=high) <= high
-        if not is_inside:
-            wanted = self._spans.contain(instrument_id, number)
-        if "is_complete" in keys:
-            wanted = keys["is_complete"] if wanted is None else wanted & keys["is_complete"]
-        return None if wanted is None or wanted.all() else wanted
+        run: Bools | slice | None
+        if self._is_whole and low <= number.min(initial=low) and number.max(initial=high) <= high:
+            # The file ascends by instrument: those of a run lie together, and no mask is needed.
+            first = int(np.searchsorted(instrument_id, self._ids[0]))
+            end = int(np.searchsorted(instrument_id, self._ids[-1], side="right"))
+            run = None if end - first == len(instrument_id) else slice(first, end)
+        else:
+            run = self._spans.contain(instrument_id, number)
+        if "is_complete" not in keys:
+            return None if isinstance(run, np.ndarray) and run.all() else run
+        complete = keys["is_complete"]
+        if isinstance(run, slice):
+            inside = np.zeros(len(complete), dtype=np.bool_)
+            inside[run] = complete[run]
+        else:
+            inside = complete if run is None else run & complete
+        return None if inside.all() else inside
+
+
+def _is_run_of(ids: Int32s, known: Int32s) -> bool:
+    """Return whether ids (ascending) are some that follow each other among the known ones (ascending)."""
+    first = int(np.searchsorted(known, ids[0])) if len(ids) else 0
+    return len(ids) > 0 and np.array_equal(ids, known[first : first + len(ids)])
 
 
 def _empty(kinds: dict[str, np.dtype[Any]], rows: int) -> Arrays:
