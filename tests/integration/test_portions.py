@@ -256,7 +256,7 @@ def test_the_tables_of_a_first_import_are_as_those_before_and_so_are_the_rights(
 
 
 def test_bars_that_no_ledger_knows_stay(world):
-    """Nothing makes such a store but a hand in the database; its bars are not given up for those of a file."""
+    """Nothing makes such a store but a hand in the database; a file's bars do not take their place."""
     world.loader().load(bars_payload([bar("KO", world.date(0))]))
     world.looking.execute("DELETE FROM ledger")
     world.loader().load(replace(bars_payload([]), content=lines(world)))
