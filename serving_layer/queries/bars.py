@@ -39,8 +39,8 @@ class Answer:
         symbols: instrument id to the symbol that it carries now, or carried last.
         first_day, last_day: int32 per row, days since 1970-01-01: the first and the last session of the
             bar's window, both inclusive.
-        live_through: int64 per row, microseconds since 1970-01-01 UTC: up to when the bar's live session is
-            known, NOT_LIVE where it holds none; None where the question does not ask for live ones.
+        live_through: int64 per row, microseconds since 1970-01-01 UTC: up to when its live session is known,
+            NOT_LIVE where it holds none; None where none are asked for.
     """
 
     interval: int
@@ -210,13 +210,9 @@ class _Reader:
         """Fold the daily bars of the windows."""
         from condvest.batch_layer.shared.core.folding import fold  # noqa: PLC0415  # stored intervals need no folding
 
-        n = self._question.interval
-        anchor = self._anchors_of(windows.instrument_id)
-        spans = Spans(
-            windows.instrument_id,
-            first_ordinals(windows.first, n, anchor),
-            last_ordinals(windows.last, n, anchor),
-        )
+        n, anchor = self._question.interval, self._anchors_of(windows.instrument_id)
+        first, last = first_ordinals(windows.first, n, anchor), last_ordinals(windows.last, n, anchor)
+        spans = Spans(windows.instrument_id, first, last)
         folded = []
         for portion in self._source.portions(spans):
             daily = self._source.daily(portion)
@@ -246,7 +242,7 @@ class _Reader:
 
     def _first_and_last(self, bars: Bars) -> list[Int32s]:
         """Return, per bar, the days of the first and of the last session of its window."""
+        n = self._question.interval
         if self._anchors.any():
-            anchor = self._anchors_of(bars.instrument_id)
-            return days_of(self._sessions, self._question.interval, bars.window, anchor)
-        return days_of_windows(self._sessions, self._question.interval, bars.window)
+            return days_of(self._sessions, n, bars.window, self._anchors_of(bars.instrument_id))
+        return days_of_windows(self._sessions, n, bars.window)
