@@ -5,6 +5,7 @@ Every answer is compared with Condvest's before any is timed: numbers of rows, a
 
 import random
 import tempfile
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -44,25 +45,34 @@ class Condvest:
         return condvest.bars(None, INTERVAL, **self.how)
 
 
-def run(options):
-    """Yield the figures of each question."""
+@contextmanager
+def filled(options):
+    """Give a workspace with a market, what its peers' stores are made of, and Condvest's contenders."""
     with tempfile.TemporaryDirectory(prefix="condvest-bench-") as folder:
         settings = Settings(home=Path(folder))
         with open_workspace(settings, now=stored.NOW) as workspace, condvest.connected(settings=settings):
             fill(workspace, options)
             place = DirectoryTarget(Path(folder) / "published")
             publish(workspace.database, workspace.sessions, place, workspace.now)
-            market = Market(PublishedSource.open(place).files, Path(folder))
-            contenders = {
+            ours = {
                 OURS: Condvest(settings=settings),
                 "condvest, published": Condvest(source="published", settings=settings),
-                "plain SQL": Sql(make_conninfo(**workspace.database.url.parameters)),
-                "DuckDB": Duck(market),
-                "Polars": Polars(market),
-                **arctic(market),
             }
-            date = workspace.sessions.session(FIRST_ORDINAL + SESSIONS // 3)
-            yield from measured(contenders, options, market, date)
+            yield workspace, Market(PublishedSource.open(place).files, Path(folder)), ours
+
+
+def run(options):
+    """Yield the figures of each question."""
+    with filled(options) as (workspace, market, ours):
+        contenders = {
+            **ours,
+            "plain SQL": Sql(make_conninfo(**workspace.database.url.parameters)),
+            "DuckDB": Duck(market),
+            "Polars": Polars(market),
+            **arctic(market),
+        }
+        date = workspace.sessions.session(FIRST_ORDINAL + SESSIONS // 3)
+        yield from measured(contenders, options, market, date)
 
 
 def measured(contenders, options, market, date):

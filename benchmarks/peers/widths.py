@@ -5,24 +5,14 @@ reads by their number, so that it halves where two threads read twice as much.
 """
 
 import random
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-import condvest
-from benchmarks import stored
-from benchmarks.peers.reads import OURS, Condvest
-from benchmarks.peers.stores import Market, arctic, sums
-from benchmarks.read import fill
+from benchmarks.peers.reads import OURS, filled
+from benchmarks.peers.stores import arctic, sums
 from benchmarks.report import Figure, figures, in_turns
-from condvest.batch_layer.operations.workspace import open_workspace
-from condvest.batch_layer.processing.publishing.publish import publish
-from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from condvest.batch_layer.shared.settings import Settings
-from condvest.serving_layer.sources.published import PublishedSource
 
 WIDTHS = (1, 2, 4, 8)
 READS = 400
@@ -31,19 +21,8 @@ READS = 400
 
 def run(options):
     """Yield the figures of each width."""
-    with tempfile.TemporaryDirectory(prefix="condvest-bench-") as folder:
-        settings = Settings(home=Path(folder))
-        with open_workspace(settings, now=stored.NOW) as workspace, condvest.connected(settings=settings):
-            fill(workspace, options)
-            place = DirectoryTarget(Path(folder) / "published")
-            publish(workspace.database, workspace.sessions, place, workspace.now)
-            market = Market(PublishedSource.open(place).files, Path(folder))
-            contenders = {
-                OURS: Condvest(settings=settings),
-                "condvest, published": Condvest(source="published", settings=settings),
-                **arctic(market),
-            }
-            yield from measured(contenders, options, market)
+    with filled(options) as (_, market, ours):
+        yield from measured(ours | arctic(market), options, market)
 
 
 def measured(contenders, options, market):

@@ -21,12 +21,12 @@ def beside(query: Common) -> dict[str, Any]:
     The instant is null for what is known now, and a date is the last microsecond of it, in UTC.
     """
     said: dict[str, Any] = {}
-    fields = type(query).model_fields
-    if "as_of" in fields:
-        text: str | None = getattr(query, "as_of")  # noqa: B009  # not every question has it
+    asked = dict(query)  # not every question has these two
+    if "as_of" in asked:
+        text: str | None = asked["as_of"]
         said["as_of"] = None if text is None else as_instant(text).isoformat().replace("+00:00", "Z")
-    if "adjust" in fields:
-        said["adjust"] = getattr(query, "adjust")  # noqa: B009  # as above
+    if "adjust" in asked:
+        said["adjust"] = asked["adjust"]
     return said
 
 

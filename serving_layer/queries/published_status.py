@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from condvest.batch_layer.database.stores.rebuilds import UnfinishedRebuild
 from condvest.batch_layer.database.stores.refused import LOADING_COMMANDS
+from condvest.batch_layer.shared.exit_codes import DONE, NEEDS_ATTENTION, WRONG_USAGE
 from condvest.batch_layer.shared.settings import INTERVALS
 from condvest.serving_layer.queries.freshness import closed_sessions
 from condvest.serving_layer.queries.status import provider_as_json, rebuild_as_json, run_as_json, status_of
 
 if TYPE_CHECKING:
     from condvest.serving_layer.sources.published import PublishedSource
-
-_REFUSED_ARGUMENTS = 2
-"""Exit code of a command that did nothing: its arguments were wrong."""
-
-_ENDED_WELL = (0, 3)
 
 
 def published_status(source: PublishedSource, now: dt.datetime) -> dict[str, Any]:
@@ -99,8 +95,8 @@ def _last(newest: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 def _rebuild(runs: Sequence[Mapping[str, Any]], loaded_at: Sequence[dt.datetime]) -> dict[str, Any] | None:
     """Return the last rebuild of runs, the newest first, as `unfinished_rebuild` finds it in the database."""
-    counted = [run for run in runs if run["command"] == "rebuild" and run["exit_code"] != _REFUSED_ARGUMENTS]
-    if not counted or counted[0]["exit_code"] in _ENDED_WELL:
+    counted = [run for run in runs if run["command"] == "rebuild" and run["exit_code"] != WRONG_USAGE]
+    if not counted or counted[0]["exit_code"] in (DONE, NEEDS_ATTENTION):
         return None
     last = counted[0]
     later = [run["command"] for run in runs if run["run_id"] > last["run_id"]]

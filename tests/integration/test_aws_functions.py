@@ -302,16 +302,13 @@ def test_out_of_time_in_a_step_the_metadata_fetcher_names_it_and_those_after_it(
 
 
 def test_a_vendor_that_never_answers_is_broken_off_in_time(lambdas, vendor):
-    """Lambda would kill the function after 4 s and lose its log: it ends before, and raises.
-
-    Left to itself it would go on for over a minute; a busy machine may take its time to raise.
-    """
+    """Lambda would kill the function after 10 s and lose its log: it ends before, and raises."""
     vendor.knobs.faults = 1.0
     vendor.knobs.fault_names = ("UNAVAILABLE_HTML",)
     began = time.monotonic()
     with pytest.raises((OutOfTime, VendorUnavailable)):
-        lambdas.fetch({"sessions": ["2024-05-31"]}, seconds=4)
-    assert time.monotonic() - began < 15
+        lambdas.fetch({"sessions": ["2024-05-31"]}, seconds=10)
+    assert time.monotonic() - began < 10
     assert list(lambdas.archive.keys()) == []
 
 

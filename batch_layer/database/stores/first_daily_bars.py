@@ -26,9 +26,9 @@ _TRIES = 20
 
 def may_begin(connection: Connection) -> bool:
     """Return whether nothing was ever loaded that stands, and the present user may make tables."""
-    # The ledger says so; the bars are asked as well, because what takes their place is what was loaded now.
-    is_new = not holds(connection, "SELECT EXISTS (SELECT FROM ledger) OR EXISTS (SELECT FROM daily_bars)")
-    return is_new and replacing.may_replace(connection, DAILY_BARS.name)
+    return not holds(connection, "SELECT EXISTS (SELECT FROM ledger)") and replacing.may_replace(
+        connection, DAILY_BARS.name
+    )
 
 
 @dataclass
