@@ -8,19 +8,17 @@ label, the symbol and the instrument's id: ``X#12``.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from condvest.batch_layer.shared.errors import UnknownSymbol
 from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.symbols import label_of, of_label
 from condvest.serving_layer.sources import BarSource
 
 _MOST_NAMED = 50
 """Unknown symbols that a message names."""
-
-_LABEL = re.compile(r"(.+)#(\d{1,9})", re.DOTALL)
 
 
 def select(
@@ -41,13 +39,13 @@ def select(
         names = source.names()
         chosen = np.array(sorted(names), dtype=np.int32)
         return _labelled(source, names) if unique else names, chosen
-    carriers = {symbol: source.carriers(symbol) or _of_label(source, symbol) for symbol in symbols}
+    carriers = {symbol: source.carriers(symbol) or _labelled_so(source, symbol) for symbol in symbols}
     candidates = {instrument for instruments in carriers.values() for instrument in instruments}
     names = source.names(np.array(sorted(candidates), dtype=np.int32))
     chosen = _latest_carriers(carriers, names, source.names)
     if unique:
         return _labelled(source, {each: names[each] for each in chosen.tolist()}), chosen
-    asked = {f"{names[each]}#{each}": each for each in chosen.tolist()}
+    asked = {label_of(names[each], each): each for each in chosen.tolist()}
     return names | {each: label for label, each in asked.items() if label in carriers}, chosen
 
 
@@ -55,18 +53,19 @@ def _labelled(source: BarSource, names: Mapping[int, str]) -> dict[int, str]:
     """Return the symbol of each instrument that it stands for, and the label of each other one."""
     stands_for = source.stands_for(sorted(set(names.values())))
     return {
-        each: symbol if stands_for[symbol] == each else f"{symbol}#{each}" for each, symbol in names.items()
+        each: symbol if stands_for[symbol] == each else label_of(symbol, each)
+        for each, symbol in names.items()
     }
 
 
-def _of_label(source: BarSource, symbol: str) -> list[int]:
-    """Return the instrument of a label; none if it is no label."""
-    match = _LABEL.fullmatch(symbol)
-    if match is None:
+def _labelled_so(source: BarSource, text: str) -> list[int]:
+    """Return the instrument of a label; none if it is no label, or one of another symbol."""
+    label = of_label(text)
+    if label is None:
         return []
-    instrument = int(match[2])
+    symbol, instrument = label
     names = source.names(np.array([instrument], dtype=np.int32))
-    return [instrument] if names.get(instrument) == match[1] else []
+    return [instrument] if names.get(instrument) == symbol else []
 
 
 def _latest_carriers(

@@ -9,7 +9,6 @@ done twice fires once.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +21,7 @@ from condvest.batch_layer.database.stores.symbols import latest_carriers
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.live import LiveBars
 from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.batch_layer.shared.models.symbols import of_label
 from condvest.speed_layer.core.alerts.firing import Firing, Moment, fire, may_fire, occurrence_of
 from condvest.speed_layer.core.alerts.references import References
 from condvest.speed_layer.core.alerts.rules import Needs, Rule, Seen, needs_of
@@ -32,9 +32,6 @@ from condvest.speed_layer.stores.rules import active_rules, read_states, write_s
 Read = Callable[[Connection, Sessions, tuple[int, int], Needs, tuple[str, ...] | None], References]
 """Reads what rules need: in a transaction, by the calendar, of the sessions from the first to the last, of
 some symbols or of all. It is handed in, for this layer knows nothing of how bars are answered."""
-
-
-_LABEL = re.compile(r".+#([0-9]{1,9})", re.DOTALL)
 
 
 @dataclass(eq=False)
@@ -115,9 +112,8 @@ def watched_by(connection: Connection, rules: Sequence[Rule]) -> dict[int, Int32
 
 
 def _labelled(symbol: str) -> int | None:
-    """Return the instrument of a label, such as ``X#12``; None if it is none."""
-    label = _LABEL.fullmatch(symbol)
-    return int(label[1]) if label else None
+    label = of_label(symbol)
+    return label[1] if label else None
 
 
 def _changed(before: Mapping[int, Seen], after: Mapping[int, Seen]) -> dict[int, Seen]:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.symbols import of_label
 from condvest.serving_layer.compatible import udf
 from condvest.serving_layer.compatible.massive.parameters import Parameters
 from condvest.serving_layer.compatible.udf import Record
@@ -38,7 +39,9 @@ def symbols(backend: Backend, _: Given, asked: Parameters) -> Record:
     with backend.reading() as (source, _state):
         names, ids = select(source, [symbol])
         bars = _bars(source, symbol, 1, None)
-    own = names[int(ids[0])].partition("#")[0]
+    name = names[int(ids[0])]
+    label = of_label(name)
+    own = label[0] if label else name
     known = next((row for row in _instruments(backend) if row["symbol"] == own), {})
     return udf.symbol_info(symbol, known, bars["close"][-1].as_py() if len(bars) else None)
 
