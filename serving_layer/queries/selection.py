@@ -14,7 +14,7 @@ import numpy as np
 
 from condvest.batch_layer.shared.errors import UnknownSymbol
 from condvest.batch_layer.shared.models.bars import Int32s
-from condvest.batch_layer.shared.models.symbols import label_of, of_label
+from condvest.batch_layer.shared.models.labels import label_of, of_label
 from condvest.serving_layer.sources import BarSource
 
 _MOST_NAMED = 50

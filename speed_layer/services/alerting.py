@@ -19,9 +19,9 @@ from condvest.batch_layer.database.stores.live import read_live
 from condvest.batch_layer.database.stores.loads import last_load
 from condvest.batch_layer.database.stores.symbols import latest_carriers
 from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.labels import of_label
 from condvest.batch_layer.shared.models.live import LiveBars
 from condvest.batch_layer.shared.models.sessions import Sessions
-from condvest.batch_layer.shared.models.symbols import of_label
 from condvest.speed_layer.core.alerts.firing import Firing, Moment, fire, may_fire, occurrence_of
 from condvest.speed_layer.core.alerts.references import References
 from condvest.speed_layer.core.alerts.rules import Needs, Rule, Seen, needs_of

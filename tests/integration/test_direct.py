@@ -57,6 +57,19 @@ class Connection:
         self._came += piece
 
 
+def until_known(connection, known, request=BARS + END):
+    """Ask until an answer is given directly; return all answers.
+
+    The third is, but where a transaction of another database of the server, which a version counts, is among
+    them.
+    """
+    answers, before = [], len(known)
+    while len(known) == before:
+        answers.append(connection.ask(request))
+        assert len(answers) < 100
+    return answers
+
+
 def tagged(tag):
     return BARS + f"If-None-Match: {tag}\r\n".encode() + END
 
@@ -88,26 +101,38 @@ def desk(world):
 
 
 def test_it_is_answered_as_it_would_be_anew_after_any_load(desk, known):
-    """Asked at random, with no tag or one of those that came before, between loads."""
+    """Asked at random, with no tag or one of those that came before, between loads.
+
+    The server may vacuum meanwhile, which makes another version of the same bars: so what is asked beside it
+    is asked before and after, and compared whole if both are of one version.
+    """
     connection, world, lines, _ = desk
     beside = Application(DatabaseBackend(world.workspace.settings))
-    random_, tags, loads = random.Random(21), [""], 0
+    random_, tags, loads, compared = random.Random(21), [""], 0, 0
+
+    def anew():
+        plain = {"Accept-Encoding": "identity", "Accept": ""}
+        return beside.get("/v1/bars?symbol=A&interval=1", headers=plain)
+
     for step in range(120):
         if random_.random() < 0.1:
             world.bars([bar("A", world.date(4 + loads))])
             loads += 1
         tag = random_.choice(tags[-2:])
+        before = anew()
         status, headers, body = connection.ask(tagged(tag) if tag else BARS + END)
-        wanted = beside.get(
-            "/v1/bars?symbol=A&interval=1", headers={"Accept-Encoding": "identity", "Accept": ""}
-        )
-        assert headers["condvest-version"] == wanted.headers["condvest-version"], step
+        wanted = anew()
         is_same = tag == headers["etag"]
-        assert (status, body) == ((304, b"") if is_same else (200, wanted.content)), step
-        assert body == b"" or len(json.loads(body)["rows"]) == 4 + loads
+        assert status == (304 if is_same else 200), step
+        assert len(json.loads(body)["rows"]) == 4 + loads if body else is_same, step
+        if before.headers["condvest-version"] == wanted.headers["condvest-version"]:
+            compared += 1
+            assert headers["condvest-version"] == wanted.headers["condvest-version"], step
+            assert body == (b"" if is_same else wanted.content), step
         if headers["etag"] not in tags:
             tags.append(headers["etag"])
     assert loads > 5
+    assert compared > 100
     assert known.count(200) > 20
     assert known.count(304) > 10
     assert len({line["id"] for line in lines}) == 120
@@ -116,8 +141,8 @@ def test_it_is_answered_as_it_would_be_anew_after_any_load(desk, known):
 
 def test_it_has_the_headers_and_the_line_of_log_of_any_other(desk, known):
     connection, _, lines, address = desk
-    first, *_, last = [connection.ask(BARS + END) for _ in range(4)]
-    assert len(known) == 2  # the second was the first one of which it was seen that its answer is kept
+    answers = until_known(connection, known)
+    *_, first, last = answers  # that before the last is of the same version
     own = ("x-request-id", "server-timing", "date")
     assert list(first[1]) == list(last[1])
     assert {name: value for name, value in first[1].items() if name not in own} == {
@@ -128,16 +153,15 @@ def test_it_has_the_headers_and_the_line_of_log_of_any_other(desk, known):
     differ = ("id", "time", "ms", "kept")
     assert [{name: line[name] for name in line if name not in differ} for line in lines[1:]] == [
         {name: lines[0][name] for name in lines[0] if name not in differ}
-    ] * 3
+    ] * (len(answers) - 1)
     metrics = httpx.get(f"{address}/metrics").text
-    assert 'condvest_requests_total{path="/v1/bars",status="200"} 4' in metrics
+    assert f'condvest_requests_total{{path="/v1/bars",status="200"}} {len(answers)}' in metrics
 
 
 def test_only_what_begins_a_request_and_is_one_is_known(desk, known):
     """Not what a body holds, nor a half, nor two at once; what comes before its turn is answered in turn."""
     connection, _, _, address = desk
-    for _ in range(3):
-        connection.ask(BARS + END)
+    until_known(connection, known)
     assert known == [200]
     body = BARS + END
     connection.send(b"POST /v1/splits HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % len(body))
@@ -166,8 +190,7 @@ def test_only_what_begins_a_request_and_is_one_is_known(desk, known):
 
 def test_who_goes_away_while_it_is_asked_leaves_nobody_waiting(desk, known):
     connection, _, _, address = desk
-    for _ in range(3):
-        connection.ask(BARS + END)
+    until_known(connection, known)
     for _ in range(20):
         gone = Connection(address)
         gone.send(BARS + END)
@@ -175,7 +198,7 @@ def test_who_goes_away_while_it_is_asked_leaves_nobody_waiting(desk, known):
     assert connection.ask(BARS + END)[0] == 200
     with contextlib.closing(Connection(address).socket):
         assert connection.ask(BARS + END)[0] == 200
-    assert len(known) > 2
+    until_known(connection, known)
 
 
 def test_a_key_is_looked_at_each_time(world, tmp_path, known):
@@ -193,7 +216,7 @@ def test_a_key_is_looked_at_each_time(world, tmp_path, known):
         answers = [ask(few) for _ in range(6)]
         assert [status for status, _, _ in answers] == [200] * 5 + [429]
         assert [headers["ratelimit"] for _, headers, _ in answers[:5]] != [answers[0][1]["ratelimit"]] * 5
-        assert len(known) == 3 + 4  # its question was known already
+        assert 0 < len(known) <= 3 + 4  # the question of the second was known already
         keys.remove("many")
         assert ask(many)[0] == 401
         connection.socket.close()

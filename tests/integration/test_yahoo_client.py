@@ -329,10 +329,18 @@ def test_an_answer_too_large_is_not_read_on(emulator, provider_of, monkeypatch):
     taken = []
     wire = importlib.import_module("condvest.batch_layer.shared.clients.yahoo.wire")
     monkeypatch.setattr(wire, "MAX_BYTES", 1000)
-    monkeypatch.setattr(wire._Body, "__del__", lambda body: taken.append(len(body.content)), raising=False)
+    add = wire._Body.add
+
+    def noted(body, piece):
+        answer = add(body, piece)
+        taken.append(len(body.content))
+        return answer
+
+    monkeypatch.setattr(wire._Body, "add", noted)
     errors = failures(provider_of(emulator, "KIM").fetch([D(2024, 5, 31)]))
     assert str(errors["KIM"]).startswith("KIM: Yahoo's answer has more than 1,000 bytes, the most")
     assert type(errors["KIM"]) is VendorRefused
+    assert taken
     assert max(taken) <= 1000
 
 

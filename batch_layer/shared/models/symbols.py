@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass, replace
 
 EVER, FOREVER = dt.date.min, dt.date.max
 """The bounds of a span that has none."""
 
 _DAY = dt.timedelta(days=1)
-_LABEL = re.compile(r"(.+)#([0-9]{1,9})", re.DOTALL)
-
-
-def label_of(symbol: str, instrument_id: int) -> str:
-    """Return what tells an instrument from others of its symbol: the symbol and its id, ``X#12``."""
-    return f"{symbol}#{instrument_id}"
-
-
-def of_label(text: str) -> tuple[str, int] | None:
-    """Return the symbol and the instrument of a label; None if the text has not the form of one."""
-    match = _LABEL.fullmatch(text)
-    return (match[1], int(match[2])) if match else None
 
 
 @dataclass(frozen=True, order=True)

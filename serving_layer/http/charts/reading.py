@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.batch_layer.shared.models.symbols import of_label
+from condvest.batch_layer.shared.models.labels import of_label
 from condvest.serving_layer.compatible import udf
 from condvest.serving_layer.compatible.massive.parameters import Parameters
 from condvest.serving_layer.compatible.udf import Record
