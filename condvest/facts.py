@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from condvest.any_source import asking_server, of_any_source
 from condvest.asking import (
     From,
     Instant,
@@ -23,7 +24,6 @@ from condvest.asking import (
 )
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.settings import Settings
-from condvest.serving_layer.opening import past_of
 from condvest.serving_layer.queries.actions import DIVIDENDS, SPLITS, read_dividends, read_splits
 from condvest.serving_layer.queries.sessions_table import sessions_table
 from condvest.serving_layer.queries.universe import read_universe
@@ -31,7 +31,6 @@ from condvest.serving_layer.sources import BarSource
 
 if TYPE_CHECKING:
     from condvest.batch_layer.database.opening import OpenDatabase
-    from condvest.serving_layer.queries.remote import Value
 
 Read = Callable[[BarSource, Sequence[str] | None, dt.date | None, dt.date | None], pa.Table]
 
@@ -82,7 +81,7 @@ def instruments(
         settings,
         database=from_database,
         published=from_published,
-        server=_asking("instruments", {"active": active, "as_of": known}),
+        server=asking_server("instruments", {"active": active, "as_of": known}),
     )
 
 
@@ -166,7 +165,7 @@ def sessions(
         CondvestError: the source cannot be opened or read.
     """
     first, last = as_bounds(start, end)
-    return _of_source(
+    return of_any_source(
         "sessions",
         {"start": first, "end": last},
         lambda reader: sessions_table(reader.sessions, first, last),
@@ -206,7 +205,7 @@ def universe(
     on, known = as_date("date", date), as_known(as_of)
     if on is None:
         raise UsageError("date None: expected a date such as 2024-07-31")
-    return _of_source(
+    return of_any_source(
         "universe",
         {"on": on, "as_of": known},
         lambda reader: read_universe(reader, on),
@@ -234,7 +233,7 @@ def _actions(
     def ask(asked: list[str] | None) -> pa.Table:
         if asked is not None and not asked:
             return schema.empty_table()  # over HTTP no symbol stands for all of them
-        return _of_source(
+        return of_any_source(
             name,
             {"start": first, "end": last, "as_of": known},
             lambda reader: read(reader, asked, first, last),
@@ -245,47 +244,3 @@ def _actions(
         )
 
     return skipping(missing, wanted, ask)
-
-
-def _of_source(
-    name: str,
-    parameters: Mapping[str, Value],
-    read: Callable[[BarSource], pa.Table],
-    source: From,
-    settings: Settings | None,
-    *,
-    as_of: dt.datetime | None = None,
-    symbols: Sequence[str] = (),
-) -> pa.Table:
-    """Answer what any source can: by ``read``, or by a server's endpoint ``name``."""
-
-    def from_database(opened: OpenDatabase) -> pa.Table:
-        # Imported here: reading published files needs no module of the database.
-        from condvest.serving_layer.sources.database import reading  # noqa: PLC0415
-
-        with reading(opened.database, opened.sessions, as_of) as reader:
-            return read(reader)
-
-    def from_published(where: Settings) -> pa.Table:
-        return read(past_of(where, as_of))
-
-    return answered(
-        source,
-        settings,
-        database=from_database,
-        published=from_published,
-        server=_asking(name, parameters, symbols),
-    )
-
-
-def _asking(
-    name: str, parameters: Mapping[str, Value], symbols: Sequence[str] = ()
-) -> Callable[[str, str | None], pa.Table]:
-    """Return what asks a server's endpoint."""
-
-    def ask(address: str, key: str | None) -> pa.Table:
-        from condvest.serving_layer.queries.remote import read_over_http  # noqa: PLC0415  # few ask over HTTP
-
-        return read_over_http(address, key, name, parameters, symbols)
-
-    return ask

@@ -46,7 +46,7 @@ def run(
             ):
                 if night.whole:
                     with workspace.ingest(provider, night.whole) as ingest:
-                        ingest.backfill(ingest.covered(), fetched, on_load=on_load)
+                        ingest.backfill(ingest.due.covered(), fetched, on_load=on_load)
                 if night.usual or not (night.whole or watch.is_by_symbol(provider)):
                     with workspace.ingest(provider, night.usual) as ingest:
                         ingest.nightly(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.faults import Faults
 from condvest.speed_layer.core.minutes import MinuteMessages
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from condvest.batch_layer.shared.clients.massive import columns
-from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.faults import Faults, shown
 from condvest.batch_layer.shared.models.bars import Floats, Int64s
 from condvest.speed_layer.core.minutes import MinuteMessages
 from condvest.speed_layer.core.state import MINUTE, NEVER
@@ -190,8 +190,7 @@ def _of_objects(rows: list[dict[str, Any]], received: Int64s, faults: Faults) ->
 def _note_odd(start: Int64s, given: Callable[[int], object], faults: Faults) -> None:
     """Note which minutes begin at no minute."""
     for row in np.flatnonzero((start == NEVER) | (start % MINUTE != 0)).tolist():
-        shown = columns.shown(given(row))
-        faults.note(row, f"start: expected the beginning of a minute, got {shown}")
+        faults.note(row, f"start: expected the beginning of a minute, got {shown(given(row))}")
 
 
 def _positive(rows: list[dict[str, Any]], key: str) -> Floats:

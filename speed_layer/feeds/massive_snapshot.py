@@ -15,7 +15,7 @@ import numpy as np
 
 from condvest.batch_layer.shared.clients.massive import columns
 from condvest.batch_layer.shared.clients.massive.answers import MOST_ROWS, read_json
-from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.faults import Faults, shown
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats
 from condvest.batch_layer.shared.models.given_rows import GivenRows
@@ -97,7 +97,7 @@ def _part(rows: list[dict[str, Any]], key: str, faults: Faults) -> list[dict[str
     parts = columns.values_of(rows, key)
     for row, part in enumerate(parts):
         if part is not None and not isinstance(part, dict):
-            faults.note(row, f"{key}: {columns.shown(part)} is not an object")
+            faults.note(row, f"{key}: {shown(part)} is not an object")
     return [part if isinstance(part, dict) else {} for part in parts]
 
 

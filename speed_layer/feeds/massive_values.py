@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from condvest.batch_layer.shared.clients.massive import columns
-from condvest.batch_layer.shared.clients.massive.columns import Faults, Values
+from condvest.batch_layer.shared.clients.massive.faults import Faults, Values, shown
 from condvest.batch_layer.shared.models.bars import Floats, Int64s
 from condvest.speed_layer.core.state import NEVER
 
@@ -36,7 +36,7 @@ def volumes(values: Values, texts: Values, faults: Faults) -> Values:
         try:
             values[row] = float(text)
         except (TypeError, ValueError):
-            faults.note(row, f"volume: {columns.shown(text)} is not a number")
+            faults.note(row, f"volume: {shown(text)} is not a number")
     return values
 
 

@@ -21,7 +21,7 @@ import orjson
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.faults import Faults
 from condvest.batch_layer.shared.clients.yahoo.basis import rounding, shortest_decimals
 from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol
 from condvest.batch_layer.shared.models.bars import Floats

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 
 from condvest.batch_layer.shared.clients.massive import columns
-from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.faults import Faults
 from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol
 from condvest.batch_layer.shared.errors import InputError, VendorUnavailable
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES

@@ -8,7 +8,8 @@ import threading
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.embedded.server import Down, EmbeddedServer
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.embedded.states import Down
 from condvest.batch_layer.shared.errors import DatabaseUnavailable
 from tests.support.databases.embedded_processes import (
     Client,

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.database.embedded import account
-from condvest.batch_layer.database.embedded.server import Down, EmbeddedServer
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.embedded.states import Down
 from condvest.batch_layer.operations.doctor import all_checks
 from condvest.batch_layer.shared.errors import DatabaseError
 from condvest.batch_layer.shared.settings import Settings

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.database.embedded.listening import listening_of
-from condvest.batch_layer.database.embedded.server import Down, EmbeddedServer
+from condvest.batch_layer.database.embedded.server import EmbeddedServer
+from condvest.batch_layer.database.embedded.states import Down
 from condvest.batch_layer.database.migrate import migrate
 from condvest.batch_layer.database.postgres.connection import Database
 from condvest.batch_layer.database.readers import grant_reader

@@ -66,7 +66,7 @@ class FilesDesk(Desk):
     def backfill(self, now, start=FIRST, end=None, on_load=None, **how):
         workspace = self.at_files(now, **how)
         with workspace.ingest("massive", from_files=True) as ingest:
-            sessions = sorted({*ingest.missing(start, end), *ingest.republished(start, end)})
+            sessions = sorted({*ingest.due.missing(start, end), *ingest.due.republished(start, end)})
             return nightly.backfill(workspace, ingest, sessions[::-1], on_load=on_load)
 
 

@@ -29,7 +29,7 @@ def stopping(error, after=1):
 
 def backfilled(world, error):
     with world.workspace.ingest("sample") as ingest:
-        sessions = ingest.covered()[:60]
+        sessions = ingest.due.covered()[:60]
         nightly.backfill(world.workspace, ingest, sessions, on_load=stopping(error))
 
 

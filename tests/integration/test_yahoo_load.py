@@ -81,7 +81,7 @@ def test_a_night_stores_the_good_symbols_and_fails_by_the_bad_ones_name(database
     assert bars(database, "AAPL") == real("AAPL", D(2013, 2, 1))
     assert bars(database, "IBM") == real("IBM", D(2013, 2, 1))
     assert len(bars(database, "IBM")) == 20
-    assert ingest.missing() == []
+    assert ingest.due.missing() == []
 
 
 def test_the_next_night_asks_once_a_symbol_and_changes_nothing(database, ingest_of, emulator):
@@ -101,7 +101,7 @@ def test_a_row_of_nulls_is_refused_by_name_and_filled_when_it_comes(database, in
     assert [load.refused for load in bar_loads(fetched)] == [{"missing_value": 1}]
     assert fetched.loads[0].needs_attention
     ingest = ingest_of("AAPL")
-    assert ingest.missing() == [D(2013, 2, 28)]
+    assert ingest.due.missing() == [D(2013, 2, 28)]
     emulator.knobs.update({"nulls": {}})
     night(ingest, ask_again=0)
     assert bars(database, "AAPL") == real("AAPL", D(2013, 2, 1))

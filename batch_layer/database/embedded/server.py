@@ -16,13 +16,10 @@ when ``server`` is free, and it is unused when ``lease`` is free.
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,47 +42,11 @@ from condvest.batch_layer.database.embedded.process import (
     read_pid_file,
     stored_major,
 )
-from condvest.batch_layer.shared.errors import (
-    CondvestError,
-    DatabaseError,
-    DatabaseFull,
-    DatabaseUnavailable,
-    SettingsError,
-)
+from condvest.batch_layer.database.embedded.states import Down, ServerStatus
+from condvest.batch_layer.shared.errors import DatabaseError, DatabaseUnavailable, SettingsError
 
 _LEAVING_SECONDS = 2.0
 """How long a server may take to notice that a client has gone."""
-
-
-class Down(Enum):
-    """What ``EmbeddedServer.down`` found and did."""
-
-    NOT_RUNNING = "was not running"
-    STOPPED = "stopped"
-    IN_USE = "still in use by others; it stops when the last of them leaves"
-
-
-@dataclass(frozen=True)
-class ServerStatus:
-    """The state of the embedded server.
-
-    Attributes:
-        running: whether it answers.
-        kept: whether it stays up when nobody uses it.
-        pid: process id of the server, or None if it is not running.
-        version: version of the running server, else the major version that made the data, else None.
-        data_directory: where the data lie, or will lie.
-        socket_directory: where the socket lies, or would lie.
-        log: what the server says.
-    """
-
-    running: bool
-    kept: bool
-    pid: int | None
-    version: str | None
-    data_directory: Path
-    socket_directory: Path
-    log: Path
 
 
 class EmbeddedServer:
@@ -279,26 +240,6 @@ class EmbeddedServer:
         try:
             yield
         except OSError as exc:
-            raise self._refusal(exc) from exc
+            from condvest.batch_layer.database.embedded.refusals import refusal  # noqa: PLC0415  # seldom
 
-    def _refusal(self, exc: OSError) -> CondvestError:
-        root = self._server.root
-        what = f"the embedded PostgreSQL in {root}: {exc}"
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            return DatabaseFull(f"{what}. Free some space, or set CONDVEST_HOME to another disk")
-        if exc.errno == errno.EROFS:
-            return DatabaseError(
-                f"{what}. Make its disk writable, or set CONDVEST_HOME to another directory. Published data "
-                "can be read without a database: --source published"
-            )
-        if exc.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG):
-            return DatabaseError(f"{what}. Set CONDVEST_HOME to a directory, or move away what has its name")
-        if exc.errno in (errno.EACCES, errno.EPERM):
-            return DatabaseError(
-                f"{what}. It belongs to another user (root, perhaps). Run Condvest as that user, or hand it "
-                f"over (as root: chown -R {os.geteuid()} {root}), or set CONDVEST_HOME to a directory of "
-                "your own"
-            )
-        if exc.errno in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
-            return DatabaseError(f"{what}. Its disk knows no locks: set CONDVEST_HOME to a local disk")
-        return DatabaseError(f"{what}. Look at the disk, or set CONDVEST_HOME to another directory")
+            raise refusal(self._server.root, exc) from exc

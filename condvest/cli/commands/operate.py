@@ -163,14 +163,14 @@ def backfill(
         cli.workspace() as workspace,
         workspace.ingest(provider, asked, from_files=from_files, only_cost=dry_run) as ingest,
     ):
-        anew = [] if dry_run else ingest.republished(start, end)
-        sessions = sorted({*ingest.missing(start, end), *anew})
+        anew = [] if dry_run else ingest.due.republished(start, end)
+        sessions = sorted({*ingest.due.missing(start, end), *anew})
         cost = ingest.cost(len(sessions))
         if not as_json:
             message(cost_of(len(sessions), cost))
         elif dry_run:
             write_json({"sessions": len(sessions), **vars(cost), "dry_run": True})
-        first = ingest.first_covered()
+        first = ingest.due.first_covered()
         if start < first:
             message(f"{provider} gives sessions from {first} on: those from {start} to then are left out")
         if dry_run:

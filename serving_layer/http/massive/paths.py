@@ -10,7 +10,7 @@ from condvest.serving_layer.compatible.massive.lists import ListKind
 from condvest.serving_layer.compatible.massive.parameters import Parameters
 from condvest.serving_layer.compatible.massive.records import Record
 from condvest.serving_layer.http.backends import Backend
-from condvest.serving_layer.http.massive import reading
+from condvest.serving_layer.http.massive import reading, reference
 from condvest.serving_layer.http.massive.reading import Given
 
 
@@ -102,28 +102,28 @@ PATHS: tuple[Single | Listing, ...] = (
     Single("/v2/aggs/ticker/{ticker}/prev", "The newest daily bar.", reading.newest_bar, ("adjusted",)),
     Single("/v1/open-close/{ticker}/{date}", "The daily bar of a date.", reading.one_bar, ("adjusted",)),
     Listing(
-        "/v3/reference/tickers", "Instruments.", reading.tickers, _TICKERS, ("active", "search", "locale")
+        "/v3/reference/tickers", "Instruments.", reference.tickers, _TICKERS, ("active", "search", "locale")
     ),
     Single(
         "/v3/reference/tickers/{ticker}",
         "What is known of who carries a ticker.",
-        reading.details,
+        reference.details,
         ("ticker",),
     ),
     Single(
         "/vX/reference/tickers/{identifier}/events",
         "The tickers that an instrument took.",
-        reading.events,
+        reference.events,
         ("types", "ticker"),
     ),
-    Listing("/stocks/v1/splits", "Splits.", reading.splits, _SPLITS),
-    Listing("/stocks/v1/dividends", "Cash dividends.", reading.dividends, _DIVIDENDS),
-    Listing("/v3/reference/splits", "Splits, in the deprecated form.", reading.old_splits, _OLD_SPLITS),
+    Listing("/stocks/v1/splits", "Splits.", reference.splits, _SPLITS),
+    Listing("/stocks/v1/dividends", "Cash dividends.", reference.dividends, _DIVIDENDS),
+    Listing("/v3/reference/splits", "Splits, in the deprecated form.", reference.old_splits, _OLD_SPLITS),
     Listing(
         "/v3/reference/dividends",
         "Cash dividends, in the deprecated form.",
-        reading.old_dividends,
+        reference.old_dividends,
         _OLD_DIVIDENDS,
     ),
-    Single("/v1/marketstatus/upcoming", "Days without a session, and early closes.", reading.holidays),
+    Single("/v1/marketstatus/upcoming", "Days without a session, and early closes.", reference.holidays),
 )

@@ -100,7 +100,7 @@ class Desk:
     def backfill(self, now, start=START, end=None, order="newest", on_load=None):
         workspace = self.at(now)
         with workspace.ingest("massive") as ingest:
-            sessions = ingest.missing(start, end)
+            sessions = ingest.due.missing(start, end)
             sessions = sessions[::-1] if order == "newest" else sessions
             return nightly.backfill(workspace, ingest, sessions, on_load=on_load)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from condvest.batch_layer.shared.clients.massive import columns
-from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.faults import Faults, shown
 from condvest.batch_layer.shared.clients.massive.pages import Objects, read_pages
 from condvest.batch_layer.shared.models.bars import Int64s
 from condvest.batch_layer.shared.models.given_rows import GivenRows
@@ -71,7 +71,7 @@ def _splits(rows: Objects, line: Int64s, faults: Faults) -> SplitRows:
 def _dividends(rows: Objects, line: Int64s, faults: Faults) -> DividendRows:
     for row, currency in enumerate(columns.values_of(rows, "currency")):
         if currency is not None and currency != _CURRENCY:
-            faults.note(row, f"currency: {columns.shown(currency)} is not {_CURRENCY}")
+            faults.note(row, f"currency: {shown(currency)} is not {_CURRENCY}")
     return DividendRows(
         line=line,
         symbol=columns.texts(columns.values_of(rows, "ticker"), "symbol", faults, required=True),

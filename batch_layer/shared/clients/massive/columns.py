@@ -20,32 +20,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from condvest.batch_layer.shared.clients.massive.faults import Faults, Values, shown
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
 from condvest.batch_layer.shared.models.given_rows import GivenRows, unpaired
 
-Values = list[Any]
-
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_SHOWN_LENGTH = 40
 
 MOST_CELLS = 10_000_000
 """Rows times keys of one answer: its own pages have 1,000 rows of 30 keys."""
 _LARGEST_COUNT = 2**63 - 1
-
-
-class Faults(dict[int, str]):
-    """What could not be read, by the row's position."""
-
-    def note(self, row: int, what: str) -> None:
-        """Add to a row's faults."""
-        self[row] = f"{self[row]}; {what}" if row in self else what
-
-    def note_missing(self, values: Values, label: str) -> None:
-        """Add ``<label>: missing`` to each row without a value."""
-        for row, value in enumerate(values):
-            if value is None:
-                self.note(row, f"{label}: missing")
 
 
 def objects(rows: Sequence[Any], faults: Faults) -> list[dict[str, Any]]:
@@ -145,11 +129,6 @@ def source_of(rows: list[dict[str, Any]]) -> GivenRows:
     if len(keys) * len(rows) > MOST_CELLS:
         raise InputError(f"{len(rows):,} rows of {len(keys):,} different keys, which are no rows of one list")
     return GivenRows({unpaired(key): values_of(rows, key) for key in keys}, len(rows))
-
-
-def shown(value: object) -> str:
-    """Return a value as it stands in a message."""
-    return repr(value)[:_SHOWN_LENGTH]
 
 
 def _plain(code: Literal["d", "q"], values: Values) -> npt.NDArray[Any] | None:

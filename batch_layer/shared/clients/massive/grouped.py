@@ -10,7 +10,7 @@ import numpy as np
 
 from condvest.batch_layer.shared.clients.massive import columns
 from condvest.batch_layer.shared.clients.massive.answers import read_results
-from condvest.batch_layer.shared.clients.massive.columns import Faults, Values
+from condvest.batch_layer.shared.clients.massive.faults import Faults, Values, shown
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.given_rows import GivenRows
 from condvest.batch_layer.shared.models.payload_rows import BarRows
@@ -52,7 +52,7 @@ def read_grouped(body: bytes, session: dt.date) -> Parsed:
         raise InputError("prices adjusted for later splits, where prices as traded were asked for")
     results = value["results"]
     if not isinstance(results, list):
-        raise InputError(f"results that are no list: {columns.shown(results)}")
+        raise InputError(f"results that are no list: {shown(results)}")
     faults = Faults()
     rows = columns.objects(results, faults)
     given = {name: columns.values_of(rows, key) for name, key in _KEYS.items()}
@@ -86,7 +86,7 @@ def _check_sessions(stamps: Values, session: dt.date, faults: Faults) -> None:
         if stamp is None:
             faults.note(row, "t: missing")
         elif date is None:
-            faults.note(row, f"t: {columns.shown(stamp)} is no instant in milliseconds")
+            faults.note(row, f"t: {shown(stamp)} is no instant in milliseconds")
         elif date != session:
             faults.note(row, f"t: {stamp} is on {date} in America/New_York, not on {session}")
 

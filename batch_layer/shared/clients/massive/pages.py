@@ -9,7 +9,7 @@ import numpy as np
 
 from condvest.batch_layer.shared.clients.massive import columns
 from condvest.batch_layer.shared.clients.massive.answers import read_page
-from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.faults import Faults
 from condvest.batch_layer.shared.models.bars import Int64s
 from condvest.batch_layer.shared.models.given_rows import GivenRows
 from condvest.batch_layer.shared.models.payload_rows import (

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from condvest.batch_layer.shared.clients.massive import columns
 from condvest.batch_layer.shared.clients.massive.answers import read_results
-from condvest.batch_layer.shared.clients.massive.columns import Faults
+from condvest.batch_layer.shared.clients.massive.faults import Faults, Values, shown
 from condvest.batch_layer.shared.clients.massive.pages import Objects, read_pages
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import Int64s
@@ -28,7 +28,7 @@ _KEYS = {
 }
 """Massive's key of each field of METADATA that it calls otherwise."""
 
-_READERS: Mapping[FieldKind, Callable[[columns.Values, str, Faults], npt.NDArray[Any]]] = {
+_READERS: Mapping[FieldKind, Callable[[Values, str, Faults], npt.NDArray[Any]]] = {
     "text": columns.texts,
     "number": columns.numbers,
     "date": columns.dates,
@@ -63,7 +63,7 @@ def _tickers(body: bytes) -> list[Any]:
     if isinstance(results, dict):
         return [results]
     if not isinstance(results, list):
-        raise InputError(f"results that are neither tickers nor details: {columns.shown(results)}")
+        raise InputError(f"results that are neither tickers nor details: {shown(results)}")
     return results
 
 
@@ -92,7 +92,7 @@ def _changes(body: bytes) -> list[Any]:
     results = read_results(body)["results"]
     events = results.get("events", []) if isinstance(results, dict) else None
     if not isinstance(events, list):
-        raise InputError(f"results that hold no ticker's events: {columns.shown(results)}")
+        raise InputError(f"results that hold no ticker's events: {shown(results)}")
     figi = results.get("composite_figi")
     changes: list[Any] = []
     for event in events:
