@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "batch_layer/deploy/packing"))
+import contents
 import finding
 import packing
 import stripping
@@ -48,11 +49,11 @@ def test_other_authorities_change_what_holds_them(authorities):
 @pytest.mark.usefixtures("authorities")
 def test_another_version_of_a_dependency_changes_its_part_alone(tmp_path, monkeypatch):
     function, layer = inputs(), inputs("layer")
-    text = packing.REQUIREMENTS["layer"].read_text()
+    text = contents.REQUIREMENTS["layer"].read_text()
     other = tmp_path / "requirements.txt"
     other.write_text(text.replace("\npandas==", "\npandas==99."))
     assert other.read_text() != text
-    monkeypatch.setattr(packing, "REQUIREMENTS", packing.REQUIREMENTS | {"layer": other, "function": other})
+    monkeypatch.setattr(contents, "REQUIREMENTS", contents.REQUIREMENTS | {"layer": other, "function": other})
     assert inputs() == function
     assert inputs("layer") != layer
 
@@ -64,8 +65,8 @@ def test_our_own_code_changes_what_holds_it(tmp_path, monkeypatch, change):
     sources.mkdir(parents=True)
     (sources / "one.py").write_text("x = 1\n")
     (tmp_path / "pyproject.toml").touch()
-    monkeypatch.setattr(packing, "ROOT", tmp_path)
-    monkeypatch.setattr(packing, "OURS", {"function": ("condvest/batch_layer/shared",)})
+    monkeypatch.setattr(contents, "ROOT", tmp_path)
+    monkeypatch.setattr(contents, "OURS", {"function": ("condvest/batch_layer/shared",)})
     before = inputs()
     if change == "edited":
         (sources / "one.py").write_text("x = 2\n")
@@ -186,10 +187,10 @@ def library(folder, *versions):
 @pytest.mark.parametrize(("part", "newest"), [("layer", "2.34"), ("function", "2.34"), ("image", "2.36")])
 def test_a_library_that_the_runtime_could_not_load_is_not_shipped(tmp_path, part, newest):
     library(tmp_path, "2.2.5", newest, "2.17")
-    packing._check_c_library(part, tmp_path)
+    contents._check_c_library(part, tmp_path)
     library(tmp_path, "2.2.5", "2.38", "2.4")
     with pytest.raises(SystemExit, match=rf"numpy/core.so needs glibc 2.38; the {part} runs on {newest}"):
-        packing._check_c_library(part, tmp_path)
+        contents._check_c_library(part, tmp_path)
 
 
 def test_what_a_real_library_needs_is_read():
@@ -202,9 +203,9 @@ def test_what_a_real_library_needs_is_read():
 
 def test_a_checkout_without_a_part_is_not_packed(monkeypatch, tmp_path):
     """What is left would import until the night."""
-    monkeypatch.setattr(packing, "ROOT", tmp_path)
+    monkeypatch.setattr(contents, "ROOT", tmp_path)
     with pytest.raises(SystemExit, match="the checkout is not complete"):
-        packing._ours("image")
+        contents.ours("image")
 
 
 def test_the_image_holds_every_service_of_aws_that_is_asked():
@@ -215,6 +216,6 @@ def test_the_image_holds_every_service_of_aws_that_is_asked():
     asked = set(re.findall(r'\baws\.client\("([a-z0-9-]+)"\)|\bclient\("([a-z0-9-]+)"\)', code))
     services = {name for names in asked for name in names if name}
     assert {"s3", "sns", "rds"} <= services
-    unused = [re.compile(pattern) for pattern in packing.UNUSED["image"]]
+    unused = [re.compile(pattern) for pattern in contents.UNUSED["image"]]
     paths = {name: f"botocore/data/{name}/2010-03-31/service-2.json.gz" for name in services}
     assert [name for name, path in paths.items() if any(one.search(path) for one in unused)] == []

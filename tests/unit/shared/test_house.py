@@ -48,7 +48,6 @@ TO_BE_DIVIDED = {
     "batch_layer/database/migrate.py",
     "batch_layer/database/postgres/connection.py",
     "batch_layer/database/postgres/revisioned.py",
-    "batch_layer/deploy/packing/packing.py",
     "batch_layer/fetching/loading/loader.py",
     "batch_layer/fetching/loading/transaction.py",
     "batch_layer/fetching/quality/rules.py",
