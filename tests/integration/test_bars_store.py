@@ -38,7 +38,12 @@ def put(world, bars):
 
 def places(world):
     """Return where each row lies: a row that is written anew has another place."""
-    return dict(world.ask('SELECT (instrument_id, "window")::text, ctid::text FROM bars_13'))
+    return dict(
+        world.ask(
+            "SELECT (instrument_id, \"window\")::text, 'closed ' || ctid FROM closed_bars_13 UNION ALL "
+            "SELECT (instrument_id, window_13)::text, 'open ' || ctid FROM open_bars WHERE window_13 IS NOT NULL"
+        )
+    )
 
 
 def stored(world):
