@@ -13,7 +13,7 @@ import psycopg
 
 from benchmarks.report import Figure
 from benchmarks.stored import workspace
-from condvest.batch_layer.database.stores.bars import put_all_bars
+from condvest.batch_layer.database.stores.bars import put_bars
 from condvest.batch_layer.shared.models.bars import Bars
 from condvest.batch_layer.shared.settings import INTERVALS
 
@@ -57,7 +57,7 @@ def night(database, beside, ordinal, rng):
     """Store the bars of a session's windows; return the seconds."""
     start = time.perf_counter()
     with database.transaction() as connection:
-        put_all_bars(connection, {n: open_bars(ordinal, n, rng) for n in INTERVALS})
+        put_bars(connection, {n: open_bars(ordinal, n, rng) for n in INTERVALS})
     seconds = time.perf_counter() - start
     for table in TABLES:
         [(dead, live)] = beside.execute(

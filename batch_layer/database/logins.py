@@ -46,7 +46,7 @@ _READ, _WRITE = "SELECT", "SELECT, INSERT, UPDATE, DELETE"
 
 
 def rights_of(user: str, table: str) -> str:
-    """Return the privileges of a user on a table or view (of a partition, its parent's name); none if empty."""
+    """Return a user's privileges on a view or table (of a partition, its parent's name); none if empty."""
     if table in ADMINISTRATORS_OWN:
         return _READ
     if user == "condvest_loader":

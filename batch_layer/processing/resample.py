@@ -20,7 +20,7 @@ from condvest.batch_layer.database.postgres.connection import Connection, Databa
 from condvest.batch_layer.database.postgres.parallel import SIDE_BY_SIDE, side_by_side
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
 from condvest.batch_layer.database.stores import changes
-from condvest.batch_layer.database.stores.bars import delete_bars, put_all_bars, read_bars
+from condvest.batch_layer.database.stores.bars import delete_bars, put_bars, read_bars, remove_doubles
 from condvest.batch_layer.database.stores.ledger import read_coverage
 from condvest.batch_layer.processing import first_build
 from condvest.batch_layer.shared.core.folding import fold_all
@@ -174,6 +174,7 @@ def _resample(
         if full:
             everything = changes.everything(connection, partitions)
             changed = Spans.concat([changed, everything]).merged()
+            remove_doubles(connection, np.unique(changed.instrument_id))
         if len(changed):
             windows = {n: windows_touched(changed, n) for n in INTERVALS}
             wanted = {
@@ -203,7 +204,7 @@ def _store(
     connection: Connection, windows: Mapping[int, Spans], wanted: Mapping[int, Bars], summary: ResampleSummary
 ) -> None:
     """Make the bars within spans of windows, by interval both, those that are wanted."""
-    for n, (inserted, changed) in put_all_bars(connection, wanted).items():
+    for n, (inserted, changed) in put_bars(connection, wanted).items():
         gone = read_bars(connection, n, windows[n].without(wanted[n].instrument_id, wanted[n].window))
         delete_bars(connection, n, gone)
         summary.windows[n] += len(wanted[n]) + len(gone)

@@ -34,8 +34,9 @@ NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 READ, WRITE, NOTHING = "reads", "writes", "nothing"
 
 RIGHTS = {
-    "condvest_loader": {"bars": NOTHING, "bars_13": NOTHING, "closed_bars": NOTHING, "closed_bars_13": NOTHING,
-                        "open_bars": NOTHING, "daily_bars": WRITE, "daily_bars_3": WRITE,
+    "condvest_loader": {"bars": NOTHING, "bars_13": NOTHING, "closed_bars": NOTHING,
+                        "closed_bars_13": NOTHING, "open_bars": NOTHING,
+                        "daily_bars": WRITE, "daily_bars_3": WRITE,
                         "loads": WRITE, "splits": WRITE, "changes": WRITE, "schema_migrations": READ},
     "condvest_jobs": {"bars": READ, "bars_13": READ, "closed_bars": WRITE, "closed_bars_13": WRITE,
                       "open_bars": WRITE, "daily_bars": READ, "daily_bars_3": READ,
@@ -46,7 +47,8 @@ RIGHTS = {
                           "open_bars": WRITE, "daily_bars": WRITE, "loads": WRITE,
                           "splits": WRITE, "changes": WRITE, "schema_migrations": READ},
     "condvest_live": {"daily_bars": READ, "daily_bars_3": READ, "bars": READ, "bars_13": READ,
-                      "closed_bars_13": READ, "open_bars": READ, "loads": READ, "ledger": READ, "splits": READ, "changes": READ, "symbols": READ,
+                      "closed_bars_13": READ, "open_bars": READ,
+                      "loads": READ, "ledger": READ, "splits": READ, "changes": READ, "symbols": READ,
                       "live_runs": WRITE, "live_daily_bars": WRITE, "live_gaps": WRITE,
                       "live_differences": WRITE, "alert_rules": WRITE, "alert_events": WRITE,
                       "alert_deliveries": WRITE, "sessions": WRITE, "schema_migrations": READ},

@@ -84,8 +84,9 @@ def test_the_migration_gives_the_bars_of_before_what_resampling_gives_them(lasti
     play_all(lasting_world, history)
     lasting_world.resample()
     lasting_world.looking.execute(
-        "UPDATE closed_bars AS bars SET is_complete = EXISTS (SELECT FROM ledger JOIN instrument_providers AS supplied "
-        "USING (provider_id) WHERE status = 'complete' AND supplied.instrument_id = bars.instrument_id "
+        "UPDATE closed_bars AS bars SET is_complete = EXISTS (SELECT FROM ledger "
+        "JOIN instrument_providers AS supplied USING (provider_id) "
+        "WHERE status = 'complete' AND supplied.instrument_id = bars.instrument_id "
         'AND ordinal = "window" * "interval" + "interval" - 1)'
     )
     (migration,) = [each for each in migrations() if each.name == "complete_means_whole"]

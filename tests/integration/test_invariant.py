@@ -192,8 +192,8 @@ def test_a_full_resampling_mends_bars_that_something_else_wrote(filled):
     filled.looking.execute('UPDATE closed_bars SET close = close + 1 WHERE "interval" = 5 AND "window" = 4')
     filled.looking.execute('DELETE FROM closed_bars WHERE "interval" = 8 AND "window" = 3')
     filled.looking.execute(
-        'INSERT INTO closed_bars SELECT "interval", instrument_id, "window" + 500, open, high, low, close, volume, '
-        'vwap, trades, sessions, is_complete FROM bars WHERE "interval" = 13 AND "window" = 3'
+        'INSERT INTO closed_bars SELECT "interval", instrument_id, "window" + 500, open, high, low, close, '
+        'volume, vwap, trades, sessions, is_complete FROM bars WHERE "interval" = 13 AND "window" = 3'
     )
     assert filled.resample().altered == 0
     done = filled.resample(full=True)

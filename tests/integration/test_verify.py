@@ -166,6 +166,20 @@ def test_a_stored_bar_that_is_wrong_is_named_and_mended(condvest, sound, planted
     assert sound.ask("SELECT t::text FROM bars t ORDER BY 1") == before
 
 
+def test_a_bar_that_is_among_the_open_and_the_closed_ones_is_named_and_mended(condvest, sound):
+    """Only a hand can have put it there; the one of both that stays is made anew."""
+    before = sound.ask("SELECT t::text FROM bars t ORDER BY 1")
+    sound.looking.execute(
+        "INSERT INTO closed_bars SELECT b.* FROM bars_34 b JOIN open_bars o USING (instrument_id) "
+        'WHERE instrument_id = 1 AND b."window" = window_34'
+    )
+    sound.looking.execute("UPDATE open_bars SET close_34 = low_34 WHERE instrument_id = 1")
+    problems = [(symbol, problem) for _, symbol, _, problem in findings(condvest)]
+    assert ("A", "is stored twice") in problems
+    assert condvest.done("verify", "--repair").err.endswith("archive, daily bars and bars agree\n")
+    assert sound.ask("SELECT t::text FROM bars t ORDER BY 1") == before
+
+
 @pytest.mark.parametrize("window", [3, 10**8])
 def test_a_stored_bar_of_no_daily_bars_is_named(condvest, sound, window):
     """Within the calendar, and far beyond it, where only a hand can have put it."""

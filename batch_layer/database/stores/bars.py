@@ -19,13 +19,15 @@ from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.packed import read_out
 from condvest.batch_layer.database.postgres.queries import array_of
 from condvest.batch_layer.database.postgres.revisioned import EACH_SPAN
-from condvest.batch_layer.database.postgres.touched import touch, touch_keys
+from condvest.batch_layer.database.postgres.touched import EVERY_KEY, touch, touch_keys
 from condvest.batch_layer.database.stores import closed_bars, open_bars
 from condvest.batch_layer.database.stores.closed_bars import BAR_COLUMNS
 from condvest.batch_layer.database.stores.open_bars import NO_WINDOW, Places
+from condvest.batch_layer.database.stores.open_bars_put import put_open_bars
 from condvest.batch_layer.shared.models.bars import Bars, Bools, Int32s, Positions
 from condvest.batch_layer.shared.models.difference import difference
 from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.settings import INTERVALS
 
 
 def read_bars(connection: Connection, interval: int, spans: Spans, table: str | None = None) -> Bars:
@@ -63,12 +65,7 @@ def insert_bars(connection: Connection, interval: int, bars: Bars, table: str | 
         closed_bars.insert(connection, interval, bars, table or closed_bars.table_of(interval))
 
 
-def put_bars(connection: Connection, interval: int, bars: Bars) -> tuple[int, int]:
-    """Store bars of one interval; see `put_all_bars`."""
-    return put_all_bars(connection, {interval: bars})[interval]
-
-
-def put_all_bars(connection: Connection, bars: Mapping[int, Bars]) -> dict[int, tuple[int, int]]:
+def put_bars(connection: Connection, bars: Mapping[int, Bars]) -> dict[int, tuple[int, int]]:
     """Store bars (keys unique) of intervals in the place of the stored ones of their keys.
 
     Those that are stored as they should be are not written. The last bar of an instrument goes to the open
@@ -89,7 +86,7 @@ def put_all_bars(connection: Connection, bars: Mapping[int, Bars]) -> dict[int, 
         connection, np.unique(np.concatenate([own.instrument_id for own in given.values()]))
     )
     done = {n: _put_others(connection, n, own, places) for n, own in given.items()}
-    changed = open_bars.put(
+    changed = put_open_bars(
         connection,
         places,
         {n: each.open_ones for n, each in done.items()},
@@ -108,6 +105,16 @@ def delete_bars(connection: Connection, interval: int, bars: Bars) -> None:
     if len(bars):
         deleted = closed_bars.delete(connection, interval, bars) + open_bars.clear(connection, interval, bars)
         touch_keys(connection, _view(interval), bars.window, -deleted)
+
+
+def remove_doubles(connection: Connection, ids: Int32s) -> None:
+    """Remove every bar of instruments that is stored twice, once an interval, as only foreign hands store it.
+
+    The one that stays is among the open bars, and may not be the right one.
+    """
+    for n in INTERVALS:
+        if removed := open_bars.remove_doubles(connection, n, ids, closed_bars.table_of(n)):
+            touch(connection, _view(n), *EVERY_KEY, -removed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +191,8 @@ def _last_incomplete(bars: Bars, rank: Positions, instruments: int) -> Bools:
     last = np.full(instruments, NO_WINDOW, dtype=np.int32)
     is_incomplete = ~bars.is_complete
     np.maximum.at(last, rank[is_incomplete], bars.window[is_incomplete])
-    return is_incomplete & (bars.window == last[rank])
+    is_last: Bools = bars.window == last[rank]
+    return is_incomplete & is_last
 
 
 def _view(interval: int) -> str:

@@ -1,6 +1,7 @@
-"""Tables in which all bars, open ones too, are built anew beside the stored ones, and the switch from those to these.
+"""Tables in which all bars are built anew beside the stored ones, and the switch from those to these.
 
-All of it is done in one transaction: until it commits, everybody reads the bars of before.
+All of it is done in one transaction: until it commits, everybody reads the bars of before. Open bars are
+built among the others; they leave for `open_bars` when a night alters them.
 """
 
 from __future__ import annotations
