@@ -22,6 +22,7 @@ DENSE = "the same rows, dense, bytes"
 NIGHTS = 250
 MARKET = 1_000
 FIRST_ORDINAL = 13_000
+TABLES = (*(f"closed_bars_{n}" for n in INTERVALS), "open_bars")
 FEWEST_DEAD, DEAD_SHARE = 50, 0.2
 """Autovacuum's own thresholds."""
 
@@ -37,7 +38,8 @@ def run(options):
                 for ordinal in range(FIRST_ORDINAL, FIRST_ORDINAL + NIGHTS)
             )
             rows = count(beside, "bars")
-            sizes = {OURS: sum(size(beside, f"bars_{n}") for n in INTERVALS), DENSE: dense(beside)}
+            taken = sum(size(beside, table) for table in TABLES)
+            sizes = {OURS: taken, DENSE: dense(beside)}
     for name, taken in sizes.items():
         yield Figure(
             name=name,
@@ -55,15 +57,14 @@ def night(database, beside, ordinal, rng):
     """Store the bars of a session's windows; return the seconds."""
     start = time.perf_counter()
     with database.transaction() as connection:
-        for n in INTERVALS:
-            put_bars(connection, n, open_bars(ordinal, n, rng))
+        put_bars(connection, {n: open_bars(ordinal, n, rng) for n in INTERVALS})
     seconds = time.perf_counter() - start
-    for n in INTERVALS:
+    for table in TABLES:
         [(dead, live)] = beside.execute(
-            "SELECT n_dead_tup, n_live_tup FROM pg_stat_user_tables WHERE relname = %s", (f"bars_{n}",)
+            "SELECT n_dead_tup, n_live_tup FROM pg_stat_user_tables WHERE relname = %s", (table,)
         ).fetchall()
         if dead > FEWEST_DEAD + DEAD_SHARE * live:
-            beside.execute(f"VACUUM bars_{n}")
+            beside.execute(f"VACUUM {table}")
     return seconds
 
 

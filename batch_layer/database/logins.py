@@ -9,12 +9,16 @@ from __future__ import annotations
 from psycopg import sql
 
 from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.shared.settings import INTERVALS
 
 ADMINISTRATORS_OWN = frozenset({"schema_migrations"})
 """What has been applied is for the administrator to say: everybody else reads it."""
 
-BARS = frozenset({"bars"})
+BARS = frozenset({"closed_bars", "open_bars"})
 """What is made of daily bars: the functions that load neither read nor write it."""
+
+VIEWS_OF_BARS = frozenset({"bars", *(f"bars_{interval}" for interval in INTERVALS)})
+"""What all bars are read by, and nobody writes."""
 
 CALENDAR = frozenset({"sessions", "calendar_sources"})
 """It grows by itself, whoever opens the database."""
@@ -35,17 +39,20 @@ Publishing resamples what is left, so it has the rights of resampling. The Terra
 _TABLES = """
 SELECT coalesce(parent.relname, one.relname), one.relname FROM pg_class AS one
 LEFT JOIN pg_inherits ON inhrelid = one.oid LEFT JOIN pg_class AS parent ON parent.oid = inhparent
-WHERE one.relnamespace = 'public'::regnamespace AND one.relkind IN ('r', 'p') ORDER BY 2
+WHERE one.relnamespace = 'public'::regnamespace
+AND (one.relkind IN ('r', 'p') OR one.relkind = 'v' AND one.relname = ANY(%s)) ORDER BY 2
 """
 _READ, _WRITE = "SELECT", "SELECT, INSERT, UPDATE, DELETE"
 
 
 def rights_of(user: str, table: str) -> str:
-    """Return the privileges of a user on a table (of a partition, its parent's name); none if empty."""
+    """Return a user's privileges on a view or table (of a partition, its parent's name); none if empty."""
     if table in ADMINISTRATORS_OWN:
         return _READ
     if user == "condvest_loader":
-        return "" if table in BARS else _WRITE
+        return "" if table in BARS | VIEWS_OF_BARS else _WRITE
+    if table in VIEWS_OF_BARS:
+        return _READ
     if user == "condvest_jobs":
         return _WRITE if table in MADE_BY_JOBS else _READ
     if user == "condvest_live":
@@ -67,7 +74,10 @@ def grant_logins(database: Database) -> list[str]:
     with database.locked("condvest migrate"), database.transaction() as connection:
         if not _is_there(connection, "rds_iam"):
             return []
-        tables = [(str(parent), str(table)) for parent, table in connection.execute(_TABLES)]
+        tables = [
+            (str(parent), str(table))
+            for parent, table in connection.execute(_TABLES, [sorted(VIEWS_OF_BARS)])
+        ]
         for user in USERS:
             name = sql.Identifier(user)
             if not _is_there(connection, user):

@@ -17,7 +17,7 @@ from condvest.batch_layer.database.stores.daily_bars import number_of_parts
 from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
 from condvest.batch_layer.processing.resample import folded, recomputed
 from condvest.batch_layer.shared.models.bars import Bars, Int32s
-from condvest.batch_layer.shared.models.difference import difference
+from condvest.batch_layer.shared.models.difference import difference, keys_of
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans, always
 
@@ -94,11 +94,15 @@ def _check(
     waiting = changes.peek_changes(connection, ids)
     for n, wanted in recomputed_bars.items():
         stored = read_bars(connection, n, always(ids))
+        keys = keys_of(stored)  # in their order
+        is_double = np.append(keys[1:] == keys[:-1], False)[: len(keys)]
+        doubles, stored = stored.take(is_double), stored.take(~is_double)
         differences = difference(stored, wanted)
         for bars, problem in (
             (wanted.take(differences.inserted), "is missing"),
             (wanted.take(differences.changed), "differs from what its daily bars say"),
             (stored.take(differences.gone), "has no daily bars"),
+            (doubles, "is stored twice"),
         ):
             for instrument_id, window in zip(bars.instrument_id.tolist(), bars.window.tolist(), strict=True):
                 if not _is_waiting(waiting, instrument_id, sessions, range(window * n, window * n + n)):

@@ -8,7 +8,7 @@ is loaded, all bars are built at once instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ from condvest.batch_layer.database.postgres.connection import Connection, Databa
 from condvest.batch_layer.database.postgres.parallel import SIDE_BY_SIDE, side_by_side
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
 from condvest.batch_layer.database.stores import changes
-from condvest.batch_layer.database.stores.bars import delete_bars, put_bars, read_bars
+from condvest.batch_layer.database.stores.bars import delete_bars, put_bars, read_bars, remove_doubles
 from condvest.batch_layer.database.stores.ledger import read_coverage
 from condvest.batch_layer.processing import first_build
 from condvest.batch_layer.shared.core.folding import fold_all
@@ -174,11 +174,14 @@ def _resample(
         if full:
             everything = changes.everything(connection, partitions)
             changed = Spans.concat([changed, everything]).merged()
+            remove_doubles(connection, np.unique(changed.instrument_id))
         if len(changed):
-            for n, bars in recomputed(connection, changed, sessions).items():
-                windows = windows_touched(changed, n)
-                is_whole = windows.contain(bars.instrument_id, bars.window)
-                _store(connection, n, windows, bars.take(is_whole), summary)
+            windows = {n: windows_touched(changed, n) for n in INTERVALS}
+            wanted = {
+                n: bars.take(windows[n].contain(bars.instrument_id, bars.window))
+                for n, bars in recomputed(connection, changed, sessions).items()
+            }
+            _store(connection, windows, wanted, summary)
     return summary
 
 
@@ -197,16 +200,18 @@ def folded(connection: Connection, daily: DailyBars, ids: Int32s, sessions: Sess
     return fold_all(daily, INTERVALS, splits=splits, coverage=read_coverage(connection, ids))
 
 
-def _store(connection: Connection, n: int, windows: Spans, wanted: Bars, summary: ResampleSummary) -> None:
-    """Make the bars within spans of windows those that are wanted."""
-    inserted, changed = put_bars(connection, n, wanted)
-    gone = read_bars(connection, n, windows.without(wanted.instrument_id, wanted.window))
-    delete_bars(connection, n, gone)
-    summary.windows[n] += len(wanted) + len(gone)
-    summary.inserted += inserted
-    summary.changed += changed
-    summary.removed += len(gone)
-    summary.unchanged += len(wanted) - inserted - changed
+def _store(
+    connection: Connection, windows: Mapping[int, Spans], wanted: Mapping[int, Bars], summary: ResampleSummary
+) -> None:
+    """Make the bars within spans of windows, by interval both, those that are wanted."""
+    for n, (inserted, changed) in put_bars(connection, wanted).items():
+        gone = read_bars(connection, n, windows[n].without(wanted[n].instrument_id, wanted[n].window))
+        delete_bars(connection, n, gone)
+        summary.windows[n] += len(wanted[n]) + len(gone)
+        summary.inserted += inserted
+        summary.changed += changed
+        summary.removed += len(gone)
+        summary.unchanged += len(wanted[n]) - inserted - changed
 
 
 def windows_touched(changed: Spans, n: int) -> Spans:

@@ -34,15 +34,20 @@ NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 READ, WRITE, NOTHING = "reads", "writes", "nothing"
 
 RIGHTS = {
-    "condvest_loader": {"bars": NOTHING, "bars_13": NOTHING, "daily_bars": WRITE, "daily_bars_3": WRITE,
+    "condvest_loader": {"bars": NOTHING, "bars_13": NOTHING, "closed_bars": NOTHING,
+                        "closed_bars_13": NOTHING, "open_bars": NOTHING,
+                        "daily_bars": WRITE, "daily_bars_3": WRITE,
                         "loads": WRITE, "splits": WRITE, "changes": WRITE, "schema_migrations": READ},
-    "condvest_jobs": {"bars": WRITE, "bars_13": WRITE, "daily_bars": READ, "daily_bars_3": READ,
+    "condvest_jobs": {"bars": READ, "bars_13": READ, "closed_bars": WRITE, "closed_bars_13": WRITE,
+                      "open_bars": WRITE, "daily_bars": READ, "daily_bars_3": READ,
                       "loads": READ, "splits": READ, "changes": WRITE, "symbols": READ, "ledger": READ,
                       "dividends": READ, "metadata": READ, "schema_migrations": READ,
                       "sessions": WRITE, "calendar_sources": WRITE},
-    "condvest_backfill": {"bars": WRITE, "bars_13": WRITE, "daily_bars": WRITE, "loads": WRITE,
+    "condvest_backfill": {"bars": READ, "bars_13": READ, "closed_bars": WRITE, "closed_bars_13": WRITE,
+                          "open_bars": WRITE, "daily_bars": WRITE, "loads": WRITE,
                           "splits": WRITE, "changes": WRITE, "schema_migrations": READ},
     "condvest_live": {"daily_bars": READ, "daily_bars_3": READ, "bars": READ, "bars_13": READ,
+                      "closed_bars_13": READ, "open_bars": READ,
                       "loads": READ, "ledger": READ, "splits": READ, "changes": READ, "symbols": READ,
                       "live_runs": WRITE, "live_daily_bars": WRITE, "live_gaps": WRITE,
                       "live_differences": WRITE, "alert_rules": WRITE, "alert_events": WRITE,
@@ -72,6 +77,11 @@ def login(url, user):
     return f"{url}{'&' if '?' in url else '?'}options={quote(f'-c role={user}')}"
 
 
+def may_do(url, user, what, table):
+    with psycopg.connect(login(url, user)) as connection:
+        return connection.execute("SELECT has_table_privilege(%s, %s)", (table, what)).fetchone()[0]
+
+
 def allowed(url, user, statement):
     with psycopg.connect(login(url, user)) as connection:
         try:
@@ -97,10 +107,10 @@ def test_each_user_may_do_its_work_and_no_more(url, user):
         assert grant_logins(database) == list(USERS)
         assert grant_logins(database) == list(USERS)
     for table, right in RIGHTS[user].items():
-        may = [allowed(url, user, f"SELECT FROM {table}"), allowed(url, user, f"DELETE FROM {table}")]
+        may = [may_do(url, user, what, table) for what in ("SELECT", "DELETE")]
         assert may == {READ: [True, False], WRITE: [True, True], NOTHING: [False, False]}[right], table
     for forbidden in (
-        "DROP TABLE bars",
+        "DROP TABLE closed_bars",
         "CREATE TABLE t ()",
         "TRUNCATE changes",
         "ALTER TABLE loads ADD x int",

@@ -84,10 +84,12 @@ def test_the_migration_gives_the_bars_of_before_what_resampling_gives_them(lasti
     play_all(lasting_world, history)
     lasting_world.resample()
     lasting_world.looking.execute(
-        "UPDATE bars SET is_complete = EXISTS (SELECT FROM ledger JOIN instrument_providers AS supplied "
-        "USING (provider_id) WHERE status = 'complete' AND supplied.instrument_id = bars.instrument_id "
+        "UPDATE closed_bars AS bars SET is_complete = EXISTS (SELECT FROM ledger "
+        "JOIN instrument_providers AS supplied USING (provider_id) "
+        "WHERE status = 'complete' AND supplied.instrument_id = bars.instrument_id "
         'AND ordinal = "window" * "interval" + "interval" - 1)'
     )
     (migration,) = [each for each in migrations() if each.name == "complete_means_whole"]
-    lasting_world.looking.execute(migration.sql)
+    # The table had another name then; what are open bars now it leaves as they are.
+    lasting_world.looking.execute(migration.sql.replace("UPDATE bars ", "UPDATE closed_bars AS bars "))
     assert lasting_world.differences() == []

@@ -206,7 +206,7 @@ class TestInTheMidst:
         assert any_world.bars(rows).inserted == 20
 
     @pytest.mark.parametrize(("what", "kind"), [(FULL, DatabaseFull), (AWAY, DatabaseUnavailable)])
-    @pytest.mark.parametrize("table", ["bars_3", "bars_34"])
+    @pytest.mark.parametrize("table", ["closed_bars_3", "closed_bars_34", "open_bars"])
     def test_of_a_resampling(self, any_world, table, what, kind):
         """What is recorded as changed is still recorded, so the next run does it all."""
         any_world.bars([bar("A", any_world.date(at)) for at in range(40)])

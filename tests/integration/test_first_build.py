@@ -62,7 +62,7 @@ def test_bars_whose_page_is_damaged_are_made_anew_without_being_read(history):
     history.looking.execute(
         "CREATE FUNCTION damaged() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
         "RAISE EXCEPTION 'invalid page in block 1' USING ERRCODE = 'XX001'; END$$;"
-        "CREATE TRIGGER damaged BEFORE INSERT OR UPDATE OR DELETE ON bars_5 EXECUTE FUNCTION damaged()"
+        "CREATE TRIGGER damaged BEFORE INSERT OR UPDATE OR DELETE ON closed_bars_5 EXECUTE FUNCTION damaged()"
     )
     history.bars([bar("S7", history.date(50), high=777.0)], provider="massive")
     for how in ({}, {"full": True, "partitions": range(32)}):
@@ -189,14 +189,14 @@ def test_the_rights_of_others_stay(history):
     """Who might read a table of bars may read the one in its place."""
     role = f"condvest_test_reader_{history.number('SELECT txid_current()')}"
     history.looking.execute(f"CREATE ROLE {role}")
-    history.looking.execute(f"GRANT SELECT ON bars_13 TO {role}")
-    history.looking.execute("GRANT SELECT ON bars_21 TO PUBLIC")
+    history.looking.execute(f"GRANT SELECT ON closed_bars_13 TO {role}")
+    history.looking.execute("GRANT SELECT ON closed_bars_21 TO PUBLIC")
     history.resample()
     may = "SELECT has_table_privilege(%s, %s, 'SELECT')"
-    assert history.number(may, role, "bars_13") is True
-    assert history.number(may, role, "bars_21") is True
-    assert history.number(may, role, "bars_34") is False
-    history.looking.execute("REVOKE ALL ON bars_21 FROM PUBLIC")
+    assert history.number(may, role, "closed_bars_13") is True
+    assert history.number(may, role, "closed_bars_21") is True
+    assert history.number(may, role, "closed_bars_34") is False
+    history.looking.execute("REVOKE ALL ON closed_bars_21 FROM PUBLIC")
     history.looking.execute(f"DROP OWNED BY {role}")
     history.looking.execute(f"DROP ROLE {role}")
 

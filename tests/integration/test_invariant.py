@@ -189,11 +189,11 @@ def test_a_second_provider_completes_what_the_first_left_open(world):
 def test_a_full_resampling_mends_bars_that_something_else_wrote(filled):
     """A bar that was altered, one that was deleted, and one that belongs to nothing at all."""
     before = windows(filled, "A")
-    filled.looking.execute('UPDATE bars SET close = close + 1 WHERE "interval" = 5 AND "window" = 4')
-    filled.looking.execute('DELETE FROM bars WHERE "interval" = 8 AND "window" = 3')
+    filled.looking.execute('UPDATE closed_bars SET close = close + 1 WHERE "interval" = 5 AND "window" = 4')
+    filled.looking.execute('DELETE FROM closed_bars WHERE "interval" = 8 AND "window" = 3')
     filled.looking.execute(
-        'INSERT INTO bars SELECT "interval", instrument_id, "window" + 500, open, high, low, close, volume, '
-        'vwap, trades, sessions, is_complete FROM bars WHERE "interval" = 13 AND "window" = 3'
+        'INSERT INTO closed_bars SELECT "interval", instrument_id, "window" + 500, open, high, low, close, '
+        'volume, vwap, trades, sessions, is_complete FROM bars WHERE "interval" = 13 AND "window" = 3'
     )
     assert filled.resample().altered == 0
     done = filled.resample(full=True)

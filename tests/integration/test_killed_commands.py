@@ -72,7 +72,7 @@ def open_gate(url):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("table", ["ledger", "bars_13"])
+@pytest.mark.parametrize("table", ["ledger", "closed_bars_13", "open_bars"])
 def test_a_stopped_import_leaves_no_half_and_can_be_done_again(url, file, tmp_path, table, sent):
     """Stopped while it loads nothing is stored; while it resamples, the load is and the bars are not."""
     command = ("--home", tmp_path, "--database-url", url, "import", file, "--json")

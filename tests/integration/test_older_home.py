@@ -17,12 +17,14 @@ from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.errors import SchemaTooOld
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from tests.support.databases.before_open_bars import BEFORE_OPEN_BARS
 from tests.support.exchange import NOW
 from tests.support.payloads import bar
 from tests.support.publishing import published
 from tests.support.worlds.world import World
 
 SCHEMA_6 = (
+    *BEFORE_OPEN_BARS,
     "DROP SCHEMA condvest_v1 CASCADE",
     "DROP FUNCTION make_views",
     "DROP AGGREGATE product_in_order (float8)",
@@ -107,6 +109,7 @@ def test_it_waits_for_the_migration_then_verifies_and_keeps_every_ordinal_window
         "0015",
         "0016",
         "0017",
+        "0018",
     ]
     assert verify_all(older, sample=None, seed=0) == []
 

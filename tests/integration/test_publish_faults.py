@@ -258,7 +258,8 @@ class TestFaults:
         year_turn.resample()
         with year_turn.workspace.database.transaction() as connection:
             connection.execute(
-                'UPDATE bars_3 SET "window" = -999999 WHERE ctid = (SELECT min(ctid) FROM bars_3)'
+                'UPDATE closed_bars_3 SET "window" = -999999 '
+                "WHERE ctid = (SELECT min(ctid) FROM closed_bars_3)"
             )
         with pytest.raises(PublishedError, match=r"bars_3: expected no row before 1926, .* got 1\. Nothing"):
             published(year_turn, target)

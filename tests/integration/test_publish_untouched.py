@@ -71,7 +71,7 @@ def check_history(world, folder, history):
         elif kind == "monthly":
             [plan.MONTHLY] = details
         elif kind == "build":
-            world.looking.execute("TRUNCATE bars")
+            world.looking.execute("TRUNCATE closed_bars, open_bars")
             compare(world, kept, folder / str(next(numbers)), calendar)
             STEPS[kind](world)
         elif kind in STEPS:
@@ -150,7 +150,9 @@ def test_of_many_histories_after_every_step(lasting_world, tmp_path_factory, his
 class TestWhatNobodyAnnounced:
     """Rows that were altered by SQL, around Condvest."""
 
-    @pytest.mark.parametrize("table", ["daily_bars", "daily_bars_1", "bars", "bars_13"])
+    @pytest.mark.parametrize(
+        "table", ["daily_bars", "daily_bars_1", "closed_bars", "closed_bars_13", "open_bars"]
+    )
     def test_is_published_anew(self, year_turn, target, table):
         published(year_turn, target)
         assert altered(year_turn, table) > 0
@@ -158,7 +160,7 @@ class TestWhatNobodyAnnounced:
         assert (summary.checked, summary.is_new, summary.unrecorded) == (False, True, [])
         assert published(year_turn, target, check=True).is_new is False
 
-    @pytest.mark.parametrize("table", ["daily_bars", "daily_bar_revisions", "bars_13"])
+    @pytest.mark.parametrize("table", ["daily_bars", "daily_bar_revisions", "closed_bars_13"])
     def test_is_found_by_a_check_though_no_trigger_saw_it(self, year_turn, target, table):
         correct(year_turn, 1)
         published(year_turn, target)
@@ -166,7 +168,7 @@ class TestWhatNobodyAnnounced:
         assert published(year_turn, target).is_new is False
         summary = published(year_turn, target, check=True)
         assert (summary.checked, summary.is_new) == (True, True)
-        assert {part.split(" of ")[0] for part in summary.unrecorded} == {table}
+        assert {part.split(" of ")[0] for part in summary.unrecorded} == {table.removeprefix("closed_")}
         assert published(year_turn, target, check=True).unrecorded == []
 
     @pytest.mark.parametrize(
@@ -198,11 +200,11 @@ class TestWhatNobodyAnnounced:
                     connection.execute("UPDATE symbols SET symbol = symbol || 'X' WHERE symbol = 'A'")
         assert published(year_turn, target).is_new is True
 
-    @pytest.mark.parametrize("table", ["daily_bars", "bars_13", "bars"])
+    @pytest.mark.parametrize("table", ["daily_bars", "closed_bars_13", "closed_bars", "open_bars"])
     def test_is_counted_anew(self, year_turn, target, table):
         """Until somebody publishes by every question, from then on by the record."""
         published(year_turn, target)
-        key = "ordinal" if table == "daily_bars" else "sessions"
+        key = {"daily_bars": "ordinal", "open_bars": "window_3"}.get(table, "sessions")
         year_turn.looking.execute(f"DELETE FROM {table} WHERE instrument_id = 1 AND {key} > 3")
         for _ in range(2):
             with year_turn.workspace.database.transaction(read_only=True) as connection:
@@ -215,7 +217,7 @@ class TestWhatNobodyAnnounced:
     def test_is_said_by_the_command(self, url, tmp_path, year_turn):
         program = Program(url, tmp_path)
         program.done("publish")
-        altered(year_turn, "bars_13", unseen=True)
+        altered(year_turn, "closed_bars_13", unseen=True)
         assert "nothing new" in program.done("publish").err
         said = program.done("publish", "--check").err
         assert "warning: rows of bars_13 of 2022 were changed, and not by Condvest" in said
@@ -224,7 +226,7 @@ class TestWhatNobodyAnnounced:
         """Here the third after one that was; what changed by itself lies in 2022, the corrections in 2021."""
         monkeypatch.setattr(new_version, "CHECK_EVERY", 3)
         done = [published(year_turn, target)]
-        altered(year_turn, "bars_13", unseen=True)
+        altered(year_turn, "closed_bars_13", unseen=True)
         for number in range(4):
             correct(year_turn, number)
             done.append(published(year_turn, target))
@@ -239,9 +241,11 @@ class TestWhatNobodyAnnounced:
 
 def altered(world, table, *, unseen=False):
     """Raise the volume of the rows of a year; return how many."""
+    if table == "open_bars":
+        return world.looking.execute("UPDATE open_bars SET volume_5 = volume_5 + 1").rowcount
     if unseen:
         world.looking.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-    key = '"window" * "interval"' if table.startswith("bars") else "ordinal"
+    key = '"window" * "interval"' if table.startswith("closed_bars") else "ordinal"
     changed = world.looking.execute(
         f"UPDATE {table} SET volume = volume + 1 WHERE {key} > %s AND {key} < %s",
         [world.sessions.ordinals_on_or_after(np.array([date], "datetime64[D]"))[0].item() for date in WITHIN],

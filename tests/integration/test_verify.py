@@ -144,14 +144,14 @@ def test_a_changed_or_missing_corporate_action_is_named(condvest, sound, planted
     ("planted", "expected"),
     [
         (
-            f"UPDATE bars SET close = (low + high) / 2 {ONE}",
+            f"UPDATE closed_bars SET close = (low + high) / 2 {ONE}",
             "differs from what its daily bars say",
         ),
         (
-            f"UPDATE bars SET is_complete = false {ONE}",
+            f"UPDATE closed_bars SET is_complete = false {ONE}",
             "differs from what its daily bars say",
         ),
-        (f"DELETE FROM bars {ONE}", "is missing"),
+        (f"DELETE FROM closed_bars {ONE}", "is missing"),
     ],
 )
 def test_a_stored_bar_that_is_wrong_is_named_and_mended(condvest, sound, planted, expected):
@@ -166,11 +166,25 @@ def test_a_stored_bar_that_is_wrong_is_named_and_mended(condvest, sound, planted
     assert sound.ask("SELECT t::text FROM bars t ORDER BY 1") == before
 
 
+def test_a_bar_that_is_among_the_open_and_the_closed_ones_is_named_and_mended(condvest, sound):
+    """Only a hand can have put it there; the one of both that stays is made anew."""
+    before = sound.ask("SELECT t::text FROM bars t ORDER BY 1")
+    sound.looking.execute(
+        "INSERT INTO closed_bars SELECT b.* FROM bars_34 b JOIN open_bars o USING (instrument_id) "
+        'WHERE instrument_id = 1 AND b."window" = window_34'
+    )
+    sound.looking.execute("UPDATE open_bars SET close_34 = low_34 WHERE instrument_id = 1")
+    problems = [(symbol, problem) for _, symbol, _, problem in findings(condvest)]
+    assert ("A", "is stored twice") in problems
+    assert condvest.done("verify", "--repair").err.endswith("archive, daily bars and bars agree\n")
+    assert sound.ask("SELECT t::text FROM bars t ORDER BY 1") == before
+
+
 @pytest.mark.parametrize("window", [3, 10**8])
 def test_a_stored_bar_of_no_daily_bars_is_named(condvest, sound, window):
     """Within the calendar, and far beyond it, where only a hand can have put it."""
     sound.looking.execute(
-        'INSERT INTO bars SELECT "interval", instrument_id, %s, open, high, low, close, volume, vwap, '
+        'INSERT INTO closed_bars SELECT "interval", instrument_id, %s, open, high, low, close, volume, vwap, '
         'trades, sessions, is_complete FROM bars WHERE "interval" = 34 AND instrument_id = 1 '
         'AND "window" = 0',
         (window,),
@@ -287,7 +301,7 @@ def test_bars_that_wait_to_be_resampled_are_named_and_not_called_wrong(condvest,
 def test_a_sample_is_repeatable_and_finds_in_the_end_what_all_would(condvest, sound):
     """Of four loads and two instruments one each is looked at; which, is the seed's choice."""
     sound.looking.execute(
-        'UPDATE bars SET sessions = 1 WHERE "interval" = 34 AND instrument_id = 2 AND "window" = 0'
+        'UPDATE closed_bars SET sessions = 1 WHERE "interval" = 34 AND instrument_id = 2 AND "window" = 0'
     )
     one = [condvest("verify", "--sample", "1", "--seed", seed).code for seed in range(12)]
     assert one == [condvest("verify", "--sample", "1", "--seed", seed).code for seed in range(12)]

@@ -55,8 +55,9 @@ def test_the_migrations_add_up_to_the_schema(any_server):
     any_server.drop(by_steps)
     any_server.drop(at_once)
     assert road == today
-    assert 'table bars p LIST ("interval") ' in today
-    assert "table bars_34 r  {fillfactor=50}" in today
+    assert 'table closed_bars p LIST ("interval") ' in today
+    assert "table closed_bars_34 r  " in today
+    assert "table open_bars r  {fillfactor=50}" in today
     assert "table daily_bars p LIST (((instrument_id % 16))) " in today
 
 

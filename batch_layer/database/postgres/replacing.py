@@ -7,6 +7,8 @@ logged, either: the new tables are on the disk when the transaction commits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from condvest.batch_layer.database.postgres.connection import Connection
@@ -40,12 +42,14 @@ def create(connection: Connection, table: str) -> None:
     connection.execute(sql.SQL(statement).format(**_names(table)))
 
 
-def lock(connection: Connection, parent: str, tries: int) -> bool:
-    """Let nobody else read or write a table until the transaction ends, if that is to be had.
+def lock(connection: Connection, tables: Sequence[str], tries: int) -> bool:
+    """Let nobody else read or write tables until the transaction ends, if that is to be had.
 
     Returns whether it was: each try waits for half a second for those who are at it.
     """
-    statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(parent))
+    statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(
+        sql.SQL(", ").join(map(sql.Identifier, tables))
+    )
     for _ in range(tries):
         with undone_if_locked(connection, PATIENCE) as done:
             connection.execute(statement)

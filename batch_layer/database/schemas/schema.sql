@@ -219,7 +219,7 @@ CREATE TABLE changes (
 );
 CREATE INDEX changes_partition ON changes (partition);
 
-CREATE TABLE bars (
+CREATE TABLE closed_bars (
     "interval"    int2 NOT NULL,
     instrument_id int4 NOT NULL,
     "window"      int4 NOT NULL,
@@ -234,12 +234,128 @@ CREATE TABLE bars (
     is_complete   bool NOT NULL,
     PRIMARY KEY ("interval", instrument_id, "window")
 ) PARTITION BY LIST ("interval");
-CREATE TABLE bars_3 PARTITION OF bars FOR VALUES IN (3) WITH (fillfactor = 50);
-CREATE TABLE bars_5 PARTITION OF bars FOR VALUES IN (5) WITH (fillfactor = 50);
-CREATE TABLE bars_8 PARTITION OF bars FOR VALUES IN (8) WITH (fillfactor = 50);
-CREATE TABLE bars_13 PARTITION OF bars FOR VALUES IN (13) WITH (fillfactor = 50);
-CREATE TABLE bars_21 PARTITION OF bars FOR VALUES IN (21) WITH (fillfactor = 50);
-CREATE TABLE bars_34 PARTITION OF bars FOR VALUES IN (34) WITH (fillfactor = 50);
+CREATE TABLE closed_bars_3 PARTITION OF closed_bars FOR VALUES IN (3);
+CREATE TABLE closed_bars_5 PARTITION OF closed_bars FOR VALUES IN (5);
+CREATE TABLE closed_bars_8 PARTITION OF closed_bars FOR VALUES IN (8);
+CREATE TABLE closed_bars_13 PARTITION OF closed_bars FOR VALUES IN (13);
+CREATE TABLE closed_bars_21 PARTITION OF closed_bars FOR VALUES IN (21);
+CREATE TABLE closed_bars_34 PARTITION OF closed_bars FOR VALUES IN (34);
+
+CREATE TABLE open_bars (
+    instrument_id int4 PRIMARY KEY,
+    window_3      int4,
+    window_5      int4,
+    window_8      int4,
+    window_13     int4,
+    window_21     int4,
+    window_34     int4,
+    sessions_3    int2,
+    sessions_5    int2,
+    sessions_8    int2,
+    sessions_13   int2,
+    sessions_21   int2,
+    sessions_34   int2,
+    open_3        float8,
+    high_3        float8,
+    low_3         float8,
+    close_3       float8,
+    volume_3      float8,
+    vwap_3        float8,
+    trades_3      int8,
+    open_5        float8,
+    high_5        float8,
+    low_5         float8,
+    close_5       float8,
+    volume_5      float8,
+    vwap_5        float8,
+    trades_5      int8,
+    open_8        float8,
+    high_8        float8,
+    low_8         float8,
+    close_8       float8,
+    volume_8      float8,
+    vwap_8        float8,
+    trades_8      int8,
+    open_13       float8,
+    high_13       float8,
+    low_13        float8,
+    close_13      float8,
+    volume_13     float8,
+    vwap_13       float8,
+    trades_13     int8,
+    open_21       float8,
+    high_21       float8,
+    low_21        float8,
+    close_21      float8,
+    volume_21     float8,
+    vwap_21       float8,
+    trades_21     int8,
+    open_34       float8,
+    high_34       float8,
+    low_34        float8,
+    close_34      float8,
+    volume_34     float8,
+    vwap_34       float8,
+    trades_34     int8,
+    CHECK (num_nulls(window_3, sessions_3, high_3, low_3, close_3, volume_3) IN (0, 6)),
+    CHECK (num_nulls(window_5, sessions_5, high_5, low_5, close_5, volume_5) IN (0, 6)),
+    CHECK (num_nulls(window_8, sessions_8, high_8, low_8, close_8, volume_8) IN (0, 6)),
+    CHECK (num_nulls(window_13, sessions_13, high_13, low_13, close_13, volume_13) IN (0, 6)),
+    CHECK (num_nulls(window_21, sessions_21, high_21, low_21, close_21, volume_21) IN (0, 6)),
+    CHECK (num_nulls(window_34, sessions_34, high_34, low_34, close_34, volume_34) IN (0, 6))
+) WITH (fillfactor = 50);
+
+CREATE VIEW bars AS
+SELECT "interval", instrument_id, "window", open, high, low, close, volume, vwap, trades, sessions, is_complete
+FROM closed_bars
+UNION ALL SELECT 3::int2, instrument_id, window_3, open_3, high_3, low_3, close_3, volume_3, vwap_3, trades_3,
+    sessions_3, false FROM open_bars WHERE window_3 IS NOT NULL
+UNION ALL SELECT 5::int2, instrument_id, window_5, open_5, high_5, low_5, close_5, volume_5, vwap_5, trades_5,
+    sessions_5, false FROM open_bars WHERE window_5 IS NOT NULL
+UNION ALL SELECT 8::int2, instrument_id, window_8, open_8, high_8, low_8, close_8, volume_8, vwap_8, trades_8,
+    sessions_8, false FROM open_bars WHERE window_8 IS NOT NULL
+UNION ALL SELECT 13::int2, instrument_id, window_13, open_13, high_13, low_13, close_13, volume_13, vwap_13, trades_13,
+    sessions_13, false FROM open_bars WHERE window_13 IS NOT NULL
+UNION ALL SELECT 21::int2, instrument_id, window_21, open_21, high_21, low_21, close_21, volume_21, vwap_21, trades_21,
+    sessions_21, false FROM open_bars WHERE window_21 IS NOT NULL
+UNION ALL SELECT 34::int2, instrument_id, window_34, open_34, high_34, low_34, close_34, volume_34, vwap_34, trades_34,
+    sessions_34, false FROM open_bars WHERE window_34 IS NOT NULL;
+
+CREATE VIEW bars_3 AS
+SELECT "interval", instrument_id, "window", open, high, low, close, volume, vwap, trades, sessions, is_complete
+FROM closed_bars WHERE "interval" = 3
+UNION ALL SELECT 3::int2, instrument_id, window_3, open_3, high_3, low_3, close_3, volume_3, vwap_3, trades_3,
+    sessions_3, false FROM open_bars WHERE window_3 IS NOT NULL;
+
+CREATE VIEW bars_5 AS
+SELECT "interval", instrument_id, "window", open, high, low, close, volume, vwap, trades, sessions, is_complete
+FROM closed_bars WHERE "interval" = 5
+UNION ALL SELECT 5::int2, instrument_id, window_5, open_5, high_5, low_5, close_5, volume_5, vwap_5, trades_5,
+    sessions_5, false FROM open_bars WHERE window_5 IS NOT NULL;
+
+CREATE VIEW bars_8 AS
+SELECT "interval", instrument_id, "window", open, high, low, close, volume, vwap, trades, sessions, is_complete
+FROM closed_bars WHERE "interval" = 8
+UNION ALL SELECT 8::int2, instrument_id, window_8, open_8, high_8, low_8, close_8, volume_8, vwap_8, trades_8,
+    sessions_8, false FROM open_bars WHERE window_8 IS NOT NULL;
+
+CREATE VIEW bars_13 AS
+SELECT "interval", instrument_id, "window", open, high, low, close, volume, vwap, trades, sessions, is_complete
+FROM closed_bars WHERE "interval" = 13
+UNION ALL SELECT 13::int2, instrument_id, window_13, open_13, high_13, low_13, close_13, volume_13, vwap_13, trades_13,
+    sessions_13, false FROM open_bars WHERE window_13 IS NOT NULL;
+
+CREATE VIEW bars_21 AS
+SELECT "interval", instrument_id, "window", open, high, low, close, volume, vwap, trades, sessions, is_complete
+FROM closed_bars WHERE "interval" = 21
+UNION ALL SELECT 21::int2, instrument_id, window_21, open_21, high_21, low_21, close_21, volume_21, vwap_21, trades_21,
+    sessions_21, false FROM open_bars WHERE window_21 IS NOT NULL;
+
+CREATE VIEW bars_34 AS
+SELECT "interval", instrument_id, "window", open, high, low, close, volume, vwap, trades, sessions, is_complete
+FROM closed_bars WHERE "interval" = 34
+UNION ALL SELECT 34::int2, instrument_id, window_34, open_34, high_34, low_34, close_34, volume_34, vwap_34, trades_34,
+    sessions_34, false FROM open_bars WHERE window_34 IS NOT NULL;
 
 CREATE TABLE runs (
     run_id      int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -515,7 +631,8 @@ BEGIN
     FOR watched IN
         SELECT relid AS name, 'daily_bars' AS dataset FROM pg_partition_tree('daily_bars')
         UNION ALL SELECT 'daily_bar_revisions'::regclass, 'daily_bar_revisions'
-        UNION ALL SELECT relid, relname FROM pg_partition_tree('bars') JOIN pg_class ON oid = relid WHERE isleaf
+        UNION ALL SELECT relid, replace(relname, 'closed_', '')
+            FROM pg_partition_tree('closed_bars') JOIN pg_class ON oid = relid WHERE isleaf
     LOOP
         EXECUTE format(
             'CREATE TRIGGER touched AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT '
@@ -528,7 +645,11 @@ BEGIN
 END
 $function$;
 
-CREATE TRIGGER touched AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON bars FOR EACH STATEMENT
+CREATE TRIGGER touched AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON closed_bars FOR EACH STATEMENT
+    EXECUTE FUNCTION touch_all('bars_3', 'bars_5', 'bars_8', 'bars_13', 'bars_21', 'bars_34');
+
+CREATE TRIGGER touched AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON open_bars FOR EACH STATEMENT
+    WHEN (current_setting('condvest.touches_open_bars', true) IS DISTINCT FROM 'on')
     EXECUTE FUNCTION touch_all('bars_3', 'bars_5', 'bars_8', 'bars_13', 'bars_21', 'bars_34');
 
 CREATE FUNCTION touch_reference() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

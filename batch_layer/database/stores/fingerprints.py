@@ -12,7 +12,7 @@ from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.queries import array_of, column, number, rows
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, LOAD, SUPERSEDED_BY
 from condvest.batch_layer.database.postgres.touched import EVERY_KEY
-from condvest.batch_layer.database.stores.bars import BAR_COLUMNS
+from condvest.batch_layer.database.stores.closed_bars import BAR_COLUMNS
 from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s, Int64s
 from condvest.batch_layer.shared.models.difference import keys_of
 

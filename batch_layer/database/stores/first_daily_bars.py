@@ -81,7 +81,7 @@ class FirstDailyBars:
                 "two symbols are of one instrument in the same session; expected one row a session, so leave "
                 "out the symbol that it did not carry"
             ) from error
-        is_free = replacing.lock(self.connection, DAILY_BARS.name, _TRIES)
+        is_free = replacing.lock(self.connection, [DAILY_BARS.name], _TRIES)
         for part in range(DAILY_BAR_TABLES):
             if is_free:
                 replacing.switch(
