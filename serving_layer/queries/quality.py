@@ -18,8 +18,8 @@ from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.daily_bars import number_of_parts
 from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
 from condvest.batch_layer.shared.core.bar_flags import FLAGS, Flagged, flagged
-from condvest.batch_layer.shared.core.bar_measures import TRAILING
 from condvest.batch_layer.shared.core.total_return import dividend_ratios
+from condvest.batch_layer.shared.core.trailing import TRAILING
 from condvest.batch_layer.shared.models.bars import DailyBars, Int32s
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.batch_layer.shared.models.sessions import Sessions

@@ -15,7 +15,7 @@ import pytest
 
 from condvest.batch_layer.database.postgres import replacing
 from condvest.batch_layer.database.stores import first_daily_bars
-from condvest.batch_layer.shared.clients.files import dividing, unpack
+from condvest.batch_layer.shared.clients.files import dividing, spool, unpack
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.file_options import FileOptions
 from tests.support.databases.catalogue import CATALOGUE
@@ -234,7 +234,7 @@ def test_a_disk_without_room_for_the_rows_is_told_with_what_to_do(world, monkeyp
     def refuse(**_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(dividing.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(spool.tempfile, "TemporaryFile", refuse)
     with pytest.raises(InputError, match=r"No space left on device.*name another folder by TMPDIR"):
         world.loader().load(replace(bars_payload([]), content=lines(world)))
     assert held(world) == {name: [] for name in HELD}

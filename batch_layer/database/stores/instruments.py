@@ -13,7 +13,7 @@ import numpy.typing as npt
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
 from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.queries import array_of, array_of_texts, column, number
-from condvest.batch_layer.shared.models.bars import Int32s, Int64s
+from condvest.batch_layer.shared.models.bars import Int32s, Int64s, distinct_numbers, run_starts
 from condvest.batch_layer.shared.models.providers import rank_of
 
 NO_INSTRUMENT = 0
@@ -126,11 +126,13 @@ def identify(
         # All rows of one symbol in one gap between its carriers are of one new instrument: one row asks for
         # it, and tells whose the others are.
         gaps = given.code[unknown] * (len(given.spans["code"]) + 1) + span[unknown]
-        _, first, gap = np.unique(gaps, return_index=True, return_inverse=True)
-        asking = unknown[first]
+        # Most rows are in the gap of the row before: runs are compared.
+        starts = run_starts(gaps)
+        _, first, gap = np.unique(gaps[starts], return_index=True, return_inverse=True)
+        asking, gap = unknown[starts[first]], np.repeat(gap, np.diff(starts, append=len(gaps)))
         create_instruments(connection, symbols[asking], dates[asking])
         carriers[unknown] = instruments_of(connection, symbols[asking], dates[asking])[gap]
-    return carriers, np.unique(carriers[unknown])
+    return carriers, distinct_numbers(carriers[unknown])
 
 
 def create_instruments(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from condvest.batch_layer.fetching.loading.carriers import carriers_of
 from condvest.batch_layer.fetching.loading.doubts import without_doubts
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
 from condvest.batch_layer.fetching.reconcile import Reconciled, spans_to_read
-from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
+from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s, distinct_numbers
 from condvest.batch_layer.shared.models.difference import keys_of, pack
 from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.batch_layer.shared.models.payload_rows import BarRows
@@ -81,7 +82,7 @@ def claimed_sessions(load: PayloadLoad) -> Int32s:
     Those that were asked for, if it claims the whole market; otherwise those of its rows that passed.
     """
     asked_for = sessions_asked_for(load.payload, load.sessions)
-    return np.unique(load.verdict.ordinal[load.verdict.passed]) if asked_for is None else asked_for
+    return distinct_numbers(load.verdict.ordinal[load.verdict.passed]) if asked_for is None else asked_for
 
 
 def sessions_asked_for(payload: Payload, sessions: Sessions) -> Int32s | None:
@@ -104,8 +105,8 @@ def daily_bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> Dail
         instrument_id,
         ordinal,
         opened,
-        np.fmax.reduce([rows.high, rows.low, opened, rows.close]),
-        np.fmin.reduce([rows.low, rows.high, opened, rows.close]),
+        reduce(np.fmax, (rows.high, rows.low, opened, rows.close)),  # np.fmax.reduce copies them together
+        reduce(np.fmin, (rows.low, rows.high, opened, rows.close)),
         rows.close,
         rows.volume,
         rows.vwap,
@@ -145,6 +146,8 @@ def _known_ids(connection: Connection, loads: Sequence[PayloadLoad]) -> list[Int
     if any(load.parsed.symbols_mean != "date" for load in loads):
         return [carriers_of(connection, load.payload, load.parsed, load.verdict.passed) for load in loads]
     given = [(load.parsed.rows_as(BarRows), load.verdict.passed) for load in loads]
+    if len(given) == 1 and given[0][1].all():  # a large file's portion, of which nothing is copied
+        return [instruments.instruments_of(connection, given[0][0].symbol, given[0][0].session)]
     symbol = np.concatenate([rows.symbol[passed] for rows, passed in given])
     date = np.concatenate([rows.session[passed] for rows, passed in given])
     ends = np.cumsum([np.count_nonzero(passed) for _, passed in given])[:-1]

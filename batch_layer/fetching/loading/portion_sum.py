@@ -30,7 +30,7 @@ from condvest.batch_layer.fetching.loading.judged import first_refused
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
 from condvest.batch_layer.fetching.reconcile import Reconciled
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s
+from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s, distinct_numbers
 from condvest.batch_layer.shared.models.difference import keys_of
 from condvest.batch_layer.shared.models.loads import LedgerRows, LoadSummary
 from condvest.batch_layer.shared.models.payloads import Parsed, Payload
@@ -193,7 +193,7 @@ class PortionSum:
             raise InputError(f"{portion.payload.name}: {error}")
         self.notices |= dict.fromkeys(summary.notices)
         self.made.append(bars.made)
-        self.given.append(np.unique(bars.bars.instrument_id))
+        self.given.append(distinct_numbers(bars.bars.instrument_id))
         if len(rows.insert) + len(rows.old):
             self.altered.append(points_altered(rows, bars.claimed[:0]))
         verdict = portion.verdict

@@ -8,15 +8,10 @@ from typing import Self
 
 import numpy as np
 
-from condvest.batch_layer.shared.models.bars import Bools, DailyBars, Floats, Int64s
+from condvest.batch_layer.shared.core.trailing import usual_before
+from condvest.batch_layer.shared.models.bars import Bools, DailyBars, Floats, Int64s, Positions
 from condvest.batch_layer.shared.models.corporate_actions import Splits
 from condvest.batch_layer.shared.models.difference import keys_of, pack
-
-TRAILING = 21
-"""Moves and volumes are compared with the median of so many bars before."""
-
-_WINDOWS_AT_ONCE = 4096
-"""Windows of TRAILING values whose copies fit the processor's cache."""
 
 RANGE_TOLERANCE = 1e-9
 """By how much of it a vwap may cross the low or high: it is a quotient, rounded by who computed it."""
@@ -79,15 +74,15 @@ class BarMeasures:
     Attributes:
         ratio: close over the close before; 1 for the first bar of a series.
         expected: what the splits since the bar before should have multiplied the price by; 1 without any.
-        volume: volume over the median volume before; 1 where that is unknown.
+        volume: as the bars give it.
         move: how far the close moved beyond what splits explain, as an absolute logarithm.
         unexplained: the same beyond what splits and dividends explain, whichever is less. From 27.00 to 15.00
             over a dividend of 12.00 is no move: (15 + 12) / 27 = 1. What is no move without the dividend is
             none either: the flag is about prices, not about a dividend that may be wrong.
-        usual_move: the median of ``unexplained`` before; infinite where too few bars come before.
         beyond_range: vwap over the low or high that it crosses; 1 where it crosses neither.
         equal_bars: how many bars up to and including this one have the same four prices.
         dividends: of the dividends that fall on the bar.
+        same: whether the bar is of the same series as the one before it.
     """
 
     ratio: Floats
@@ -95,10 +90,10 @@ class BarMeasures:
     volume: Floats
     move: Floats
     unexplained: Floats
-    usual_move: Floats
     beyond_range: Floats
     equal_bars: Int64s
     dividends: DividendMeasures
+    same: Bools
 
     @classmethod
     def of(cls, daily: DailyBars, splits: Splits, dividends: Splits) -> Self:
@@ -112,13 +107,13 @@ class BarMeasures:
         return cls(
             ratio=ratio,
             expected=expected,
-            volume=_volume_ratio(daily, same),
+            volume=daily.volume,
             move=move,
             unexplained=unexplained,
-            usual_move=_trailing_median(unexplained, same),
             beyond_range=_outside_range(daily),
             equal_bars=_equal_bars(daily, same),
             dividends=DividendMeasures.of(daily, dividends),
+            same=same,
         )
 
     @property
@@ -126,6 +121,16 @@ class BarMeasures:
         """Whether a split takes effect on the bar."""
         changed: Bools = self.expected != 1.0
         return changed
+
+    def usual_move(self, rows: Positions) -> Floats:
+        """Return the median of ``unexplained`` before some bars; infinite where too few come before."""
+        return usual_before(self.unexplained, self.same, rows)
+
+    def times_usual_volume(self, rows: Positions) -> Floats:
+        """Return the volume of some bars over the median volume before; 1 where that is unknown."""
+        volume, usual = self.volume[rows], usual_before(self.volume, self.same, rows)
+        known = (usual > 0) & (volume > 0) & np.isfinite(usual)
+        return np.where(known, volume / np.where(known, usual, 1.0), 1.0)
 
 
 def _ratio(values: Floats, same: Bools) -> Floats:
@@ -164,30 +169,6 @@ def _is_copy(daily: DailyBars, same: Bools) -> Bools:
     for values in (np.nan_to_num(daily.open), daily.high, daily.low, daily.close, daily.volume):
         copied[1:] &= values[1:] == values[:-1]
     return copied
-
-
-def _volume_ratio(daily: DailyBars, same: Bools) -> Floats:
-    """Return, per bar, its volume over the median volume before it; 1 where there is none."""
-    usual = _trailing_median(daily.volume, same)
-    known = (usual > 0) & (daily.volume > 0) & np.isfinite(usual)
-    return np.where(known, daily.volume / np.where(known, usual, 1.0), 1.0)
-
-
-def _trailing_median(values: Floats, same: Bools) -> Floats:
-    """Return, per bar, the median of the TRAILING values before it; infinite where there are fewer.
-
-    No value is NaN.
-    """
-    median = np.full(len(values), np.inf)
-    if len(values) > TRAILING:
-        windows = np.lib.stride_tricks.sliding_window_view(values[:-1], TRAILING)
-        # A partition by one place alone is five times as fast as `np.median`, which looks for NaN as well.
-        for start in range(0, len(windows), _WINDOWS_AT_ONCE):
-            some = slice(start, start + _WINDOWS_AT_ONCE)
-            median[TRAILING:][some] = np.partition(windows[some], TRAILING // 2, axis=1)[:, TRAILING // 2]
-        bars_before: Int64s = np.cumsum(same) - np.maximum.accumulate(np.where(same, 0, np.cumsum(same)))
-        median[bars_before < TRAILING] = np.inf
-    return median
 
 
 def _equal_bars(daily: DailyBars, same: Bools) -> Int64s:

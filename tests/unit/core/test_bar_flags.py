@@ -1,15 +1,10 @@
 """Flags of whole series, on series made by hand."""
 
-from statistics import median
-from unittest.mock import patch
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from condvest.batch_layer.shared.core import bar_measures
-from condvest.batch_layer.shared.core.bar_flags import FLAGS, STALE_SESSIONS, flagged
+from condvest.batch_layer.shared.core.bar_flags import FLAGS, flagged
+from condvest.batch_layer.shared.core.flag_criteria import STALE_SESSIONS
 from condvest.batch_layer.shared.models.bars import DailyBars
 from condvest.batch_layer.shared.models.corporate_actions import Splits
 
@@ -231,19 +226,3 @@ def test_a_bar_that_copies_the_one_before_it_denies_no_split_but_the_next_one_ma
     assert found(series(copied, [9, 8, 8, 8]), split) == []
     assert found(series([*copied, 100], [9, 8, 8, 8, 7]), split) == [(1, 4, "split_denied")]
     assert found(series([*copied, 50], [9, 8, 8, 8, 16]), split) == []
-
-
-@given(st.data())
-def test_the_trailing_median_is_that_of_the_21_bars_before(data):
-    """Whether they are looked at in one go or in several; against the standard library's median."""
-    lengths = data.draw(st.lists(st.integers(1, 60), min_size=1, max_size=3))
-    values = [data.draw(st.lists(st.integers(0, 9), min_size=each, max_size=each)) for each in lengths]
-    flat = np.array([value for series in values for value in series], dtype=float)
-    same = np.array([place > 0 for series in values for place in range(len(series))])
-    expected = [
-        float("inf") if place < 21 else median(series[place - 21 : place])
-        for series in values
-        for place in range(len(series))
-    ]
-    with patch.object(bar_measures, "_WINDOWS_AT_ONCE", data.draw(st.integers(1, 50))):
-        assert bar_measures._trailing_median(flat, same).tolist() == expected

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 
 from condvest.batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
 from condvest.batch_layer.shared.clients.files.dates import (
+    plain_dates,
     session_of_nanoseconds,
     session_of_text,
     session_of_timestamps,
@@ -32,12 +33,13 @@ from condvest.batch_layer.shared.clients.files.distinct import (
     absent_cells,
     distinct,
     distinct_texts,
+    encoded,
     is_text,
     to_numpy,
     trimmed,
     without_nulls,
 )
-from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
+from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int32s, Int64s
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 Faults = dict[int, str]
@@ -68,12 +70,23 @@ def symbols(column: pa.ChunkedArray, label: str) -> tuple[npt.NDArray[np.object_
     Raises:
         WrongType: the column is not of text.
     """
+    texts, codes = symbol_codes(column)
+    is_missing = np.array([not text for text in texts])
+    return np.array(texts, dtype=object)[codes], _missing(is_missing[codes], label)
+
+
+def symbol_codes(column: pa.ChunkedArray) -> tuple[list[str], Int32s]:
+    """Return the symbols of a column as `symbols` does, and the position of each row's among them.
+
+    A symbol may be there twice. The last is ``""``, which a missing cell has by its code of -1.
+
+    Raises:
+        WrongType: the column is not of text.
+    """
     if not (is_text(column.type) or pa.types.is_null(column.type)):
         raise WrongType("symbols as text")
     texts, codes = distinct_texts(column)
-    # The code of a missing cell, -1, takes the last.
-    values = np.array([*(text or "" for text in texts), ""], dtype=object)[codes]
-    return values, _missing(absent_cells(texts, codes), label)
+    return [*(text or "" for text in texts), ""], codes
 
 
 def numbers(column: pa.ChunkedArray, label: str, *, required: bool) -> tuple[Floats, Faults]:
@@ -148,6 +161,11 @@ def sessions(
         WrongType: the column holds none of these.
     """
     kind = column.type
+    if pa.types.is_string(kind) and not in_nanoseconds:
+        values, codes = encoded(column)
+        dates = plain_dates(values)
+        if dates is not None:
+            return dates[codes], _missing(codes < 0, label)
     read: Reader = session_of_nanoseconds if in_nanoseconds else partial(session_of_text, zone=zone)
     if pa.types.is_timestamp(kind):
         values, codes = distinct(column.cast(pa.int64()))

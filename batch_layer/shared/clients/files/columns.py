@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -28,7 +29,7 @@ from condvest.batch_layer.shared.clients.files.parquet import (
 from condvest.batch_layer.shared.clients.files.text import Table, read_header, read_rows
 from condvest.batch_layer.shared.clients.files.unpack import PARQUET_MAGIC
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.bars import Floats
+from condvest.batch_layer.shared.models.bars import Floats, Int32s
 from condvest.batch_layer.shared.models.file_options import FileOptions
 from condvest.batch_layer.shared.models.payloads import DatasetName, Payload
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
@@ -108,9 +109,26 @@ def column_of(payload: Payload, table: Table, position: int, field: Field) -> tu
     Raises:
         InputError: the column is of another type, has too many faults, or is not UTF-8.
     """
+    with _refusing(payload, table, position):
+        return _read(table.columns[position], field, table.header[position], payload.options)
+
+
+def symbol_codes(payload: Payload, table: Table, position: int) -> tuple[list[str], Int32s]:
+    """Return the symbols of a column, and which of them each row has; see `cells.symbol_codes`.
+
+    Raises:
+        InputError: as for `column_of`.
+    """
+    with _refusing(payload, table, position):
+        return cells.symbol_codes(table.columns[position])
+
+
+@contextmanager
+def _refusing(payload: Payload, table: Table, position: int) -> Generator[None]:
+    """Turn what is wrong with a column as a whole into the error of the file."""
     given_name, kind = table.header[position], table.columns[position].type
     try:
-        return _read(table.columns[position], field, given_name, payload.options)
+        yield
     except cells.WrongType as error:
         raise InputError(
             f"{payload.name}: column {given_name!r} is of type {kind} and should hold {error}"

@@ -16,12 +16,17 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Dates
 
 UTC = ZoneInfo("UTC")
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})|([0-9]{4})([0-9]{2})([0-9]{2})")
+_PLAIN_DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_FIRST_DATE = np.datetime64("0001-01-01", "D")
+"""There is no year 0."""
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
     r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?"
@@ -46,6 +51,22 @@ def session_of_text(text: str, zone: ZoneInfo = EXCHANGE_ZONE) -> Session:
     except (ValueError, OverflowError):  # 2024-02-30, 25:00, year 0
         return f"{shown} is not a date"
     return f"{shown} is not a date (YYYY-MM-DD)"
+
+
+def plain_dates(texts: pa.Array) -> Dates | None:
+    """Return dates of the form ``YYYY-MM-DD``, all at once, and NaT behind them; None if one is not.
+
+    Args:
+        texts: the distinct cells of a column, none of them null.
+    """
+    if not pc.all(pc.match_substring_regex(texts, _PLAIN_DATE), min_count=0).as_py():
+        return None
+    try:
+        cast = texts.cast(pa.date32())
+    except pa.ArrowInvalid:  # 2024-02-30
+        return None
+    dates: Dates = np.append(cast.to_numpy(zero_copy_only=False), np.datetime64("NaT", "D"))
+    return None if (dates[:-1] < _FIRST_DATE).any() else dates
 
 
 def session_of_nanoseconds(text: str) -> Session:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from condvest.batch_layer.shared.clients.files.bounds import check_columns
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.bars import Int64s
+from condvest.batch_layer.shared.models.bars import Bools, Int64s
 
 DELIMITERS = (",", ";", "\t")
 """What may stand between fields; the header line decides which of them does, comma at a tie."""
@@ -21,7 +20,9 @@ DELIMITERS = (",", ";", "\t")
 MAX_LINE_BYTES = 1 << 20
 """A line above 1 MiB is no row of prices."""
 
-_SCAN_BYTES = 16 << 20
+_SCAN_BYTES = 1 << 18
+"""What is compared of so many bytes fits the processor's cache."""
+
 _NEWLINE = ord("\n")
 _QUOTE = ord('"')
 
@@ -132,16 +133,39 @@ def _check_lines(text: bytes, starts: Int64s, ends: Int64s, name: str, lines_bef
         raise too_long(name, int(long[0]) + 1 + lines_before)
     if b'"' in text:
         # An odd number of quotation marks up to a line's end: a field runs on into the next line.
-        open_at_end = np.flatnonzero(np.searchsorted(_positions(text, _QUOTE), ends) % 2)
+        open_at_end = np.flatnonzero(_marks_before(ends, starts, _positions(text, _QUOTE)) % 2)
         if len(open_at_end):
             raise _unclosed(name, int(open_at_end[0]) + 1 + lines_before)
 
 
-def _positions(text: bytes, byte: int) -> npt.NDArray[np.int64]:
-    """Return where ``byte`` occurs; in pieces, so that the comparison needs little memory."""
+def _marks_before(ends: Int64s, starts: Int64s, marks: Int64s) -> Int64s:
+    """Return how many quotation marks stand before the end of each line."""
+    a_line, rest = divmod(len(marks), len(ends))
+    if not rest:  # most files have as many in each line, which is seen without a search
+        of_line = marks.reshape(len(ends), a_line)
+        if (of_line[:, 0] >= starts).all() and (of_line[:, -1] < ends).all():
+            return np.arange(1, len(ends) + 1) * a_line
+    return np.searchsorted(marks, ends)
+
+
+def _positions(text: bytes, byte: int) -> Int64s:
+    """Return where ``byte`` occurs."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return np.concatenate(
+        [nothing, *(np.flatnonzero(is_it) + start for start, is_it in _occurrences(text, byte))]
+    )
+
+
+def count_lines(text: bytes) -> int:
+    """Return how many lines end in a text: of short lines in half the time of ``bytes.count``."""
+    return sum(int(np.count_nonzero(is_it)) for _, is_it in _occurrences(text, _NEWLINE))
+
+
+def _occurrences(text: bytes, byte: int) -> Iterator[tuple[int, Bools]]:
+    """Yield a piece's first position and, per byte of the piece, whether it is ``byte``."""
     view = np.frombuffer(text, dtype=np.uint8)
-    cuts = [*range(0, len(view), _SCAN_BYTES), len(view)]
-    return np.concatenate([np.flatnonzero(view[start:end] == byte) + start for start, end in pairwise(cuts)])
+    for start in range(0, len(view), _SCAN_BYTES):
+        yield start, view[start : start + _SCAN_BYTES] == byte
 
 
 def _misshapen(text: bytes, line: Int64s, header: Header, name: str, lines_before: int) -> InputError:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from condvest.batch_layer.shared.clients.files.bounds import Bounds
-from condvest.batch_layer.shared.clients.files.contents import as_file, begins_with
-from condvest.batch_layer.shared.clients.files.text import MAX_LINE_BYTES, too_long
+from condvest.batch_layer.shared.clients.files.contents import begins_with
+from condvest.batch_layer.shared.clients.files.gunzip import DamagedGzip, TruncatedGzip, gunzipped
+from condvest.batch_layer.shared.clients.files.text import MAX_LINE_BYTES, count_lines, too_long
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.contents import Content
 
@@ -17,7 +16,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 
 _CHUNK = 1 << 20
-BLOCK = 8 << 20
+BLOCK = 2 << 20
 """Bytes of text that are looked at together, where a file is not read whole."""
 
 _FOREIGN = {
@@ -31,6 +30,8 @@ _FOREIGN = {
     b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it, or pack it with gzip",
 }
 """What files begin with that are often taken for CSV."""
+
+_LONGEST_MARK = max(map(len, _FOREIGN))
 
 
 def text_of(content: Content, *, name: str) -> bytes:
@@ -47,7 +48,7 @@ def text_of(content: Content, *, name: str) -> bytes:
     text = _unpacked(content, name, bounds) if begins_with(content, GZIP_MAGIC) else content[:]
     bounds.check_text(len(text))
     text = _plain_newlines(_after_mark(text, name))
-    bounds.check_rows(text.count(b"\n"))
+    bounds.check_rows(count_lines(text))
     _check_is_text(text, name)
     if not text.strip():
         raise InputError(f"{name}: the file is empty; was its download finished?")
@@ -68,35 +69,58 @@ class Block:
 
 
 def blocks_of(content: Content, *, name: str) -> Iterator[Block]:
-    """Yield what `text_of` returns, in blocks of whole lines that are not all blank, some 8 MiB each.
+    """Yield what `text_of` returns, in blocks of whole lines that are not all blank, some 2 MiB each.
 
     Raises:
         InputError: as for `text_of`, or a line is longer than MAX_LINE_BYTES.
     """
     bounds = bounds_of(content, name=name)
-    rest, lines, size, is_first = b"", 0, 0, True
-    for piece in _pieces(content, name, bounds, BLOCK):
-        text = rest + piece
-        if is_first:
-            text, is_first = _after_mark(text, name), False
-        kept_back = b"\r" if text.endswith(b"\r") else b""  # the other half of its line's end may follow
-        text = _plain_newlines(text[: len(text) - len(kept_back)])
-        # Blank lines at the end of the file are none of it: they wait for what follows, as half a line does.
-        filled = len(text.rstrip(b" \n"))
-        end = (text.find(b"\n", filled) if b"\n" in text[filled:] else text.rfind(b"\n", 0, filled)) + 1
-        rest = text[end:] + kept_back
-        if end:
-            yield _block(text[:end], lines, size, name)
-            lines += text.count(b"\n", 0, end)
-            size += end
+    rest, lines, size = b"", 0, 0
+    for piece in _plain_pieces(content, name, bounds):
+        end = _end_of_lines(piece)
+        if not end:
+            rest += piece
+        else:
+            text = b"".join((rest, memoryview(piece)[:end]))  # the one copy that is made of it
+            rest = piece[end:]
+            yield _block(text, lines, size, name)
+            lines += count_lines(text)
+            size += len(text)
             bounds.check_rows(lines)
         if len(rest.strip(b" \n")) > MAX_LINE_BYTES:
             raise too_long(name, lines + 1 + rest.count(b"\n", 0, len(rest) - len(rest.lstrip(b" \n"))))
-    text = _plain_newlines(rest).rstrip(b" \n")
+    text = rest.rstrip(b" \n")
     if text:
         yield _block(text, lines, size, name)
     elif not lines:
         raise InputError(f"{name}: the file is empty; was its download finished?")
+
+
+def _plain_pieces(content: Content, name: str, bounds: Bounds) -> Iterator[bytes]:
+    """Yield a file's text in pieces, without its byte order mark and with plain ends of lines."""
+    rest, is_first = b"", True
+    for piece in _pieces(content, name, bounds, BLOCK):
+        text = rest + piece if rest else piece
+        if is_first:
+            if len(text) < _LONGEST_MARK:  # no more than the beginning of one
+                rest = text
+                continue
+            text, is_first = _after_mark(text, name), False
+        rest = b"\r" if text.endswith(b"\r") else b""  # the other half of its line's end may follow
+        yield _plain_newlines(text[: len(text) - len(rest)])
+    if is_first:
+        rest = _after_mark(rest, name)
+    yield _plain_newlines(rest)
+
+
+def _end_of_lines(text: bytes) -> int:
+    """Return where the last line ends that is not blank; 0 if none does.
+
+    Blank lines at the end of a file are none of it: they wait for what follows, as half a line does.
+    """
+    filled = len(text.rstrip(b" \n"))
+    end = text.find(b"\n", filled) if filled else -1
+    return (end if end >= 0 else text.rfind(b"\n", 0, filled)) + 1
 
 
 def _block(text: bytes, lines_before: int, bytes_before: int, name: str) -> Block:
@@ -126,11 +150,15 @@ def head_of(content: Content, *, name: str) -> bytes:
         return b""
     if not begins_with(content, GZIP_MAGIC):
         return text_of(_whole_lines(content[:_CHUNK]), name=name)
+    head = b""
     try:
-        with gzip.GzipFile(fileobj=as_file(content)) as file:
-            return text_of(_whole_lines(file.read(_CHUNK)), name=name)
-    except (EOFError, OSError, zlib.error) as error:
+        for piece in gunzipped(content, _CHUNK):
+            head += piece
+            if len(head) >= _CHUNK:
+                break
+    except DamagedGzip as error:
         raise InputError(f"{name}: the gzip data is damaged ({error}); download it again") from error
+    return text_of(_whole_lines(head), name=name)
 
 
 def _whole_lines(head: bytes) -> bytes:
@@ -159,17 +187,16 @@ def _pieces(content: Content, name: str, bounds: Bounds, size: int) -> Iterator[
         return
     unpacked = 0
     try:
-        with gzip.GzipFile(fileobj=as_file(content)) as file:
-            while piece := file.read(size):
-                unpacked += len(piece)
-                bounds.check_text(unpacked)
-                yield piece
-    except EOFError as error:
+        for piece in gunzipped(content, size):
+            unpacked += len(piece)
+            bounds.check_text(unpacked)
+            yield piece
+    except TruncatedGzip as error:
         raise InputError(
             f"{name}: the gzip data is truncated: it ends after {unpacked:,} unpacked bytes; "
             "download it again"
         ) from error
-    except (OSError, zlib.error) as error:
+    except DamagedGzip as error:
         raise InputError(f"{name}: the gzip data is corrupt ({error}); download it again") from error
 
 
