@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import LiteralString
 
@@ -13,6 +14,7 @@ from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.queries import array_of, array_of_texts, column, rows
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
 
 
 def lifetimes(connection: Connection, instrument_id: Int32s) -> Spans:
@@ -98,3 +100,21 @@ def preceded_by_unknown(connection: Connection) -> list[int]:
         "(SELECT FROM metadata WHERE metadata.instrument_id = early.instrument_id) ORDER BY 1"
     )
     return column(connection, query)
+
+
+def carriers_beside(connection: Connection, last_before: int) -> dict[int, list[SymbolSpan]]:
+    """Return all spans of instruments that carry or carried a symbol of one with an id above ``last_before``.
+
+    Those themselves are among them.
+    """
+    spans: defaultdict[int, list[SymbolSpan]] = defaultdict(list)
+    for instrument_id, symbol, first, last in rows(
+        connection,
+        "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
+        "FROM symbols WHERE instrument_id IN (SELECT beside.instrument_id FROM symbols AS made "
+        "  JOIN symbols AS beside USING (symbol) WHERE made.instrument_id > %s) "
+        "ORDER BY instrument_id, valid_from",
+        (last_before,),
+    ):
+        spans[instrument_id].append(SymbolSpan(symbol, first or EVER, last or FOREVER))
+    return dict(spans)

@@ -78,21 +78,12 @@ def homeless_actions(connection: Connection, dataset: str) -> list[HomelessActio
     return waiting
 
 
-def note_adopted(connection: Connection, action: HomelessAction, *, is_new: bool) -> None:
-    """Note in its load that an action is stored now, or was stored already, and is refused no longer."""
+def note_adopted(connection: Connection, action: HomelessAction) -> None:
+    """Note in its load that an action is stored now, and is refused no longer."""
     connection.execute(
-        "UPDATE loads SET refused = refused - 1, inserted = inserted + %s, unchanged = unchanged + %s "
-        "WHERE load_id = %s",
-        (int(is_new), int(not is_new), action.load_id),
+        "UPDATE loads SET refused = refused - 1, inserted = inserted + 1 WHERE load_id = %s",
+        (action.load_id,),
     )
     connection.execute(
         "DELETE FROM refused_rows WHERE load_id = %s AND line = %s", (action.load_id, action.line)
-    )
-
-
-def note_overruled(connection: Connection, action: HomelessAction) -> None:
-    """Note that an action stays refused, for an import took it back or corrected it while it waited."""
-    connection.execute(
-        "UPDATE refused_rows SET code = 'taken_back' WHERE load_id = %s AND line = %s",
-        (action.load_id, action.line),
     )

@@ -165,6 +165,11 @@ def create_instruments(
     )
 
 
+def last_instrument(connection: Connection) -> int:
+    """Return the id of the newest instrument; 0 if there is none."""
+    return number(connection, "SELECT coalesce(max(instrument_id), 0) FROM instruments")
+
+
 def supplied_by(connection: Connection, provider_id: int) -> Int32s:
     """Return the instruments that a provider has supplied, ascending."""
     columns = copy_out(

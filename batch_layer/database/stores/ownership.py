@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from psycopg import sql
@@ -14,6 +15,8 @@ from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.queries import column, holds, rows
 from condvest.batch_layer.database.postgres.touched import touch
 from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.retold import RETOLD, Known, clear_way
+from condvest.batch_layer.shared.core.names_of_today import Carriage, Change
 from condvest.batch_layer.shared.core.symbol_moves import Move, plan_moves
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
@@ -48,11 +51,17 @@ class Moved:
         made: number of instruments made.
         changed: number of instruments whose symbols changed.
         bars: number of daily bars that now belong to another instrument.
+        change: who carried which symbol before, and who does now; None if nothing changed.
+        in_the_way: what was removed where other rows came, by data set; which counts, is to be found out.
+        may_go: the instruments that are forgotten if they are left without any row.
     """
 
     made: int = 0
     changed: int = 0
     bars: int = 0
+    change: Change | None = None
+    in_the_way: Mapping[str, Sequence[Known[Any]]] = field(default_factory=dict)
+    may_go: Collection[int] = ()
 
 
 def read_spans(connection: Connection) -> dict[int, list[SymbolSpan]]:
@@ -113,17 +122,22 @@ def write_spans(
     Returns:
         what changed. Instruments whose bars changed are recorded for the resampler.
     """
-    plan = plan_moves(read_spans(connection), wanted)
+    before = read_spans(connection)
+    plan = plan_moves(before, wanted)
     orphaned = [
         (loser, span) for loser, span in plan.unclaimed if has_rows(connection, loser, span, sessions)
     ]
     heirs = make_instruments(connection, len(orphaned))
     plan = plan.with_heirs(dict(zip(heirs, orphaned, strict=True)))
     _replace_spans(connection, plan.spans)
-    bars = _move_rows(connection, plan.moves, sessions)
-    losers = {move.loser for move in plan.moves}
-    _forget_emptied(connection, losers - (set(wanted) - set(may_empty)))
-    return Moved(made=len(heirs), changed=len(plan.spans), bars=bars)
+    bars, in_the_way = _move_rows(connection, plan.moves, sessions)
+    may_go = {move.loser for move in plan.moves} - (set(wanted) - set(may_empty))
+    forget_emptied(connection, may_go)
+    change = None
+    if plan.spans:
+        after = {instrument: spans for instrument, spans in (before | dict(plan.spans)).items() if spans}
+        change = Change(Carriage.of(before), Carriage.of(after), plan.moves)
+    return Moved(len(heirs), len(plan.spans), bars, change, in_the_way, may_go)
 
 
 def has_rows(connection: Connection, instrument_id: int, span: SymbolSpan, sessions: Sessions) -> bool:
@@ -145,33 +159,44 @@ def has_rows(connection: Connection, instrument_id: int, span: SymbolSpan, sessi
     )
 
 
-def _move_rows(connection: Connection, moves: Sequence[Move], sessions: Sessions) -> int:
-    """Move what the losers have within the spans to the takers; return the number of daily bars.
+def _move_rows(
+    connection: Connection, moves: Sequence[Move], sessions: Sessions
+) -> tuple[int, dict[str, list[Known[Any]]]]:
+    """Move what the losers have within the spans to the takers.
 
     Each move goes by way of an id of its own, because two instruments may swap a symbol: written directly,
     what 7 takes from 8 would be taken back by 8 with its own.
+
+    Returns:
+        the number of daily bars that moved; and what was in the way, see `Moved`.
     """
     bars_moved = 0
+    in_the_way: defaultdict[str, list[Known[Any]]] = defaultdict(list)
     for index, move in enumerate(moves):
         _reown(connection, move.span, move.loser, _LAST_ID - index, sessions)
     for index, move in enumerate(moves):
+        for table in RETOLD:
+            removed = clear_way(connection, table, _LAST_ID - index, move.taker)
+            if removed is not None:
+                in_the_way[table.name].append(removed)
         bars = _reown(connection, move.span, _LAST_ID - index, move.taker, sessions)
         bars_moved += bars
         if bars:
             connection.execute(
-                "INSERT INTO instrument_providers (instrument_id, provider_id, first_load_id) "
+                "INSERT INTO instrument_providers AS own (instrument_id, provider_id, first_load_id) "
                 "SELECT %s, provider_id, first_load_id FROM instrument_providers WHERE instrument_id = %s "
-                "ON CONFLICT DO NOTHING",
+                "ON CONFLICT (instrument_id, provider_id) DO UPDATE "
+                "SET first_load_id = least(own.first_load_id, excluded.first_load_id)",
                 (move.taker, move.loser),
             )
     if moves:
         touched = np.unique(np.array([(move.taker, move.loser) for move in moves], dtype=np.int32))
         everything = Spans.within(touched, sessions.first_ordinal, sessions.last_ordinal)
         changes.record_instruments(connection, everything)
-    return bars_moved
+    return bars_moved, in_the_way
 
 
-def _forget_emptied(connection: Connection, losers: Collection[int]) -> None:
+def forget_emptied(connection: Connection, losers: Collection[int]) -> None:
     """Remove the providers of losers without a daily bar, and the symbols of losers without any row."""
     owns_any = sql.SQL(" OR ").join(
         sql.SQL("EXISTS (SELECT FROM {} AS own WHERE own.instrument_id = loser.id)").format(

@@ -30,6 +30,7 @@ class StoredLoad:
 
     Attributes:
         load_id, provider_id, rank, dataset, archive_key: as stored.
+        withdrawn: how many stored rows it withdrew.
     """
 
     load_id: int
@@ -37,12 +38,13 @@ class StoredLoad:
     rank: int
     dataset: str
     archive_key: str
+    withdrawn: int
 
 
 def loads_that_count(connection: Connection) -> list[StoredLoad]:
     """Return the loads of daily bars, splits and dividends that were not taken back, in their order."""
     query = sql.SQL(
-        "SELECT load_id, provider_id, rank, dataset, archive_key "
+        "SELECT load_id, provider_id, rank, dataset, archive_key, withdrawn "
         "FROM loads JOIN providers USING (provider_id) "
         "WHERE dataset IN ('daily_bars', 'splits', 'dividends') AND {} ORDER BY load_id"
     ).format(COUNTS)
@@ -103,9 +105,15 @@ def withdrawn_by(connection: Connection, table: RevisionedTable[Any], load_id: S
 
 
 def lines_that_stay_refused(connection: Connection, load_id: int) -> Int64s:
-    """Return the lines (int64) of a payload that its load refused, save those that an import took back."""
+    """Return the lines (int64) of a payload that its load refused, save for what others say.
+
+    Whether an import took them back, and whether they have an instrument, and one alone, is asked anew.
+    """
     lines = column(
-        connection, "SELECT line FROM refused_rows WHERE load_id = %s AND code <> 'taken_back'", (load_id,)
+        connection,
+        "SELECT line FROM refused_rows WHERE load_id = %s "
+        "AND code NOT IN ('taken_back', 'no_instrument', 'conflicting_duplicate')",
+        (load_id,),
     )
     return np.array(lines, dtype=np.int64)
 

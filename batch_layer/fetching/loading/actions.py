@@ -89,7 +89,7 @@ def _with_instruments(
         lambda row: f"{_named(table, row)}: an import took it back",
     )
     passed, ids = passed[~is_revoked], ids[~is_revoked]
-    copies, contradictions = _repeated(table.take(passed), ids)
+    copies, contradictions = repeated(table.take(passed), ids)
     load = load.passing_over(_mask(load, passed[copies])).refusing(
         _mask(load, passed[contradictions]),
         "conflicting_duplicate",
@@ -101,7 +101,7 @@ def _with_instruments(
     return load, table.take(passed[left]), ids[left]
 
 
-def _repeated(rows: SplitRows | DividendRows, ids: Int32s) -> tuple[Bools, Bools]:
+def repeated(rows: SplitRows | DividendRows, ids: Int32s) -> tuple[Bools, Bools]:
     """Return which rows repeat an earlier one of their instrument and ex-date, and which contradict one.
 
     Two symbols of one instrument may both name its action.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
+from condvest.batch_layer.database.stores.instruments import last_instrument
 from condvest.batch_layer.fetching import quality
 from condvest.batch_layer.fetching.loading.actions import (
     dividend_events_of,
@@ -21,6 +22,7 @@ from condvest.batch_layer.fetching.loading.homeless import adopt_homeless
 from condvest.batch_layer.fetching.loading.listings import follow_renames, store_listings, store_symbols
 from condvest.batch_layer.fetching.loading.portions import store_portions
 from condvest.batch_layer.fetching.loading.renames import store_renames
+from condvest.batch_layer.fetching.loading.retold import give_to_made
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.fetching.loading.undoing import store_undo
 from condvest.batch_layer.shared.models.bars import Columns, Int32s
@@ -160,14 +162,16 @@ def store_all(loads: Iterable[PayloadLoad]) -> list[LoadSummary]:
     """Store payloads as if one after the other; return a summary per load, in their order."""
     summaries = []
     for group in _groups(loads):
-        dataset = group[0].parsed.dataset
+        dataset, connection = group[0].parsed.dataset, group[0].connection
+        last_before = last_instrument(connection) if dataset == "daily_bars" else 0
         stored = DATASETS[dataset].store(group)
         summaries += stored
         if dataset == "daily_bars" and any(summary.inserted for summary in stored):
-            follow_renames(group[0].connection, group[0].sessions)
+            give_to_made(group[0], last_before)
+            follow_renames(group[0])
         # Whatever brings an instrument may bring the one that an earlier split or dividend waits for.
         if dataset not in ("splits", "dividends") and any(summary.altered for summary in stored):
-            adopt_homeless(group[0].connection, group[0].sessions)
+            adopt_homeless(group[0])
     return summaries
 
 

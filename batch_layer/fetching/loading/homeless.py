@@ -2,70 +2,119 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 
 from condvest.batch_layer.database.postgres.connection import Connection
-from condvest.batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
+from condvest.batch_layer.database.postgres.revisioned import RevisionedTable
 from condvest.batch_layer.database.stores import changes
-from condvest.batch_layer.database.stores.doubts import (
-    HomelessAction,
-    homeless_actions,
-    note_adopted,
-    note_overruled,
-)
+from condvest.batch_layer.database.stores.doubts import HomelessAction, homeless_actions, note_adopted
 from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from condvest.batch_layer.database.stores.loads import ranks_of_loads
+from condvest.batch_layer.database.stores.retold import read_known
+from condvest.batch_layer.database.stores.told_loads import ToldLoad, told_loads
+from condvest.batch_layer.fetching.loading.answers import TABLES
 from condvest.batch_layer.fetching.loading.carriers import or_takers
-from condvest.batch_layer.shared.models.bars import Bools, Floats, Int32s, Int64s
+from condvest.batch_layer.fetching.loading.reach import dates_of_keys, may_concern
+from condvest.batch_layer.fetching.loading.told_anew import told_anew
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
+from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s
 from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
-from condvest.batch_layer.shared.models.difference import keys_of
-from condvest.batch_layer.shared.models.sessions import Dates, Sessions
-from condvest.batch_layer.shared.models.spans import Spans, always
-
-E = TypeVar("E", bound=Events)
+from condvest.batch_layer.shared.models.difference import keys_of, pack
+from condvest.batch_layer.shared.models.sessions import Dates
+from condvest.batch_layer.shared.models.spans import Spans
 
 
-def adopt_homeless(connection: Connection, sessions: Sessions) -> None:
+def adopt_homeless(load: PayloadLoad) -> None:
     """Store the actions that have found an instrument, and record which windows the splits may rescale.
 
-    Each stays the word of the load that brought it. An action that is stored already is left as it is, and
-    one that was taken back while it waited is not stored.
+    Each stays the word of the load that brought it, as if it had had its instrument then: so where other
+    loads may say something of the same instrument and ex-date, all of them are heard again.
     """
-    waiting, ids, ex_date = _placed(connection, homeless_actions(connection, "splits"))
-    if waiting:
-        ratio = _values(waiting, "split_from"), _values(waiting, "split_to")
-        splits = SplitEvents(ids, ex_date, *ratio)
-        is_new = _adopt(connection, SPLITS, waiting, splits, *ratio)
-        touched = splits.take(is_new).on(sessions)
-        ordinal = np.minimum(touched.ex_ordinal, np.int32(sessions.last_ordinal))
-        changes.record_instruments(connection, Spans.of_points(touched.instrument_id, ordinal))
-    waiting, ids, ex_date = _placed(connection, homeless_actions(connection, "dividends"))
-    if waiting:
-        amount = _values(waiting, "cash_amount")
-        _adopt(connection, DIVIDENDS, waiting, DividendEvents(ids, ex_date, amount), amount)
+    every: list[ToldLoad] = []
+    for dataset in ("splits", "dividends"):
+        waiting, ids, ex_date = _placed(load.connection, homeless_actions(load.connection, dataset))
+        if not waiting:
+            continue
+        every = every or told_loads(load.connection)
+        keys = pack(ids, ex_date)
+        alone = _alone(load, dataset, waiting, keys, every)
+        chosen = np.flatnonzero(alone)
+        _adopt(load, dataset, [waiting[row] for row in chosen.tolist()], ids[alone], ex_date[alone])
+        if not alone.all() and not load.is_rehearsal:
+            others = np.unique(keys[~alone])
+            dates = dates_of_keys(load, dataset, others)
+            concerning = [
+                other
+                for other in every
+                if other.takes_back
+                or (other.dataset == dataset and may_concern(other.archive_key, dataset, dates))
+            ]
+            told_anew(load, dataset, others, concerning)
+
+
+def _alone(
+    load: PayloadLoad,
+    dataset: str,
+    waiting: Sequence[HomelessAction],
+    keys: Int64s,
+    every: Sequence[ToldLoad],
+) -> Bools:
+    """Return which actions nothing else is known of, and no later list can have withdrawn."""
+    table, _ = TABLES[dataset]
+    known = read_known(load.connection, table, np.unique(keys))
+    counts = Counter(keys.tolist())
+    alone = ~np.isin(keys, np.concatenate([keys_of(known.rows), keys_of(known.past)]))
+    alone &= np.array([counts[key] == 1 for key in keys.tolist()], dtype=bool)
+    alone &= np.array(
+        [_first_value(dataset, action) > 0 for action in waiting], dtype=bool
+    )  # zeros take back
+    by_id = {other.load_id: other for other in every}
+    lists = [
+        other
+        for other in every
+        if other.takes_back or (other.dataset == dataset and other.archive_key.split("/")[2] != "all")
+    ]
+    for row in np.flatnonzero(alone).tolist():
+        own, date = by_id[waiting[row].load_id], waiting[row].ex_date.isoformat()
+        alone[row] = not any(
+            other.takes_back
+            or (other.provider_id == own.provider_id and may_concern(other.archive_key, dataset, [date]))
+            for other in lists
+            if other.load_id > own.load_id
+        )
+    return alone
+
+
+def _first_value(dataset: str, action: HomelessAction) -> float:
+    return float(action.values["split_from" if dataset == "splits" else "cash_amount"])
 
 
 def _adopt(
-    connection: Connection,
-    table: RevisionedTable[E],
-    waiting: Sequence[HomelessAction],
-    events: E,
-    *values: Floats,
-) -> Bools:
-    """Store those of the waiting actions that count; return which they are."""
-    keys = keys_of(events)
-    stored, _ = table.read_with_load(connection, always(np.unique(events.instrument_id)))
-    is_stored = np.isin(keys, keys_of(stored))
-    winner = _winners(connection, waiting, keys, *values)
-    is_new: Bools = (winner == np.arange(len(keys))) & ~is_stored
-    for column in values:
-        is_new &= column > 0  # zeros take back
-    table.insert(connection, events.take(is_new), _load_ids(waiting)[is_new])
-    _note(connection, waiting, winner, is_new, is_stored, *values)
-    return is_new
+    load: PayloadLoad, dataset: str, waiting: Sequence[HomelessAction], ids: Int32s, ex_date: Dates
+) -> None:
+    """Store actions of which nothing else is known."""
+    if not waiting:
+        return
+    table: RevisionedTable[Events] = TABLES[dataset][0]
+    events = _events(dataset, waiting, ids, ex_date)
+    table.insert(load.connection, events, np.array([action.load_id for action in waiting], dtype=np.int32))
+    if isinstance(events, SplitEvents):
+        touched = events.on(load.sessions)
+        ordinal = np.minimum(touched.ex_ordinal, np.int32(load.sessions.last_ordinal))
+        changes.record_instruments(load.connection, Spans.of_points(touched.instrument_id, ordinal))
+    for action in waiting:
+        note_adopted(load.connection, action)
+
+
+def _events(dataset: str, waiting: Sequence[HomelessAction], ids: Int32s, ex_date: Dates) -> Events:
+    def values(name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        return np.array([action.values[name] for action in waiting], dtype=np.float64)
+
+    if dataset == "splits":
+        return SplitEvents(ids, ex_date, values("split_from"), values("split_to"))
+    return DividendEvents(ids, ex_date, values("cash_amount"))
 
 
 def _placed(
@@ -79,49 +128,3 @@ def _placed(
     ids[of_today] = or_takers(connection, ids[of_today], symbol[of_today], ex_date[of_today])
     at_home = np.flatnonzero(ids != NO_INSTRUMENT)
     return [waiting[row] for row in at_home.tolist()], ids[at_home], ex_date[at_home]
-
-
-def _values(waiting: Sequence[HomelessAction], name: str) -> Floats:
-    return np.array([action.values[name] for action in waiting], dtype=np.float64)
-
-
-def _load_ids(waiting: Sequence[HomelessAction]) -> Int32s:
-    return np.array([action.load_id for action in waiting], dtype=np.int32)
-
-
-def _winners(
-    connection: Connection, waiting: Sequence[HomelessAction], keys: Int64s, *values: Floats
-) -> Int64s:
-    """Return, for each action, the row of the one that counts for its key.
-
-    That is the last of the highest rank, or the first of that rank with the same values: a value that
-    came twice was known from the first time on.
-    """
-    _, rank = ranks_of_loads(connection, _load_ids(waiting))
-    winner: dict[int, int] = {}
-    for row, key in enumerate(keys.tolist()):
-        leader = winner.get(key)
-        if leader is None or (
-            rank[row] >= rank[leader]
-            and (rank[row] > rank[leader] or any(column[row] != column[leader] for column in values))
-        ):
-            winner[key] = row
-    return np.array([winner[key] for key in keys.tolist()], dtype=np.int64)
-
-
-def _note(
-    connection: Connection,
-    waiting: Sequence[HomelessAction],
-    winner: Int64s,
-    is_new: Bools,
-    is_stored: Bools,
-    *values: Floats,
-) -> None:
-    """Note what became of each action: stored, stored already, or overruled while it waited."""
-    for row, action in enumerate(waiting):
-        leader = int(winner[row])
-        repeats = row > leader and all(column[row] == column[leader] for column in values)
-        if is_new[row] or is_stored[row] or (repeats and is_new[leader]):
-            note_adopted(connection, action, is_new=bool(is_new[row]))
-        else:
-            note_overruled(connection, action)

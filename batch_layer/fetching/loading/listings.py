@@ -26,12 +26,12 @@ from condvest.batch_layer.fetching.identity import (
     names_now,
 )
 from condvest.batch_layer.fetching.loading.renames import moved_notices, write_as_stated
+from condvest.batch_layer.fetching.loading.retold import give_to_owners
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.fetching.tenures import Name, settled
 from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.batch_layer.shared.models.metadata import METADATA, FieldKind
 from condvest.batch_layer.shared.models.payload_rows import InstrumentRows, SymbolRows
-from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.symbols import SymbolSpan
 
 _AS_TEXT: Mapping[FieldKind, Callable[[Any], str]] = {
@@ -99,12 +99,13 @@ def store_symbols(load: PayloadLoad) -> LoadSummary:
             text = metadata.history_text(sorted(history))
             fields.append((instrument_id, metadata.HISTORY, text))
     histories = _by_the_bars(load.connection, histories)
-    moved = _settle(load.connection, load.sessions, _names_held(known, histories, listed))
+    moved = _settle(load, _names_held(known, histories, listed))
     return _store(load, fields, moved, 0)
 
 
-def follow_renames(connection: Connection, sessions: Sessions) -> None:
+def follow_renames(load: PayloadLoad) -> None:
     """Let renames begin where new bars show that they did, a few sessions before their recorded dates."""
+    connection = load.connection
     late = preceded_by_unknown(connection)
     if not late:
         return
@@ -113,7 +114,7 @@ def follow_renames(connection: Connection, sessions: Sessions) -> None:
     if any(histories[instrument_id] != recorded[instrument_id] for instrument_id in late):
         known, listed = read_spans(connection), metadata.listed_instruments(connection)
         corrected = _by_the_bars(connection, recorded)
-        _settle(connection, sessions, _names_held(known, corrected, listed))
+        _settle(load, _names_held(known, corrected, listed))
 
 
 def _by_the_bars(
@@ -152,7 +153,7 @@ def _identified(
     }
     if not load.payload.is_whole:  # some listings by themselves say nothing about who else was listed
         names = _names_held(known, histories, dict.fromkeys(ids) | listed) | names
-    moved = _settle(load.connection, load.sessions, names)
+    moved = _settle(load, names)
     return entities, ids, replace(moved, made=matches.count(None))
 
 
@@ -169,11 +170,12 @@ def _names_held(
     }
 
 
-def _settle(
-    connection: Connection, sessions: Sessions, names: Mapping[int, Sequence[Name]]
-) -> ownership.Moved:
+def _settle(load: PayloadLoad, names: Mapping[int, Sequence[Name]]) -> ownership.Moved:
     wanted = {instrument_id: spans for instrument_id, spans in settled(names).items() if spans}
-    return write_as_stated(connection, wanted, sessions, metadata.stated_renames(connection))
+    stated = metadata.stated_renames(load.connection)
+    moved = write_as_stated(load.connection, wanted, load.sessions, stated)
+    give_to_owners(load, moved)
+    return moved
 
 
 def _last_bars(load: PayloadLoad, ids: Sequence[int]) -> dict[int, dt.date]:

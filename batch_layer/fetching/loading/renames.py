@@ -10,6 +10,7 @@ import numpy as np
 from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.stores import metadata, ownership
 from condvest.batch_layer.database.stores.ownership import read_spans
+from condvest.batch_layer.fetching.loading.retold import give_to_owners
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.shared.core.stated_renames import Carriers, Stated, laid_over, stated_with
 from condvest.batch_layer.shared.core.symbol_moves import plan_moves
@@ -35,6 +36,7 @@ def store_renames(load: PayloadLoad) -> LoadSummary:
     stated = stated_with(read_spans(load.connection), before, given.values())
     load = _refusing(load, given, stated)
     moved = write_as_stated(load.connection, {}, load.sessions, stated.holders)
+    give_to_owners(load, moved)
     metadata.stage_fields(load.connection, _fields(before, stated.holders))
     absent = [
         f"{rename.symbol} {rename.date}: takes back a rename that is not stored" for rename in stated.absent

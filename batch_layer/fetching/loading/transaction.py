@@ -181,7 +181,7 @@ class PayloadLoad:
         known = refused_before(self.connection, self.provider_id, self.payload.dataset, symbols)
         if not known:
             return self.verdict.refused()
-        return dict(Counter(row.code for row in self._refused_rows() if row.identity not in known))
+        return dict(Counter(row.code for row in self.refused_rows() if row.identity not in known))
 
     def is_news(self, summary: LoadSummary) -> bool:
         """Return whether there is anything to record: rows to store, or bytes that were never loaded.
@@ -233,9 +233,9 @@ class PayloadLoad:
     def record_refused(self, load_id: int) -> None:
         """Keep the refused rows, as those of a load."""
         if self.verdict.reasons:
-            record_refused(self.connection, load_id, self._refused_rows())
+            record_refused(self.connection, load_id, self.refused_rows())
 
-    def _refused_rows(self) -> Iterator[RefusedRow]:
+    def refused_rows(self) -> Iterator[RefusedRow]:
         """Yield the refused rows, one after the other: a file may have many."""
         rows = self.parsed.rows
         dates = rows.dates()

@@ -8,7 +8,8 @@ import numpy as np
 
 from condvest.batch_layer.database.stores import changes, loads, undone
 from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from condvest.batch_layer.fetching.loading.replay import TABLES, replayed
+from condvest.batch_layer.fetching.loading.answers import TABLES
+from condvest.batch_layer.fetching.loading.replay import replayed
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.fetching.loading.undone_sessions import Undoing, leave_ledger
 from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, Int32s, Int64s

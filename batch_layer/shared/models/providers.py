@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from condvest.batch_layer.shared.errors import CondvestError, TransientError, UsageError
+from condvest.batch_layer.shared.models.file_options import SymbolsMean
 from condvest.batch_layer.shared.models.payloads import Fetched
 
 
@@ -23,6 +24,8 @@ class ProviderKind:
         needs_symbols: whether it answers by symbol; the others give whole sessions.
         has_files: whether it also publishes its sessions as files.
         goes_on: whether it has new sessions each night.
+        names_of_today: the data sets whose symbols its own answers mean as of the day of the fetch.
+        named_by: what the name of an answer about one symbol has before the symbol; "" if there is none such.
     """
 
     name: str
@@ -30,15 +33,26 @@ class ProviderKind:
     needs_symbols: bool = False
     has_files: bool = False
     goes_on: bool = True
+    names_of_today: frozenset[str] = frozenset()
+    named_by: str = ""
 
 
 PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
-            ProviderKind("massive", rank=20, has_files=True),
+            # Massive lists an action under the symbol that its company carries now, whatever it was then.
+            ProviderKind(
+                "massive", rank=20, has_files=True, names_of_today=frozenset({"splits", "dividends"})
+            ),
             ProviderKind("sample", rank=0, goes_on=False),
-            ProviderKind("yahoo", rank=10, needs_symbols=True),
+            ProviderKind(
+                "yahoo",
+                rank=10,
+                needs_symbols=True,
+                names_of_today=frozenset({"chart", "daily_bars", "splits", "dividends"}),
+                named_by="yahoo/chart/",
+            ),
         )
     }
 )
@@ -47,6 +61,9 @@ PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
 IMPORTED_RANK = 30
 """The rank of any other name: what a user imports counts more than what a vendor says."""
 
+
+_OWN_MEDIA = ("json", "json-seq")
+"""What services answer in; CSV and Parquet are read alike, whoever wrote them."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
@@ -68,6 +85,38 @@ def checked_name(provider: str) -> str:
 def rank_of(provider: str) -> int:
     """Return the rank of a provider by its name."""
     return PROVIDERS[provider].rank if provider in PROVIDERS else IMPORTED_RANK
+
+
+def symbols_meant(provider: str, dataset: str, media: str) -> SymbolsMean | None:
+    """Return how a payload means its symbols; None if only what was said when it was imported tells.
+
+    Args:
+        provider: of the payload.
+        dataset: of the payload.
+        media: its media, or a key of the archive, which ends with it.
+    """
+    kind = PROVIDERS.get(provider)
+    if kind is None or not media.endswith(_OWN_MEDIA):
+        return None
+    return "today" if dataset in kind.names_of_today else "date"
+
+
+def may_name(provider: str, name: str, symbols: Collection[str]) -> bool:
+    """Return whether an answer may hold rows of some symbols, by its name.
+
+    Args:
+        provider: whose answer it is.
+        name: of the answer; ``yahoo/chart/BRK-B`` is about one symbol, however it spells it.
+        symbols: the symbols.
+    """
+    kind = PROVIDERS.get(provider)
+    if kind is None or not kind.named_by or not name.startswith(kind.named_by):
+        return True
+    return _spelled(name.removeprefix(kind.named_by)) in {_spelled(symbol) for symbol in symbols}
+
+
+def _spelled(symbol: str) -> str:
+    return symbol.upper().replace("-", ".")
 
 
 @dataclass(frozen=True)

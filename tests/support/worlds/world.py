@@ -33,6 +33,14 @@ class MemoryArchive:
         self.payloads[key] = payload
         return key
 
+    def read(self, key):
+        """Return the payload under a key."""
+        return self.payloads[key]
+
+    def options(self, key):
+        """Return what was said of the payload under a key."""
+        return self.payloads[key].options
+
 
 class World:
     """One workspace and its calendar. Sessions are named by their ordinals here.

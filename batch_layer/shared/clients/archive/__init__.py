@@ -51,6 +51,14 @@ class Archive(Protocol):
         """
         ...
 
+    def options(self, key: str) -> FileOptions:
+        """Return what was said of the payload kept under ``key``, without reading its bytes.
+
+        Raises:
+            ArchiveError: there is none, or its description is damaged.
+        """
+        ...
+
     def keys(self) -> Iterator[str]:
         """Yield all keys, by their instants: in the order in which the payloads were loaded."""
         ...
@@ -125,6 +133,22 @@ def packing_told(key: str, description: bytes) -> str | None:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(key, error) from error
     return packing
+
+
+def options_told(key: str, description: bytes) -> FileOptions:
+    """Return what was said of a payload, by its description.
+
+    Raises:
+        ArchiveError: the description is damaged.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(description)
+        if fields.get(_OF_ITSELF, own := _digest_of(fields)) != own:
+            # The one handler below names the file for every way in which a description may be wrong.
+            raise ValueError(f"it has the digest {own}, but {fields[_OF_ITSELF]} was kept")  # noqa: TRY301
+        return FileOptions.of_json(fields["options"]) if "options" in fields else AS_TRADED
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(key, error) from error
 
 
 def restore(key: str, kept: bytes, description: bytes) -> Payload:

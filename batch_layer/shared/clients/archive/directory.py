@@ -14,11 +14,13 @@ from condvest.batch_layer.shared.clients.archive import (
     describe,
     key_described_by,
     key_of,
+    options_told,
     packing_told,
     restore,
 )
 from condvest.batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
 from condvest.batch_layer.shared.errors import ArchiveError
+from condvest.batch_layer.shared.models.file_options import FileOptions
 from condvest.batch_layer.shared.models.payloads import Payload
 from condvest.batch_layer.shared.utils.durable import sync_names
 from condvest.batch_layer.shared.utils.ownership import give, make_folder
@@ -74,6 +76,17 @@ class DirectoryArchive:
         except OSError as error:
             raise ArchiveError(f"cannot read {key} in the archive {self._root}: {_reason(error)}") from error
         return restore(key, kept, description)
+
+    def options(self, key: str) -> FileOptions:
+        """Return what was said of the payload kept under ``key``.
+
+        Raises:
+            ArchiveError: there is none, or its description is damaged.
+        """
+        try:
+            return options_told(key, (self._root / f"{key}{DESCRIBED}").read_bytes())
+        except OSError as error:
+            raise ArchiveError(f"cannot read {key} in the archive {self._root}: {_reason(error)}") from error
 
     def keys(self) -> Iterator[str]:
         """Yield all keys, in the order of the instants at which the payloads were fetched.

@@ -15,12 +15,14 @@ from condvest.batch_layer.shared.clients.archive import (
     describe,
     key_described_by,
     key_of,
+    options_told,
     packing_told,
     restore,
 )
 from condvest.batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
 from condvest.batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
 from condvest.batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
+from condvest.batch_layer.shared.models.file_options import FileOptions
 from condvest.batch_layer.shared.models.payloads import Payload
 
 
@@ -100,6 +102,15 @@ class S3Archive:
         with self._translated(f"read {key} in"):
             kept = self._get(name)
         return restore(key, kept, description)
+
+    def options(self, key: str) -> FileOptions:
+        """Return what was said of the payload kept under ``key``.
+
+        Raises:
+            ArchiveError, ArchiveUnavailable: as for `read`.
+        """
+        with self._translated(f"read {key} in"):
+            return options_told(key, self._get(f"{key}{DESCRIBED}"))
 
     def labels(self, key: str) -> dict[str, str]:
         """Return what a payload was labelled with when it was kept.

@@ -10,6 +10,7 @@ from condvest.batch_layer.shared.clients.massive.grouped import read_grouped
 from condvest.batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.providers import symbols_meant
 
 JSON, JSON_SEQ = "json", "json-seq"
 """``Payload.media``: one answer, or several as an RFC 7464 JSON text sequence."""
@@ -40,8 +41,7 @@ def parse(payload: Payload) -> Parsed:
         parsed = _READERS[payload.dataset](bodies)
     except InputError as error:
         raise InputError(f"{payload.name}: {error}") from error
-    # Massive lists an action under the ticker that its company carries now, whatever it was on the ex-date.
-    return replace(parsed, symbols_mean="today") if payload.dataset in ("splits", "dividends") else parsed
+    return replace(parsed, symbols_mean=symbols_meant("massive", payload.dataset, payload.media) or "date")
 
 
 def _daily_bars(payload: Payload) -> Parsed:

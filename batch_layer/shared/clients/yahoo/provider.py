@@ -13,7 +13,7 @@ from condvest.batch_layer.shared.clients.yahoo.rounds import Rounds
 from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol
 from condvest.batch_layer.shared.errors import CondvestError, UsageError
 from condvest.batch_layer.shared.models.payloads import Fetched, Payload
-from condvest.batch_layer.shared.models.providers import Cost, Failed
+from condvest.batch_layer.shared.models.providers import PROVIDERS, Cost, Failed
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.batch_layer.shared.settings import Settings
 from condvest.batch_layer.shared.utils.clock import utc_now
@@ -131,7 +131,7 @@ class YahooProvider:
             last_session=last,
             fetched_at=self._clock(),
             is_whole=False,
-            name=f"yahoo/chart/{symbol}",
+            name=f"{PROVIDERS['yahoo'].named_by}{symbol}",
         )
 
     def _today(self) -> dt.date:
