@@ -75,6 +75,7 @@ class _Sse(Response):
             await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
 
         try:
+            await self._hub.check(self._query.rule, self._query.all_symbols())
             async with self._hub.listening() as listener:
                 await listener.begin(self._query.after)
                 headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
@@ -97,6 +98,7 @@ async def _over_socket(hub: Hub, websocket: WebSocket) -> None:
     scope = websocket.scope
     try:
         query = _asked(websocket.query_params.multi_items(), None)
+        await hub.check(query.rule, query.all_symbols())
         async with hub.listening() as listener:
             await listener.begin(query.after)
             await websocket.accept()
