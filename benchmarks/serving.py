@@ -1,9 +1,9 @@
 """Serving one symbol's bars of 13 sessions over HTTP, one request after the other over one connection.
 
 ``the same`` asks for one symbol again and again; ``not modified`` too, with the tag of its answer;
-``another`` asks for another symbol each time, so that nothing is kept. Rivals: see
-`benchmarks.serving_rivals`; FastAPI with pandas knows no tags, and bare Starlette has the same bytes for
-every symbol.
+``another`` asks another question each time, so that nothing is kept; ``in process`` is `condvest.bars`.
+Rivals: see `benchmarks.serving_rivals`; FastAPI with pandas knows no tags, and bare Starlette has the same
+bytes for every question.
 """
 
 import json
@@ -14,15 +14,16 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import condvest
 from benchmarks import stored
 from benchmarks.read import fill
 from benchmarks.report import figures, in_turns
 from benchmarks.serving_rivals import INTERVAL
 from condvest.batch_layer.operations.workspace import open_workspace
-from condvest.batch_layer.shared.settings import Settings
+from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 
 RIVALS = ("condvest", "starlette", "pandas")
-ASKED = {"condvest": 300, "starlette": 300, "pandas": 30}
+ASKED = {"condvest": 300, "starlette": 300, "pandas": 30, "in process": 300}
 """Requests of a measurement; seconds are told of 300."""
 
 
@@ -36,7 +37,8 @@ def run(options):
         url = url_of(workspace.database.url.parameters)
         clients = {name: stack.enter_context(_serving(name, url)) for name in RIVALS}
         compare(clients["condvest"], clients["pandas"])
-        for group, works in groups(clients, count).items():
+        settings = Settings(home=Path(folder), database=DatabaseSettings(url=url))
+        for group, works in groups(clients, count, settings).items():
             seconds = in_turns(works, options.repeats)
             per_300 = {name: [each * 300 / ASKED[name] for each in took] for name, took in seconds.items()}
             labelled = {f"{group}: {name}": took for name, took in per_300.items()}
@@ -84,10 +86,10 @@ class Client:
         self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def get(self, symbol, tag=""):
-        """Return the status, the tag and the body of an answer."""
+    def get(self, symbol, tag="", last=None):
+        """Return the status, the tag and the body of an answer; rivals pass over ``last``."""
         has = f"If-None-Match: {tag}\r\n" if tag else ""
-        path = f"/v1/bars?symbol={symbol}" + f"&interval={INTERVAL}"
+        path = f"/v1/bars?symbol={symbol}&interval={INTERVAL}" + (f"&last={last}" if last else "")
         self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{has}\r\n".encode())
         answer = b""
         while b"\r\n\r\n" not in answer:
@@ -120,7 +122,7 @@ def _asked(client, name):
     return range(ASKED[name])
 
 
-def groups(clients, symbols):
+def groups(clients, symbols, settings):
     """Return what each group measures."""
 
     def same(client, name):
@@ -133,11 +135,25 @@ def groups(clients, symbols):
         return lambda: [client.get("S1", tag) for _ in _asked(client, name)]
 
     def another(client, name):
+        numbers = iter(range(10_000, 10**9))  # of more bars than a symbol has
+
+        def ask():
+            number = next(numbers)
+            return client.get(f"S{number % symbols + 1}", last=number)
+
+        return lambda: [ask() for _ in _asked(client, name)]
+
+    def in_process():
         numbers = iter(range(10**9))
-        return lambda: [client.get(f"S{next(numbers) % symbols + 1}") for _ in _asked(client, name)]
+        return lambda: [
+            condvest.bars(f"S{next(numbers) % symbols + 1}", interval=INTERVAL, settings=settings)
+            for _ in range(ASKED["in process"])
+        ]
 
     makers = {"the same": same, "not modified": not_modified, "another": another}
-    return {
+    made = {
         group: {name: make(client, name) for name, client in clients.items()}
         for group, make in makers.items()
     }
+    made["another"]["in process"] = in_process()
+    return made

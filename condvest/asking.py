@@ -15,7 +15,7 @@ from condvest.batch_layer.shared.errors import DatabaseUnavailable, UnknownSymbo
 from condvest.batch_layer.shared.settings import Settings
 from condvest.kept import borrowed
 from condvest.pool import lent
-from condvest.serving_layer.queries.question import as_instant
+from condvest.serving_layer.queries.question import as_instant, check_bounds
 
 if TYPE_CHECKING:
     from condvest.batch_layer.database.opening import OpenDatabase
@@ -173,8 +173,7 @@ def as_date(name: str, given: Session | None) -> dt.date | None:
 def as_bounds(start: Session | None, end: Session | None) -> tuple[dt.date | None, dt.date | None]:
     """Return the dates of two bounds; raises UsageError as `as_date`, or if they are the wrong way round."""
     first, last = as_date("start", start), as_date("end", end)
-    if first and last and first > last:
-        raise UsageError(f"start {first} lies after end {last}")
+    check_bounds(first, last)
     return first, last
 
 

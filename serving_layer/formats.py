@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
@@ -52,9 +53,21 @@ def _json_lines(table: pa.Table, _: Mapping[str, Any]) -> bytes:
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Return what `to_pylist` does, in half the time."""
-    names = table.column_names
-    return [dict(zip(names, row, strict=True)) for row in zip(*map(_values, table.columns), strict=True)]
+    """Return what `to_pylist` does, in a third of the time."""
+    return list(map(_row_of(tuple(table.schema.names)), *map(_values, table.columns)))
+
+
+@lru_cache(maxsize=64)
+def _row_of(names: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+    """Return what makes a dict of the values of a row.
+
+    It is made of its text, as `collections.namedtuple` is: a dict that is written down takes half the time of
+    one of pairs. Of the names only the literals are in the text, so that they may be whatever they are.
+    """
+    arguments = ", ".join(f"_{at}" for at in range(len(names)))
+    pairs = ", ".join(f"{name!r}: _{at}" for at, name in enumerate(names))
+    made: Callable[..., dict[str, Any]] = eval(f"lambda {arguments}: {{{pairs}}}")  # noqa: S307  # see above
+    return made
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

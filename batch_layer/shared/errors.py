@@ -15,6 +15,7 @@
     └── PermanentError                      the same call will fail again until somebody acts
         ├── SettingsError                   a setting has an invalid value
         ├── UsageError                      arguments make no sense, alone or together
+        │   └── UnknownName                 nothing has the name that a question filters by
         ├── InputError                      a file or payload is not in the expected format
         ├── VendorRefused                   a vendor refuses: the key, the plan, its own rules
         │   ├── SymbolGone                  the vendor has nothing of a symbol any more
@@ -159,6 +160,20 @@ class CalendarChanged(PermanentError):
 
 class CalendarDisputed(PermanentError):
     """Two calendar libraries disagree about whether a date is a session."""
+
+
+class UnknownName(UsageError):
+    """Nothing has the name that a question filters by: what was misspelt must not pass for what is empty.
+
+    Attributes:
+        parameter: that holds the name.
+        near: names that may have been meant.
+    """
+
+    def __init__(self, message: str, parameter: str, near: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.near = tuple(near)
 
 
 class NotASession(PermanentError):

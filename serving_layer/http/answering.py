@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
-from pydantic import BaseModel, ValidationError
 
 from condvest.serving_layer.contract import LARGEST_PAGE, PAGE, Common
-from condvest.serving_layer.formats import Format, content_coding, negotiated
+from condvest.serving_layer.formats import Format
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.calls import encoded
 from condvest.serving_layer.http.endpoints import Endpoint
 from condvest.serving_layer.http.paging import beside, columns_of, identity_of, url_of
-from condvest.serving_layer.http.problems import BadRequest, Busy, Gone
-from condvest.serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
+from condvest.serving_layer.http.problems import Busy, Gone
+from condvest.serving_layer.http.replying import LARGEST_CACHE, Made, Pairs, Replies, Reply
 from condvest.serving_layer.http.reports import LARGEST
+from condvest.serving_layer.http.requests import Request, asked_of, digest_of_question, parsed, understood
 from condvest.serving_layer.http.settling import settled
 from condvest.serving_layer.http.states import State
 from condvest.serving_layer.kept import Kept
 from condvest.serving_layer.queries.size import TooLarge
-from condvest.serving_layer.versions import Cursor, digest_of
+from condvest.serving_layer.versions import Cursor
 
 
 @dataclass(frozen=True)
@@ -63,30 +61,38 @@ class Answering:
         Raises:
             CondvestError: see `condvest.serving_layer.http.problems`.
         """
-        query: Common = parsed(endpoint.model, pairs)
-        chosen = negotiated(query.format, headers.get("accept"))
-        coding = content_coding(headers.get("accept-encoding"), chosen)
-        digest = _digest(endpoint, query)
+        request = understood(endpoint, pairs, headers, is_post=is_post)
+        query, digest, has = request.query, request.digest, request.has
         cursor = Cursor.decoded(query.cursor, digest) if query.cursor else None
         backend = self._backend_for(query, cursor)
-        way = "POST" if is_post else "GET"
-        form = (way, chosen.name, query.columns or "", str(query.limit), query.cursor or "")
-        has = None if is_post else headers.get("if-none-match")
         # Who has no answer yet needs no look at the state before there is one.
         answer = None if has or cursor else endpoint.at_once(backend, query)
-        state = answer[1] if answer else backend.state(live=query.is_live)
         if answer:
-            self._tables.put((state.version, digest), answer, _size(answer))
+            self._tables.put((answer[1].version, digest), answer, _size(answer))
+        state = answer[1] if answer else backend.state(live=query.is_live)
         version = cursor.version if cursor else state.version
-        asked = Asked(version, digest, form, coding, has, query.version is not None)
+        asked = asked_of(request, version)
         question = _Question(endpoint, query, digest, backend, state, cursor, is_post)
-        reply = self.replies.reply(asked, lambda: self._made(question, chosen))
+        reply = self.replies.reply(asked, lambda: self._made(question, request.chosen))
         if is_post:
             return _untagged(reply)
         # What stands before this looks up the server's own version: a page of an earlier one, and an answer
         # from the other source, are found here alone.
         is_own = cursor is None and (backend.has_database is self.backend.has_database or asked.is_pinned)
         return reply if is_own else replace(reply, asked=None)
+
+    def reply_with(self, request: Request, answer: tuple[pa.Table, State]) -> Reply:
+        """Answer a request that `is_of_now` with its answer, which is kept; it waits for nothing.
+
+        The answer is one symbol's stored bars, so that nobody has to ask whether it is too large.
+        """
+        table, state = answer
+        self._tables.put((state.version, request.digest), answer, _size(answer))
+        question = _Question(request.endpoint, request.query, request.digest, self.backend, state)
+        return self.replies.reply_at_once(
+            asked_of(request, state.version),
+            lambda: self._page(question, request.chosen, table, state, largest=None),
+        )
 
     def _backend_for(self, query: Common, cursor: Cursor | None) -> Backend:
         """Return what answers a question: the data as they are now, or the version that it belongs to."""
@@ -104,19 +110,27 @@ class Answering:
         query: Common = parsed(endpoint.model, pairs)
         backend = self._backend_for(query, None)
         state = backend.state(live=query.is_live)
-        table, read = self._table(_Question(endpoint, query, _digest(endpoint, query), backend, state))
+        table, read = self._table(
+            _Question(endpoint, query, digest_of_question(endpoint, query), backend, state)
+        )
         return table, read.version
 
     def _made(self, question: _Question, chosen: Format) -> Made:
         table, read = self._table(question)
+        return self._page(question, chosen, table, read, largest=LARGEST.answer)
+
+    def _page(
+        self, question: _Question, chosen: Format, table: pa.Table, read: State, *, largest: int | None
+    ) -> Made:
+        """Make the page that is asked for; ``largest`` is None where it is known to be small."""
         endpoint, query, cursor = question.endpoint, question.query, question.cursor
         first = cursor.row if cursor else 0
         limit = query.limit or (PAGE if chosen.is_paged else len(table))
         page = columns_of(table.slice(first, limit), query.columns)
-        if page.nbytes > LARGEST.answer:
+        if largest is not None and page.nbytes > largest:
             raise TooLarge(
                 f"the answer would hold {len(page)} rows of {page.nbytes >> 20} MiB; this server gives at "
-                f"most {LARGEST.answer >> 20} MiB at once. Ask for fewer symbols, columns or sessions, or "
+                f"most {largest >> 20} MiB at once. Ask for fewer symbols, columns or sessions, or "
                 f"for pages (limit={LARGEST_PAGE})"
             )
         said: dict[str, Any] = {"version": read.version or None, **beside(query)}
@@ -185,46 +199,6 @@ def _untagged(reply: Reply) -> Reply:
     return Reply(reply.status, headers | {"Cache-Control": "no-store"}, reply.body)
 
 
-def _digest(endpoint: Endpoint, query: Common) -> str:
-    """Return a digest of what is asked, in whatever form it is to be answered."""
-    beside = {"format", "columns", "limit", "cursor"}
-    return digest_of(endpoint.path, query.model_dump(mode="json", exclude=beside, exclude_none=True))
-
-
 def _size(answer: tuple[pa.Table, State]) -> int:
-    size: int = answer[0].nbytes
+    size: int = answer[0].get_total_buffer_size()  # which a slice keeps, too
     return size
-
-
-def parsed(model: type[BaseModel], pairs: Pairs) -> Any:  # noqa: ANN401  # an instance of the model
-    """Return the question of a query's parameters.
-
-    Raises:
-        BadRequest: a parameter is unknown, empty, given twice, or has a value that it cannot have.
-    """
-    known = model.model_fields
-    for name, count in Counter(name for name, _ in pairs).items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3)
-            hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known)}"
-            raise BadRequest(f"unknown parameter {name!r}{hint}", name, near)
-        if count > 1 and not (name == "symbol" and known[name].annotation == list[str]):
-            raise BadRequest(f"{name} is given {count} times; give it once", name)
-    values: dict[str, Any] = {}
-    for name, value in pairs:
-        if not value:
-            raise BadRequest(f"{name} is empty; leave it out, or give it a value", name)
-        if known[name].annotation == list[str]:
-            values.setdefault(name, []).append(value)
-        else:
-            values[name] = value
-    try:
-        return model(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        said = first["msg"].removeprefix("Value error, ")
-        if not first["loc"]:  # of several together; it begins with the name of one
-            raise BadRequest(said, said.partition(":")[0]) from error
-        name = str(first["loc"][0])
-        given = f" {values[name]!r}" if name in values else ""
-        raise BadRequest(f"{name}{given}: {said}", name) from error

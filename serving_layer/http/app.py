@@ -14,7 +14,6 @@ from starlette.routing import Mount, Route
 from condvest.batch_layer.shared.errors import CondvestError
 from condvest.serving_layer.contract import StateQuery
 from condvest.serving_layer.http import reports
-from condvest.serving_layer.http.answering import parsed
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.bounded import Bounded, Sending
 from condvest.serving_layer.http.charts.paths import add_charts
@@ -33,6 +32,7 @@ from condvest.serving_layer.http.page import add_page
 from condvest.serving_layer.http.posting import add_post
 from condvest.serving_layer.http.problems import NoSuchPath, failure_of, headers_of, problem
 from condvest.serving_layer.http.protocol import App
+from condvest.serving_layer.http.requests import parsed
 from condvest.serving_layer.http.rows import RowsFront
 from condvest.serving_layer.http.sending import FilesFront, add_files
 from condvest.serving_layer.http.service import Service
@@ -106,7 +106,7 @@ def create_app(
     _add_states(app, backend, threads)
     metrics.know([route.path for route in app.routes if isinstance(route, Route | Mount)])
     latest = Latest(backend, service.for_state)
-    rows = RowsFront(FilesFront(app, files, threads.run), ENDPOINTS, service.answering, threads)
+    rows = RowsFront(FilesFront(app, files, threads.run), ENDPOINTS, service)
     front = Front(rows, [endpoint.path for endpoint in ENDPOINTS], service.answering.replies, latest)
     inner = front if sending is None else Bounded(front, sending.largest)
     guards = Guards(inner, rules, log, posts, hub.close, metrics)

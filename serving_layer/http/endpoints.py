@@ -18,7 +18,9 @@ from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.problems import Gone
 from condvest.serving_layer.http.reports import LARGEST, Read
 from condvest.serving_layer.http.states import State
+from condvest.serving_layer.http.stored import Asking
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
+from condvest.serving_layer.queries.bars import Answer
 from condvest.serving_layer.queries.bars_table import bars_table, read_bars_from
 from condvest.serving_layer.queries.question import Question, as_instant
 from condvest.serving_layer.queries.screen import Screen, read_screen
@@ -38,6 +40,8 @@ class Endpoint:
             argument is the load that a later page belongs to if the data have moved on; None for now.
         can_look_back: whether ``read`` can read what was known by a load.
         at_once: answers without a look at the state before, which it tells; None where that takes more.
+        asking: tells what does the same in an event loop, without blocking it; None if nothing does.
+        answered: makes a table of what that has read.
     """
 
     path: str
@@ -45,6 +49,8 @@ class Endpoint:
     read: Callable[[Backend, Any, int | None], Read]
     can_look_back: bool = False
     at_once: Callable[[Backend, Any], tuple[pa.Table, State] | None] = lambda *_: None
+    asking: Callable[[Backend, Any], Asking | None] | None = None
+    answered: Callable[[Any, tuple[Answer, State] | None], tuple[pa.Table, State] | None] = lambda *_: None
 
     @property
     def summary(self) -> str:
@@ -73,8 +79,20 @@ def _question(query: contract.BarsQuery) -> Question:
 
 def _bars_at_once(backend: Backend, query: contract.BarsQuery) -> tuple[pa.Table, State] | None:
     """Answer about one symbol, far within every bound."""
-    stored = backend.stored(_question(query))
-    return None if stored is None else (_newest(bars_table(stored[0]), query.last), stored[1])
+    return _bars_answered(query, backend.stored(_question(query)))
+
+
+def _asking_bars(backend: Backend, query: contract.BarsQuery) -> Asking | None:
+    return backend.asking(_question(query))
+
+
+def _bars_answered(
+    query: contract.BarsQuery, stored: tuple[Answer, State] | None
+) -> tuple[pa.Table, State] | None:
+    if stored is None:
+        return None
+    table = bars_table(stored[0])  # of one symbol
+    return (table if query.last is None else table.slice(max(0, len(table) - query.last))), stored[1]
 
 
 def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> Read:
@@ -177,7 +195,15 @@ def _screen(backend: Backend, query: contract.ScreenQuery, _: int | None) -> Rea
 
 
 ENDPOINTS = (
-    Endpoint("/v1/bars", contract.BarsQuery, _bars, can_look_back=True, at_once=_bars_at_once),
+    Endpoint(
+        "/v1/bars",
+        contract.BarsQuery,
+        _bars,
+        can_look_back=True,
+        at_once=_bars_at_once,
+        asking=_asking_bars,
+        answered=_bars_answered,
+    ),
     Endpoint("/v1/instruments", contract.InstrumentsQuery, _instruments),
     Endpoint("/v1/symbols", contract.SymbolsQuery, _symbols),
     Endpoint("/v1/splits", contract.ActionsQuery, _splits),

@@ -8,7 +8,13 @@ from urllib.parse import urlencode
 
 import pyarrow as pa
 
-from condvest.serving_layer.contract import Common
+from condvest.serving_layer.contract import (
+    ActionsQuery,
+    BarsQuery,
+    Common,
+    InstrumentsQuery,
+    UniverseQuery,
+)
 from condvest.serving_layer.http.endpoints import Endpoint
 from condvest.serving_layer.http.problems import BadRequest
 from condvest.serving_layer.queries.question import as_instant
@@ -21,12 +27,11 @@ def beside(query: Common) -> dict[str, Any]:
     The instant is null for what is known now, and a date is the last microsecond of it, in UTC.
     """
     said: dict[str, Any] = {}
-    asked = dict(query)  # not every question has these two
-    if "as_of" in asked:
-        text: str | None = asked["as_of"]
+    if isinstance(query, BarsQuery | ActionsQuery | InstrumentsQuery | UniverseQuery):
+        text = query.as_of
         said["as_of"] = None if text is None else as_instant(text).isoformat().replace("+00:00", "Z")
-    if "adjust" in asked:
-        said["adjust"] = asked["adjust"]
+    if isinstance(query, BarsQuery):
+        said["adjust"] = query.adjust
     return said
 
 

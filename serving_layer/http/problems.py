@@ -13,6 +13,7 @@ from condvest.batch_layer.shared.errors import (
     PublishedError,
     PublishedGone,
     TransientError,
+    UnknownName,
     UnknownSymbol,
     UsageError,
 )
@@ -91,6 +92,7 @@ class Kind:
 _KINDS: tuple[tuple[type[CondvestError], Kind], ...] = (
     (NotAcceptable, Kind("not-acceptable", "No such format", 406)),
     (UnknownSymbol, Kind("unknown-symbol", "Unknown symbol", 404)),
+    (UnknownName, Kind("unknown-name", "Unknown name", 404)),
     (NoSuchPath, Kind("no-such-path", "No such path", 404)),
     (NotASession, Kind("not-a-session", "Not a session", 400)),
     (BadStatement, Kind("bad-statement", "A statement that is not answered", 400)),
@@ -158,10 +160,10 @@ def problem(error: Exception, request_id: str) -> tuple[int, dict[str, Any]]:
         )
     if isinstance(error, UnknownSymbol) and error.symbols:
         members["symbols"] = list(error.symbols)
-    if isinstance(error, BadRequest):
+    if isinstance(error, BadRequest | UnknownName):
         members["parameter"] = error.parameter
         if error.near:
-            members["near"] = error.near
+            members["near"] = list(error.near)
     return kind.status, members
 
 

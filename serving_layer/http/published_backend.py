@@ -88,6 +88,12 @@ class PublishedBackend:
         """Return None: `reading` opens nothing that is not open."""
         return None
 
+    def asking(self, question: Question) -> None:  # as `Backend` has it
+        """Return None: reading files blocks."""
+
+    def line(self) -> None:
+        """Return None: there is no database."""
+
     def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`
         """Return the version with the live rows that lie beside it now."""
         live, digest = with_live(source)

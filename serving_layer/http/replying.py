@@ -125,7 +125,7 @@ class Replies:
 
         def made() -> Reply:
             call.is_kept = False
-            return _reply(_coded(make(), asked.coding), asked)
+            return _made_reply(asked, make)
 
         reply = self._kept.get(
             tag,
@@ -137,13 +137,25 @@ class Replies:
             return not_modified(reply.asked, reply.asked.version)
         return reply
 
+    def reply_at_once(self, asked: Asked, make: Callable[[], Made]) -> Reply:
+        """Answer a client that has nothing, without waiting for who is making the same."""
+        tag = asked.tag(asked.version)
+        kept = self._kept.find(tag)
+        if kept is not None:
+            return kept
+        reply = _made_reply(asked, make)
+        if reply.asked is not None:
+            self._kept.put(tag, reply, len(reply.body))
+        return reply
+
 
 def not_modified(asked: Asked, version: str) -> Reply:
     """Return the answer to a client that has the answer from a version of the data."""
     return Reply(_NOT_MODIFIED, _headers(asked, version), asked=asked)
 
 
-def _reply(made: Made, asked: Asked) -> Reply:
+def _made_reply(asked: Asked, make: Callable[[], Made]) -> Reply:
+    made = _coded(make(), asked.coding)
     headers = _headers(asked, made.version)
     headers |= {"Content-Type": made.media_type, **made.headers}
     is_of_version = bool(made.version) and made.version == asked.version

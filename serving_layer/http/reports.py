@@ -20,7 +20,8 @@ from condvest.serving_layer.queries.gaps import published_gaps, read_gaps
 from condvest.serving_layer.queries.history import published_history, read_history
 from condvest.serving_layer.queries.published_status import published_status
 from condvest.serving_layer.queries.quality import flag_bars, published_flags
-from condvest.serving_layer.queries.refused import REFUSED_SCHEMA, read_refused
+from condvest.serving_layer.queries.refused import REFUSED_SCHEMA, no_load, read_refused
+from condvest.serving_layer.queries.runs import check_command
 from condvest.serving_layer.queries.size import DAILY_BAR, Largest
 from condvest.serving_layer.queries.status import read_status
 from condvest.serving_layer.sources.published import PublishedSource
@@ -44,10 +45,8 @@ def coverage(backend: Backend, query: contract.CoverageQuery, _: int | None) -> 
     if backend.has_database:
         return read_coverage(backend.opened, query.by, query.provider), None
     source = published_with(backend, "coverage")
-    ledger = source.small("coverage")
-    if query.provider is not None:
-        ledger = ledger.filter(pc.equal(ledger["provider"], query.provider))
-    return coverage_of(ledger.to_pylist(), source.sessions, query.by, query.provider), _state(source)
+    ledger = source.small("coverage").to_pylist()
+    return coverage_of(ledger, source.sessions, query.by, query.provider), _state(source)
 
 
 def _state(source: PublishedSource) -> State:
@@ -83,10 +82,13 @@ def history(backend: Backend, query: contract.HistoryQuery, _: int | None) -> Re
 def refused(backend: Backend, query: contract.RefusedQuery, _: int | None) -> Read:
     """Answer which rows were refused."""
     if not backend.has_database:
-        source = published_with(backend, "refused")
+        source = published_with(backend, "refused", "loads")
         table = source.small("refused")
         if query.load_id is not None:
             table = table.filter(pc.equal(table["load_id"], query.load_id))
+            loads = source.small("loads")["load_id"]
+            if not pc.any(pc.equal(loads, query.load_id)).as_py():
+                raise no_load(query.load_id, pc.max(loads).as_py())
         return table.cast(REFUSED_SCHEMA), _state(source)
     with backend.opened.database.transaction(read_only=True) as connection:
         return read_refused(connection, query.load_id, LARGEST.answer), None
@@ -105,6 +107,7 @@ _RUNS = pa.schema(
 
 def runs(backend: Backend, query: contract.RunsQuery, _: int | None) -> Read:
     """Answer which commands ran; of a published version, those that it knows of."""
+    check_command(query.command or "")
     if not backend.has_database:
         source = published_with(backend, "runs")
         table = source.small("runs").sort_by([("run_id", "descending")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from condvest.serving_layer.http.answering import Answering
 from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.lines import Lines
 from condvest.serving_layer.http.statements.answering import Statements
 from condvest.serving_layer.http.threads import Threads
 from condvest.serving_layer.sql.process import SqlProcess
@@ -26,6 +27,7 @@ class Service:
         answering: answers the questions of the contract, on ``threads``.
         statements: answers SQL, on ``for_sql``; None for no SQL.
         for_state: a thread that does nothing but look up the state of the data.
+        lines: what the event loop asks itself.
     """
 
     def __init__(self, backend: Backend, sql: SqlProcess | None = None) -> None:
@@ -35,6 +37,7 @@ class Service:
         self.statements = None if sql is None else Statements(backend, sql)
         self.for_sql = Threads(1, LONGEST_SQL_QUEUE)
         self.for_state = Threads(1, 1)
+        self.lines = Lines(backend, self.threads)
 
     def close(self) -> None:
         """End what is under way, and close the backend."""
@@ -43,4 +46,5 @@ class Service:
         self.for_sql.close()
         self.threads.close()
         self.for_state.close()
+        self.lines.close()
         self.backend.close()

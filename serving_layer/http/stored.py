@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from condvest.batch_layer.database.opening import OpenDatabase
+from condvest.batch_layer.database.postgres.prepared import Row, Statement
+from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.serving_layer.http.states import State
 from condvest.serving_layer.kept import Kept
 from condvest.serving_layer.queries.bars import Answer
 from condvest.serving_layer.queries.question import Question
-from condvest.serving_layer.queries.stored_bars import answer_of_snapshot
+from condvest.serving_layer.queries.stored_bars import answer_of_snapshot, asking_of_snapshot
 
 _LARGEST = 64 << 10
 """Bytes of what was loaded from whom in the last states that were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What answers a question by one statement, over whatever connection.
+
+    Attributes:
+        statement: to ask.
+        read: returns the answer that its row tells, given the schema that the database had when it was
+            opened, and the state that it is of. None if it takes more than one statement, or nobody has read
+            yet what was loaded in this state.
+    """
+
+    statement: Statement
+    read: Callable[[Row, int | None], tuple[Answer, State] | None]
 
 
 class StoredAnswers:
@@ -23,30 +39,33 @@ class StoredAnswers:
     a state has read it for every question about the same one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, named: Callable[[str, int], State]) -> None:
+        """Answer, with states that ``named`` gives of a snapshot and of the last load in it."""
+        self._named = named
         self._through: Kept[Mapping[str, str]] = Kept(_LARGEST)
 
     def know(self, state: State) -> None:
         """Keep what was loaded in a state that was read."""
         self._through.put(state.version, state.loaded_through, len(state.loaded_through) << 7)
 
-    def answer(
-        self, opened: OpenDatabase, question: Question, named: Callable[[str, int], State]
-    ) -> tuple[Answer, State] | None:
-        """Return the answer to a question, and the state that it is of.
+    def asking(self, sessions: Sessions, question: Question) -> Asking | None:
+        """Return what answers a question; None if it takes more than one statement.
 
         Args:
-            opened: the database of this thread.
+            sessions: the calendar as it was read last; if it has changed since, the answer is None.
             question: about one symbol.
-            named: returns the state of a snapshot and of the last load in it.
-
-        Returns:
-            None if it takes more than one statement, or nobody has read yet what was loaded in this state.
         """
-        answered = answer_of_snapshot(opened.database, opened.sessions, question)
-        if answered is None:
+        statement = asking_of_snapshot(sessions, question)
+        if statement is None:
             return None
-        answer, snapshot = answered
-        state = named(*snapshot)
-        through = self._through.find(state.version)
-        return None if through is None else (answer, replace(state, loaded_through=through))
+
+        def read(row: Row, schema: int | None) -> tuple[Answer, State] | None:
+            answered = answer_of_snapshot(row, schema, sessions, question)
+            if answered is None:
+                return None
+            answer, snapshot = answered
+            state = self._named(*snapshot)
+            through = self._through.find(state.version)
+            return None if through is None else (answer, replace(state, loaded_through=through))
+
+        return Asking(statement, read)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from condvest.batch_layer.shared.core.adjustment import split_factors
 from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.serving_layer.queries.question import check_bounds
 from condvest.serving_layer.queries.selection import select
 from condvest.serving_layer.sources import BarSource
 
@@ -50,7 +51,9 @@ def read_splits(
 
     Raises:
         UnknownSymbol: no instrument with bars carries or carried a symbol.
+        UsageError: ``start`` lies after ``end``.
     """
+    check_bounds(start, end)
     names, ids = select(source, symbols, unique=unique)
     events = source.splits(ids)
     splits = events.on(source.sessions)
@@ -79,6 +82,7 @@ def read_dividends(
 
     Columns: symbol, ex_date (date32), cash_amount (float64, quote currency per share as of the ex-date).
     """
+    check_bounds(start, end)
     names, ids = select(source, symbols, unique=unique)
     events = source.dividends(ids)
     columns = {

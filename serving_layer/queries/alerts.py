@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from condvest.batch_layer.database.opening import OpenDatabase
-from condvest.batch_layer.database.stores.alert_events import newest_events
+from condvest.batch_layer.database.stores.alert_events import check_names, newest_events
 
 MOST = 100_000
 """Events of an answer, the newest."""
@@ -42,8 +42,12 @@ def alerts_table(opened: OpenDatabase, rule: str | None, symbols: Sequence[str] 
 
     The column ``values`` holds what the rule read, as text: ``close(13) = 12.1, highest(high(13), 4) =
     11.0``.
+
+    Raises:
+        UnknownName, UnknownSymbol: nobody knows the rule, or a symbol.
     """
     with opened.database.transaction(read_only=True) as connection:
+        check_names(connection, rule, symbols)
         events = newest_events(connection, MOST, rule, None if symbols is None else list(symbols))
     for event in events:
         event["values"] = ", ".join(f"{text} = {value}" for text, value in event["values"].items())

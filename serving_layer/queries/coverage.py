@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from condvest.batch_layer.database.opening import OpenDatabase
 from condvest.batch_layer.database.stores.status import ledger_rows
-from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.sessions import Dates, Sessions
+from condvest.batch_layer.shared.utils.naming import unknown_name
 
 By = Literal["session", "month", "year"]
 """The periods that sessions are counted by."""
@@ -49,10 +49,10 @@ def read_coverage(opened: OpenDatabase, by: By = "month", provider: str | None =
         provider: of this one alone.
 
     Raises:
-        UsageError: nothing has been loaded from the provider.
+        UnknownName: nothing has been loaded from the provider.
     """
     with opened.database.transaction(snapshot=True, read_only=True) as connection:
-        ledger = ledger_rows(connection, provider)
+        ledger = ledger_rows(connection)
     return coverage_of(ledger, opened.sessions, by, provider)
 
 
@@ -60,8 +60,11 @@ def coverage_of(
     ledger: Sequence[Mapping[str, Any]], sessions: Sessions, by: By = "month", provider: str | None = None
 ) -> pa.Table:
     """Return the same of the rows of a ledger, by provider and session; see `ledger_rows`."""
-    if provider is not None and not ledger:
-        raise UsageError(f"provider {provider!r}: nothing has been loaded from it; see condvest status")
+    if provider is not None:
+        known = {row["provider"] for row in ledger}
+        if provider not in known:
+            raise unknown_name("provider from whom something was loaded", provider, known, "provider")
+        ledger = [row for row in ledger if row["provider"] == provider]
     parts = [
         _of_provider(name, list(rows), sessions, by)
         for name, rows in groupby(ledger, key=itemgetter("provider"))

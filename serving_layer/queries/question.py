@@ -48,6 +48,12 @@ def as_instant(text: str, zone: dt.tzinfo | None = None) -> dt.datetime:
     raise UsageError(f"as_of {text!r} needs a time zone: an instant, not a local time; append Z for UTC")
 
 
+def check_bounds(start: dt.date | None, end: dt.date | None) -> None:
+    """Raise UsageError if two dates, between which something is asked for, are the wrong way round."""
+    if start and end and start > end:
+        raise UsageError(f"start {start} lies after end {end}")
+
+
 @dataclass(frozen=True)
 class Question:
     """Which bars are asked for; see `condvest.bars` for the meaning of each.
@@ -79,7 +85,6 @@ class Question:
             raise UsageError(f"anchor {self.anchor!r}: choose calendar or listing")
         if self.as_of is not None and self.as_of.tzinfo is None:
             raise UsageError(f"as_of {self.as_of} needs a time zone: an instant, not a local time")
-        if self.start and self.end and self.start > self.end:
-            raise UsageError(f"start {self.start} lies after end {self.end}")
+        check_bounds(self.start, self.end)
         if self.include_live and self.as_of is not None:
             raise UsageError("include_live: the session under way is known as of now only; leave out as_of")

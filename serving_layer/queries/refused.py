@@ -9,7 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.stores.loads import has_load, last_load
 from condvest.batch_layer.database.stores.refused import refused_rows, size_of_refused
+from condvest.batch_layer.shared.errors import UnknownName
 from condvest.serving_layer.queries.size import TooLarge
 
 _REFUSED = (
@@ -49,8 +51,11 @@ def read_refused(connection: Connection, load_id: int | None, most: int) -> pa.T
         most: bytes that the table may have.
 
     Raises:
+        UnknownName: there is no such load.
         TooLarge: it would have more; the rows are counted before any is read.
     """
+    if load_id is not None and not has_load(connection, load_id):
+        raise no_load(load_id, last_load(connection))
     count, texts, last = size_of_refused(connection, load_id)
     if count * _ROW + texts > most:
         instead = f"ask for one load: load_id={last} is the last" if load_id is None else "there is no less"
@@ -59,6 +64,12 @@ def read_refused(connection: Connection, load_id: int | None, most: int) -> pa.T
             f"given at once; {instead}, or run condvest refused -o FILE.parquet where the data are"
         )
     return refused_table(refused_rows(connection, load_id=load_id))
+
+
+def no_load(load_id: int, last: int | None) -> UnknownName:
+    """Return the error of a load that is not there; ``last`` is the last that is, None if none is."""
+    there_is = "nothing was loaded yet" if not last else f"the last is {last}"
+    return UnknownName(f"no load {load_id}; {there_is}, and condvest loads lists them", "load_id")
 
 
 def refused_table(rows: Iterable[dict[str, Any]]) -> pa.Table:

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from condvest.batch_layer.database.opening import OpenDatabase
 from condvest.batch_layer.database.stores.listed_loads import listed_loads
-from condvest.batch_layer.database.stores.status import runs_with_outcome
+from condvest.batch_layer.database.stores.status import RECORDED, runs_with_outcome
+from condvest.batch_layer.shared.utils.naming import unknown_name
 
 _RUNS = pa.schema(
     [
@@ -61,6 +62,16 @@ def read_runs(opened: OpenDatabase, most: int) -> pa.Table:
 
 def _seconds(began: dt.datetime, ended: dt.datetime | None) -> int | None:
     return None if ended is None else round((ended - began).total_seconds())
+
+
+def check_command(text: str) -> None:
+    """Check what the commands begin with whose runs are asked for, such as ``run`` or ``run --provider``.
+
+    Raises:
+        UnknownName: no command whose runs are recorded does.
+    """
+    if not any(name.startswith(text) or text.startswith(f"{name} ") for name in RECORDED):
+        raise unknown_name("command whose runs are recorded", text, RECORDED, "command")
 
 
 def read_loads(opened: OpenDatabase, most: int) -> pa.Table:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from condvest.batch_layer.shared.models.sessions import Sessions
+from condvest.serving_layer.queries.question import check_bounds
 
 _UTC = pa.timestamp("s", "UTC")
 
@@ -17,7 +18,11 @@ def sessions_table(sessions: Sessions, start: dt.date | None, end: dt.date | Non
 
     Columns: ordinal (int32), session (date32), opens_at and closes_at (timestamp in seconds, UTC),
     early_close (bool).
+
+    Raises:
+        UsageError: ``start`` lies after ``end``.
     """
+    check_bounds(start, end)
     within = np.ones(len(sessions), dtype=bool)
     if start is not None:
         within &= sessions.date >= np.datetime64(start)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.stores.symbol_bars import SymbolBars, read_symbol_bars
+from condvest.batch_layer.database.postgres.prepared import Row, Statement, ask
+from condvest.batch_layer.database.stores.symbol_bars import SymbolBars, asking_symbol_bars, symbol_bars_in
 from condvest.batch_layer.shared.core.adjustment import adjust_in_place
 from condvest.batch_layer.shared.core.windows import windows_of
 from condvest.batch_layer.shared.models.sessions import Sessions
@@ -46,27 +47,39 @@ def answer_by_one_statement(database: Database, sessions: Sessions, question: Qu
         DatabaseUnavailable: no server answers, or the connection was lost.
         DatabaseError: the server refuses.
     """
-    stored = _stored(database, sessions, question, is_named=False)
+    statement = _asking(sessions, question, is_named=False)
+    if statement is None:
+        return None
+    stored = _stored(ask(database, statement), database.schema, sessions, is_named=False)
     return None if stored is None else _answer(sessions, question, stored)
 
 
-def answer_of_snapshot(
-    database: Database, sessions: Sessions, question: Question
-) -> tuple[Answer, tuple[str, int]] | None:
-    """Return the same, with the snapshot that the statement saw and the last load in it.
+def asking_of_snapshot(sessions: Sessions, question: Question) -> Statement | None:
+    """Return the statement that answers a question and says which snapshot it saw; None if there is none."""
+    return _asking(sessions, question, is_named=True)
 
-    See `SymbolBars`; None also where the snapshot cannot be told. Raises as `answer_by_one_statement`.
+
+def answer_of_snapshot(
+    row: Row, schema: int | None, sessions: Sessions, question: Question
+) -> tuple[Answer, tuple[str, int]] | None:
+    """Return the answer that the row of such a statement tells, its snapshot and the last load in it.
+
+    Args:
+        row: of the statement.
+        schema: that the database had when it was opened; see `Database`.
+        sessions: the calendar that the statement was made with.
+        question: that it answers.
+
+    Returns:
+        None if it takes more than that, as `answer_by_one_statement` says, or the snapshot cannot be told.
     """
-    stored = _stored(database, sessions, question, is_named=True)
+    stored = _stored(row, schema, sessions, is_named=True)
     if stored is None or stored.snapshot is None:
         return None
     return _answer(sessions, question, stored), stored.snapshot
 
 
-def _stored(
-    database: Database, sessions: Sessions, question: Question, *, is_named: bool
-) -> SymbolBars | None:
-    """Return what a single statement tells; None if it is not enough."""
+def _asking(sessions: Sessions, question: Question, *, is_named: bool) -> Statement | None:
     symbol = _only_symbol(question)
     if symbol is None:
         return None
@@ -74,11 +87,16 @@ def _stored(
     first, last = bounds_of(sessions, question)
     windows = first // n, (last - (n - 1)) // n
     complete = not question.include_open
-    stored = read_symbol_bars(database, n, symbol, windows, complete=complete, is_named=is_named)
+    return asking_symbol_bars(n, symbol, windows, complete=complete, is_named=is_named)
+
+
+def _stored(row: Row, schema: int | None, sessions: Sessions, *, is_named: bool) -> SymbolBars | None:
+    """Return what a row tells; None if it is not enough."""
+    stored = symbol_bars_in(row, is_named=is_named)
     calendar = sessions.last_ordinal, sessions.date[-1].item()
     if stored is None or calendar != (stored.last_ordinal, stored.last_session):
         return None
-    return stored if database.schema in (None, stored.schema) else None
+    return stored if schema in (None, stored.schema) else None
 
 
 def _answer(sessions: Sessions, question: Question, stored: SymbolBars) -> Answer:

@@ -13,17 +13,19 @@ import itertools
 import threading
 import time
 
-from condvest.batch_layer.database.postgres.asked import Asked
 from condvest.batch_layer.database.postgres.connection import Connection, Database
-from condvest.batch_layer.database.postgres.prepared import Row, ask
+from condvest.batch_layer.database.postgres.prepared import Row, Statement, ask
 
 _MOST_BETWEEN = 10_000
 """Transactions asked for one by one; of more the snapshot is given a text that no other has."""
 
-_NOW = (
+NOW = Statement(
+    "condvest_snapshot",
     "SELECT convert_to(pg_current_snapshot()::text, 'UTF8'), pg_is_in_recovery(), "
-    "(SELECT max(load_id) FROM loads)"
+    "(SELECT max(load_id) FROM loads)",
 )
+"""What asks for the present snapshot; `Snapshots.snapshot_in` reads its row."""
+
 _ON_PRIMARY = "SELECT pg_current_snapshot()::text, pg_is_in_recovery()"
 _ON_STANDBY = """
     SELECT bounds.low || ':' || bounds.high || ':' || coalesce(string_agg(xid::text, ',' ORDER BY xid)
@@ -50,14 +52,10 @@ class Snapshots:
 
         It is one statement outside a transaction: so one round trip, and one snapshot.
         """
-        return self.snapshot_in(ask(database, "condvest_snapshot", _NOW, []))
-
-    def asked(self, database: Database) -> Asked:
-        """Return what asks for the same without blocking an event loop; `snapshot_in` reads its row."""
-        return Asked(database, "condvest_snapshot", _NOW)
+        return self.snapshot_in(ask(database, NOW))
 
     def snapshot_in(self, row: Row) -> tuple[str, int] | None:
-        """Return what a row of `asked` tells, as `now` does."""
+        """Return what a row of `NOW` tells, as `now` does."""
         self._is_standby = bool(row.number(1))
         return None if self._is_standby else (row.bytes(0).decode(), row.number(2) or 0)
 

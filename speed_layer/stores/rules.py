@@ -8,6 +8,7 @@ from typing import Any
 
 from condvest.batch_layer.database.postgres.connection import Connection
 from condvest.batch_layer.database.postgres.queries import column, number, records, rows
+from condvest.batch_layer.database.stores.alert_events import no_rule
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.speed_layer.core.alerts.rules import Cooldown, Rule, Seen
 
@@ -60,7 +61,7 @@ def remove_rule(connection: Connection, name: str) -> int:
     What it has fired still gets its verdict.
 
     Raises:
-        UsageError: there is no such rule.
+        UnknownName: there is no such rule.
     """
     removed = column(
         connection,
@@ -69,7 +70,7 @@ def remove_rule(connection: Connection, name: str) -> int:
         (name,),
     )
     if not removed:
-        raise _no_rule(connection, name)
+        raise no_rule(connection, name)
     connection.execute(
         "UPDATE alert_deliveries SET next_at = NULL, last_error = 'the rule was removed' "
         "FROM alert_webhooks AS hooks WHERE hooks.webhook_id = alert_deliveries.webhook_id "
@@ -77,18 +78,6 @@ def remove_rule(connection: Connection, name: str) -> int:
         (removed[0],),
     )
     return int(removed[0])
-
-
-def check_rule(connection: Connection, name: str) -> None:
-    """Raise UsageError if there is no rule of a name, and never was."""
-    if not column(connection, "SELECT 1 FROM alert_rules WHERE name = %s", (name,)):
-        raise _no_rule(connection, name)
-
-
-def _no_rule(connection: Connection, name: str) -> UsageError:
-    names = column(connection, "SELECT name FROM alert_rules WHERE removed_at IS NULL ORDER BY 1")
-    there_are = f"there are {', '.join(names)}" if names else "there are none"
-    return UsageError(f"no rule {name!r}; {there_are}")
 
 
 def active_rules(connection: Connection) -> list[Rule]:

@@ -97,4 +97,4 @@ def test_coverage_counts_the_sessions_of_each_period(fresh, prices):
         sessions = client.get("/v1/coverage?by=session").json()["rows"]
         missing = [row["period"] for row in sessions if row["missing"]]
         assert missing == ["2024-06-05", "2024-06-06", "2024-06-07"]
-        assert client.get("/v1/coverage?provider=yahoo").status_code == 400
+        assert client.get("/v1/coverage?provider=yahoo").status_code == 404

@@ -51,3 +51,11 @@ def test_the_log_of_a_rule_that_never_was_names_those_there_are(world, condvest)
     assert (ran.code, ran.out) == (2, "")
     assert "no rule 'yours'; there are mine" in ran.err
     assert condvest("alerts", "log", "--rule", "mine").code == 0
+
+
+def test_the_log_of_a_symbol_that_nobody_carries_is_refused(world, condvest):
+    world.bars([bar("A", world.date(0))])
+    ran = condvest("alerts", "log", "--symbols", "A,TYPO")
+    assert (ran.code, ran.out) == (1, "")
+    assert "no instrument carries or carried the symbol TYPO" in ran.err
+    assert condvest("alerts", "log", "--symbols", "A").code == 0

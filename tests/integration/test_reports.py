@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 
 from condvest.batch_layer.database.stores.ownership import write_spans
-from condvest.batch_layer.shared.errors import UnknownSymbol
+from condvest.batch_layer.shared.errors import UnknownName, UnknownSymbol
 from condvest.batch_layer.shared.models.symbols import SymbolSpan
 from condvest.serving_layer.queries.gaps import published_gaps, read_gaps
 from condvest.serving_layer.queries.history import published_history, read_history
@@ -93,6 +93,7 @@ def test_refused_rows_are_counted_before_they_are_read(world):
         whole = read_refused(connection, None, 1 << 20)
         assert whole["symbol"].to_pylist() == ["B", "A", "B"]
         assert read_refused(connection, loads[1], 1 << 20)["symbol"].to_pylist() == ["A", "B"]
-        assert len(read_refused(connection, 2**31 - 1, 1 << 20)) == 0
+        with pytest.raises(UnknownName, match=rf"no load 2147483647; the last is {loads[1]}"):
+            read_refused(connection, 2**31 - 1, 1 << 20)
         with pytest.raises(TooLarge, match=rf"3 rows were refused.*load_id={loads[1]} is the last"):
             read_refused(connection, None, 500)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from condvest.batch_layer.database.stores import symbol_bars
+from condvest.serving_layer.http import database_backend
 from condvest.serving_layer.http.answering import Answering
 from condvest.serving_layer.http.backends import DatabaseBackend
 from condvest.serving_layer.http.endpoints import ENDPOINTS
@@ -27,13 +27,13 @@ def backend(world):
 @pytest.fixture
 def statements(monkeypatch):
     """The names of the statements that read a symbol's bars."""
-    names, ask = [], symbol_bars.ask
+    names, ask = [], database_backend.ask
 
-    def counted(database, name, *given):
-        names.append(name)
-        return ask(database, name, *given)
+    def counted(database, statement):
+        names.append(statement.name)
+        return ask(database, statement)
 
-    monkeypatch.setattr(symbol_bars, "ask", counted)
+    monkeypatch.setattr(database_backend, "ask", counted)
     return names
 
 

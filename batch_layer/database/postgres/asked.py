@@ -1,4 +1,4 @@
-"""A prepared statement that an event loop asks again and again, without being blocked."""
+"""Prepared statements that an event loop asks again and again over one connection, without being blocked."""
 
 from __future__ import annotations
 
@@ -9,41 +9,47 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.postgres.prepared import BINARY, Row, prepared_answer
+from condvest.batch_layer.database.postgres.prepared import BINARY, Row, Statement
 
 
 class Asked:
-    """One prepared statement without parameters that an event loop asks without being blocked.
+    """A connection over which an event loop asks one prepared statement after the other.
 
     It belongs to one event loop, and its connection to it alone once it is prepared. The loop watches the
     connection from its first answer on: to begin and to end that for each answer would take as long as the
     rest.
     """
 
-    def __init__(self, database: Database, name: str, statement: str) -> None:
-        self._database = database
-        self._name = name.encode()
-        self._statement = statement
+    def __init__(self, database: Database) -> None:
+        """Ask a database, which nothing else uses."""
+        self.database = database
         self._link: PGconn | None = None
+        self._prepared: set[str] = set()
         self._watched: tuple[asyncio.AbstractEventLoop, PGconn, int] | None = None
         self._coming: asyncio.Future[PGresult | None] | None = None
         self._last: PGresult | None = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a statement may be asked: it is prepared, and no other one is under way."""
+        return self._link is not None
+
     def prepare(self) -> None:
-        """Connect, and prepare the statement; it blocks.
+        """Connect anew; it blocks.
 
         Raises:
             DatabaseUnavailable: no server answers, or the connection was lost.
             DatabaseError: the server refused.
         """
         self._link = None
-        with self._database.idle() as connection:
-            if not self._database.is_pooled:  # a pooler may hand what is prepared to others
-                prepared_answer(connection, self._name, self._statement, [])
+        self._prepared.clear()
+        self.database.close()  # a statement that was given up may still run there
+        with self.database.idle() as connection:
+            if not self.database.is_pooled:  # a pooler may hand what is prepared to others
                 self._link = connection.pgconn
 
-    async def row(self, seconds: float) -> Row | None:
-        """Return the row of the statement; None if it is not prepared, fails, or takes longer than that.
+    async def row(self, seconds: float, statement: Statement) -> Row | None:
+        """Return the row of a statement; None if it is not ready, fails, or takes longer than that.
 
         After a failure it has to be prepared again.
         """
@@ -51,25 +57,41 @@ class Asked:
         if link is None:
             return None
         loop = asyncio.get_running_loop()
-        coming = self._coming = loop.create_future()
-        timer = loop.call_later(seconds, _give_up, coming)
-        result = None
+        row = None
+        deadline = loop.time() + seconds
         try:
             self._watch(loop, link)
-            link.send_query_prepared(self._name, [], result_format=BINARY)
-            if not link.flush():  # so short a text is sent at once, unless something is wrong
-                result = await coming
+            if statement.name not in self._prepared:
+                link.send_prepare(statement.name.encode(), statement.text.encode())
+                if await self._answer(loop, link, deadline, ExecStatus.COMMAND_OK) is None:
+                    return None
+                self._prepared.add(statement.name)
+            link.send_query_prepared(statement.name.encode(), statement.parameters, result_format=BINARY)
+            result = await self._answer(loop, link, deadline, ExecStatus.TUPLES_OK)
+            row = None if result is None else Row(result)
         except (psycopg.Error, OSError):
             return None
         finally:
+            if row is None:
+                self.forget()
+        self._link = link
+        return row
+
+    async def _answer(
+        self, loop: asyncio.AbstractEventLoop, link: PGconn, deadline: float, wanted: ExecStatus
+    ) -> PGresult | None:
+        """Return the answer to what was just sent; None if it is none of the status, or comes too late."""
+        self._last = None
+        coming = self._coming = loop.create_future()
+        timer = loop.call_at(deadline, _give_up, coming)
+        try:
+            if link.flush():  # so short a text is sent at once, unless something is wrong
+                return None
+            result = await coming
+        finally:
             timer.cancel()
             self._coming = None
-            if result is None or result.status != ExecStatus.TUPLES_OK:
-                self.forget()
-        if result is None or result.status != ExecStatus.TUPLES_OK:
-            return None
-        self._link = link
-        return Row(result)
+        return result if result is not None and result.status == wanted else None
 
     def forget(self) -> None:
         """Watch the connection no longer; it has to be prepared again."""
@@ -81,7 +103,6 @@ class Asked:
 
     def _watch(self, loop: asyncio.AbstractEventLoop, link: PGconn) -> None:
         """Have the loop say when something comes, unless it does so already."""
-        self._last = None
         if self._watched is None or self._watched[:2] != (loop, link):
             self.forget()
             self._watched = (loop, link, link.socket)

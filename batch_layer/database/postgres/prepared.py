@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import select
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -45,6 +46,21 @@ _NOT_PREPARED = (
 
 _prepared: WeakKeyDictionary[Connection, set[bytes]] = WeakKeyDictionary()
 """The names of the statements that each connection has prepared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A SELECT that yields exactly one row.
+
+    Attributes:
+        name: one text per name and connection.
+        text: with the parameters $1, $2, ...
+        parameters: their values, as PostgreSQL writes them.
+    """
+
+    name: str
+    text: str
+    parameters: Sequence[bytes] = ()
 
 
 class Row:
@@ -87,14 +103,12 @@ class Row:
         return [records[name].astype(kind[name].newbyteorder("=")) for name in kind.names or ()]
 
 
-def ask(database: Database, name: str, statement: str, parameters: Sequence[bytes]) -> Row:
-    """Return the row of a statement that yields exactly one.
+def ask(database: Database, statement: Statement) -> Row:
+    """Return the row of a statement.
 
     Args:
         database: not in a transaction.
-        name: of the statement; one text per name and connection.
-        statement: a SELECT with the parameters $1, $2, ...
-        parameters: their values, as PostgreSQL writes them.
+        statement: what is asked.
 
     Raises:
         DatabaseUnavailable: no server answers, or the connection was lost.
@@ -104,23 +118,23 @@ def ask(database: Database, name: str, statement: str, parameters: Sequence[byte
         # A pooler may hand what is prepared to others; a statement without a name ends with the call.
         if not database.is_pooled:
             try:
-                return Row(prepared_answer(connection, name.encode(), statement, parameters))
+                return Row(_prepared_answer(connection, statement))
             except _NOT_PREPARED:
                 _prepared.pop(connection, None)
-        connection.pgconn.send_query_params(statement.encode(), parameters, result_format=BINARY)
+        connection.pgconn.send_query_params(
+            statement.text.encode(), statement.parameters, result_format=BINARY
+        )
         return Row(finished(connection.pgconn))
 
 
-def prepared_answer(
-    connection: Connection, name: bytes, statement: str, parameters: Sequence[bytes]
-) -> PGresult:
+def _prepared_answer(connection: Connection, statement: Statement) -> PGresult:
     """Return the answer of a statement that the connection prepares when it is asked for the first time."""
-    link, known = connection.pgconn, _prepared.setdefault(connection, set())
+    link, known, name = connection.pgconn, _prepared.setdefault(connection, set()), statement.name.encode()
     if name not in known:
-        link.send_prepare(name, statement.encode())
+        link.send_prepare(name, statement.text.encode())
         finished(link)
         known.add(name)
-    link.send_query_prepared(name, parameters, result_format=BINARY)
+    link.send_query_prepared(name, statement.parameters, result_format=BINARY)
     return finished(link)
 
 

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any, LiteralString
 
 from condvest.batch_layer.database.postgres.connection import Connection
-from condvest.batch_layer.database.postgres.queries import number, records
+from condvest.batch_layer.database.postgres.queries import column, number, records
+from condvest.batch_layer.shared.errors import UnknownName, UnknownSymbol
+from condvest.batch_layer.shared.utils.naming import unknown_name
 
 CHANNEL = "condvest_alerts"
 """Notified with the newest id when events are stored."""
@@ -61,6 +63,33 @@ def newest_events(
         "ORDER BY event_id DESC LIMIT %(most)s",
         {"rule": rule, "symbols": symbols, "most": most},
     )
+
+
+def check_names(connection: Connection, rule: str | None, symbols: Sequence[str] | None) -> None:
+    """Check the names that events are chosen by; None chooses by none.
+
+    Raises:
+        UnknownName: there is no rule of the name, and never was.
+        UnknownSymbol: no instrument carries or carried a symbol.
+    """
+    if rule is not None and not column(connection, "SELECT 1 FROM alert_rules WHERE name = %s", (rule,)):
+        raise no_rule(connection, rule)
+    unknown = column(
+        connection,
+        "SELECT given FROM unnest(%s::text[]) AS given "
+        "WHERE NOT EXISTS (SELECT FROM symbols WHERE symbol = given) "
+        # An event names an instrument by its label (X#12) once its symbol has passed to another one.
+        "AND NOT EXISTS (SELECT FROM alert_events WHERE symbol = given) ORDER BY 1",
+        (list(symbols or ()),),
+    )
+    if unknown:
+        raise UnknownSymbol(f"no instrument carries or carried the symbol {', '.join(unknown)}", unknown)
+
+
+def no_rule(connection: Connection, name: str) -> UnknownName:
+    """Return the error of a name that no rule has."""
+    names = column(connection, "SELECT name FROM alert_rules WHERE removed_at IS NULL")
+    return unknown_name("rule", name, names, "rule")
 
 
 def last_event(connection: Connection) -> int:

@@ -206,6 +206,11 @@ def fetched_at(connection: Connection, load_id: Int32s) -> dict[int, dt.datetime
     return dict(rows(connection, query, (array_of(load_id),)))
 
 
+def has_load(connection: Connection, load_id: int) -> bool:
+    """Return whether there is a load of an id, whether or not it was taken back."""
+    return holds(connection, "SELECT EXISTS (SELECT FROM loads WHERE load_id = %s)", (load_id,))
+
+
 def last_load(connection: Connection) -> int:
     """Return the id of the newest load; 0 if there is none."""
     query: LiteralString = "SELECT coalesce(max(load_id), 0) FROM loads"

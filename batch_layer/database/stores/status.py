@@ -11,6 +11,9 @@ from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.touched import rows_of
 from condvest.batch_layer.shared.settings import INTERVALS
 
+RECORDED = ("backfill", "import", "metadata", "publish", "rebuild", "remove", "resample", "run", "undo")
+"""The commands whose runs are recorded."""
+
 
 def row_counts(connection: Connection) -> dict[str, int]:
     """Return the number of instruments with bars, of daily bars, of bars by interval, of refused rows.
@@ -40,17 +43,15 @@ def ledger_by_provider(connection: Connection) -> list[dict[str, Any]]:
     )
 
 
-def ledger_rows(connection: Connection, provider: str | None = None) -> list[dict[str, Any]]:
-    """Return each session of the ledger (of one provider, or of all), by provider and session.
+def ledger_rows(connection: Connection) -> list[dict[str, Any]]:
+    """Return each session of the ledger, by provider and session.
 
     Keys: provider, ordinal, complete (bool), passed and refused (rows of the load that settled it).
     """
     return records(
         connection,
         "SELECT provider, ordinal, status = 'complete' AS complete, passed, refused "
-        "FROM ledger JOIN providers USING (provider_id) "
-        "WHERE %(provider)s::text IS NULL OR provider = %(provider)s ORDER BY provider, ordinal",
-        {"provider": provider},
+        "FROM ledger JOIN providers USING (provider_id) ORDER BY provider, ordinal",
     )
 
 
@@ -68,7 +69,9 @@ def loaded_through(connection: Connection, known_by: int) -> dict[str, int]:
 
 
 def start_run(connection: Connection, command: str) -> int:
-    """Record that a run began; return its id."""
+    """Record that a run began of one of `RECORDED`, with its options; return its id."""
+    if command.split(maxsplit=1)[0] not in RECORDED:
+        raise ValueError(f"{command}: no command whose runs are recorded")
     return number(connection, "INSERT INTO runs (command) VALUES (%s) RETURNING run_id", (command,))
 
 

@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.postgres.prepared import DATE_ZERO, Row, ask
+from condvest.batch_layer.database.postgres.prepared import DATE_ZERO, Row, Statement
 from condvest.batch_layer.database.stores.changes import PARTITIONS
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, Columns
 from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
@@ -113,36 +112,33 @@ class SymbolBars:
     snapshot: tuple[str, int] | None = None
 
 
-def read_symbol_bars(
-    database: Database,
-    interval: int,
-    symbol: str,
-    windows: tuple[int, int],
-    *,
-    complete: bool,
-    is_named: bool = False,
-) -> SymbolBars | None:
-    """Return the stored bars of an interval of one symbol, and what they are named and adjusted by.
+def asking_symbol_bars(
+    interval: int, symbol: str, windows: tuple[int, int], *, complete: bool, is_named: bool = False
+) -> Statement:
+    """Return what asks for the stored bars of an interval of one symbol, and what they are adjusted by.
 
     Args:
-        database: not in a transaction.
         interval: sessions per bar, one that is stored.
         symbol: whose bars; without a NUL.
         windows: the first and the last one wanted, inclusive.
         complete: whether to leave out bars that are not complete.
         is_named: whether to say which snapshot it was, too.
+    """
+    bounds = [str(window).encode() for window in windows]
+    return Statement(
+        f"condvest_symbol_bars_{interval}{'_named' if is_named else ''}",
+        _statement(interval, is_named),
+        [symbol.encode(), *bounds, b"t" if complete else b"f"],
+    )
+
+
+def symbol_bars_in(row: Row, *, is_named: bool) -> SymbolBars | None:
+    """Return what the row of such a statement tells.
 
     Returns:
         None if the stored bars are not all there is to know: no instrument with bars carries or carried the
         symbol, a change waits to be resampled that may be the instrument's, or there is no calendar.
     """
-    bounds = [str(window).encode() for window in windows]
-    row = ask(
-        database,
-        f"condvest_symbol_bars_{interval}{'_named' if is_named else ''}",
-        _statement(interval, is_named),
-        [symbol.encode(), *bounds, b"t" if complete else b"f"],
-    )
     schema, last_ordinal, last_session, waits, instrument, providers = (row.number(at) for at in range(6))
     if schema is None or last_ordinal is None or last_session is None or instrument is None or waits:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from condvest.batch_layer.database.stores.alert_events import newest_events
+from condvest.batch_layer.database.stores.alert_events import check_names, newest_events
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.variables import Network
 from condvest.cli.context import Cli, pass_cli
@@ -23,7 +23,7 @@ from condvest.cli.rule_options import RuleOptions, rule_options
 from condvest.live.rehearsing import in_words, rehearsed
 from condvest.serving_layer.queries.selection import select
 from condvest.serving_layer.sources.database import DatabaseSource
-from condvest.speed_layer.stores.rules import Webhook, add_rule, check_rule, listed_rules, remove_rule
+from condvest.speed_layer.stores.rules import Webhook, add_rule, listed_rules, remove_rule
 from condvest.speed_layer.webhooks.addresses import checked_url, shown_url
 from condvest.speed_layer.webhooks.signing import checked_secret, new_secret
 from condvest.speed_layer.webhooks.topics import checked_topic, is_topic
@@ -182,8 +182,7 @@ def log(
         workspace.database.transaction(read_only=True) as connection,
     ):
         chosen = symbol_list(symbols)
-        if name is not None:
-            check_rule(connection, name)
+        check_names(connection, name, chosen)
         events = newest_events(connection, last, name, None if chosen is None else list(chosen))
     hidden = ("repaint", "values", "reason", "fired_id", "data_through", "created_at")
     show_table(events_table(events), shape, path, hidden=hidden)

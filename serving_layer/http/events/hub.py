@@ -9,14 +9,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from condvest.batch_layer.database.postgres.connection import Database
 from condvest.batch_layer.database.postgres.listening import Listening
-from condvest.batch_layer.database.stores.alert_events import CHANNEL, events_after, last_event
+from condvest.batch_layer.database.stores.alert_events import (
+    CHANNEL,
+    check_names,
+    events_after,
+    last_event,
+)
 from condvest.batch_layer.database.stores.live import live_state
 from condvest.batch_layer.shared.errors import CondvestError
 from condvest.serving_layer.http.backends import Backend
@@ -108,6 +113,21 @@ class Hub:
             if not self._listeners and self._reader is not None:
                 self._reader.cancel()
                 self._reader = None
+
+    async def check(self, rule: str | None, symbols: Sequence[str] | None) -> None:
+        """Check the names that a listener chooses events by.
+
+        Raises:
+            UnknownName, UnknownSymbol: nobody knows the rule, or a symbol: no event would ever come.
+            NotServed: there is no database.
+        """
+
+        def look() -> None:
+            with self.backend.opened.database.transaction(read_only=True) as connection:
+                check_names(connection, rule, symbols)
+
+        if rule is not None or symbols is not None:
+            await self.run(look)
 
     def _another(self) -> Database:
         return self.backend.opened.database.another()

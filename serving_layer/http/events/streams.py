@@ -14,7 +14,6 @@ from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from condvest.batch_layer.database.stores.live import live_state
 from condvest.batch_layer.shared.errors import CondvestError
 from condvest.serving_layer.contract import EventsQuery
-from condvest.serving_layer.http.answering import parsed
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.events.hub import Hub, Listener, News
 from condvest.serving_layer.http.files import Run
@@ -22,6 +21,7 @@ from condvest.serving_layer.http.guards import IS_HEAD, REQUEST_ID, STILL_ALLOWE
 from condvest.serving_layer.http.log import FAILURE
 from condvest.serving_layer.http.problems import BadRequest, headers_of, problem
 from condvest.serving_layer.http.protocol import Receive, Scope, Send
+from condvest.serving_layer.http.requests import parsed
 
 PATH = "/v1/events"
 
@@ -75,6 +75,7 @@ class _Sse(Response):
             await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
 
         try:
+            await self._hub.check(self._query.rule, self._query.all_symbols())
             async with self._hub.listening() as listener:
                 await listener.begin(self._query.after)
                 headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
@@ -97,6 +98,7 @@ async def _over_socket(hub: Hub, websocket: WebSocket) -> None:
     scope = websocket.scope
     try:
         query = _asked(websocket.query_params.multi_items(), None)
+        await hub.check(query.rule, query.all_symbols())
         async with hub.listening() as listener:
             await listener.begin(query.after)
             await websocket.accept()

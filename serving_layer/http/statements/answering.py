@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from condvest.serving_layer.contract import SqlQuery
 from condvest.serving_layer.formats import SMALLEST, compressed, content_coding, negotiated
-from condvest.serving_layer.http.answering import parsed
 from condvest.serving_layer.http.backends import Backend
 from condvest.serving_layer.http.files import current
 from condvest.serving_layer.http.replying import Pairs, Reply
+from condvest.serving_layer.http.requests import parsed
 from condvest.serving_layer.sql.process import SqlProcess
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.serving_layer.contract import MOST_SYMBOLS, BarsQuery
-from condvest.serving_layer.http.answering import parsed
 from condvest.serving_layer.http.problems import BadRequest
+from condvest.serving_layer.http.requests import parsed
 from condvest.serving_layer.queries.question import as_instant
 
 
