@@ -214,8 +214,7 @@ class _Reader:
         first, last = first_ordinals(windows.first, n, anchor), last_ordinals(windows.last, n, anchor)
         spans = Spans(windows.instrument_id, first, last)
         folded = []
-        for portion in self._source.portions(spans):
-            daily = self._source.daily(portion)
+        for daily in self._source.daily_of(self._source.portions(spans)):
             anchor = self._anchors_of(daily.instrument_id)
             folded.append(fold(daily, n, splits=self._splits, coverage=self._coverage, anchor=anchor))
         return Bars.concat(folded) if len(folded) > 1 else folded[0]

@@ -141,8 +141,9 @@ def published_flags(source: BarSource, symbols: Sequence[str], most: int | None 
     if most is not None:
         _check_count(listed, most)
     parts = []
-    for spans in source.portions(listed):
-        daily, own = source.daily(spans), np.unique(spans.instrument_id)
+    portions = source.portions(listed)
+    for spans, daily in zip(portions, source.daily_of(portions), strict=True):
+        own = np.unique(spans.instrument_id)
         splits = source.splits(own).on(source.sessions)
         ratios = dividend_ratios(source.dividends(own), daily, splits, source.sessions)
         parts.append(flagged(daily, splits, ratios))

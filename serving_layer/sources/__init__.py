@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s
@@ -49,7 +49,7 @@ class BarSource(Protocol):
         ...
 
     def portions(self, spans: Spans) -> Sequence[Spans]:
-        """Return the spans (ascending) in runs of instruments, for `daily` one after the other, in order.
+        """Return the spans (ascending) in runs of instruments, for `daily_of`.
 
         So that not all daily bars of a market are in memory at once, where reading them so costs little.
         """
@@ -57,6 +57,10 @@ class BarSource(Protocol):
 
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars within the spans, ascending by instrument and ordinal."""
+        ...
+
+    def daily_of(self, portions: Sequence[Spans]) -> Iterator[DailyBars]:
+        """Yield what `daily` returns of each portion; no instrument is in two of them, and they ascend."""
         ...
 
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:

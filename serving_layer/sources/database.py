@@ -103,6 +103,10 @@ class DatabaseSource:
         """Return the daily bars; see `BarSource`."""
         return DAILY_BARS.read(self.connection, spans, self.known_by)
 
+    def daily_of(self, portions: Sequence[Spans]) -> Iterator[DailyBars]:
+        """Yield the daily bars of each portion; see `BarSource`."""
+        return map(self.daily, portions)
+
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
         """Return the stored bars; see `BarSource`."""
         if self._is_of_all and len(spans):

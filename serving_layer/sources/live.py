@@ -6,7 +6,7 @@ every other window, and takes the rest as it is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -95,9 +95,19 @@ class LiveSource:
 
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars and the live rows that count; see `BarSource`."""
+        return self._with_live(spans, self._official(spans))
+
+    def daily_of(self, portions: Sequence[Spans]) -> Iterator[DailyBars]:
+        """Yield the same of each portion; see `BarSource`."""
+        if len(portions) == 1:  # windows under way, say, whose daily bars may be kept
+            return map(self.daily, portions)
+        return map(self._with_live, portions, self.source.daily_of(portions))
+
+    def _with_live(self, spans: Spans, daily: DailyBars) -> DailyBars:
+        """Return all daily bars within spans, and the live rows there that count."""
         live = self.live
         inside = spans.merged().contain(live.instrument_id, live.ordinal)
-        return with_live(self._official(spans), live.take(inside))
+        return with_live(daily, live.take(inside))
 
     def _official(self, spans: Spans) -> DailyBars:
         """Return daily bars without live rows."""

@@ -6,7 +6,7 @@ its file straight to those positions, one file per thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,22 +37,23 @@ _ALIGNED = 64
 """Bytes. Arrow wants arrays to begin at a multiple of this."""
 
 
+Column = tuple[str, npt.NDArray[Any]]
+"""A name and its values."""
+
+
 @dataclass
 class FileRows:
-    """The wanted rows of one file.
+    """The wanted rows of one file, or of some of its row groups.
 
     Attributes:
-        parquet, groups: the file, and the row groups that hold the rows.
-        wanted: the wanted rows in those groups, as a mask or a slice; None for all.
         keys: the columns read so far, of the wanted rows.
+        more: yields further columns of these rows.
         starts, lengths: per instrument, where its rows begin among the wanted ones, and their number.
         first: per instrument, the position of its first row in the result; set by `SpanRows.lay_out`.
     """
 
-    parquet: pq.ParquetFile
-    groups: list[int]
-    wanted: Bools | slice | None
     keys: Arrays
+    more: Callable[[Sequence[str]], Iterator[Column]]
     starts: Positions
     lengths: Positions
     first: Positions
@@ -91,18 +92,44 @@ class SpanRows:
 
     def keys_of(self, parquet: pq.ParquetFile) -> FileRows:
         """Return the wanted rows of a file, with their keys. The file ascends by its key."""
-        groups = [group for group in range(parquet.num_row_groups) if self._may_hold(parquet, group)]
+        groups = [group for group in range(parquet.num_row_groups) if self.may_hold(parquet, group)]
         names = self._names[:2]
         if self._complete and not all(_is_complete(parquet, group) for group in groups):
             names = [*names, "is_complete"]
-        table = parquet.read_row_groups(groups, columns=names, use_threads=False)
-        keys = {name: to_numpy(table[name]) for name in names}
+
+        def read(names: Sequence[str]) -> Iterator[Column]:
+            table = parquet.read_row_groups(groups, columns=names, use_threads=False)
+            return ((name, to_numpy(table[name])) for name in names)
+
+        return self._wanted_of(dict(read(names)), read)
+
+    def rows_among(self, columns: Arrays) -> FileRows:
+        """Return the wanted rows among some that are decoded. They ascend by instrument."""
+        instrument_id = columns[self._names[0]]
+        first = instrument_id.searchsorted(self._ids[0])
+        end = instrument_id.searchsorted(self._ids[-1], side="right")
+        # What belongs to other portions is not looked at.
+        own = {name: values[first:end] for name, values in columns.items()}
+        keys = {name: own[name] for name in self._names[:2]}
+        return self._wanted_of(keys, lambda names: ((name, own[name]) for name in names))
+
+    @property
+    def last_instrument(self) -> int:
+        """The last of the instruments that are wanted, of which there must be one."""
+        return int(self._ids[-1])
+
+    def _wanted_of(self, keys: Arrays, read: Callable[[Sequence[str]], Iterator[Column]]) -> FileRows:
+        """Return the wanted rows of those whose key is given; ``read`` yields their other columns."""
         wanted = self._wanted(keys)
         if wanted is not None:
             keys = {name: values[wanted] for name, values in keys.items()}
-        starts = run_starts(keys[names[0]])
-        lengths = np.diff(starts, append=len(keys[names[0]]))
-        return FileRows(parquet, groups, wanted, keys, starts, lengths, first=starts)
+
+        def more(names: Sequence[str]) -> Iterator[Column]:
+            return ((name, values if wanted is None else values[wanted]) for name, values in read(names))
+
+        instrument_id = keys[self._names[0]]
+        starts = run_starts(instrument_id)
+        return FileRows(keys, more, starts, np.diff(starts, append=len(instrument_id)), first=starts)
 
     def lay_out(self, files: Sequence[FileRows]) -> None:
         """Find the positions of all files' rows. Of one instrument, a later file has the later rows."""
@@ -131,12 +158,10 @@ class SpanRows:
         positions = file.positions()
         number, *others = self._to_read
         self.arrays[number][positions] = file.keys[number]
-        table = file.parquet.read_row_groups(file.groups, columns=others, use_threads=False)
-        for name in others:
-            values = to_numpy(table[name])
-            self.arrays[name][positions] = values if file.wanted is None else values[file.wanted]
+        for name, values in file.more(others):
+            self.arrays[name][positions] = values
 
-    def _may_hold(self, parquet: pq.ParquetFile, group: int) -> bool:
+    def may_hold(self, parquet: pq.ParquetFile, group: int) -> bool:
         """Return whether a row group may hold a wanted row, by its statistics."""
         metadata = parquet.metadata.row_group(group)
         instrument, key = (metadata.column(column).statistics for column in (0, 1))

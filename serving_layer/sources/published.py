@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -177,6 +177,7 @@ class PublishedSource(PublishedFiles):
         if not len(spans):
             return [spans]
         rows = sum(file.rows for file in self._files_within(dataset_of(1), spans))
+        rows = min(rows, len(self._instruments) * int(spans.last.max() - spans.first.min() + 1))
         instruments = max(1, PORTION * len(self._instruments) // max(rows, 1))
         first = run_starts(spans.instrument_id)[::instruments]
         ends = [*first[1:].tolist(), len(spans)]
@@ -184,7 +185,11 @@ class PublishedSource(PublishedFiles):
 
     def daily(self, spans: Spans) -> DailyBars:
         """Return the daily bars; see `BarSource`."""
-        return DailyBars(**self.rows("daily_bars", [field.name for field in fields(DailyBars)], spans))
+        return DailyBars(**self.rows("daily_bars", _PRICES, spans))
+
+    def daily_of(self, portions: Sequence[Spans]) -> Iterator[DailyBars]:
+        """Yield the daily bars of each portion; see `BarSource`."""
+        return (DailyBars(**rows) for rows in self.rows_of("daily_bars", _PRICES, portions))
 
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
         """Return the bars; see `BarSource`."""
@@ -216,10 +221,12 @@ class PublishedSource(PublishedFiles):
         return model(**columns | {"ex_date": columns["ex_date"].astype("datetime64[D]")})
 
 
-PORTION = 1 << 21
+_PRICES = [field.name for field in fields(DailyBars)]
+
+PORTION = 1 << 19
 """Daily bars that are read at a time, about, where all of a market are folded.
 
-Row groups at the border of two portions are decoded for both: half as many rows would take a third longer.
+A few times what threads fold at a time, so that all have enough to do.
 """
 
 _SOURCE_BYTES = 8 << 20

@@ -6,16 +6,16 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from condvest.batch_layer.shared.errors import PublishedError, PublishedUnavailable, UsageError
+from condvest.batch_layer.shared.errors import PublishedError, UsageError
 from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
@@ -26,24 +26,7 @@ from condvest.batch_layer.shared.published.tables import to_numpy
 from condvest.batch_layer.shared.published.target import PublishTarget
 from condvest.serving_layer.sources.kept_rows import FileColumns, are_worth_keeping, kept_columns, rows_within
 from condvest.serving_layer.sources.parquet_rows import Arrays, FileRows, SpanRows
-
-_DENIED = (
-    "ACCESS_DENIED",
-    "INVALID_ACCESS_KEY_ID",
-    "INVALID_CLIENT_TOKEN_ID",
-    "INVALID_SIGNATURE",
-    "MISSING_AUTHENTICATION_TOKEN",
-    "REQUEST_EXPIRED",
-    "SIGNATURE_DOES_NOT_MATCH",
-    "UNRECOGNIZED_CLIENT",
-)
-"""S3 errors, under Arrow's names, that do not pass by themselves.
-
-Without the right to list a bucket, S3 also answers ACCESS_DENIED for a missing object.
-"""
-
-_FAILURES = (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError)
-"""What reading a file may raise: a damaged file can break a reader in any of these ways."""
+from condvest.serving_layer.sources.unreadable import translated
 
 
 class PublishedFiles:
@@ -171,6 +154,29 @@ class PublishedFiles:
             list(pool.map(fill, range(len(files)), of_files))
         return rows.arrays
 
+    def rows_of(self, dataset: str, names: Sequence[str], portions: Sequence[Spans]) -> Iterator[Arrays]:
+        """Yield what `rows` returns of each portion; each row group is decoded once.
+
+        Args:
+            dataset: one that is divided.
+            names: the columns; the first two are its key.
+            portions: spans, ascending; no instrument is in two of them.
+        """
+        if len(portions) == 1:
+            yield self.rows(dataset, names, portions[0])
+            return
+        # Only whole markets are read so.
+        from condvest.serving_layer.sources.portioned_rows import PortionedFile, rows_in_portions  # noqa: PLC0415
+
+        known = to_numpy(self._instruments["instrument_id"])
+        rows = (SpanRows(portion, known, names, complete=False) for portion in portions)
+        with ExitStack() as stack:
+            files = [
+                PortionedFile(stack.enter_context(self._opened(file)), names, partial(self._translated, file))
+                for file in self._files_within(dataset, Spans.concat(portions))
+            ]
+            yield from rows_in_portions(files, rows)
+
     def _decoded(self, file: PublishedFile) -> FileColumns:
         """Return all columns of a file of bars that answers are made of."""
         names = _kept_names(file.path.partition("/")[0])
@@ -211,30 +217,9 @@ class PublishedFiles:
         if named is not None and (got := hashlib.sha256(footer).hexdigest()) != named:
             raise ValueError(f"its footer has the SHA-256 {got}, but the manifest says {named}")
 
-    @contextmanager
-    def _translated(self, file: PublishedFile) -> Iterator[None]:
-        where = f"{file.path} of the published data set {self._target.name}"
-        try:
-            yield
-        except FileNotFoundError as error:
-            raise PublishedError(
-                f"{where} is gone, though version {self.manifest.version} names it: newer versions replaced "
-                "it, or it was removed by hand. Read again; if that does not help, run condvest publish"
-            ) from error
-        except MemoryError:
-            raise
-        except _FAILURES as error:
-            if any(f"AWS Error {denied}" in str(error) for denied in _DENIED):
-                raise PublishedError(
-                    f"{where} may not be read, or is gone: {error}. Read again; if that does not help, look "
-                    "at the credentials, which need s3:GetObject there"
-                ) from error
-            if "AWS Error" in str(error):
-                raise PublishedUnavailable(f"{where} cannot be read now: {error}; try again") from error
-            raise PublishedError(
-                f"{where} cannot be read ({type(error).__name__}: {error}). If it is damaged, and no longer "
-                "what the manifest's sha256 says, run condvest publish --check: it writes the file anew"
-            ) from error
+    def _translated(self, file: PublishedFile) -> AbstractContextManager[None]:
+        """Say what is wrong with a file that cannot be read; see `translated`."""
+        return translated(f"{file.path} of the published data set {self._target.name}", self.manifest.version)
 
 
 def _kept_names(dataset: str) -> list[str]:

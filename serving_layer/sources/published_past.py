@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, TypeVar
@@ -155,6 +155,13 @@ class PublishedPast:
         """Return the daily bars; see `BarSource`."""
         return DailyBars(**self._rows(_PRICES, spans))
 
+    def daily_of(self, portions: Sequence[Spans]) -> Iterator[DailyBars]:
+        """Yield the daily bars of each portion; see `BarSource`."""
+        names = [*_PRICES, "load_id"]
+        now = self.now.rows_of("daily_bars", names, portions)
+        before = self.now.rows_of("daily_bar_revisions", [*names, "superseded_by"], portions)
+        return (DailyBars(**self._known(_PRICES, *both)) for both in zip(now, before, strict=True))
+
     def bars(self, interval: int, spans: Spans, *, complete: bool) -> Bars:
         """Bars of the past are folded from the daily ones, and never stored."""
         raise NotImplementedError
@@ -167,6 +174,10 @@ class PublishedPast:
         """Return columns of the daily bars that were known, by instrument and ordinal."""
         now = self.now.rows("daily_bars", [*names, "load_id"], spans)
         before = self.now.rows("daily_bar_revisions", [*names, "load_id", "superseded_by"], spans)
+        return self._known(names, now, before)
+
+    def _known(self, names: list[str], now: Arrays, before: Arrays) -> Arrays:
+        """Return the columns of what was known, of rows as they are now and of all that they were before."""
         kept = now["load_id"] <= self.known_by
         past = self._was_known(before["load_id"], before["superseded_by"])
         if not past.any():

@@ -17,6 +17,7 @@ from condvest.batch_layer.shared.published.owner import DataDirectory
 from condvest.serving_layer.http.backends import PublishedBackend
 from condvest.serving_layer.queries.bars_table import read_bars_from
 from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.sources import published as published_source
 from condvest.serving_layer.sources.published import PublishedSource
 from condvest.serving_layer.sources.published_live import with_live
 from condvest.speed_layer.services.live_publication import EVERY, LivePublication
@@ -95,6 +96,15 @@ def test_every_answer_is_the_databases_to_the_bit(market, target):
         ("B", None, None),
     ]
     assert live[0]["data_through"] == THROUGH
+
+
+def test_portions_hold_the_live_rows_of_their_own_instruments(market, target, monkeypatch):
+    published(market, target)
+    put(market, "A")
+    put(market, "C")
+    publication(market, target).write()
+    monkeypatch.setattr(published_source, "PORTION", 1)
+    assert [row["symbol"] for row in agree(market, target)] == ["A", "C"]
 
 
 def test_an_official_bar_takes_the_live_ones_place_with_the_version_that_publishes_it(market, target):
