@@ -1,4 +1,4 @@
-"""A database as migration 17 left it: every bar in the table ``bars``, an open one too."""
+"""A database as if migration 18 had not been applied: every bar in the table ``bars``, an open one too."""
 
 _INTERVALS = (3, 5, 8, 13, 21, 34)
 
@@ -21,6 +21,6 @@ BEFORE_OPEN_BARS = (
     END LOOP; END $$""",
     *(f"ALTER TABLE bars_{n} SET (fillfactor = 50)" for n in _INTERVALS),
     "SELECT make_views()",
-    "DELETE FROM schema_migrations WHERE version > 17",
+    "DELETE FROM schema_migrations WHERE version = 18",
 )
-"""Statements that undo the migrations after it in a database of today."""
+"""Statements that undo the migration after it in a database of today."""
