@@ -77,7 +77,7 @@ class _Carriers:
         # symbol of the row before: it is looked up once a run.
         starts = np.flatnonzero(np.append([True], symbols[1:] != symbols[:-1]))[: len(symbols)]
         code_of: defaultdict[str, int] = defaultdict(count().__next__)
-        codes = np.array([code_of[symbol] for symbol in symbols[starts].tolist()], dtype=np.int64)
+        codes = np.fromiter(map(code_of.__getitem__, symbols[starts].tolist()), np.int64, len(starts))
         spans = copy_out(
             connection,
             "SELECT (number - 1)::int4, greatest(valid_from, date '0001-01-01') - date '0001-01-01', "
