@@ -54,7 +54,7 @@ def interval_of(resolution: str) -> int:
 
 
 def date_before(name: str, text: str) -> dt.date:
-    """Return the last date whose midnight lies before an instant.
+    """Return the last date whose midnight lies before an instant, and which has a day after it.
 
     Raises:
         UsageError: the text is no number of seconds.
@@ -64,7 +64,7 @@ def date_before(name: str, text: str) -> dt.date:
     except ValueError as error:
         raise UsageError(f"{name} {text!r}: expected seconds since 1970") from error
     earliest, latest = (_days(date) for date in (_EARLIEST, dt.date.max))
-    return dt.date(1970, 1, 1) + dt.timedelta(days=min(max(days, earliest), latest))
+    return dt.date(1970, 1, 1) + dt.timedelta(days=min(max(days, earliest), latest - 1))
 
 
 def symbol_info(symbol: str, known: Mapping[str, Any], last_close: float | None) -> Record:

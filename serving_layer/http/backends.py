@@ -52,7 +52,7 @@ class Backend(Protocol):
         ...
 
     def line(self) -> Asked | None:
-        """Return a connection for an event loop, not yet prepared; None if it would be of no use."""
+        """Return a connection for an event loop, prepared; it blocks. None if it would be of no use."""
         ...
 
     def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`

@@ -58,6 +58,7 @@ class DatabaseBackend:
         self._own = threading.local()
         self._stack = ExitStack()
         self._lock = threading.Lock()
+        self._is_closed = False
         self._identity = ""
         self._snapshots = Snapshots()
         self._soon: Asked | None = None
@@ -82,6 +83,9 @@ class DatabaseBackend:
     def _open(self) -> OpenDatabase:
         with self._lock:
             opened = self._stack.enter_context(open_for_reading(self._settings))
+        return self._readied(opened)
+
+    def _readied(self, opened: OpenDatabase) -> OpenDatabase:
         opened.refresh_sessions()  # not within a transaction: an empty database is given its calendar now
         opened.database.restrict(self._session)
         self._sessions = opened.sessions
@@ -158,8 +162,14 @@ class DatabaseBackend:
         return self._stored.asking(sessions, question) if self._identity and sessions is not None else None
 
     def line(self) -> Asked | None:
-        """Return a connection of its own."""
-        return Asked(self._open().database)
+        """Return a connection of its own; None once this is closed, which nobody would close any more."""
+        with self._lock:
+            if self._is_closed:
+                return None
+            opened = self._readied(self._stack.enter_context(open_for_reading(self._settings)))
+            asked = Asked(opened.database)
+            asked.prepare()
+            return asked
 
     def with_live(self, source: Any, state: State) -> tuple[LiveSource, State]:  # noqa: ANN401  # of `reading`
         """Return the source with the live rows of its own transaction."""
@@ -189,4 +199,6 @@ class DatabaseBackend:
         """Close the connections of all threads."""
         if self._soon is not None:
             self._soon.forget()
-        self._stack.close()
+        with self._lock:
+            self._is_closed = True
+            self._stack.close()

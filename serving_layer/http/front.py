@@ -92,6 +92,7 @@ class Latest:
             self._running = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
+        CALL.set(None)  # of this task alone: it looks for all who ask, and to them it is a wait
         try:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from contextlib import suppress
 from typing import Protocol
 
 from condvest.batch_layer.database.postgres.asked import Asked
@@ -18,15 +18,12 @@ from condvest.serving_layer.http.threads import Threads
 MOST = 2
 """Connections: the database works on one statement while the answer of another is made."""
 
-LONGEST_QUEUE = 32
-"""Questions that may wait for a connection; one more goes to the threads, which may refuse it."""
-
 
 class Connecting(Protocol):
     """What of a `Backend` this needs."""
 
     def line(self) -> Asked | None:
-        """Return a connection for an event loop, not yet prepared; None if it would be of no use."""
+        """Return a connection for an event loop, prepared; it blocks. None if it would be of no use."""
         ...
 
 
@@ -34,7 +31,9 @@ class Lines:
     """Asks over a few connections, which are made on threads. For one event loop at a time.
 
     Whatever is not as it should be (no connection yet, a lost one, a statement that the database refuses or
-    that takes too long) is no error here: the question is asked again on a thread, where it is told.
+    that takes too long) is no error here: the question is asked again on a thread, where it is told. So are
+    questions for which no connection is free: where other programs want the processors too, one thread gets
+    less of them than five.
     """
 
     def __init__(self, source: Connecting, threads: Threads) -> None:
@@ -44,7 +43,6 @@ class Lines:
         self._free: list[Asked] = []
         self._lost: list[Asked] = []
         self._at_work = 0
-        self._waiting: deque[asyncio.Future[Asked | None]] = deque()
         self._preparing: asyncio.Task[None] | None = None
         self._is_useless = False
 
@@ -54,14 +52,17 @@ class Lines:
         Returns:
             None if it has to be asked on a thread.
         """
-        line = self._taken() if self._free else await self._turn()
-        if line is None:
+        if not self._free:
+            self._prepare_soon()
             return None
+        line = self._free.pop()
+        self._at_work += 1
         began, row = time.perf_counter(), None
         try:
             row = await line.row(LONGEST_STATEMENT, asking.statement)
         finally:
-            self._give_back(line)
+            self._at_work -= 1
+            self._take_in(line)
             call = CALL.get()
             if call is not None:
                 call.worked += time.perf_counter() - began
@@ -73,66 +74,28 @@ class Lines:
             line.forget()
         self._free.clear()
 
-    def _taken(self) -> Asked:
-        self._at_work += 1
-        return self._free.pop()
-
-    async def _turn(self) -> Asked | None:
-        """Return a connection when one is free; None if there is none to wait for, or too many wait."""
-        if self._at_work < MOST:
-            self._prepare_soon()
-        if not self._at_work or len(self._waiting) >= LONGEST_QUEUE:
-            return None
-        coming: asyncio.Future[Asked | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(coming)
-        try:
-            return await coming
-        except asyncio.CancelledError:
-            line = coming.result() if coming.done() and not coming.cancelled() else None
-            if line is not None:  # it was handed over meanwhile
-                self._give_back(line)
-            raise
-
-    def _give_back(self, line: Asked) -> None:
-        """Hand a connection on to who waits for one."""
-        self._at_work -= 1
-        self._hand_on(line)
-
-    def _hand_on(self, line: Asked) -> None:
-        """Give a connection to who waits; if it is lost and was the last, there is none to wait for."""
-        is_ready = line.is_ready
-        (self._free if is_ready else self._lost).append(line)
-        while self._waiting and (is_ready or not self._at_work):
-            coming = self._waiting.popleft()
-            if coming.done():  # who waited has gone
-                continue
-            if not is_ready:
-                coming.set_result(None)
-                continue
-            coming.set_result(self._taken())
-            return
+    def _take_in(self, line: Asked) -> None:
+        (self._free if line.is_ready else self._lost).append(line)
 
     def _prepare_soon(self) -> None:
-        if not self._is_useless and (self._preparing is None or self._preparing.done()):
+        is_under_way = self._preparing is not None and not self._preparing.done()
+        if self._at_work < MOST and not is_under_way and not self._is_useless:
             self._preparing = asyncio.create_task(self._prepare())
 
     async def _prepare(self) -> None:
-        """Make one connection more, or a lost one anew, on a thread."""
-        lost = self._lost.pop() if self._lost else None
+        """Make one connection more, in the place of a lost one if there is one, on a thread."""
+        CALL.set(None)  # of this task alone: the request that began it does not wait for it
+        lost, self._lost = self._lost, []
 
-        def prepared() -> Asked | None:
-            line = lost or self._source.line()
-            if line is not None:
-                line.prepare()
-            return line
+        def connect() -> None:
+            for former in lost:
+                former.database.close()
+            line = self._source.line()
+            # Handed in here, for the loop may have ended meanwhile: then the next one has it.
+            if line is None or not line.is_ready:  # a pooler is between
+                self._is_useless = True
+            else:
+                self._free.append(line)
 
-        try:
-            line = await self._threads.run(prepared)
-        except CondvestError:  # who asks on a thread is told
-            if lost is not None:
-                self._lost.append(lost)
-            return
-        if line is None or not line.is_ready:  # a pooler is between
-            self._is_useless = True
-        else:
-            self._hand_on(line)
+        with suppress(CondvestError):  # who asks on a thread is told
+            await self._threads.run(connect)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -63,7 +65,15 @@ def pairs_of(body: bytes) -> list[tuple[str, str]]:
         raise BadRequest(f"the body is no JSON: {error}", "body") from error
     if not isinstance(fields, dict):
         raise BadRequest('the body is no JSON object: send {"symbol": ["AAPL"], "interval": 13}', "body")
+    json.loads(body, object_pairs_hook=_check_given_once)
     return [pair for name, value in fields.items() for pair in _pairs(name, value)]
+
+
+def _check_given_once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a field that an object has twice, of which readers of JSON keep the last."""
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            raise BadRequest(f"{name} is given {count} times; give it once", name)
 
 
 def _pairs(name: str, value: object) -> list[tuple[str, str]]:

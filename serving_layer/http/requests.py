@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from condvest.serving_layer.compatible.massive.parameters import KEY
 from condvest.serving_layer.contract import Common
 from condvest.serving_layer.formats import Format, content_coding, negotiated
 from condvest.serving_layer.http.endpoints import Endpoint
@@ -56,6 +57,13 @@ def understood(
     coding = content_coding(headers.get("accept-encoding"), chosen)
     has = None if is_post else headers.get("if-none-match")
     return Request(endpoint, query, chosen, coding, digest_of_question(endpoint, query), has, is_post)
+
+
+def check_no_parameters(pairs: Pairs) -> None:
+    """Raise BadRequest if a path is given parameters that takes none; it passes over a key."""
+    for name, _ in pairs:
+        if name != KEY:
+            raise BadRequest(f"unknown parameter {name!r}; this path takes none", name)
 
 
 def asked_of(request: Request, version: str) -> Asked:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from condvest.serving_layer.http.files import DATASETS, PublishedFiles, Run, Sent
 from condvest.serving_layer.http.guards import IS_HEAD
 from condvest.serving_layer.http.opened import pieces_of
 from condvest.serving_layer.http.problems import NoSuchPath
 from condvest.serving_layer.http.protocol import App, Receive, Scope, Send
+from condvest.serving_layer.http.requests import check_no_parameters
 from condvest.serving_layer.http.zero_copy import ZERO_COPY
 
 
@@ -46,11 +47,13 @@ def add_files(app: FastAPI, files: PublishedFiles, run: Run) -> None:
     """Add the paths that tell what is published to an application; ``run`` does work on a thread."""
 
     @app.get("/v1/datasets", summary="What is published: the version, and its data sets.")
-    async def datasets() -> dict[str, Any]:
+    async def datasets(request: Request) -> dict[str, Any]:
+        check_no_parameters(request.query_params.multi_items())
         return await run(files.datasets)
 
     @app.get("/v1/datasets/{name}", summary="The files of a published data set, with their digests.")
-    async def dataset(name: str) -> dict[str, Any]:
+    async def dataset(name: str, request: Request) -> dict[str, Any]:
+        check_no_parameters(request.query_params.multi_items())
         return await run(lambda: files.dataset(name))
 
     @app.get("/v1/datasets/{name}/{file}", summary="A published file, whole or by ranges of bytes.")

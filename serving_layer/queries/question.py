@@ -32,6 +32,8 @@ def as_instant(text: str, zone: dt.tzinfo | None = None) -> dt.datetime:
         UsageError: the text is neither.
     """
     refused = UsageError(f"as_of {text!r}: expected an instant such as 2024-07-31 or 2024-07-31T21:00:00Z")
+    if not text.isprintable():  # a NUL at the end would pass
+        raise refused
     with suppress(ValueError):
         date = dt.date.fromisoformat(text)
         if date.isoformat() != text:  # 20240731, 2024-W31-3: as an instant it would be the date's beginning

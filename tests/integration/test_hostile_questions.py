@@ -97,6 +97,40 @@ def test_ten_thousand_symbols_are_refused_with_what_to_ask(client):
     assert (lines.status_code, "leave them out to ask for all" in lines.json()["detail"]) == (400, True)
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "/v1/bars?symbol=A&interval=1&as_of=2024-03-01T00:00:00Z%00",
+        "/v1/datasets?version=p-00000000-1",
+        "/v1/datasets/daily_bars?version=p-00000000-1",
+        "/v1/live?rule=x",
+        "/stocks/v1/splits?execution_date.gte=2O24-01-01",
+        "/stocks/v1/splits?execution_date=2024",
+        "/stocks/v1/dividends?ex_dividend_date.any_of=2024-01-02,x",
+        "/stocks/v1/dividends?cash_amount=nan",
+        "/stocks/v1/dividends?cash_amount.any_of=0.5,x",
+    ],
+)
+def test_what_is_misspelt_is_refused_and_passed_over_nowhere(client, question):
+    assert client.get(question).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/udf/history", "/udf/marks"])
+@pytest.mark.parametrize("instant", ["253402300799", "253402300800", "9" * 25, "-" + "9" * 25])
+def test_any_number_of_seconds_is_an_instant_to_a_chart(client, path, instant):
+    for asked in ({"from": instant, "to": "1800000000"}, {"from": "-9" + "0" * 9, "to": instant}):
+        answer = client.get(path, params={"symbol": "A", "resolution": "1D", **asked})
+        is_empty = instant.startswith("-") == (asked["to"] == instant)
+        told = answer.json()
+        has_bars = bool(told) if path == "/udf/marks" else told["s"] == "ok"
+        assert (answer.status_code, has_bars) == (200, not is_empty and path == "/udf/history")
+
+
+def test_a_field_that_a_body_has_twice_is_refused(client):
+    answer = client.post("/v1/bars", content=b'{"symbol": ["A"], "symbol": ["a"], "interval": 1}')
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "symbol")
+
+
 def test_there_is_no_page_that_loads_scripts_of_others(client):
     """FastAPI's own pages would."""
     for path in ("/docs", "/redoc"):

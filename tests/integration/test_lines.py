@@ -10,7 +10,7 @@ import httpx
 import psycopg
 import pytest
 
-from condvest.serving_layer.http import lines, rows
+from condvest.serving_layer.http import rows
 from condvest.serving_layer.http.answering import Answering
 from condvest.serving_layer.http.app import create_app
 from condvest.serving_layer.http.backends import DatabaseBackend
@@ -120,9 +120,8 @@ def test_it_is_the_answer_of_a_thread_to_any_question_after_any_load(market, bac
     assert asyncio.run(ask()) > 30
 
 
-def test_of_many_at_once_each_gets_its_own_answer(backend, soon, monkeypatch):
-    """More than there are connections, and than may wait for one: the rest is the threads'."""
-    monkeypatch.setattr(lines, "LONGEST_QUEUE", 5)
+def test_of_many_at_once_each_gets_its_own_answer(backend, soon):
+    """More than there are connections: the rest is the threads'."""
 
     async def ask():
         async with client_of(backend) as client:
@@ -182,27 +181,31 @@ def test_more_rows_than_few_become_bytes_on_a_thread(backend, soon, monkeypatch)
     assert asyncio.run(ask()) == (2, True)
 
 
-def test_who_goes_away_while_waiting_leaves_the_connection_to_others(backend, monkeypatch):
-    """Of three who ask over one connection the second leaves: while it waits, or just as it is handed it."""
-    monkeypatch.setattr(lines, "MOST", 1)
+def test_who_goes_away_while_asking_costs_others_nothing(backend):
+    """After any number of turns of the loop: what is asked next is answered, over a connection made anew."""
     threads = Threads(1, 9)
     Answering(backend).reply(BARS, [("symbol", "A"), ("interval", "3")], {})  # so that the state is known
 
     async def ask(turns):
         own = Lines(backend, threads)
         asking = backend.asking(Question(symbols=["A"], interval=3))
-        while await own.row(asking) is None:
-            await asyncio.wait([own._preparing])
-        tasks = [asyncio.create_task(own.row(asking)) for _ in range(3)]
+
+        async def until_ready():
+            while (row := await own.row(asking)) is None:
+                await asyncio.wait([own._preparing])
+            return row
+
+        await until_ready()
+        leaving = asyncio.create_task(own.row(asking))
         for _ in range(turns):
             await asyncio.sleep(0)
-        tasks[1].cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-        after = await own.row(asking)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        row, schema = await until_ready()
         own.close()
-        return [isinstance(each, tuple) for each in ended], isinstance(after, tuple)
+        return asking.read(row, schema)[0].bars.window.tolist()
 
-    for turns in range(1, 6):
-        (first, _, last), after = asyncio.run(ask(turns))
-        assert (first, last, after) == (True, True, True), turns
+    windows = [asyncio.run(ask(turns)) for turns in range(4)]
+    assert windows == [windows[0]] * 4
+    assert len(windows[0]) == 2
     threads.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.serving_layer.compatible.massive.parameters import Parameters
+from condvest.serving_layer.compatible.massive.parameters import Parameters, date_of
 from condvest.serving_layer.compatible.massive.records import Record
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -33,12 +34,15 @@ class ListKind:
         most: rows per page at most.
         sort: the key that records are in order of, unless another is asked for; of a list without filters the
             only one, whose direction alone is asked for.
+        numbers, dates: the parameters among ``filters`` whose values are numbers, or dates.
     """
 
     filters: Mapping[str, str]
     default: int
     most: int
     sort: str
+    numbers: Collection[str] = ()
+    dates: Collection[str] = ()
 
     @property
     def parameters(self) -> list[str]:
@@ -60,7 +64,10 @@ def selected(records: Sequence[Record], asked: Parameters, kind: ListKind) -> li
     for name, value in asked.given.items():
         parameter, _, comparison = name.partition(".")
         if parameter in kind.filters:
-            passes = _passing(name, kind.filters[parameter], comparison, value)
+            given = value.split(",") if comparison == "any_of" else [value]
+            passes = _passing(
+                kind.filters[parameter], comparison, [_as_kept(name, each, kind) for each in given]
+            )
             chosen = [record for record in chosen if passes(record)]
     for key, is_descending in reversed(_order(asked, kind)):
         with_key = [record for record in chosen if key in record]
@@ -69,33 +76,34 @@ def selected(records: Sequence[Record], asked: Parameters, kind: ListKind) -> li
     return chosen
 
 
-def _passing(name: str, key: str, comparison: str, value: str) -> Callable[[Record], bool]:
+def _passing(key: str, comparison: str, wanted: Sequence[str | float]) -> Callable[[Record], bool]:
     """Return whether a record passes one filter."""
-    if comparison == "any_of":
-        wanted = set(value.split(","))
-        return lambda record: key in record and _text(record[key]) in wanted
-    if not comparison:
-        return lambda record: key in record and _text(record[key]) == value
-    compare = _COMPARISONS[comparison]
-
-    def passes(record: Record) -> bool:
-        if key not in record:
-            return False
-        actual = record[key]
-        return compare(actual, _number(name, value) if isinstance(actual, int | float) else value)
-
-    return passes
+    compare = _COMPARISONS.get(comparison)
+    if compare is None:
+        return lambda record: key in record and _compared(record[key]) in wanted
+    bound = wanted[0]
+    return lambda record: key in record and compare(_compared(record[key]), bound)
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _compared(value: object) -> str | float:
+    """Return a record's value as it is compared: a number as such, anything else as its text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, int | float) else str(value)
 
 
-def _number(name: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError as error:
-        raise UsageError(f"{name} {value!r}: expected a number") from error
+def _as_kept(name: str, value: str, kind: ListKind) -> str | float:
+    """Return a filter's value as `_compared` has those of its key; a misspelt one is refused."""
+    parameter = name.partition(".")[0]
+    if parameter in kind.numbers:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise UsageError(f"{name} {value!r}: expected a number")
+        return number
+    return date_of(name, value).isoformat() if parameter in kind.dates else value
 
 
 def _order(asked: Parameters, kind: ListKind) -> list[tuple[str, bool]]:

@@ -21,7 +21,7 @@ from condvest.serving_layer.http.guards import IS_HEAD, REQUEST_ID, STILL_ALLOWE
 from condvest.serving_layer.http.log import FAILURE
 from condvest.serving_layer.http.problems import BadRequest, headers_of, problem
 from condvest.serving_layer.http.protocol import Receive, Scope, Send
-from condvest.serving_layer.http.requests import parsed
+from condvest.serving_layer.http.requests import check_no_parameters, parsed
 
 PATH = "/v1/events"
 
@@ -45,7 +45,9 @@ def add_events(app: FastAPI, backend: Backend, run: Run) -> Hub:
         return _Sse(hub, query)
 
     @app.get("/v1/live", summary="How far the session under way is known; null if nothing was collected.")
-    async def live() -> dict[str, Any]:
+    async def live(request: Request) -> dict[str, Any]:
+        check_no_parameters(request.query_params.multi_items())
+
         def read() -> dict[str, Any] | None:
             with backend.opened.database.transaction(read_only=True) as connection:
                 return live_state(connection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from condvest.serving_layer.compatible.massive.lists import ListKind
@@ -74,15 +74,18 @@ _SPLITS = ListKind(
     default=100,
     most=5000,
     sort="execution_date.desc",
+    dates=("execution_date",),
 )
 _DIVIDENDS = ListKind(
     {"ticker": "ticker", "ex_dividend_date": "ex_dividend_date", "cash_amount": "cash_amount"},
     default=100,
     most=5000,
     sort="ex_dividend_date.desc",
+    numbers=("cash_amount",),
+    dates=("ex_dividend_date",),
 )
-_OLD_SPLITS = ListKind(_SPLITS.filters, default=10, most=1000, sort=_SPLITS.sort)
-_OLD_DIVIDENDS = ListKind(_DIVIDENDS.filters, default=10, most=1000, sort=_DIVIDENDS.sort)
+_OLD_SPLITS = replace(_SPLITS, default=10, most=1000)
+_OLD_DIVIDENDS = replace(_DIVIDENDS, default=10, most=1000)
 
 PATHS: tuple[Single | Listing, ...] = (
     Listing(

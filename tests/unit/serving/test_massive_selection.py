@@ -10,7 +10,14 @@ from condvest.batch_layer.shared.errors import UsageError
 from condvest.serving_layer.compatible.massive.lists import ListKind, Place, selected
 from condvest.serving_layer.compatible.massive.parameters import Parameters, date_of
 
-KIND = ListKind({"ticker": "ticker", "date": "date", "cash": "cash"}, default=10, most=100, sort="date.desc")
+KIND = ListKind(
+    {"ticker": "ticker", "date": "date", "cash": "cash"},
+    default=10,
+    most=100,
+    sort="date.desc",
+    numbers=("cash",),
+    dates=("date",),
+)
 TODAY = dt.date(2024, 1, 4)
 RECORDS = [
     {"ticker": "B", "date": "2024-01-03", "cash": 0.5},
@@ -40,6 +47,8 @@ def tickers(**asked):
         ({"ticker__any_of": "C,A,X", "sort": "ticker"}, "AC"),
         ({"cash__gt": "9"}, "A"),
         ({"cash__lte": "9"}, "B"),
+        ({"cash": "0.50"}, "B"),
+        ({"cash__any_of": "10,0.5", "sort": "cash"}, "BA"),
         ({"ticker": "D"}, ""),
     ],
 )
@@ -58,6 +67,8 @@ def test_filters_and_order(asked, found):
         ({"sort": "date.up"}, "sort 'date.up'"),
         ({"order": "up"}, "choose asc or desc"),
         ({"cash__gt": "nine"}, "expected a number"),
+        ({"cash": "nan"}, "expected a number"),
+        ({"date__gte": "2024"}, "expected a date"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(asked, said):
