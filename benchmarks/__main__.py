@@ -37,7 +37,7 @@ SUITES = {
     "year": "what the stored bars take after a year of nights, beside the same rows dense",
     "archive": "a session's answer as the archive keeps it: bytes a row and seconds, beside gzip",
     "peers.reads": "a symbol, a session and a market beside ArcticDB, DuckDB, Polars and plain SQL",
-    "peers.widths": "symbols at random by 1 to 8 threads at once, beside ArcticDB",
+    "peers.widths": "symbols at random by 1 to 8 threads and processes at once, beside ArcticDB",
     "peers.rebuild": "all bars from stored daily bars, stored again, beside ArcticDB, DuckDB and Polars",
     "commands": "commands from start to end, the server up, beside the import of their libraries",
     "serving_load": "over HTTP under load, beside ROAPI, datasette, FastAPI, Flight and nginx; needs wrk",

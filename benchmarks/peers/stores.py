@@ -152,14 +152,22 @@ class Polars:
 class ArcticDb:
     """ArcticDB on LMDB: a symbol an instrument for its history, one wide one for sessions and the market."""
 
-    def __init__(self, market):
-        from arcticdb import Arctic, WritePayload  # noqa: PLC0415  # not everybody has it
+    def __init__(self, folder, splits):
+        """Open what is in a folder; nothing is there before `filled`."""
+        from arcticdb import Arctic  # noqa: PLC0415  # not everybody has it
 
-        by_symbol = market.splits.partition_by("symbol", as_dict=True)
+        by_symbol = splits.partition_by("symbol", as_dict=True)
         self.splits = {key[0]: part.sort("ex_date") for key, part in by_symbol.items()}
-        self.adjusting = market.splits.with_columns(pl.col("ex_date").cast(pl.Datetime("ns"))).lazy()
-        store = Arctic(f"lmdb://{market.folder}/arctic?map_size=20GB")
-        self.each, self.wide, self.daily = (store.create_library(name) for name in ("each", "wide", "daily"))
+        self.adjusting = splits.with_columns(pl.col("ex_date").cast(pl.Datetime("ns"))).lazy()
+        store = Arctic(f"lmdb://{folder}/arctic?map_size=20GB")
+        self.each, self.wide, self.daily = (
+            store.get_library(name, create_if_missing=True) for name in ("each", "wide", "daily")
+        )
+
+    def filled(self, market):
+        """Store a market; return the same."""
+        from arcticdb import WritePayload  # noqa: PLC0415  # not everybody has it
+
         bars = _indexed(market.bars, "last_session")
         parts = [
             WritePayload(key[0], part.drop("symbol").to_pandas().set_index("at"))
@@ -171,6 +179,7 @@ class ArcticDb:
         self.daily.write(
             "market", _indexed(market.daily, "session").sort("at", "symbol").to_pandas().set_index("at")
         )
+        return self
 
     def symbol(self, name):
         frame = self.each.read(name).data
@@ -227,7 +236,7 @@ def is_arctic_here():
 
 def arctic(market):
     """Return ArcticDB's contender by name; none where it is not installed."""
-    return {"ArcticDB": ArcticDb(market)} if is_arctic_here() else {}
+    return {"ArcticDB": ArcticDb(market.folder, market.splits).filled(market)} if is_arctic_here() else {}
 
 
 def arctic_store(folder):
