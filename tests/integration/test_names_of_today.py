@@ -474,7 +474,7 @@ def insist_on_twin(world, loads):
 
 
 @pytest.mark.usefixtures("lasting_world")
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(events=histories)
 def test_rows_are_what_they_would_be_had_all_been_known_from_the_beginning(lasting_world, events):
     """As of each load, too: what was told by then, by who is held to have carried what now."""

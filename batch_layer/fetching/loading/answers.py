@@ -142,8 +142,8 @@ def _lacking(
         other: the answer's load.
     """
     payload, listed = judged.payload, judged.parsed.listed
-    asked = sessions_asked_for(payload, load.sessions)
     if judged.parsed.dataset == "daily_bars":
+        asked = sessions_asked_for(payload, load.sessions)
         if asked is None:
             return lambda stored: np.zeros(len(stored), dtype=bool)
         passed = count_by_session(asked, ordinal)
@@ -163,7 +163,7 @@ def _lacking(
             & np.isin(stored.instrument_id, claimed)
             & ~np.isin(keys_of(stored), had)
         )
-    if asked is None or payload.first_session is None or payload.last_session is None:
+    if not payload.is_whole or payload.first_session is None or payload.last_session is None:
         return lambda stored: np.zeros(len(stored), dtype=bool)
     low, high = np.datetime64(payload.first_session, "D"), np.datetime64(payload.last_session, "D")
     return lambda stored: (stored.ex_date >= low) & (stored.ex_date <= high) & ~np.isin(keys_of(stored), had)
