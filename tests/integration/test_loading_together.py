@@ -65,7 +65,7 @@ def state(world):
     """Return all that is stored but the times of the clock, and the numbers of the records of changes."""
     held = {
         name: world.ask(f"SELECT t::text FROM {name} t ORDER BY 1")
-        for name in world.tables()
+        for name in world.relations()
         if name not in ("changes", "instruments", "loads")
     }
     for name, columns in TABLES.items():

@@ -33,7 +33,7 @@ def held(world):
     """Return everything that the database holds, but for what `WITHOUT_INSTANTS` leaves out."""
     return {
         name: world.ask(f"SELECT t::text FROM {WITHOUT_INSTANTS.get(name, name)} AS t ORDER BY 1")
-        for name in world.tables()
+        for name in world.relations()
         if name not in ("runs", "changes")
     }
 
@@ -224,7 +224,8 @@ def test_what_could_not_be_read_is_passed_over_again_and_said(url, tmp_path, ses
     assert "another CONDVEST_DATABASE_URL" in again.err
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "TRUNCATE loads, daily_bars, daily_bar_revisions, bars, symbols RESTART IDENTITY CASCADE"
+            "TRUNCATE loads, daily_bars, daily_bar_revisions, closed_bars, open_bars, symbols "
+            "RESTART IDENTITY CASCADE"
         )
     report = condvest.done("rebuild", "--from-archive", "--json", code=3).json
     assert (report["inserted"], report["changed"], report["refused"]) == (31, 30, {"high_below_low": 1})

@@ -44,7 +44,7 @@ def held(world):
     """Return all rows but for what a rebuild's own clock says."""
     return {
         name: world.ask(f"SELECT t::text FROM {WITHOUT_INSTANTS.get(name, name)} AS t ORDER BY 1")
-        for name in world.tables()
+        for name in world.relations()
         if name not in ("runs", "changes", "sessions")  # the command extends the calendar
     }
 

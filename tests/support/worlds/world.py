@@ -132,6 +132,16 @@ class World:
             if row[0] != "touched"
         ]
 
+    def relations(self):
+        """Return the same names with `bars` in the place of the tables that hold its rows.
+
+        An open bar lies among the closed ones where a history was built at once.
+        """
+        return [
+            "bars",
+            *(name for name in self.tables() if not name.startswith(("closed_bars", "open_bars"))),
+        ]
+
     def dump(self, *, sequences=True):
         """Return everything that the database holds, as text."""
         tables = {
