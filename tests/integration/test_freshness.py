@@ -10,6 +10,7 @@ from condvest.batch_layer.shared.errors import SettingsError, Terminated, UsageE
 from condvest.serving_layer.queries.freshness import not_fresh
 from condvest.serving_layer.queries.runs import read_runs
 from condvest.serving_layer.queries.status import read_status
+from tests.support.in_process import Program
 from tests.support.payloads import bar
 
 MONDAY = dt.date(2024, 5, 13)
@@ -122,3 +123,9 @@ def test_a_run_that_was_killed_a_day_ago_is_not_fresh(weeks):
     assert not_fresh(state, now, 1) == []
     state, now = state_at(weeks, began + dt.timedelta(hours=25))
     assert "was killed" in not_fresh(state, now, 2)[0]
+
+
+def test_a_provider_is_checked_or_refused(world, url, tmp_path):
+    world.bars([bar("A", world.date(0))])
+    refused = Program(url, tmp_path)("status", "--provider", "yahoo")
+    assert (refused.code, "--provider names what --check looks at" in refused.err) == (2, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, inst
 from condvest.batch_layer.database.stores.symbols import all_symbols
 from condvest.batch_layer.database.stores.taken_back import taken_back
 from condvest.batch_layer.fetching.loading.carriers import carriers_of
+from condvest.batch_layer.fetching.loading.repeats import without_repeats
 from condvest.batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
 from condvest.batch_layer.fetching.quality import takes_back
 from condvest.batch_layer.fetching.reconcile import Reconciled
@@ -89,32 +90,8 @@ def _with_instruments(
         lambda row: f"{_named(table, row)}: an import took it back",
     )
     passed, ids = passed[~is_revoked], ids[~is_revoked]
-    copies, contradictions = repeated(table.take(passed), ids)
-    load = load.passing_over(_mask(load, passed[copies])).refusing(
-        _mask(load, passed[contradictions]),
-        "conflicting_duplicate",
-        lambda row: (
-            f"{_named(table, row)}: given more than once, differently, under two symbols of one instrument"
-        ),
-    )
-    left = ~(copies | contradictions)
+    load, left, _ = without_repeats(load, passed, pack(ids, table.take(passed).ex_date))
     return load, table.take(passed[left]), ids[left]
-
-
-def repeated(rows: SplitRows | DividendRows, ids: Int32s) -> tuple[Bools, Bools]:
-    """Return which rows repeat an earlier one of their instrument and ex-date, and which contradict one.
-
-    Two symbols of one instrument may both name its action.
-    """
-    values = [np.asarray(getattr(rows, field.name)) for field in fields(rows)[3:]]
-    _, first, group = np.unique(pack(ids, rows.ex_date), return_index=True, return_inverse=True)
-    is_first = np.zeros(len(ids), dtype=bool)
-    is_first[first] = True
-    differs = np.zeros(len(ids), dtype=bool)
-    for column in values:
-        differs |= column != column[first[group]]
-    in_conflict = np.isin(group, group[differs])
-    return ~is_first & ~in_conflict, in_conflict
 
 
 def _mask(load: PayloadLoad, positions: Int64s) -> Bools:

@@ -14,11 +14,12 @@ from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, inst
 from condvest.batch_layer.database.stores.ledger import read_ledger
 from condvest.batch_layer.database.stores.undone import StoredLoad
 from condvest.batch_layer.fetching.ledger import complete_sessions
-from condvest.batch_layer.fetching.loading.actions import dividend_events_of, repeated, split_events_of
+from condvest.batch_layer.fetching.loading.actions import dividend_events_of, split_events_of
 from condvest.batch_layer.fetching.loading.bar_plan import count_by_session
 from condvest.batch_layer.fetching.loading.bars import daily_bars_of, sessions_asked_for
 from condvest.batch_layer.fetching.loading.carriers import carriers_of
 from condvest.batch_layer.fetching.loading.judged import JudgedPayload
+from condvest.batch_layer.fetching.loading.repeats import repeated
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.fetching.quality import takes_back
 from condvest.batch_layer.shared.models.bars import Bools, Columns, Int32s, Int64s
@@ -119,9 +120,8 @@ def _lines(load: PayloadLoad, judged: JudgedPayload, other: StoredLoad) -> Lines
     refused = undone.lines_that_stay_refused(load.connection, other.load_id)
     passed = judged.verdict.passed & ~np.isin(rows.line, refused)
     repeats, contradicts = (np.zeros(len(rows), dtype=bool) for _ in range(2))
-    if isinstance(rows, SplitRows | DividendRows):
-        at = np.flatnonzero(passed & has_owner)
-        repeats[at], contradicts[at] = repeated(rows.take(at), ids[at])
+    at = np.flatnonzero(passed & has_owner)
+    repeats[at], contradicts[at] = repeated(rows.take(at), key[at])
     return Lines(judged, key, passed, contradicts, repeats)
 
 

@@ -21,6 +21,7 @@ from condvest.batch_layer.fetching import quality
 from condvest.batch_layer.fetching.loading.bar_plan import BarPlan, IdentifiedBars, ProviderState, plan_bars
 from condvest.batch_layer.fetching.loading.carriers import carriers_of
 from condvest.batch_layer.fetching.loading.doubts import without_doubts
+from condvest.batch_layer.fetching.loading.repeats import without_repeated_bars
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
 from condvest.batch_layer.fetching.reconcile import Reconciled, spans_to_read
 from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s, distinct_numbers
@@ -53,7 +54,7 @@ def store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:
     own; then the two bars of session 100 are inserted.
     """
     connection, provider_id = loads[0].connection, loads[0].provider_id
-    identified = identify_bars(loads)
+    loads, identified = without_repeated_bars(loads, identify_bars(loads))
     state = ProviderState(
         read_ledger(connection, provider_id), instruments.supplied_by(connection, provider_id)
     )
@@ -116,7 +117,10 @@ def daily_bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> Dail
 
 
 def identify_bars(loads: Sequence[PayloadLoad]) -> list[IdentifiedBars]:
-    """Find the instrument of every row that passed; make missing ones in the order of the payloads."""
+    """Find the instrument of every row that passed; make missing ones in the order of the payloads.
+
+    Two symbols of one instrument may give the same bar: see `without_repeated_bars`.
+    """
     connection = loads[0].connection
     identified = []
     for load, ids in zip(loads, _known_ids(connection, loads), strict=True):

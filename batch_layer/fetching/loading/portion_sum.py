@@ -27,6 +27,7 @@ from condvest.batch_layer.fetching.loading.bars import (
     spelling_twins,
 )
 from condvest.batch_layer.fetching.loading.judged import first_refused
+from condvest.batch_layer.fetching.loading.repeats import without_repeated_bars
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
 from condvest.batch_layer.fetching.reconcile import Reconciled
 from condvest.batch_layer.shared.errors import InputError
@@ -98,7 +99,7 @@ class PortionSum:
 
     def store(self, portion: PayloadLoad) -> None:
         """Store what a portion brings."""
-        [bars] = identify_bars([portion])
+        [portion], [bars] = without_repeated_bars([portion], identify_bars([portion]))
         stored = self._stored(portion, bars)
         rows = portion.reconcile(stored, bars.bars)
         summary = portion.counted(rows)

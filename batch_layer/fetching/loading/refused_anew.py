@@ -30,7 +30,7 @@ def refuse_anew(
     keys: Int64s,
     homeless: Collection[tuple[str, dt.date]],
 ) -> int:
-    """Keep the splits and dividends that a load would refuse now, and no longer those that it would not.
+    """Keep the rows that a load would refuse now for whose they are, and no longer those that it would not.
 
     Args:
         load: within the transaction.
@@ -42,8 +42,6 @@ def refuse_anew(
     Returns:
         how many rows more the load refuses; below 0 if it refuses fewer.
     """
-    if other.dataset == "daily_bars":
-        return 0
     lines = histories.answers[other.load_id].lines
     rows = lines.judged.parsed.rows
     is_asked = np.isin(lines.key, keys)
@@ -65,8 +63,9 @@ def refuse_anew(
 
 def _codes(lines: Lines, kept_from: Int64s) -> dict[int, str]:
     """Return why rows that pass every other rule are refused, by position."""
+    is_action = lines.judged.parsed.dataset != "daily_bars"  # bars of nobody make an instrument
     masks = {
-        NO_HOME: lines.passed & (lines.key == 0),
+        NO_HOME: lines.passed & (lines.key == 0) & is_action,
         "conflicting_duplicate": lines.contradicts,
         "taken_back": lines.counts & np.isin(lines.key, kept_from),
     }

@@ -7,6 +7,7 @@ import sys
 import click
 
 from condvest.batch_layer.shared import exit_codes
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.messages import message
@@ -33,7 +34,7 @@ from condvest.serving_layer.queries.status import read_status
     "--provider",
     "providers",
     multiple=True,
-    help="Check this provider alone. Default: those that are asked every night, or else imported ones.",
+    help="With --check: this provider alone. Default: those asked every night, or else imported ones.",
 )
 @json_option
 @pass_cli
@@ -42,6 +43,8 @@ def status(cli: Cli, check: bool, max_behind: int, providers: tuple[str, ...], a
 
     BEHIND counts the sessions that have closed since a provider's last complete one.
     """
+    if providers and not check:
+        raise UsageError("--provider names what --check looks at: give both, or leave --provider out")
     with cli.workspace(may_create=False) as workspace:
         state = read_status(workspace)
         reasons = not_fresh(state, workspace.now, max_behind, providers) if check else []

@@ -102,8 +102,9 @@ def _version(python):
 
 
 def _make_runtime(out):
-    subprocess.run([interpreter(), "-m", "venv", "--without-pip", out], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", out / "bin/python", "install", "--quiet"]
+    # By its own pip: the one beside these tests may be too old for its Python.
+    subprocess.run([interpreter(), "-m", "venv", out], check=True)
+    pip = [out / "bin/python", "-m", "pip", "install", "--quiet"]
     subprocess.run(
         [*pip, "--disable-pip-version-check", "-r", _REQUIREMENTS], check=True, capture_output=True
     )

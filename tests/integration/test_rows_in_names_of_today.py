@@ -46,12 +46,20 @@ def day(world, at):
     return world.date(BASE + at)
 
 
-def tell(world, dataset, rows, *, means="today", on=12, provider="file", whole=None, rehearsal=False):
-    """Load rows (symbol, session, value) told after a session; return the load as the model knows it."""
+def tell(
+    world, dataset, rows, *, means="today", on=12, provider="file", whole=None, rehearsal=False, alike=False
+):
+    """Load rows (symbol, session, value) told after a session; return the load as the model knows it.
+
+    Bars of one value differ by their symbols, unless they are to be ``alike``.
+    """
     dated = [(symbol, day(world, at), value) for symbol, at, value in rows]
     asked = whole and tuple(day(world, at) for at in whole)
     make, rows = {
-        "daily_bars": (bars_payload, lambda each: bar(*each)),
+        "daily_bars": (
+            bars_payload,
+            lambda each: {**bar("A" if alike else each[0], *each[1:]), "symbol": each[0]},
+        ),
         "splits": (splits_payload, lambda each: split(*each[:2], min(each[2], 1), each[2])),
         "dividends": (dividends_payload, lambda each: dividend(*each)),
     }[dataset]
@@ -88,6 +96,12 @@ def state(world, *rows):
 
 def renames(world, to="Y", at=RENAMED, symbol="X"):
     state(world, f"{symbol},{to},{day(world, at)}")
+
+
+def refused(world):
+    """Return (symbol, session, code) of each refused row."""
+    rows = world.ask("SELECT symbol, session, code FROM refused_rows ORDER BY line")
+    return [(symbol, session_of(world, date), code) for symbol, date, code in rows]
 
 
 def series(world, dataset):
@@ -157,6 +171,24 @@ def test_an_action_in_names_of_today_leaves_the_former_symbol_with_the_rename(ma
     insist_on_agreed(market)
     renames(market)
     assert series(market, dataset) == {"X>Y": {5: value}}
+    insist_on_sound(market)
+
+
+@pytest.mark.parametrize("dataset", ["daily_bars", "splits", "dividends"])
+@pytest.mark.parametrize("first", ["list", "rename"])
+def test_a_list_that_has_both_symbols_of_one_series_counts_once(market, dataset, first):
+    """Of session 6 they agree, and the row is stored once; of session 5 they differ, and none is."""
+    rows = [("X", 5, 7), ("X", 6, 8), ("Y", 5, 9), ("Y", 6, 8), ("Y", 7, 9)]
+    before = series(market, dataset).get("X", {})
+    if first == "rename":
+        renames(market)
+    load = tell(market, dataset, rows, alike=True)
+    if first == "list":
+        renames(market)
+    stored, told = series(market, dataset)["X>Y"], {row[:2]: row[2] for row in load["rows"]}
+    assert (stored[6], stored[7]) == (told["Y", day(market, 6)], told["Y", day(market, 7)])
+    assert stored.get(5) == before.get(5)  # what another list said of it stays
+    assert refused(market) == [("X", 5, "conflicting_duplicate"), ("Y", 5, "conflicting_duplicate")]
     insist_on_sound(market)
 
 
