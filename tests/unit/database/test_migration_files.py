@@ -17,7 +17,7 @@ def test_the_checksum_is_that_of_the_text():
 @pytest.mark.parametrize("migration", migrations(), ids=lambda one: one.name)
 def test_each_leaves_its_transaction_to_the_migrator(migration):
     """A COMMIT within would part the migration from its record."""
-    bodies_apart = re.sub(r"\$function\$.*?\$function\$", "", migration.sql, flags=re.DOTALL)
+    bodies_apart = re.sub(r"\$(\w+)\$.*?\$\1\$", "", migration.sql, flags=re.DOTALL)
     words = bodies_apart.upper().replace(";", " ").split()
     assert not {"BEGIN", "COMMIT", "ROLLBACK", "CONCURRENTLY"} & set(words)
     assert migration.sql.startswith("-- ")
