@@ -117,9 +117,14 @@ def read_known(connection: Connection, table: RevisionedTable[Rows], keys: Int64
     return Known(table.model(**now), load_id, table.model(**past), past_load_id, superseded_by)
 
 
-def put_known(connection: Connection, table: RevisionedTable[Rows], keys: Int64s, known: Known[Rows]) -> None:
-    """Store what is known of keys in the place of all that is stored under them."""
-    stored = read_known(connection, table, keys)
+def put_known(
+    connection: Connection,
+    table: RevisionedTable[Rows],
+    keys: Int64s,
+    stored: Known[Rows],
+    known: Known[Rows],
+) -> None:
+    """Store what is known of keys in the place of what `read_known` told is ``stored`` under them."""
     parameters = _parameters(keys)
     for name, rows_there in ((table.name, stored.rows), (table.revisions, stored.past)):
         if not len(rows_there):
@@ -157,18 +162,13 @@ def clear_way(
         "SELECT instrument_id, {key} FROM {revisions} WHERE instrument_id = ANY(%(both)s)) AS every "
         "GROUP BY {key} HAVING bool_or(instrument_id = %(coming)s) AND bool_or(instrument_id = %(taker)s) "
         "ORDER BY 1"
-    ).format(
-        number=table.number,
-        key=sql.Identifier(table.columns[1].name),
-        table=sql.Identifier(table.name),
-        revisions=sql.Identifier(table.revisions),
-    )
+    ).format(**_names(table))
     numbers = column(connection, query, {"both": [coming, taker], "coming": coming, "taker": taker})
     if not numbers:
         return None
     keys = pack(np.full(len(numbers), taker, dtype=np.int32), np.array(numbers, dtype=np.int32))
     in_the_way = read_known(connection, table, keys)
-    put_known(connection, table, keys, read_known(connection, table, keys[:0]))
+    put_known(connection, table, keys, in_the_way, in_the_way.of_keys(keys[:0]))
     return in_the_way
 
 
@@ -181,16 +181,20 @@ def keys_known(
         "SELECT instrument_id, {key}, load_id FROM {table} UNION ALL "
         "SELECT instrument_id, {key}, load_id FROM {revisions} WHERE %(load)s < superseded_by) AS {table} "
         "JOIN loads USING (load_id) WHERE load_id <= %(load)s AND {key} BETWEEN %(first)s AND %(last)s"
-    ).format(
-        number=table.number,
-        key=sql.Identifier(table.columns[1].name),
-        table=sql.Identifier(table.name),
-        revisions=sql.Identifier(table.revisions),
-    )
+    ).format(**_names(table))
     columns = (Column("instrument_id", "int4"), Column("number", "int4"), Column("provider_id", "int2"))
     parameters = {"load": load_id, "first": dates[0], "last": dates[1]}
     known = copy_out(connection, query, columns, parameters)
     return pack(known["instrument_id"], known["number"]), known["provider_id"]
+
+
+def _names(table: RevisionedTable[Any]) -> dict[str, sql.Composable]:
+    return {
+        "number": table.number,
+        "key": sql.Identifier(table.columns[1].name),
+        "table": sql.Identifier(table.name),
+        "revisions": sql.Identifier(table.revisions),
+    }
 
 
 _GIVEN = sql.SQL("unnest(%(ids)s::int4[], %(numbers)s::int4[]) AS given (instrument_id, number)")

@@ -204,7 +204,7 @@ class Histories:
         main = own[0].load_id
         by_main = ids.get(own[0].provider_id, main)
         targets = [each for each in self.loads if each.taken_back_by == main]
-        if not any(each.taken_back_by == main for each in self.loads):
+        if not targets:
             standing.withdraw(self._removed(standing, [each.load_id for each in own]), by_main)
             return
         target_ids = [each.load_id for each in targets]

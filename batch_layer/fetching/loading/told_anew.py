@@ -57,7 +57,7 @@ def told_anew(
     differing = stored.differing(known)
     now, then = known.of_keys(differing), stored.of_keys(differing)
     if len(differing):
-        put_known(load.connection, table, differing, now)
+        put_known(load.connection, table, differing, then, now)
     if dataset == "daily_bars":
         _supply(load, histories, losers)
     _record_changes(load, then.rows, now.rows)

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 from condvest.batch_layer.shared.errors import CondvestError, TransientError, UsageError
 from condvest.batch_layer.shared.models.file_options import SymbolsMean
 from condvest.batch_layer.shared.models.payloads import Fetched
+from condvest.batch_layer.shared.models.spellings import yahoo_symbol
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,8 @@ def may_name(provider: str, name: str, symbols: Collection[str]) -> bool:
     kind = PROVIDERS.get(provider)
     if kind is None or not kind.named_by or not name.startswith(kind.named_by):
         return True
-    return _spelled(name.removeprefix(kind.named_by)) in {_spelled(symbol) for symbol in symbols}
-
-
-def _spelled(symbol: str) -> str:
-    return symbol.upper().replace("-", ".")
+    asked = yahoo_symbol(name.removeprefix(kind.named_by))
+    return asked in map(yahoo_symbol, symbols)
 
 
 @dataclass(frozen=True)
