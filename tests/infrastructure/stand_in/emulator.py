@@ -12,8 +12,8 @@ import json
 import os
 import time
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
+from threading import Lock
 from urllib.parse import urlsplit
 
 
@@ -22,12 +22,21 @@ def is_there():
     return bool(os.environ.get("AWS_ENDPOINT_URL"))
 
 
-@cache
+_clients = {}
+_creating = Lock()
+"""Terraform asks from ten threads: a client may be used by all of them, and made by one at a time only."""
+
+
 def client(service):
     """The client of a service; region, endpoint and (made-up) keys come from the environment."""
     import boto3  # noqa: PLC0415 -- only where there is an emulator
+    from botocore.config import Config  # noqa: PLC0415 -- as above
 
-    return boto3.client(service)
+    with _creating:
+        if service not in _clients:
+            retries = Config(retries={"mode": "standard", "max_attempts": 8})  # as a provider's: AWS is far
+            _clients[service] = boto3.client(service, config=retries)
+        return _clients[service]
 
 
 def _create_bucket(plan):

@@ -69,7 +69,8 @@ def _schema(one):
 
 
 def _error(summary):
-    return [pb.Diagnostic(severity=pb.Diagnostic.ERROR, summary=summary[:2000])]
+    # The end of it: the last line of a traceback says what happened.
+    return [pb.Diagnostic(severity=pb.Diagnostic.ERROR, summary=summary[-2000:])]
 
 
 class StandIn(rpc.ProviderServicer):
