@@ -11,16 +11,14 @@ They lie there as other tests may have built them: the builders see that nothing
 from __future__ import annotations
 
 import datetime as dt
-import http.client
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 
+import httpx
 import psycopg
 import pytest
 from event_patterns import job_event, matches
@@ -29,6 +27,7 @@ from machine import Machine
 from served_answers import ask_what_was_published
 from workshop import STAND_IN, environment, from_venv
 
+from tests.support.aws.emulated import SERVER
 from tests.support.databases.rds import rds
 from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.synthetic.market import Market
@@ -49,33 +48,24 @@ SESSIONS = [f"2024-05-{session}" for session in (24, 28, 29, 30, 31)]
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory):
     """An emulator on a free port of this machine, whose jobs succeed at once (no container is run)."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (tmp_path_factory.mktemp("moto") / "log.txt").open("w")
-    server = subprocess.Popen(
-        [str(from_venv("emulator", "moto_server")), "-H", "127.0.0.1", "-p", str(port)],
-        env=environment(),
-        stdout=log,
-        stderr=log,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        settings = json.dumps({"batch": {"use_docker": False}}).encode()
-        for _ in range(100):
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-                connection.request("POST", "/moto-api/config", body=settings)
-                connection.getresponse().read()
-                connection.close()
-                break
-            except OSError:
-                time.sleep(0.1)  # it listens when it has imported everything
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
-        log.close()
+    with (tmp_path_factory.mktemp("moto") / "log.txt").open("w") as log:
+        server = subprocess.Popen(
+            [str(from_venv("emulator", "python")), str(SERVER)],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+            settings = {"batch": {"use_docker": False}}
+            httpx.post(f"{url}/moto-api/config", json=settings, timeout=30).raise_for_status()
+            yield url
+        finally:
+            server.stdin.close()
+            server.stdout.close()
+            server.wait()
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def is_there():
 
 _clients = {}
 _creating = Lock()
-"""Terraform asks from ten threads: a client may be used by all of them, and made by one at a time only."""
+"""Terraform asks from ten threads: all of them may use a client, and only one at a time make it."""
 
 
 def client(service):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import boto3
 import httpx
@@ -14,22 +15,15 @@ BUCKET = "condvest-archive"
 PREFIX = "archive"
 ARCHIVE = f"s3://{BUCKET}/{PREFIX}"
 
-# Emulated in a process of its own: what it imports and warns of is not ours.
-_SERVE = """
-import sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-"""
+SERVER = Path(__file__).with_name("moto_server.py")
+"""Run in a process of its own: what it imports and warns of is not ours."""
 
 
 @contextmanager
 def emulated_aws():
     """Yield the endpoint's URL. The emulator ends with this process, however that ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE],
+        [sys.executable, str(SERVER)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
