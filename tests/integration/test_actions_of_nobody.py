@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from condvest.batch_layer.fetching.check_archive import check_archive
-from condvest.batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
 from tests.integration.test_rebuild import held
 from tests.support.payloads import bar, dividend, dividends_payload, split, splits_payload
 from tests.support.worlds.long_world import LongWorld

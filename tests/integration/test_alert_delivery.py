@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from condvest.batch_layer.shared.errors import DatabaseFull
-from condvest.speed_layer.services.deliver import Deliverer
+from condvest.speed_layer.services.alerts.deliver import Deliverer
 from condvest.speed_layer.webhooks.posting import Poster
 from tests.support.databases.authorities import Authority
 from tests.support.emulators.httpd import Reply, Server
@@ -272,7 +272,7 @@ def test_tls_is_verified_by_the_authorities_that_are_trusted_and_by_name(receive
 
 def test_a_notice_wakes_the_deliverer(alerted, receiver, monkeypatch):
     """An event is delivered though the next look would be an hour away."""
-    monkeypatch.setattr("condvest.speed_layer.services.deliver.LOOK_EVERY", 3600.0)
+    monkeypatch.setattr("condvest.speed_layer.services.alerts.deliver.LOOK_EVERY", 3600.0)
     has_come, answered = threading.Semaphore(0), receiver.answer
     receiver.answer = lambda request: (answered(request), has_come.release())[0]
     stop = threading.Event()

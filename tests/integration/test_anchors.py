@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from condvest.batch_layer.shared.settings import INTERVALS
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
 from tests.support.in_process import Program
 from tests.support.naive.state import State, names_of, rows_read
 from tests.support.payloads import BARS, bar, csv_of

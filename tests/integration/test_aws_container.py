@@ -8,7 +8,7 @@ import httpx
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.aws import artefacts, containers

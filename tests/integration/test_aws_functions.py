@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.fetching.lambda_functions import daily_meta_fetcher
 from condvest.batch_layer.processing.resample import resample
 from condvest.batch_layer.shared.clients import aws

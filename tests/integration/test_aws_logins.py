@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.database.logins import USERS, grant_logins
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.alert_events import newest_events
 from condvest.batch_layer.database.stores.calendar_extension import sessions_ahead
 from condvest.batch_layer.fetching.loading.loader import Loader

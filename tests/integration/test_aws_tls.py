@@ -10,7 +10,7 @@ import boto3
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.shared.clients import aws
 from condvest.batch_layer.shared.errors import DatabaseError, SettingsError
 from condvest.batch_layer.shared.settings import Settings

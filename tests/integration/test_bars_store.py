@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from condvest.batch_layer.database.postgres import bars_by_key
-from condvest.batch_layer.database.stores.bars import delete_bars, put_bars, read_bars
+from condvest.batch_layer.database.stores.bars.stored import delete_bars, put_bars, read_bars
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars
 from condvest.batch_layer.shared.models.spans import Spans, always
 

@@ -17,7 +17,7 @@ from condvest.batch_layer.database.postgres.binary_copy import (
     copy_out,
     select_list,
 )
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_out, read_pages
 
 UNKNOWN = -1

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from condvest.serving_layer.http.app import create_app
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.guards import Rules
-from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.backends.published_backend import PublishedBackend
+from condvest.serving_layer.http.guarding.guards import Rules
 from tests.support.publishing import from_database
 
 

@@ -19,7 +19,7 @@ import condvest
 from condvest import kept, pool
 from condvest.batch_layer.database.embedded.server import EmbeddedServer
 from condvest.batch_layer.database.embedded.states import Down
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.sessions import read_sessions
 from condvest.batch_layer.operations.workspace import open_workspace
 from condvest.batch_layer.shared.errors import DatabaseUnavailable

@@ -5,8 +5,8 @@ Every price is worked by hand: A closes at 100, B at 80, in each of the sessions
 
 import pytest
 
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
 from tests.support.payloads import bar, dividend, dividends_payload, json_payload, split, splits_payload
 
 FRIDAY, SATURDAY = 3, "1962-01-06"

@@ -16,16 +16,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 
 from condvest.batch_layer.shared.errors import CondvestError
-from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.answers.answering import Answering
+from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
+from condvest.serving_layer.http.answers.problems import Gone, problem
+from condvest.serving_layer.http.answers.replying import Reply
 from condvest.serving_layer.http.app import create_app
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.endpoints import ENDPOINTS
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.backends.reference import Reference
+from condvest.serving_layer.http.guarding.guards import Rules
 from condvest.serving_layer.http.massive.answering import CompatibleAnswering
 from condvest.serving_layer.http.massive.paths import PATHS
-from condvest.serving_layer.http.problems import Gone, problem
-from condvest.serving_layer.http.reference import Reference
-from condvest.serving_layer.http.replying import Reply
 from tests.support.payloads import bar
 from tests.support.strategies.open_transactions import histories_with_open_transactions
 from tests.support.worlds.playing import play

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres import connection as connection_module
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting import connection as connection_module
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.sessions import read_sessions
 from condvest.batch_layer.shared.errors import (
     DatabaseDamaged,

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from condvest.serving_layer.access import Keys
-from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
 from condvest.serving_layer.http.direct import Direct
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.guarding.guards import Rules
 from tests.support.asked import Application
 from tests.support.exchange import NOW
 from tests.support.payloads import bar

@@ -12,7 +12,7 @@ from condvest.batch_layer.database.embedded.listening import listening_of
 from condvest.batch_layer.database.embedded.server import EmbeddedServer
 from condvest.batch_layer.database.embedded.states import Down
 from condvest.batch_layer.database.migrate import migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.readers import grant_reader
 from condvest.batch_layer.shared.errors import DatabaseError, UsageError
 

@@ -14,8 +14,8 @@ from websockets.sync.client import connect
 from condvest.serving_layer.access import Keys
 from condvest.serving_layer.http.events import streams
 from condvest.serving_layer.http.events.hub import KEPT, Hub
-from condvest.serving_layer.http.guards import Rules
-from condvest.serving_layer.http.hosts import LOOPBACK
+from condvest.serving_layer.http.guarding.guards import Rules
+from condvest.serving_layer.http.guarding.hosts import LOOPBACK
 from condvest.serving_layer.http.server import PatientProtocol, PatientSocket
 from condvest.speed_layer.core.alerts.rules import Cooldown
 from condvest.speed_layer.stores.events import Event, lock_events, write_events

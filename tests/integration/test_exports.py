@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import condvest
-from condvest.batch_layer.database.stores.ownership import write_spans
+from condvest.batch_layer.database.stores.identity.ownership import write_spans
 from condvest.batch_layer.shared.errors import UnknownSymbol, UsageError
-from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
 from condvest.serving_layer.exports.export import KINDS, export
 from condvest.serving_layer.exports.folder import new_folder
 from condvest.serving_layer.exports.names import FileNames

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.database.postgres import range_read, replacing
-from condvest.batch_layer.database.stores import bars_rebuilt
+from condvest.batch_layer.database.stores.bars import bars_rebuilt
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.processing import first_build
 from condvest.batch_layer.shared.errors import DatabaseDamaged, DatabaseUnavailable

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from condvest.batch_layer.database.stores.ledger import UNDER_WAY, keep_etag
+from condvest.batch_layer.database.stores.loading.ledger import UNDER_WAY, keep_etag
 from condvest.batch_layer.fetching import fetch
 from condvest.batch_layer.operations import nightly
-from condvest.batch_layer.shared.clients.massive.bucket import client_of
 from condvest.batch_layer.shared.clients.massive.flat_files import AHEAD, FlatFilesProvider, name_of
+from condvest.batch_layer.shared.clients.massive.wire.bucket import client_of
 from condvest.batch_layer.shared.errors import SettingsError, VendorRefused, VendorUnavailable
-from condvest.batch_layer.shared.models.payloads import VendorFile
-from condvest.batch_layer.shared.models.providers import Unavailable
+from condvest.batch_layer.shared.models.given.payloads import VendorFile
+from condvest.batch_layer.shared.models.instruments.providers import Unavailable
 from condvest.batch_layer.shared.settings import FlatFilesSettings, Settings
 from condvest.batch_layer.shared.utils.retry import Retry
 from tests.support.emulators.faults import Fault

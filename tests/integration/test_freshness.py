@@ -7,9 +7,9 @@ import pytest
 
 from condvest.batch_layer.operations.report import recorded
 from condvest.batch_layer.shared.errors import SettingsError, Terminated, UsageError, VendorUnavailable
-from condvest.serving_layer.queries.freshness import not_fresh
-from condvest.serving_layer.queries.runs import read_runs
-from condvest.serving_layer.queries.status import read_status
+from condvest.serving_layer.queries.reports.freshness import not_fresh
+from condvest.serving_layer.queries.reports.runs import read_runs
+from condvest.serving_layer.queries.reports.status import read_status
 from tests.support.in_process import Program
 from tests.support.payloads import bar
 

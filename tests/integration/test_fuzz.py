@@ -17,7 +17,7 @@ from condvest.batch_layer.shared.clients.massive import json_seq
 from condvest.batch_layer.shared.clients.parsing import parse
 from condvest.batch_layer.shared.clients.yahoo.chart import read_chart
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from tests.support.payloads import BARS, SPLITS, bar, bars_payload, csv_of, parquet_payload, split
 from tests.support.strategies.spoilt import spoilt_bytes, spoilt_json
 from tests.unit.clients.test_yahoo_parse import chart

@@ -152,10 +152,10 @@ import socket, sys
 import pyarrow as pa
 from condvest.serving_layer.contract import Common
 from condvest.serving_layer.http import app
-from condvest.serving_layer.http.endpoints import Endpoint
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.answers.endpoints import Endpoint
+from condvest.serving_layer.http.guarding.guards import Rules
 from condvest.serving_layer.http.server import server_of
-from condvest.serving_layer.http.states import State
+from condvest.serving_layer.http.backends.states import State
 
 class Large:
     has_database = False

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from condvest.batch_layer.processing.resample import resample
-from condvest.batch_layer.shared.models.payload_rows import BarRows, InstrumentRows, SymbolRows
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows, InstrumentRows, SymbolRows
+from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
 
 D = dt.date
 BAR_DATES = [D(2022, 6, 6), D(2022, 6, 7), D(2022, 6, 8), D(2022, 6, 9), D(2022, 6, 10)]

@@ -17,11 +17,11 @@ ONLY_FOR_OTHERS = {
     "condvest.batch_layer.database.embedded.cluster": "starting the server",
     "condvest.batch_layer.database.embedded.account": "starting the server",
     "condvest.batch_layer.database.embedded.binaries": "starting the server",
-    "condvest.batch_layer.database.postgres.poolers": "a pooler before the server",
+    "condvest.batch_layer.database.postgres.connecting.poolers": "a pooler before the server",
     "condvest.batch_layer.database.stores.calendar_extension": "making the calendar",
     "condvest.batch_layer.shared.utils.calendar": "making the calendar",
     "condvest.batch_layer.shared.clients.aws": "a password from AWS",
-    "condvest.batch_layer.shared.models.symbols": "loading the vendor's listings",
+    "condvest.batch_layer.shared.models.instruments.symbols": "loading the vendor's listings",
     "condvest.rounds": "published files",
     "condvest.serving_layer.sources.database": "what one statement cannot answer",
 }
@@ -50,7 +50,7 @@ def test_a_read_of_a_running_server_loads_few_modules(home, sessions):
         )
     bars, *loaded = done.stdout.split()
     assert int(bars) >= 2
-    assert "condvest.serving_layer.queries.stored_bars" in loaded
+    assert "condvest.serving_layer.queries.bars.stored_bars" in loaded
     assert {name: use for name, use in ONLY_FOR_OTHERS.items() if name in loaded} == {}
     below = sorted(name for name in loaded if not name.startswith("condvest."))
     assert len(below) < BUDGET, f"{len(below)} modules: {' '.join(below)}"

@@ -5,11 +5,11 @@ import datetime as dt
 import pytest
 
 from condvest.batch_layer.database.postgres.revisioned import RevisionedTable
-from condvest.serving_layer.queries.bars_table import bars_table, read_bars
-from condvest.serving_layer.queries.question import Question
-from condvest.serving_layer.queries.stored_bars import answer
-from condvest.serving_layer.sources import kept_daily
+from condvest.serving_layer.queries.bars.bars_table import bars_table, read_bars
+from condvest.serving_layer.queries.bars.question import Question
+from condvest.serving_layer.queries.bars.stored_bars import answer
 from condvest.serving_layer.sources.database import reading
+from condvest.serving_layer.sources.keeping import kept_daily
 from tests.support.naive.live import put_live
 from tests.support.publishing import quote
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
-from condvest.serving_layer.sources import kept_reference
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
+from condvest.serving_layer.sources.keeping import kept_reference
 from tests.support.payloads import split
 from tests.support.publishing import from_database, quote
 

@@ -17,7 +17,7 @@ import pytest
 
 from condvest.batch_layer.database.embedded.server import EmbeddedServer
 from condvest.batch_layer.database.migrate import migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from tests.support.databases.embedded_processes import clean_up, kill_server, processes_of, short_directory
 from tests.support.naive.database import differences
 from tests.support.payloads import BARS, bar, csv_of

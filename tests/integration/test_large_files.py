@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive
-from condvest.batch_layer.shared.clients.files import contents, dividing, parse, read_payload
-from condvest.batch_layer.shared.clients.files.contents import FileContent
+from condvest.batch_layer.shared.clients.files import dividing, parse, read_payload
+from condvest.batch_layer.shared.clients.files.unpacking import contents
+from condvest.batch_layer.shared.clients.files.unpacking.contents import FileContent
 from tests.support.payloads import FETCHED, bar, bars_payload, zstd_unpacked
 
 SYMBOLS = [f"S{number}" for number in range(40)]

@@ -10,15 +10,15 @@ import httpx
 import psycopg
 import pytest
 
-from condvest.serving_layer.http import rows
-from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.answers import rows
+from condvest.serving_layer.http.answers.answering import Answering
+from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
 from condvest.serving_layer.http.app import create_app
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.endpoints import ENDPOINTS
-from condvest.serving_layer.http.guards import Rules
-from condvest.serving_layer.http.lines import Lines
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.backends.lines import Lines
+from condvest.serving_layer.http.guarding.guards import Rules
 from condvest.serving_layer.http.threads import Threads
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.question import Question
 from tests.support.payloads import bar, split
 
 (BARS,) = (endpoint for endpoint in ENDPOINTS if endpoint.path == "/v1/bars")

@@ -13,7 +13,7 @@ from condvest.live.collecting import collecting
 from condvest.live.replaying import replayed
 from condvest.speed_layer.feeds.journal import Journal, Record, Recorder
 from condvest.speed_layer.feeds.journal_copies import JournalCopies
-from condvest.speed_layer.services.deliver import Deliverer
+from condvest.speed_layer.services.alerts.deliver import Deliverer
 from condvest.speed_layer.webhooks.posting import Poster
 from condvest.speed_layer.webhooks.topics import checked_topic
 from tests.support.aws.emulated import BUCKET, configured, emulated_aws, fresh_bucket

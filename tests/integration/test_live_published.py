@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 import condvest
-from condvest.batch_layer.database.stores.live import read_live
+from condvest.batch_layer.database.stores.daily.live import read_live
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.errors import PublishedError, PublishedFormat
 from condvest.batch_layer.shared.published import live as format_
 from condvest.batch_layer.shared.published.live import LIVE, from_parquet, to_parquet
 from condvest.batch_layer.shared.published.owner import DataDirectory
-from condvest.serving_layer.http.backends import PublishedBackend
-from condvest.serving_layer.queries.bars_table import read_bars_from
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.http.backends.backend import PublishedBackend
+from condvest.serving_layer.queries.bars.bars_table import read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.sources import published as published_source
 from condvest.serving_layer.sources.published import PublishedSource
 from condvest.serving_layer.sources.published_live import with_live

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import condvest
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.serving_layer.queries.bars_table import LIVE_SCHEMA, SCHEMA, read_bars
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import LIVE_SCHEMA, SCHEMA, read_bars
+from condvest.serving_layer.queries.bars.question import Question
 from tests.support.naive import database as naive
 from tests.support.naive import live as naive_live
 from tests.support.payloads import bar, dividend, split

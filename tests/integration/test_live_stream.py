@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.shared.errors import VendorRefused
 from condvest.live.replaying import minutes, replayed
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
-from condvest.speed_layer.feeds.massive_stream import MassiveStream
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
+from condvest.speed_layer.feeds.massive.massive_stream import MassiveStream
 from tests.support.emulators.massive.folding import minutes_of
 from tests.support.emulators.massive.stream import StreamEmulator
 from tests.support.emulators.massive.stream_faults import OF_TRUTH, StreamFault

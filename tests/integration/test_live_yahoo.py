@@ -4,13 +4,13 @@ import datetime as dt
 
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.shared.clients.yahoo.client import YahooClient
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.live.judging import judge
 from condvest.live.replaying import minutes, replayed
-from condvest.speed_layer.feeds.yahoo_quotes import YahooQuotes
-from condvest.speed_layer.feeds.yahoo_stream import YahooStream
+from condvest.speed_layer.feeds.yahoo.yahoo_quotes import YahooQuotes
+from condvest.speed_layer.feeds.yahoo.yahoo_stream import YahooStream
 from condvest.speed_layer.services.run import Job
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.synthetic.sessions import new_york

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.stores import loads
+from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.stores.loading import loads
 from condvest.batch_layer.operations.workspace import Workspace
 from tests.support.exchange import NOW
 from tests.support.payloads import bar, counts, csv_of, payload, split

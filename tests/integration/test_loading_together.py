@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from condvest.batch_layer.fetching.fetch import Fetcher, FetchReport
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payloads import Fetched
+from condvest.batch_layer.shared.models.given.payloads import Fetched
 from tests.support.payloads import bar, bars_payload, payload, split, splits_payload
 
 FIRST = 15_000

@@ -15,8 +15,8 @@ from condvest.batch_layer.shared.errors import (
     VendorRefused,
     VendorUnavailable,
 )
-from condvest.batch_layer.shared.models.payloads import Payload
-from condvest.batch_layer.shared.models.providers import Unavailable
+from condvest.batch_layer.shared.models.given.payloads import Payload
+from condvest.batch_layer.shared.models.instruments.providers import Unavailable
 from condvest.batch_layer.shared.utils.retry import Retry
 from tests.support.emulators.faults import Fault
 from tests.support.emulators.massive import KEY, MassiveEmulator

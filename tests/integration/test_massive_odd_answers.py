@@ -12,7 +12,7 @@ from condvest.batch_layer.shared.clients.massive import Transport, parse
 from condvest.batch_layer.shared.clients.massive.client import MassiveClient
 from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from condvest.batch_layer.shared.errors import VendorUnavailable
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from condvest.batch_layer.shared.utils.retry import Retry
 from tests.support.exchange import NOW
 

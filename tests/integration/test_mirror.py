@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.emulators.synthetic import universe
 from tests.support.emulators.synthetic.market import Market

@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from condvest.batch_layer.database.stores.instruments import identify
-from condvest.batch_layer.database.stores.symbols import symbol_spans
+from condvest.batch_layer.database.stores.identity.instruments import identify
+from condvest.batch_layer.database.stores.identity.symbols import symbol_spans
 
 D = dt.date
 CARRIED = {

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pyarrow as pa
 import pytest
 
-from condvest.batch_layer.database.postgres.variables import OUR_SECRETS
+from condvest.batch_layer.database.postgres.connecting.variables import OUR_SECRETS
 from condvest.batch_layer.shared.postgres_url import PostgresUrl
 from condvest.batch_layer.shared.settings import Settings
 from tests.support.in_process import Program

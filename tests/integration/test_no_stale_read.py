@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from condvest.batch_layer.operations.publish import publish_all
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.settings import INTERVALS
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.queries.bars_table import read_bars_from
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.queries.bars.bars_table import read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.naive.state import State, names_of, rows_read
 from tests.support.payloads import bar, split

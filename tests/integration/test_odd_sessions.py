@@ -15,8 +15,8 @@ from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.errors import DatabaseError, TransientError
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
-from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.sources.published import PublishedSource
 from tests.support import publishing
 from tests.support.exchange import NOW

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from condvest.batch_layer.database.migrate import check_schema, migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.sessions import read_sessions
 from condvest.batch_layer.operations.publish import publish_all
 from condvest.batch_layer.operations.upkeep import verify_all

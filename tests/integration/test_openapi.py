@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from condvest.serving_layer.http.app import create_app
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.guarding.guards import Rules
 from tests.support.requests import described_request
 
 NEVER = (500, 503, 504)

@@ -26,8 +26,8 @@ import numpy as np
 from condvest.batch_layer.fetching.quality import judge_bars
 from condvest.batch_layer.shared.clients.parsing import parse
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payload_rows import BarRows
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from tests.support.judged import LAST_CLOSED, SESSIONS
 
 provider, media, dataset, path = sys.argv[1:]
@@ -147,7 +147,8 @@ def test_a_file_at_its_bounds_is_read_within_a_gigabyte(tmp_path):
 
 PORTIONS = """
 import datetime as dt, pathlib, sys
-from condvest.batch_layer.shared.clients.files import contents, divided, read_payload
+from condvest.batch_layer.shared.clients.files import divided, read_payload
+from condvest.batch_layer.shared.clients.files.unpacking import contents
 
 contents.IN_MEMORY = 1 << 20
 payload = read_payload(sys.argv[1], provider="file", dataset="daily_bars", now=dt.datetime.now(dt.UTC))

@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from condvest.batch_layer.database.postgres import replacing
-from condvest.batch_layer.database.stores import first_daily_bars
-from condvest.batch_layer.shared.clients.files import dividing, spool, unpack
+from condvest.batch_layer.database.stores.daily import first_daily_bars
+from condvest.batch_layer.shared.clients.files import dividing, spool
+from condvest.batch_layer.shared.clients.files.unpacking import unpack
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
 from tests.support.databases.catalogue import CATALOGUE
 from tests.support.payloads import bar, bars_payload
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import condvest
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.processing.publishing import publish as publishing
 from condvest.batch_layer.shared.clients.publish_targets import directory
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.processing.publishing import plan
 from condvest.batch_layer.processing.publishing.publish import publish
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
@@ -18,8 +18,8 @@ from condvest.batch_layer.shared.errors import PublishedError, PublishedFormat, 
 from condvest.batch_layer.shared.postgres_url import PostgresUrl
 from condvest.batch_layer.shared.published.versions import current_manifest, remove_unneeded
 from condvest.batch_layer.shared.settings import INTERVALS
-from condvest.serving_layer.queries.bars_table import read_bars_from
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.payloads import split
 from tests.support.publishing import (

@@ -3,7 +3,7 @@
 import pytest
 
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from condvest.serving_layer.sources import kept_rows
+from condvest.serving_layer.sources.keeping import kept_rows
 from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.payloads import bar, split
 from tests.support.publishing import from_database, from_files, published

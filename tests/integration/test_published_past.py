@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.errors import CondvestError, UsageError
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
-from condvest.serving_layer.queries.bars_table import read_bars_from
-from condvest.serving_layer.queries.gaps import published_gaps, read_gaps
+from condvest.serving_layer.queries.bars.bars_table import read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.queries.history import published_history, read_history
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.reports.gaps import published_gaps, read_gaps
 from condvest.serving_layer.queries.universe import read_universe
 from condvest.serving_layer.sources.database import reading
 from condvest.serving_layer.sources.published import PublishedSource

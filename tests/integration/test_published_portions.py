@@ -8,8 +8,8 @@ import pytest
 
 from condvest.batch_layer.processing.publishing import part_files
 from condvest.batch_layer.shared.errors import PublishedError
-from condvest.serving_layer.queries.bars_table import read_bars_from
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.sources import published as published_source
 from condvest.serving_layer.sources.portioned_rows import PortionedFile
 from condvest.serving_layer.sources.published import PublishedSource

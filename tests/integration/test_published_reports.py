@@ -12,7 +12,7 @@ from condvest.batch_layer.processing.publishing.small_tables import STORED
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.published.manifest import CURRENT
 from condvest.batch_layer.shared.published.tables import SCHEMAS
-from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.backends.published_backend import PublishedBackend
 from tests.support.asked import application
 from tests.support.payloads import bar
 from tests.support.publishing import published

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.backends.published_backend import PublishedBackend
 from tests.support.asked import application
 from tests.support.payloads import bar
 from tests.support.publishing import published

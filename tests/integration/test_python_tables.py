@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 import condvest
-from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.stores.ownership import write_spans
+from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.stores.identity.ownership import write_spans
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.exchange import NOW
 from tests.support.payloads import dividend, split

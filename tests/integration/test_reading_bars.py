@@ -14,8 +14,8 @@ import condvest
 from condvest import pool
 from condvest.batch_layer.shared.errors import SchemaTooOld, UnknownSymbol, UsageError
 from condvest.batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
 from tests.support.naive.database import folded, rows_of
 from tests.support.payloads import bar, split
 

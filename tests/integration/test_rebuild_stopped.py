@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.stores.rebuilds import keep_from_rebuild
+from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.stores.loading.rebuilds import keep_from_rebuild
 from condvest.batch_layer.fetching.loading.loader import Loader
 from tests.integration.test_rebuild import WITHOUT_INSTANTS
 from tests.support.in_process import Program

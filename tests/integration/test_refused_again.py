@@ -3,8 +3,8 @@
 import datetime as dt
 import json
 
-from condvest.batch_layer.database.stores.refused import refused_rows
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.database.stores.daily.refused import refused_rows
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from tests.support.payloads import bar
 
 NOON = dt.datetime(2024, 6, 10, 12, tzinfo=dt.UTC)

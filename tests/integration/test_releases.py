@@ -18,14 +18,14 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.database.opening import open_database
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.publish import publish_all
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.errors import DatabaseError, DatabaseReadOnly
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
-from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.databases.releases import primary_and_standby
 from tests.support.exchange import NOW

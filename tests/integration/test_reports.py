@@ -7,14 +7,14 @@ import datetime as dt
 
 import pytest
 
-from condvest.batch_layer.database.stores.ownership import write_spans
+from condvest.batch_layer.database.stores.identity.ownership import write_spans
 from condvest.batch_layer.shared.errors import UnknownName, UnknownSymbol
-from condvest.batch_layer.shared.models.symbols import SymbolSpan
-from condvest.serving_layer.queries.gaps import published_gaps, read_gaps
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
+from condvest.serving_layer.queries.bars.size import TooLarge
 from condvest.serving_layer.queries.history import published_history, read_history
-from condvest.serving_layer.queries.quality import flag_bars
-from condvest.serving_layer.queries.refused import read_refused
-from condvest.serving_layer.queries.size import TooLarge
+from condvest.serving_layer.queries.reports.gaps import published_gaps, read_gaps
+from condvest.serving_layer.queries.reports.quality import flag_bars
+from condvest.serving_layer.queries.reports.refused import read_refused
 from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.payloads import bar
 from tests.support.publishing import published

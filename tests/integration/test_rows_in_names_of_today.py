@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from condvest.batch_layer.fetching.check_archive import check_archive
-from condvest.batch_layer.shared.models.file_options import FileOptions
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
 from condvest.batch_layer.shared.models.undo import removal_of, undo_of
 from tests.integration.test_rebuild import held
 from tests.support.exchange import NOW
@@ -332,8 +332,8 @@ def test_killed_before_its_commit_it_has_done_nothing(market, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("condvest.batch_layer.database.stores.told_loads.amend_counts", killed)
-        patch.setattr("condvest.batch_layer.fetching.loading.told_anew.refuse_anew", killed)
+        patch.setattr("condvest.batch_layer.database.stores.loading.told_loads.amend_counts", killed)
+        patch.setattr("condvest.batch_layer.fetching.loading.retelling.told_anew.refuse_anew", killed)
         with pytest.raises(KeyboardInterrupt):
             take_back(market)
     assert market.dump(sequences=False) == before

@@ -13,8 +13,8 @@ from importlib import resources
 import pytest
 
 from condvest.batch_layer.shared.settings import INTERVALS
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
 from tests.support.exchange import independent_calendar
 from tests.support.naive import bars as naive
 

@@ -6,7 +6,7 @@ import re
 import pyarrow as pa
 import pytest
 
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.guarding.guards import Rules
 from tests.support.asked import application
 
 MORE = "/v1/bars?symbol=AAPL&limit=10"

@@ -6,10 +6,10 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.shared.errors import DatabaseReadOnly, DatabaseTimeout
-from condvest.serving_layer.http.answering import Answering
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.endpoints import ENDPOINTS
-from condvest.serving_layer.http.problems import problem
+from condvest.serving_layer.http.answers.answering import Answering
+from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
+from condvest.serving_layer.http.answers.problems import problem
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
 from tests.support.publishing import quote
 
 DIVIDENDS = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/v1/dividends")

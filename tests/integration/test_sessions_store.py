@@ -8,7 +8,7 @@ import pandas_market_calendars
 import pytest
 
 from condvest.batch_layer.database.migrate import migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores import calendar_extension as store
 from condvest.batch_layer.database.stores.calendar_extension import extend_sessions, sessions_ahead
 from condvest.batch_layer.database.stores.sessions import read_sessions

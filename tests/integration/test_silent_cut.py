@@ -7,7 +7,7 @@ import socket
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from tests.support.databases.silent_cut import run_cut_off
 from tests.support.payloads import bar
 

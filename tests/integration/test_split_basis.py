@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 NEW_YORK = ZoneInfo("America/New_York")
 TEN_FOR_ONE = ("2024-06-10", 10, 1)

@@ -8,12 +8,12 @@ import pytest
 
 from condvest.batch_layer.database.embedded.binaries import find_binaries, major_of, version_of
 from condvest.batch_layer.database.migrate import migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.calendar_extension import extend_sessions
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
-from condvest.serving_layer.http.answering import Answering
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.endpoints import ENDPOINTS
+from condvest.serving_layer.http.answers.answering import Answering
+from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
 from tests.support.databases.releases import primary_and_standby
 from tests.support.exchange import NOW
 

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.shared.errors import DatabaseUnavailable
-from condvest.serving_layer.http.backends import DatabaseBackend
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.backends.published_backend import PublishedBackend
 from condvest.serving_layer.http.front import Latest
-from condvest.serving_layer.http.published_backend import PublishedBackend
 from condvest.serving_layer.http.threads import Threads
 from tests.support.payloads import bar
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from condvest.serving_layer.http import database_backend
-from condvest.serving_layer.http.answering import Answering
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.endpoints import ENDPOINTS
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.http.answers.answering import Answering
+from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
+from condvest.serving_layer.http.backends import database_backend
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.queries.bars.question import Question
 from tests.support.payloads import bar, split
 
 (BARS,) = (endpoint for endpoint in ENDPOINTS if endpoint.path == "/v1/bars")

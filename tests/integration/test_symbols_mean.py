@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from condvest.batch_layer.database.stores.ownership import write_spans
-from condvest.batch_layer.shared.models.file_options import FileOptions
-from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.database.stores.identity.ownership import write_spans
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
 from tests.support.payloads import bar, bars_payload, dividend, dividends_payload, split, splits_payload
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.fetching.check_archive import check_archive
 from condvest.batch_layer.fetching.rebuild import keys_to_load, rebuild
 from condvest.batch_layer.operations.undo import undo_load
@@ -18,9 +18,9 @@ from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.errors import UnknownSymbol, UsageError
 from condvest.batch_layer.shared.models.undo import removal_of, undo_of
 from condvest.batch_layer.shared.settings import INTERVALS, DatabaseSettings, Settings
-from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.bars.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.queries.history import published_history, read_history
-from condvest.serving_layer.queries.question import Question
 from condvest.serving_layer.sources.published import PublishedSource
 from condvest.serving_layer.sources.published_past import as_known
 from tests.support.exchange import NOW
@@ -333,7 +333,7 @@ def test_an_undo_that_is_killed_before_its_commit_has_done_nothing(market, monke
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("condvest.batch_layer.fetching.loading.undoing._count", killed)
+    monkeypatch.setattr("condvest.batch_layer.fetching.loading.taking_back.undoing._count", killed)
     with pytest.raises(KeyboardInterrupt):
         undo(market, 6)
     assert market.dump(sequences=False) == before

@@ -10,9 +10,9 @@ from websockets.sync.client import connect
 
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.serving_layer.contract import EventsQuery
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.endpoints import ENDPOINTS
-from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.backends.published_backend import PublishedBackend
 from tests.support.asked import application
 from tests.support.payloads import bar
 from tests.support.publishing import published

@@ -14,11 +14,11 @@ import pytest
 
 import condvest
 from condvest.batch_layer.database.migrate import migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.readers import grant_reader, reader_password
-from condvest.batch_layer.database.stores.ownership import write_spans
+from condvest.batch_layer.database.stores.identity.ownership import write_spans
 from condvest.batch_layer.shared.errors import DatabaseError, UsageError
-from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
 from tests.support.payloads import split
 from tests.support.publishing import quote
 

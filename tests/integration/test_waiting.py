@@ -7,8 +7,8 @@ import sys
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres import waiting
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting import waiting
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from tests.support.publishing import quote
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtext('condvest load'))"
@@ -54,7 +54,7 @@ def test_our_connections_name_our_process(world, monkeypatch):
 
 HOLDER = """
 import sys
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 with Database(sys.argv[1]) as database, database.locked("condvest run", [1, 2]):
     with database.transaction() as connection:
         connection.execute("INSERT INTO runs (command) VALUES ('run --provider sample')")

@@ -5,11 +5,11 @@ import pyarrow as pa
 import pytest
 
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS
-from condvest.batch_layer.database.stores import daily_bars
+from condvest.batch_layer.database.stores.daily import daily_bars
 from condvest.batch_layer.shared.models.bars import DailyBars
 from condvest.batch_layer.shared.models.spans import always
-from condvest.serving_layer.queries.gaps import read_gaps
-from condvest.serving_layer.queries.quality import flag_bars
+from condvest.serving_layer.queries.reports.gaps import read_gaps
+from condvest.serving_layer.queries.reports.quality import flag_bars
 
 INSTRUMENTS, SESSIONS = 71, 60
 NAMES = {one: f"S{one * 7 % INSTRUMENTS:02}" for one in range(1, INSTRUMENTS + 1)}

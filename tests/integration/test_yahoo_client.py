@@ -16,7 +16,7 @@ import pytest
 from condvest.batch_layer.shared.clients.yahoo import FIRST_SESSION, YahooProvider, parse
 from condvest.batch_layer.shared.clients.yahoo.provider import PAUSE
 from condvest.batch_layer.shared.errors import SymbolGone, UsageError, VendorRefused, VendorUnavailable
-from condvest.batch_layer.shared.models.payloads import Fetched
+from condvest.batch_layer.shared.models.given.payloads import Fetched
 from tests.support.emulators.synthetic import truth
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import History, YahooEmulator

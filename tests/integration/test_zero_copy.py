@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.backends.published_backend import PublishedBackend
 from condvest.serving_layer.http.server import PatientProtocol
 from tests.support.asked import application
 from tests.support.serving import served
