@@ -7,7 +7,7 @@ import datetime as dt
 
 import pytest
 
-from tests.integration.test_identity_stored import Vendor
+from tests.integration.identity.test_identity_stored import Vendor
 
 D = dt.date
 DAYS = [D(2022, 6, day) for day in (1, 2, 3, 6, 7, 8, 9, 10)]

@@ -27,7 +27,7 @@ from tests.support.naive.database import differences
 from tests.support.payloads import BARS, bar, csv_of
 
 CONDVEST = Path(sys.executable).with_name("condvest")
-READER = Path(__file__).parents[1] / "support/databases/watching_reader.py"
+READER = Path(__file__).parents[2] / "support/databases/watching_reader.py"
 SYMBOLS = [f"S{number}" for number in range(24)]
 SESSIONS = range(100)
 BARS_EACH = 34 + 20 + 13 + 8 + 5 + 3

@@ -7,7 +7,7 @@ import pytest
 from condvest.batch_layer.database.stores.sessions import read_sessions
 from condvest.batch_layer.operations import nightly
 from condvest.batch_layer.shared.settings import Settings
-from tests.integration.test_ingest_yahoo import FIRST, AtYahoo
+from tests.integration.vendors.test_ingest_yahoo import FIRST, AtYahoo
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo.history import yahoo_symbol
 from tests.support.emulators.yahoo.lies import LyingYahoo

@@ -22,7 +22,7 @@ from tests.support.payloads import BARS, SPLITS, bar, bars_payload, csv_of, parq
 from tests.support.strategies.spoilt import spoilt_bytes, spoilt_json
 from tests.unit.clients.test_yahoo_parse import chart
 
-MASSIVE = Path(__file__).parents[1] / "payloads/massive"
+MASSIVE = Path(__file__).parents[2] / "payloads/massive"
 SESSION = dt.date(2024, 1, 3)
 ROWS = [bar(symbol, day, trades=5) for symbol in ("AA", "BB") for day in ("2024-01-02", "2024-01-03")]
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)

@@ -23,7 +23,7 @@ from condvest.batch_layer.shared.settings import Settings
 from tests.support.payloads import split
 from tests.support.publishing import published, quote
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 VERSIONS = {1: [100.0, 100.0, 100.0], 2: [50.0, 50.0, 50.0, 50.0]}
 """Version to its adjusted closes."""
 

@@ -33,7 +33,7 @@ from tests.support.pooler import PGBOUNCER, pooler
 from tests.support.publishing import quote
 from tests.support.worlds.world import World
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "postgres.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "postgres.md"
 MAJORS = (14, 15, 16, 17, 18)
 CLOSES = [20.0, 21.0, 22.0, 23.0, 24.0, 25.0]
 """Of the daily bars of sessions 0 to 5; so bars of three sessions have 22 and 25."""

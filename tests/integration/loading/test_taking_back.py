@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from condvest.batch_layer.fetching.check_archive import check_archive
-from tests.integration.test_corporate_actions import at_close, closes, whole
+from tests.integration.loading.test_corporate_actions import at_close, closes, whole
 from tests.support.payloads import bar, dividend, dividends_payload, payload, split, splits_payload
 
 

@@ -24,7 +24,7 @@ from tests.support.publishing import quote
 
 PRICES = ("open", "high", "low", "close", "volume", "vwap", "trades")
 INTERVALS = (3, 5, 8, 13, 21, 34)
-PAGE = Path(__file__).parents[2] / "docs/sql.md"
+PAGE = Path(__file__).parents[3] / "docs/sql.md"
 
 
 def shown(url, view, where="true", names=PRICES):

@@ -9,7 +9,7 @@ from condvest.live.demo import play
 from tests.support.in_process import Program
 from tests.support.worlds.live_script import DAY, SESSION, Script
 
-PAGE = Path(__file__).parents[2] / "docs/live.md"
+PAGE = Path(__file__).parents[3] / "docs/live.md"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.integration.test_aws_functions import NOW, SECRET, SESSIONS, bars
+from tests.integration.aws.test_aws_functions import NOW, SECRET, SESSIONS, bars
 from tests.support.aws import artefacts
 from tests.support.aws.emulated import ARCHIVE, configured, credentials, emulated_aws, fresh_bucket
 from tests.support.aws.lambda_runtime import running
@@ -20,7 +20,7 @@ from tests.support.emulators.synthetic.market import Market
 
 pytestmark = pytest.mark.aws
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BUILDERS = ROOT / "batch_layer/fetching/deployment_packages"
 HANDLERS = "condvest.batch_layer.fetching.lambda_functions"
 

@@ -17,7 +17,7 @@ from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from condvest.batch_layer.shared.clients.yahoo.client import YahooClient
 from condvest.batch_layer.shared.errors import InputError, VendorRefused, VendorUnavailable
 from condvest.batch_layer.shared.utils.retry import Retry
-from tests.integration.test_massive_wire import GOOD, SESSION
+from tests.integration.vendors.test_massive_wire import GOOD, SESSION
 from tests.support.strategies.raw_answers import raw_answer
 from tests.unit.clients.test_yahoo_parse import chart
 

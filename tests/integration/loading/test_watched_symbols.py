@@ -7,7 +7,7 @@ import pytest
 from condvest.batch_layer.operations import nightly, watch
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.settings import Settings
-from tests.integration.test_ingest_yahoo import AtYahoo, stored
+from tests.integration.vendors.test_ingest_yahoo import AtYahoo, stored
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import YahooEmulator
 from tests.support.worlds.vendor_truth import after_close

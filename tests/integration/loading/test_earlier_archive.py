@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.support.in_process import Program
 
-EARLIER = Path(__file__).parents[1] / "payloads" / "earlier_archive"
+EARLIER = Path(__file__).parents[2] / "payloads" / "earlier_archive"
 
 
 def test_an_archive_of_an_earlier_version_gives_the_rows_that_it_held(url, tmp_path):

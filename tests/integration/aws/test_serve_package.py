@@ -17,7 +17,7 @@ from tests.support.publishing import files_of, from_database
 
 pytestmark = pytest.mark.aws
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BUILDER = ROOT / "serving_layer/deployment_packages/build_package.sh"
 HANDLER = "condvest.serving_layer.aws.serve_function.handler"
 

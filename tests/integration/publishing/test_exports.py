@@ -1,6 +1,6 @@
 """Exports for zipline, Lean and qlib, read back by the documents of their formats.
 
-tests/integration/test_export_peers.py has zipline and qlib themselves read them; Lean needs .NET and Docker.
+In test_export_peers.py zipline and qlib themselves read them; Lean needs .NET and Docker.
 """
 
 import datetime as dt

@@ -17,7 +17,7 @@ from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
 from tests.support.payloads import bar
 
 BIN = Path(sys.executable).parent
-EVENTS = Path(__file__).parents[1] / "events"
+EVENTS = Path(__file__).parents[2] / "events"
 
 
 def job(*arguments, url, tmp_path, **environ):

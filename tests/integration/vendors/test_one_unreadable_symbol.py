@@ -6,7 +6,7 @@ import pytest
 
 from condvest.batch_layer.operations import nightly
 from condvest.batch_layer.shared.settings import Settings
-from tests.integration.test_lying_yahoo import AtLyingYahoo
+from tests.integration.vendors.test_lying_yahoo import AtLyingYahoo
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo.history import yahoo_symbol
 from tests.support.emulators.yahoo.lies import Lie, LyingYahoo

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.shared.clients.files import dividing
-from tests.integration.test_portions import held
+from tests.integration.loading.test_portions import held
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, csv_of
 

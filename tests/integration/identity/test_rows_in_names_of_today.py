@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from condvest.batch_layer.fetching.check_archive import check_archive
 from condvest.batch_layer.shared.models.given.file_options import FileOptions
 from condvest.batch_layer.shared.models.undo import removal_of, undo_of
-from tests.integration.test_rebuild import held
+from tests.integration.loading.test_rebuild import held
 from tests.support.exchange import NOW
 from tests.support.naive import whose
 from tests.support.payloads import (

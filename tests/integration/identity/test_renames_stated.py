@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.integration.test_identity_stored import Vendor
-from tests.integration.test_rebuild import held
+from tests.integration.identity.test_identity_stored import Vendor
+from tests.integration.loading.test_rebuild import held
 from tests.support.payloads import bar, dividend, payload, split
 
 D = dt.date

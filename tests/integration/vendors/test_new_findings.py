@@ -10,7 +10,7 @@ from condvest.batch_layer.operations.import_files import import_files
 from condvest.batch_layer.processing.batch_jobs.shards import Shard
 from condvest.batch_layer.shared.settings import Settings
 from condvest.screening import screen_of
-from tests.integration.test_ingest_yahoo import FIRST, LAST, AtYahoo
+from tests.integration.vendors.test_ingest_yahoo import FIRST, LAST, AtYahoo
 from tests.support.emulators.synthetic.sessions import Schedule
 from tests.support.emulators.yahoo import History, YahooEmulator
 from tests.support.payloads import BARS, csv_of, json_payload

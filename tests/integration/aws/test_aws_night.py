@@ -27,7 +27,7 @@ PAGES = {"true": 13, "false": 25}
 
 SECRET = "condvest-dev/massive-api-key"  # noqa: S105  # its name
 FUNCTIONS = aws_artefacts.ROOT / "batch_layer/infrastructure/modules/fetching/main.tf"
-EVENT = Path(__file__).parents[1] / "events/schedule.json"
+EVENT = Path(__file__).parents[2] / "events/schedule.json"
 
 
 class _Vendor(http.server.BaseHTTPRequestHandler):
