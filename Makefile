@@ -51,8 +51,8 @@ test-long: $(TOOLS) ## random histories by the ten thousand steps, a hundred kil
 	$(BIN)/python -m pytest -n auto -m long
 
 fuzz: $(TOOLS) ## spoilt answers and files through clients, parsers and loads, by the ten thousand; an hour or two
-	$(BIN)/python -m pytest -q -n auto --hypothesis-profile=fuzz tests/integration/test_fuzz.py \
-		tests/integration/test_spoilt_wire.py
+	$(BIN)/python -m pytest -q -n auto --hypothesis-profile=fuzz tests/integration/vendors/test_fuzz.py \
+		tests/integration/vendors/test_spoilt_wire.py
 
 test-aws: $(TOOLS) terraform ## the AWS side: Terraform, checkov, artefacts, an emulator, the image; a missing tool fails
 	CI=true $(PYTEST) -m aws

@@ -6,7 +6,7 @@ import numpy as np
 
 from condvest.batch_layer.shared.clients.massive.grouped import read_grouped
 from condvest.batch_layer.shared.models.bars import DailyBars
-from condvest.batch_layer.shared.models.payloads import Fetched, Payload
+from condvest.batch_layer.shared.models.given.payloads import Fetched, Payload
 from tests.support.emulators.synthetic.sessions import milliseconds, new_york
 
 INSTRUMENTS = 12_500

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.report import Figure
 from benchmarks.stored import workspace
 from condvest.speed_layer.core.alerts.rules import Rule
-from condvest.speed_layer.services.deliver import Deliverer
+from condvest.speed_layer.services.alerts.deliver import Deliverer
 from condvest.speed_layer.stores.events import Event, lock_events, write_events
 from condvest.speed_layer.stores.rules import Webhook, add_rule
 from condvest.speed_layer.webhooks.posting import Poster

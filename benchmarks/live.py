@@ -24,15 +24,15 @@ from benchmarks import stored
 from benchmarks.live_desk import AGAIN, BURST, ORDINAL, Desk, whole_market
 from benchmarks.machine import peak_memory, processor_clock
 from benchmarks.report import Figure, figures, in_turns
-from condvest.batch_layer.database.stores.live import read_live
+from condvest.batch_layer.database.stores.daily.live import read_live
 from condvest.batch_layer.processing.resample import resample
 from condvest.batch_layer.shared.models.bars import Int32s
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.speed_layer.feeds.journal import Journal, Record, Recorder
-from condvest.speed_layer.feeds.massive_minutes import read_frames
-from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
-from condvest.speed_layer.feeds.massive_typed import PlainMinutes
+from condvest.speed_layer.feeds.massive.massive_minutes import read_frames
+from condvest.speed_layer.feeds.massive.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.massive.massive_typed import PlainMinutes
 from condvest.speed_layer.feeds.polling import Answered
 from condvest.speed_layer.stores import rows as live_rows
 

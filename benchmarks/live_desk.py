@@ -12,8 +12,8 @@ from condvest.speed_layer.core.following import Follower
 from condvest.speed_layer.core.phases import Hours
 from condvest.speed_layer.core.state import MINUTE
 from condvest.speed_layer.feeds.journal import Journal, Recorder
-from condvest.speed_layer.feeds.massive_minutes import read_frames
-from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.massive.massive_minutes import read_frames
+from condvest.speed_layer.feeds.massive.massive_snapshot import read_snapshot
 from condvest.speed_layer.services.collect import Collector
 from condvest.speed_layer.stores.runs import start_run
 

@@ -17,7 +17,7 @@ from benchmarks.machine import busy, peak_memory
 from benchmarks.report import figures
 from benchmarks.stored import NOW, store, workspace
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
-from condvest.batch_layer.database.stores.bars import delete_bars, insert_bars, read_bars
+from condvest.batch_layer.database.stores.bars.stored import delete_bars, insert_bars, read_bars
 from condvest.batch_layer.processing.resample import resample
 from condvest.batch_layer.shared.models.bars import DailyBars
 from condvest.batch_layer.shared.models.spans import Spans

@@ -32,8 +32,8 @@ from condvest.batch_layer.processing.resample import resample
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
 from condvest.batch_layer.shared.settings import Settings
-from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.sources.published import PublishedSource
 
 INTERVAL = 13

@@ -16,7 +16,7 @@ from benchmarks.report import figures, in_turns
 from benchmarks.stored import store, workspace
 from condvest.batch_layer.database.postgres.binary_copy import copy_out, select_list
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
-from condvest.batch_layer.database.stores.bars import insert_bars, read_bars
+from condvest.batch_layer.database.stores.bars.stored import insert_bars, read_bars
 from condvest.batch_layer.processing.resample import resample
 from condvest.batch_layer.shared.models.spans import always
 from condvest.batch_layer.shared.settings import INTERVALS

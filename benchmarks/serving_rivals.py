@@ -32,11 +32,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
-from condvest.serving_layer.http.answering import Answering
+from condvest.serving_layer.http.answers.answering import Answering
+from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
 from condvest.serving_layer.http.app import create_app
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.endpoints import ENDPOINTS
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.guarding.guards import Rules
 from condvest.serving_layer.http.server import server_of
 
 INTERVAL = 13

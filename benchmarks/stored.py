@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
-from condvest.batch_layer.database.stores import instruments
+from condvest.batch_layer.database.stores.identity import instruments
 from condvest.batch_layer.operations.workspace import open_workspace
 from condvest.batch_layer.shared.settings import Settings
 

@@ -7,11 +7,11 @@ floor: the same rows read from the tables, and nothing looked for.
 from benchmarks import core, stored
 from benchmarks.report import figures, in_turns
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
-from condvest.batch_layer.database.stores.daily_bars import number_of_parts
+from condvest.batch_layer.database.stores.daily.daily_bars import number_of_parts
 from condvest.cli.output import screen
-from condvest.serving_layer.queries.gaps import read_gaps
 from condvest.serving_layer.queries.instruments import read_instruments
-from condvest.serving_layer.queries.quality import flag_bars
+from condvest.serving_layer.queries.reports.gaps import read_gaps
+from condvest.serving_layer.queries.reports.quality import flag_bars
 
 LEAD = """
 SELECT symbol, session FROM (

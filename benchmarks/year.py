@@ -13,7 +13,7 @@ import psycopg
 
 from benchmarks.report import Figure
 from benchmarks.stored import workspace
-from condvest.batch_layer.database.stores.bars import put_bars
+from condvest.batch_layer.database.stores.bars.stored import put_bars
 from condvest.batch_layer.shared.models.bars import Bars
 from condvest.batch_layer.shared.settings import INTERVALS
 

@@ -25,8 +25,8 @@ from condvest.asking import (
 from condvest.batch_layer.shared.settings import Settings
 from condvest.kept import kept_open
 from condvest.serving_layer.opening import live_of, open_published, past_of
-from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
-from condvest.serving_layer.queries.question import Adjust, Anchor, Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.bars.question import Adjust, Anchor, Question
 
 ADJUSTED = "condvest.adjust"
 """Key in the metadata of a table of bars: what its prices are adjusted for; its columns do not show it."""

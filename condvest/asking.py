@@ -15,7 +15,7 @@ from condvest.batch_layer.shared.errors import DatabaseUnavailable, UnknownSymbo
 from condvest.batch_layer.shared.settings import Settings
 from condvest.kept import borrowed
 from condvest.pool import lent
-from condvest.serving_layer.queries.question import as_instant, check_bounds
+from condvest.serving_layer.queries.bars.question import as_instant, check_bounds
 
 if TYPE_CHECKING:
     from condvest.batch_layer.database.opening import OpenDatabase

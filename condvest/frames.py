@@ -12,7 +12,7 @@ from condvest.api import bars
 from condvest.asking import From, Instant, Missing, Session, Symbols
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.settings import Settings
-from condvest.serving_layer.queries.question import Adjust, Anchor
+from condvest.serving_layer.queries.bars.question import Adjust, Anchor
 
 Field = Literal["open", "high", "low", "close", "volume", "vwap", "trades"]
 """What a panel may hold."""

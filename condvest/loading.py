@@ -9,8 +9,8 @@ import pyarrow as pa
 from condvest.api import ADJUSTED
 from condvest.asking import present_settings
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.batch_layer.shared.models.file_options import FileOptions, Midnight, Prices, SymbolsMean
-from condvest.batch_layer.shared.models.providers import checked_name
+from condvest.batch_layer.shared.models.given.file_options import FileOptions, Midnight, Prices, SymbolsMean
+from condvest.batch_layer.shared.models.instruments.providers import checked_name
 from condvest.batch_layer.shared.settings import Settings
 
 _Dataset = Literal["daily_bars", "splits", "dividends"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from condvest.batch_layer.operations.screening import Screen
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.models.spans import Spans
-from condvest.serving_layer.queries.quality import flag_new
+from condvest.serving_layer.queries.reports.quality import flag_new
 
 
 def screen_of(workspace: Workspace) -> Screen:

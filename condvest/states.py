@@ -36,7 +36,7 @@ def status(*, now: dt.datetime | None = None, settings: Settings | None = None) 
 
     def from_database(opened: OpenDatabase) -> dict[str, Any]:
         # Imported here: who reads bars alone needs nothing of this.
-        from condvest.serving_layer.queries.status import read_status  # noqa: PLC0415
+        from condvest.serving_layer.queries.reports.status import read_status  # noqa: PLC0415
 
         return read_status(replace(opened, now=now or dt.datetime.now(dt.UTC)))
 

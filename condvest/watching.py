@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from condvest.api import bars
 from condvest.asking import From, Symbols, as_symbols, present_settings
 from condvest.batch_layer.database.opening import OpenDatabase
-from condvest.batch_layer.database.postgres.listening import Listening
-from condvest.batch_layer.database.stores.live import first_live
+from condvest.batch_layer.database.postgres.connecting.listening import Listening
+from condvest.batch_layer.database.stores.daily.live import first_live
 from condvest.batch_layer.shared.errors import DatabaseUnavailable, UsageError
 from condvest.batch_layer.shared.settings import Settings
 from condvest.serving_layer.opening import open_for_reading

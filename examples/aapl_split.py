@@ -21,13 +21,13 @@ import pyarrow.compute as pc
 
 from condvest.batch_layer.database.embedded.server import EmbeddedServer
 from condvest.batch_layer.database.migrate import migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.processing.resample import ResampleSummary, resample
 from condvest.batch_layer.shared.clients.sample import FIRST_SESSION, LAST_SESSION, SampleProvider
 from condvest.batch_layer.shared.settings import Settings
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
 
 EX_DATE = dt.date(2005, 2, 28)
 

@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from condvest.serving_layer.formats import FORMATS
-from condvest.serving_layer.queries.coverage import By
-from condvest.serving_layer.queries.question import LONGEST_ANSWERED, Adjust, Anchor
+from condvest.serving_layer.queries.bars.question import LONGEST_ANSWERED, Adjust, Anchor
+from condvest.serving_layer.queries.reports.coverage import By
 
 MOST_SYMBOLS = 1000
 """Symbols in one question; who wants more asks for all of them."""

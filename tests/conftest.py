@@ -10,7 +10,7 @@ import os
 import hypothesis
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations import nightly
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.models.sessions import calendar_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.shared.settings import INTERVALS
 
 ADMINISTRATORS_OWN = frozenset({"schema_migrations"})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 from urllib.parse import quote
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.queries import column, holds, number, rows
 from condvest.batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from condvest.batch_layer.database.migrate import check_schema, is_empty, migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.sessions import present_sessions, read_sessions
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.queries import column, rows
 from condvest.batch_layer.shared.errors import DatabaseError, UsageError
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
-from condvest.batch_layer.database.stores import instruments
-from condvest.batch_layer.database.stores.loads import ArchivedLoad, archived_loads
-from condvest.batch_layer.database.stores.rebuilds import unfinished_rebuild
-from condvest.batch_layer.database.stores.refused import refused_lines
-from condvest.batch_layer.database.stores.symbols import all_symbols
+from condvest.batch_layer.database.stores.daily.refused import refused_lines
+from condvest.batch_layer.database.stores.identity import instruments
+from condvest.batch_layer.database.stores.identity.symbols import all_symbols
+from condvest.batch_layer.database.stores.loading.loads import ArchivedLoad, archived_loads
+from condvest.batch_layer.database.stores.loading.rebuilds import unfinished_rebuild
 from condvest.batch_layer.fetching import quality
 from condvest.batch_layer.fetching.loading.carriers import carriers_of
 from condvest.batch_layer.fetching.loading.datasets import DATASETS
@@ -24,8 +24,8 @@ from condvest.batch_layer.shared.clients.archive import order_instant_of
 from condvest.batch_layer.shared.errors import CondvestError, UsageError
 from condvest.batch_layer.shared.models.bars import Columns, Int32s
 from condvest.batch_layer.shared.models.difference import difference
-from condvest.batch_layer.shared.models.payload_rows import DividendRows, SplitRows
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payload_rows import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from condvest.batch_layer.shared.models.spans import Spans
 from condvest.batch_layer.shared.models.undo import is_undo
 

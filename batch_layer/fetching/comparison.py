@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from condvest.batch_layer.database.stores import instruments
-from condvest.batch_layer.database.stores.ledger import read_ledger
-from condvest.batch_layer.database.stores.listed_loads import archive_keys_of
+from condvest.batch_layer.database.stores.identity import instruments
+from condvest.batch_layer.database.stores.loading.ledger import read_ledger
+from condvest.batch_layer.database.stores.loading.listed_loads import archive_keys_of
 from condvest.batch_layer.fetching.ledger import complete_sessions
 from condvest.batch_layer.fetching.loading.bars import daily_bars_of, sessions_asked_for
 from condvest.batch_layer.fetching.loading.carriers import carriers_of
@@ -19,9 +19,9 @@ from condvest.batch_layer.fetching.loading.loader import Loader
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, Floats, Int32s
 from condvest.batch_layer.shared.models.difference import keys_of
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from condvest.batch_layer.shared.models.loads import LedgerRows
-from condvest.batch_layer.shared.models.payload_rows import BarRows
-from condvest.batch_layer.shared.models.payloads import Payload
 from condvest.batch_layer.shared.models.sessions import Sessions
 
 COMPARED = ("open", "high", "low", "close", "volume")

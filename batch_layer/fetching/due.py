@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.stores import instruments, metadata
-from condvest.batch_layer.database.stores.doubts import doubted_since, first_sessions
-from condvest.batch_layer.database.stores.ledger import read_etags, read_ledger
-from condvest.batch_layer.database.stores.loads import is_any_loaded
+from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.stores.daily.doubts import doubted_since, first_sessions
+from condvest.batch_layer.database.stores.identity import instruments, metadata
+from condvest.batch_layer.database.stores.loading.ledger import read_etags, read_ledger
+from condvest.batch_layer.database.stores.loading.loads import is_any_loaded
 from condvest.batch_layer.fetching import policy
 from condvest.batch_layer.fetching.ledger import missing_sessions, sessions_in_doubt
 from condvest.batch_layer.shared.errors import NotASession, UsageError
 from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.instruments.providers import FileProvider, Provider
 from condvest.batch_layer.shared.models.loads import LedgerRows
-from condvest.batch_layer.shared.models.providers import FileProvider, Provider
 from condvest.batch_layer.shared.models.sessions import Sessions
 
 

@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
-from condvest.batch_layer.database.stores import instruments
-from condvest.batch_layer.database.stores.ledger import UNDER_WAY, keep_etag
+from condvest.batch_layer.database.stores.identity import instruments
+from condvest.batch_layer.database.stores.loading.ledger import UNDER_WAY, keep_etag
 from condvest.batch_layer.fetching import policy
 from condvest.batch_layer.fetching.due import Due
 from condvest.batch_layer.fetching.loading.judged import JudgedPayload
@@ -19,9 +19,8 @@ from condvest.batch_layer.shared.errors import (
     VendorRefused,
     VendorUnavailable,
 )
-from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payloads import Fetched, VendorFile
-from condvest.batch_layer.shared.models.providers import (
+from condvest.batch_layer.shared.models.given.payloads import Fetched, VendorFile
+from condvest.batch_layer.shared.models.instruments.providers import (
     ActionsProvider,
     Answers,
     Cost,
@@ -31,6 +30,7 @@ from condvest.batch_layer.shared.models.providers import (
     SymbolProvider,
     Unavailable,
 )
+from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.batch_layer.shared.utils.prefetch import prefetch_batches
 
 OnLoad = Callable[[LoadSummary], None]

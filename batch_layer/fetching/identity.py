@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from condvest.batch_layer.fetching.tenures import Name, settled
-from condvest.batch_layer.shared.models.symbols import FOREVER, SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import FOREVER, SymbolSpan
 
 History = Sequence[tuple[dt.date, str]]
 """(first date, symbol) of every symbol that an instrument took, ascending."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from condvest.batch_layer.database.stores.loads import archived_loads, lock_loads, take_back_unused_ids
-from condvest.batch_layer.database.stores.rebuilds import unfinished_rebuild
+from condvest.batch_layer.database.stores.loading.loads import (
+    archived_loads,
+    lock_loads,
+    take_back_unused_ids,
+)
+from condvest.batch_layer.database.stores.loading.rebuilds import unfinished_rebuild
 from condvest.batch_layer.fetching.loading.judged import JudgedPayload
 from condvest.batch_layer.fetching.loading.loader import MOST_AT_ONCE, Loader
 from condvest.batch_layer.shared.errors import DatabaseRefusedValue, InputError, UsageError

@@ -13,7 +13,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from condvest.batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, SymbolSpan
 
 Key = TypeVar("Key", bound=Hashable)
 

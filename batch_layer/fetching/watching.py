@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from condvest.batch_layer.shared.models.watched import Watched
+from condvest.batch_layer.shared.models.instruments.watched import Watched
 
 LONGEST_ASIDE = 32
 """Days at most until a symbol that is set aside is asked about again: 1 at first, then 2, 4, 8 and so on."""

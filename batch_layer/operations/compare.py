@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
+from condvest.batch_layer.database.stores.identity.symbols import symbols_by_instrument
 from condvest.batch_layer.fetching.comparison import answered, compared
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.models.bars import DailyBars

@@ -15,7 +15,7 @@ from condvest.batch_layer.database.embedded.account import account_for
 from condvest.batch_layer.database.embedded.binaries import find_binaries
 from condvest.batch_layer.database.embedded.server import EmbeddedServer
 from condvest.batch_layer.database.migrate import check_schema, is_empty
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.calendar_extension import check_second_opinion
 from condvest.batch_layer.shared.clients import aws
 from condvest.batch_layer.shared.errors import CondvestError

@@ -17,10 +17,10 @@ from condvest.batch_layer.operations.resampling import resampled_after
 from condvest.batch_layer.operations.screening import Screen, known_before
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
+from condvest.batch_layer.shared.models.given.file_options import AS_THEY_ARE, FileOptions
+from condvest.batch_layer.shared.models.given.payload_rows import SplitRows
+from condvest.batch_layer.shared.models.given.payloads import DatasetName, Payload
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payload_rows import SplitRows
-from condvest.batch_layer.shared.models.payloads import DatasetName, Payload
 
 
 def import_files(

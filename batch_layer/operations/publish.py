@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from condvest.batch_layer.database.stores.rebuilds import keep_from_rebuild
+from condvest.batch_layer.database.stores.loading.rebuilds import keep_from_rebuild
 from condvest.batch_layer.operations.report import recorded
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.processing.publishing.new_version import OnProgress, PublishSummary

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from condvest.batch_layer.database.stores.rebuilds import keep_from_rebuild
+from condvest.batch_layer.database.stores.loading.rebuilds import keep_from_rebuild
 from condvest.batch_layer.database.stores.status import finish_run, start_run
 from condvest.batch_layer.database.stores.touched import compact
 from condvest.batch_layer.operations.workspace import Workspace
@@ -24,8 +24,8 @@ from condvest.batch_layer.shared.exit_codes import (
     failure_code,
     stopped_code,
 )
+from condvest.batch_layer.shared.models.instruments.providers import Unavailable
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.providers import Unavailable
 from condvest.batch_layer.shared.published.parts import compacting_starts
 
 Progress = Callable[[int, int], None]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from condvest.batch_layer.database.stores.changes import PARTITIONS, dividends_since, peek_changes
-from condvest.batch_layer.database.stores.loads import last_load
+from condvest.batch_layer.database.stores.loading.loads import last_load
 from condvest.batch_layer.database.stores.status import has_only_arrays, screenings
 from condvest.batch_layer.operations.report import Progress, Report
 from condvest.batch_layer.operations.workspace import Workspace

@@ -5,17 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from condvest.batch_layer.database.stores.listed_loads import ListedLoad, listed_loads, supplier_of
-from condvest.batch_layer.database.stores.ownership import read_spans
-from condvest.batch_layer.database.stores.symbols import latest_carriers
+from condvest.batch_layer.database.stores.identity.ownership import read_spans
+from condvest.batch_layer.database.stores.identity.symbols import latest_carriers
+from condvest.batch_layer.database.stores.loading.listed_loads import ListedLoad, listed_loads, supplier_of
 from condvest.batch_layer.operations.report import Progress, Report, recorded
 from condvest.batch_layer.operations.resampling import resampled_after
 from condvest.batch_layer.operations.screening import Screen, known_before
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.errors import UnknownSymbol, UsageError
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
+from condvest.batch_layer.shared.models.instruments.symbols import FOREVER
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from condvest.batch_layer.shared.models.symbols import FOREVER
 from condvest.batch_layer.shared.models.undo import is_undo, removal_of, undo_of
 
 _UNDONE = ("daily_bars", "splits", "dividends")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from condvest.batch_layer.database.stores.rebuilds import REBUILD_LOCK
+from condvest.batch_layer.database.stores.loading.rebuilds import REBUILD_LOCK
 from condvest.batch_layer.fetching import check_archive
 from condvest.batch_layer.fetching.check_archive import Finding
 from condvest.batch_layer.fetching.rebuild import keys_to_load, rebuild

@@ -6,14 +6,14 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from condvest.batch_layer.database.stores.watched import forget_watched, read_watched, write_watched
+from condvest.batch_layer.database.stores.identity.watched import forget_watched, read_watched, write_watched
 from condvest.batch_layer.fetching.fetch import FetchReport
 from condvest.batch_layer.fetching.watching import NightlySymbols, set_aside, symbols_of_night
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.errors import SymbolGone, UsageError
-from condvest.batch_layer.shared.models.providers import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.watched import Watched
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from condvest.batch_layer.shared.models.watched import Watched
 
 
 @dataclass(frozen=True)

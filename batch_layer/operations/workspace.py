@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from condvest.batch_layer.database.opening import OpenDatabase, open_database
-from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
+from condvest.batch_layer.database.stores.identity.symbols import symbols_by_instrument
 from condvest.batch_layer.shared.clients import aws
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.settings import Settings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from condvest.batch_layer.fetching.fetch import Fetcher
     from condvest.batch_layer.fetching.loading.loader import Loader
     from condvest.batch_layer.shared.clients.archive import Archive
-    from condvest.batch_layer.shared.models.providers import Provider
+    from condvest.batch_layer.shared.models.instruments.providers import Provider
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Workspace(OpenDatabase):
         """
         from condvest.batch_layer.fetching.fetch import Fetcher  # noqa: PLC0415
         from condvest.batch_layer.shared.clients.providers import without_need_of_keys  # noqa: PLC0415
-        from condvest.batch_layer.shared.models.providers import PROVIDERS  # noqa: PLC0415
+        from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS  # noqa: PLC0415
 
         asking = replace(self, settings=without_need_of_keys(self.settings)) if only_cost else self
         with ExitStack() as stack:
@@ -90,7 +90,7 @@ class Workspace(OpenDatabase):
 
     def asked_symbols(self, provider: str) -> list[str]:
         """Return the symbols of a provider's list: supplied or added, and neither left out nor set aside."""
-        from condvest.batch_layer.database.stores.watched import read_watched  # noqa: PLC0415
+        from condvest.batch_layer.database.stores.identity.watched import read_watched  # noqa: PLC0415
 
         with self.database.transaction(read_only=True) as connection:
             watched = read_watched(connection, provider)
@@ -99,7 +99,7 @@ class Workspace(OpenDatabase):
 
     def supplied_symbols(self, provider: str) -> list[str]:
         """Return the symbols whose bars a provider has supplied."""
-        from condvest.batch_layer.database.stores import instruments  # noqa: PLC0415
+        from condvest.batch_layer.database.stores.identity import instruments  # noqa: PLC0415
 
         with self.database.transaction(read_only=True) as connection:
             provider_id = instruments.known_provider(connection, provider)

@@ -8,13 +8,13 @@ from contextlib import closing
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.parallel import side_by_side
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
 from condvest.batch_layer.database.stores import changes
-from condvest.batch_layer.database.stores.bars import read_bars
-from condvest.batch_layer.database.stores.daily_bars import number_of_parts
-from condvest.batch_layer.database.stores.symbols import symbols_by_instrument
+from condvest.batch_layer.database.stores.bars.stored import read_bars
+from condvest.batch_layer.database.stores.daily.daily_bars import number_of_parts
+from condvest.batch_layer.database.stores.identity.symbols import symbols_by_instrument
 from condvest.batch_layer.processing.resample import folded, recomputed
 from condvest.batch_layer.shared.models.bars import Bars, Int32s
 from condvest.batch_layer.shared.models.difference import difference, keys_of

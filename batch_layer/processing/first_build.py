@@ -14,11 +14,12 @@ from contextlib import closing, suppress
 import numpy as np
 
 from condvest.batch_layer.database.postgres import range_read
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, SPLITS
-from condvest.batch_layer.database.stores import bars_rebuilt, changes
-from condvest.batch_layer.database.stores.daily_bars import number_of_parts
-from condvest.batch_layer.database.stores.ledger import read_coverage, rows_loaded
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.bars import bars_rebuilt
+from condvest.batch_layer.database.stores.daily.daily_bars import number_of_parts
+from condvest.batch_layer.database.stores.loading.ledger import read_coverage, rows_loaded
 from condvest.batch_layer.shared.core.folding import fold_all
 from condvest.batch_layer.shared.errors import DatabaseError, TransientError
 from condvest.batch_layer.shared.models.bars import Bars

@@ -16,12 +16,12 @@ from functools import partial
 import numpy as np
 
 from condvest.batch_layer.database.postgres import range_read
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.parallel import SIDE_BY_SIDE, side_by_side
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
 from condvest.batch_layer.database.stores import changes
-from condvest.batch_layer.database.stores.bars import delete_bars, put_bars, read_bars, remove_doubles
-from condvest.batch_layer.database.stores.ledger import read_coverage
+from condvest.batch_layer.database.stores.bars.stored import delete_bars, put_bars, read_bars, remove_doubles
+from condvest.batch_layer.database.stores.loading.ledger import read_coverage
 from condvest.batch_layer.processing import first_build
 from condvest.batch_layer.shared.core.folding import fold_all
 from condvest.batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of

@@ -11,7 +11,7 @@ import click
 
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.cli.output.destination import FORMATS
-from condvest.serving_layer.queries.question import as_instant
+from condvest.serving_layer.queries.bars.question import as_instant
 
 
 class _SessionType(click.ParamType[dt.date]):

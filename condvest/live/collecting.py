@@ -14,7 +14,7 @@ from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients import aws
 from condvest.batch_layer.shared.clients.massive.client import MassiveClient
 from condvest.batch_layer.shared.clients.massive.provider import RATES
-from condvest.batch_layer.shared.clients.massive.transport import Transport
+from condvest.batch_layer.shared.clients.massive.wire.transport import Transport
 from condvest.batch_layer.shared.clients.publish_targets import target_at
 from condvest.batch_layer.shared.clients.rate_limit import RateLimit
 from condvest.batch_layer.shared.clients.yahoo.client import YahooClient
@@ -130,7 +130,7 @@ def _publication(workspace: Workspace, say: Callable[[str], None]) -> LivePublic
 
 def _stream_of(settings: Settings, key: str) -> StreamFeed:
     with from_extra("stream", "Massive's stream"):
-        from condvest.speed_layer.feeds.massive_stream import MassiveStream  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.feeds.massive.massive_stream import MassiveStream  # noqa: PLC0415  # an extra
     return MassiveStream(settings.massive.stream_url, key)
 
 
@@ -139,8 +139,8 @@ def _yahoo(
 ) -> tuple[Feed, StreamFeed]:
     """Return Yahoo's quotes and its stream of the symbols."""
     with from_extra("yahoo", "the live bars of Yahoo"):
-        from condvest.speed_layer.feeds.yahoo_quotes import MOST_SYMBOLS, YahooQuotes  # noqa: PLC0415  # an extra
-        from condvest.speed_layer.feeds.yahoo_stream import YahooStream  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.feeds.yahoo.yahoo_quotes import MOST_SYMBOLS, YahooQuotes  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.feeds.yahoo.yahoo_stream import YahooStream  # noqa: PLC0415  # an extra
     chosen = watch.named(workspace, "yahoo", symbols)
     if not 0 < len(chosen) <= MOST_SYMBOLS:
         raise UsageError(

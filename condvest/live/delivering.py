@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Event
 
 from condvest.batch_layer.operations.workspace import Workspace
-from condvest.speed_layer.services.deliver import Deliverer
+from condvest.speed_layer.services.alerts.deliver import Deliverer
 from condvest.speed_layer.webhooks.posting import Poster
 
 

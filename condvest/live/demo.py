@@ -20,14 +20,14 @@ from typing import Any
 from condvest.batch_layer.operations.workspace import Workspace, open_workspace
 from condvest.batch_layer.processing.resample import resample
 from condvest.batch_layer.shared.clients.sample.client import SampleProvider
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.batch_layer.shared.settings import Settings
 from condvest.live.collecting import journals_of
 from condvest.live.judging import judge
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
-from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
+from condvest.speed_layer.feeds.massive.massive_snapshot import read_snapshot
 from condvest.speed_layer.feeds.polling import Answered
 from condvest.speed_layer.services.run import Job
 from condvest.speed_layer.services.settle import settle_all

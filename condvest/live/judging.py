@@ -9,10 +9,10 @@ import numpy as np
 from condvest.batch_layer.fetching.quality import CODES, judge_bars
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.models.bars import Bools
-from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.live.references import read_references
-from condvest.speed_layer.services.verdicts import Verdicts
+from condvest.speed_layer.services.alerts.verdicts import Verdicts
 
 
 def judge(

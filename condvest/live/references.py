@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection
-from condvest.batch_layer.database.stores.loads import last_load
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.stores.loading.loads import last_load
 from condvest.batch_layer.database.stores.sessions import present_sessions
 from condvest.batch_layer.shared.core.windows import first_ordinals, last_ordinals, windows_of
 from condvest.batch_layer.shared.models.bars import Bars, Int32s
 from condvest.batch_layer.shared.models.difference import pack
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
-from condvest.serving_layer.queries.bars import answer
-from condvest.serving_layer.queries.question import Question
-from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.bars.answering import answer
+from condvest.serving_layer.queries.bars.question import Question
+from condvest.serving_layer.queries.bars.selection import select
 from condvest.serving_layer.sources.database import DatabaseSource
 from condvest.speed_layer.core.alerts.market import reach_of
 from condvest.speed_layer.core.alerts.references import References
@@ -28,7 +28,7 @@ def read_references(
     needs: Needs,
     symbols: tuple[str, ...] | None = None,
 ) -> References:
-    """Return what rules read in some sessions; see `condvest.speed_layer.services.alerting.Read`.
+    """Return what rules read in some sessions; see `condvest.speed_layer.services.alerts.alerting.Read`.
 
     Args:
         connection: in a transaction that sees one state of the database.

@@ -15,7 +15,7 @@ from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.live.references import read_references
 from condvest.speed_layer.core.alerts.rules import Rule
-from condvest.speed_layer.services.rehearse import rehearse
+from condvest.speed_layer.services.alerts.rehearse import rehearse
 
 YEAR = 252
 """Sessions that are looked at if no start is given."""

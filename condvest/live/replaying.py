@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import records
-from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from condvest.batch_layer.database.stores.live import read_live
+from condvest.batch_layer.database.stores.daily.live import read_live
+from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT, instruments_of
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.live import LiveBars

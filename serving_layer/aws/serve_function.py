@@ -21,9 +21,9 @@ from mangum import Mangum
 from condvest.batch_layer.shared import variables
 from condvest.batch_layer.shared.settings import Settings
 from condvest.serving_layer.http.app import create_app
-from condvest.serving_layer.http.bounded import Sending
-from condvest.serving_layer.http.guards import Rules
-from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.backends.published_backend import PublishedBackend
+from condvest.serving_layer.http.guarding.bounded import Sending
+from condvest.serving_layer.http.guarding.guards import Rules
 
 if TYPE_CHECKING:
     from mangum.types import ASGI
@@ -46,7 +46,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
         context: Lambda's, of which nothing is used.
 
     Returns:
-        The answer in the same format. Errors are answers too: see `condvest.serving_layer.http.problems`.
+        The answer in the same format. Errors are answers too: see
+        `condvest.serving_layer.http.answers.problems`.
 
     Raises:
         SettingsError: at the first request, if the function is not configured.

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 from condvest.batch_layer.database.opening import OpenDatabase
-from condvest.batch_layer.database.stores.symbols import symbol_spans
+from condvest.batch_layer.database.stores.identity.symbols import symbol_spans
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, SymbolSpan
 from condvest.serving_layer.exports.folder import new_folder, write_marker
 from condvest.serving_layer.exports.lean import LeanWriter
 from condvest.serving_layer.exports.qlib import QlibWriter

@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, csv
 
-from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
 from condvest.serving_layer.exports.stocks import Dates, Stock
 
 _FOREVER = "20501231"

@@ -16,7 +16,7 @@ from condvest.batch_layer.shared.models.coverage import Coverage
 from condvest.batch_layer.shared.models.difference import pack
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
-from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.bars.selection import select
 from condvest.serving_layer.sources import BarSource
 
 _AT_ONCE = 200

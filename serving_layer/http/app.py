@@ -13,32 +13,32 @@ from starlette.routing import Mount, Route
 
 from condvest.batch_layer.shared.errors import CondvestError
 from condvest.serving_layer.contract import StateQuery
-from condvest.serving_layer.http import reports
-from condvest.serving_layer.http.backends import Backend
-from condvest.serving_layer.http.bounded import Bounded, Sending
+from condvest.serving_layer.http.answers import reports
+from condvest.serving_layer.http.answers.describing import PROBLEMS, RESPONSES, parameters_of
+from condvest.serving_layer.http.answers.endpoints import BY_BODY, ENDPOINTS, Endpoint
+from condvest.serving_layer.http.answers.posting import add_post
+from condvest.serving_layer.http.answers.problems import NoSuchPath, failure_of, headers_of, problem
+from condvest.serving_layer.http.answers.requests import parsed
+from condvest.serving_layer.http.answers.rows import RowsFront
+from condvest.serving_layer.http.backends.backend import Backend
+from condvest.serving_layer.http.backends.states import State
 from condvest.serving_layer.http.charts.paths import add_charts
-from condvest.serving_layer.http.describing import PROBLEMS, RESPONSES, parameters_of
 from condvest.serving_layer.http.direct import Direct
-from condvest.serving_layer.http.endpoints import BY_BODY, ENDPOINTS, Endpoint
 from condvest.serving_layer.http.events.streams import add_events
-from condvest.serving_layer.http.files import PublishedFiles
 from condvest.serving_layer.http.front import Front, Latest
-from condvest.serving_layer.http.guards import REQUEST_ID, Guards, Rules
-from condvest.serving_layer.http.log import FAILURE
+from condvest.serving_layer.http.guarding.bounded import Bounded, Sending
+from condvest.serving_layer.http.guarding.guards import REQUEST_ID, Guards, Rules
+from condvest.serving_layer.http.guarding.log import FAILURE
 from condvest.serving_layer.http.massive.answering import CompatibleAnswering, failed
 from condvest.serving_layer.http.massive.paths import PATHS, Listing, Single
 from condvest.serving_layer.http.metrics import Metrics, add_metrics
 from condvest.serving_layer.http.page import add_page
-from condvest.serving_layer.http.posting import add_post
-from condvest.serving_layer.http.problems import NoSuchPath, failure_of, headers_of, problem
 from condvest.serving_layer.http.protocol import App
-from condvest.serving_layer.http.requests import parsed
-from condvest.serving_layer.http.rows import RowsFront
-from condvest.serving_layer.http.sending import FilesFront, add_files
+from condvest.serving_layer.http.published.files import PublishedFiles
+from condvest.serving_layer.http.published.sending import FilesFront, add_files
 from condvest.serving_layer.http.service import Service
 from condvest.serving_layer.http.statements.paths import PATH as SQL_PATH
 from condvest.serving_layer.http.statements.paths import add_sql
-from condvest.serving_layer.http.states import State
 from condvest.serving_layer.http.threads import Threads
 from condvest.serving_layer.sql.process import SqlProcess
 

@@ -13,11 +13,11 @@ from http import HTTPStatus
 from typing import Protocol
 
 from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http.answers.replying import Replies
+from condvest.serving_layer.http.backends.states import State
 from condvest.serving_layer.http.calls import Call
 from condvest.serving_layer.http.front import Latest, Question
 from condvest.serving_layer.http.protocol import Scope
-from condvest.serving_layer.http.replying import Replies
-from condvest.serving_layer.http.states import State
 
 BYTES = "condvest.bytes"
 """In the scope of a request that came alone and whole: its bytes."""

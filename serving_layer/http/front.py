@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http.answers.replying import Asked, Replies, Reply, not_modified
+from condvest.serving_layer.http.backends.states import State
 from condvest.serving_layer.http.calls import CALL
 from condvest.serving_layer.http.protocol import App, Receive, Scope, Send
-from condvest.serving_layer.http.replying import Asked, Replies, Reply, not_modified
-from condvest.serving_layer.http.states import State
 from condvest.serving_layer.http.threads import Threads
 from condvest.serving_layer.kept import Kept
 from condvest.serving_layer.versions import matches

@@ -19,9 +19,9 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from condvest.serving_layer.http.answers.problems import Forbidden
 from condvest.serving_layer.http.calls import Call
-from condvest.serving_layer.http.hosts import LOOPBACK, check_hosts
-from condvest.serving_layer.http.problems import Forbidden
+from condvest.serving_layer.http.guarding.hosts import LOOPBACK, check_hosts
 
 PATH = "/metrics"
 

@@ -7,7 +7,7 @@ from functools import cache
 from fastapi import FastAPI, Request, Response
 
 from condvest.serving_layer.formats import FORMATS, SMALLEST, compressed, content_coding
-from condvest.serving_layer.http.problems import NoSuchPath
+from condvest.serving_layer.http.answers.problems import NoSuchPath
 from condvest.serving_layer.page.assets import assets
 from condvest.serving_layer.versions import matches
 

@@ -11,11 +11,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.serving_layer.http.at_once import AtOnceProtocol
-from condvest.serving_layer.http.files import DATASETS
-from condvest.serving_layer.http.guards import IS_TOO_MANY
-from condvest.serving_layer.http.hosts import TARGET
+from condvest.serving_layer.http.guarding.guards import IS_TOO_MANY
+from condvest.serving_layer.http.guarding.hosts import TARGET
 from condvest.serving_layer.http.protocol import App
-from condvest.serving_layer.http.zero_copy import ZERO_COPY, ZeroCopySend, offers
+from condvest.serving_layer.http.published.files import DATASETS
+from condvest.serving_layer.http.published.zero_copy import ZERO_COPY, ZeroCopySend, offers
 
 PATIENCE = 10.0
 """Seconds in which a client has to send a request, and to take something of its answer."""

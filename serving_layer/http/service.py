@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from condvest.serving_layer.http.answering import Answering
-from condvest.serving_layer.http.backends import Backend
-from condvest.serving_layer.http.lines import Lines
+from condvest.serving_layer.http.answers.answering import Answering
+from condvest.serving_layer.http.backends.backend import Backend
+from condvest.serving_layer.http.backends.lines import Lines
 from condvest.serving_layer.http.statements.answering import Statements
 from condvest.serving_layer.http.threads import Threads
 from condvest.serving_layer.sql.process import SqlProcess

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from condvest.batch_layer.shared.errors import CondvestError
+from condvest.serving_layer.http.answers.problems import Busy, Unexpected
 from condvest.serving_layer.http.calls import worked
-from condvest.serving_layer.http.problems import Busy, Unexpected
 
 T = TypeVar("T")
 

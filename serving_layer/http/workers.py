@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 from condvest.batch_layer.shared.errors import CondvestError
 from condvest.batch_layer.shared.settings import Settings
 from condvest.serving_layer.http.app import create_app
-from condvest.serving_layer.http.backends import Backend, backend_of
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.backends.backend import Backend, backend_of
+from condvest.serving_layer.http.guarding.guards import Rules
 from condvest.serving_layer.http.server import server_of
 from condvest.serving_layer.sql.process import SqlProcess
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from condvest.batch_layer.shared.core.adjustment import split_factors
 from condvest.batch_layer.shared.models.bars import Int32s
-from condvest.serving_layer.queries.question import check_bounds
-from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.bars.question import check_bounds
+from condvest.serving_layer.queries.bars.selection import select
 from condvest.serving_layer.sources import BarSource
 
 SPLITS = pa.schema(

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from condvest.batch_layer.database.opening import OpenDatabase
-from condvest.batch_layer.database.stores.daily_bars import states_of_bars
+from condvest.batch_layer.database.stores.daily.daily_bars import states_of_bars
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.batch_layer.shared.models.spans import Spans, always
 from condvest.batch_layer.shared.published.tables import to_numpy
-from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.bars.selection import select
 from condvest.serving_layer.sources.database import DatabaseSource
 
 if TYPE_CHECKING:

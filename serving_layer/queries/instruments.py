@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from condvest.batch_layer.database.opening import OpenDatabase
-from condvest.batch_layer.database.stores import loads, metadata
-from condvest.batch_layer.database.stores.daily_bars import spans_of_bars
-from condvest.batch_layer.database.stores.symbols import all_symbols
+from condvest.batch_layer.database.stores.daily.daily_bars import spans_of_bars
+from condvest.batch_layer.database.stores.identity import metadata
+from condvest.batch_layer.database.stores.identity.symbols import all_symbols
+from condvest.batch_layer.database.stores.loading import loads
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.instruments.metadata import METADATA, FieldKind
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
-from condvest.batch_layer.shared.models.metadata import METADATA, FieldKind
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
 from condvest.batch_layer.shared.utils.arrow import array_of, dates_of, texts_of

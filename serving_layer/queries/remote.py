@@ -19,8 +19,8 @@ from condvest.batch_layer.shared.errors import (
     UsageError,
 )
 from condvest.serving_layer.kept import Kept
-from condvest.serving_layer.queries.bars_table import schema_of
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import schema_of
+from condvest.serving_layer.queries.bars.question import Question
 
 _TLS = ssl.PROTOCOL_TLS_CLIENT
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from condvest.batch_layer.shared.models.bars import Bars, Floats, Int32s, Int64s, Positions, run_starts
-from condvest.serving_layer.queries.bars import Answer, answer
-from condvest.serving_layer.queries.question import Question
-from condvest.serving_layer.queries.size import Largest, check_size
+from condvest.serving_layer.queries.bars.answering import Answer, answer
+from condvest.serving_layer.queries.bars.question import Question
+from condvest.serving_layer.queries.bars.size import Largest, check_size
 from condvest.serving_layer.sources import BarSource
 
 LOOKED_BACK = (1, 5, 13, 34)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from condvest.batch_layer.shared.models.sessions import Sessions
-from condvest.serving_layer.queries.question import check_bounds
+from condvest.serving_layer.queries.bars.question import check_bounds
 
 _UTC = pa.timestamp("s", "UTC")
 

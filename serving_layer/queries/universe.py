@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.bars.selection import select
 from condvest.serving_layer.sources import BarSource
 
 _UNIVERSE = pa.schema(

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from condvest.batch_layer.database.migrate import check_schema_again
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS
-from condvest.batch_layer.database.stores.bars import read_bars
+from condvest.batch_layer.database.stores.bars.stored import read_bars
 from condvest.batch_layer.database.stores.changes import peek_changes
-from condvest.batch_layer.database.stores.ledger import read_coverage
-from condvest.batch_layer.database.stores.sessions import present_sessions
-from condvest.batch_layer.database.stores.symbols import (
+from condvest.batch_layer.database.stores.identity.symbols import (
     instruments_named,
     latest_carriers,
     symbols_by_instrument,
 )
+from condvest.batch_layer.database.stores.loading.ledger import read_coverage
+from condvest.batch_layer.database.stores.sessions import present_sessions
 from condvest.batch_layer.database.stores.touched import DAILY, version_of
 from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s
 from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
@@ -30,7 +30,7 @@ from condvest.batch_layer.shared.models.coverage import Coverage
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans, always
-from condvest.serving_layer.sources.kept_reference import Reference, reference
+from condvest.serving_layer.sources.keeping.kept_reference import Reference, reference
 
 if TYPE_CHECKING:
     from condvest.serving_layer.sources.live import LiveSource
@@ -91,7 +91,7 @@ class DatabaseSource:
 
     def listed(self, ids: Int32s) -> Spans:
         """Return the spans of the daily bars; see `BarSource`."""
-        from condvest.batch_layer.database.stores.daily_bars import spans_of_bars  # noqa: PLC0415  # few need it
+        from condvest.batch_layer.database.stores.daily.daily_bars import spans_of_bars  # noqa: PLC0415  # few need it
 
         return spans_of_bars(self.connection, ids, self.known_by)
 
@@ -122,8 +122,8 @@ class DatabaseSource:
 
     def with_live(self) -> LiveSource:
         """Return the same with the live rows that count, read in the same transaction."""
-        from condvest.batch_layer.database.stores.live import read_live  # noqa: PLC0415  # few questions are about now
-        from condvest.serving_layer.sources.kept_daily import kept_daily  # noqa: PLC0415  # as above
+        from condvest.batch_layer.database.stores.daily.live import read_live  # noqa: PLC0415  # few questions are about now
+        from condvest.serving_layer.sources.keeping.kept_daily import kept_daily  # noqa: PLC0415  # as above
         from condvest.serving_layer.sources.live import LiveSource  # noqa: PLC0415  # as above
 
         def instruments() -> Int32s:
@@ -155,7 +155,7 @@ def reading(
         check_schema_again(connection, database)
         known_by = EVERY_LOAD
         if as_of is not None:
-            from condvest.batch_layer.database.stores import loads  # noqa: PLC0415  # few questions are about the past
+            from condvest.batch_layer.database.stores.loading import loads  # noqa: PLC0415  # few questions are about the past
 
             known_by = loads.last_load_by(connection, as_of)
         yield DatabaseSource(connection, present_sessions(connection, sessions), known_by)

@@ -24,7 +24,12 @@ from condvest.batch_layer.shared.published.manifest import Manifest, PublishedFi
 from condvest.batch_layer.shared.published.parts import Division, dataset_of
 from condvest.batch_layer.shared.published.tables import to_numpy
 from condvest.batch_layer.shared.published.target import PublishTarget
-from condvest.serving_layer.sources.kept_rows import FileColumns, are_worth_keeping, kept_columns, rows_within
+from condvest.serving_layer.sources.keeping.kept_rows import (
+    FileColumns,
+    are_worth_keeping,
+    kept_columns,
+    rows_within,
+)
 from condvest.serving_layer.sources.parquet_rows import Arrays, FileRows, SpanRows
 from condvest.serving_layer.sources.unreadable import translated
 

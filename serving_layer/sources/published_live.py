@@ -15,7 +15,7 @@ from condvest.batch_layer.shared.models.spans import Spans
 from condvest.batch_layer.shared.published.live import LIVE, LiveFile, from_parquet
 from condvest.batch_layer.shared.published.manifest import Manifest
 from condvest.serving_layer.kept import Kept
-from condvest.serving_layer.sources.kept_daily import kept_daily
+from condvest.serving_layer.sources.keeping.kept_daily import kept_daily
 from condvest.serving_layer.sources.live import LiveSource
 from condvest.serving_layer.sources.published import PublishedSource
 

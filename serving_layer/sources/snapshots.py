@@ -13,7 +13,7 @@ import itertools
 import threading
 import time
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.prepared import Row, Statement, ask
 
 _MOST_BETWEEN = 10_000

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from condvest.batch_layer.shared.models.bars import Bools, Floats, Int16s, Int32s, Int64s
-from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.speed_layer.core.guards import UNSURE, Refusal, Seen, refusal
 from condvest.speed_layer.core.minutes import MinuteMessages, admitted

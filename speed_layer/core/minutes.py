@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Columns, Floats, Int64s
-from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.speed_layer.core.guards import LARGEST_LEAD
 from condvest.speed_layer.core.phases import is_on_date
 from condvest.speed_layer.core.state import MINUTE, NEVER

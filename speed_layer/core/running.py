@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
-from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.given_rows import GivenRows
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.speed_layer.core.following import Follower, RefusedRow, Step, refused_rows
 from condvest.speed_layer.core.guards import Refusal, refusal
 from condvest.speed_layer.core.minutes import MinuteMessages, admitted

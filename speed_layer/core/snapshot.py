@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from condvest.batch_layer.shared.models.bars import Bools, Floats, Int64s
-from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.given_rows import GivenRows
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.speed_layer.core.guards import Seen
 from condvest.speed_layer.core.state import NEVER
 

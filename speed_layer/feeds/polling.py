@@ -8,7 +8,7 @@ from typing import Protocol
 
 from condvest.batch_layer.shared.clients.massive.client import MassiveClient
 from condvest.speed_layer.core.snapshot import Snapshot
-from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.massive.massive_snapshot import read_snapshot
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
-from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
+from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT, instruments_of
 from condvest.batch_layer.shared.errors import ClockWrong, DatabaseUnavailable
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.speed_layer.core.following import Follower, Step
@@ -16,7 +16,7 @@ from condvest.speed_layer.core.guards import Refusal
 from condvest.speed_layer.core.phases import SECOND
 from condvest.speed_layer.feeds.frames import Frames, ReadFrames
 from condvest.speed_layer.feeds.journal import Record, Recorder
-from condvest.speed_layer.feeds.massive_minutes import read_frames
+from condvest.speed_layer.feeds.massive.massive_minutes import read_frames
 from condvest.speed_layer.feeds.polling import Answered
 from condvest.speed_layer.stores import rows
 from condvest.speed_layer.stores.runs import Progress, note_gap, note_progress

@@ -13,8 +13,8 @@ from condvest.speed_layer.core.phases import SECOND
 from condvest.speed_layer.core.running import DayFollower
 from condvest.speed_layer.core.snapshot import Snapshot
 from condvest.speed_layer.feeds.frames import ReadFrames
-from condvest.speed_layer.feeds.massive_minutes import read_frames
-from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.massive.massive_minutes import read_frames
+from condvest.speed_layer.feeds.massive.massive_snapshot import read_snapshot
 
 YAHOO_MUTE_AFTER = 300 * SECOND
 """A few symbols may be quiet for minutes; Yahoo's stream has been so for 25, until it was asked anew."""
@@ -46,6 +46,6 @@ def dialect_of(provider: str) -> Dialect:
     if provider != "yahoo":
         return Dialect(read_frames, read_snapshot)
     with from_extra("yahoo", "the live bars of Yahoo"):
-        from condvest.speed_layer.feeds.yahoo_messages import read_messages  # noqa: PLC0415  # an extra
-        from condvest.speed_layer.feeds.yahoo_quotes import read_quotes  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.feeds.yahoo.yahoo_messages import read_messages  # noqa: PLC0415  # an extra
+        from condvest.speed_layer.feeds.yahoo.yahoo_quotes import read_quotes  # noqa: PLC0415  # an extra
     return Dialect(read_messages, read_quotes, DayFollower, YAHOO_MUTE_AFTER)

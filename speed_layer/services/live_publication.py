@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.stores.daily.live import read_live
 from condvest.batch_layer.database.stores.fingerprints import identity
-from condvest.batch_layer.database.stores.live import read_live
 from condvest.batch_layer.shared.errors import PublishedUnavailable
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.published.live import LIVE, to_parquet

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from condvest.batch_layer.shared.models.bars import Bools
-from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.speed_layer.core.following import Judge
 from condvest.speed_layer.core.minutes import admitted
 from condvest.speed_layer.feeds.journal import Journal
-from condvest.speed_layer.feeds.massive_minutes import read_frames, read_volumes
+from condvest.speed_layer.feeds.massive.massive_minutes import read_frames, read_volumes
 from condvest.speed_layer.services.replay import Kept
 
 SCHEMA = pa.schema(

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Protocol
 
-from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.postgres.listening import Listening
+from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.postgres.connecting.listening import Listening
 from condvest.batch_layer.shared.errors import DatabaseUnavailable, TransientError
 from condvest.speed_layer.sinks.messages import Message, Outgoing
 from condvest.speed_layer.stores.published import read_head, read_rows

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.shared import exit_codes
 from condvest.batch_layer.shared.errors import DatabaseError, TransientError
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, NO_ORDINAL, Sessions
@@ -20,14 +20,14 @@ from condvest.speed_layer.core.phases import SECOND, Hours
 from condvest.speed_layer.feeds.inbox import Inbox, StreamFeed
 from condvest.speed_layer.feeds.journal import Journal, Recorder, new_name
 from condvest.speed_layer.feeds.polling import Feed
-from condvest.speed_layer.services.alerting import Alerting, Read
+from condvest.speed_layer.services.alerts.alerting import Alerting, Read
+from condvest.speed_layer.services.alerts.verdicts import Verdicts
 from condvest.speed_layer.services.collect import Collector
 from condvest.speed_layer.services.dialects import dialect_of
 from condvest.speed_layer.services.live_publication import LivePublication
 from condvest.speed_layer.services.polling import Polling, Rounds
 from condvest.speed_layer.services.settle import settle_all
 from condvest.speed_layer.services.streaming import Streaming
-from condvest.speed_layer.services.verdicts import Verdicts
 from condvest.speed_layer.stores import runs
 
 if TYPE_CHECKING:

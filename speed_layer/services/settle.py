@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.speed_layer.core.settlement import Settlement, settle
 from condvest.speed_layer.stores.settlements import live_of, official_of, to_settle, write_settlement
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import column, rows
 from condvest.batch_layer.database.stores.alert_events import CHANNEL
 from condvest.speed_layer.core.alerts.firing import Moment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import records
 
 

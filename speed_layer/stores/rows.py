@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import number
 from condvest.batch_layer.shared.models.bars import Int16s, Int32s
 from condvest.speed_layer.core.following import RefusedRow

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import column, number, records, rows
 from condvest.batch_layer.database.stores.alert_events import no_rule
 from condvest.batch_layer.shared.errors import UsageError

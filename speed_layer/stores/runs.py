@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.queries import column, holds, number, records
 from condvest.batch_layer.shared.errors import Superseded
 from condvest.speed_layer.core.phases import Phase

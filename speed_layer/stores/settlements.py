@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, LiteralString
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import column, records, rows
-from condvest.batch_layer.database.stores.live import read_live
+from condvest.batch_layer.database.stores.daily.live import read_live
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, DailyBars
 from condvest.batch_layer.shared.models.live import LiveBars
 from condvest.speed_layer.core.settlement import Settlement

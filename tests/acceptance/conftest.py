@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.database.migrate import migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.calendar_extension import extend_sessions
 from condvest.batch_layer.shared.settings import Settings
 from tests.support.serving import serving

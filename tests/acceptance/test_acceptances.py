@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+FRESHNESS = "tests/integration/loading/test_freshness.py"
+UNDO = "tests/integration/loading/test_undo.py"
+PYTHON_LOAD = "tests/integration/loading/test_python_load.py"
+VIEWS = "tests/integration/database/test_views.py"
 USERS_LIST = "tests/acceptance/test_users_list.py"
 FIRST_DAY = "tests/acceptance/test_first_day.py"
 WHEEL = "tests/acceptance/test_wheel.py"
@@ -25,9 +29,9 @@ ACCEPTANCES = {
         (
             (USERS_LIST, "test_acceptance_1_an_interrupted_backfill_leaves_nothing_waiting"),
             (USERS_LIST, "test_acceptance_1_after_a_kill_every_interval_is_the_fold_of_the_daily_bars"),
-            ("tests/integration/test_no_stale_read.py", "test_every_read_is_right_after_every_step"),
+            ("tests/integration/bars/test_no_stale_read.py", "test_every_read_is_right_after_every_step"),
             (
-                "tests/integration/test_stopped_jobs.py",
+                "tests/integration/killed/test_stopped_jobs.py",
                 "test_what_a_job_stored_before_it_was_stopped_is_resampled",
             ),
         ),
@@ -38,10 +42,13 @@ ACCEPTANCES = {
         "later says 5.",
         (
             (FIRST_DAY, "test_acceptance_2_and_12_fresh_or_not_and_the_runs"),
-            ("tests/integration/test_freshness.py", "test_acceptance_2_a_clock_a_week_later_says_5_behind"),
-            ("tests/integration/test_freshness.py", "test_a_session_cut_short_is_not_fresh"),
             (
-                "tests/integration/test_freshness.py",
+                FRESHNESS,
+                "test_acceptance_2_a_clock_a_week_later_says_5_behind",
+            ),
+            (FRESHNESS, "test_a_session_cut_short_is_not_fresh"),
+            (
+                FRESHNESS,
                 "test_a_run_that_fails_is_recorded_with_the_code_of_the_command",
             ),
         ),
@@ -52,7 +59,10 @@ ACCEPTANCES = {
         (
             (USERS_LIST, "test_acceptance_3_adjusted_prices_over_traded_ones_are_mended_by_one_command"),
             (FIRST_DAY, "test_acceptance_3_a_wrong_import_is_mended_in_one_command"),
-            ("tests/integration/test_undo.py", "test_acceptance_3_an_undone_load_is_as_if_it_had_never_been"),
+            (
+                UNDO,
+                "test_acceptance_3_an_undone_load_is_as_if_it_had_never_been",
+            ),
         ),
     ),
     4: Acceptance(
@@ -72,11 +82,14 @@ ACCEPTANCES = {
             (USERS_LIST, "test_acceptance_5_the_python_surface_is_there"),
             (WHEEL, "test_a_users_ten_lines_pass_mypy_strict_and_mistakes_are_found"),
             (
-                "tests/integration/test_python_load.py",
+                PYTHON_LOAD,
                 "test_acceptance_5_one_unknown_symbol_of_many_may_be_skipped",
             ),
-            ("tests/integration/test_python_load.py", "test_acceptance_5_backtesting_takes_a_frame_as_it_is"),
-            ("tests/integration/test_python_load.py", "test_every_error_is_exported"),
+            (
+                PYTHON_LOAD,
+                "test_acceptance_5_backtesting_takes_a_frame_as_it_is",
+            ),
+            (PYTHON_LOAD, "test_every_error_is_exported"),
             ("tests/acceptance/test_peers.py", "test_a_peer_takes_what_condvest_gives_as_it_is"),
             ("tests/acceptance/test_peers.py", "test_a_peer_in_an_environment_of_its_own"),
         ),
@@ -86,8 +99,11 @@ ACCEPTANCES = {
         "nothing else; one SELECT of AAPL's closes equals its daily bars.",
         (
             (USERS_LIST, "test_acceptance_6_one_select_equals_the_daily_bars"),
-            ("tests/integration/test_views.py", "test_the_views_of_the_sample_equal_what_python_reads"),
-            ("tests/integration/test_views.py", "test_a_reader_reads_the_views_and_nothing_else"),
+            (
+                VIEWS,
+                "test_the_views_of_the_sample_equal_what_python_reads",
+            ),
+            (VIEWS, "test_a_reader_reads_the_views_and_nothing_else"),
         ),
     ),
     7: Acceptance(
@@ -99,7 +115,7 @@ ACCEPTANCES = {
                 "test_acceptance_7_a_vendor_that_is_away_ends_any_number_of_symbols_in_three_minutes",
             ),
             (
-                "tests/integration/test_watched_symbols.py",
+                "tests/integration/loading/test_watched_symbols.py",
                 "test_acceptance_7_a_delisted_symbol_is_set_aside_and_comes_back",
             ),
             (FIRST_DAY, "test_the_list_of_yahoos_symbols"),
@@ -141,7 +157,7 @@ ACCEPTANCES = {
         (
             (USERS_LIST, "test_acceptance_11_a_bar_that_begins_before_the_history_is_not_complete"),
             (
-                "tests/integration/test_complete_bars.py",
+                "tests/integration/bars/test_complete_bars.py",
                 "test_the_first_window_and_the_last_are_not_if_they_are_cut",
             ),
         ),
@@ -166,7 +182,7 @@ ACCEPTANCES = {
         "since too; as-of is explained beside.",
         (
             (USERS_LIST, "test_acceptance_13_who_was_listed_on_a_date"),
-            ("tests/integration/test_python_tables.py", "test_who_was_listed_on_a_date"),
+            ("tests/integration/loading/test_python_tables.py", "test_who_was_listed_on_a_date"),
         ),
     ),
     14: Acceptance(
@@ -193,7 +209,7 @@ ACCEPTANCES = {
             (USERS_LIST, "test_acceptance_15_plot_draws_a_chart"),
             (USERS_LIST, "test_acceptance_15_each_page_answers_what_was_asked"),
             ("tests/acceptance/test_site.py", "test_the_picture_of_a_window_is_what_the_script_draws"),
-            ("tests/integration/test_exports.py", "test_zipline_adjusts_to_the_prices_of_python"),
+            ("tests/integration/publishing/test_exports.py", "test_zipline_adjusts_to_the_prices_of_python"),
         ),
     ),
 }

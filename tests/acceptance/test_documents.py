@@ -11,7 +11,7 @@ import pytest
 from documents import matches, run_all
 
 from condvest.batch_layer.fetching.quality import RULES
-from condvest.batch_layer.shared.core.bar_flags import FLAGS
+from condvest.batch_layer.shared.core.flags.bar_flags import FLAGS
 from condvest.cli import condvest as program
 
 ROOT = Path(__file__).parents[2]

@@ -97,7 +97,7 @@ def test_every_diagram_has_its_picture_and_no_picture_is_left_over():
 def test_words_of_code_are_kept_whole_and_paths_break_at_their_parts(site):
     written = "".join(path.read_text() for path in site)
     assert '<code><span class="word">--include-open</span></code>' in written
-    path = "tests/<wbr>integration/<wbr>test_<wbr>embedded_<wbr>security.py"
+    path = "tests/<wbr>integration/<wbr>database/<wbr>test_<wbr>embedded_<wbr>security.py"
     assert f"<code>{path}</code>" in written
     assert '<span class="word">' not in re.sub("<code>.*?</code>", "", written, flags=re.DOTALL)
 

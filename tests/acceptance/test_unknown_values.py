@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from condvest.batch_layer.shared.models.metadata import METADATA
+from condvest.batch_layer.shared.models.instruments.metadata import METADATA
 from condvest.cli import condvest
 from tests.acceptance.conftest import fresh_on
 

@@ -8,7 +8,7 @@ import subprocess
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from tests.support.emulators.faults import Fault
 from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.synthetic.market import Market

@@ -12,7 +12,7 @@ from event_patterns import job_event, matches
 from workshop import ROOT, ROOTS, Plan
 
 from condvest.batch_layer.shared.clients.archive import DESCRIBED, key_of
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 pytestmark = pytest.mark.aws
 

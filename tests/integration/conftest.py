@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from condvest.batch_layer.database.embedded.server import EmbeddedServer
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings

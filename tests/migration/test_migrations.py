@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.database.migrate import Migration, check_schema, is_empty, migrate, migrations
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.workspace import open_workspace
 from condvest.batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
@@ -80,7 +80,7 @@ def test_a_migrated_database_has_nothing_left_to_do(empty):
 def test_two_processes_that_migrate_at_once_do_it_once(empty_url, empty):
     """Both are started while the lock is held, so that neither can have finished before the other."""
     script = (
-        "import sys; from condvest.batch_layer.database.postgres.connection import Database\n"
+        "import sys; from condvest.batch_layer.database.postgres.connecting.connection import Database\n"
         "from condvest.batch_layer.database.migrate import migrate\n"
         "with Database(sys.argv[1]) as database:\n"
         "    database.transaction().__enter__(); database.close()\n"

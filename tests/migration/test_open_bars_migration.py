@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from condvest.batch_layer.database.migrate import check_schema, migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.errors import DatabaseError
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings

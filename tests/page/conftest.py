@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from tests.support.browser import chromium

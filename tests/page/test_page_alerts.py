@@ -2,7 +2,7 @@
 
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 from condvest.speed_layer.core.alerts.rules import Cooldown

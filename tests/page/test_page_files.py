@@ -11,7 +11,7 @@ from condvest.batch_layer.shared.errors import UsageError
 from condvest.cli.commands.plot import plot
 from condvest.cli.context import Cli
 from condvest.serving_layer.access import Keys
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.guarding.guards import Rules
 from condvest.serving_layer.page.assets import assets
 from tests.support.exchange import NOW
 from tests.support.serving import served

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from condvest.serving_layer.access import Keys
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.guarding.guards import Rules
 from tests.page.conftest import HOSTILE, LONG, NAME
 from tests.support.browser import Keys as Key
 from tests.support.serving import served

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from condvest.serving_layer.http.published_backend import PublishedBackend
+from condvest.serving_layer.http.backends.published_backend import PublishedBackend
 from tests.support.publishing import published
 from tests.support.serving import served
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from condvest.serving_layer.contract import StateQuery
-from condvest.serving_layer.http.describing import PROBLEMS, parameters_of
-from condvest.serving_layer.http.endpoints import BY_BODY, ENDPOINTS
+from condvest.serving_layer.http.answers.describing import PROBLEMS, parameters_of
+from condvest.serving_layer.http.answers.endpoints import BY_BODY, ENDPOINTS
 from tests.support.asked import Application
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import httpx
 
 from condvest.serving_layer.http.app import create_app
-from condvest.serving_layer.http.backends import DatabaseBackend
-from condvest.serving_layer.http.guards import Rules
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.guarding.guards import Rules
 
 
 class Application:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 FETCHED = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 BARS = ("symbol", "session", "open", "high", "low", "close", "volume", "vwap", "trades")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from condvest.batch_layer.processing.publishing.publish import publish
 from condvest.batch_layer.shared.errors import PublishedUnavailable
-from condvest.serving_layer.queries.bars_table import read_bars, read_bars_from
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars, read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.sources.published import PublishedSource
 from tests.support.payloads import bar
 

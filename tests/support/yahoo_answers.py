@@ -7,8 +7,8 @@ from collections import defaultdict
 from importlib import resources
 
 from condvest.batch_layer.shared.clients.yahoo import parse
-from condvest.batch_layer.shared.models.payloads import Fetched
-from condvest.batch_layer.shared.models.providers import Failed
+from condvest.batch_layer.shared.models.given.payloads import Fetched
+from condvest.batch_layer.shared.models.instruments.providers import Failed
 
 
 class Sleeper:

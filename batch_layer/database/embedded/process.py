@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 
 from condvest.batch_layer.database.embedded.socket_directory import socket_in
-from condvest.batch_layer.database.postgres.variables import none_of_libpqs
+from condvest.batch_layer.database.postgres.connecting.variables import none_of_libpqs
 from condvest.batch_layer.shared.errors import DatabaseError
 
 SUPERUSER = "condvest"

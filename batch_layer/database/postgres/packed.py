@@ -27,7 +27,7 @@ from condvest.batch_layer.database.postgres.binary_copy import (
     from_wire,
     value_or_stand_in,
 )
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.prepared import BINARY, Row, finished
 
 MOST_ROWS = 1 << 16

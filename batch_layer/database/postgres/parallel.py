@@ -9,7 +9,7 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import TypeVar
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

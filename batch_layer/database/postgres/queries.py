@@ -13,7 +13,7 @@ import numpy.typing as npt
 from psycopg import sql
 from psycopg.rows import dict_row, scalar_row
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 
 Query = LiteralString | sql.Composable
 Parameters = Sequence[Any] | Mapping[str, Any] | None

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import psycopg
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
-from condvest.batch_layer.database.postgres.waiting import undone_if_locked
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.waiting import undone_if_locked
 from condvest.batch_layer.shared.models.difference import pack
 from condvest.batch_layer.shared.models.spans import Spans
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.waiting import undone_if_locked
 from condvest.batch_layer.database.postgres.queries import column, holds
 from condvest.batch_layer.database.postgres.touched import watch
-from condvest.batch_layer.database.postgres.waiting import undone_if_locked
 
 PATIENCE = "500ms"
 """Shorter than the server's deadlock_timeout (1 s), so that no reader is ever ended for our sake."""

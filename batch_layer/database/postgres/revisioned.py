@@ -16,7 +16,7 @@ from psycopg import sql
 
 from condvest.batch_layer.database.postgres import range_read
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.packed import read_out, read_pages
 from condvest.batch_layer.database.postgres.queries import array_of, column, rows
 from condvest.batch_layer.database.postgres.touched import announce, touch_rows

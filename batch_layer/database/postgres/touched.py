@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 
 EVERY_KEY = (-(2**31), 2**31 - 1)
 """The first and the last of all ordinals and windows."""

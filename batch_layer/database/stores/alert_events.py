@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import column, number, records
 from condvest.batch_layer.shared.errors import UnknownName, UnknownSymbol
 from condvest.batch_layer.shared.utils.naming import unknown_name

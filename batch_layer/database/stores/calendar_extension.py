@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.queries import number, rows
 from condvest.batch_layer.database.stores.sessions import read_sessions
 from condvest.batch_layer.shared.models.bars import Bools

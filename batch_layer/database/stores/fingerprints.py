@@ -8,11 +8,11 @@ import numpy as np
 from psycopg import sql
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import array_of, column, number, rows
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, LOAD, SUPERSEDED_BY
 from condvest.batch_layer.database.postgres.touched import EVERY_KEY
-from condvest.batch_layer.database.stores.closed_bars import BAR_COLUMNS
+from condvest.batch_layer.database.stores.bars.closed_bars import BAR_COLUMNS
 from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Int32s, Int64s
 from condvest.batch_layer.shared.models.difference import keys_of
 

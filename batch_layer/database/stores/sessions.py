@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import rows
 from condvest.batch_layer.shared.models.sessions import Sessions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, LiteralString
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import holds, number, records, rows
 from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.touched import rows_of

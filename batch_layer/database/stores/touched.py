@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import column, number, rows
 from condvest.batch_layer.database.postgres.touched import EVERY_KEY
 from condvest.batch_layer.shared.models.bars import Int32s

@@ -10,8 +10,8 @@ from typing import Any
 from condvest.batch_layer.fetching.lambda_functions.observing import Call
 from condvest.batch_layer.shared.clients.archive import Archive
 from condvest.batch_layer.shared.errors import VendorRefused, VendorUnavailable
-from condvest.batch_layer.shared.models.payloads import Payload
-from condvest.batch_layer.shared.models.providers import Answers, Failed, Unavailable
+from condvest.batch_layer.shared.models.given.payloads import Payload
+from condvest.batch_layer.shared.models.instruments.providers import Answers, Failed, Unavailable
 
 
 @dataclass

@@ -20,8 +20,13 @@ from condvest.batch_layer.fetching.lambda_functions.observing import logged, obs
 from condvest.batch_layer.fetching.lambda_functions.renaming import to_ask_about
 from condvest.batch_layer.fetching.lambda_functions.wiring import archive_of, read_settings
 from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
-from condvest.batch_layer.shared.models.payloads import Payload
-from condvest.batch_layer.shared.models.providers import ActionsProvider, Answers, Provider, ReferenceProvider
+from condvest.batch_layer.shared.models.given.payloads import Payload
+from condvest.batch_layer.shared.models.instruments.providers import (
+    ActionsProvider,
+    Answers,
+    Provider,
+    ReferenceProvider,
+)
 from condvest.batch_layer.shared.utils.clock import utc_now
 
 

@@ -25,8 +25,8 @@ from condvest.batch_layer.fetching.lambda_functions.events import (
 from condvest.batch_layer.fetching.lambda_functions.observing import logged, observed
 from condvest.batch_layer.fetching.lambda_functions.wiring import Closed, archive_of, read_settings
 from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
-from condvest.batch_layer.shared.models.payloads import Payload
-from condvest.batch_layer.shared.models.providers import SymbolProvider
+from condvest.batch_layer.shared.models.given.payloads import Payload
+from condvest.batch_layer.shared.models.instruments.providers import SymbolProvider
 from condvest.batch_layer.shared.settings import Settings
 from condvest.batch_layer.shared.utils.clock import utc_now
 

@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from condvest.batch_layer.database.migrate import check_schema
-from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.stores import changes, instruments, loads
+from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.calendar_extension import sessions_ahead
-from condvest.batch_layer.database.stores.ledger import read_ledger
+from condvest.batch_layer.database.stores.identity import instruments
+from condvest.batch_layer.database.stores.loading import loads
+from condvest.batch_layer.database.stores.loading.ledger import read_ledger
 from condvest.batch_layer.fetching.lambda_functions.observing import Call
 from condvest.batch_layer.fetching.ledger import missing_sessions
 from condvest.batch_layer.fetching.loading.loader import Loader

@@ -8,8 +8,8 @@ import hashlib
 from condvest.batch_layer.fetching.policy import RENAMES_OVERLAP
 from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
 from condvest.batch_layer.shared.clients.parsing import parse
-from condvest.batch_layer.shared.models.payload_rows import InstrumentRows
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payload_rows import InstrumentRows
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 
 def to_ask_about(archive: S3Archive, reference: Payload) -> list[str]:

@@ -17,7 +17,7 @@ from condvest.batch_layer.shared.clients.massive import (
 )
 from condvest.batch_layer.shared.clients.rate_limit import RateLimit
 from condvest.batch_layer.shared.errors import SettingsError, UsageError, VendorRefused
-from condvest.batch_layer.shared.models.providers import Provider
+from condvest.batch_layer.shared.models.instruments.providers import Provider
 from condvest.batch_layer.shared.settings import Settings
 from condvest.batch_layer.shared.utils.retry import Retry
 

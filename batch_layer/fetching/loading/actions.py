@@ -9,20 +9,24 @@ import numpy as np
 
 from condvest.batch_layer.database.postgres.revisioned import DIVIDENDS, SPLITS, RevisionedTable
 from condvest.batch_layer.database.stores import changes
-from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of, without_bars
-from condvest.batch_layer.database.stores.symbols import all_symbols
-from condvest.batch_layer.database.stores.taken_back import taken_back
+from condvest.batch_layer.database.stores.identity.instruments import (
+    NO_INSTRUMENT,
+    instruments_of,
+    without_bars,
+)
+from condvest.batch_layer.database.stores.identity.symbols import all_symbols
+from condvest.batch_layer.database.stores.loading.taken_back import taken_back
 from condvest.batch_layer.fetching.loading.carriers import carriers_of
-from condvest.batch_layer.fetching.loading.repeats import without_repeats
+from condvest.batch_layer.fetching.loading.retelling.repeats import without_repeats
 from condvest.batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
 from condvest.batch_layer.fetching.quality import takes_back
 from condvest.batch_layer.fetching.reconcile import Reconciled
 from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s
 from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from condvest.batch_layer.shared.models.difference import keys_of, pack, unpack
+from condvest.batch_layer.shared.models.given.payload_rows import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.instruments.providers import IMPORTED_RANK, rank_of
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payload_rows import DividendRows, SplitRows
-from condvest.batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.batch_layer.shared.models.spans import Spans, always
 

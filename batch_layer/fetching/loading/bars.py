@@ -8,10 +8,11 @@ from functools import reduce
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
-from condvest.batch_layer.database.stores import changes, instruments, symbols
-from condvest.batch_layer.database.stores.ledger import (
+from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.identity import instruments, symbols
+from condvest.batch_layer.database.stores.loading.ledger import (
     read_coverage,
     read_ledger,
     sessions_loaded,
@@ -21,14 +22,14 @@ from condvest.batch_layer.fetching import quality
 from condvest.batch_layer.fetching.loading.bar_plan import BarPlan, IdentifiedBars, ProviderState, plan_bars
 from condvest.batch_layer.fetching.loading.carriers import carriers_of
 from condvest.batch_layer.fetching.loading.doubts import without_doubts
-from condvest.batch_layer.fetching.loading.repeats import without_repeated_bars
+from condvest.batch_layer.fetching.loading.retelling.repeats import without_repeated_bars
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
 from condvest.batch_layer.fetching.reconcile import Reconciled, spans_to_read
 from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s, distinct_numbers
 from condvest.batch_layer.shared.models.difference import keys_of, pack
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payload_rows import BarRows
-from condvest.batch_layer.shared.models.payloads import Payload
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 from condvest.batch_layer.shared.models.spans import Spans
 

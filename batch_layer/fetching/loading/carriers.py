@@ -23,12 +23,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from condvest.batch_layer.database.postgres.connection import Connection
-from condvest.batch_layer.database.stores.carriers import lifetimes, takers
-from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.stores.identity.carriers import lifetimes, takers
+from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT, instruments_of
 from condvest.batch_layer.shared.models.bars import Bools, Int32s
-from condvest.batch_layer.shared.models.payload_rows import BarRows
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Dates
 
 

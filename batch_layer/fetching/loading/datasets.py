@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, DIVIDENDS, SPLITS, RevisionedTable
-from condvest.batch_layer.database.stores.instruments import last_instrument
+from condvest.batch_layer.database.stores.identity.instruments import last_instrument
 from condvest.batch_layer.fetching import quality
 from condvest.batch_layer.fetching.loading.actions import (
     dividend_events_of,
@@ -18,16 +18,15 @@ from condvest.batch_layer.fetching.loading.actions import (
     store_splits,
 )
 from condvest.batch_layer.fetching.loading.bars import claimed_sessions, daily_bars_of, store_bars
+from condvest.batch_layer.fetching.loading.by_portions.portions import store_portions
 from condvest.batch_layer.fetching.loading.homeless import adopt_homeless
 from condvest.batch_layer.fetching.loading.listings import follow_renames, store_listings, store_symbols
-from condvest.batch_layer.fetching.loading.portions import store_portions
-from condvest.batch_layer.fetching.loading.renames import store_renames
-from condvest.batch_layer.fetching.loading.retold import give_to_made
+from condvest.batch_layer.fetching.loading.retelling.renames import store_renames
+from condvest.batch_layer.fetching.loading.retelling.retold import give_to_made
+from condvest.batch_layer.fetching.loading.taking_back.undoing import store_undo
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
-from condvest.batch_layer.fetching.loading.undoing import store_undo
 from condvest.batch_layer.shared.models.bars import Columns, Int32s
-from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payload_rows import (
+from condvest.batch_layer.shared.models.given.payload_rows import (
     BarRows,
     DividendRows,
     InstrumentRows,
@@ -37,8 +36,9 @@ from condvest.batch_layer.shared.models.payload_rows import (
     SymbolRows,
     UndoRows,
 )
-from condvest.batch_layer.shared.models.payloads import DatasetName, Parsed, Payload
-from condvest.batch_layer.shared.models.providers import IMPORTED_RANK, rank_of
+from condvest.batch_layer.shared.models.given.payloads import DatasetName, Parsed, Payload
+from condvest.batch_layer.shared.models.instruments.providers import IMPORTED_RANK, rank_of
+from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from condvest.batch_layer.database.postgres.revisioned import SPLITS
-from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT
-from condvest.batch_layer.database.stores.loads import fetched_at
+from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT
+from condvest.batch_layer.database.stores.loading.loads import fetched_at
 from condvest.batch_layer.fetching.doubt import KnownSplits, rescaled, without_rounding
 from condvest.batch_layer.fetching.loading.bar_plan import IdentifiedBars
 from condvest.batch_layer.fetching.loading.carriers import carriers_of
@@ -19,9 +19,9 @@ from condvest.batch_layer.fetching.quality import NUMBER_OF
 from condvest.batch_layer.shared.models.bars import DailyBars, Int32s
 from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
 from condvest.batch_layer.shared.models.difference import keys_of
-from condvest.batch_layer.shared.models.payload_rows import BarRows, SplitRows
-from condvest.batch_layer.shared.models.payloads import ListedPeriod, Parsed
-from condvest.batch_layer.shared.models.providers import PROVIDERS
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows, SplitRows
+from condvest.batch_layer.shared.models.given.payloads import ListedPeriod, Parsed
+from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
 from condvest.batch_layer.shared.models.spans import always
 

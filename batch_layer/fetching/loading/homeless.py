@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.revisioned import RevisionedTable
 from condvest.batch_layer.database.stores import changes
-from condvest.batch_layer.database.stores.doubts import HomelessAction, homeless_actions, note_adopted
-from condvest.batch_layer.database.stores.instruments import NO_INSTRUMENT, instruments_of
-from condvest.batch_layer.database.stores.retold import read_known
-from condvest.batch_layer.database.stores.told_loads import ToldLoad, told_loads
-from condvest.batch_layer.fetching.loading.answers import TABLES
+from condvest.batch_layer.database.stores.daily.doubts import HomelessAction, homeless_actions, note_adopted
+from condvest.batch_layer.database.stores.daily.retold import read_known
+from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.database.stores.loading.told_loads import ToldLoad, told_loads
 from condvest.batch_layer.fetching.loading.carriers import or_takers
-from condvest.batch_layer.fetching.loading.reach import dates_of_keys, may_concern
-from condvest.batch_layer.fetching.loading.told_anew import told_anew
+from condvest.batch_layer.fetching.loading.retelling.answers import TABLES
+from condvest.batch_layer.fetching.loading.retelling.reach import dates_of_keys, may_concern
+from condvest.batch_layer.fetching.loading.retelling.told_anew import told_anew
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s
 from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents

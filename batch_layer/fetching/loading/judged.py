@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from condvest.batch_layer.fetching import quality
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection
-from condvest.batch_layer.database.stores import metadata, ownership
-from condvest.batch_layer.database.stores.carriers import begun_earlier, preceded_by_unknown
-from condvest.batch_layer.database.stores.daily_bars import spans_of_bars
-from condvest.batch_layer.database.stores.ownership import read_spans
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.stores.daily.daily_bars import spans_of_bars
+from condvest.batch_layer.database.stores.identity import metadata, ownership
+from condvest.batch_layer.database.stores.identity.carriers import begun_earlier, preceded_by_unknown
+from condvest.batch_layer.database.stores.identity.ownership import read_spans
 from condvest.batch_layer.fetching.identity import (
     Entity,
     History,
@@ -25,14 +25,14 @@ from condvest.batch_layer.fetching.identity import (
     names_held,
     names_now,
 )
-from condvest.batch_layer.fetching.loading.renames import moved_notices, write_as_stated
-from condvest.batch_layer.fetching.loading.retold import give_to_owners
+from condvest.batch_layer.fetching.loading.retelling.renames import moved_notices, write_as_stated
+from condvest.batch_layer.fetching.loading.retelling.retold import give_to_owners
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.fetching.tenures import Name, settled
+from condvest.batch_layer.shared.models.given.payload_rows import InstrumentRows, SymbolRows
+from condvest.batch_layer.shared.models.instruments.metadata import METADATA, FieldKind
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.metadata import METADATA, FieldKind
-from condvest.batch_layer.shared.models.payload_rows import InstrumentRows, SymbolRows
-from condvest.batch_layer.shared.models.symbols import SymbolSpan
 
 _AS_TEXT: Mapping[FieldKind, Callable[[Any], str]] = {
     "text": str,

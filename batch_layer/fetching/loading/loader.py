@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection, Database
-from condvest.batch_layer.database.stores import instruments, loads, rebuilds
+from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
+from condvest.batch_layer.database.stores.identity import instruments
+from condvest.batch_layer.database.stores.loading import loads, rebuilds
 from condvest.batch_layer.fetching import quality
 from condvest.batch_layer.fetching.loading.datasets import DATASETS, store_all
 from condvest.batch_layer.fetching.loading.judged import JudgedPayload, first_refused
@@ -23,8 +24,8 @@ from condvest.batch_layer.fetching.loading.ordering import LastLoad, known_from,
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.shared.clients.archive import Archive
 from condvest.batch_layer.shared.errors import InputError
+from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload
 from condvest.batch_layer.shared.models.sessions import Dates, Sessions
 from condvest.batch_layer.shared.utils.prefetch import submit_in_order
 

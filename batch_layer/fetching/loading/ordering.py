@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from condvest.batch_layer.database.stores.loads import Instants
+from condvest.batch_layer.database.stores.loading.loads import Instants
 from condvest.batch_layer.shared.clients.archive import order_instant_of
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 MOST_OVERTAKEN = dt.timedelta(hours=1)
 """A payload fetched longer than this before the last load was not overtaken by it: a clock was wrong."""

@@ -12,19 +12,19 @@ from typing import Any, Generic
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.revisioned import RevisionedTable
-from condvest.batch_layer.database.stores import loads
-from condvest.batch_layer.database.stores.doubts import SYMBOLS_MEAN
-from condvest.batch_layer.database.stores.refused import RefusedRow, record_refused, refused_before
+from condvest.batch_layer.database.stores.daily.doubts import SYMBOLS_MEAN
+from condvest.batch_layer.database.stores.daily.refused import RefusedRow, record_refused, refused_before
+from condvest.batch_layer.database.stores.loading import loads
 from condvest.batch_layer.fetching.loading.judged import JudgedPayload, first_refused
 from condvest.batch_layer.fetching.quality import CODES, Verdict
 from condvest.batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
 from condvest.batch_layer.shared.clients.archive import Archive, key_of, order_instant_of
 from condvest.batch_layer.shared.models.bars import Bools, Int16s, Int32s
+from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.instruments.providers import rank_of
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload
-from condvest.batch_layer.shared.models.providers import rank_of
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
 

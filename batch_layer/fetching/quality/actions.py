@@ -22,7 +22,7 @@ from condvest.batch_layer.fetching.quality.rules import (
     ordinals_or_none,
 )
 from condvest.batch_layer.shared.models.bars import Bools, Floats
-from condvest.batch_layer.shared.models.payload_rows import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.given.payload_rows import DividendRows, SplitRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 
 

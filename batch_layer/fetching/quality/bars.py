@@ -19,7 +19,7 @@ from condvest.batch_layer.fetching.quality.rules import (
     not_positive,
 )
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int32s
-from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 
 _PRICES = ("open", "high", "low", "close")

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from condvest.batch_layer.fetching.quality.rules import Refusals, Verdict, ordinals_or_none, symbol_fault
-from condvest.batch_layer.shared.core.stated_renames import goes_in_circle
+from condvest.batch_layer.shared.core.names.stated_renames import goes_in_circle
 from condvest.batch_layer.shared.models.bars import Bools
-from condvest.batch_layer.shared.models.payload_rows import InstrumentRows, RenameRows, SymbolRows
+from condvest.batch_layer.shared.models.given.payload_rows import InstrumentRows, RenameRows, SymbolRows
+from condvest.batch_layer.shared.models.instruments.symbols import Rename
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
-from condvest.batch_layer.shared.models.symbols import Rename
 
 
 def judge_listings(rows: InstrumentRows | SymbolRows, faults: Mapping[int, str]) -> Verdict:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from condvest.batch_layer.database.postgres.connection import Connection
-from condvest.batch_layer.database.stores.daily_bars import spans_of_bars
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.stores.daily.daily_bars import spans_of_bars
 from condvest.batch_layer.database.stores.fingerprints import fingerprint_of, rows_between
 from condvest.batch_layer.processing.publishing.part_files import write_part
 from condvest.batch_layer.processing.publishing.plan import Part, Plan, in_batches

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.stores import changes
-from condvest.batch_layer.database.stores.daily_bars import spans_of_bars
+from condvest.batch_layer.database.stores.daily.daily_bars import spans_of_bars
 from condvest.batch_layer.database.stores.fingerprints import last_load, schema_version
 from condvest.batch_layer.processing.publishing.new_files import NewFiles
 from condvest.batch_layer.processing.publishing.plan import Plan, planned

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import number
 from condvest.batch_layer.database.postgres.touched import EVERY_KEY
 from condvest.batch_layer.database.stores.fingerprints import Fingerprint, fingerprints
-from condvest.batch_layer.database.stores.ledger import last_loaded
+from condvest.batch_layer.database.stores.loading.ledger import last_loaded
 from condvest.batch_layer.database.stores.touched import REFERENCE, read_touched
 from condvest.batch_layer.processing.publishing.published_before import PublishedBefore
 from condvest.batch_layer.shared.errors import PublishedError

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.fingerprints import identity, last_load
 from condvest.batch_layer.database.stores.touched import compact, count_again

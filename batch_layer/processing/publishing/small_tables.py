@@ -12,12 +12,12 @@ import pyarrow as pa
 from psycopg import sql
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out, select_list
-from condvest.batch_layer.database.postgres.connection import Connection
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import rows
 from condvest.batch_layer.database.postgres.revisioned import DIVIDENDS, LOAD, SPLITS, SUPERSEDED_BY
-from condvest.batch_layer.database.stores.ledger import read_coverage
-from condvest.batch_layer.database.stores.refused import size_of_refused
-from condvest.batch_layer.database.stores.symbols import symbol_spans, symbols_by_instrument
+from condvest.batch_layer.database.stores.daily.refused import size_of_refused
+from condvest.batch_layer.database.stores.identity.symbols import symbol_spans, symbols_by_instrument
+from condvest.batch_layer.database.stores.loading.ledger import read_coverage
 from condvest.batch_layer.shared.core.adjustment import split_factors
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
 from condvest.batch_layer.shared.models.undo import parse_undo
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payload_rows import UndoRows
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.given.given_rows import GivenRows
+from condvest.batch_layer.shared.models.given.payload_rows import UndoRows
+from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
 
 UNDO = "undo"
 """The data set of such payloads, and so the name of their folder in the archive."""

@@ -21,7 +21,7 @@ from condvest.cli.output.messages import message
 from condvest.cli.output.tables import show_table
 from condvest.cli.rule_options import RuleOptions, rule_options
 from condvest.live.rehearsing import in_words, rehearsed
-from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.bars.selection import select
 from condvest.serving_layer.sources.database import DatabaseSource
 from condvest.speed_layer.stores.rules import Webhook, add_rule, listed_rules, remove_rule
 from condvest.speed_layer.webhooks.addresses import checked_url, shown_url

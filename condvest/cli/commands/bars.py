@@ -24,7 +24,7 @@ from condvest.cli.options import INSTANT, SESSION, WHOLE, format_option, named_s
 from condvest.cli.output import screen
 from condvest.cli.output.data import write_arrow
 from condvest.cli.output.destination import Format, format_for
-from condvest.serving_layer.queries.question import Adjust, Anchor, Question
+from condvest.serving_layer.queries.bars.question import Adjust, Anchor, Question
 
 
 @click.command(short_help="Print bars of n sessions.")

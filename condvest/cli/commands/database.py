@@ -14,8 +14,8 @@ from condvest.batch_layer.database.embedded.listening import Listening, listenin
 from condvest.batch_layer.database.embedded.server import EmbeddedServer
 from condvest.batch_layer.database.logins import grant_logins
 from condvest.batch_layer.database.migrate import migrate as apply_migrations
-from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.postgres.variables import psql_environment
+from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.postgres.connecting.variables import psql_environment
 from condvest.batch_layer.database.readers import grant_reader, reader_password
 from condvest.batch_layer.operations.doctor import all_checks, psql
 from condvest.batch_layer.shared import exit_codes

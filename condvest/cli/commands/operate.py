@@ -13,8 +13,8 @@ import click
 from condvest.batch_layer.operations import nightly
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients.yahoo import read_symbols
+from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.providers import PROVIDERS
 from condvest.cli.commands.bars import show_bars
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import SESSION, json_option
@@ -33,9 +33,9 @@ from condvest.cli.output.status import show_status
 from condvest.cli.output.summaries import cost_of, say_loads, say_resampled
 from condvest.live.judging import give_verdicts
 from condvest.screening import screen_of
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
-from condvest.serving_layer.queries.status import read_status
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
+from condvest.serving_layer.queries.reports.status import read_status
 from condvest.speed_layer.services.settle import settle_all
 
 _FILE = click.Path(path_type=Path)

@@ -22,7 +22,7 @@ from condvest.facts import dividends, splits
 from condvest.serving_layer.page.drawing.axes import Event
 from condvest.serving_layer.page.drawing.chart import Drawing, chart
 from condvest.serving_layer.page.drawing.svg import Theme, page, standalone
-from condvest.serving_layer.queries.question import Adjust, Question
+from condvest.serving_layer.queries.bars.question import Adjust, Question
 
 SHAPES = (".svg", ".html", ".png")
 """The suffixes of the files that can be written."""

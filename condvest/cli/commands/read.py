@@ -10,7 +10,7 @@ import click
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from condvest.batch_layer.database.stores.refused import refused_rows
+from condvest.batch_layer.database.stores.daily.refused import refused_rows
 from condvest.batch_layer.shared.errors import UnknownSymbol
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import INSTANT, SESSION, format_option, json_option, named_symbols, output_option
@@ -19,12 +19,12 @@ from condvest.cli.output.destination import Format, format_for
 from condvest.cli.output.messages import message
 from condvest.cli.output.progress import advance, progress
 from condvest.cli.output.tables import show_table
-from condvest.serving_layer.queries.gaps import read_gaps
 from condvest.serving_layer.queries.history import read_history
 from condvest.serving_layer.queries.instruments import read_instruments
-from condvest.serving_layer.queries.quality import flag_bars, flags_as_json
-from condvest.serving_layer.queries.refused import refused_table
-from condvest.serving_layer.queries.runs import read_runs
+from condvest.serving_layer.queries.reports.gaps import read_gaps
+from condvest.serving_layer.queries.reports.quality import flag_bars, flags_as_json
+from condvest.serving_layer.queries.reports.refused import refused_table
+from condvest.serving_layer.queries.reports.runs import read_runs
 from condvest.serving_layer.queries.universe import only_listed, read_universe
 from condvest.serving_layer.sources.database import reading
 

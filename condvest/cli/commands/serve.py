@@ -83,8 +83,8 @@ def serve(
     """
     # Imported here: no other command waits for the web server.
     try:
-        from condvest.serving_layer.http.guards import Rules  # noqa: PLC0415
-        from condvest.serving_layer.http.hosts import LOOPBACK  # noqa: PLC0415
+        from condvest.serving_layer.http.guarding.guards import Rules  # noqa: PLC0415
+        from condvest.serving_layer.http.guarding.hosts import LOOPBACK  # noqa: PLC0415
         from condvest.serving_layer.http.workers import Serving, serve_by_workers  # noqa: PLC0415
         from condvest.serving_layer.sql.process import SqlProcess  # noqa: PLC0415
     except ImportError as error:

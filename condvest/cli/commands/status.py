@@ -12,8 +12,8 @@ from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.messages import message
 from condvest.cli.output.status import show_status
-from condvest.serving_layer.queries.freshness import MAX_BEHIND, not_fresh
-from condvest.serving_layer.queries.status import read_status
+from condvest.serving_layer.queries.reports.freshness import MAX_BEHIND, not_fresh
+from condvest.serving_layer.queries.reports.status import read_status
 
 
 @click.command(short_help="Show what the database holds, and whether it is fresh.")

@@ -18,7 +18,7 @@ from condvest.cli.output.messages import message
 from condvest.cli.output.progress import progress
 from condvest.cli.output.tables import show_table
 from condvest.screening import screen_of
-from condvest.serving_layer.queries.runs import read_loads
+from condvest.serving_layer.queries.reports.runs import read_loads
 
 _yes = click.option(
     "--yes", is_flag=True, help="Do it. Without this option the command says what it would do."

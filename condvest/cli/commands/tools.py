@@ -21,7 +21,7 @@ def mcp(cli: Cli, source: str, location: str | None, has_sql: bool) -> None:
     """
     check_tools()
     # Imported here: no other command waits for what a server needs.
-    from condvest.serving_layer.http.backends import backend_of  # noqa: PLC0415
+    from condvest.serving_layer.http.backends.backend import backend_of  # noqa: PLC0415
     from condvest.serving_layer.http.service import Service  # noqa: PLC0415
     from condvest.serving_layer.http.tools.stdio import answer  # noqa: PLC0415
     from condvest.serving_layer.sql.process import SqlProcess  # noqa: PLC0415

@@ -26,7 +26,7 @@ from condvest.cli.output.progress import progress
 from condvest.cli.output.status import waiting_in_words
 from condvest.cli.output.summaries import say_findings, say_resampled
 from condvest.screening import screen_of
-from condvest.serving_layer.queries.status import what_waits
+from condvest.serving_layer.queries.reports.status import what_waits
 
 
 @click.command(short_help="Recompute the bars that recorded changes touch.")

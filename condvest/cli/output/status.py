@@ -49,7 +49,10 @@ def _span(sessions: Mapping[str, Any]) -> str:
 
 
 def waiting_in_words(waiting: Mapping[str, Any]) -> str:
-    """Return what waits to be resampled in words; see `condvest.serving_layer.queries.status.what_waits`."""
+    """Return in words what waits to be resampled.
+
+    See `condvest.serving_layer.queries.reports.status.what_waits`.
+    """
     windows = ", ".join(f"{count:,} of {n}" for n, count in waiting["windows"].items())
     return (
         f"{waiting['sessions']:,} sessions ({waiting['first']} to {waiting['last']}) of "

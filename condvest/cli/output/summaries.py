@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from condvest.batch_layer.operations.report import Report
+from condvest.batch_layer.shared.models.instruments.providers import Cost
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.providers import Cost
 from condvest.cli.output.messages import message
 
 _MOST_NAMED = 5

@@ -10,14 +10,14 @@ from fastapi import FastAPI, Request, Response
 
 from condvest.batch_layer.shared.errors import CondvestError, UnknownSymbol
 from condvest.serving_layer.compatible import openbb
-from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.answers.problems import problem
+from condvest.serving_layer.http.backends.backend import Backend
 from condvest.serving_layer.http.charts import reading
-from condvest.serving_layer.http.files import Run
-from condvest.serving_layer.http.guards import REQUEST_ID
-from condvest.serving_layer.http.log import FAILURE
+from condvest.serving_layer.http.guarding.guards import REQUEST_ID
+from condvest.serving_layer.http.guarding.log import FAILURE
 from condvest.serving_layer.http.massive.answering import CompatibleAnswering
 from condvest.serving_layer.http.massive.paths import Single
-from condvest.serving_layer.http.problems import problem
+from condvest.serving_layer.http.published.files import Run
 
 _SOUGHT = ("query", "limit", "type", "exchange")
 _BETWEEN = ("symbol", "resolution", "from", "to")

@@ -8,16 +8,16 @@ from typing import Any
 import pyarrow as pa
 
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.batch_layer.shared.models.labels import of_label
+from condvest.batch_layer.shared.models.instruments.labels import of_label
 from condvest.serving_layer.compatible import udf
 from condvest.serving_layer.compatible.massive.parameters import Parameters
 from condvest.serving_layer.compatible.udf import Record
-from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.backends.backend import Backend
 from condvest.serving_layer.http.massive.reading import Given
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
-from condvest.serving_layer.queries.bars_table import read_bars_from
-from condvest.serving_layer.queries.question import Question
-from condvest.serving_layer.queries.selection import select
+from condvest.serving_layer.queries.bars.bars_table import read_bars_from
+from condvest.serving_layer.queries.bars.question import Question
+from condvest.serving_layer.queries.bars.selection import select
 from condvest.serving_layer.sources import BarSource
 
 _MOST_FOUND = 100

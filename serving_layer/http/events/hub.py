@@ -14,19 +14,19 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from condvest.batch_layer.database.postgres.connection import Database
-from condvest.batch_layer.database.postgres.listening import Listening
+from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.postgres.connecting.listening import Listening
 from condvest.batch_layer.database.stores.alert_events import (
     CHANNEL,
     check_names,
     events_after,
     last_event,
 )
-from condvest.batch_layer.database.stores.live import live_state
+from condvest.batch_layer.database.stores.daily.live import live_state
 from condvest.batch_layer.shared.errors import CondvestError
-from condvest.serving_layer.http.backends import Backend
-from condvest.serving_layer.http.files import Run
-from condvest.serving_layer.http.problems import Busy, Gone
+from condvest.serving_layer.http.answers.problems import Busy, Gone
+from condvest.serving_layer.http.backends.backend import Backend
+from condvest.serving_layer.http.published.files import Run
 
 MOST = 32
 """Listeners at once; connections beyond them are left for questions."""

@@ -11,17 +11,17 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 
-from condvest.batch_layer.database.stores.live import live_state
+from condvest.batch_layer.database.stores.daily.live import live_state
 from condvest.batch_layer.shared.errors import CondvestError
 from condvest.serving_layer.contract import EventsQuery
-from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.answers.problems import BadRequest, headers_of, problem
+from condvest.serving_layer.http.answers.requests import check_no_parameters, parsed
+from condvest.serving_layer.http.backends.backend import Backend
 from condvest.serving_layer.http.events.hub import Hub, Listener, News
-from condvest.serving_layer.http.files import Run
-from condvest.serving_layer.http.guards import IS_HEAD, REQUEST_ID, STILL_ALLOWED
-from condvest.serving_layer.http.log import FAILURE
-from condvest.serving_layer.http.problems import BadRequest, headers_of, problem
+from condvest.serving_layer.http.guarding.guards import IS_HEAD, REQUEST_ID, STILL_ALLOWED
+from condvest.serving_layer.http.guarding.log import FAILURE
 from condvest.serving_layer.http.protocol import Receive, Scope, Send
-from condvest.serving_layer.http.requests import check_no_parameters, parsed
+from condvest.serving_layer.http.published.files import Run
 
 PATH = "/v1/events"
 

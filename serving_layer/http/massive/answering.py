@@ -19,13 +19,13 @@ from condvest.serving_layer.compatible.massive.lists import Place, selected
 from condvest.serving_layer.compatible.massive.parameters import Parameters
 from condvest.serving_layer.compatible.massive.records import Record
 from condvest.serving_layer.formats import content_coding, negotiated
-from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.answers.problems import Busy, Gone, problem
+from condvest.serving_layer.http.answers.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
+from condvest.serving_layer.http.backends.backend import Backend
+from condvest.serving_layer.http.backends.settling import settled
+from condvest.serving_layer.http.backends.states import State
 from condvest.serving_layer.http.massive.paths import Listing, Single
 from condvest.serving_layer.http.massive.reading import Given, NotCovered
-from condvest.serving_layer.http.problems import Busy, Gone, problem
-from condvest.serving_layer.http.replying import LARGEST_CACHE, Asked, Made, Pairs, Replies, Reply
-from condvest.serving_layer.http.settling import settled
-from condvest.serving_layer.http.states import State
 from condvest.serving_layer.kept import Kept
 from condvest.serving_layer.versions import digest_of
 

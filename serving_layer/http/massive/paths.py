@@ -9,7 +9,7 @@ from typing import Any
 from condvest.serving_layer.compatible.massive.lists import ListKind
 from condvest.serving_layer.compatible.massive.parameters import Parameters
 from condvest.serving_layer.compatible.massive.records import Record
-from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.backends.backend import Backend
 from condvest.serving_layer.http.massive import reading, reference
 from condvest.serving_layer.http.massive.reading import Given
 

@@ -15,18 +15,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from condvest.batch_layer.database.postgres.connection import Connection
-from condvest.batch_layer.database.stores.symbols import symbol_spans
+from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.stores.identity.symbols import symbol_spans
 from condvest.batch_layer.shared.errors import CondvestError, UnknownSymbol, UsageError
 from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 from condvest.serving_layer.compatible.massive import bars as written
 from condvest.serving_layer.compatible.massive.parameters import Parameters, date_of
 from condvest.serving_layer.compatible.massive.records import Record
-from condvest.serving_layer.http.backends import Backend
-from condvest.serving_layer.queries.bars import answer
-from condvest.serving_layer.queries.bars_table import bars_table, read_bars_from
-from condvest.serving_layer.queries.question import LONGEST_ANSWERED, Adjust, Question
+from condvest.serving_layer.http.backends.backend import Backend
+from condvest.serving_layer.queries.bars.answering import answer
+from condvest.serving_layer.queries.bars.bars_table import bars_table, read_bars_from
+from condvest.serving_layer.queries.bars.question import LONGEST_ANSWERED, Adjust, Question
 from condvest.serving_layer.sources import BarSource
 from condvest.serving_layer.sources.database import DatabaseSource
 

@@ -12,7 +12,7 @@ from condvest.batch_layer.shared.errors import UnknownSymbol
 from condvest.serving_layer.compatible.massive import records
 from condvest.serving_layer.compatible.massive.parameters import Parameters
 from condvest.serving_layer.compatible.massive.records import Record
-from condvest.serving_layer.http.backends import Backend
+from condvest.serving_layer.http.backends.backend import Backend
 from condvest.serving_layer.http.massive.reading import Given
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
 

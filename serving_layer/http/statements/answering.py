@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from condvest.serving_layer.contract import SqlQuery
 from condvest.serving_layer.formats import SMALLEST, compressed, content_coding, negotiated
-from condvest.serving_layer.http.backends import Backend
-from condvest.serving_layer.http.files import current
-from condvest.serving_layer.http.replying import Pairs, Reply
-from condvest.serving_layer.http.requests import parsed
+from condvest.serving_layer.http.answers.replying import Pairs, Reply
+from condvest.serving_layer.http.answers.requests import parsed
+from condvest.serving_layer.http.backends.backend import Backend
+from condvest.serving_layer.http.published.files import current
 from condvest.serving_layer.sql.process import SqlProcess
 
 
@@ -31,7 +31,7 @@ class Statements:
             headers: of the request, names in lower case.
 
         Raises:
-            CondvestError: see `condvest.serving_layer.http.problems`.
+            CondvestError: see `condvest.serving_layer.http.answers.problems`.
         """
         query: SqlQuery = parsed(SqlQuery, pairs)
         chosen = negotiated(query.format, headers.get("accept"))

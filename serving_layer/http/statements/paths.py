@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 
 from condvest.serving_layer.contract import SqlQuery
-from condvest.serving_layer.http.bodies import body_of
-from condvest.serving_layer.http.describing import RESPONSES, parameters_of
-from condvest.serving_layer.http.files import Run
-from condvest.serving_layer.http.problems import BadRequest, MethodNotAllowed
+from condvest.serving_layer.http.answers.describing import RESPONSES, parameters_of
+from condvest.serving_layer.http.answers.problems import BadRequest, MethodNotAllowed
+from condvest.serving_layer.http.guarding.bodies import body_of
+from condvest.serving_layer.http.published.files import Run
 from condvest.serving_layer.http.statements.answering import Statements
 
 PATH = "/v1/sql"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from condvest.serving_layer.http.problems import BadRequest
+from condvest.serving_layer.http.answers.problems import BadRequest
 
 Schema = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from condvest.serving_layer.http.bodies import body_of
+from condvest.serving_layer.http.guarding.bodies import body_of
 from condvest.serving_layer.http.service import Service
 from condvest.serving_layer.http.tools.server import Tools, server_of
 

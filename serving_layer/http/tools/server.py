@@ -19,8 +19,8 @@ from mcp.types import (
 )
 
 from condvest.batch_layer.shared.errors import CondvestError
-from condvest.serving_layer.http.endpoints import ENDPOINTS
-from condvest.serving_layer.http.problems import NoSuchPath, problem
+from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
+from condvest.serving_layer.http.answers.problems import NoSuchPath, problem
 from condvest.serving_layer.http.service import Service
 from condvest.serving_layer.http.tools import catalogue
 from condvest.serving_layer.http.tools.capping import capped
@@ -50,7 +50,7 @@ class Tools:
         """Return the text that answers a call.
 
         Raises:
-            CondvestError: see `condvest.serving_layer.http.problems`.
+            CondvestError: see `condvest.serving_layer.http.answers.problems`.
         """
         if name not in self.tools:
             raise NoSuchPath(f"there is no tool {name!r}; there are {', '.join(self.tools)}")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import psycopg
 
 from condvest.batch_layer.database.postgres import binary_copy, packed
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.shared.errors import DatabaseUnavailable
 
 _FRAGILE = {}

@@ -19,7 +19,7 @@ from condvest.batch_layer.database.embedded.binaries import find_binaries, major
 from condvest.batch_layer.database.embedded.cluster import server_environment
 from condvest.batch_layer.database.embedded.server import EmbeddedServer
 from condvest.batch_layer.database.migrate import migrate
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.calendar_extension import extend_sessions
 
 WARDEN = Path(__file__).with_name("warden.py")

@@ -13,11 +13,11 @@ import sys
 
 import psycopg
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.sessions import read_sessions
 from condvest.batch_layer.shared.errors import DatabaseUnavailable
-from condvest.serving_layer.queries.bars_table import read_bars
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import read_bars
+from condvest.serving_layer.queries.bars.question import Question
 
 _STATE = (
     "SELECT (SELECT array_agg(DISTINCT volume) FROM daily_bars), (SELECT count(*) FROM daily_bars), "

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from condvest.live.references import read_references
 from condvest.speed_layer.core.alerts.rules import Rule
-from condvest.speed_layer.services.verdicts import Verdicts
+from condvest.speed_layer.services.alerts.verdicts import Verdicts
 from condvest.speed_layer.stores.rules import Webhook, add_rule
 from tests.support.worlds.live_script import END, SESSION, Script
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.live.judging import judge
-from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.massive.massive_snapshot import read_snapshot
 from condvest.speed_layer.feeds.polling import Answered
 from condvest.speed_layer.services.run import Job
 

@@ -28,8 +28,8 @@ def follow(url):
     remote = Remote(url)
     start, lockstep = remote.next_instant(0), None
     clock.utc_now = lambda: start if lockstep is None else lockstep.now
-    from condvest.speed_layer.feeds import massive_stream  # noqa: PLC0415
     from condvest.speed_layer.feeds.inbox import Inbox  # noqa: PLC0415
+    from condvest.speed_layer.feeds.massive import massive_stream  # noqa: PLC0415
 
     wait, opened = Inbox.wait, massive_stream.MassiveStream.open
 

@@ -7,10 +7,10 @@ import datetime as dt
 import sys
 from pathlib import Path
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
-from condvest.speed_layer.feeds.massive_stream import MassiveStream
+from condvest.speed_layer.feeds.massive.massive_stream import MassiveStream
 from tests.support.emulators.massive.server import KEY
 from tests.support.worlds.remote_clock import Remote
 from tests.support.worlds.streaming import QUICK, Lockstep, job_of

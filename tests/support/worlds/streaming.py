@@ -7,7 +7,7 @@ from condvest.batch_layer.shared.clients.massive import MassiveClient, Transport
 from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from condvest.batch_layer.shared.utils.retry import Retry
 from condvest.live.judging import judge
-from condvest.speed_layer.feeds.massive_stream import MassiveStream, Patience
+from condvest.speed_layer.feeds.massive.massive_stream import MassiveStream, Patience
 from condvest.speed_layer.feeds.polling import MassivePolling
 from condvest.speed_layer.services.run import Job
 from tests.support.emulators.synthetic.trades import MINUTE

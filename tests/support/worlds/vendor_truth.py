@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.sessions import read_sessions
 from condvest.batch_layer.operations import nightly
 from condvest.batch_layer.operations.workspace import Workspace

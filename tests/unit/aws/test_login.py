@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres.connection import Database
+from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.shared.clients import aws
 from condvest.batch_layer.shared.errors import SettingsError
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings

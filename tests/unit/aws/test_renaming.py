@@ -9,7 +9,7 @@ import pytest
 from condvest.batch_layer.fetching.lambda_functions.renaming import to_ask_about
 from condvest.batch_layer.shared.clients.archive import key_of
 from condvest.batch_layer.shared.clients.massive import json_seq
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 

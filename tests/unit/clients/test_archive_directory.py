@@ -13,7 +13,7 @@ from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchi
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from condvest.batch_layer.shared.errors import ArchiveError
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from condvest.batch_layer.shared.utils.ownership import give
 from tests.support.databases.embedded_processes import short_directory
 

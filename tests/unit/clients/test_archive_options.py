@@ -5,8 +5,8 @@ import json
 
 from condvest.batch_layer.shared.clients.archive import describe, key_of, restore
 from condvest.batch_layer.shared.clients.files import parse
-from condvest.batch_layer.shared.models.file_options import FileOptions
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 NOW = dt.datetime(2024, 6, 10, tzinfo=dt.UTC)
 TABLE = (

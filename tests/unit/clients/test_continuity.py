@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from condvest.batch_layer.shared.clients.files.adjusted import as_traded
+from condvest.batch_layer.shared.clients.files.layouts.adjusted import as_traded
 from condvest.batch_layer.shared.clients.yahoo.continuity import SESSIONS_BEFORE, in_doubt
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.file_options import FileOptions
-from condvest.batch_layer.shared.models.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 
 FIRST = np.datetime64("2024-01-02")
 RATIOS = st.sampled_from([1.5, 2.0, 3.0, 4.0, 7.0, 10.0, 20.0, 50.0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from condvest.batch_layer.shared.clients.files import parse, read_payload
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 HEADER = "symbol,session,open,high,low,close,volume"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from condvest.batch_layer.shared.clients.files import parse
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.file_options import FileOptions
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 NOW = dt.datetime(2024, 6, 10, tzinfo=dt.UTC)
 ADJUSTED = """Date,Open,High,Low,Close,Volume,Dividends,Stock Splits

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from condvest.batch_layer.shared.clients.files import action_datasets, parse
-from condvest.batch_layer.shared.clients.files.layout import LAYOUTS
+from condvest.batch_layer.shared.clients.files.layouts.layout import LAYOUTS
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.file_options import FileOptions
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 PAGE = (Path(__file__).parents[3] / "docs" / "files.md").read_text()
 NOW = dt.datetime(2024, 6, 10, tzinfo=dt.UTC)

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condvest.batch_layer.shared.clients.files import bounds, cells, parse, read_payload
+from condvest.batch_layer.shared.clients.files import cells, parse, read_payload
+from condvest.batch_layer.shared.clients.files.unpacking import bounds
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 parse_module = importlib.import_module("condvest.batch_layer.shared.clients.files.parse")
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)

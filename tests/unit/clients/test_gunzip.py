@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condvest.batch_layer.shared.clients.files import gunzip
-from condvest.batch_layer.shared.clients.files.gunzip import DamagedGzip, TruncatedGzip, gunzipped
+from condvest.batch_layer.shared.clients.files.unpacking import gunzip
+from condvest.batch_layer.shared.clients.files.unpacking.gunzip import DamagedGzip, TruncatedGzip, gunzipped
 
 TEXT = b"A,2024-01-02,1.25,1.5,1,1.25,1000\n" * 300
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from condvest.batch_layer.shared.clients.massive import parse
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 STORED = Path(__file__).parents[2] / "payloads" / "massive"
 SESSION = dt.date(2020, 10, 14)

@@ -17,7 +17,7 @@ from condvest.batch_layer.shared.clients.files import parse
 from condvest.batch_layer.shared.clients.files.compact import INT32, INT64, LIST, STRUCT, struct_at
 from condvest.batch_layer.shared.clients.files.parquet_pages import chunks_of
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from tests.support.parquet_footers import footer_of, struct_of, with_first_page, with_footer
 
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
@@ -146,7 +146,7 @@ import datetime as dt, resource, sys
 from condvest.batch_layer.shared.clients.files import parse
 from condvest.batch_layer.shared.clients.files.parquet_pages import chunks_of
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 content = sys.stdin.buffer.read()
 now = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 try:

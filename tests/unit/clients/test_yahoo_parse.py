@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from condvest.batch_layer.shared.clients.yahoo import parse
 from condvest.batch_layer.shared.clients.yahoo.chart import ForeignExchange, RefusedChart
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 LATER = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from condvest.batch_layer.shared.core.bar_flags import FLAGS, flagged
-from condvest.batch_layer.shared.core.flag_criteria import STALE_SESSIONS
+from condvest.batch_layer.shared.core.flags.bar_flags import FLAGS, flagged
+from condvest.batch_layer.shared.core.flags.flag_criteria import STALE_SESSIONS
 from condvest.batch_layer.shared.models.bars import DailyBars
 from condvest.batch_layer.shared.models.corporate_actions import Splits
 

@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 
-from condvest.batch_layer.shared.core.names_of_today import NOBODY, Carriage, Change, Resettled
-from condvest.batch_layer.shared.core.symbol_moves import Move
-from condvest.batch_layer.shared.models.symbols import FOREVER, SymbolSpan
+from condvest.batch_layer.shared.core.names.names_of_today import NOBODY, Carriage, Change, Resettled
+from condvest.batch_layer.shared.core.names.symbol_moves import Move
+from condvest.batch_layer.shared.models.instruments.symbols import FOREVER, SymbolSpan
 
 D = dt.date
 RENAMED = D(2021, 1, 4)

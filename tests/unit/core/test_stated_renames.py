@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condvest.batch_layer.shared.core.stated_renames import in_order, laid_over, stated_with
-from condvest.batch_layer.shared.models.symbols import EVER, FOREVER, Rename, SymbolSpan
+from condvest.batch_layer.shared.core.names.stated_renames import in_order, laid_over, stated_with
+from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, Rename, SymbolSpan
 
 DAY = dt.timedelta(1)
 JUNE = dt.date(2022, 6, 9)

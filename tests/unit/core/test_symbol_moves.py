@@ -5,8 +5,8 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condvest.batch_layer.shared.core.symbol_moves import Move, plan_moves
-from condvest.batch_layer.shared.models.symbols import SymbolSpan
+from condvest.batch_layer.shared.core.names.symbol_moves import Move, plan_moves
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
 
 LAST_OF_FB, FIRST_OF_META = dt.date(2022, 6, 8), dt.date(2022, 6, 9)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condvest.batch_layer.shared.core import trailing
-from condvest.batch_layer.shared.core.trailing import may_be_unusual, usual_before
+from condvest.batch_layer.shared.core.flags import trailing
+from condvest.batch_layer.shared.core.flags.trailing import may_be_unusual, usual_before
 
 SERIES = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=60), min_size=1, max_size=3)
 AT_ONCE = st.integers(1, 50)

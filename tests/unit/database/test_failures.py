@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres.failures import BY_CLASS, BY_STATE, failure_of
+from condvest.batch_layer.database.postgres.connecting.failures import BY_CLASS, BY_STATE, failure_of
 from condvest.batch_layer.shared.errors import DatabaseError, DatabaseUnavailable, TransientError
 
 PAGE = Path(__file__).parents[3] / "docs" / "postgres.md"

@@ -1,6 +1,6 @@
 """Who gives way to whom."""
 
-from condvest.batch_layer.database.stores.instruments import rank_of
+from condvest.batch_layer.database.stores.identity.instruments import rank_of
 
 
 def test_the_sample_yields_to_vendors_and_vendors_to_what_a_user_imports():

@@ -16,7 +16,7 @@ from condvest.batch_layer.fetching.identity import (
     names_now,
 )
 from condvest.batch_layer.fetching.tenures import Name, settled
-from condvest.batch_layer.shared.models.symbols import EVER, FOREVER, SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, SymbolSpan
 
 D = dt.date
 FB = Name("FB", D(2022, 6, 8), D(2012, 5, 18), is_exact=True)

@@ -17,8 +17,8 @@ from condvest.batch_layer.fetching.quality import (
 from condvest.batch_layer.fetching.quality.rules import LARGEST, MOST_TRADES
 from condvest.batch_layer.shared.clients.files import parse
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payload_rows import BarRows
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from tests.support.judged import DATES, FIRST_ORDINAL, LAST_CLOSED, SESSIONS, codes
 from tests.support.strategies.candidate_bars import candidate_bars
 

@@ -6,7 +6,7 @@ from condvest.batch_layer.fetching.quality import (
     judge_dividends,
     judge_splits,
 )
-from condvest.batch_layer.shared.models.payload_rows import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.given.payload_rows import DividendRows, SplitRows
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL
 from tests.support.judged import SESSIONS, codes
 

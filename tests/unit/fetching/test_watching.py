@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from condvest.batch_layer.fetching.watching import set_aside, symbols_of_night
-from condvest.batch_layer.shared.models.watched import Watched
+from condvest.batch_layer.shared.models.instruments.watched import Watched
 
 TODAY = dt.date(2024, 6, 3)
 NOW = dt.datetime(2024, 6, 3, 22, tzinfo=dt.UTC)

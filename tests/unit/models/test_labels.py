@@ -2,7 +2,7 @@
 
 import pytest
 
-from condvest.batch_layer.shared.models.labels import label_of, of_label
+from condvest.batch_layer.shared.models.instruments.labels import label_of, of_label
 
 
 @pytest.mark.parametrize(

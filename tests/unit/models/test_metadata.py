@@ -3,8 +3,8 @@
 from dataclasses import fields
 from pathlib import Path
 
-from condvest.batch_layer.shared.models.metadata import METADATA
-from condvest.batch_layer.shared.models.payload_rows import InstrumentRows
+from condvest.batch_layer.shared.models.given.payload_rows import InstrumentRows
+from condvest.batch_layer.shared.models.instruments.metadata import METADATA
 
 DICTIONARY = Path(__file__).parents[3] / "docs" / "data-dictionary.md"
 

@@ -7,12 +7,12 @@ import pytest
 
 from condvest.batch_layer.shared.errors import PublishedError, UnknownSymbol
 from condvest.serving_layer.contract import Common
-from condvest.serving_layer.http.answering import Answering
-from condvest.serving_layer.http.endpoints import Endpoint
-from condvest.serving_layer.http.problems import Gone, problem
-from condvest.serving_layer.http.reports import LARGEST
-from condvest.serving_layer.http.states import State
-from condvest.serving_layer.queries.size import TooLarge
+from condvest.serving_layer.http.answers.answering import Answering
+from condvest.serving_layer.http.answers.endpoints import Endpoint
+from condvest.serving_layer.http.answers.problems import Gone, problem
+from condvest.serving_layer.http.answers.reports import LARGEST
+from condvest.serving_layer.http.backends.states import State
+from condvest.serving_layer.queries.bars.size import TooLarge
 
 
 class Moving:

@@ -1,6 +1,6 @@
 """docs/api.md says what the server says of itself."""
 
-from condvest.serving_layer.http.endpoints import ENDPOINTS
+from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
 from tests.support.api_reference import PAGE, page
 
 

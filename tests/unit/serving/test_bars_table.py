@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condvest.serving_layer.queries import bars_table
+from condvest.serving_layer.queries.bars import bars_table
 
 runs = st.lists(st.tuples(st.text(max_size=6), st.integers(1, 4)), max_size=6)
 

@@ -6,9 +6,9 @@ import pytest
 
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.serving_layer.contract import MOST_SYMBOLS, BarsQuery
-from condvest.serving_layer.http.problems import BadRequest
-from condvest.serving_layer.http.requests import parsed
-from condvest.serving_layer.queries.question import as_instant
+from condvest.serving_layer.http.answers.problems import BadRequest
+from condvest.serving_layer.http.answers.requests import parsed
+from condvest.serving_layer.queries.bars.question import as_instant
 
 
 @pytest.mark.parametrize("symbols", [",", ",,", "A,", ",A", "A,,B"])

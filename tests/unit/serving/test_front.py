@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from condvest.batch_layer.shared.errors import DatabaseUnavailable
+from condvest.serving_layer.http.answers.replying import Asked, Made, Replies
+from condvest.serving_layer.http.backends.states import State
 from condvest.serving_layer.http.front import ASKED, Front, Latest
-from condvest.serving_layer.http.replying import Asked, Made, Replies
-from condvest.serving_layer.http.states import State
 from condvest.serving_layer.http.threads import Threads
 
 QUERY = b"symbol=AAPL"

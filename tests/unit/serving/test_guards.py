@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from condvest.serving_layer.access import Keys
-from condvest.serving_layer.http.guards import Guards, Rules
-from condvest.serving_layer.http.hosts import TARGET
-from condvest.serving_layer.http.log import FAILURE
-from condvest.serving_layer.http.problems import Gone
+from condvest.serving_layer.http.answers.problems import Gone
+from condvest.serving_layer.http.guarding.guards import Guards, Rules
+from condvest.serving_layer.http.guarding.hosts import TARGET
+from condvest.serving_layer.http.guarding.log import FAILURE
 
 NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
 SITE = "https://pro.openbb.co"

@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condvest.batch_layer.shared.models.spans import Spans
-from condvest.serving_layer.sources import kept_rows
-from condvest.serving_layer.sources.kept_rows import FileColumns, are_worth_keeping, kept_columns, rows_within
+from condvest.serving_layer.sources.keeping import kept_rows
+from condvest.serving_layer.sources.keeping.kept_rows import (
+    FileColumns,
+    are_worth_keeping,
+    kept_columns,
+    rows_within,
+)
 
 NAMES = ("instrument_id", "window", "close", "is_complete")
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from condvest.serving_layer.access import Keys
-from condvest.serving_layer.http.guards import Guards, Rules
-from condvest.serving_layer.http.problems import TooManyRequests
-from condvest.serving_layer.http.quotas import Quotas
+from condvest.serving_layer.http.answers.problems import TooManyRequests
+from condvest.serving_layer.http.guarding.guards import Guards, Rules
+from condvest.serving_layer.http.guarding.quotas import Quotas
 
 
 class Clock:

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from condvest.batch_layer.shared.errors import PublishedUnavailable, UsageError
-from condvest.serving_layer.queries.bars_table import SCHEMA
-from condvest.serving_layer.queries.question import Question
+from condvest.serving_layer.queries.bars.bars_table import SCHEMA
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.queries.remote import _error, read_bars_over_http
 
 

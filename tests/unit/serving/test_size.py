@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from condvest.batch_layer.shared.models.spans import Spans
-from condvest.serving_layer.queries.question import Question
-from condvest.serving_layer.queries.size import BAR, DAILY_BAR, Largest, TooLarge, check_size, size_of
+from condvest.serving_layer.queries.bars.question import Question
+from condvest.serving_layer.queries.bars.size import BAR, DAILY_BAR, Largest, TooLarge, check_size, size_of
 
 COUNT = 4
 IDS = np.arange(1, COUNT + 1, dtype=np.int32)

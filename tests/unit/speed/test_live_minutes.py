@@ -16,8 +16,8 @@ from condvest.speed_layer.core.minutes import MinuteMessages, admitted
 from condvest.speed_layer.core.provisional import bars_of
 from condvest.speed_layer.core.snapshot import Snapshot
 from condvest.speed_layer.core.state import MINUTE, NEVER
-from condvest.speed_layer.feeds.massive_minutes import Status, read_frames
-from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.massive.massive_minutes import Status, read_frames
+from condvest.speed_layer.feeds.massive.massive_snapshot import read_snapshot
 from tests.support.emulators.synthetic.sessions import new_york
 
 SESSION = dt.date(2024, 3, 5)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from condvest.speed_layer.feeds import massive_minutes
-from condvest.speed_layer.feeds.massive_minutes import read_frames
-from condvest.speed_layer.feeds.massive_typed import PlainMinutes
+from condvest.speed_layer.feeds.massive import massive_minutes
+from condvest.speed_layer.feeds.massive.massive_minutes import read_frames
+from condvest.speed_layer.feeds.massive.massive_typed import PlainMinutes
 
 PLAIN = {
     "ev": "AM", "sym": "BRK.B", "v": 10, "av": 500, "op": 10.0, "vw": 11.0, "o": 11.0, "c": 11.5, "h": 12.0,
@@ -154,7 +154,7 @@ def test_volumes_without_their_decimals_and_no_official_open():
 
 
 def test_without_the_library_frames_are_read_all_the_same(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "condvest.speed_layer.feeds.massive_typed", None)
+    monkeypatch.setitem(__import__("sys").modules, "condvest.speed_layer.feeds.massive.massive_typed", None)
     massive_minutes._typed.cache_clear()
     try:
         assert massive_minutes._typed() is None

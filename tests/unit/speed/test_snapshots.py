@@ -10,7 +10,7 @@ from condvest.batch_layer.shared.errors import InputError
 from condvest.speed_layer.core.guards import Seen, refusal
 from condvest.speed_layer.core.phases import SECOND, Hours
 from condvest.speed_layer.core.state import NEVER
-from condvest.speed_layer.feeds.massive_snapshot import read_snapshot
+from condvest.speed_layer.feeds.massive.massive_snapshot import read_snapshot
 
 SESSION = dt.date(2026, 7, 28)
 NOON = 1785254400 * SECOND

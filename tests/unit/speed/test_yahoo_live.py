@@ -10,8 +10,8 @@ from yfinance.pricing_pb2 import PricingData
 
 from condvest.batch_layer.shared.errors import InputError
 from condvest.speed_layer.core.running import Day, Trade
-from condvest.speed_layer.feeds.yahoo_messages import as_printed, read_messages
-from condvest.speed_layer.feeds.yahoo_quotes import read_quotes
+from condvest.speed_layer.feeds.yahoo.yahoo_messages import as_printed, read_messages
+from condvest.speed_layer.feeds.yahoo.yahoo_quotes import read_quotes
 from tests.support.exchange import NOW
 
 TIME = 1_717_426_800_123

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 from condvest.batch_layer.shared.clients.archive.packing import SUFFIXES, unpacked
 from condvest.batch_layer.shared.errors import ArchiveError
-from condvest.batch_layer.shared.models.file_options import AS_TRADED, FileOptions
-from condvest.batch_layer.shared.models.payloads import Payload
-from condvest.batch_layer.shared.models.providers import checked_name
+from condvest.batch_layer.shared.models.given.file_options import AS_TRADED, FileOptions
+from condvest.batch_layer.shared.models.given.payloads import Payload
+from condvest.batch_layer.shared.models.instruments.providers import checked_name
 
 DESCRIBED = ".json"
 """What the name of a payload's description has behind the payload's own."""

@@ -20,8 +20,8 @@ from condvest.batch_layer.shared.clients.archive import (
 )
 from condvest.batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
 from condvest.batch_layer.shared.errors import ArchiveError
-from condvest.batch_layer.shared.models.file_options import FileOptions
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
+from condvest.batch_layer.shared.models.given.payloads import Payload
 from condvest.batch_layer.shared.utils.durable import sync_names
 from condvest.batch_layer.shared.utils.ownership import give, make_folder
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from condvest.batch_layer.shared.errors import ArchiveError
-from condvest.batch_layer.shared.models.contents import Content, pieces_of
+from condvest.batch_layer.shared.models.given.contents import Content, pieces_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -22,8 +22,8 @@ from condvest.batch_layer.shared.clients.archive import (
 from condvest.batch_layer.shared.clients.archive.packing import SUFFIXES, packed, packing_of
 from condvest.batch_layer.shared.clients.aws_errors import CONDITION_FAILED, code_of, translated
 from condvest.batch_layer.shared.errors import ArchiveError, ArchiveUnavailable
-from condvest.batch_layer.shared.models.file_options import FileOptions
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 
 class S3Archive:

@@ -22,7 +22,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from condvest.batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
 from condvest.batch_layer.shared.clients.files.dates import (
     plain_dates,
     session_of_nanoseconds,
@@ -39,6 +38,7 @@ from condvest.batch_layer.shared.clients.files.distinct import (
     trimmed,
     without_nulls,
 )
+from condvest.batch_layer.shared.clients.files.unpacking.bounds import MAX_FAULTY_ROWS
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int32s, Int64s
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 

@@ -5,7 +5,7 @@ https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.m
 
 from __future__ import annotations
 
-from condvest.batch_layer.shared.models.contents import Content
+from condvest.batch_layer.shared.models.given.contents import Content
 
 INT32, INT64, LIST, STRUCT = 5, 6, 9, 12
 """Kinds of fields, as they are written."""

@@ -14,9 +14,7 @@ from itertools import chain
 import numpy as np
 import pyarrow as pa
 
-from condvest.batch_layer.shared.clients.files.bounds import MAX_COLUMNS_OF_LARGE, MAX_FAULTY_ROWS
-from condvest.batch_layer.shared.clients.files.columns import too_many_faults, wanted_columns
-from condvest.batch_layer.shared.clients.files.contents import begins_with
+from condvest.batch_layer.shared.clients.files.layouts.columns import too_many_faults, wanted_columns
 from condvest.batch_layer.shared.clients.files.parquet import (
     FileRows,
     parquet_batches,
@@ -26,10 +24,17 @@ from condvest.batch_layer.shared.clients.files.parquet import (
 from condvest.batch_layer.shared.clients.files.parse import columns_of, parsed_table
 from condvest.batch_layer.shared.clients.files.spool import Spool
 from condvest.batch_layer.shared.clients.files.text import Table, read_header, read_rows
-from condvest.batch_layer.shared.clients.files.unpack import GZIP_MAGIC, PARQUET_MAGIC, blocks_of, head_of
+from condvest.batch_layer.shared.clients.files.unpacking.bounds import MAX_COLUMNS_OF_LARGE, MAX_FAULTY_ROWS
+from condvest.batch_layer.shared.clients.files.unpacking.contents import begins_with
+from condvest.batch_layer.shared.clients.files.unpacking.unpack import (
+    GZIP_MAGIC,
+    PARQUET_MAGIC,
+    blocks_of,
+    head_of,
+)
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payload_rows import BarRows
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
 from condvest.batch_layer.shared.utils.prefetch import prefetch_batches
 
 ROWS_A_PORTION = 1 << 18

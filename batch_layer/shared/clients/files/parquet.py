@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from condvest.batch_layer.shared.clients.files.bounds import Bounds, check_columns
-from condvest.batch_layer.shared.clients.files.contents import as_arrow
 from condvest.batch_layer.shared.clients.files.parquet_pages import Chunk, chunks_of
 from condvest.batch_layer.shared.clients.files.text import Table
-from condvest.batch_layer.shared.clients.files.unpack import bounds_of
+from condvest.batch_layer.shared.clients.files.unpacking.bounds import Bounds, check_columns
+from condvest.batch_layer.shared.clients.files.unpacking.contents import as_arrow
+from condvest.batch_layer.shared.clients.files.unpacking.unpack import bounds_of
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.contents import Content
+from condvest.batch_layer.shared.models.given.contents import Content
 
 _MOST_PARTS = 100_000
 """Entries of a list in the footer: columns, row groups, and the columns of a row group."""

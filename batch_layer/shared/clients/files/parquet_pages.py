@@ -20,7 +20,7 @@ from condvest.batch_layer.shared.clients.files.compact import (
     integer,
     struct_at,
 )
-from condvest.batch_layer.shared.models.contents import Content
+from condvest.batch_layer.shared.models.given.contents import Content
 
 _TAIL = 8
 """Bytes behind the footer: its length, and PAR1."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from condvest.batch_layer.shared.clients.files.adjusted import (
+from condvest.batch_layer.shared.clients.files.layouts.adjusted import (
     FACTOR_NAMES,
     SPLIT_NAMES,
     as_traded,
@@ -18,8 +18,7 @@ from condvest.batch_layer.shared.clients.files.adjusted import (
     later_splits,
     position_of,
 )
-from condvest.batch_layer.shared.clients.files.bounds import MAX_FAULTY_ROWS
-from condvest.batch_layer.shared.clients.files.columns import (
+from condvest.batch_layer.shared.clients.files.layouts.columns import (
     ACTION_COLUMNS,
     action_numbers,
     column_of,
@@ -28,19 +27,20 @@ from condvest.batch_layer.shared.clients.files.columns import (
     table_of,
     too_many_faults,
 )
-from condvest.batch_layer.shared.clients.files.contents import begins_with
-from condvest.batch_layer.shared.clients.files.known import known_names, without_market
-from condvest.batch_layer.shared.clients.files.layout import LAYOUTS, match_columns
+from condvest.batch_layer.shared.clients.files.layouts.known import known_names, without_market
+from condvest.batch_layer.shared.clients.files.layouts.layout import LAYOUTS, match_columns
 from condvest.batch_layer.shared.clients.files.parquet import (
     FileRows,
     parquet_header,
 )
 from condvest.batch_layer.shared.clients.files.text import Table, read_header
-from condvest.batch_layer.shared.clients.files.unpack import PARQUET_MAGIC, head_of, text_of
+from condvest.batch_layer.shared.clients.files.unpacking.bounds import MAX_FAULTY_ROWS
+from condvest.batch_layer.shared.clients.files.unpacking.contents import begins_with
+from condvest.batch_layer.shared.clients.files.unpacking.unpack import PARQUET_MAGIC, head_of, text_of
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
-from condvest.batch_layer.shared.models.payload_rows import BarRows, DividendRows, RenameRows, SplitRows
-from condvest.batch_layer.shared.models.payloads import DatasetName, Parsed, Payload
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows, DividendRows, RenameRows, SplitRows
+from condvest.batch_layer.shared.models.given.payloads import DatasetName, Parsed, Payload
 
 _ROWS: Mapping[DatasetName, type[BarRows | SplitRows | DividendRows | RenameRows]] = {
     "daily_bars": BarRows,

@@ -8,13 +8,13 @@ import os
 import stat
 from pathlib import Path
 
-from condvest.batch_layer.shared.clients.files.bounds import MAX_UNPACKED_BYTES
-from condvest.batch_layer.shared.clients.files.contents import begins_with, content_of
-from condvest.batch_layer.shared.clients.files.unpack import GZIP_MAGIC, PARQUET_MAGIC
+from condvest.batch_layer.shared.clients.files.unpacking.bounds import MAX_UNPACKED_BYTES
+from condvest.batch_layer.shared.clients.files.unpacking.contents import begins_with, content_of
+from condvest.batch_layer.shared.clients.files.unpacking.unpack import GZIP_MAGIC, PARQUET_MAGIC
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.contents import Content
-from condvest.batch_layer.shared.models.file_options import AS_THEY_ARE, FileOptions
-from condvest.batch_layer.shared.models.payloads import DatasetName, Payload
+from condvest.batch_layer.shared.models.given.contents import Content
+from condvest.batch_layer.shared.models.given.file_options import AS_THEY_ARE, FileOptions
+from condvest.batch_layer.shared.models.given.payloads import DatasetName, Payload
 
 SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
 """Of a folder, the files that are read."""

@@ -14,12 +14,12 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
-from condvest.batch_layer.shared.clients.files.columns import symbol_codes
+from condvest.batch_layer.shared.clients.files.layouts.columns import symbol_codes
 from condvest.batch_layer.shared.clients.files.parse import columns_of
 from condvest.batch_layer.shared.clients.files.text import Table
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import Int32s, run_starts
-from condvest.batch_layer.shared.models.payloads import Payload
+from condvest.batch_layer.shared.models.given.payloads import Payload
 
 _SHORT_RUN = 64
 """Rows of one symbol that follow each other: shorter runs are gathered before they are written."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from condvest.batch_layer.shared.clients.files.bounds import check_columns
+from condvest.batch_layer.shared.clients.files.unpacking.bounds import check_columns
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import Bools, Int64s
 

@@ -7,8 +7,8 @@
 from condvest.batch_layer.shared.clients.massive.client import Answered, MassiveClient
 from condvest.batch_layer.shared.clients.massive.parse import parse
 from condvest.batch_layer.shared.clients.massive.provider import RATES, MassiveProvider
-from condvest.batch_layer.shared.clients.massive.transport import MAX_BYTES, Answer, Transport
-from condvest.batch_layer.shared.clients.massive.urls import Urls
+from condvest.batch_layer.shared.clients.massive.wire.transport import MAX_BYTES, Answer, Transport
+from condvest.batch_layer.shared.clients.massive.wire.urls import Urls
 
 __all__ = [
     "MAX_BYTES",

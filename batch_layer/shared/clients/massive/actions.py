@@ -16,9 +16,9 @@ from condvest.batch_layer.shared.clients.massive import columns
 from condvest.batch_layer.shared.clients.massive.faults import Faults, shown
 from condvest.batch_layer.shared.clients.massive.pages import Objects, read_pages
 from condvest.batch_layer.shared.models.bars import Int64s
-from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payload_rows import DividendRows, SplitRows
-from condvest.batch_layer.shared.models.payloads import Parsed
+from condvest.batch_layer.shared.models.given.given_rows import GivenRows
+from condvest.batch_layer.shared.models.given.payload_rows import DividendRows, SplitRows
+from condvest.batch_layer.shared.models.given.payloads import Parsed
 
 _CURRENCY = "USD"
 _KINDS = ("distribution_type", "dividend_type", "adjustment_type")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from condvest.batch_layer.shared.clients.massive.transport import Answer
+from condvest.batch_layer.shared.clients.massive.wire.transport import Answer
 from condvest.batch_layer.shared.errors import (
     InputError,
     NotReadyYet,

@@ -37,11 +37,11 @@ from condvest.batch_layer.shared.clients.massive import json_seq
 from condvest.batch_layer.shared.clients.massive.answers import check_status, read_page
 from condvest.batch_layer.shared.clients.massive.grouped import read_grouped
 from condvest.batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
-from condvest.batch_layer.shared.clients.massive.transport import MAX_LIST_BYTES, Answer, Transport
-from condvest.batch_layer.shared.clients.massive.urls import Urls, origin_of, path_of
+from condvest.batch_layer.shared.clients.massive.wire.transport import MAX_LIST_BYTES, Answer, Transport
+from condvest.batch_layer.shared.clients.massive.wire.urls import Urls, origin_of, path_of
 from condvest.batch_layer.shared.clients.rate_limit import RateLimit
 from condvest.batch_layer.shared.errors import InputError, RateLimited, VendorUnavailable
-from condvest.batch_layer.shared.models.payloads import Parsed
+from condvest.batch_layer.shared.models.given.payloads import Parsed
 from condvest.batch_layer.shared.utils.clock import utc_now
 from condvest.batch_layer.shared.utils.retry import RetriesSpent, Retry
 

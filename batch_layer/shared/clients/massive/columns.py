@@ -23,7 +23,7 @@ import numpy.typing as npt
 from condvest.batch_layer.shared.clients.massive.faults import Faults, Values, shown
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int64s
-from condvest.batch_layer.shared.models.given_rows import GivenRows, unpaired
+from condvest.batch_layer.shared.models.given.given_rows import GivenRows, unpaired
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

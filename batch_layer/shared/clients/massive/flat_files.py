@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
-from condvest.batch_layer.shared.clients.massive.bucket import client_of, translated
 from condvest.batch_layer.shared.clients.massive.provider import FIRST_SESSION, MassiveProvider
-from condvest.batch_layer.shared.clients.massive.transport import MAX_BYTES
+from condvest.batch_layer.shared.clients.massive.wire.bucket import client_of, translated
+from condvest.batch_layer.shared.clients.massive.wire.transport import MAX_BYTES
 from condvest.batch_layer.shared.errors import InputError, SettingsError, VendorUnavailable
-from condvest.batch_layer.shared.models.payloads import Fetched, VendorFile
-from condvest.batch_layer.shared.models.providers import Answers, Cost, Unavailable
+from condvest.batch_layer.shared.models.given.payloads import Fetched, VendorFile
+from condvest.batch_layer.shared.models.instruments.providers import Answers, Cost, Unavailable
 from condvest.batch_layer.shared.settings import Settings
 from condvest.batch_layer.shared.utils.clock import utc_now
 from condvest.batch_layer.shared.utils.retry import RetriesSpent, Retry

@@ -12,9 +12,9 @@ from condvest.batch_layer.shared.clients.massive import columns
 from condvest.batch_layer.shared.clients.massive.answers import read_results
 from condvest.batch_layer.shared.clients.massive.faults import Faults, Values, shown
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payload_rows import BarRows
-from condvest.batch_layer.shared.models.payloads import Parsed
+from condvest.batch_layer.shared.models.given.given_rows import GivenRows
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows
+from condvest.batch_layer.shared.models.given.payloads import Parsed
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 _KEYS = {

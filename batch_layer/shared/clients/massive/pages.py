@@ -11,15 +11,15 @@ from condvest.batch_layer.shared.clients.massive import columns
 from condvest.batch_layer.shared.clients.massive.answers import read_page
 from condvest.batch_layer.shared.clients.massive.faults import Faults
 from condvest.batch_layer.shared.models.bars import Int64s
-from condvest.batch_layer.shared.models.given_rows import GivenRows
-from condvest.batch_layer.shared.models.payload_rows import (
+from condvest.batch_layer.shared.models.given.given_rows import GivenRows
+from condvest.batch_layer.shared.models.given.payload_rows import (
     BarRows,
     DividendRows,
     InstrumentRows,
     SplitRows,
     SymbolRows,
 )
-from condvest.batch_layer.shared.models.payloads import Parsed
+from condvest.batch_layer.shared.models.given.payloads import Parsed
 
 Objects = list[dict[str, Any]]
 SomeRows = TypeVar("SomeRows", BarRows, SplitRows, DividendRows, InstrumentRows, SymbolRows)

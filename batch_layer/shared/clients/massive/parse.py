@@ -9,8 +9,8 @@ from condvest.batch_layer.shared.clients.massive.actions import read_dividends, 
 from condvest.batch_layer.shared.clients.massive.grouped import read_grouped
 from condvest.batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.payloads import Parsed, Payload
-from condvest.batch_layer.shared.models.providers import symbols_meant
+from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
+from condvest.batch_layer.shared.models.instruments.providers import symbols_meant
 
 JSON, JSON_SEQ = "json", "json-seq"
 """``Payload.media``: one answer, or several as an RFC 7464 JSON text sequence."""

@@ -10,12 +10,12 @@ from typing import Self
 from condvest.batch_layer.shared.clients.massive import json_seq
 from condvest.batch_layer.shared.clients.massive.client import MassiveClient
 from condvest.batch_layer.shared.clients.massive.parse import JSON, JSON_SEQ
-from condvest.batch_layer.shared.clients.massive.transport import Transport
-from condvest.batch_layer.shared.clients.massive.urls import path_of
+from condvest.batch_layer.shared.clients.massive.wire.transport import Transport
+from condvest.batch_layer.shared.clients.massive.wire.urls import path_of
 from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
 from condvest.batch_layer.shared.errors import NotReadyYet, SettingsError, UnknownSymbol
-from condvest.batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
-from condvest.batch_layer.shared.models.providers import Cost, Unavailable
+from condvest.batch_layer.shared.models.given.payloads import DatasetName, Fetched, Payload
+from condvest.batch_layer.shared.models.instruments.providers import Cost, Unavailable
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.batch_layer.shared.settings import MassivePlan, Settings
 from condvest.batch_layer.shared.utils.clock import utc_now

@@ -15,9 +15,9 @@ from condvest.batch_layer.shared.clients.massive.faults import Faults, Values, s
 from condvest.batch_layer.shared.clients.massive.pages import Objects, read_pages
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import Int64s
-from condvest.batch_layer.shared.models.metadata import METADATA, FieldKind
-from condvest.batch_layer.shared.models.payload_rows import InstrumentRows, SymbolRows
-from condvest.batch_layer.shared.models.payloads import Parsed
+from condvest.batch_layer.shared.models.given.payload_rows import InstrumentRows, SymbolRows
+from condvest.batch_layer.shared.models.given.payloads import Parsed
+from condvest.batch_layer.shared.models.instruments.metadata import METADATA, FieldKind
 
 _KEYS = {
     "exchange": "primary_exchange",

@@ -8,9 +8,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.file_options import AS_TRADED
-from condvest.batch_layer.shared.models.payloads import DatasetName, Fetched, Payload
-from condvest.batch_layer.shared.models.providers import Cost
+from condvest.batch_layer.shared.models.given.file_options import AS_TRADED
+from condvest.batch_layer.shared.models.given.payloads import DatasetName, Fetched, Payload
+from condvest.batch_layer.shared.models.instruments.providers import Cost
 from condvest.batch_layer.shared.utils.clock import utc_now
 
 FIRST_SESSION = dt.date(2000, 3, 1)

@@ -33,8 +33,8 @@ from condvest.batch_layer.shared.clients.yahoo.values import (
 )
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
-from condvest.batch_layer.shared.models.payload_rows import BarRows, DividendRows, SplitRows
-from condvest.batch_layer.shared.models.payloads import ListedPeriod, Parsed, Payload
+from condvest.batch_layer.shared.models.given.payload_rows import BarRows, DividendRows, SplitRows
+from condvest.batch_layer.shared.models.given.payloads import ListedPeriod, Parsed, Payload
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 FINAL_AFTER = dt.timedelta(hours=1)

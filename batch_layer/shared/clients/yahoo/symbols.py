@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from condvest.batch_layer.shared.errors import InputError
-from condvest.batch_layer.shared.models.spellings import SPELLINGS, house_symbol, yahoo_symbol
+from condvest.batch_layer.shared.models.instruments.spellings import SPELLINGS, house_symbol, yahoo_symbol
 
 __all__ = ["MAX_FILE_BYTES", "SPELLINGS", "house_symbol", "is_symbol", "read_symbols", "yahoo_symbol"]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from condvest.batch_layer.shared.clients.yahoo.chart import date_at
 from condvest.batch_layer.shared.models.bars import Floats, Int64s
-from condvest.batch_layer.shared.models.given_rows import GivenRows
+from condvest.batch_layer.shared.models.given.given_rows import GivenRows
 
 _SHOWN_LENGTH = 40
 

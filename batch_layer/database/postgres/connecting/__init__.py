@@ -1,0 +1,1 @@
+"""Connections to PostgreSQL: made, kept, waited for, and what their errors mean."""

@@ -1,0 +1,1 @@
+"""The tables of loads: what was loaded, taken back, and rebuilt."""

@@ -1,0 +1,1 @@
+"""Large files, loaded portion by portion in one transaction."""

@@ -1,0 +1,1 @@
+"""Taking back loads, or all rows of an instrument."""

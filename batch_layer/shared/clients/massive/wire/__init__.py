@@ -1,0 +1,1 @@
+"""Requests to Massive and its bucket."""

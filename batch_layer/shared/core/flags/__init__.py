@@ -1,0 +1,1 @@
+"""What looks wrong in a series of daily bars. Pure."""

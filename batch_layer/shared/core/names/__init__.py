@@ -1,0 +1,1 @@
+"""Whose a symbol is, and which rows change hands with it. Pure."""

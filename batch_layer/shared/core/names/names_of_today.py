@@ -1,0 +1,153 @@
+"""Whose a row is that names its symbol as of today, and which such rows change hands. Pure.
+
+DRAD became STRR on 2021-01-04. A list of 2024 in names of today has a split of STRR on 2019-06-04. Whose it
+is follows from who carried what:
+
+    ========================================  =====================================
+    held                                      the split of STRR on 2019-06-04 is of
+    ========================================  =====================================
+    1: DRAD to 2021-01-03, STRR since         1, which carries STRR on the list's date
+    1: STRR since 2021-01-04; 2: DRAD         1, which took STRR next after the split
+    3: STRR to 2020; 1: STRR since 2021       3, which had it then: 1 was not there yet
+    ========================================  =====================================
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from condvest.batch_layer.shared.core.names.symbol_moves import Move
+from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, SymbolSpan
+
+NOBODY = 0
+"""Stands where a symbol is of no instrument."""
+
+_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Carriage:
+    """Who carries which symbol when.
+
+    Attributes:
+        spans: each instrument's spans.
+        by_symbol: the same by symbol: (first date, last date, instrument), ascending.
+    """
+
+    spans: Mapping[int, Sequence[SymbolSpan]]
+    by_symbol: Mapping[str, Sequence[tuple[dt.date, dt.date, int]]]
+
+    @classmethod
+    def of(cls, spans: Mapping[int, Sequence[SymbolSpan]]) -> Carriage:
+        """Return it by the spans of every instrument that matters."""
+        by_symbol: defaultdict[str, list[tuple[dt.date, dt.date, int]]] = defaultdict(list)
+        for instrument_id, carried in spans.items():
+            for span in carried:
+                by_symbol[span.symbol].append((span.first, span.last, instrument_id))
+        return cls(spans, {symbol: sorted(carriers) for symbol, carriers in by_symbol.items()})
+
+    def carrier(self, symbol: str, date: dt.date) -> int:
+        """Return who carried a symbol on a date."""
+        carriers = self.by_symbol.get(symbol, ())
+        at = bisect_right(carriers, (date, FOREVER, 2**31)) - 1
+        return carriers[at][2] if at >= 0 and date <= carriers[at][1] else NOBODY
+
+    def owner(self, symbol: str, told_on: dt.date, date: dt.date, *, is_bar: bool) -> int:
+        """Return whose a row of a date is by its symbol of another date, ``told_on``.
+
+        It decides as `condvest.batch_layer.fetching.loading.carriers.carriers_of` does for a whole payload.
+        """
+        now = self.carrier(symbol, told_on)
+        if now != NOBODY and (is_bar or self._existed(now, date)):
+            return now
+        then = self.carrier(symbol, date)
+        if then != NOBODY or is_bar:
+            return then
+        next_ones = (taker for first, _, taker in self.by_symbol.get(symbol, ()) if first > date)
+        return next(next_ones, NOBODY)
+
+    def _existed(self, instrument_id: int, date: dt.date) -> bool:
+        return any(span.first <= date <= span.last for span in self.spans.get(instrument_id, ()))
+
+    def bounds(self, symbol: str) -> Iterator[dt.date]:
+        """Yield every date from which on rows of a symbol may be another instrument's than before it."""
+        for _, _, instrument_id in self.by_symbol.get(symbol, ()):
+            for span in self.spans[instrument_id]:
+                yield span.first
+                if span.last < FOREVER:
+                    yield span.last + _DAY
+
+
+@dataclass(frozen=True)
+class Resettled:
+    """Rows that lie with an instrument that they are not of any more.
+
+    Attributes:
+        first, last: their dates, inclusive.
+        lies_with: the instrument that has them.
+        owner: the instrument that they are of; NOBODY if there is none.
+    """
+
+    first: dt.date
+    last: dt.date
+    lies_with: int
+    owner: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of who carries which symbol, after which rows lie where it moved them.
+
+    Attributes:
+        before, after: who carried, and who carries, which symbol.
+        moves: what went from one instrument to another, whatever the symbols of its rows.
+    """
+
+    before: Carriage
+    after: Carriage
+    moves: Sequence[Move] = ()
+
+    @property
+    def symbols(self) -> Collection[str]:
+        """The symbols whose rows may have to change hands."""
+        ids = self.before.spans.keys() | self.after.spans.keys()
+        return {
+            span.symbol
+            for instrument_id in ids
+            if self.before.spans.get(instrument_id) != self.after.spans.get(instrument_id)
+            for carriage in (self.before, self.after)
+            for span in carriage.spans.get(instrument_id, ())
+        }
+
+    def resettled(self, symbol: str, told_on: dt.date, *, is_bar: bool) -> list[Resettled]:
+        """Return which rows that were told on a date under a symbol, as of then, have to change hands.
+
+        Rows that were nobody's are left out: they wait among the refused ones.
+        """
+        dates = {EVER, *self.before.bounds(symbol), *self.after.bounds(symbol)}
+        for move in self.moves:
+            dates.add(move.span.first)
+            if move.span.last < FOREVER:
+                dates.add(move.span.last + _DAY)
+        firsts = sorted(dates)
+        lasts = [*(first - _DAY for first in firsts[1:]), FOREVER]
+        every = (
+            Resettled(
+                first,
+                last,
+                self._moved(self.before.owner(symbol, told_on, first, is_bar=is_bar), first),
+                self.after.owner(symbol, told_on, first, is_bar=is_bar),
+            )
+            for first, last in zip(firsts, lasts, strict=True)
+        )
+        return [rows for rows in every if rows.lies_with not in (NOBODY, rows.owner)]
+
+    def _moved(self, instrument_id: int, date: dt.date) -> int:
+        for move in self.moves:
+            if move.loser == instrument_id and move.span.first <= date <= move.span.last:
+                return move.taker
+        return instrument_id

@@ -1,0 +1,1 @@
+"""What providers and files give, before any check."""

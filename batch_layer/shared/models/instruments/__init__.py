@@ -1,0 +1,1 @@
+"""Instruments: their providers, symbols and metadata."""

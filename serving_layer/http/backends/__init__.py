@@ -1,0 +1,1 @@
+"""What a server answers from, and the states of the data by which it tells answers apart."""

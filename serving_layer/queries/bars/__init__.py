@@ -1,0 +1,1 @@
+"""Questions about bars: what is asked, how much it would be, and the answer."""

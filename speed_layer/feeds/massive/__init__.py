@@ -1,0 +1,1 @@
+"""Massive's stream and snapshots of the session under way."""

@@ -1,0 +1,1 @@
+"""Yahoo's stream and quotes of the session under way."""

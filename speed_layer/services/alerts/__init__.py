@@ -1,0 +1,1 @@
+"""Alert rules over the session under way, their verdicts and their delivery."""

@@ -1,0 +1,55 @@
+"""Files name symbols as they were on the rows' dates, or as they are today; their options say which.
+
+A fund carries NEW to session 9. A company carries OLD to session 9, and NEW from session 10 on.
+"""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from condvest.batch_layer.database.stores.identity.ownership import write_spans
+from condvest.batch_layer.shared.models.given.file_options import FileOptions
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
+from tests.support.payloads import bar, bars_payload, dividend, dividends_payload, split, splits_payload
+
+
+@pytest.fixture
+def renamed(world):
+    day = dt.timedelta(1)
+    world.bars([bar("NEW", world.date(0)), bar("OLD", world.date(0))])
+    [(fund,)] = world.ask("SELECT instrument_id FROM symbols WHERE symbol = 'NEW'")
+    [(company,)] = world.ask("SELECT instrument_id FROM symbols WHERE symbol = 'OLD'")
+    taken = world.date(10)
+    with world.workspace.database.transaction() as connection:
+        spans = {
+            fund: [SymbolSpan("NEW", last=taken - day)],
+            company: [SymbolSpan("OLD", last=taken - day), SymbolSpan("NEW", first=taken)],
+        }
+        write_spans(connection, spans, world.sessions)
+    world.fund, world.company = fund, company
+    return world
+
+
+@pytest.mark.parametrize(("symbols_mean", "owner"), [("date", "fund"), ("today", "company")])
+@pytest.mark.parametrize(
+    ("table", "key", "make"),
+    [
+        ("daily_bars", "ordinal", lambda date: bars_payload([bar("NEW", date)])),
+        ("splits", "ex_date", lambda date: splits_payload([split("NEW", date)])),
+        ("dividends", "ex_date", lambda date: dividends_payload([dividend("NEW", date, 1.0)])),
+    ],
+)
+def test_whose_rows_they_are(renamed, table, key, make, symbols_mean, owner):
+    payload = make(renamed.date(5))
+    renamed.load(replace(payload, options=FileOptions(symbols_mean=symbols_mean)))
+    number = 5 if key == "ordinal" else renamed.date(5)
+    found = renamed.ask(f"SELECT instrument_id FROM {table} WHERE {key} = %s", number)
+    assert found == [(getattr(renamed, owner),)]
+
+
+def test_options_of_archives_that_did_not_know_it_mean_the_date():
+    values = FileOptions(symbols_mean="today").as_json()
+    assert FileOptions.of_json(values).symbols_mean == "today"
+    del values["symbols_mean"]
+    assert FileOptions.of_json(values).symbols_mean == "date"
