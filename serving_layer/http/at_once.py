@@ -58,7 +58,9 @@ class AtOnceProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # cho
         super().data_received(data)
         is_one = is_alone and self._is_between and self._ended == ended + 1
         # An upgrade to a websocket begins no answer here.
-        if is_one and len(data) <= LONGEST and not self._is_idle() and self.cycle.keep_alive:
+        is_answered = is_one and len(data) <= LONGEST and not self._is_idle()
+        # What is kept has a body, and the answer to a HEAD has none.
+        if is_answered and self.cycle.keep_alive and self.scope["method"] == "GET":
             self.scope[BYTES] = data
 
     def shutdown(self) -> None:

@@ -33,22 +33,23 @@ class Connection:
     def send(self, content):
         self.socket.sendall(content)
 
-    def answer(self):
+    def answer(self, *, has_body=True):
         """Return the status, the headers and the body of the next answer."""
         while b"\r\n\r\n" not in self._came:
             self._more()
         head, _, self._came = self._came.partition(b"\r\n\r\n")
         line, *lines = head.decode().split("\r\n")
+        assert line.startswith("HTTP/1.1 "), line
         headers = dict(each.split(": ", 1) for each in lines)
-        length = int(headers.get("content-length", 0))
+        length = int(headers.get("content-length", 0)) if has_body else 0
         while len(self._came) < length:
             self._more()
         body, self._came = self._came[:length], self._came[length:]
         return int(line.split()[1]), headers, body
 
-    def ask(self, content):
+    def ask(self, content, **how):
         self.send(content)
-        return self.answer()
+        return self.answer(**how)
 
     def _more(self):
         piece = self.socket.recv(1 << 16)
@@ -186,6 +187,18 @@ def test_only_what_begins_a_request_and_is_one_is_known(desk, known):
     other = Connection(address)
     assert other.ask((BARS + END).replace(b"127.0.0.1", b"evil.test"))[0] == 403
     other.socket.close()
+
+
+def test_headers_alone_stay_headers_alone_however_often_they_are_asked_for(desk, known):
+    """A body would be taken for the beginning of the next answer, which is another question's."""
+    connection, *_ = desk
+    _, wanted, body = until_known(connection, known)[-1]
+    head = (BARS + END).replace(b"GET", b"HEAD", 1)
+    for _ in range(6):
+        status, headers, _ = connection.ask(head, has_body=False)
+        assert (status, headers["content-length"]) == (200, wanted["content-length"])
+    assert connection.ask(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")[2] == b'{"status":"ok"}'
+    assert connection.ask(BARS + END)[2] == body
 
 
 def test_who_goes_away_while_it_is_asked_leaves_nobody_waiting(desk, known):
