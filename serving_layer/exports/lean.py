@@ -16,6 +16,7 @@ Example, a 2-for-1 split on 06-05 and 1.00 of cash on 06-12, closes 100 on 06-04
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import zipfile
 from collections import defaultdict
@@ -27,7 +28,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, csv
 
-from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import FOREVER, SymbolSpan
+from condvest.serving_layer.exports.lean_tickers import Ticker, Tickers
 from condvest.serving_layer.exports.stocks import Dates, Stock
 
 _FOREVER = "20501231"
@@ -50,7 +52,7 @@ class LeanWriter:
 
     Args:
         folder: to write into.
-        spans: per instrument, the symbols that it carried, ascending.
+        spans: per instrument, exported or not, the symbols that it carried, ascending.
     """
 
     def __init__(self, folder: Path, spans: Mapping[int, Sequence[SymbolSpan]]) -> None:
@@ -62,7 +64,7 @@ class LeanWriter:
         )
         for each in (self._daily, self._maps, self._factors):
             each.mkdir(parents=True)
-        self._spans = spans
+        self._tickers = Tickers(spans)
         self._pieces: defaultdict[str, list[_Piece]] = defaultdict(list)
         self._taken: set[str] = set()
         self.notes: list[str] = []
@@ -70,9 +72,10 @@ class LeanWriter:
 
     def write(self, stock: Stock) -> str:
         """Write one stock's map and factor file and keep its bars; return the name of those files."""
-        spans = self._tickers(stock)
-        permtick = self._permtick(spans[-1][0])
-        self._write_map(permtick, stock, spans)
+        first, latest = stock.date[0].item(), stock.date[-1].item()
+        tickers = self._tickers.of(stock.instrument_id, first, latest, is_gone=stock.is_gone)
+        permtick = self._permtick(tickers[-1][0])
+        self._write_map(permtick, first, tickers)
         self._write_factors(permtick, stock)
         known = ~np.isnan(stock.daily.open)
         if not known.all():
@@ -80,11 +83,12 @@ class LeanWriter:
                 f"{stock.symbol}: {int((~known).sum())} daily bars without a known open were left out"
             )
         begin = np.datetime64("0001-01-01")
-        for ticker, last in spans:
-            rows = np.flatnonzero(known & (stock.date >= begin) & (stock.date <= last))
+        for ticker, last in tickers:
+            until = np.datetime64(last, "D")
+            rows = np.flatnonzero(known & (stock.date >= begin) & (stock.date <= until))
             if len(rows):
                 self._pieces[ticker].append(_Piece(stock.date[rows[0]], _bars(stock, rows)))
-            begin = last + 1
+            begin = until + 1
         return permtick
 
     def close(self) -> None:
@@ -99,19 +103,6 @@ class LeanWriter:
                     zipfile.ZipInfo(f"{ticker}.csv", _EARLIEST), text.getvalue(), zipfile.ZIP_DEFLATED
                 )
 
-    def _tickers(self, stock: Stock) -> list[tuple[str, np.datetime64]]:
-        """Return the tickers that a stock carried while it had bars, each with its last date, inclusive."""
-        first, last = stock.date[0], stock.date[-1]
-        carried = []
-        for span in self._spans[stock.instrument_id]:
-            begin, end = np.datetime64(span.first, "D"), np.datetime64(span.last, "D")
-            if begin <= last and first <= end:
-                carried.append((_ticker(span.symbol), end))
-        if not carried:  # its bars are known by the last symbol
-            carried = [(_ticker(self._spans[stock.instrument_id][-1].symbol), last)]
-        ticker, _ = carried[-1]
-        return [*carried[:-1], (ticker, last)]
-
     def _permtick(self, ticker: str) -> str:
         name, number = ticker, 0
         while name in self._taken:
@@ -120,12 +111,9 @@ class LeanWriter:
         self._taken.add(name)
         return name
 
-    def _write_map(self, permtick: str, stock: Stock, spans: Sequence[tuple[str, np.datetime64]]) -> None:
-        lines = [f"{_day(stock.date[0])},{spans[0][0]}"]
-        for ticker, last in spans[:-1]:
-            lines.append(f"{_day(last)},{ticker}")
-        end = _day(stock.date[-1]) if stock.is_gone else _FOREVER
-        lines.append(f"{end},{spans[-1][0]}")
+    def _write_map(self, permtick: str, first: dt.date, tickers: Sequence[Ticker]) -> None:
+        lines = [f"{first:%Y%m%d},{tickers[0][0]}"]
+        lines += [f"{_FOREVER if last == FOREVER else f'{last:%Y%m%d}'},{ticker}" for ticker, last in tickers]
         _write_lines(self._maps / f"{permtick}.csv", dict.fromkeys(lines))
 
     def _write_factors(self, permtick: str, stock: Stock) -> None:
@@ -149,11 +137,6 @@ class LeanWriter:
             close = float(stock.daily.close[0])
             lines.append(_factor_line(stock.date[0], price_factor, split_factor, close))
         _write_lines(self._factors / f"{permtick}.csv", lines[::-1])
-
-
-def _ticker(symbol: str) -> str:
-    """Return a symbol as Lean's file names have it."""
-    return "".join(sign if sign.isalnum() or sign in ".-" else "_" for sign in symbol.lower())
 
 
 def _day(date: np.datetime64) -> str:

@@ -33,6 +33,8 @@ def lean_rows(file):
 def lean_zip(export, ticker):
     """Return the bars of a ticker's zip: date to (open, high, low, close, volume), prices in dollars."""
     path = export / "equity/usa/daily" / f"{ticker}.zip"
+    if not path.exists():  # nothing was traded under it
+        return {}
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == [f"{ticker}.csv"]
         text = archive.read(f"{ticker}.csv").decode()

@@ -173,6 +173,38 @@ def test_lean_finds_each_company_by_the_ticker_of_the_day(world, tmp_path):
     assert len(read.lean_zip(place, "x")) == 30
 
 
+def test_lean_finds_nothing_of_another_company_under_a_ticker_that_was_taken_lately(world, tmp_path):
+    """The fund that was X ends in session 9, and five sessions later X is OLD's: neither has the other's."""
+    world.bars([quote("X", world.date(at), 5.0 + at, volume=1) for at in range(10)])
+    world.bars([quote("OLD", world.date(at), 90.0 + at, volume=1) for at in range(5)])
+    fund, company = world.instrument("X"), world.instrument("OLD")
+    with world.workspace.database.transaction() as connection:
+        spans = {
+            fund: [SymbolSpan("X", last=world.date(9))],
+            company: [SymbolSpan("OLD", last=world.date(4)), SymbolSpan("X", first=world.date(14))],
+        }
+        write_spans(connection, spans, world.sessions)
+    world.bars([quote("X", world.date(at), 90.0 + at, volume=1) for at in range(14, 17)])
+    world.resample()
+    place = tmp_path / "lean"
+    export(world.workspace, "lean", place)
+    days = [world.date(at) for at in range(17)]
+    of_company, of_fund = (read.lean_history(place, name, days) for name in ("x", "x.1"))
+    assert [row[:2] for row in of_company] == [(world.date(at), 90.0 + at) for at in (*range(5), 14, 15, 16)]
+    assert [row[:2] for row in of_fund] == [(world.date(at), 5.0 + at) for at in range(10)]
+
+
+def test_lean_finds_two_symbols_that_differ_in_case_alone(world, tmp_path):
+    world.bars([quote("ABp", world.date(at), 5.0 + at, volume=1) for at in range(3)])
+    world.bars([quote("ABP", world.date(at), 90.0 + at, volume=1) for at in range(3)])
+    world.resample()
+    place = tmp_path / "lean"
+    export(world.workspace, "lean", place)
+    days = [world.date(at) for at in range(3)]
+    closes = {name: [row[1] for row in read.lean_history(place, name, days)] for name in ("abp", "abp_")}
+    assert closes == {"abp": [90.0, 91.0, 92.0], "abp_": [5.0, 6.0, 7.0]}
+
+
 def test_what_leans_format_cannot_say_is_told(world, tmp_path):
     world.bars([quote("A", world.date(at), 10.0, volume=1) for at in range(4)])
     world.bars(
