@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from condvest.batch_layer.shared.models.bars import Bools, Floats, Int16s, Int32s, Int64s
+from condvest.batch_layer.shared.models.bars import Bools, Floats, Int16s, Int32s, Int64s, Positions
 from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.speed_layer.core.guards import UNSURE, Refusal, Seen, refusal
@@ -22,7 +22,7 @@ from condvest.speed_layer.core.minutes import MinuteMessages, admitted
 from condvest.speed_layer.core.phases import Calm, Hours, Phase, is_on_date, phase_numbers
 from condvest.speed_layer.core.provisional import Provisional, bars_of, contradicted
 from condvest.speed_layer.core.slots import NO_SLOT, Slots
-from condvest.speed_layer.core.snapshot import Snapshot
+from condvest.speed_layer.core.snapshot import RefusedRow, Snapshot, refused_rows
 from condvest.speed_layer.core.state import (
     MINUTE,
     NEVER,
@@ -39,16 +39,6 @@ from condvest.speed_layer.core.state import (
 
 Judge = Callable[[BarRows, Mapping[int, str], Sessions, int], tuple[Bools, Mapping[int, tuple[str, str]]]]
 """Says which rows of a session may pass, and of each row that may not the rule and the reason."""
-
-
-@dataclass(frozen=True)
-class RefusedRow:
-    """A row that broke a rule: its symbol, the rule, the reason, and the row as it came."""
-
-    symbol: str
-    code: str
-    reason: str
-    content: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +162,10 @@ class Follower:
         """Return what has changed since the step before; None if no snapshot has been taken yet."""
         return None if self.last is None else self._stepped(bars_of(self.state))
 
+    def forget(self, slots: Positions) -> None:
+        """Forget that the bars of slots were told: the next step has them, changed or not."""
+        self._rows[:, slots] = np.nan
+
     def _stepped(self, bars: Provisional, drifted: int = 0) -> Step:
         anchored = self.last.through if self.last else int(NEVER)
         phase = self.hours.phase(self.through)
@@ -239,12 +233,3 @@ class Follower:
             known[bars.slot] = now
         self._rows = before
         return np.flatnonzero(is_changed)
-
-
-def refused_rows(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:
-    """Return the rows of a snapshot that broke a rule."""
-    symbols = snapshot.rows.symbol
-    return [
-        RefusedRow(symbols[row], *reasons[row], content=snapshot.source.slice(row, 1).to_pylist()[0])
-        for row in sorted(reasons)
-    ]

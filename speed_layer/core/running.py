@@ -18,11 +18,11 @@ import numpy as np
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES
 from condvest.batch_layer.shared.models.given.given_rows import GivenRows
 from condvest.batch_layer.shared.models.given.payload_rows import BarRows
-from condvest.speed_layer.core.following import Follower, RefusedRow, Step, refused_rows
+from condvest.speed_layer.core.following import Follower, Step
 from condvest.speed_layer.core.guards import Refusal, refusal
 from condvest.speed_layer.core.minutes import MinuteMessages, admitted
 from condvest.speed_layer.core.slots import NO_SLOT
-from condvest.speed_layer.core.snapshot import Snapshot
+from condvest.speed_layer.core.snapshot import RefusedRow, Snapshot, refused_rows
 
 WAITING = 4096
 """Messages of a symbol that wait for its first quote, the newest."""

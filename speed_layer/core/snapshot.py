@@ -12,6 +12,16 @@ from condvest.speed_layer.core.guards import Seen
 from condvest.speed_layer.core.state import NEVER
 
 
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that broke a rule: its symbol, the rule, the reason, and the row as it came."""
+
+    symbol: str
+    code: str
+    reason: str
+    content: Mapping[str, str | None]
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """A snapshot as it was read.
@@ -37,3 +47,12 @@ class Snapshot:
         """Return what matters of the whole."""
         through = int(self.updated.max()) if len(self.updated) else int(NEVER)
         return Seen(through, len(self.rows), int(self.has_bar.sum()))
+
+
+def refused_rows(snapshot: Snapshot, reasons: Mapping[int, tuple[str, str]]) -> list[RefusedRow]:
+    """Return the rows of a snapshot that broke a rule."""
+    symbols = snapshot.rows.symbol
+    return [
+        RefusedRow(symbols[row], *reasons[row], content=snapshot.source.slice(row, 1).to_pylist()[0])
+        for row in sorted(reasons)
+    ]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.database.stores.loading.loads import last_load
 from condvest.batch_layer.shared.errors import ClockWrong, DatabaseUnavailable
-from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.bars import Int32s, Positions
 from condvest.speed_layer.core.following import Follower, Step
 from condvest.speed_layer.core.guards import Refusal
 from condvest.speed_layer.core.phases import SECOND
@@ -21,10 +23,24 @@ from condvest.speed_layer.feeds.polling import Answered
 from condvest.speed_layer.stores import rows
 from condvest.speed_layer.stores.runs import Progress, note_gap, note_progress
 
+Result = TypeVar("Result")
+
 STALE_AFTER = {"open": 180 * SECOND}
 """How long the data may stand still in regular hours, microseconds; at other times STALE_OTHERWISE."""
 
 STALE_OTHERWISE = 900 * SECOND
+
+
+@dataclass(frozen=True, eq=False)
+class _Carriers:
+    """The instrument of each slot, int32, NO_INSTRUMENT where there is none; and the last load by then."""
+
+    instrument_id: Int32s = field(default_factory=lambda: np.zeros(0, np.int32))
+    load: int = 0
+
+    def moved(self, now: Int32s) -> Positions:
+        """Return the slots whose instrument is another one now."""
+        return np.flatnonzero(now[: len(self.instrument_id)] != self.instrument_id)
 
 
 @dataclass(eq=False)
@@ -50,7 +66,7 @@ class Collector:
     on_stored: Callable[[int], object] = lambda _received: None
     read: ReadFrames = read_frames
     connections: int = 0
-    _instruments: Int32s = field(default_factory=lambda: np.zeros(0, np.int32))
+    _carriers: _Carriers = field(default_factory=_Carriers)
     through: int | None = None
     """Up to when the data are that were stored last, microseconds; None before any."""
     _advanced: tuple[int, int] | None = None
@@ -133,12 +149,15 @@ class Collector:
             connections=self.connections,
             heals=heals and not is_still,
         )
-        self._committed(lambda connection: self._store(connection, step, progress))
+        before = self._carriers
+        self._carriers = self._committed(lambda connection: self._store(connection, step, progress))
+        # What was said of these under another instrument is said again with the next tick.
+        self.follower.forget(before.moved(self._carriers.instrument_id))
         self._messages = 0
         self.through = step.through
         self.on_stored(received)
 
-    def _committed(self, work: Callable[[Connection], None]) -> None:
+    def _committed(self, work: Callable[[Connection], Result]) -> Result:
         """Do the work in one transaction, and once more if its connection turns out to be lost.
 
         The server may have ended the connection since the last tick, which shows only when it is used.
@@ -146,16 +165,17 @@ class Collector:
         """
         try:
             with self.database.transaction() as connection:
-                work(connection)
+                return work(connection)
         except DatabaseUnavailable:
             with self.database.transaction() as connection:
-                work(connection)
+                return work(connection)
 
-    def _store(self, connection: Connection, step: Step, progress: Progress) -> None:
+    def _store(self, connection: Connection, step: Step, progress: Progress) -> _Carriers:
         ordinal = self.follower.ordinal
         # First of all: the row of the run is the fence, and locks out a later run until this tick is over.
         note_progress(connection, self.run_id, progress)
-        instrument = self._resolved(connection, step)[step.bars.slot]
+        carriers = self._resolved(connection, step)
+        instrument = carriers.instrument_id[step.bars.slot]
         is_known = instrument != NO_INSTRUMENT
         known = step.bars.take(is_known)
         phases = step.phases[is_known]
@@ -166,6 +186,7 @@ class Collector:
         rows.write_refused(connection, self.run_id, ordinal, step.refused)
         self.on_tick(connection, ordinal)
         connection.execute("SELECT pg_notify('condvest_live', %s)", (str(self.run_id),))
+        return carriers
 
     def _stands_still(self, step: Step, received: int) -> bool:
         """Return whether the data have not moved on for too long."""
@@ -174,12 +195,19 @@ class Collector:
         longest = STALE_AFTER.get(step.phase, STALE_OTHERWISE)
         return received - self._advanced[1] > longest
 
-    def _resolved(self, connection: Connection, step: Step) -> Int32s:
-        """Return the instrument that carries each slot's symbol on the session's date."""
-        before = len(self._instruments)
-        if before < len(step.symbols):
-            new = np.array(step.symbols[before:], dtype=object)
-            dates = np.full(len(new), np.datetime64(self.follower.session, "D"))
-            instruments = instruments_of(connection, new, dates)
-            self._instruments = np.concatenate([self._instruments, instruments]).astype(np.int32)
-        return self._instruments
+    def _resolved(self, connection: Connection, step: Step) -> _Carriers:
+        """Return who carries each slot's symbol on the session's date.
+
+        A load may say anew who carries what. The rows of those that carry another symbol now, or none, go.
+        """
+        load, known = last_load(connection), self._carriers
+        first = len(known.instrument_id) if load == known.load else 0
+        now = known.instrument_id[:first]
+        if first < len(step.symbols):
+            asked = np.array(step.symbols[first:], dtype=object)
+            dates = np.full(len(asked), np.datetime64(self.follower.session, "D"))
+            now = np.concatenate([now, instruments_of(connection, asked, dates)]).astype(np.int32)
+        former = known.instrument_id[known.moved(now)]
+        if len(former):
+            rows.forget_bars(connection, self.follower.ordinal, former)
+        return _Carriers(now, load)

@@ -9,11 +9,11 @@ import numpy as np
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.queries import number
+from condvest.batch_layer.database.postgres.queries import array_of, number
 from condvest.batch_layer.shared.models.bars import Int16s, Int32s
-from condvest.speed_layer.core.following import RefusedRow
 from condvest.speed_layer.core.phases import PHASES
 from condvest.speed_layer.core.provisional import Provisional
+from condvest.speed_layer.core.snapshot import RefusedRow
 from condvest.speed_layer.core.state import NEVER
 
 _OPEN = np.int16(PHASES.index("open"))
@@ -69,6 +69,14 @@ def write_bars(
         "WHERE excluded.data_through >= stored.data_through",
         (ordinal, run_id),
     ).rowcount
+
+
+def forget_bars(connection: Connection, ordinal: int, instrument_id: Int32s) -> None:
+    """Remove the live rows that instruments have of a session, whoever wrote them."""
+    connection.execute(
+        "DELETE FROM live_daily_bars WHERE ordinal = %s AND instrument_id = ANY(%s::int4[])",
+        (ordinal, array_of(instrument_id)),
+    )
 
 
 def write_unresolved(

@@ -17,8 +17,9 @@ from condvest.live.replaying import replayed
 from condvest.speed_layer.services.settle import settle_all
 from condvest.speed_layer.stores import rows
 from condvest.speed_layer.stores.runs import start_run, take_lock
-from tests.support.payloads import bar
+from tests.support.payloads import bar, json_payload, payload
 from tests.support.worlds.live_script import DAY, END, SESSION, ZEROS, Script, at
+from tests.support.worlds.playing import rename_payload
 
 ORDINAL_QUERY = "SELECT ordinal FROM sessions WHERE session = %s"
 
@@ -98,6 +99,61 @@ def test_an_unknown_symbol_waits_and_a_bad_row_is_kept_with_its_reason(market):
     assert (symbol, code) == ("B", "high_below_low")
     assert '"h\\": 8.0' in content
     assert (ending.exit_code, run_row(market, "refused")) == (0, (1,))
+
+
+def take_over(world):
+    """Let a vendor say that B's company, which it knows by its FIGI, is called A from the session on."""
+    for symbol in "BA":
+        listed = {"ticker": symbol, "active": True, "composite_figi": "F2"}
+        world.load(json_payload("instruments", [listed], whole=True))
+    world.load(rename_payload(world, "F2", [(0, "B"), (world.ordinal, "A")]))
+
+
+def by_instrument(world):
+    return dict(world.ask("SELECT instrument_id, close FROM live_daily_bars"))
+
+
+def test_a_rename_that_is_told_during_the_session_takes_the_rows_along(market):
+    """A's bars of the day are B's company's, and none is left with the company that was A."""
+    former, company = market.instrument("A"), market.instrument("B")
+    later, seen = {**DAY, "h": 20.0, "c": 20.0}, {}
+
+    def after(clock):
+        seen[clock] = by_instrument(market)
+        if clock == "10:00":
+            take_over(market)
+            seen["told"] = by_instrument(market)
+
+    collect(
+        market,
+        ("10:00", both := {"A": DAY, "B": {**DAY, "c": 10.0}}),
+        ("10:01", (both, "10:00")),  # nothing has changed in it
+        ("10:02", (both, "10:00")),
+        ("10:03", {"A": later, "B": both["B"]}),
+        after=after,
+    )
+    assert seen["10:00"] == {former: 11.0, company: 10.0}
+    assert seen["told"] == {}  # of neither it is known whose the row is
+    assert seen["10:01"] == {}
+    assert seen["10:02"] == {company: 11.0}
+    assert seen["10:03"] == {company: 20.0}
+
+
+def test_a_rename_that_is_told_after_the_session_leaves_no_row_with_who_was_it(market):
+    former, company = market.instrument("A"), market.instrument("B")
+    collect(market, ("16:10", {"A": DAY}))
+    assert by_instrument(market) == {former: 11.0}
+    take_over(market)
+    assert by_instrument(market) == {}
+    collect(market, ("16:20", {"A": DAY}))
+    assert by_instrument(market) == {company: 11.0}
+
+
+def test_a_rename_of_before_leaves_the_rows_of_the_session(market):
+    former = market.instrument("A")
+    collect(market, ("10:00", {"A": DAY}))
+    market.load(payload("renames", f"from,to,date\nOLD,A,{market.date(market.ordinal - 5)}".encode()))
+    assert by_instrument(market) == {former: 11.0}
 
 
 def test_a_bad_row_leaves_what_was_known_of_its_instrument(market):

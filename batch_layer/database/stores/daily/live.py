@@ -1,7 +1,7 @@
 """The table ``live_daily_bars``, for readers: the provisional bars of the session under way.
 
 The collector of the speed layer writes it; it lies here because the serving layer, which knows nothing of the
-speed layer, reads it in the transaction of its other answers.
+speed layer, reads it in the transaction of its other answers, and loads say whose rows they are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from psycopg import sql
 from condvest.batch_layer.database.postgres.binary_copy import Column, select_list
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_out
-from condvest.batch_layer.database.postgres.queries import array_of, column, records
+from condvest.batch_layer.database.postgres.queries import array_of, column, records, rows
+from condvest.batch_layer.shared.core.names.names_of_today import Carriage
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.difference import keys_of
 from condvest.batch_layer.shared.models.live import LiveBars
@@ -43,8 +44,37 @@ def read_live(connection: Connection, instrument_id: Int32s | None = None) -> Li
     )
     parameters = None if instrument_id is None else {"ids": array_of(instrument_id)}
     # They are of the session under way, and perhaps of a few before it: always few enough for one value.
-    rows = LiveBars(**read_out(connection, query, _COLUMNS, parameters, MOST_ROWS))
-    return rows.in_order(keys_of(rows))
+    live = LiveBars(**read_out(connection, query, _COLUMNS, parameters, MOST_ROWS))
+    return live.in_order(keys_of(live))
+
+
+def forget_moved(connection: Connection, before: Carriage, after: Carriage) -> None:
+    """Remove the live rows of instruments that carry another symbol on their session than was thought.
+
+    What is known of a symbol is stored anew by whoever collects it, with whom it is of now. Rows that a
+    collector is writing in this instant are left to it: it looks who carries what after each load.
+    """
+    every = before.spans.keys() | after.spans.keys()
+    ids = [each for each in every if before.spans.get(each) != after.spans.get(each)]
+    stored = rows(
+        connection,
+        "SELECT ordinal, session, instrument_id FROM live_daily_bars JOIN sessions USING (ordinal) "
+        "WHERE instrument_id = ANY(%s)",
+        (ids,),
+    )
+    moved = [
+        (ordinal, instrument_id)
+        for ordinal, session, instrument_id in stored
+        if before.symbol(instrument_id, session) != after.symbol(instrument_id, session)
+    ]
+    if moved:
+        ordinals, ids = (list(each) for each in zip(*moved, strict=True))
+        connection.execute(
+            "DELETE FROM live_daily_bars WHERE (ordinal, instrument_id) IN (SELECT ordinal, instrument_id "
+            "FROM live_daily_bars JOIN unnest(%s::int4[], %s::int4[]) AS moved (ordinal, instrument_id) "
+            "USING (ordinal, instrument_id) FOR UPDATE OF live_daily_bars SKIP LOCKED)",
+            (ordinals, ids),
+        )
 
 
 def first_live(connection: Connection) -> dt.date | None:

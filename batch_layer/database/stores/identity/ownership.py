@@ -15,6 +15,7 @@ from condvest.batch_layer.database.postgres.connecting.connection import Connect
 from condvest.batch_layer.database.postgres.queries import column, holds, rows
 from condvest.batch_layer.database.postgres.touched import touch
 from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.daily import live
 from condvest.batch_layer.database.stores.daily.retold import RETOLD, Known, clear_way
 from condvest.batch_layer.shared.core.names.names_of_today import Carriage, Change
 from condvest.batch_layer.shared.core.names.symbol_moves import Move, plan_moves
@@ -137,6 +138,7 @@ def write_spans(
     if plan.spans:
         after = {instrument: spans for instrument, spans in (before | dict(plan.spans)).items() if spans}
         change = Change(Carriage.of(before), Carriage.of(after), plan.moves)
+        live.forget_moved(connection, change.before, change.after)
     return Moved(len(heirs), len(plan.spans), bars, change, in_the_way, may_go)
 
 
@@ -162,13 +164,10 @@ def has_rows(connection: Connection, instrument_id: int, span: SymbolSpan, sessi
 def _move_rows(
     connection: Connection, moves: Sequence[Move], sessions: Sessions
 ) -> tuple[int, dict[str, list[Known[Any]]]]:
-    """Move what the losers have within the spans to the takers.
+    """Move what the losers have within the spans to the takers; return what `Moved` says of it.
 
     Each move goes by way of an id of its own, because two instruments may swap a symbol: written directly,
     what 7 takes from 8 would be taken back by 8 with its own.
-
-    Returns:
-        the number of daily bars that moved; and what was in the way, see `Moved`.
     """
     bars_moved = 0
     in_the_way: defaultdict[str, list[Known[Any]]] = defaultdict(list)

@@ -56,6 +56,11 @@ class Carriage:
         at = bisect_right(carriers, (date, FOREVER, 2**31)) - 1
         return carriers[at][2] if at >= 0 and date <= carriers[at][1] else NOBODY
 
+    def symbol(self, instrument_id: int, date: dt.date) -> str | None:
+        """Return which symbol an instrument carried on a date; None if none."""
+        spans = self.spans.get(instrument_id, ())
+        return next((span.symbol for span in spans if span.first <= date <= span.last), None)
+
     def owner(self, symbol: str, told_on: dt.date, date: dt.date, *, is_bar: bool) -> int:
         """Return whose a row of a date is by its symbol of another date, ``told_on``.
 
