@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from condvest.batch_layer.database.stores.identity.symbols import latest_carriers, symbols_by_instrument
 from condvest.batch_layer.database.stores.identity.watched import forget_watched, read_watched, write_watched
 from condvest.batch_layer.fetching.fetch import FetchReport
 from condvest.batch_layer.fetching.watching import NightlySymbols, set_aside, symbols_of_night
@@ -123,6 +126,7 @@ def night(workspace: Workspace, provider: str, symbols: Sequence[str]) -> Nightl
             "Yahoo needs symbols: pass --symbols AAPL,MSFT or --symbols-file FILE, or add them to its list: "
             "condvest watch add AAPL MSFT"
         )
+    watched = _without_renamed(workspace, supplied, watched)
     return symbols_of_night(supplied, watched, _today(workspace))
 
 
@@ -160,6 +164,23 @@ def _known(workspace: Workspace, provider: str) -> tuple[set[str], dict[str, Wat
     with workspace.database.transaction(read_only=True) as connection:
         watched = read_watched(connection, provider)
     return set(workspace.supplied_symbols(provider)), watched
+
+
+def _without_renamed(
+    workspace: Workspace, supplied: Collection[str], watched: Mapping[str, Watched]
+) -> dict[str, Watched]:
+    """Return what is said of symbols, without those set aside whose company carries another one by now.
+
+    That one is asked about. What a provider would say of the former symbol is of whoever took it since, whose
+    past would lie under the dates on which the company before it carried the symbol.
+    """
+    aside = [each.symbol for each in watched.values() if each.state == "set_aside"]
+    aside = [symbol for symbol in aside if symbol not in supplied]
+    with workspace.database.transaction(read_only=True) as connection:
+        carriers = latest_carriers(connection, aside)
+        names = symbols_by_instrument(connection, np.array(sorted(carriers.values()), dtype=np.int32))
+    renamed = {symbol for symbol, carrier in carriers.items() if names.get(carrier, symbol) != symbol}
+    return {symbol: said for symbol, said in watched.items() if symbol not in renamed}
 
 
 def _spelt(symbols: Sequence[str]) -> list[str]:

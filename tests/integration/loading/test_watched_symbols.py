@@ -10,6 +10,7 @@ from condvest.batch_layer.shared.settings import Settings
 from tests.integration.vendors.test_ingest_yahoo import AtYahoo, stored
 from tests.support.emulators.synthetic.market import Market
 from tests.support.emulators.yahoo import YahooEmulator
+from tests.support.payloads import payload
 from tests.support.worlds.vendor_truth import after_close
 
 D = dt.date
@@ -71,6 +72,21 @@ def test_acceptance_7_a_delisted_symbol_is_set_aside_and_comes_back(at, database
     assert states(at(later))["TR"] == ("watched", None)
     there = {row[0] for row in stored(database, "TR")}
     assert {session for session in sessions if session <= later.date()} <= there
+
+
+def test_a_former_symbol_that_was_set_aside_is_not_asked_about_again(at, market, monkeypatch):
+    """TR became TRX: what Yahoo says of TR from then on is of another company."""
+    first, second, *later = map(after_close, market.sessions()[-12:])
+    night(at(first), *SYMBOLS)
+    forgotten = forget(monkeypatch, "TR")
+    night(at(second))
+    asked = forgotten.asked
+    statement = payload("renames", f"from,to,date\nTR,TRX,{second.date()}".encode())
+    at(second).loader(at(second).extended_sessions()).load(statement)
+    for now in later[:4]:
+        assert not [note for note in night(at(now)).notes if note.startswith("TR:")]
+    assert forgotten.asked == asked
+    assert states(at(later[4]))["TRX"][0] == "set_aside"  # which this Yahoo does not know
 
 
 def forget(monkeypatch, symbol):
