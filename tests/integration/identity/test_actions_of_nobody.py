@@ -10,9 +10,8 @@ import pytest
 
 from condvest.batch_layer.fetching.check_archive import check_archive
 from condvest.batch_layer.shared.models.given.file_options import FileOptions
-from tests.integration.loading.test_rebuild import held
 from tests.support.payloads import bar, dividend, dividends_payload, split, splits_payload
-from tests.support.worlds.long_world import LongWorld
+from tests.support.worlds.long_world import LongWorld, held
 from tests.support.worlds.playing import play
 
 RENAMED = ("stated", {(10, "OLD"): "NEW"})

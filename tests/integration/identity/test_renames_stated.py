@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from tests.integration.identity.test_identity_stored import Vendor
-from tests.integration.loading.test_rebuild import held
 from tests.support.payloads import bar, dividend, payload, split
+from tests.support.worlds.long_world import held
 
 D = dt.date
 DAYS = [D(2022, 6, day) for day in (1, 2, 3, 6, 7, 8, 9, 10)]

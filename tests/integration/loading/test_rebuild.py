@@ -13,29 +13,12 @@ from condvest.batch_layer.processing.check_bars import check_bars
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, bars_payload, csv_of, dividend, split
 from tests.support.strategies.market_events import any_loads
-from tests.support.worlds.long_world import LongWorld
+from tests.support.worlds.long_world import LongWorld, held
 from tests.support.worlds.playing import play
 
 TWO_YEARS = 2 * 365 * 24 * 3600
 lags = st.sampled_from([0, 0, 0, 1, 2, 5, TWO_YEARS, -TWO_YEARS])
 histories = st.lists(st.tuples(lags, any_loads()), min_size=1, max_size=10)
-
-WITHOUT_INSTANTS = {
-    "loads": "(SELECT load_id, provider, dataset, name, archive_key, digest, fetched_at, rows, inserted, "
-    "changed, unchanged, withdrawn, outranked, duplicates, refused FROM loads JOIN providers "
-    "USING (provider_id))",
-    "instruments": "(SELECT instrument_id FROM instruments)",
-}
-"""What the clock of a rebuild does not repeat: when a load was stored, when an instrument was made."""
-
-
-def held(world):
-    """Return everything that the database holds, but for what `WITHOUT_INSTANTS` leaves out."""
-    return {
-        name: world.ask(f"SELECT t::text FROM {WITHOUT_INSTANTS.get(name, name)} AS t ORDER BY 1")
-        for name in world.relations()
-        if name not in ("runs", "changes")
-    }
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

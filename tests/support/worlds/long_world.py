@@ -72,3 +72,21 @@ class LongWorld(World):
         summaries = rebuild(loader, keys_to_load(loader), faults)
         assert faults == []
         return summaries
+
+
+WITHOUT_INSTANTS = {
+    "loads": "(SELECT load_id, provider, dataset, name, archive_key, digest, fetched_at, rows, inserted, "
+    "changed, unchanged, withdrawn, outranked, duplicates, refused FROM loads JOIN providers "
+    "USING (provider_id))",
+    "instruments": "(SELECT instrument_id FROM instruments)",
+}
+"""What the clock of a rebuild does not repeat: when a load was stored, when an instrument was made."""
+
+
+def held(world):
+    """Return everything that the database holds, but for what `WITHOUT_INSTANTS` leaves out."""
+    return {
+        name: world.ask(f"SELECT t::text FROM {WITHOUT_INSTANTS.get(name, name)} AS t ORDER BY 1")
+        for name in world.relations()
+        if name not in ("runs", "changes")
+    }
