@@ -41,7 +41,8 @@ def read_references(
         UnknownSymbol: no instrument carries or carried a symbol.
     """
     source = DatabaseSource(connection, present_sessions(connection, sessions))
-    names, ids = select(source, symbols)
+    # By its symbol alone, one that has lost it lately could not be told from the one that took it.
+    names, ids = select(source, symbols, unique=symbols is None)
     first, last = bounds
     longest = max(needs)
     begin = max(_first_of(first, longest), sessions.first_ordinal)

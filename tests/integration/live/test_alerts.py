@@ -6,7 +6,7 @@ from condvest.batch_layer.shared.errors import DatabaseFull, UsageError
 from condvest.speed_layer.stores.rules import remove_rule
 from tests.support.payloads import split
 from tests.support.worlds.alerted import Alerted, day
-from tests.support.worlds.live_script import SESSION, ZEROS
+from tests.support.worlds.live_script import SESSION, ZEROS, take_over
 
 
 @pytest.fixture
@@ -74,6 +74,32 @@ def test_a_rule_of_some_symbols_watches_no_other(alerted, symbol):
         ("10:00", {"A": day(), "B": day()}), ("10:01", {"A": day(close=10.5), "B": day(close=10.5)})
     )
     assert [row[:2] for row in alerted.events()] == [("fired", "B")]
+
+
+def test_a_rule_of_a_symbol_watches_who_takes_it_during_the_session(alerted):
+    """B's company is called A from the session on, as a vendor says at ten: A's price is its price."""
+    world = alerted.world
+    company = world.instrument("B")
+    alerted.rule("close(1) > 10.2", symbols=("A",))
+    alerted.rule("close(1) > 10.2", "all")
+    alerted.collect(
+        ("10:00", {"A": day()}),
+        ("10:01", {"A": day(close=10.5)}),
+        after=lambda clock: take_over(world, alerted.ordinal) if clock == "10:00" else None,
+    )
+    assert alerted.events("rule_id, instrument_id, symbol") == [(1, company, "A"), (2, company, "A")]
+
+
+def test_what_is_said_of_one_that_lost_its_symbol_lately_names_it_by_its_label(alerted):
+    """A's last session is SESSION, and B's company is called A from the next one on."""
+    former = alerted.world.instrument("A")
+    alerted.rule("close(1) > 10.2", mode="confirmed")
+    alerted.world.looking.execute("UPDATE alert_rules SET created_at = '2024-03-04 12:00-05'")
+    alerted.official(alerted.ordinal, alerted.ordinal, A={"close": 10.4})
+    take_over(alerted.world, alerted.ordinal + 1)
+    alerted.world.resample()
+    alerted.verdicts()
+    assert alerted.events("instrument_id, symbol") == [(former, f"A#{former}")]
 
 
 def test_a_bar_of_several_sessions_waits_for_its_last_one(alerted):

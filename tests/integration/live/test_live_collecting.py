@@ -17,9 +17,8 @@ from condvest.live.replaying import replayed
 from condvest.speed_layer.services.settle import settle_all
 from condvest.speed_layer.stores import rows
 from condvest.speed_layer.stores.runs import start_run, take_lock
-from tests.support.payloads import bar, json_payload, payload
-from tests.support.worlds.live_script import DAY, END, SESSION, ZEROS, Script, at
-from tests.support.worlds.playing import rename_payload
+from tests.support.payloads import bar, payload
+from tests.support.worlds.live_script import DAY, END, SESSION, ZEROS, Script, at, take_over
 
 ORDINAL_QUERY = "SELECT ordinal FROM sessions WHERE session = %s"
 
@@ -101,14 +100,6 @@ def test_an_unknown_symbol_waits_and_a_bad_row_is_kept_with_its_reason(market):
     assert (ending.exit_code, run_row(market, "refused")) == (0, (1,))
 
 
-def take_over(world):
-    """Let a vendor say that B's company, which it knows by its FIGI, is called A from the session on."""
-    for symbol in "BA":
-        listed = {"ticker": symbol, "active": True, "composite_figi": "F2"}
-        world.load(json_payload("instruments", [listed], whole=True))
-    world.load(rename_payload(world, "F2", [(0, "B"), (world.ordinal, "A")]))
-
-
 def by_instrument(world):
     return dict(world.ask("SELECT instrument_id, close FROM live_daily_bars"))
 
@@ -121,7 +112,7 @@ def test_a_rename_that_is_told_during_the_session_takes_the_rows_along(market):
     def after(clock):
         seen[clock] = by_instrument(market)
         if clock == "10:00":
-            take_over(market)
+            take_over(market, market.ordinal)
             seen["told"] = by_instrument(market)
 
     collect(
@@ -143,7 +134,7 @@ def test_a_rename_that_is_told_after_the_session_leaves_no_row_with_who_was_it(m
     former, company = market.instrument("A"), market.instrument("B")
     collect(market, ("16:10", {"A": DAY}))
     assert by_instrument(market) == {former: 11.0}
-    take_over(market)
+    take_over(market, market.ordinal)
     assert by_instrument(market) == {}
     collect(market, ("16:20", {"A": DAY}))
     assert by_instrument(market) == {company: 11.0}

@@ -17,9 +17,9 @@ def day(high=11.0, low=9.0, close=10.0, volume=100):
     return {"o": 10.0, "h": high, "l": low, "c": close, "v": volume, "vw": 10.0}
 
 
-def collect(workspace, steps, session=SESSION):
-    """Collect snapshots into a workspace."""
-    script = Script([*steps, END], session=session)
+def collect(workspace, steps, session=SESSION, after=None):
+    """Collect snapshots into a workspace; ``after`` is told of each one's time."""
+    script = Script([*steps, END], session=session, after=after)
     job = script.job(workspace, workspace.settings.home / "live")
     return replace(job, rules=read_references).run(once=len(steps) == 1)
 
@@ -50,9 +50,9 @@ class Alerted:
                 connection, Rule(0, name, text, **how), [Webhook(*webhook) for webhook in webhooks]
             )
 
-    def collect(self, *steps, session=SESSION):
+    def collect(self, *steps, session=SESSION, after=None):
         """Collect snapshots (time, bars by symbol); the run ends after the last one."""
-        return collect(self.world.workspace, steps, session)
+        return collect(self.world.workspace, steps, session, after)
 
     def verdicts(self):
         workspace = self.world.workspace

@@ -9,6 +9,8 @@ from condvest.live.judging import judge
 from condvest.speed_layer.feeds.massive.massive_snapshot import read_snapshot
 from condvest.speed_layer.feeds.polling import Answered
 from condvest.speed_layer.services.run import Job
+from tests.support.payloads import json_payload
+from tests.support.worlds.playing import rename_payload
 
 SESSION = dt.date(2024, 3, 5)
 DAY = {"o": 10.0, "h": 12.0, "l": 9.0, "c": 11.0, "v": 500, "vw": 10.5}
@@ -26,6 +28,14 @@ def tickers(days, updated):
         {"ticker": symbol, "day": day, "updated": int(updated.timestamp()) * 10**9}
         for symbol, day in days.items()
     ]
+
+
+def take_over(world, ordinal):
+    """Let a vendor say that B's company, which it knows by its FIGI, is called A from a session on."""
+    for symbol in "BA":
+        listed = {"ticker": symbol, "active": True, "composite_figi": "F2"}
+        world.load(json_payload("instruments", [listed], whole=True))
+    world.load(rename_payload(world, "F2", [(0, "B"), (ordinal, "A")]))
 
 
 @dataclass
