@@ -119,7 +119,7 @@ class BarsQuery(OfSymbols):
     interval: int = Field(13, ge=1, le=LONGEST_ANSWERED, description="Sessions per bar; 1 gives daily bars.")
     start: Session | None = Field(None, description="First last_session, inclusive.")
     end: Session | None = Field(None, description="Last last_session, inclusive.")
-    last: int | None = Field(None, ge=1, description="Only the newest N bars per symbol.")
+    last: int | None = Field(None, ge=1, description="Only the newest N bars per instrument.")
     adjust: Adjust = Field("splits", description="none, splits or total.")
     anchor: Anchor = Field("calendar", description="calendar or listing.")
     include_open: bool = Field(default=False, description="Give bars whose window has not ended, too.")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from condvest.batch_layer.shared.errors import UnknownSymbol, UsageError
+from condvest.batch_layer.shared.models.bars import run_starts
 from condvest.serving_layer import contract
 from condvest.serving_layer.http.answers import reports
 from condvest.serving_layer.http.answers.problems import Gone
@@ -20,8 +21,8 @@ from condvest.serving_layer.http.backends.backend import Backend
 from condvest.serving_layer.http.backends.states import State
 from condvest.serving_layer.http.backends.stored import Asking
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
-from condvest.serving_layer.queries.bars.answering import Answer
-from condvest.serving_layer.queries.bars.bars_table import bars_table, read_bars_from
+from condvest.serving_layer.queries.bars.answering import Answer, answer
+from condvest.serving_layer.queries.bars.bars_table import bars_table
 from condvest.serving_layer.queries.bars.question import Question, as_instant
 from condvest.serving_layer.queries.bars.size import check_size
 from condvest.serving_layer.queries.screen import Screen, read_screen
@@ -91,8 +92,7 @@ def _bars_answered(
 ) -> tuple[pa.Table, State] | None:
     if stored is None:
         return None
-    table = bars_table(stored[0])  # of one symbol
-    return (table if query.last is None else table.slice(max(0, len(table) - query.last))), stored[1]
+    return _newest(stored[0], query.last), stored[1]  # of one symbol
 
 
 def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> Read:
@@ -106,21 +106,22 @@ def _bars(backend: Backend, query: contract.BarsQuery, known_by: int | None) -> 
     with backend.reading(as_of, known_by) as (stored, at):
         check_size(stored, question, LARGEST)
         source, state = backend.with_live(stored, at) if query.live else (stored, at)
-        table = read_bars_from(source, question)
-    return _newest(table, query.last), state
+        answered = answer(source, question)
+    return _newest(answered, query.last), state
 
 
-def _newest(table: pa.Table, count: int | None) -> pa.Table:
-    """Return the last ``count`` rows of each symbol, all if None; rows of one symbol stand together."""
+def _newest(answered: Answer, count: int | None) -> pa.Table:
+    """Return the last ``count`` rows of each instrument, all if None; its rows stand together.
+
+    Two instruments may have one symbol: the former and the present company.
+    """
+    table = bars_table(answered)
     if count is None or not len(table):
         return table
-    if table["symbol"][0] == table["symbol"][-1]:
-        return table.slice(max(0, len(table) - count))
-    symbol = table["symbol"].combine_chunks()
-    ends = np.append(
-        np.flatnonzero(pc.not_equal(symbol[1:], symbol[:-1]).to_numpy(zero_copy_only=False)) + 1, len(table)
-    )
+    ends = np.append(run_starts(answered.bars.instrument_id)[1:], len(table))
     length = np.diff(ends, prepend=0)
+    if len(length) == 1:
+        return table.slice(max(0, len(table) - count))
     from_the_end = np.repeat(ends, length) - np.arange(len(table))
     return table.filter(pa.array(from_the_end <= count))
 

@@ -18,6 +18,9 @@ from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
+from condvest.serving_layer.http.backends.backend import DatabaseBackend
+from condvest.serving_layer.http.backends.published_backend import PublishedBackend
+from tests.support.asked import Application
 from tests.support.exchange import NOW
 from tests.support.payloads import dividend, split
 from tests.support.publishing import published, quote
@@ -67,6 +70,14 @@ BOTH = pytest.mark.parametrize("source", ["database", "published"])
 
 
 class TestTwoInstrumentsOfOneSymbol:
+    @pytest.mark.parametrize("backend", [DatabaseBackend, PublishedBackend])
+    def test_the_newest_bar_of_each_is_given_over_http(self, fund_world, backend):
+        """The fund's last bar of session 9 does not stand for the company's of session 19."""
+        server = Application(backend(fund_world.settings))
+        for names in ("", "&unique_symbols=true"):
+            rows = server.get(f"/v1/bars?interval=1&adjust=none&last=1{names}").json()["rows"]
+            assert sorted(row["close"] for row in rows) == [109.0, 219.0, 319.0]
+
     @BOTH
     def test_bars_tell_them_apart_if_asked(self, fund_world, source):
         how = {"interval": 1, "adjust": "none", "source": source, "settings": fund_world.settings}
