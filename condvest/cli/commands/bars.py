@@ -91,13 +91,26 @@ def bars(
 ) -> None:
     """Print bars of n sessions of the symbols, or of the whole market.
 
+    Of the whole market, a company whose symbol another one took has a label such as X#12.
+
     --adjust none leaves prices on the split basis of each window's own end; splits adjusts them to the last
     loaded session; total also reinvests cash dividends.
     """
     if location is not None and source != "published":
         raise UsageError("--from needs --source published")
     named = named_symbols(symbols)
-    question = Question(named, interval, start, end, adjust, anchor, include_open, as_of, include_live=live)
+    question = Question(
+        named,
+        interval,
+        start,
+        end,
+        adjust,
+        anchor,
+        include_open,
+        as_of,
+        unique_symbols=named is None,  # two companies that had one symbol are told apart
+        include_live=live,
+    )
     settings = replace(
         cli.settings, published_at=checked_location("--from", location) or cli.settings.published_at
     )

@@ -4,7 +4,9 @@ A fund carries NEW to session 9 and ends there. A company carries OLD to session
 19; T trades from session 5 on, but not at session 7. Every close is 100, 200 or 300 plus the session.
 """
 
+import csv
 import datetime as dt
+import io
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,7 @@ from condvest.serving_layer.http.backends.backend import DatabaseBackend
 from condvest.serving_layer.http.backends.published_backend import PublishedBackend
 from tests.support.asked import Application
 from tests.support.exchange import NOW
+from tests.support.in_process import Program
 from tests.support.payloads import dividend, split
 from tests.support.publishing import published, quote
 from tests.support.worlds.world import World
@@ -77,6 +80,14 @@ class TestTwoInstrumentsOfOneSymbol:
         for names in ("", "&unique_symbols=true"):
             rows = server.get(f"/v1/bars?interval=1&adjust=none&last=1{names}").json()["rows"]
             assert sorted(row["close"] for row in rows) == [109.0, 219.0, 319.0]
+
+    def test_the_command_line_tells_them_apart_of_the_whole_market(self, fund_world):
+        settings = fund_world.settings
+        program = Program(settings.database.url, settings.home)
+        asked = ("bars", "--interval", "1", "--adjust", "none", "--last", "1", "--format", "csv")
+        rows = csv.DictReader(io.StringIO(program.done(*asked).out))
+        closes = {row["symbol"]: float(row["close"]) for row in rows}
+        assert closes == {"NEW": 219.0, f"NEW#{fund_world.fund}": 109.0, "T": 319.0}
 
     @BOTH
     def test_bars_tell_them_apart_if_asked(self, fund_world, source):
