@@ -122,6 +122,8 @@ def _newest(answered: Answer, count: int | None) -> pa.Table:
     length = np.diff(ends, prepend=0)
     if len(length) == 1:
         return table.slice(max(0, len(table) - count))
+    if length.max() <= count:
+        return table
     from_the_end = np.repeat(ends, length) - np.arange(len(table))
     return table.filter(pa.array(from_the_end <= count))
 

@@ -55,8 +55,9 @@ class Largest:
 def check_size(source: BarSource, question: Question, largest: Largest) -> None:
     """Refuse a question about bars whose answer would be too large.
 
-    Symbols that are named are counted and nothing is read, unless they are too many for that; then, as for
-    the whole market, the first and last daily bar of each instrument are.
+    Symbols that are named are counted and nothing is read. Where they are too many for that, as for the
+    whole market, the sessions that were loaded are counted, which the ledger tells; and only where those are
+    too many, too, the first and last daily bar of each instrument are looked for.
 
     Raises:
         TooLarge: with what to ask instead.
@@ -68,6 +69,8 @@ def check_size(source: BarSource, question: Question, largest: Largest) -> None:
         if _fits(_size(source, question, each * np.int32(first), each * np.int32(last)), largest):
             return
     _, ids = select(source, question.symbols)
+    if _fits(_size_at_most(source, question, ids), largest):
+        return
     size = size_of(source, question, ids)
     if not _fits(size, largest):
         folded = f", folded from {size.daily} daily bars" if size.daily else ""
@@ -89,6 +92,19 @@ def size_of(source: BarSource, question: Question, ids: Int32s) -> Size:
         np.maximum(listed.first, np.int32(first)),
         # A window may end after the last daily bar that it holds.
         np.minimum(listed.last + np.int32(question.interval - 1), np.int32(last)),
+    )
+
+
+def _size_at_most(source: BarSource, question: Question, ids: Int32s) -> Size:
+    """Return what `size_of` returns, or more: as if each instrument had every session that was loaded."""
+    coverage = source.coverage(ids)
+    first, last = bounds_of(source.sessions, question)
+    loaded = coverage.last_loaded(ids)
+    return _size(
+        source,
+        question,
+        np.full(len(ids), max(first, coverage.first_ordinal), dtype=np.int32),
+        np.minimum(loaded + np.int32(question.interval - 1), np.int32(last)),
     )
 
 

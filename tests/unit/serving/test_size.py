@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
+from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from condvest.batch_layer.shared.models.spans import Spans
 from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.queries.bars.size import BAR, DAILY_BAR, Largest, TooLarge, check_size, size_of
@@ -16,10 +17,14 @@ FIRST, LAST = 600, 999
 
 
 class Listed:
-    """Four instruments that are listed from FIRST to LAST; of their bars nothing can be read."""
+    """Four instruments that are listed from FIRST to LAST; of their bars nothing can be read.
+
+    Sessions were loaded from 100 before FIRST to LAST.
+    """
 
     def __init__(self, sessions):
         self.sessions = sessions
+        self.has_bars = True
 
     def names(self, ids=None):
         return {each: f"S{each}" for each in IDS.tolist() if ids is None or each in ids}
@@ -27,7 +32,14 @@ class Listed:
     def carriers(self, symbol):
         return [int(symbol[1:])]
 
+    def coverage(self, ids):
+        through = np.full(64, NOTHING_LOADED, np.int32)
+        through[3] = LAST
+        complete = np.zeros(LAST - FIRST + 101, np.int64)
+        return Coverage(ids, np.full(len(ids), 1 << 3, np.int64), FIRST - 100, complete, through)
+
     def listed(self, ids):
+        assert self.has_bars, "no daily bar had to be looked for"
         return Spans(ids, np.full(len(ids), FIRST, np.int32), np.full(len(ids), LAST, np.int32))
 
 
@@ -83,3 +95,19 @@ def test_symbols_are_counted_too(source, fits):
         check_size(source, Question(["S1", "S2"], interval=1), Largest(10 * BAR, 10**9))
     with pytest.raises(TooLarge, match=r"published files: /v1/datasets/bars_13"):
         check_size(source, Question(interval=13), Largest(0, 0))
+
+
+def test_what_fits_by_the_sessions_that_were_loaded_needs_no_look_at_the_bars(source, fits):
+    """500 sessions were loaded; they hold at most 51 bars of ten, whose last may end later."""
+    source.has_bars = False
+    assert fits(COUNT * 52, interval=10)
+    assert fits(COUNT * 500, interval=1)
+    with pytest.raises(AssertionError, match="had to be looked for"):
+        fits(COUNT * 500 - 1, interval=1)
+
+
+def test_the_sessions_that_were_loaded_are_counted_within_the_bounds(source, fits, sessions):
+    source.has_bars = False
+    assert fits(COUNT * 20, interval=1, start=sessions.session(LAST - 19))
+    assert fits(COUNT * 20, interval=1, end=sessions.session(FIRST - 81))
+    assert fits(0, interval=1, end=sessions.session(FIRST - 101))
