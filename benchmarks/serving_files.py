@@ -1,6 +1,6 @@
 """What the suite ``serving_load`` serves and sends: rivals' files and servers, and requests at a rate."""
 
-import asyncio
+import json
 import os
 import shutil
 import socket
@@ -134,38 +134,7 @@ def _free_port():
 
 
 def at_rate(address, path, rate, count):
-    """Send requests at even intervals, and return the seconds from when each was due, ascending.
-
-    A request that finds every connection busy waits, and its wait counts: nothing is left out by a server
-    that is slow (coordinated omission).
-    """
-    return sorted(asyncio.run(_at_rate(urlsplit(address), path, rate, count)))
-
-
-async def _at_rate(address, path, rate, count):
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-    free = asyncio.Queue()
-    for _ in range(16):
-        free.put_nowait(await asyncio.open_connection(address.hostname, address.port))
-    loop = asyncio.get_running_loop()
-    start = loop.time() + 0.1
-
-    async def ask(due):
-        await asyncio.sleep(max(due - loop.time(), 0))
-        reader, writer = await free.get()
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            int(line.partition(b":")[2])
-            for line in head.lower().split(b"\r\n")
-            if line.startswith(b"content-length")
-        )
-        assert head.startswith(b"HTTP/1.1 200"), head
-        await reader.readexactly(length)
-        free.put_nowait((reader, writer))
-        return loop.time() - due
-
-    latencies = await asyncio.gather(*(ask(start + number / rate) for number in range(count)))
-    while not free.empty():
-        free.get_nowait()[1].close()
-    return latencies
+    """Send requests at even intervals, and return the seconds from when each was due, ascending."""
+    given = [address, path, str(rate), str(count)]
+    command = [sys.executable, "-m", "benchmarks.serving_rate", *given]
+    return sorted(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))

@@ -4,21 +4,26 @@
 its answer; ``another`` asks Condvest another question each time, and rivals for another symbol; ``range``
 asks for a MiB of a published file (``sendfile``: the limit of a server in Python); ``market`` reads one
 interval of all symbols as Arrow, again in the same version, as Flight does whose table lies ready in memory;
-``market first`` asks for it in another way each time, so that nothing is kept. ``half load`` sends half as
-many requests as ``the same`` took (at most 1,000 a second), at even intervals, and tells the seconds from
-when each was due: the median and the 99th percentile. Of each group but those of a market the server's
-processor seconds are told, too, without the database's: other work disturbs them least. Rivals that are not
-installed (nginx, roapi, datasette) are left out, and said so.
+``market first`` asks for it from another date on each time, all before its first bar, so that nothing is kept
+and every answer is the same; both contenders return the table, five in a row, and seconds are told of each.
+``half load`` sends half as many requests as ``the same`` took (at most MOST_A_SECOND), at even intervals, and
+tells the seconds from when each was due: the median and the 99th percentile of a round, of which the median
+round is told; the same requests to bare Starlette show what of it is the machine's and the client's. Of each
+group but those of a market the server's processor seconds are told, too, without the database's: other work
+disturbs them least. Rivals that are not installed (nginx, roapi, datasette) are left out, and said so.
 """
 
+import datetime as dt
 import http.client
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from operator import truediv
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,6 +45,9 @@ from condvest.batch_layer.shared.clients.publish_targets.directory import Direct
 from condvest.batch_layer.shared.settings import DatabaseSettings, Settings
 
 CONNECTIONS, SECONDS, REQUESTS = 16, 2, 300
+MOST_A_SECOND = 1_000
+MARKETS = 5
+"""How often a round asks for a market."""
 PATHS = {
     "condvest": f"/v1/bars?symbol=%s&interval={INTERVAL}",
     "starlette": "/v1/bars?symbol=%s",
@@ -74,6 +82,7 @@ def run(options):
         )
         with workspace.database.transaction() as connection:
             ((symbols,),) = connection.execute("SELECT count(*) FROM symbols").fetchall()
+        compare_markets(servers["condvest"], settings)
         for group, works in groups(servers, settings, symbols, folder).items():
             measured = {name: [] for name in works}
             for _ in range(options.repeats):
@@ -83,7 +92,7 @@ def run(options):
                 seconds = {f"{what}: {name}": [each[at] for each in took] for name, took in measured.items()}
                 if all(each is not None for took in seconds.values() for each in took):
                     yield from figures(seconds, {}, options.rows, f"{what}: condvest")
-        yield from half_load(servers["condvest"], options)
+        yield from half_load(servers, options)
 
 
 def compare(servers):
@@ -96,6 +105,13 @@ def compare(servers):
         told = [(row["window"], row["trades"]) for row in rows]
         wanted = wanted or told
         assert told == wanted, name
+
+
+def compare_markets(address, settings):
+    """Insist on the same market over HTTP as in process, to the bit."""
+    date = next(DATES)
+    own = condvest.bars(interval=INTERVAL, start=date, settings=settings)
+    assert over_http(address, date)().replace_schema_metadata(None).equals(own.replace_schema_metadata(None))
 
 
 def groups(servers, settings, symbols, folder):
@@ -120,13 +136,12 @@ def groups(servers, settings, symbols, folder):
         )
         return loaded(name, "/", (), script)
 
-    numbers = iter(range(10**6, 10**9))  # of more bars than a symbol has
     of_market = {"condvest": lambda: timed(over_http(servers["condvest"]))}
     if "flight" in servers:
         of_market["flight"] = lambda: timed(over_flight(servers["flight"]))
     first = {
-        "condvest": lambda: timed(over_http(servers["condvest"], next(numbers))),
-        "in process": lambda: timed(lambda: condvest.bars(interval=INTERVAL, settings=settings)),
+        "condvest": lambda: each_of([over_http(servers["condvest"], next(DATES)) for _ in range(MARKETS)]),
+        "in process": lambda: each_of([in_process(next(DATES), settings) for _ in range(MARKETS)]),
     }
     return {
         "the same": {name: loaded(name, PATHS[name] % "S1") for name in web},
@@ -161,10 +176,25 @@ def timed(work):
     return time.perf_counter() - start, None
 
 
-def over_http(address, last=None):
-    """Return what reads a market over a connection that is open already."""
+def each_of(works):
+    """Return the seconds that each takes."""
+    took = [timed(work)[0] for work in works]
+    return sum(took) / len(took), None
+
+
+def in_process(date, settings):
+    """Return what reads a market from a date on in this process."""
+    return lambda: condvest.bars(interval=INTERVAL, start=date, settings=settings)
+
+
+DATES = (dt.date(1962, 1, 2) + dt.timedelta(number) for number in range(10_000))
+"""Before every bar; none comes twice."""
+
+
+def over_http(address, date=None):
+    """Return what reads a market, from a date on, over a connection that is open already."""
     parts = urlsplit(address)
-    path = f"/v1/bars?interval={INTERVAL}&format=arrow" + (f"&last={last}" if last else "")
+    path = f"/v1/bars?interval={INTERVAL}&format=arrow" + (f"&start={date}" if date else "")
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=600)
     connection.connect()
 
@@ -190,20 +220,25 @@ def over_flight(address):
     return read
 
 
-def half_load(address, options):
+def half_load(servers, options):
     """Yield the median and the 99th percentile of the seconds from when a request was due."""
-    path = PATHS["condvest"] % "S1"
+    own = servers["condvest"] + PATHS["condvest"] % "S1"
     for _ in range(2):  # the second time at the rate that the machine has then
-        rate = REQUESTS / wrk(address + path, (), None)[0] / 2
-    latencies = serving_files.at_rate(address, path, min(rate, 1_000.0), 2_000)
-    median, late = latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100]
-    for name, value in (("median", median), ("p99", late)):
-        yield Figure(
-            name=f"half load: {name}",
-            rows=options.rows,
-            seconds=round(value, 6),
-            fastest=round(latencies[0], 6),
-            slowest=round(latencies[-1], 6),
-            ratio=round(value / median, 3),
-            peak_mib=None,
-        )
+        rate = min(REQUESTS / wrk(own, (), None)[0] / 2, MOST_A_SECOND)
+    rounds = {name: [] for name in ("condvest", "starlette")}
+    for _ in range(options.repeats):
+        for name, measured in rounds.items():
+            took = serving_files.at_rate(servers[name], PATHS[name] % "S1", rate, 2_000)
+            measured.append((took[len(took) // 2], took[len(took) * 99 // 100]))
+    for name, measured in rounds.items():
+        medians, late = zip(*measured, strict=True)
+        for what, seconds in (("median", medians), ("p99", late)):
+            yield Figure(
+                name=f"half load: {what}: {name}",
+                rows=options.rows,
+                seconds=round(statistics.median(seconds), 6),
+                fastest=round(min(seconds), 6),
+                slowest=round(max(seconds), 6),
+                ratio=round(statistics.median(map(truediv, seconds, medians)), 3),
+                peak_mib=None,
+            )
