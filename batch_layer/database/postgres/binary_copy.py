@@ -132,6 +132,8 @@ def received(connection: Connection, query: bytes) -> bytearray:
     link.send_query(query)
     while link.flush():
         _wait(link, select.POLLIN | select.POLLOUT)
+    ready = select.poll()
+    ready.register(link.socket, select.POLLIN)
     content = bytearray()
     result = _result(link)
     if result is not None and result.status == ExecStatus.COPY_OUT:
@@ -140,7 +142,8 @@ def received(connection: Connection, query: bytes) -> bytearray:
             if size:
                 content += block
             else:
-                _wait(link)
+                ready.poll()
+                link.consume_input()
             size, block = link.get_copy_data(1)
         result = _result(link)
     while result is not None and result.status == ExecStatus.COMMAND_OK:

@@ -17,6 +17,7 @@ from psycopg import sql
 from condvest.batch_layer.database.postgres import range_read
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.postgres.each_span import read_each_span
 from condvest.batch_layer.database.postgres.packed import read_out, read_pages
 from condvest.batch_layer.database.postgres.queries import array_of, column, rows
 from condvest.batch_layer.database.postgres.touched import announce, touch_rows
@@ -281,20 +282,14 @@ class RevisionedTable(Generic[Rows]):
         spans: Spans,
         parameters: dict[str, int],
     ) -> dict[str, Any]:
-        query = EACH_SPAN.format(
-            columns=select_list(columns, self.name),
-            rows=rows_of_span.format(
-                names=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
-                table=sql.Identifier(self.name),
-                revisions=sql.Identifier(self.revisions),
-                inside=_INSIDE.format(number=self.number),
-                same_part=self.same_part("span"),
-            ),
+        rows = rows_of_span.format(
+            names=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
             table=sql.Identifier(self.name),
-            key=sql.Identifier(self.columns[1].name),
+            revisions=sql.Identifier(self.revisions),
+            inside=_INSIDE.format(number=self.number),
+            same_part=self.same_part("span"),
         )
-        arrays = {name: array_of(values) for name, values in vars(spans).items()}
-        return read_out(connection, query, columns, arrays | parameters, spans.size())
+        return read_each_span(connection, self.name, rows, columns, spans, parameters)
 
     def _range_query(self, columns: tuple[Column, ...], spans: Spans) -> sql.Composed:
         """Return the query of every row between the first and the last ordinal of all the spans."""
@@ -313,17 +308,6 @@ class RevisionedTable(Generic[Rows]):
             in_parts=in_parts if len(parts) < self.divided else sql.SQL(""),
         )
 
-
-EACH_SPAN = sql.SQL(
-    "SELECT {columns} FROM unnest(%(instrument_id)s::int4[], %(first)s::int4[], %(last)s::int4[]) "
-    "WITH ORDINALITY AS span (instrument_id, first, last, number) "
-    "CROSS JOIN LATERAL ({rows} OFFSET 0) AS {table} ORDER BY span.number, {table}.{key}"
-)
-"""Read the rows of all spans, in the spans' order and by key within each; ``rows`` is the query of one span.
-
-OFFSET 0 keeps the planner from merging the inner query: so each span is one index range, whatever the
-statistics of the table say.
-"""
 
 _INSIDE = sql.SQL("instrument_id = span.instrument_id AND {number} BETWEEN span.first AND span.last")
 _CURRENT_ROWS = sql.SQL("SELECT {names} FROM {table} WHERE {inside} AND {same_part}")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condvest.batch_layer.database.postgres import bars_by_key
+from condvest.batch_layer.database.postgres import bars_by_key, each_span
 from condvest.batch_layer.database.stores.bars.stored import delete_bars, put_bars, read_bars
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars
 from condvest.batch_layer.shared.models.spans import Spans, always
@@ -204,6 +204,26 @@ def test_a_few_windows_of_many_instruments_are_read_in_the_order_asked_for(
     closes = {1: [(7, 10.0), (8, 11.0)], 2: [(7, 20.0)], 3: [(7, 30.0)], 900: []}
     expected = [(each, *bar) for each in wanted for bar in closes[each]]
     assert list(zip(got.instrument_id, got.window, got.close, strict=True)) == expected
+
+
+@pytest.mark.parametrize("fewest", [0, 10**9])
+def test_spans_are_read_in_the_order_asked_for_packed_or_not(world, monkeypatch, fewest):
+    """Of an instrument that has no bar nothing comes; what is unknown is unknown."""
+    monkeypatch.setattr(each_span, "MOST_ROWS", 0)
+    monkeypatch.setattr(each_span, "FEWEST_A_SPAN", fewest)
+    put(world, some_bars())
+    spans = Spans.within(np.array([3, 900, 1, 2], dtype=np.int32), 7, 8)
+    with world.workspace.database.transaction() as connection:
+        got = read_bars(connection, 13, spans)
+        none = read_bars(connection, 13, Spans.within(np.array([900], dtype=np.int32), 7, 8))
+    assert len(none) == 0
+    assert list(zip(got.instrument_id, got.window, got.close, got.trades, got.is_complete, strict=True)) == [
+        (3, 7, 30.0, 6, False),
+        (1, 7, 10.0, 3, True),
+        (1, 8, 11.0, UNKNOWN_TRADES, False),
+        (2, 7, 20.0, 5, True),
+    ]
+    assert np.isnan(got.vwap).tolist() == [False, False, True, False]
 
 
 def test_other_spans_are_read_one_by_one():

@@ -16,9 +16,10 @@ from condvest.batch_layer.database.postgres.binary_copy import (
     copy_in,
     copy_out,
     select_list,
+    value_or_stand_in,
 )
 from condvest.batch_layer.database.postgres.connecting.connection import Database
-from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_out, read_pages
+from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_groups, read_out, read_pages, row_of
 
 UNKNOWN = -1
 COLUMNS = (
@@ -105,6 +106,26 @@ def read(connection, most_rows=MOST_ROWS + 1):
     return read_out(connection, query, COLUMNS, {}, most_rows)
 
 
+def grouped_by_remainder(connection):
+    """Read by groups, whose numbers are the remainders of the places, negated."""
+    query = sql.SQL(
+        "SELECT -(place % 3)::int8, string_agg({row}, '' ORDER BY place) FROM copied GROUP BY place % 3"
+    ).format(row=row_of(COLUMNS, [value_or_stand_in(column, "copied") for column in COLUMNS]))
+    return read_groups(connection, query, COLUMNS)
+
+
+@pytest.mark.parametrize("together", [1, 700, 1 << 18])
+def test_groups_come_by_their_numbers_and_each_in_its_order(connection, monkeypatch, together):
+    monkeypatch.setattr(packed, "_TOGETHER", together)
+    assert len(grouped_by_remainder(connection)["place"]) == 0
+    place = np.arange(100)
+    data = {column.name: np.zeros(len(place), dtype=KINDS[column.kind]) for column in COLUMNS}
+    copy_in(connection, "copied", COLUMNS, data | {"place": place, "real": place / 3})
+    got = grouped_by_remainder(connection)
+    assert got["place"].tolist() == [*range(2, 100, 3), *range(1, 100, 3), *range(0, 100, 3)]
+    assert got["real"].tolist() == [each / 3 for each in got["place"].tolist()]
+
+
 def identical(left, right):
     """Compare bits, but for the payload of a NaN."""
     if left.dtype.kind != "f":
@@ -125,7 +146,10 @@ def test_what_goes_in_comes_out_to_the_bit(connection, data):
     by_pages = read_pages(connection, "copied", COLUMNS, sql.SQL("true"))
     order = np.argsort(by_pages["place"])  # rows with NULL lie behind the others
     ordered = {name: values[order] for name, values in by_pages.items()}
-    for back in (read(connection), read(connection, MOST_ROWS), ordered):
+    grouped = grouped_by_remainder(connection)
+    order = np.argsort(grouped["place"])
+    regrouped = {name: values[order] for name, values in grouped.items()}
+    for back in (read(connection), read(connection, MOST_ROWS), ordered, regrouped):
         assert list(back) == [column.name for column in COLUMNS]
         for name, values in back.items():
             assert identical(values, data[name]), name

@@ -14,11 +14,8 @@ import numpy as np
 from psycopg import sql
 
 from condvest.batch_layer.database.postgres import bars_by_key
-from condvest.batch_layer.database.postgres.binary_copy import select_list
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.packed import read_out
-from condvest.batch_layer.database.postgres.queries import array_of
-from condvest.batch_layer.database.postgres.revisioned import EACH_SPAN
+from condvest.batch_layer.database.postgres.each_span import read_each_span
 from condvest.batch_layer.database.postgres.touched import EVERY_KEY, touch, touch_keys
 from condvest.batch_layer.database.stores.bars import closed_bars, open_bars
 from condvest.batch_layer.database.stores.bars.closed_bars import BAR_COLUMNS
@@ -42,19 +39,13 @@ def read_bars(connection: Connection, interval: int, spans: Spans, table: str | 
     table = table or _view(interval)
     if bars_by_key.is_worth_it(spans):
         return bars_by_key.read(connection, table, interval, BAR_COLUMNS, spans)
-    query = EACH_SPAN.format(
-        columns=select_list(BAR_COLUMNS, table),
-        # The interval is the same in all of the table, but the key begins with it.
-        rows=sql.SQL(
-            'SELECT * FROM {table} WHERE {table}."interval" = {interval} '
-            "AND {table}.instrument_id = span.instrument_id "
-            'AND {table}."window" BETWEEN span.first AND span.last'
-        ).format(table=sql.Identifier(table), interval=sql.Literal(interval)),
-        table=sql.Identifier(table),
-        key=sql.Identifier("window"),
-    )
-    parameters = {name: array_of(values) for name, values in vars(spans).items()}
-    return Bars(**read_out(connection, query, BAR_COLUMNS, parameters, spans.size()))
+    # The interval is the same in all of the table, but the key begins with it.
+    rows = sql.SQL(
+        'SELECT * FROM {table} WHERE {table}."interval" = {interval} '
+        "AND {table}.instrument_id = span.instrument_id "
+        'AND {table}."window" BETWEEN span.first AND span.last'
+    ).format(table=sql.Identifier(table), interval=sql.Literal(interval))
+    return Bars(**read_each_span(connection, table, rows, BAR_COLUMNS, spans))
 
 
 def insert_bars(connection: Connection, interval: int, bars: Bars, table: str | None = None) -> None:
