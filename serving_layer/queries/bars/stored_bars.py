@@ -17,6 +17,9 @@ from condvest.serving_layer.queries.bars.answering import Answer, answer
 from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.queries.bars.windows import bounds_of, days_of_windows
 
+_STORED = (1, *INTERVALS)
+"""The intervals whose bars need not be folded."""
+
 
 def answer_from_database(database: Database, sessions: Sessions, question: Question) -> Answer:
     """Answer a question from one state of the database.
@@ -115,7 +118,7 @@ def _answer(sessions: Sessions, question: Question, stored: SymbolBars) -> Answe
 
 def _only_symbol(question: Question) -> str | None:
     """Return the symbol whose stored bars answer the question; None if others are needed, or more."""
-    is_stored = question.interval in INTERVALS and question.anchor == "calendar" and question.as_of is None
+    is_stored = question.interval in _STORED and question.anchor == "calendar" and question.as_of is None
     symbols = question.symbols
     if not is_stored or question.adjust == "total" or question.unique_symbols or question.include_live:
         return None

@@ -1,4 +1,4 @@
-"""All that the stored bars of one symbol need, by one statement: so all of it is of one state.
+"""All that the bars of one symbol need, daily or of a stored interval, by one statement: all of one state.
 
 It reads what the functions of `symbols`, `bars`, `changes`, `ledger` and the splits read, in one round trip
 and one snapshot instead of six to nine round trips within a transaction.
@@ -63,7 +63,7 @@ SELECT
     (SELECT max(version) FROM schema_migrations),
     (SELECT max(ordinal) FROM sessions),
     (SELECT max(session) FROM sessions),
-    EXISTS (SELECT FROM changes WHERE partition = (SELECT instrument_id % {partitions} FROM named)),
+    {waits},
     (SELECT instrument_id FROM named), (SELECT providers FROM named), (SELECT textsend(symbol) FROM named),
     through.*, split.*, held.*{named}
 FROM (
@@ -77,16 +77,37 @@ FROM (
     WHERE instrument_id = (SELECT instrument_id FROM named)) AS split, (
     SELECT string_agg({bar}, '')
     FROM (
-        SELECT * FROM bars_{interval} AS b
-        WHERE b."interval" = {interval} AND b.instrument_id = (SELECT instrument_id FROM named)
-        AND b."window" BETWEEN $2::int4 AND $3::int4 AND (is_complete OR NOT $4::bool)
+        SELECT * FROM ({bars}) AS b WHERE is_complete OR NOT $4::bool
         ORDER BY "window") AS ordered) AS held
+"""
+
+_STORED = """
+SELECT * FROM bars_{interval} AS stored
+WHERE stored."interval" = {interval} AND stored.instrument_id = (SELECT instrument_id FROM named)
+AND stored."window" BETWEEN $2::int4 AND $3::int4
+"""
+_WAITS = "EXISTS (SELECT FROM changes WHERE partition = (SELECT instrument_id % {partitions} FROM named))"
+"""Whether stored bars may not be what the daily bars say."""
+
+_DAILY = """
+SELECT daily.ordinal AS "window", open, high, low, close, volume, CASE WHEN volume > 0 THEN vwap END AS vwap,
+       trades, 1::int2 AS sessions, loaded.ordinal IS NOT NULL AS is_complete
+FROM daily_bars AS daily LEFT JOIN (
+    SELECT DISTINCT ordinal FROM ledger WHERE status = 'complete' AND ordinal BETWEEN $2::int4 AND $3::int4
+    AND 1::int8 << provider_id & (SELECT providers FROM named) <> 0) AS loaded USING (ordinal)
+WHERE daily.instrument_id = (SELECT instrument_id FROM named)
+AND daily.instrument_id % {tables} = (SELECT instrument_id % {tables} FROM named)
+AND daily.ordinal BETWEEN $2::int4 AND $3::int4
+"""
+"""Daily bars folded to windows of one session; as `fold` has it, a mean price without volume is unknown.
+
+The condition on the remainder leaves one of the tables that daily bars are divided into.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class SymbolBars:
-    """What one state of the database says of a symbol, at one stored interval.
+    """What one state of the database says of a symbol, at one interval.
 
     Attributes:
         schema: the last migration applied.
@@ -115,10 +136,10 @@ class SymbolBars:
 def asking_symbol_bars(
     interval: int, symbol: str, windows: tuple[int, int], *, complete: bool, is_named: bool = False
 ) -> Statement:
-    """Return what asks for the stored bars of an interval of one symbol, and what they are adjusted by.
+    """Return what asks for the bars of an interval of one symbol, and what they are adjusted by.
 
     Args:
-        interval: sessions per bar, one that is stored.
+        interval: sessions per bar, one that is stored; or 1 for the daily bars.
         symbol: whose bars; without a NUL.
         windows: the first and the last one wanted, inclusive.
         complete: whether to leave out bars that are not complete.
@@ -137,7 +158,8 @@ def symbol_bars_in(row: Row, *, is_named: bool) -> SymbolBars | None:
 
     Returns:
         None if the stored bars are not all there is to know: no instrument with bars carries or carried the
-        symbol, a change waits to be resampled that may be the instrument's, or there is no calendar.
+        symbol, a change waits to be resampled that may be the instrument's (of daily bars none does), or
+        there is no calendar.
     """
     schema, last_ordinal, last_session, waits, instrument, providers = (row.number(at) for at in range(6))
     if schema is None or last_ordinal is None or last_session is None or instrument is None or waits:
@@ -166,7 +188,13 @@ def _snapshot(row: Row) -> tuple[str, int] | None:
 def _statement(interval: int, is_named: bool) -> str:  # noqa: FBT001  # of which there is a cache
     bar = " || ".join(f"{send}({value})" for _, send, value in _SENT.values())
     named = f", {_SNAPSHOT}" if is_named else ""
-    return _STATEMENT.format(interval=interval, partitions=PARTITIONS, bar=bar, named=named)
+    waits, bars = _WAITS.format(partitions=PARTITIONS), _STORED.format(interval=interval)
+    if interval == 1:
+        # Imported here: stored bars need nothing of it.
+        from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES  # noqa: PLC0415
+
+        waits, bars = "false", _DAILY.format(tables=DAILY_BAR_TABLES)
+    return _STATEMENT.format(waits=waits, bars=bars, bar=bar, named=named)
 
 
 _NOTHING = Coverage(
