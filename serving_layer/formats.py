@@ -106,12 +106,21 @@ def _csv_values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _arrow(table: pa.Table, beside: Mapping[str, Any]) -> bytes:
-    sink = pa.BufferOutputStream()
     table = _described(table, beside)
+    counted = pa.MockOutputStream()
+    _write_stream(counted, table)
+    # With room for all of it nothing is copied: neither while it grows, nor at the end, as Arrow would do.
+    sink = io.BytesIO()
+    sink.seek(counted.size() - 1)
+    sink.write(b"\0")
+    sink.seek(0)
+    _write_stream(sink, table)
+    return sink.getvalue()
+
+
+def _write_stream(sink: pa.NativeFile | io.BytesIO, table: pa.Table) -> None:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
 
 
 def _parquet(table: pa.Table, beside: Mapping[str, Any]) -> bytes:

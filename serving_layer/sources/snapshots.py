@@ -26,7 +26,9 @@ NOW = Statement(
 )
 """What asks for the present snapshot; `Snapshots.snapshot_in` reads its row."""
 
-_ON_PRIMARY = "SELECT pg_current_snapshot()::text, pg_is_in_recovery()"
+_SEEN = (
+    "SELECT pg_current_snapshot()::text, pg_is_in_recovery(), (SELECT coalesce(max(load_id), 0) FROM loads)"
+)
 _ON_STANDBY = """
     SELECT bounds.low || ':' || bounds.high || ':' || coalesce(string_agg(xid::text, ',' ORDER BY xid)
                FILTER (WHERE pg_xact_status(xid::text::xid8) = 'in progress'), ''),
@@ -60,24 +62,26 @@ class Snapshots:
         return None if self._is_standby else (row.bytes(0).decode(), row.number(2) or 0)
 
     def prepare(self, database: Database) -> None:
-        """Look at the database before the transaction begins whose snapshot is asked for; see `name`."""
+        """Look at the database before the transaction begins whose snapshot is asked for; see `seen`."""
         self._own.before = None
         if self._is_standby:
             with database.transaction(read_only=True) as connection:
                 self._own.before = _on_standby(connection)
 
-    def name(self, connection: Connection) -> str:
-        """Return the name of the snapshot of a transaction, of digits, colons and commas.
+    def seen(self, connection: Connection) -> tuple[str, int]:
+        """Return the name of the snapshot of a transaction, and the last load in it; 0 for none.
 
-        Where there is no telling, it is one that no other snapshot has.
+        The name is of digits, colons and commas. Where there is no telling, it is one that no other snapshot
+        has.
         """
-        text, self._is_standby = connection.execute(_ON_PRIMARY).fetchall()[0]
+        text, self._is_standby, load = connection.execute(_SEEN).fetchall()[0]
         if not self._is_standby:
-            return str(text)
+            return str(text), load
         after = _on_standby(connection)
         if after is not None and after == getattr(self._own, "before", None):
-            return after
-        return f"0:{self._started}:{next(self._number)}"  # no snapshot's first part is 0
+            return after, load
+        # No snapshot's first part is 0.
+        return f"0:{self._started}:{next(self._number)}", load
 
 
 def _on_standby(connection: Connection) -> str | None:

@@ -15,7 +15,6 @@ from condvest.batch_layer.database.opening import OpenDatabase
 from condvest.batch_layer.database.postgres.asked import Asked
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.prepared import ask
-from condvest.batch_layer.database.postgres.queries import number
 from condvest.batch_layer.database.stores.fingerprints import identity
 from condvest.batch_layer.database.stores.loading import loads
 from condvest.batch_layer.database.stores.sessions import present_sessions
@@ -115,8 +114,7 @@ class DatabaseBackend:
 
     def _state(self, connection: Connection) -> State:
         """Return the state that a transaction sees."""
-        snapshot = self._snapshots.name(connection)
-        load = number(connection, "SELECT coalesce(max(load_id), 0) FROM loads")
+        snapshot, load = self._snapshots.seen(connection)
         if not self._identity:
             self._identity = hashlib.sha256(identity(connection).encode()).hexdigest()[:8]
         return self._named(snapshot, load)
@@ -137,13 +135,16 @@ class DatabaseBackend:
             if as_of is not None:
                 known_by = min(known_by, loads.last_load_by(connection, as_of))
             sessions = present_sessions(connection, opened.sessions)
-            through = {
-                provider: sessions.session(last).isoformat()
-                for provider, last in loaded_through(connection, known_by).items()
-            }
             opened.keep(sessions)
             self._sessions = sessions
-            state = replace(self._state(connection), loaded_through=through)
+            state = self._state(connection)
+            through = self._stored.known(state) if known_by == EVERY_LOAD else None
+            if through is None:
+                through = {
+                    provider: sessions.session(last).isoformat()
+                    for provider, last in loaded_through(connection, known_by).items()
+                }
+            state = replace(state, loaded_through=through)
             if known_by == EVERY_LOAD:
                 self._stored.know(state)
             yield DatabaseSource(connection, sessions, known_by), state

@@ -1,4 +1,4 @@
-"""One symbol's stored bars, which most questions want, by a single statement that says what state it saw."""
+"""One symbol's bars, daily or stored, which most questions want, by one statement that says what it saw."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ class StoredAnswers:
         """Keep what was loaded in a state that was read."""
         self._through.put(state.version, state.loaded_through, len(state.loaded_through) << 7)
 
+    def known(self, state: State) -> Mapping[str, str] | None:
+        """Return what was loaded in a state; None if nobody has read it."""
+        return self._through.find(state.version)
+
     def asking(self, sessions: Sessions, question: Question) -> Asking | None:
         """Return what answers a question; None if it takes more than one statement.
 
@@ -65,7 +69,7 @@ class StoredAnswers:
                 return None
             answer, snapshot = answered
             state = self._named(*snapshot)
-            through = self._through.find(state.version)
+            through = self.known(state)
             return None if through is None else (answer, replace(state, loaded_through=through))
 
         return Asking(statement, read)
