@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from condvest.batch_layer.processing.resample import resample
+from tests.support.awaiting import wait_for
 from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
 from tests.support.payloads import bar
 
@@ -77,8 +78,7 @@ def test_a_reclaimed_job_ends_with_143_and_its_retry_finishes(changed, tmp_path)
     with changed.workspace.database.transaction() as connection:
         connection.execute("LOCK TABLE bars IN ACCESS EXCLUSIVE MODE")
         process = job("resample", url=changed.url, tmp_path=tmp_path)
-        while not changed.number("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            assert process.poll() is None
+        wait_for(lambda: changed.number("SELECT count(*) FROM pg_locks WHERE NOT granted"), process)
         process.send_signal(signal.SIGTERM)
         code, told = ended(process)
     assert code == 143
@@ -93,8 +93,9 @@ def test_a_connection_that_is_lost_ends_with_75(changed, tmp_path):
     with changed.workspace.database.transaction() as connection:
         connection.execute("LOCK TABLE bars IN ACCESS EXCLUSIVE MODE")
         process = job("resample", url=changed.url, tmp_path=tmp_path)
-        while not changed.ask("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"):
-            assert process.poll() is None
+        wait_for(
+            lambda: changed.ask("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"), process
+        )
         code, told = ended(process)
     assert (code, "cannot reach the database" in told) == (75, True)
 

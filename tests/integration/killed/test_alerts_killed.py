@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from condvest.speed_layer.core.alerts.rules import Cooldown
+from tests.support.awaiting import wait_for
 from tests.support.emulators.httpd import Reply, Server
 from tests.support.worlds.alert_process import start
 from tests.support.worlds.alerted import Alerted, day
@@ -67,8 +68,7 @@ def killed_in_the_midst(alerted, what, change, steps=()):
     looking.execute("SELECT pg_advisory_lock(%s)", (GATE,))
     process = start(alerted, what, steps)
     waits = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT granted"
-    while not alerted.world.number(waits):
-        assert process.poll() is None
+    wait_for(lambda: alerted.world.number(waits), process)
     process.kill()
     process.wait()
     looking.execute("SELECT pg_advisory_unlock(%s)", (GATE,))

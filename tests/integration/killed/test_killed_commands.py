@@ -18,6 +18,7 @@ import pytest
 from condvest.batch_layer.database.embedded.server import EmbeddedServer
 from condvest.batch_layer.database.migrate import migrate
 from condvest.batch_layer.database.postgres.connecting.connection import Database
+from tests.support.awaiting import wait_for
 from tests.support.databases.embedded_processes import clean_up, kill_server, processes_of, short_directory
 from tests.support.naive.database import differences
 from tests.support.payloads import BARS, bar, csv_of
@@ -57,8 +58,7 @@ def held_in_the_midst(url, table, *command):
         connection.execute("SELECT pg_advisory_lock(%s)", (GATE,))
         process = start(*command)
         try:
-            while not connection.execute(_WAITING).fetchone()[0]:
-                assert process.poll() is None, process.stderr.read()
+            wait_for(lambda: connection.execute(_WAITING).fetchone()[0], process)
             yield process
         finally:
             process.kill()

@@ -12,6 +12,7 @@ import pytest
 
 from condvest.batch_layer.shared.clients.files import dividing
 from tests.integration.loading.test_portions import held
+from tests.support.awaiting import wait_for
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, csv_of
 
@@ -47,8 +48,7 @@ def killed_at(url, home, path, point):
         waiting = (
             "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted)"
         )
-        while not gate.execute(waiting, (GATE,)).fetchone()[0]:
-            assert process.poll() is None, process.stderr.read()
+        wait_for(lambda: gate.execute(waiting, (GATE,)).fetchone()[0], process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     with psycopg.connect(url, autocommit=True) as connection:

@@ -15,6 +15,7 @@ from condvest.batch_layer.database.postgres.connecting.connection import Databas
 from condvest.batch_layer.database.stores.loading.rebuilds import keep_from_rebuild
 from condvest.batch_layer.fetching.loading.loader import Loader
 from tests.integration.loading.test_rebuild import WITHOUT_INSTANTS
+from tests.support.awaiting import wait_for
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, bars_payload, csv_of, json_payload
 from tests.support.worlds.long_world import ReadableArchive
@@ -73,8 +74,7 @@ def killed_at(url, home, stored):
         waiting = (
             "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted)"
         )
-        while not gate.execute(waiting, (GATE,)).fetchone()[0]:
-            assert process.poll() is None, process.stderr.read()
+        wait_for(lambda: gate.execute(waiting, (GATE,)).fetchone()[0], process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     with psycopg.connect(url, autocommit=True) as connection:

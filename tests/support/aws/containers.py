@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from tests.infrastructure.workshop import ROOT, TOOLS, missing
+from tests.support.awaiting import wait_for
 from tests.support.aws import artefacts
 
 IMAGES = ROOT / "batch_layer/processing/container_images"
@@ -75,8 +76,7 @@ def _daemon(folder):
             stderr=log,
         )
         try:
-            while not answers(environ):
-                assert process.poll() is None, (folder / "log").read_text()[-2000:]
+            wait_for(lambda: answers(environ), process)
             yield Docker(environ)
         finally:
             process.terminate()
@@ -183,8 +183,7 @@ def registry(folder):
         ["docker-registry", "serve", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        while not _is_listening(address):
-            assert process.poll() is None
+        wait_for(lambda: _is_listening(address), process)
         yield address
     finally:
         process.terminate()
