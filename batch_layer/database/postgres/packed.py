@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import numpy as np
 import numpy.typing as npt
@@ -80,10 +80,23 @@ def read_out(
     """
     if most_rows > MOST_ROWS:
         return copy_out(connection, query, columns, parameters)
+    return read_narrow(connection, query, columns, parameters)
+
+
+def read_narrow(
+    connection: Connection,
+    query: LiteralString | sql.Composable,
+    columns: Sequence[Column],
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, npt.NDArray[Any]]:
+    """Return what `copy_out` returns, however many rows there are: a few bytes an instrument or a session.
+
+    Arguments are those of `copy_out`; a row with a NULL would be left out.
+    """
     names = [sql.Identifier(f"column{number}") for number in range(len(columns))]
     packed = sql.SQL("SELECT string_agg({row}, '') FROM ({query}) AS given ({names})").format(
         row=row_of(columns, names),
-        query=query,
+        query=query if isinstance(query, sql.Composable) else sql.SQL(query),
         names=sql.SQL(", ").join(names),
     )
     text = psycopg.ClientCursor(connection).mogrify(packed, parameters)

@@ -54,12 +54,19 @@ def may_be_range(spans: Spans) -> bool:
     return len(spans) >= FEWEST_SPANS and bool((np.diff(spans.instrument_id) > 0).all())
 
 
-def is_cheaper(connection: Connection, query: sql.Composed, spans: Spans) -> bool:
-    """Return whether PostgreSQL thinks the query of the whole range cheaper than a look for each span."""
+def is_cheaper(connection: Connection, query: sql.Composed, spans: int, rows: int) -> bool:
+    """Return whether PostgreSQL thinks the query of a whole range cheaper than a look for each span.
+
+    Args:
+        connection: in a transaction.
+        query: of the range.
+        spans: how many there are.
+        rows: how many lie in them at most; 0 where nobody knows, for spans without an end.
+    """
     text = psycopg.ClientCursor(connection).mogrify(sql.SQL("EXPLAIN (FORMAT JSON) {}").format(query))
     [(plans,)] = connection.execute(text.encode()).fetchall()
     cost: float = plans[0]["Plan"]["Total Cost"]
-    return cost < COST_A_SPAN * len(spans) + COST_A_ROW * spans.size()
+    return cost < COST_A_SPAN * spans + COST_A_ROW * rows
 
 
 def most_rows(spans: Spans) -> int:
@@ -70,8 +77,16 @@ def most_rows(spans: Spans) -> int:
 def in_spans(
     columns: dict[str, npt.NDArray[Any]], spans: Spans, key: tuple[str, str]
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return the rows that lie in a span, in the spans' order; ``key`` names instrument and ordinal."""
-    instrument_id, ordinal = (columns[name] for name in key)
-    rows = np.flatnonzero(spans.contain(instrument_id, ordinal))
+    """Return the rows that lie in a span, in the spans' order; ``key`` names instrument and ordinal.
+
+    The spans are one an instrument, ascending, one at least.
+    """
+    instrument_id, ordinal = (columns[name].astype(np.int64) for name in key)
+    rank_of = np.full(int(max(instrument_id.max(initial=0), spans.instrument_id[-1])) + 1, -1, np.int32)
+    rank_of[spans.instrument_id] = np.arange(len(spans), dtype=np.int32)
+    rank = rank_of[instrument_id]
+    rows = np.flatnonzero(
+        (rank >= 0) & (ordinal >= spans.first[rank]) & (ordinal <= spans.last[rank])  # the last span for -1
+    )
     rows = rows[np.argsort(pack(instrument_id[rows], ordinal[rows]), kind="stable")]
-    return {name: values[rows] for name, values in columns.items()}
+    return {name: values.take(rows) for name, values in columns.items()}

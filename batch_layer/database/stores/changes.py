@@ -15,6 +15,7 @@ from psycopg import sql
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.postgres.packed import read_narrow
 from condvest.batch_layer.database.postgres.queries import array_of, holds, number, rows
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.spans import Spans
@@ -96,7 +97,7 @@ def everything(connection: Connection, partitions: Sequence[int]) -> Spans:
 
     Not only of its daily bars, for a bar that is stored where none are is to be found too.
     """
-    columns = copy_out(
+    columns = read_narrow(
         connection,
         "SELECT instrument_id, (SELECT min(ordinal) FROM sessions), (SELECT max(ordinal) FROM sessions) "
         "FROM instruments WHERE instrument_id %% %(count)s = ANY(%(partitions)s) ORDER BY instrument_id",
@@ -111,7 +112,7 @@ def dividends_since(connection: Connection, load_id: int) -> Spans:
 
     Their bars are as they were, so no record waits. One with an ex-date beyond the calendar is left out.
     """
-    columns = copy_out(
+    columns = read_narrow(
         connection,
         "SELECT instrument_id, ordinal, ordinal FROM ("
         "  SELECT instrument_id, ex_date FROM dividends WHERE load_id > %(load_id)s UNION ALL "
@@ -135,14 +136,15 @@ def volumes(connection: Connection, reach: int) -> dict[int, int]:
         "WITH loaded AS (SELECT min(ordinal) AS first, max(ordinal) AS last FROM ledger), "
         "cut AS (SELECT partition, instrument_id, provider_id, "
         "  greatest(first_ordinal, loaded.first) AS first, least(last_ordinal, loaded.last) AS last "
-        "  FROM changes, loaded) "
+        "  FROM changes, loaded), "
+        "market AS (SELECT provider_id, count(*) / %(count)s + 1 AS instruments "
+        "  FROM instrument_providers GROUP BY 1) "
         "SELECT partition, sum(bars) FROM ("
         "  SELECT partition, sum(greatest(last - first, 0) + %(reach)s) AS bars "
         "  FROM cut WHERE instrument_id IS NOT NULL GROUP BY 1 UNION ALL "
-        "  SELECT partition, (greatest(max(last) - min(first), 0) + %(reach)s) * "
-        "    (SELECT count(*) / %(count)s + 1 FROM instrument_providers AS supplied "
-        "     WHERE supplied.provider_id = cut.provider_id) "
-        "  FROM cut WHERE provider_id IS NOT NULL GROUP BY partition, provider_id"
+        "  SELECT partition, (greatest(max(last) - min(first), 0) + %(reach)s) * coalesce(instruments, 1) "
+        "  FROM cut LEFT JOIN market USING (provider_id) WHERE provider_id IS NOT NULL "
+        "  GROUP BY partition, provider_id, instruments"
         ") AS estimated GROUP BY 1 ORDER BY 1"
     )
     estimates = rows(connection, query, {"reach": reach, "count": PARTITIONS})

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.binary_copy import Column
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.postgres.packed import read_narrow
 from condvest.batch_layer.database.postgres.queries import rows
 from condvest.batch_layer.shared.models.sessions import Sessions
 
 
 def read_sessions(connection: Connection) -> Sessions | None:
     """Return the stored sessions, None if there are none."""
-    columns = copy_out(
+    columns = read_narrow(
         connection,
         "SELECT ordinal, session, extract(epoch FROM opens_at)::int8, "
         "extract(epoch FROM closes_at)::int8, early_close, late_open FROM sessions ORDER BY ordinal",

@@ -34,7 +34,10 @@ class Columns:
 
     def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice) -> Self:
         """Return the rows chosen by a mask, by positions or by a slice."""
-        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        if isinstance(rows, np.ndarray) and rows.dtype.kind == "i":  # twice as fast as by brackets
+            return type(self)(**{name: values.take(rows) for name, values in columns.items()})
+        return type(self)(**{name: values[rows] for name, values in columns.items()})
 
     def in_order(self, keys: Int64s) -> Self:
         """Return the rows by ``keys`` (int64, one per row); the object itself where they ascend already."""

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from condvest.batch_layer.database.postgres import bars_by_key, each_span
+from condvest.batch_layer.database.stores.bars import open_bars_put
 from condvest.batch_layer.database.stores.bars.stored import delete_bars, put_bars, read_bars
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars
 from condvest.batch_layer.shared.models.spans import Spans, always
@@ -82,7 +83,11 @@ def test_it_may_be_done_again_in_the_same_transaction(world):
 
 PRICES = st.sampled_from([1.0, 2.0])
 BAR = st.tuples(
-    PRICES, st.sampled_from([1.5, float("nan")]), st.sampled_from([3, UNKNOWN_TRADES]), st.booleans()
+    PRICES,
+    st.sampled_from([1.5, float("nan")]),
+    st.sampled_from([3, UNKNOWN_TRADES]),
+    st.booleans(),
+    st.integers(1, 2),
 )
 KEYS = st.tuples(st.sampled_from([3, 34]), st.integers(1, 3), st.integers(-1, 3))
 STEPS = st.lists(
@@ -96,10 +101,10 @@ STEPS = st.lists(
 
 
 def bars_of(own):
-    """Return bars by {(instrument, window): (price, vwap, trades, whether it is complete)}."""
+    """Return bars by {(instrument, window): (price, vwap, trades, whether it is complete, sessions)}."""
     keys = sorted(own)
     instrument_id, window = np.array(keys, dtype=np.int32).T
-    price, vwap, trades, is_complete = (
+    price, vwap, trades, is_complete, sessions = (
         np.array(values) for values in zip(*(own[key] for key in keys), strict=True)
     )
     return Bars(
@@ -112,7 +117,7 @@ def bars_of(own):
         volume=price,
         vwap=vwap,
         trades=trades,
-        sessions=np.ones(len(keys), dtype=np.int16),
+        sessions=sessions.astype(np.int16),
         is_complete=is_complete,
     )
 
@@ -151,18 +156,33 @@ def test_whatever_is_put_and_deleted_each_bar_is_stored_once_and_counted(lasting
             else:
                 for n in (3, 34):
                     if keys := of_interval(given_keys, n):
-                        delete_bars(connection, n, bars_of(dict.fromkeys(keys, (1.0, 1.0, 1, True))))
+                        delete_bars(connection, n, bars_of(dict.fromkeys(keys, (1.0, 1.0, 1, True, 1))))
                 stored = {key: bar for key, bar in stored.items() if key not in given_keys}
         assert shown(lasting_world) == sorted((key, repr(bar)) for key, bar in stored.items())
         grown = {n: now - before[n] for n, now in counted(lasting_world).items()}
         assert grown == {n: len(of_interval(stored, n)) for n in (3, 34)}
 
 
+def test_a_night_does_not_compare_what_has_another_number_of_sessions(world, monkeypatch):
+    """It is counted as changed all the same; one of as many sessions is compared, and may be unchanged."""
+    compared = []
+    monkeypatch.setattr(
+        open_bars_put, "_windows_changed", lambda *given: compared.append(given[2].tolist()) or {}
+    )
+    bars = some_bars().take(np.array([1, 3]))
+    assert put(world, bars) == (2, 0)
+    longer = replace(bars, sessions=bars.sessions + np.int16(1))
+    assert put(world, longer) == (0, 2)
+    assert compared == []
+    assert put(world, replace(longer, sessions=np.array([3, 2], dtype=np.int16))) == (0, 1)
+    assert compared == [[3]]
+
+
 def shown(world):
     """Return the key of each row that the view has, and its values as the bars of the test are."""
     query = (
         'SELECT "interval", instrument_id, "window", close, coalesce(vwap, \'nan\'), coalesce(trades, -1), '
-        "is_complete FROM bars"
+        "is_complete, sessions FROM bars"
     )
     return sorted((tuple(row[:3]), repr(tuple(row[3:]))) for row in world.ask(query))
 

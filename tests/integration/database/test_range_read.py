@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from condvest.batch_layer.database.postgres import packed, range_read
-from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS
+from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, SPLITS
 from condvest.batch_layer.database.stores import changes
+from condvest.batch_layer.database.stores.identity import instruments
 from condvest.batch_layer.processing import first_build, resample
 from condvest.batch_layer.shared.models.bars import DailyBars
-from condvest.batch_layer.shared.models.spans import Spans
+from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
+from condvest.batch_layer.shared.models.spans import Spans, always
 
 INSTRUMENTS, SESSIONS = 600, 200
 
@@ -168,3 +170,51 @@ def test_a_range_of_some_of_the_tables_holds_what_the_spans_hold(world, monkeypa
     monkeypatch.setattr(range_read, "FEWEST_SPANS", 10)
     monkeypatch.setattr(range_read, "is_cheaper", lambda *_: True)
     assert same(read(world, spans), one_by_one)
+
+
+def test_what_a_night_reads_of_a_market_comes_as_one_value_a_table(world, monkeypatch):
+    """And not as a message a row, which takes the client nine times as long."""
+    daily = stored(world, market(by_session))
+    values, ids = [], np.unique(daily.instrument_id)
+    read_narrow = packed.read_narrow
+
+    def counting(*arguments):
+        values.append(read_narrow(*arguments))
+        return values[-1]
+
+    monkeypatch.setattr(packed, "read_narrow", counting)
+    monkeypatch.setattr(packed, "MOST_ROWS", 16 * len(ids))
+    monkeypatch.setattr(range_read, "is_cheaper", lambda *_: True)
+    rows = read(world, Spans.within(ids, SESSIONS - 100, SESSIONS - 1))
+    assert same(rows, daily.take(daily.ordinal >= SESSIONS - 100))
+    assert sorted({int(own["instrument_id"][0]) % 16 for own in values}) == list(range(16))
+    assert sum(len(own["ordinal"]) for own in values) == len(rows)
+
+
+@pytest.mark.parametrize("is_cheaper", [True, False])
+def test_splits_of_a_market_are_read_at_once(world, monkeypatch, is_cheaper):
+    """By instrument and date, as those of each would be."""
+    rng = np.random.default_rng(5)
+    ids = np.sort(rng.choice(900, 300, replace=False)).astype(np.int32) + 1
+    dates = np.datetime64("1999-12-30") + rng.integers(0, 9000, (300, 2)).cumsum(axis=1) + [[0, 1]]
+    splits = SplitEvents(np.repeat(ids, 2), dates.ravel(), np.full(600, 1.0), rng.integers(2, 9, 600) * 1.0)
+    with world.workspace.database.transaction() as connection:
+        provider_id = instruments.provider_id_of(connection, "file")
+        [[load_id]] = connection.execute(
+            "INSERT INTO loads (provider_id, dataset, name, archive_key, digest, fetched_at, rows, inserted, "
+            "changed, unchanged, withdrawn, outranked, duplicates, refused) "
+            "VALUES (%s, 'splits', '', '', '', now(), 600, 600, 0, 0, 0, 0, 0, 0) RETURNING load_id",
+            (provider_id,),
+        ).fetchall()
+        connection.execute(
+            "INSERT INTO instruments (instrument_id) OVERRIDING SYSTEM VALUE SELECT generate_series(1, 900)"
+        )
+        SPLITS.insert(connection, splits, load_id)
+    monkeypatch.setattr(range_read, "is_cheaper", lambda *_: is_cheaper)
+    asked_for = np.arange(1, 701, dtype=np.int32)
+    with world.workspace.database.transaction(read_only=True) as connection:
+        read_at_once = SPLITS.read(connection, always(asked_for))
+    wanted = splits.take(splits.instrument_id <= 700)
+    assert len(wanted) > 300
+    for column in fields(SplitEvents):
+        assert np.array_equal(getattr(read_at_once, column.name), getattr(wanted, column.name))

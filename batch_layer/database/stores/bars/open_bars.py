@@ -18,7 +18,7 @@ from condvest.batch_layer.database.postgres.packed import read_out
 from condvest.batch_layer.database.postgres.queries import array_of
 from condvest.batch_layer.database.postgres.revisioned import PRICE_COLUMNS
 from condvest.batch_layer.database.postgres.touched import announce
-from condvest.batch_layer.shared.models.bars import Bars, Bools, Int32s, Positions
+from condvest.batch_layer.shared.models.bars import Bars, Bools, Int16s, Int32s, Positions
 from condvest.batch_layer.shared.settings import INTERVALS
 
 TABLE = "open_bars"
@@ -57,11 +57,13 @@ class Places:
         ids: the instruments, ascending.
         are_there: whether each has a row.
         window: by interval, the window of each one's open bar; `NO_WINDOW` where it has none.
+        sessions: by interval, how many daily bars went into it; nothing to rely on where it has none.
     """
 
     ids: Int32s
     are_there: Bools
     window: Mapping[int, Int32s]
+    sessions: Mapping[int, Int16s]
 
     def rank(self, instrument_id: Int32s) -> Positions:
         """Return the position in ``ids`` of each instrument, which must be there."""
@@ -70,7 +72,7 @@ class Places:
 
 def read_places(connection: Connection, ids: Int32s) -> Places:
     """Return where instruments (ascending, one at least) have an open bar."""
-    columns = (INSTRUMENT, *(COLUMNS[n][0] for n in INTERVALS))
+    columns = (INSTRUMENT, *(COLUMNS[n][place] for n in INTERVALS for place in (0, -1)))
     query = sql.SQL("SELECT {columns} FROM {table} WHERE instrument_id = ANY(%(ids)s::int4[])").format(
         columns=select_list(columns, TABLE), table=sql.Identifier(TABLE)
     )
@@ -78,11 +80,13 @@ def read_places(connection: Connection, ids: Int32s) -> Places:
     rank = np.searchsorted(ids, stored[INSTRUMENT.name])
     are_there = np.zeros(len(ids), dtype=np.bool_)
     are_there[rank] = True
-    window = {}
+    window, sessions = {}, {}
     for n in INTERVALS:
         window[n] = np.full(len(ids), NO_WINDOW, dtype=np.int32)
         window[n][rank] = stored[f"window_{n}"]
-    return Places(ids, are_there, window)
+        sessions[n] = np.zeros(len(ids), dtype=np.int16)
+        sessions[n][rank] = stored[f"sessions_{n}"]
+    return Places(ids, are_there, window, sessions)
 
 
 def move_out(connection: Connection, interval: int, ids: Int32s, table: str) -> None:

@@ -59,7 +59,7 @@ def put_open_bars(
     copy_in(connection, _STAGED, columns, {name: values[old] for name, values in data.items()})
     for n, is_kept in kept.items():
         _fill(connection, n, places.ids[old & is_kept])
-    changed = _changed(connection, [n for n, own in bars.items() if len(own)])
+    changed = _changed(connection, places, {n: own for n, own in bars.items() if len(own)})
     _write(connection)
     connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(_STAGED)))
     return changed
@@ -106,33 +106,54 @@ def _fill(connection: Connection, interval: int, ids: Int32s) -> None:
     )
 
 
-def _changed(connection: Connection, intervals: Sequence[int]) -> dict[int, tuple[int, int, int]]:
-    """Return what `put_open_bars` returns, of the staged rows."""
-    if not intervals:
-        return {}
+def _changed(
+    connection: Connection, places: Places, bars: Mapping[int, Bars]
+) -> dict[int, tuple[int, int, int]]:
+    """Return what `put_open_bars` returns.
+
+    A bar of another number of sessions has other values, so that nights need not ask; PostgreSQL compares
+    the staged rows of the others.
+    """
+    windows, alike = {}, []
+    for n, own in bars.items():
+        rank = places.rank(own.instrument_id)
+        stays = places.window[n][rank] == own.window
+        is_longer = places.sessions[n][rank] != own.sessions
+        windows[n] = [own.window[stays & is_longer]]
+        alike.append(own.instrument_id[stays & ~is_longer])
+    ids = np.unique(np.concatenate(alike)) if alike else np.empty(0, dtype=np.int32)
+    if len(ids):
+        for n, of_interval in _windows_changed(connection, list(bars), ids).items():
+            windows[n].append(of_interval)
+    joined = {n: np.concatenate(parts) for n, parts in windows.items()}
+    return {n: (len(own), int(own.min()), int(own.max())) for n, own in joined.items() if len(own)}
+
+
+def _windows_changed(
+    connection: Connection, intervals: Sequence[int], ids: Int32s
+) -> dict[int, npt.NDArray[np.int32]]:
+    """Return the windows of the staged bars of instruments that differ from those of as many sessions."""
     each = sql.SQL(", ").join(
-        sql.SQL("count(*) FILTER (WHERE {is_changed}), {bounds}").format(
-            is_changed=(is_changed := _is_changed(n)),
-            bounds=sql.SQL(
-                "min(new.{window}) FILTER (WHERE {is_changed}), max(new.{window}) FILTER (WHERE {is_changed})"
-            ).format(window=sql.Identifier(f"window_{n}"), is_changed=is_changed),
+        sql.SQL("array_agg(new.{window}) FILTER (WHERE {is_changed})").format(
+            window=sql.Identifier(f"window_{n}"), is_changed=_is_changed(n)
         )
         for n in intervals
     )
-    [counted] = rows(
+    [stored] = rows(
         connection,
-        sql.SQL("SELECT {each} FROM {staged} AS new JOIN {table} AS old USING (instrument_id)").format(
-            each=each, staged=sql.Identifier(_STAGED), table=sql.Identifier(TABLE)
-        ),
+        sql.SQL(
+            "SELECT {each} FROM {staged} AS new JOIN {table} AS old USING (instrument_id) "
+            "WHERE new.instrument_id = ANY(%s::int4[])"
+        ).format(each=each, staged=sql.Identifier(_STAGED), table=sql.Identifier(TABLE)),
+        (array_of(ids),),
     )
-    of_each = zip(intervals, zip(counted[::3], counted[1::3], counted[2::3], strict=True), strict=True)
-    return {n: (count, first, last) for n, (count, first, last) in of_each if count}
+    return {n: np.array(given or [], dtype=np.int32) for n, given in zip(intervals, stored, strict=True)}
 
 
 def _is_changed(interval: int) -> sql.Composed:
-    window, *values = [column.name for column in COLUMNS[interval]]
-    return sql.SQL("old.{window} = new.{window} AND {differ}").format(
-        window=sql.Identifier(window), differ=_differ(values)
+    window, *values, sessions = [column.name for column in COLUMNS[interval]]
+    return sql.SQL("old.{window} = new.{window} AND old.{sessions} = new.{sessions} AND {differ}").format(
+        window=sql.Identifier(window), sessions=sql.Identifier(sessions), differ=_differ(values)
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from psycopg import sql
 
 from condvest.batch_layer.database.postgres import bars_by_key
+from condvest.batch_layer.database.postgres.binary_copy import empty
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.each_span import read_each_span
 from condvest.batch_layer.database.postgres.touched import EVERY_KEY, touch, touch_keys
@@ -36,6 +37,8 @@ def read_bars(connection: Connection, interval: int, spans: Spans, table: str | 
         spans: windows by instrument; must not overlap.
         table: what to read in the place of all bars of the interval.
     """
+    if not len(spans):
+        return Bars(**{column.name: empty(column, 0) for column in BAR_COLUMNS})
     table = table or _view(interval)
     if bars_by_key.is_worth_it(spans):
         return bars_by_key.read(connection, table, interval, BAR_COLUMNS, spans)

@@ -10,8 +10,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.binary_copy import Column
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.postgres.packed import read_narrow
 from condvest.batch_layer.database.postgres.queries import array_of, array_of_texts, column, number
 from condvest.batch_layer.shared.models.bars import Int32s, Int64s, distinct_numbers, run_starts
 from condvest.batch_layer.shared.models.instruments.providers import rank_of
@@ -78,7 +79,7 @@ class _Carriers:
         starts = np.flatnonzero(np.append([True], symbols[1:] != symbols[:-1]))[: len(symbols)]
         code_of: defaultdict[str, int] = defaultdict(count().__next__)
         codes = np.fromiter(map(code_of.__getitem__, symbols[starts].tolist()), np.int64, len(starts))
-        spans = copy_out(
+        spans = read_narrow(
             connection,
             "SELECT (number - 1)::int4, greatest(valid_from, date '0001-01-01') - date '0001-01-01', "
             "least(valid_to, date '9999-12-31') - date '0001-01-01', instrument_id "
@@ -172,7 +173,7 @@ def last_instrument(connection: Connection) -> int:
 
 def supplied_by(connection: Connection, provider_id: int) -> Int32s:
     """Return the instruments that a provider has supplied, ascending."""
-    columns = copy_out(
+    columns = read_narrow(
         connection,
         "SELECT instrument_id FROM instrument_providers WHERE provider_id = %(provider_id)s "
         "ORDER BY instrument_id",

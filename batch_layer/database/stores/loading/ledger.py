@@ -8,8 +8,9 @@ from dataclasses import fields
 import numpy as np
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
+from condvest.batch_layer.database.postgres.binary_copy import Column
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
+from condvest.batch_layer.database.postgres.packed import read_narrow
 from condvest.batch_layer.database.postgres.queries import array_of, column, number, rows
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
@@ -32,12 +33,12 @@ def last_loaded(connection: Connection) -> int | None:
 def sessions_loaded(connection: Connection) -> Int32s:
     """Return the ordinals (ascending) of every session of which anybody has loaded anything."""
     query = "SELECT DISTINCT ordinal FROM ledger ORDER BY 1"
-    return copy_out(connection, query, (Column("ordinal", "int4"),))["ordinal"]
+    return read_narrow(connection, query, (Column("ordinal", "int4"),))["ordinal"]
 
 
 def read_ledger(connection: Connection, provider_id: int) -> LedgerRows:
     """Return what the ledger holds of a provider, by ordinal."""
-    columns = copy_out(
+    columns = read_narrow(
         connection,
         "SELECT ordinal, status = 'complete', rows, passed, inserted, changed, withdrawn, refused "
         "FROM ledger WHERE provider_id = %(provider_id)s ORDER BY ordinal",
@@ -83,7 +84,7 @@ def read_coverage(
 
     With ``known_by`` only what the loads up to that one say.
     """
-    supplied = copy_out(
+    supplied = read_narrow(
         connection,
         "SELECT instrument_id, bit_or(1::int8 << provider_id) FROM ("
         "  SELECT instrument_id, provider_id, first_load_id FROM instrument_providers UNION ALL "
@@ -94,7 +95,7 @@ def read_coverage(
         (Column("instrument_id", "int4"), Column("providers", "int8")),
         {"ids": None if instrument_id is None else array_of(instrument_id), "known_by": known_by},
     )
-    loaded = copy_out(
+    loaded = read_narrow(
         connection,
         sql.SQL(
             "SELECT ordinal, "
