@@ -312,6 +312,17 @@ def test_a_symbol_that_is_removed_is_gone_now_and_there_as_of_before(market):
     assert closes(market, "A") == [close(market, "A", 5)]
 
 
+def test_an_undo_brings_nothing_back_that_was_removed_before(market):
+    """What Massive and the first file said of A was removed, and then a file gave two sessions of it anew."""
+    remove(market, "A", 5)
+    market.bars([bar("A", market.date(at), 2) for at in (3, 9)], name="again.csv")
+    market.splits([{"symbol": "B", "ex_date": market.date(3), "split_from": 1, "split_to": 2}])
+    undo(market, 8)
+    with pytest.raises(UnknownSymbol, match="carries the symbol A"):
+        closes(market, "A")
+    assert closes(market, "B") == [close(market, "B", at) for at in range(6)]
+
+
 @pytest.mark.parametrize("take_back", [lambda world: undo(world, 6), lambda world: remove(world, "A", 5)])
 def test_what_is_published_follows(market, target, take_back):
     first = now_of(market)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from condvest.batch_layer.database.stores.daily.retold import Known, keys_known, words_of
+from condvest.batch_layer.database.stores.daily.retold import Known, keys_known
 from condvest.batch_layer.database.stores.loading.told_loads import ToldLoad, left_bars_in_doubt
 from condvest.batch_layer.database.stores.loading.undone import StoredLoad
 from condvest.batch_layer.fetching.loading.actions import FEW, MOST_WITHDRAWN
+from condvest.batch_layer.fetching.loading.removals import removals_of, removed
 from condvest.batch_layer.fetching.loading.retelling.answers import TABLES, Answer, answer_of
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.fetching.reconcile import reconcile
@@ -205,7 +206,7 @@ class Histories:
         by_main = ids.get(own[0].provider_id, main)
         targets = [each for each in self.loads if each.taken_back_by == main]
         if not targets:
-            standing.withdraw(self._removed(standing, [each.load_id for each in own]), by_main)
+            self._remove(standing, [each.load_id for each in own], by_main)
             return
         target_ids = [each.load_id for each in targets]
         affected = keys_of(standing.rows)[np.isin(standing.load_id, target_ids)]
@@ -222,22 +223,17 @@ class Histories:
     def _without(self, main: int) -> Standing:
         """Return what held before an undo, had the loads that were taken back by then never been."""
         standing = Standing(self._load, self._dataset)
+        removals = {ids[0]: ids for ids in removals_of(self.loads)}
         for other in self.loads:
             if other.load_id >= main:
                 break
+            if other.load_id in removals:
+                self._remove(standing, removals[other.load_id], other.load_id)
             was_back = other.taken_back_by is not None and other.taken_back_by <= main
             if not other.takes_back and not was_back and (answer := self._answer(other)) is not None:
                 standing.tell(answer, other)
         return standing
 
-    def _removed(self, standing: Standing, by: Sequence[int]) -> Bools:
-        """Return which rows an undo removed with all others of their instrument.
-
-        Whose they were then is not known any more, but what was removed is among the revisions.
-        """
-        stored = self._stored
-        keys = keys_of(stored.past)
-        gone = np.isin(keys, keys[np.isin(stored.superseded_by, by)]) & (stored.superseded_by <= max(by))
-        removed = set(words_of(stored.past.take(gone), stored.past_load_id[gone]))
-        words = words_of(standing.rows, standing.load_id)
-        return np.array([word in removed for word in words], dtype=bool)
+    def _remove(self, standing: Standing, ids: Sequence[int], by: int) -> None:
+        """Do what a removal did, by the loads that it consists of."""
+        standing.withdraw(removed(standing.rows, standing.load_id, self._stored, ids), by)

@@ -12,10 +12,13 @@ from typing import Any, Generic
 
 import numpy as np
 
+from condvest.batch_layer.database.stores.daily.retold import read_known
+from condvest.batch_layer.database.stores.loading.told_loads import told_loads
 from condvest.batch_layer.database.stores.loading.undone import StoredLoad
 from condvest.batch_layer.fetching.loading.bars import sessions_asked_for
 from condvest.batch_layer.fetching.loading.judged import JudgedPayload
-from condvest.batch_layer.fetching.loading.retelling.answers import answer_of
+from condvest.batch_layer.fetching.loading.removals import removals_of, removed
+from condvest.batch_layer.fetching.loading.retelling.answers import TABLES, answer_of
 from condvest.batch_layer.fetching.loading.retelling.histories import Standing
 from condvest.batch_layer.fetching.loading.retelling.reach import dates_of_keys, may_concern
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
@@ -47,7 +50,8 @@ def replayed(load: PayloadLoad, dataset: str, keys: Int64s, others: Sequence[Sto
         load: within the transaction; reads the archive.
         dataset: ``daily_bars``, ``splits`` or ``dividends``.
         keys: int64, ascending, unique; see `pack`.
-        others: the loads that count, in their order; those of other data sets or sessions are left out.
+        others: the loads that count, in their order; those of other data sets or sessions are left out. What
+            was removed with all rows of its instrument stays so.
 
     Raises:
         ArchiveError: a payload is missing or damaged.
@@ -55,8 +59,20 @@ def replayed(load: PayloadLoad, dataset: str, keys: Int64s, others: Sequence[Sto
     standing = Standing(load, dataset)
     seen: dict[int, Int32s] = {}
     dates = dates_of_keys(load, dataset, keys)
-    for other in others:
-        if other.dataset != dataset or not may_concern(other.archive_key, dataset, dates):
+    own_key = load.archive_key.result()
+    told = [each for each in told_loads(load.connection) if each.archive_key != own_key]
+    removals = {ids[0]: ids for ids in removals_of(told)}
+    stored = read_known(load.connection, TABLES[dataset][0], keys if removals else keys[:0])
+    telling = {other.load_id: other for other in others if other.dataset == dataset}
+    for load_id in sorted(telling.keys() | removals.keys()):
+        if load_id in removals:
+            gone = removed(standing.rows, standing.load_id, stored, removals[load_id])
+            ids = standing.rows.instrument_id[gone]
+            seen = {each: np.setdiff1d(own, ids).astype(np.int32) for each, own in seen.items()}
+            standing.withdraw(gone, load_id)
+            continue
+        other = telling[load_id]
+        if not may_concern(other.archive_key, dataset, dates):
             continue
         answer = answer_of(load, dataset, keys, other)
         if answer is None:
