@@ -170,7 +170,9 @@ def store_all(loads: Iterable[PayloadLoad]) -> list[LoadSummary]:
             give_to_made(group[0], last_before)
             follow_renames(group[0])
         # Whatever brings an instrument may bring the one that an earlier split or dividend waits for.
-        if dataset not in ("splits", "dividends") and any(summary.altered for summary in stored):
+        # Statements are laid over all symbols once more, be they new or not.
+        may_bring = dataset == "renames" or any(summary.altered for summary in stored)
+        if may_bring and dataset not in ("splits", "dividends"):
             adopt_homeless(group[0])
     return summaries
 

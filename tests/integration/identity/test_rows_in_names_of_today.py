@@ -190,6 +190,19 @@ def test_a_company_that_bars_make_takes_what_was_told_of_its_symbol(market):
     insist_on_sound(market)
 
 
+def test_what_waits_goes_to_whom_a_statement_gives_its_symbol_though_that_is_no_news(market):
+    """The company that became Z in session 4 has its first bar later than that was stated."""
+    statement = f"Y,Z,{day(market, 4)}"
+    state(market, statement)
+    tell(market, "daily_bars", [("Y", 1, 0)], means="date", on=14)
+    tell(market, "splits", [("Z", 11, 2.0)], on=4)
+    assert refused(market) == [("Z", 11, "no_instrument")]
+    state(market, f"{statement}\nQ,QQ,{day(market, 4)}")  # what is news in it is refused
+    assert series(market, "splits") == {"Y>Z": {11: (1, 2)}}
+    assert refused(market) == [("Q", 4, "unknown_symbol")]
+    insist_on_sound(market)
+
+
 def test_a_rehearsal_gives_nothing_to_anybody(market):
     renames(market)
     tell(market, "splits", [("Y", 5, 2.0)])
