@@ -132,17 +132,15 @@ def received(connection: Connection, query: bytes) -> bytearray:
     link.send_query(query)
     while link.flush():
         _wait(link, select.POLLIN | select.POLLOUT)
-    ready = select.poll()
+    content, ready = bytearray(), select.poll()
     ready.register(link.socket, select.POLLIN)
-    content = bytearray()
     result = _result(link)
     if result is not None and result.status == ExecStatus.COPY_OUT:
         size, block = link.get_copy_data(1)
         while size >= 0:
             if size:
                 content += block
-            else:
-                ready.poll()
+            elif ready.poll():
                 link.consume_input()
             size, block = link.get_copy_data(1)
         result = _result(link)
