@@ -11,7 +11,7 @@ import pytest
 from condvest.batch_layer.fetching.check_archive import check_archive
 from condvest.batch_layer.shared.models.given.file_options import FileOptions
 from tests.support.payloads import bar, dividend, dividends_payload, split, splits_payload
-from tests.support.worlds.long_world import LongWorld, held
+from tests.support.worlds.long_world import LongWorld, everything_in
 from tests.support.worlds.playing import play
 
 RENAMED = ("stated", {(10, "OLD"): "NEW"})
@@ -49,10 +49,10 @@ def owners(world, kind):
 def insist_on_rebuilt(world):
     world.resample()
     assert world.differences() == []
-    before = held(world)
+    before = everything_in(world)
     world.rebuild()
     world.resample()
-    assert held(world) == before
+    assert everything_in(world) == before
 
 
 @KINDS

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.identity.test_identity_stored import Vendor
 from tests.support.payloads import bar, dividend, payload, split
-from tests.support.worlds.long_world import held
+from tests.support.worlds.long_world import everything_in
 
 D = dt.date
 DAYS = [D(2022, 6, day) for day in (1, 2, 3, 6, 7, 8, 9, 10)]
@@ -220,7 +220,7 @@ def test_a_rebuild_ends_in_the_same_rows(lasting_world):
     world.bars([bar("FBX", DAYS[7])])
     world.load(stated_payload("FB,,2022-06-08", "FB,FBX,2022-06-09"))
     world.resample()
-    before = held(world)
+    before = everything_in(world)
     world.rebuild()
     world.resample()
-    assert held(world) == before
+    assert everything_in(world) == before

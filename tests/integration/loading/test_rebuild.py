@@ -13,7 +13,7 @@ from condvest.batch_layer.processing.check_bars import check_bars
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, bars_payload, csv_of, dividend, split
 from tests.support.strategies.market_events import any_loads
-from tests.support.worlds.long_world import LongWorld, held
+from tests.support.worlds.long_world import LongWorld, everything_in
 from tests.support.worlds.playing import play
 
 TWO_YEARS = 2 * 365 * 24 * 3600
@@ -32,7 +32,7 @@ def test_a_rebuilt_database_is_the_same_row_for_row(lasting_world, history):
     for lasting_world.lag, what in history:
         play(lasting_world, what)
     lasting_world.resample()
-    before = held(lasting_world)
+    before = everything_in(lasting_world)
     assert list(check_archive(lasting_world.loader(), None, 0)) == []
     assert list(check_bars(lasting_world.workspace.database, lasting_world.sessions, None, 0)) == []
     if not lasting_world.archive.payloads:
@@ -40,7 +40,7 @@ def test_a_rebuilt_database_is_the_same_row_for_row(lasting_world, history):
     lasting_world.rebuild()
     assert lasting_world.ask("SELECT load_id FROM loads WHERE loaded_at <> fetched_at") == []
     lasting_world.resample()
-    assert held(lasting_world) == before
+    assert everything_in(lasting_world) == before
 
 
 @pytest.fixture
@@ -54,10 +54,10 @@ def long_world(workspace, sessions):
 def rebuilt(world):
     """Return what is held before and after a rebuild, the bars included."""
     world.resample()
-    before = held(world)
+    before = everything_in(world)
     world.rebuild()
     world.resample()
-    return before, held(world)
+    return before, everything_in(world)
 
 
 def test_a_b_a_ends_with_a(long_world):
@@ -164,10 +164,10 @@ def test_a_payload_that_was_archived_and_not_loaded_counts_when_it_is_loaded(lon
     long_world.resample()
     names = ("daily_bars", "bars", "symbols")
     query = "SELECT instrument_id, ordinal, open, high, low, close FROM daily_bars"
-    before = long_world.ask(query), {name: held(long_world)[name] for name in names[1:]}
+    before = long_world.ask(query), {name: everything_in(long_world)[name] for name in names[1:]}
     long_world.rebuild()
     long_world.resample()
-    assert (long_world.ask(query), {name: held(long_world)[name] for name in names[1:]}) == before
+    assert (long_world.ask(query), {name: everything_in(long_world)[name] for name in names[1:]}) == before
 
 
 def test_a_session_that_the_same_bytes_complete_later_is_complete_again(long_world):

@@ -83,7 +83,7 @@ WITHOUT_INSTANTS = {
 """What the clock of a rebuild does not repeat: when a load was stored, when an instrument was made."""
 
 
-def held(world):
+def everything_in(world):
     """Return everything that the database holds, but for what `WITHOUT_INSTANTS` leaves out."""
     return {
         name: world.ask(f"SELECT t::text FROM {WITHOUT_INSTANTS.get(name, name)} AS t ORDER BY 1")

@@ -18,7 +18,7 @@ from tests.support.payloads import (
     split,
     splits_payload,
 )
-from tests.support.worlds.long_world import held
+from tests.support.worlds.long_world import everything_in
 from tests.support.worlds.playing import rename_payload
 
 BASE = 15_600
@@ -128,8 +128,8 @@ def insist_on_agreed(world):
 def insist_on_sound(world):
     """Insist on that, and that a rebuild ends the same; nothing can be loaded afterwards."""
     insist_on_agreed(world)
-    before = held(world)
+    before = everything_in(world)
     world.rebuild()
     world.resample()
-    after = held(world)
+    after = everything_in(world)
     assert {name: rows for name, rows in after.items() if rows != before[name]} == {}

@@ -60,8 +60,8 @@ def replayed(load: PayloadLoad, dataset: str, keys: Int64s, others: Sequence[Sto
     seen: dict[int, Int32s] = {}
     dates = dates_of_keys(load, dataset, keys)
     own_key = load.archive_key.result()
-    told = [each for each in told_loads(load.connection) if each.archive_key != own_key]
-    removals = {ids[0]: ids for ids in removals_of(told)}
+    earlier = [each for each in told_loads(load.connection) if each.archive_key != own_key]
+    removals = {ids[0]: ids for ids in removals_of(earlier)}
     stored = read_known(load.connection, TABLES[dataset][0], keys if removals else keys[:0])
     telling = {other.load_id: other for other in others if other.dataset == dataset}
     for load_id in sorted(telling.keys() | removals.keys()):
