@@ -8,6 +8,7 @@ tells which is so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ import numpy.typing as npt
 import psycopg
 from psycopg import sql
 
+from condvest.batch_layer.database.postgres.binary_copy import Column
 from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.connecting.waiting import undone_if_locked
+from condvest.batch_layer.database.postgres.packed import read_out
 from condvest.batch_layer.shared.models.difference import pack
 from condvest.batch_layer.shared.models.spans import Spans
 
@@ -54,19 +57,43 @@ def may_be_range(spans: Spans) -> bool:
     return len(spans) >= FEWEST_SPANS and bool((np.diff(spans.instrument_id) > 0).all())
 
 
-def is_cheaper(connection: Connection, query: sql.Composed, spans: int, rows: int) -> bool:
+def is_cheaper(connection: Connection, queries: Sequence[sql.Composed], spans: int, rows: int) -> bool:
     """Return whether PostgreSQL thinks the query of a whole range cheaper than a look for each span.
 
     Args:
         connection: in a transaction.
-        query: of the range.
+        queries: of the range, one a table. The tables are alike, so that the first tells for all: to plan
+            one query about all of them takes longer.
         spans: how many there are.
-        rows: how many lie in them at most; 0 where nobody knows, for spans without an end.
+        rows: how many lie in them at most; 0 where nobody knows.
     """
-    text = psycopg.ClientCursor(connection).mogrify(sql.SQL("EXPLAIN (FORMAT JSON) {}").format(query))
+    text = psycopg.ClientCursor(connection).mogrify(sql.SQL("EXPLAIN (FORMAT JSON) {}").format(queries[0]))
     [(plans,)] = connection.execute(text.encode()).fetchall()
     cost: float = plans[0]["Plan"]["Total Cost"]
-    return cost < COST_A_SPAN * spans + COST_A_ROW * rows
+    return cost * len(queries) < COST_A_SPAN * spans + COST_A_ROW * rows
+
+
+def read(
+    connection: Connection,
+    queries: Sequence[sql.Composed],
+    columns: Sequence[Column],
+    spans: Spans,
+    most: int,
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the rows of a range that lie in a span, in the spans' order.
+
+    Table by table: what one has of some weeks is one value, which all of them together are too many for.
+
+    Args:
+        connection: in a transaction.
+        queries: of the range, one a table, of exactly ``columns``.
+        columns: the first two are the instrument and the ordinal.
+        spans: one an instrument, ascending; see `may_be_range`.
+        most: rows of a table; see `read_out`.
+    """
+    tables = [read_out(connection, query, columns, None, most) for query in queries]
+    whole = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    return in_spans(whole, spans, (columns[0].name, columns[1].name))
 
 
 def most_rows(spans: Spans) -> int:

@@ -15,13 +15,7 @@ import numpy as np
 from psycopg import sql
 
 from condvest.batch_layer.database.postgres import range_read
-from condvest.batch_layer.database.postgres.binary_copy import (
-    Column,
-    copy_in,
-    copy_out,
-    empty,
-    select_list,
-)
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, empty, select_list
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.each_span import read_each_span
 from condvest.batch_layer.database.postgres.packed import read_out, read_pages
@@ -244,7 +238,7 @@ class RevisionedTable(Generic[Rows]):
         Example: daily bars of the instruments 1 to 12,000 for the ordinals 15,600 to 15,603.
 
         ================  ============================================================
-        `_read_range`     every row BETWEEN 15600 AND 15603; rows outside spans dropped
+        `range_read`      every row BETWEEN 15600 AND 15603; rows outside spans dropped
         `_read_spans`     instrument 1 BETWEEN 15600 AND 15603, instrument 2 ..., by key
         `_read_known_by`  the same by key, from current rows and revisions together
         ================  ============================================================
@@ -255,27 +249,13 @@ class RevisionedTable(Generic[Rows]):
             return self._read_known_by(connection, columns, spans, known_by)
         if range_read.may_be_range(spans):
             parts = np.unique(spans.instrument_id % self.divided).tolist()
-            # They are alike, so that one tells for all; to plan a question about all of them takes longer.
-            query = self._range_query(columns, spans, parts[:1])
+            queries = [self._range_query(columns, spans, part) for part in parts]
+            # Of splits and dividends the spans have all days of all years, and few of them a row.
             most = spans.size() if self.divided > 1 else 0
-            if range_read.is_cheaper(connection, query, len(spans) // len(parts), most // len(parts)):
-                return self._read_range(connection, columns, spans, parts)
+            if range_read.is_cheaper(connection, queries, len(spans), most):
+                most = range_read.most_rows(spans) // self.divided if self.divided > 1 else 0
+                return range_read.read(connection, queries, columns, spans, most)
         return self._read_spans(connection, columns, spans)
-
-    def _read_range(
-        self, connection: Connection, columns: tuple[Column, ...], spans: Spans, parts: list[int]
-    ) -> dict[str, Any]:
-        """Read one range of ordinals over all instruments, and drop the rows that lie in no span.
-
-        Table by table: what one has of some weeks is one value, which all of them together are too many for.
-        """
-        most = range_read.most_rows(spans) // self.divided if self.divided > 1 else 0
-        tables = [
-            read_out(connection, self._range_query(columns, spans, [part]), columns, None, most)
-            for part in parts
-        ]
-        rows = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-        return range_read.in_spans(rows, spans, (self.columns[0].name, self.columns[1].name))
 
     def _read_spans(
         self, connection: Connection, columns: tuple[Column, ...], spans: Spans
@@ -310,20 +290,19 @@ class RevisionedTable(Generic[Rows]):
         )
         return read_each_span(connection, self.name, rows, columns, spans, parameters)
 
-    def _range_query(self, columns: tuple[Column, ...], spans: Spans, parts: list[int]) -> sql.Composed:
-        """Return the query of every row of some parts between the first and the last ordinal of all spans."""
-        in_parts = sql.SQL(" AND instrument_id % {divided} IN ({parts})").format(
-            divided=sql.Literal(self.divided), parts=sql.SQL(", ").join(map(sql.Literal, parts))
-        )
+    def _range_query(self, columns: tuple[Column, ...], spans: Spans, part: int) -> sql.Composed:
+        """Return the query of every row of a part between the first and the last ordinal of all spans."""
         return sql.SQL(
-            "SELECT {columns} FROM {table} WHERE {number} BETWEEN {first} AND {last}{in_parts}"
+            "SELECT {columns} FROM {table} WHERE {number} BETWEEN {first} AND {last} "
+            "AND instrument_id % {divided} = {part}"
         ).format(
             columns=select_list(columns, self.name),
             table=sql.Identifier(self.name),
             number=self.number,
             first=sql.Literal(int(spans.first.min())),
             last=sql.Literal(int(spans.last.max())),
-            in_parts=in_parts if len(parts) < self.divided else sql.SQL(""),
+            divided=sql.Literal(self.divided),
+            part=sql.Literal(part),
         )
 
 

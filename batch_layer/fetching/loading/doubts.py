@@ -75,6 +75,8 @@ def without_doubts(
 
 def _stored_at(load: PayloadLoad, stored: StoredRows[DailyBars]) -> Int32s:
     """Return, per stored bar, the ordinal of the last session that had begun when it was fetched."""
+    if not len(stored.load_id):  # of new sessions, as a rule: each would ask the server in vain
+        return stored.load_id
     load_ids, inverse = np.unique(stored.load_id, return_inverse=True)
     fetched = fetched_at(load.connection, load_ids)
     return _begun(load, [fetched[load_id] for load_id in load_ids.tolist()])[inverse]

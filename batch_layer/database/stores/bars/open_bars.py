@@ -72,7 +72,7 @@ class Places:
 
 def read_places(connection: Connection, ids: Int32s) -> Places:
     """Return where instruments (ascending, one at least) have an open bar."""
-    columns = (INSTRUMENT, *(COLUMNS[n][place] for n in INTERVALS for place in (0, -1)))
+    columns = (INSTRUMENT, *(COLUMNS[n][which] for n in INTERVALS for which in (0, -1)))
     query = sql.SQL("SELECT {columns} FROM {table} WHERE instrument_id = ANY(%(ids)s::int4[])").format(
         columns=select_list(columns, TABLE), table=sql.Identifier(TABLE)
     )
