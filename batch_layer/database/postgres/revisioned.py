@@ -18,7 +18,7 @@ from condvest.batch_layer.database.postgres import range_read
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, empty, select_list
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.each_span import read_each_span
-from condvest.batch_layer.database.postgres.packed import read_out, read_pages
+from condvest.batch_layer.database.postgres.packed import read_pages
 from condvest.batch_layer.database.postgres.queries import array_of, column, rows
 from condvest.batch_layer.database.postgres.touched import announce, touch_rows
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
