@@ -14,11 +14,10 @@ import pytest
 from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.loading.rebuilds import keep_from_rebuild
 from condvest.batch_layer.fetching.loading.loader import Loader
-from tests.integration.loading.test_rebuild import WITHOUT_INSTANTS
 from tests.support.awaiting import wait_for
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, bars_payload, csv_of, json_payload
-from tests.support.worlds.long_world import ReadableArchive
+from tests.support.worlds.long_world import WITHOUT_INSTANTS, ReadableArchive
 
 CONDVEST = Path(sys.executable).with_name("condvest")
 GATE = 4712
