@@ -6,7 +6,9 @@ install_tools.sh, which the first that needs it runs.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 
 import pytest
 import workshop
@@ -32,8 +34,12 @@ def desk(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def settled(terraform, artefacts):
+def settled(terraform, artefacts, tmp_path_factory):
     """The resources of dev after an apply, as rendered; and what a second plan wants then."""
+    return _made_once(tmp_path_factory, "settled", lambda: _settled(terraform, artefacts))
+
+
+def _settled(terraform, artefacts):
     folder = terraform.path(workshop.ROOTS["all"])
     terraform.plan(folder, artefacts, "environments/dev.tfvars")
     terraform.run(folder, "apply", "-input=false", "test.tfplan")
@@ -51,10 +57,28 @@ def settled(terraform, artefacts):
 
 
 @pytest.fixture(scope="session")
-def plans(terraform, artefacts):
+def plans(terraform, artefacts, tmp_path_factory):
     """The plan of each environment."""
     folder = terraform.path(workshop.ROOTS["all"])
-    return {
-        name: workshop.Plan(terraform.plan(folder, artefacts, f"environments/{name}.tfvars"))
-        for name in ("dev", "staging", "prod")
-    }
+    shown = _made_once(
+        tmp_path_factory,
+        "plans",
+        lambda: {
+            name: terraform.plan(folder, artefacts, f"environments/{name}.tfvars")
+            for name in ("dev", "staging", "prod")
+        },
+    )
+    return {name: workshop.Plan(plan) for name, plan in shown.items()}
+
+
+def _made_once(tmp_path_factory, name, make):
+    """Return what ``make()`` returns, as JSON has it; one of the run's processes makes it for all of them."""
+    of_run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        of_run = of_run.parent
+    kept = of_run / f"{name}.json"
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_text(json.dumps(make()))
+    return json.loads(kept.read_text())
