@@ -49,7 +49,7 @@ class OpenDatabase:
     def extended_sessions(self) -> Sessions:
         """Extend the calendar, at least 400 days ahead, and return it."""
         # Imported here: a reader finds the calendar stored, and waits for nothing that makes one.
-        from condvest.batch_layer.database.stores.calendar_extension import extend_sessions  # noqa: PLC0415
+        from condvest.batch_layer.database.stores.calendar_extension import extend_sessions  # noqa: PLC0415 - seldom
 
         return extend_sessions(self.database, self.now, dict(self.settings.disputed_sessions))
 
@@ -104,7 +104,7 @@ def open_database(
 def _leased(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     """Keep the embedded server running; give its URL, and what starts it again if somebody stops it."""
     # Imported here: only a home without a URL waits for the modules of the server.
-    from condvest.batch_layer.database.embedded.server import EmbeddedServer  # noqa: PLC0415
+    from condvest.batch_layer.database.embedded.server import EmbeddedServer  # noqa: PLC0415 - as said
 
     server = EmbeddedServer(settings.home, binaries=settings.database.binaries)
     with server.lease() as url:

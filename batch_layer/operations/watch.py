@@ -176,6 +176,8 @@ def _without_renamed(
     """
     aside = [each.symbol for each in watched.values() if each.state == "set_aside"]
     aside = [symbol for symbol in aside if symbol not in supplied]
+    if not aside:
+        return dict(watched)
     with workspace.database.transaction(read_only=True) as connection:
         carriers = latest_carriers(connection, aside)
         names = symbols_by_instrument(connection, np.array(sorted(carriers.values()), dtype=np.int32))

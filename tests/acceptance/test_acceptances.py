@@ -42,15 +42,9 @@ ACCEPTANCES = {
         "later says 5.",
         (
             (FIRST_DAY, "test_acceptance_2_and_12_fresh_or_not_and_the_runs"),
-            (
-                FRESHNESS,
-                "test_acceptance_2_a_clock_a_week_later_says_5_behind",
-            ),
+            (FRESHNESS, "test_acceptance_2_a_clock_a_week_later_says_5_behind"),
             (FRESHNESS, "test_a_session_cut_short_is_not_fresh"),
-            (
-                FRESHNESS,
-                "test_a_run_that_fails_is_recorded_with_the_code_of_the_command",
-            ),
+            (FRESHNESS, "test_a_run_that_fails_is_recorded_with_the_code_of_the_command"),
         ),
     ),
     3: Acceptance(
@@ -59,10 +53,7 @@ ACCEPTANCES = {
         (
             (USERS_LIST, "test_acceptance_3_adjusted_prices_over_traded_ones_are_mended_by_one_command"),
             (FIRST_DAY, "test_acceptance_3_a_wrong_import_is_mended_in_one_command"),
-            (
-                UNDO,
-                "test_acceptance_3_an_undone_load_is_as_if_it_had_never_been",
-            ),
+            (UNDO, "test_acceptance_3_an_undone_load_is_as_if_it_had_never_been"),
         ),
     ),
     4: Acceptance(
@@ -81,14 +72,8 @@ ACCEPTANCES = {
         (
             (USERS_LIST, "test_acceptance_5_the_python_surface_is_there"),
             (WHEEL, "test_a_users_ten_lines_pass_mypy_strict_and_mistakes_are_found"),
-            (
-                PYTHON_LOAD,
-                "test_acceptance_5_one_unknown_symbol_of_many_may_be_skipped",
-            ),
-            (
-                PYTHON_LOAD,
-                "test_acceptance_5_backtesting_takes_a_frame_as_it_is",
-            ),
+            (PYTHON_LOAD, "test_acceptance_5_one_unknown_symbol_of_many_may_be_skipped"),
+            (PYTHON_LOAD, "test_acceptance_5_backtesting_takes_a_frame_as_it_is"),
             (PYTHON_LOAD, "test_every_error_is_exported"),
             ("tests/acceptance/test_peers.py", "test_a_peer_takes_what_condvest_gives_as_it_is"),
             ("tests/acceptance/test_peers.py", "test_a_peer_in_an_environment_of_its_own"),
@@ -99,10 +84,7 @@ ACCEPTANCES = {
         "nothing else; one SELECT of AAPL's closes equals its daily bars.",
         (
             (USERS_LIST, "test_acceptance_6_one_select_equals_the_daily_bars"),
-            (
-                VIEWS,
-                "test_the_views_of_the_sample_equal_what_python_reads",
-            ),
+            (VIEWS, "test_the_views_of_the_sample_equal_what_python_reads"),
             (VIEWS, "test_a_reader_reads_the_views_and_nothing_else"),
         ),
     ),

@@ -30,6 +30,7 @@ from condvest.batch_layer.database.postgres.binary_copy import (
 )
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.prepared import BINARY, Row, finished
+from condvest.batch_layer.shared.errors import DatabaseError
 
 MOST_ROWS = 1 << 16
 """So many rows take some five megabytes."""
@@ -91,16 +92,25 @@ def read_narrow(
 ) -> dict[str, npt.NDArray[Any]]:
     """Return what `copy_out` returns, however many rows there are: a few bytes an instrument or a session.
 
-    Arguments are those of `copy_out`; a row with a NULL would be left out.
+    Arguments are those of `copy_out`.
+
+    Raises:
+        DatabaseError: a row has a NULL, which ``string_agg`` would leave out without a word.
     """
     names = [sql.Identifier(f"column{number}") for number in range(len(columns))]
-    packed = sql.SQL("SELECT string_agg({row}, '') FROM ({query}) AS given ({names})").format(
+    packed = sql.SQL("SELECT string_agg({row}, ''), count(*) FROM ({query}) AS given ({names})").format(
         row=row_of(columns, names),
         query=query if isinstance(query, sql.Composable) else sql.SQL(query),
         names=sql.SQL(", ").join(names),
     )
     text = psycopg.ClientCursor(connection).mogrify(packed, parameters)
-    rows = np.frombuffer(_received(connection.pgconn, text.encode()), _form(columns))
+    packed_rows, count = _received(connection.pgconn, text.encode())
+    rows = np.frombuffer(packed_rows, _form(columns))
+    if len(rows) != count:
+        raise DatabaseError(
+            f"expected no NULL in {', '.join(column.name for column in columns)}, got {count} rows of which "
+            f"{count - len(rows)} have one: the tables are not as the schema has them; restore a backup"
+        )
     return {column.name: from_wire(column, rows[column.name]) for column in columns}
 
 
@@ -196,7 +206,8 @@ def _form(columns: Sequence[Column]) -> np.dtype[Any]:
     return np.dtype([(column.name, WIRE[column.kind]) for column in columns])
 
 
-def _received(link: PGconn, query: bytes) -> bytes:
-    """Return the one value of a query, waited for in ``poll`` as by `copy_out`: a signal interrupts it."""
+def _received(link: PGconn, query: bytes) -> tuple[bytes, int]:
+    """Return the packed rows of a query and their count, waited for in ``poll``: a signal interrupts it."""
     link.send_query_params(query, [], result_format=BINARY)
-    return Row(finished(link)).bytes(0)
+    row = Row(finished(link))
+    return row.bytes(0), row.number(1) or 0

@@ -251,10 +251,9 @@ class RevisionedTable(Generic[Rows]):
             parts = np.unique(spans.instrument_id % self.divided).tolist()
             queries = [self._range_query(columns, spans, part) for part in parts]
             # Of splits and dividends the spans have all days of all years, and few of them a row.
-            most = spans.size() if self.divided > 1 else 0
-            if range_read.is_cheaper(connection, queries, len(spans), most):
-                most = range_read.most_rows(spans) // self.divided if self.divided > 1 else 0
-                return range_read.read(connection, queries, columns, spans, most)
+            inside, in_range = (spans.size(), range_read.most_rows(spans)) if self.divided > 1 else (0, 0)
+            if range_read.is_cheaper(connection, queries, len(spans), inside):
+                return range_read.read(connection, queries, columns, spans, in_range // self.divided)
         return self._read_spans(connection, columns, spans)
 
     def _read_spans(

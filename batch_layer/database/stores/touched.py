@@ -108,14 +108,13 @@ def compact(connection: Connection, starts: Mapping[str, Int32s]) -> None:
         return
     taken = _by_dataset(
         # What nobody counted yet came meanwhile.
-        rows(connection, f"DELETE FROM touched WHERE rows IS NOT NULL RETURNING {_ENTRIES}")  # noqa: S608
+        rows(connection, f"DELETE FROM touched WHERE rows IS NOT NULL RETURNING {_ENTRIES}")  # noqa: S608 - a constant
     )
     for dataset, touched in taken.items():
         merged = touched.merged(starts.get(dataset, _ALL_TOGETHER))
         columns = (merged.first, merged.last, merged.times, merged.token, merged.rows)
         connection.cursor().executemany(
-            # The columns are a constant of this module.
-            f"INSERT INTO touched ({_ENTRIES}) VALUES (%s, %s, %s, %s, %s, %s)",  # noqa: S608
+            f"INSERT INTO touched ({_ENTRIES}) VALUES (%s, %s, %s, %s, %s, %s)",  # noqa: S608 - as above
             [(dataset, *entry) for entry in zip(*(values.tolist() for values in columns), strict=True)],
         )
 

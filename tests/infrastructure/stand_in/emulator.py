@@ -30,12 +30,10 @@ _creating = Lock()
 def client(service):
     """The client of a service; region, endpoint and (made-up) keys come from the environment."""
     import boto3  # noqa: PLC0415 -- only where there is an emulator
-    from botocore.config import Config  # noqa: PLC0415 -- as above
 
     with _creating:
         if service not in _clients:
-            retries = Config(retries={"mode": "standard", "max_attempts": 8})  # as a provider's: AWS is far
-            _clients[service] = boto3.client(service, config=retries)
+            _clients[service] = boto3.client(service)
         return _clients[service]
 
 

@@ -11,23 +11,11 @@ from condvest.batch_layer.shared.clients import aws
 from condvest.batch_layer.shared.clients.archive.directory import DirectoryArchive
 from condvest.batch_layer.shared.clients.archive.s3 import S3Archive
 from condvest.batch_layer.shared.errors import ArchiveError, ArchiveUnavailable, SettingsError
-from tests.support.aws.emulated import ARCHIVE, BUCKET, configured, emulated_aws, fresh_bucket
+from tests.support.aws.emulated import ARCHIVE, BUCKET
 from tests.support.payloads import FETCHED, bars_payload
 
 SESSION = dt.date(2024, 5, 31)
 LATER = FETCHED + dt.timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    with emulated_aws() as url:
-        yield url
-
-
-@pytest.fixture
-def s3(endpoint, monkeypatch):
-    with configured(monkeypatch, endpoint):
-        yield fresh_bucket(endpoint)
 
 
 @pytest.fixture(params=["directory", "s3"])

@@ -14,7 +14,7 @@ import pytest
 
 from condvest.batch_layer.processing.resample import resample
 from tests.support.awaiting import wait_for
-from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
+from tests.support.aws.emulated import configured, fresh_bucket
 from tests.support.payloads import bar
 
 BIN = Path(sys.executable).parent
@@ -148,16 +148,10 @@ def functions():
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def endpoint():
-    with emulated_aws() as made:
-        yield made
-
-
 @pytest.fixture
-def queue(endpoint, functions, monkeypatch):
-    with configured(monkeypatch, endpoint):
-        fresh_bucket(endpoint)
+def queue(aws_endpoint, functions, monkeypatch):
+    with configured(monkeypatch, aws_endpoint):
+        fresh_bucket(aws_endpoint)
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", f"http://127.0.0.1:{functions.server_port}")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         sqs = boto3.client("sqs")

@@ -14,7 +14,7 @@ from condvest.batch_layer.database.postgres.connecting.connection import Databas
 from condvest.batch_layer.shared.clients import aws
 from condvest.batch_layer.shared.errors import DatabaseError, SettingsError
 from condvest.batch_layer.shared.settings import Settings
-from tests.support.aws.emulated import configured, emulated_aws, fresh_bucket
+from tests.support.aws.emulated import configured, fresh_bucket
 from tests.support.databases.rds import ADMIN, PASSWORD, rds
 
 pytestmark = pytest.mark.aws
@@ -35,17 +35,11 @@ def rds_server():
         yield one
 
 
-@pytest.fixture(scope="module")
-def endpoint():
-    with emulated_aws() as url:
-        yield url
-
-
 @pytest.fixture(autouse=True)
-def clients(endpoint, monkeypatch):
+def clients(aws_endpoint, monkeypatch):
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
-    with configured(monkeypatch, endpoint):
-        fresh_bucket(endpoint)
+    with configured(monkeypatch, aws_endpoint):
+        fresh_bucket(aws_endpoint)
         yield
 
 

@@ -16,7 +16,7 @@ from condvest.speed_layer.feeds.journal_copies import JournalCopies
 from condvest.speed_layer.services.alerts.deliver import Deliverer
 from condvest.speed_layer.webhooks.posting import Poster
 from condvest.speed_layer.webhooks.topics import checked_topic
-from tests.support.aws.emulated import BUCKET, configured, emulated_aws, fresh_bucket
+from tests.support.aws.emulated import BUCKET
 from tests.support.emulators.massive import KEY
 from tests.support.in_process import Program
 from tests.support.worlds.alerted import Alerted, day
@@ -24,18 +24,6 @@ from tests.support.worlds.live_script import DAY, SESSION, Script
 
 IMPATIENT = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
 COPIES = f"s3://{BUCKET}/live"
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    with emulated_aws() as url:
-        yield url
-
-
-@pytest.fixture
-def s3(endpoint, monkeypatch):
-    with configured(monkeypatch, endpoint):
-        yield fresh_bucket(endpoint)
 
 
 def copies(said=None, uri=COPIES):

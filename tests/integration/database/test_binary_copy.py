@@ -19,7 +19,15 @@ from condvest.batch_layer.database.postgres.binary_copy import (
     value_or_stand_in,
 )
 from condvest.batch_layer.database.postgres.connecting.connection import Database
-from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_groups, read_out, read_pages, row_of
+from condvest.batch_layer.database.postgres.packed import (
+    MOST_ROWS,
+    read_groups,
+    read_narrow,
+    read_out,
+    read_pages,
+    row_of,
+)
+from condvest.batch_layer.shared.errors import DatabaseError
 
 UNKNOWN = -1
 COLUMNS = (
@@ -269,3 +277,9 @@ def test_parameters_and_percent_signs(connection):
         {"wanted": [1, 2, 4]},
     )
     assert found["place"].tolist() == [4, 2]
+
+
+def test_a_null_where_none_may_be_is_an_error_and_no_row_less(connection):
+    query = "SELECT nullif(number, 2) FROM generate_series(1, 3) AS number"
+    with pytest.raises(DatabaseError, match="got 3 rows of which 1 have one"):
+        read_narrow(connection, query, (Column("number", "int4"),))

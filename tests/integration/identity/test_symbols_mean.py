@@ -53,3 +53,10 @@ def test_options_of_archives_that_did_not_know_it_mean_the_date():
     assert FileOptions.of_json(values).symbols_mean == "today"
     del values["symbols_mean"]
     assert FileOptions.of_json(values).symbols_mean == "date"
+
+
+def test_a_symbol_that_nobody_has_today_is_of_whoever_had_it_then(renamed):
+    """OLD of session 5 is the company's, which is NEW by now: the page on files says so."""
+    payload = bars_payload([bar("OLD", renamed.date(5))])
+    renamed.load(replace(payload, options=FileOptions(symbols_mean="today")))
+    assert renamed.ask("SELECT instrument_id FROM daily_bars WHERE ordinal = 5") == [(renamed.company,)]

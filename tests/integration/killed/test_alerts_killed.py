@@ -19,11 +19,11 @@ import pytest
 from condvest.speed_layer.core.alerts.rules import Cooldown
 from tests.support.awaiting import wait_for
 from tests.support.emulators.httpd import Reply, Server
+from tests.support.gate import GATE, WAITING
 from tests.support.worlds.alert_process import start
 from tests.support.worlds.alerted import Alerted, day
 
 CONDVEST = Path(sys.executable).with_name("condvest")
-GATE = 4712
 SECRET = "whsec_" + "A" * 40
 STEPS = [
     ("10:00", {"A": day(), "B": day()}),
@@ -67,8 +67,7 @@ def killed_in_the_midst(alerted, what, change, steps=()):
     )
     looking.execute("SELECT pg_advisory_lock(%s)", (GATE,))
     process = start(alerted, what, steps)
-    waits = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT granted"
-    wait_for(lambda: alerted.world.number(waits), process)
+    wait_for(lambda: alerted.world.number(WAITING), process)
     process.kill()
     process.wait()
     looking.execute("SELECT pg_advisory_unlock(%s)", (GATE,))

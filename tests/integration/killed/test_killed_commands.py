@@ -20,18 +20,15 @@ from condvest.batch_layer.database.migrate import migrate
 from condvest.batch_layer.database.postgres.connecting.connection import Database
 from tests.support.awaiting import wait_for
 from tests.support.databases.embedded_processes import clean_up, kill_server, processes_of, short_directory
+from tests.support.gate import GATE, WAITING
 from tests.support.naive.database import differences
 from tests.support.payloads import BARS, bar, csv_of
 
 CONDVEST = Path(sys.executable).with_name("condvest")
-GATE = 4711
 _GATE = (
     f"CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS "
     f"$$BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NULL; END$$; "
     "CREATE TRIGGER gate AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION gate()"
-)
-_WAITING = (
-    f"SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT granted)"
 )
 
 
@@ -58,7 +55,7 @@ def held_in_the_midst(url, table, *command):
         connection.execute("SELECT pg_advisory_lock(%s)", (GATE,))
         process = start(*command)
         try:
-            wait_for(lambda: connection.execute(_WAITING).fetchone()[0], process)
+            wait_for(lambda: connection.execute(WAITING).fetchone()[0], process)
             yield process
         finally:
             process.kill()

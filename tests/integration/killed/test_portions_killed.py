@@ -1,22 +1,17 @@
 """A large import that is killed, kill -9, in any portion leaves nothing; the next one stores every row."""
 
-import contextlib
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from condvest.batch_layer.shared.clients.files import dividing
 from tests.integration.loading.test_portions import held
-from tests.support.awaiting import wait_for
+from tests.support.gate import GATE, kill_at_gate
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, csv_of
 
-GATE = 4713
 SYMBOLS = [f"S{number}" for number in range(30)]
 
 IMPORT = """
@@ -32,27 +27,16 @@ main()
 
 def killed_at(url, home, path, point):
     """Kill an import, kill -9, when it is about to store the first row of a table, or to run a statement."""
-    with contextlib.closing(psycopg.connect(url, autocommit=True)) as gate:
-        gate.execute(
-            "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
-            f"PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END$$;"
-            f"CREATE TRIGGER gate BEFORE INSERT ON {point} FOR EACH ROW EXECUTE FUNCTION gate()"
-            if point.islower()
-            else "CREATE FUNCTION gate() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN "
-            f"PERFORM pg_advisory_xact_lock({GATE}); END$$;"
-            f"CREATE EVENT TRIGGER gate ON ddl_command_start WHEN TAG IN ('{point}') EXECUTE FUNCTION gate()"
-        )
-        gate.execute("SELECT pg_advisory_lock(%s)", (GATE,))
-        command = (sys.executable, "-c", IMPORT, str(home), url, str(path))
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        waiting = (
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted)"
-        )
-        wait_for(lambda: gate.execute(waiting, (GATE,)).fetchone()[0], process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP FUNCTION gate CASCADE")
+    making = (
+        "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+        f"PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END$$;"
+        f"CREATE TRIGGER gate BEFORE INSERT ON {point} FOR EACH ROW EXECUTE FUNCTION gate()"
+        if point.islower()
+        else "CREATE FUNCTION gate() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN "
+        f"PERFORM pg_advisory_xact_lock({GATE}); END$$;"
+        f"CREATE EVENT TRIGGER gate ON ddl_command_start WHEN TAG IN ('{point}') EXECUTE FUNCTION gate()"
+    )
+    kill_at_gate(url, making, (sys.executable, "-c", IMPORT, str(home), url, str(path)))
 
 
 @pytest.mark.parametrize("point", ["loads", "refused_rows", "DROP TABLE", "ALTER INDEX", "ledger"])

@@ -1,26 +1,21 @@
 """A rebuild that is stopped, wherever it is, goes on by the same command and ends with every row."""
 
-import contextlib
 import random
-import signal
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.database.stores.loading.rebuilds import keep_from_rebuild
 from condvest.batch_layer.fetching.loading.loader import Loader
-from tests.support.awaiting import wait_for
+from tests.support.gate import GATE, kill_at_gate
 from tests.support.in_process import Program
 from tests.support.payloads import BARS, bar, bars_payload, csv_of, json_payload
 from tests.support.worlds.long_world import WITHOUT_INSTANTS, ReadableArchive
 
 CONDVEST = Path(sys.executable).with_name("condvest")
-GATE = 4712
 FILES = 25
 INSTANTS = [0, *(pytest.param(at, marks=pytest.mark.long) for at in range(1, 20))]
 
@@ -60,24 +55,13 @@ def emptied(world):
 
 def killed_at(url, home, stored):
     """Kill a rebuild, kill -9, when it has stored so many loads and is storing the next."""
-    with contextlib.closing(psycopg.connect(url, autocommit=True)) as gate:
-        gate.execute(
-            "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
-            f"IF NEW.load_id > {stored} THEN PERFORM pg_advisory_xact_lock({GATE}); END IF; "
-            "RETURN NEW; END$$;"
-            "CREATE TRIGGER gate BEFORE INSERT ON loads FOR EACH ROW EXECUTE FUNCTION gate()"
-        )
-        gate.execute("SELECT pg_advisory_lock(%s)", (GATE,))
-        command = (CONDVEST, "--home", str(home), "--database-url", url, "rebuild")
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        waiting = (
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted)"
-        )
-        wait_for(lambda: gate.execute(waiting, (GATE,)).fetchone()[0], process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP FUNCTION gate CASCADE")
+    making = (
+        "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+        f"IF NEW.load_id > {stored} THEN PERFORM pg_advisory_xact_lock({GATE}); END IF; "
+        "RETURN NEW; END$$;"
+        "CREATE TRIGGER gate BEFORE INSERT ON loads FOR EACH ROW EXECUTE FUNCTION gate()"
+    )
+    kill_at_gate(url, making, (CONDVEST, "--home", str(home), "--database-url", url, "rebuild"))
 
 
 @pytest.mark.parametrize("instant", INSTANTS)

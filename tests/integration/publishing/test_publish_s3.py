@@ -10,23 +10,11 @@ from condvest.batch_layer.shared.clients.publish_targets.directory import Direct
 from condvest.batch_layer.shared.clients.publish_targets.s3 import S3Target
 from condvest.batch_layer.shared.errors import PublishedError, PublishedUnavailable, SettingsError
 from condvest.serving_layer.sources.published import PublishedSource
-from tests.support.aws.emulated import BUCKET, configured, emulated_aws, fresh_bucket
+from tests.support.aws.emulated import BUCKET
 from tests.support.payloads import bar
 from tests.support.publishing import from_database, from_files, published
 
 WHERE = f"s3://{BUCKET}/some/where"
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    with emulated_aws() as url:
-        yield url
-
-
-@pytest.fixture
-def s3(endpoint, monkeypatch):
-    with configured(monkeypatch, endpoint):
-        yield fresh_bucket(endpoint)
 
 
 @pytest.fixture

@@ -7,15 +7,9 @@ import pytest
 
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.clients.publish_targets.s3 import S3Target
-from tests.support.aws.emulated import BUCKET, configured, emulated_aws, fresh_bucket
+from tests.support.aws.emulated import BUCKET, configured, fresh_bucket
 
 PATH = "manifest.json"
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    with emulated_aws() as url:
-        yield url
 
 
 @pytest.fixture(params=["directory", "s3"])
@@ -23,9 +17,9 @@ def place(request, tmp_path, monkeypatch):
     if request.param == "directory":
         yield DirectoryTarget(tmp_path)
     else:
-        endpoint = request.getfixturevalue("endpoint")
-        with configured(monkeypatch, endpoint):
-            fresh_bucket(endpoint)
+        aws_endpoint = request.getfixturevalue("aws_endpoint")
+        with configured(monkeypatch, aws_endpoint):
+            fresh_bucket(aws_endpoint)
             yield S3Target.of(f"s3://{BUCKET}/some/where", boto3.client("s3"))
 
 
@@ -71,10 +65,10 @@ def test_of_many_who_saw_the_same_one_replaces_it(tmp_path):
 
 @pytest.mark.parametrize("seen", [None, b"first"])
 @pytest.mark.parametrize(("theirs", "replaced"), [(b"theirs", False), (b"ours", True)])
-def test_on_s3_what_comes_between_looking_and_writing_wins(endpoint, monkeypatch, seen, theirs, replaced):
+def test_on_s3_what_comes_between_looking_and_writing_wins(aws_endpoint, monkeypatch, seen, theirs, replaced):
     """If it is what was to be written, it was: an answer was lost, and the client asked again."""
-    with configured(monkeypatch, endpoint):
-        other = fresh_bucket(endpoint)
+    with configured(monkeypatch, aws_endpoint):
+        other = fresh_bucket(aws_endpoint)
         key = {"Bucket": BUCKET, "Key": PATH}
         if seen is not None:
             other.put_object(**key, Body=seen)
