@@ -101,16 +101,16 @@ def create_app(
 
         mounted = mounting.add_tools(app, service)
         posts.append(mounting.PATH)
-    metrics = Metrics()
-    add_metrics(app, metrics)
+    add_metrics(app, metrics := Metrics())
     _add_states(app, backend, threads)
     metrics.know([route.path for route in app.routes if isinstance(route, Route | Mount)])
-    latest = Latest(backend, service.for_state)
-    rows = RowsFront(FilesFront(app, files, threads.run), ENDPOINTS, service)
-    front = Front(rows, [endpoint.path for endpoint in ENDPOINTS], service.answering.replies, latest)
+    latest, replies = Latest(backend, service.for_state), service.answering.replies
+    for_files = FilesFront(app, files, threads.run)
+    for_rows = RowsFront(for_files, ENDPOINTS, service)
+    front = Front(for_rows, [each.path for each in ENDPOINTS], replies, latest)
     inner = front if sending is None else Bounded(front, sending.largest)
     guards = Guards(inner, rules, log, posts, hub.close, metrics)
-    guards.direct = front.direct = Direct(service.answering.replies, latest, guards)
+    guards.direct = front.direct = for_files.direct = Direct(replies, latest, guards, files)
     return guards
 
 

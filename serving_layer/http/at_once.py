@@ -7,7 +7,8 @@ from typing import Any
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from condvest.serving_layer.http.calls import Call
-from condvest.serving_layer.http.direct import BYTES, LONGEST, Direct, Known
+from condvest.serving_layer.http.direct import BYTES, LONGEST, Direct, FileAnswer, Known, KnownFile
+from condvest.serving_layer.http.published.zero_copy import send_at_once, send_file
 
 
 class AtOnceProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
@@ -16,6 +17,9 @@ class AtOnceProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # cho
     They are only if they begin a request and are one: nothing of another one came before them, and no answer
     is under way. With h11, which tells none of this, no request is known.
     """
+
+    patience: float
+    """Seconds in which a client has to take something of its answer."""
 
     _direct: Direct | None = None
     _is_between = True
@@ -47,10 +51,12 @@ class AtOnceProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # cho
             self.flow.pause_reading()
             return
         known = self._direct.find(data) if self._direct is not None and len(data) <= LONGEST else None
-        if known is not None and self._may_answer():
+        if known is None or not self._may_answer():
+            self.take(data)
+        elif isinstance(known, Known):
             self._ask(known, data)
         else:
-            self.take(data)
+            self._send(known, data)
 
     def take(self, data: bytes) -> None:
         """Let a request be read and answered; remember the bytes of what is one and came whole."""
@@ -99,6 +105,46 @@ class AtOnceProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # cho
             self.transport.writelines(pieces)
             self.server_state.total_requests += 1
             self.answered()
+        self._go_on()
+
+    def _send(self, known: KnownFile, data: bytes) -> None:
+        """Send the file of a known request; let the request be read if it is not to be sent as before."""
+        if self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        direct, call = self._direct, self._direct.call()  # type: ignore[union-attr]  # `known` came from it
+        answer = direct.open(known, call, self.server_state.default_headers)  # type: ignore[union-attr]
+        if answer is None:
+            self.take(data)
+            return
+        self._is_asking = True
+        self.server_state.total_requests += 1
+        done = send_at_once(self.transport, answer.head, answer.file, answer.part)
+        if done == len(answer.part):
+            self._end(answer)
+            return
+        task = self.loop.create_task(self._send_rest(answer, done))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _send_rest(self, answer: FileAnswer, done: int) -> None:
+        """Send what the client has not taken at once."""
+        first, count = answer.part.first + done, len(answer.part) - done
+        try:
+            if not await send_file(self.transport, answer.file, first, count, self.patience):
+                self.transport.abort()  # the length that was promised tells the client
+        finally:
+            self._end(answer)
+
+    def _end(self, answer: FileAnswer) -> None:
+        answer.end()
+        self._is_asking = False
+        self.answered()
+        if not self.transport.is_closing():
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take what came meanwhile; end the connection if it is to end."""
         if self._is_last:
             super().shutdown()
         elif self._later:

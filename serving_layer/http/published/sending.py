@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request, Response
 
@@ -16,11 +16,23 @@ from condvest.serving_layer.http.published.opened import pieces_of
 from condvest.serving_layer.http.published.zero_copy import ZERO_COPY
 
 
+class Learning(Protocol):
+    """What of `Direct` this needs."""
+
+    def learn_file(self, scope: Scope, path: str) -> None:
+        """Remember a request that was answered by sending a file of a directory."""
+        ...
+
+
 class FilesFront:
     """Answers the paths of published files, which routing would take longer than sending; the rest passes."""
 
     def __init__(self, app: App, files: PublishedFiles, run: Run) -> None:
-        """Stand before an application; ``run`` does work on a thread."""
+        """Stand before an application; ``run`` does work on a thread.
+
+        What the kernel sends is told to ``direct``, which answers the same request when it comes again.
+        """
+        self.direct: Learning | None = None
         self._app = app
         self._files = files
         self._run = run
@@ -40,6 +52,8 @@ class FilesFront:
         sent = self._files.near(path, headers, is_head=is_head)
         if sent is None:
             sent = await self._run(lambda: self._files.file(path, headers, is_head=is_head))
+        elif self.direct is not None and sent.part is not None and _by_kernel(scope):
+            self.direct.learn_file(scope, path)
         await _send(sent, self._run, scope, receive, send)
 
 
@@ -70,7 +84,7 @@ async def _send(sent: Sent, run: Run, scope: Scope, receive: Receive, send: Send
         await send({"type": "http.response.start", "status": sent.status, "headers": head})
         if opened is None or part is None:
             await send({"type": "http.response.body", "body": b""})
-        elif opened.descriptor is not None and ZERO_COPY in scope.get("extensions", {}):
+        elif opened.descriptor is not None and _by_kernel(scope):
             more = {"file": opened.descriptor, "offset": part.first, "count": len(part)}
             await send({"type": ZERO_COPY, **more})
         else:
@@ -84,6 +98,11 @@ async def _send(sent: Sent, run: Run, scope: Scope, receive: Receive, send: Send
     finally:
         if opened is not None:
             opened.close()
+
+
+def _by_kernel(scope: Scope) -> bool:
+    """Return whether the server lets the kernel send."""
+    return ZERO_COPY in scope.get("extensions", {})
 
 
 async def _gone(receive: Receive) -> None:

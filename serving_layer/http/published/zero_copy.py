@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from condvest.serving_layer.http.protocol import Send
+from condvest.serving_layer.ranges import Part
 
 ZERO_COPY = "http.response.zerocopysend"
 
@@ -19,6 +20,34 @@ Transport = Any
 
 _PIECE = 1 << 20
 """Bytes for which the event loop is kept from others at once."""
+
+
+def send_at_once(transport: Transport, head: bytes, file: int, part: Part) -> int:
+    """Send headers, and of a file what the connection takes at once; return how many bytes of it that were.
+
+    What is left of the headers lies in the transport's buffer afterwards. If the client has gone, the
+    connection is ended: who sends the rest finds that out.
+
+    Args:
+        transport: that is not closing.
+        head: the headers.
+        file: its descriptor.
+        part: which bytes of it.
+    """
+    if transport.get_write_buffer_size():
+        transport.write(head)
+        return 0
+    out = transport.get_extra_info("socket").fileno()
+    try:
+        written = os.write(out, head)
+        if written == len(head):
+            return os.sendfile(out, file, part.first, min(len(part), _PIECE))
+        transport.write(head[written:])
+    except BlockingIOError:
+        pass
+    except OSError:  # the client has gone
+        transport.abort()
+    return 0
 
 
 async def send_file(transport: Transport, file: int, first: int, count: int, patience: float) -> bool:

@@ -3,8 +3,6 @@
 import contextlib
 import json
 import random
-import socket
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -14,48 +12,13 @@ from condvest.serving_layer.http.backends.backend import DatabaseBackend
 from condvest.serving_layer.http.direct import Direct
 from condvest.serving_layer.http.guarding.guards import Rules
 from tests.support.asked import Application
+from tests.support.connection import Connection
 from tests.support.exchange import NOW
 from tests.support.payloads import bar
 from tests.support.serving import served
 
 BARS = b"GET /v1/bars?symbol=A&interval=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 END = b"\r\n"
-
-
-class Connection:
-    """One connection, over which bytes are sent as they are."""
-
-    def __init__(self, address):
-        where = urlsplit(address)
-        self.socket = socket.create_connection((where.hostname, where.port), timeout=30)
-        self._came = b""
-
-    def send(self, content):
-        self.socket.sendall(content)
-
-    def answer(self, *, has_body=True):
-        """Return the status, the headers and the body of the next answer."""
-        while b"\r\n\r\n" not in self._came:
-            self._more()
-        head, _, self._came = self._came.partition(b"\r\n\r\n")
-        line, *lines = head.decode().split("\r\n")
-        assert line.startswith("HTTP/1.1 "), line
-        headers = dict(each.split(": ", 1) for each in lines)
-        length = int(headers.get("content-length", 0)) if has_body else 0
-        while len(self._came) < length:
-            self._more()
-        body, self._came = self._came[:length], self._came[length:]
-        return int(line.split()[1]), headers, body
-
-    def ask(self, content, **how):
-        self.send(content)
-        return self.answer(**how)
-
-    def _more(self):
-        piece = self.socket.recv(1 << 16)
-        if not piece:
-            raise ConnectionError
-        self._came += piece
 
 
 def until_known(connection, known, request=BARS + END):
