@@ -1,25 +1,14 @@
-"""Migrations: numbered SQL files, each applied once, in one transaction with its record.
-
-A file whose first line is ``-- readable from: N`` adds to the schema and takes nothing away: code that
-knows the migrations up to N goes on with it. So the schema can be migrated before the code changes, and the
-code can be put back afterwards. Without that line only code that knows the migration itself may run.
-"""
+"""Migrations: numbered SQL files, each applied once, in one transaction with its record."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
-from urllib.parse import quote
 
+from condvest.batch_layer.database.applied import Applied, applied_to, newest_applied, refuse_if_elsewhere
+from condvest.batch_layer.database.migration_files import Migration, migrations
 from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
-from condvest.batch_layer.database.postgres.queries import column, holds, number, rows
 from condvest.batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld
-
-_READABLE = re.compile(r"-- readable from: (\d+)\n")
-_FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 _RECORDS = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -41,46 +30,6 @@ DO $$ BEGIN
         ALTER TABLE schema_migrations ADD COLUMN readable_from int4;
     END IF;
 END $$"""
-
-
-@dataclass(frozen=True)
-class Migration:
-    """One migration.
-
-    Attributes:
-        version: its number, from 1 without gaps.
-        name: its name, from the file's name.
-        sql: its text.
-    """
-
-    version: int
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the text, hexadecimal; line ends count as LF."""
-        return hashlib.sha256(self.sql.replace("\r\n", "\n").encode()).hexdigest()
-
-    @property
-    def readable_from(self) -> int:
-        """The oldest version whose code goes on with this one: its own if the file names none."""
-        said = _READABLE.match(self.sql.replace("\r\n", "\n"))
-        return int(said[1]) if said else self.version
-
-    def __str__(self) -> str:
-        return f"{self.version:04}_{self.name}"
-
-
-def migrations() -> tuple[Migration, ...]:
-    """Return the migrations that ship with this version, ascending."""
-    folder = resources.files("condvest.batch_layer.database") / "migrations"
-    shipped = (
-        Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
-        for file in folder.iterdir()
-        if (match := _FILE_NAME.fullmatch(file.name))
-    )
-    return tuple(sorted(shipped, key=lambda migration: migration.version))
 
 
 def migrate(database: Database, known: Sequence[Migration] | None = None) -> list[str]:
@@ -152,7 +101,7 @@ def check_schema(database: Database, known: Sequence[Migration] | None = None) -
     pending = _pending(database, migrations() if known is None else known)
     if pending:
         with database.transaction(read_only=True) as connection:
-            _refuse_if_elsewhere(connection)
+            refuse_if_elsewhere(connection)
         waiting = ", ".join(map(str, pending))
         raise SchemaTooOld(f"the database waits for {waiting}; run: condvest db migrate")
 
@@ -168,12 +117,7 @@ def check_schema_again(connection: Connection, database: Database) -> None:
         SchemaTooNew, MigrationEdited: as for `migrate`.
     """
     if database.schema is not None and newest_applied(connection) != database.schema:
-        _checked(database, _records(connection), migrations())
-
-
-def newest_applied(connection: Connection) -> int:
-    """Return the version of the last migration that was applied to the database."""
-    return number(connection, "SELECT coalesce(max(version), 0) FROM schema_migrations")
+        _checked(database, applied_to(connection), migrations())
 
 
 def is_empty(database: Database) -> bool:
@@ -183,17 +127,17 @@ def is_empty(database: Database) -> bool:
         DatabaseError: Condvest's tables are there, in a schema that is not in the search path.
     """
     with database.transaction(read_only=True) as connection:
-        _refuse_if_elsewhere(connection)
-        return not _records(connection)
+        refuse_if_elsewhere(connection)
+        return not applied_to(connection)
 
 
 def _pending(database: Database, known: Sequence[Migration]) -> list[Migration]:
     with database.transaction(read_only=True) as connection:
-        return _checked(database, _records(connection), known)
+        return _checked(database, applied_to(connection), known)
 
 
 def _checked(
-    database: Database, records: Mapping[int, _Record], known: Sequence[Migration]
+    database: Database, records: Mapping[int, Applied], known: Sequence[Migration]
 ) -> list[Migration]:
     """Return what is not applied yet; raise as `migrate` does."""
     by_version = {migration.version: migration for migration in known}
@@ -213,62 +157,3 @@ def _checked(
             )
     database.schema = max(records, default=None)
     return [migration for migration in known if migration.version not in records]
-
-
-@dataclass(frozen=True)
-class _Record:
-    name: str
-    checksum: str
-    readable_from: int
-
-
-def _records(connection: Connection) -> dict[int, _Record]:
-    """Return what is recorded of each applied migration, by version."""
-    if not holds(connection, "SELECT to_regclass('schema_migrations') IS NOT NULL"):
-        return {}
-    columns = column(
-        connection,
-        "SELECT attname FROM pg_attribute WHERE attrelid = 'schema_migrations'::regclass AND attnum > 0",
-    )
-    if "checksum" not in columns:
-        raise DatabaseError(
-            "the table schema_migrations is another application's. Give Condvest a database of its own, or a "
-            "schema: CREATE SCHEMA condvest, and ?options=-csearch_path%3Dcondvest in CONDVEST_DATABASE_URL"
-        )
-    # By way of JSON, which says null of a column that is not there.
-    applied = rows(
-        connection,
-        "SELECT version, name, checksum, coalesce((to_jsonb(record) ->> 'readable_from')::int4, version) "
-        "FROM schema_migrations AS record ORDER BY version",
-    )
-    return {version: _Record(name, checksum, oldest) for version, name, checksum, oldest in applied}
-
-
-def _refuse_if_elsewhere(connection: Connection) -> None:
-    """Refuse a role that does not see the schema in which Condvest's tables are."""
-    if holds(connection, "SELECT to_regclass('schema_migrations') IS NOT NULL"):
-        return
-    schemas = rows(
-        connection,
-        "SELECT quote_ident(nspname), has_schema_privilege(pg_namespace.oid, 'USAGE') "
-        "FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
-        "JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'checksum' "
-        "WHERE relname = 'schema_migrations' AND relkind = 'r' ORDER BY 2 DESC, 1",
-    )
-    if not schemas:
-        return
-    schema, may_use = schemas[0]
-    where = f"Condvest's tables are in schema {', '.join(name for name, _ in schemas)}"
-    if not may_use:
-        raise DatabaseError(
-            f"{where}, which this role may not use: GRANT USAGE ON SCHEMA {schema} TO ..., and the rights to "
-            "its tables that docs/postgres.md lists; or log in as a role that has them"
-        )
-    path = column(connection, "SHOW search_path")[0]
-    # The server divides options at blanks.
-    option = quote("-csearch_path=" + re.sub(r"([\\ ])", r"\\\1", schema), safe="")
-    raise DatabaseError(
-        f"{where}, and the search path of this role is {path}. Add ?options={option} to "
-        f"CONDVEST_DATABASE_URL, or: ALTER ROLE ... IN DATABASE ... SET search_path = {schema}. To make a "
-        "second set: condvest db migrate"
-    )

@@ -13,8 +13,8 @@ from contextlib import closing, suppress
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres import range_read
 from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
+from condvest.batch_layer.database.postgres.reading import range_read
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, SPLITS
 from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.bars import bars_rebuilt

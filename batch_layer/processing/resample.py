@@ -15,9 +15,9 @@ from functools import partial
 
 import numpy as np
 
-from condvest.batch_layer.database.postgres import range_read
 from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.parallel import SIDE_BY_SIDE, side_by_side
+from condvest.batch_layer.database.postgres.reading import range_read
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BAR_TABLES, DAILY_BARS, SPLITS
 from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.bars.stored import delete_bars, put_bars, read_bars, remove_doubles

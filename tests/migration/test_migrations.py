@@ -7,7 +7,8 @@ from importlib import resources
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.migrate import Migration, check_schema, is_empty, migrate, migrations
+from condvest.batch_layer.database.migrate import check_schema, is_empty, migrate
+from condvest.batch_layer.database.migration_files import Migration, migrations
 from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.operations.workspace import open_workspace
 from condvest.batch_layer.shared.errors import DatabaseError, MigrationEdited, SchemaTooNew, SchemaTooOld

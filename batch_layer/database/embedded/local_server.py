@@ -31,7 +31,7 @@ from condvest.batch_layer.database.embedded.socket_directory import (
     remove_socket_directory,
     socket_in,
 )
-from condvest.batch_layer.database.postgres.connecting.connection import translated
+from condvest.batch_layer.database.postgres.connecting.failures import translated
 from condvest.batch_layer.shared.errors import DatabaseError, DatabaseUnavailable
 
 _LONGEST_TAIL = 2**14

@@ -8,18 +8,16 @@ ids, and so keeps the instants between which it was known.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres import range_read
-from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, empty, select_list
+from condvest.batch_layer.database.postgres.binary_copy import Column, copy_in, copy_out, select_list
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.each_span import read_each_span
-from condvest.batch_layer.database.postgres.packed import read_pages
 from condvest.batch_layer.database.postgres.queries import array_of, column, rows
+from condvest.batch_layer.database.postgres.revisioned_columns import RevisionedColumns
 from condvest.batch_layer.database.postgres.touched import announce, touch_rows
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Columns, DailyBars, Int32s
 from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, SplitEvents
@@ -47,34 +45,25 @@ SUPERSEDED_BY = Column("superseded_by", "int4")
 
 
 @dataclass(frozen=True)
-class RevisionedTable(Generic[Rows]):
-    """A table of current rows, and the one of its revisions.
+class RevisionedTable(RevisionedColumns, Generic[Rows]):
+    """Rows of one kind: those that are current, and revisions of those that were superseded.
 
     Attributes:
-        model: the class of its rows.
-        name, revisions: the table of current rows, and that of superseded ones.
-        columns: the columns, as in ``model``; the first two are the key.
-        number: the key's second column as an int4: itself, or days since 1970-01-01.
-        divided: into how many tables by instrument_id modulo that number it is divided; 1 if it is not.
+        model: the class of its rows, whose attributes are ``columns``.
     """
 
-    model: type[Rows]
-    name: str
-    revisions: str
-    columns: tuple[Column, ...]
-    number: sql.SQL
-    divided: int = 1
+    model: type[Rows] = field(kw_only=True)
 
     def read(self, connection: Connection, spans: Spans, known_by: int = EVERY_LOAD) -> Rows:
         """Return the rows within the spans, in the spans' order. Spans must not overlap.
 
         With ``known_by`` the rows as they were known when that load had been stored.
         """
-        return self.model(**self._read(connection, self.columns, spans, known_by))
+        return self.model(**self.read_columns(connection, self.columns, spans, known_by))
 
     def read_with_load(self, connection: Connection, spans: Spans) -> tuple[Rows, Int32s]:
         """Return the same as `read`, and the load that each row came with (int32)."""
-        columns = self._read(connection, (*self.columns, LOAD), spans, EVERY_LOAD)
+        columns = self.read_columns(connection, (*self.columns, LOAD), spans, EVERY_LOAD)
         load_id = columns.pop(LOAD.name)
         return self.model(**columns), load_id
 
@@ -83,32 +72,17 @@ class RevisionedTable(Generic[Rows]):
 
         ``parts`` is a multiple of ``divided``: so that one table is read, from its beginning to its end.
         """
-        rows = self.model(**self._read_part(connection, self.columns, parts, part))
+        rows = self.model(**self.read_columns_of_part(connection, self.columns, parts, part))
         # Sorted here: the server, which has to send the rows as well, is the busier of the two.
         return rows.in_order(keys_of(rows))
 
     def runs(self, connection: Connection, spans: Spans) -> Spans:
         """Return the runs of consecutive keys that rows within the spans have. Spans must not overlap."""
-        return Spans.of_points(*self._read(connection, self.columns[:2], spans, EVERY_LOAD).values())
+        return Spans.of_points(*self.read_columns(connection, self.columns[:2], spans, EVERY_LOAD).values())
 
     def runs_of_part(self, connection: Connection, parts: int, part: int) -> Spans:
         """Return the runs of consecutive keys that the rows of a part have; see `read_part`."""
-        return Spans.of_points(*self._read_part(connection, self.columns[:2], parts, part).values())
-
-    def _read_part(
-        self, connection: Connection, columns: tuple[Column, ...], parts: int, part: int
-    ) -> dict[str, Any]:
-        """Return the columns of the rows of a part, in the order in which they lie."""
-        chosen = sql.SQL(
-            "{table}.instrument_id % {divided} = {remainder} AND {table}.instrument_id % {parts} = {part}"
-        ).format(
-            table=sql.Identifier(self.name),
-            divided=sql.Literal(self.divided),
-            remainder=sql.Literal(part % self.divided),
-            parts=sql.Literal(parts),
-            part=sql.Literal(part),
-        )
-        return read_pages(connection, self.name, columns, chosen)
+        return Spans.of_points(*self.read_columns_of_part(connection, self.columns[:2], parts, part).values())
 
     def reaches_of_loads(self, connection: Connection) -> dict[int, tuple[int, int]]:
         """Return the first and last number of the rows, current or superseded, that came with each load.
@@ -219,120 +193,26 @@ class RevisionedTable(Generic[Rows]):
         touch_rows(connection, self.name, revised, -deleted)
         self.insert(connection, new, load_id)
 
-    def same_part(self, other: str) -> sql.Composable:
-        """Return the condition by which PostgreSQL looks for the rows of ``other`` into one table each.
-
-        ``other`` names what has the instrument_id beside this table. The condition always holds.
-        """
-        if self.divided == 1:
-            return sql.SQL("true")
-        return sql.SQL("{table}.instrument_id %% {divided} = {other}.instrument_id %% {divided}").format(
-            table=sql.Identifier(self.name), divided=sql.Literal(self.divided), other=sql.Identifier(other)
-        )
-
-    def _read(
-        self, connection: Connection, columns: tuple[Column, ...], spans: Spans, known_by: int
-    ) -> dict[str, Any]:
-        """Return the columns of the rows within the spans by the cheapest of three queries.
-
-        Example: daily bars of the instruments 1 to 12,000 for the ordinals 15,600 to 15,603.
-
-        ================  ============================================================
-        `range_read`      every row BETWEEN 15600 AND 15603; rows outside spans dropped
-        `_read_spans`     instrument 1 BETWEEN 15600 AND 15603, instrument 2 ..., by key
-        `_read_known_by`  the same by key, from current rows and revisions together
-        ================  ============================================================
-        """
-        if not len(spans):
-            return {column.name: empty(column, 0) for column in columns}
-        if known_by != EVERY_LOAD:
-            return self._read_known_by(connection, columns, spans, known_by)
-        if range_read.may_be_range(spans):
-            parts = np.unique(spans.instrument_id % self.divided).tolist()
-            queries = [self._range_query(columns, spans, part) for part in parts]
-            # Of splits and dividends the spans have all days of all years, and few of them a row.
-            inside, in_range = (spans.size(), range_read.most_rows(spans)) if self.divided > 1 else (0, 0)
-            if range_read.is_cheaper(connection, queries, len(spans), inside):
-                return range_read.read(connection, queries, columns, spans, in_range // self.divided)
-        return self._read_spans(connection, columns, spans)
-
-    def _read_spans(
-        self, connection: Connection, columns: tuple[Column, ...], spans: Spans
-    ) -> dict[str, Any]:
-        """Read each span of current rows by one range of the key."""
-        return self._read_each_span(connection, _CURRENT_ROWS, columns, spans, {})
-
-    def _read_known_by(
-        self, connection: Connection, columns: tuple[Column, ...], spans: Spans, known_by: int
-    ) -> dict[str, Any]:
-        """Read each span as it was known when load ``known_by`` had been stored.
-
-        Example: load 5 stored a close of 10 and load 9 corrected it to 11. The current row (11, load 9) and
-        the revision (10, load 5, superseded by 9) give 10 for ``known_by`` 5 to 8, and 11 from 9 on.
-        """
-        return self._read_each_span(connection, _ROWS_KNOWN_BY, columns, spans, {"known_by": known_by})
-
-    def _read_each_span(
-        self,
-        connection: Connection,
-        rows_of_span: sql.SQL,
-        columns: tuple[Column, ...],
-        spans: Spans,
-        parameters: dict[str, int],
-    ) -> dict[str, Any]:
-        rows = rows_of_span.format(
-            names=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
-            table=sql.Identifier(self.name),
-            revisions=sql.Identifier(self.revisions),
-            inside=_INSIDE.format(number=self.number),
-            same_part=self.same_part("span"),
-        )
-        return read_each_span(connection, self.name, rows, columns, spans, parameters)
-
-    def _range_query(self, columns: tuple[Column, ...], spans: Spans, part: int) -> sql.Composed:
-        """Return the query of every row of a part between the first and the last ordinal of all spans."""
-        return sql.SQL(
-            "SELECT {columns} FROM {table} WHERE {number} BETWEEN {first} AND {last} "
-            "AND instrument_id % {divided} = {part}"
-        ).format(
-            columns=select_list(columns, self.name),
-            table=sql.Identifier(self.name),
-            number=self.number,
-            first=sql.Literal(int(spans.first.min())),
-            last=sql.Literal(int(spans.last.max())),
-            divided=sql.Literal(self.divided),
-            part=sql.Literal(part),
-        )
-
-
-_INSIDE = sql.SQL("instrument_id = span.instrument_id AND {number} BETWEEN span.first AND span.last")
-_CURRENT_ROWS = sql.SQL("SELECT {names} FROM {table} WHERE {inside} AND {same_part}")
-_ROWS_KNOWN_BY = sql.SQL(
-    "SELECT {names} FROM {table} WHERE {inside} AND {same_part} AND load_id <= %(known_by)s "
-    "UNION ALL "
-    "SELECT {names} FROM {revisions} WHERE {inside} "
-    "AND load_id <= %(known_by)s AND %(known_by)s < superseded_by"
-)
 
 DAILY_BARS = RevisionedTable(
-    DailyBars,
     "daily_bars",
     "daily_bar_revisions",
     (_INSTRUMENT, Column("ordinal", "int4"), *PRICE_COLUMNS),
     sql.SQL("ordinal"),
     divided=DAILY_BAR_TABLES,
+    model=DailyBars,
 )
 SPLITS = RevisionedTable(
-    SplitEvents,
     "splits",
     "split_revisions",
     (_INSTRUMENT, Column("ex_date", "date"), Column("split_from", "float8"), Column("split_to", "float8")),
     sql.SQL("(ex_date - date '1970-01-01')"),
+    model=SplitEvents,
 )
 DIVIDENDS = RevisionedTable(
-    DividendEvents,
     "dividends",
     "dividend_revisions",
     (_INSTRUMENT, Column("ex_date", "date"), Column("cash_amount", "float8")),
     sql.SQL("(ex_date - date '1970-01-01')"),
+    model=DividendEvents,
 )

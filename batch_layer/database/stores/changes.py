@@ -15,8 +15,8 @@ from psycopg import sql
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.packed import read_narrow
 from condvest.batch_layer.database.postgres.queries import array_of, holds, number, rows
+from condvest.batch_layer.database.postgres.reading.packed import read_narrow
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.spans import Spans
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from condvest.batch_layer.database.postgres.binary_copy import Column
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.packed import read_narrow
 from condvest.batch_layer.database.postgres.queries import rows
+from condvest.batch_layer.database.postgres.reading.packed import read_narrow
 from condvest.batch_layer.shared.models.sessions import Sessions
 
 

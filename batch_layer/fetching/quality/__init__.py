@@ -7,7 +7,7 @@ from condvest.batch_layer.fetching.quality.actions import judge_dividends, judge
 from condvest.batch_layer.fetching.quality.bars import judge_bars
 from condvest.batch_layer.fetching.quality.listings import judge_listings, judge_renames
 from condvest.batch_layer.fetching.quality.market import looks_partial, spelling_twins
-from condvest.batch_layer.fetching.quality.rules import (
+from condvest.batch_layer.fetching.quality.verdict import (
     CODES,
     MAX_REFUSED_ROWS,
     NUMBER_OF,

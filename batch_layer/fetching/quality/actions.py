@@ -15,12 +15,12 @@ from condvest.batch_layer.fetching.quality.rules import (
     LARGEST,
     LARGEST_RATIO,
     Refusals,
-    Verdict,
     beyond_bounds,
     not_finite,
     not_positive,
     ordinals_or_none,
 )
+from condvest.batch_layer.fetching.quality.verdict import Verdict
 from condvest.batch_layer.shared.models.bars import Bools, Floats
 from condvest.batch_layer.shared.models.given.payload_rows import DividendRows, SplitRows
 from condvest.batch_layer.shared.models.sessions import Sessions

@@ -13,11 +13,11 @@ from condvest.batch_layer.fetching.quality.rules import (
     LARGEST,
     MOST_TRADES,
     Refusals,
-    Verdict,
     beyond_bounds,
     not_finite,
     not_positive,
 )
+from condvest.batch_layer.fetching.quality.verdict import Verdict
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bools, Floats, Int32s
 from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from condvest.batch_layer.fetching.quality.rules import Refusals, Verdict, ordinals_or_none, symbol_fault
+from condvest.batch_layer.fetching.quality.rules import Refusals, ordinals_or_none, symbol_fault
+from condvest.batch_layer.fetching.quality.verdict import Verdict
 from condvest.batch_layer.shared.core.names.stated_renames import goes_in_circle
 from condvest.batch_layer.shared.models.bars import Bools
 from condvest.batch_layer.shared.models.given.payload_rows import InstrumentRows, RenameRows, SymbolRows

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from condvest.batch_layer.database.migrate import Migration, migrate, migrations
+from condvest.batch_layer.database.migrate import migrate
+from condvest.batch_layer.database.migration_files import Migration, migrations
 from condvest.batch_layer.fetching.lambda_functions import archive_loader
 from condvest.batch_layer.processing.resample import resample
 from condvest.batch_layer.shared.errors import ArchiveError, SchemaTooNew

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condvest.batch_layer.database.postgres import bars_by_key, each_span
+from condvest.batch_layer.database.postgres.reading import bars_by_key, each_span
 from condvest.batch_layer.database.stores.bars import open_bars_put
 from condvest.batch_layer.database.stores.bars.stored import delete_bars, put_bars, read_bars
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars

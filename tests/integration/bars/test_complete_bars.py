@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from condvest.batch_layer.database.migrate import migrations
+from condvest.batch_layer.database.migration_files import migrations
 from tests.support.payloads import bar
 from tests.support.publishing import from_database
 from tests.support.strategies.market_events import bar_histories

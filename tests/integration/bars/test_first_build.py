@@ -5,7 +5,8 @@ import time
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.postgres import range_read, replacing
+from condvest.batch_layer.database.postgres import replacing
+from condvest.batch_layer.database.postgres.reading import range_read
 from condvest.batch_layer.database.stores.bars import bars_rebuilt
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.processing import first_build

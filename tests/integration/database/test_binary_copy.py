@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres import binary_copy, packed
+from condvest.batch_layer.database.postgres import binary_copy
 from condvest.batch_layer.database.postgres.binary_copy import (
     NO_INSTANT,
     Column,
@@ -19,7 +19,8 @@ from condvest.batch_layer.database.postgres.binary_copy import (
     value_or_stand_in,
 )
 from condvest.batch_layer.database.postgres.connecting.connection import Database
-from condvest.batch_layer.database.postgres.packed import (
+from condvest.batch_layer.database.postgres.reading import packed
+from condvest.batch_layer.database.postgres.reading.packed import (
     MOST_ROWS,
     read_groups,
     read_narrow,

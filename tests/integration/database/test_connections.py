@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from condvest.batch_layer.database.migrate import check_schema, is_empty, migrate, migrations
+from condvest.batch_layer.database.migrate import check_schema, is_empty, migrate
+from condvest.batch_layer.database.migration_files import migrations
 from condvest.batch_layer.database.postgres.connecting.connection import Database
 from condvest.batch_layer.shared.errors import DatabaseError, SchemaTooOld
 from tests.support.pooler import PGBOUNCER, pooler

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from condvest.batch_layer.database.postgres import packed, range_read
+from condvest.batch_layer.database.postgres.reading import packed, range_read
 from condvest.batch_layer.database.postgres.revisioned import DAILY_BARS, SPLITS
 from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.identity import instruments

@@ -14,8 +14,9 @@ from condvest.batch_layer.shared.clients.massive.wire.bucket import client_of
 from condvest.batch_layer.shared.errors import SettingsError, VendorRefused, VendorUnavailable
 from condvest.batch_layer.shared.models.given.payloads import VendorFile
 from condvest.batch_layer.shared.models.instruments.providers import Unavailable
-from condvest.batch_layer.shared.settings import FlatFilesSettings, Settings
+from condvest.batch_layer.shared.settings import Settings
 from condvest.batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.shared.vendor_settings import FlatFilesSettings
 from tests.support.emulators.faults import Fault
 from tests.support.emulators.synthetic.market import LONGEST_DELAY, Market
 from tests.support.worlds.vendor_truth import AtMassive, Desk, disagreements, serving, unconnected

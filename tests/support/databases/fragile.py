@@ -4,8 +4,9 @@ from contextlib import contextmanager
 
 import psycopg
 
-from condvest.batch_layer.database.postgres import binary_copy, packed
+from condvest.batch_layer.database.postgres import binary_copy
 from condvest.batch_layer.database.postgres.connecting.connection import Database
+from condvest.batch_layer.database.postgres.reading import packed
 from condvest.batch_layer.shared.errors import DatabaseUnavailable
 
 _FRAGILE = {}

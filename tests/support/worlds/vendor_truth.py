@@ -12,8 +12,9 @@ from condvest.batch_layer.operations import nightly
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients.massive import MassiveClient, MassiveProvider, Transport
 from condvest.batch_layer.shared.clients.rate_limit import Rate, RateLimit
-from condvest.batch_layer.shared.settings import MassiveSettings, NightlySettings, Settings
+from condvest.batch_layer.shared.settings import NightlySettings, Settings
 from condvest.batch_layer.shared.utils.retry import Retry
+from condvest.batch_layer.shared.vendor_settings import MassiveSettings
 from tests.support.emulators.massive import KEY, MassiveEmulator
 from tests.support.emulators.synthetic import truth
 from tests.support.naive import database as naive_database

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from condvest.batch_layer.database.migrate import Migration, migrations
+from condvest.batch_layer.database.migration_files import Migration, migrations
 
 
 def test_the_checksum_is_that_of_the_text():

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import Any, Self
 
 import psycopg
-from psycopg import sql
 
 from condvest.batch_layer.database.postgres.connecting import line, waiting
-from condvest.batch_layer.database.postgres.connecting.failures import translation_of
+from condvest.batch_layer.database.postgres.connecting.failures import translated
+from condvest.batch_layer.database.postgres.connecting.session_lock import SessionLock
 from condvest.batch_layer.database.postgres.connecting.variables import none_of_libpqs
 from condvest.batch_layer.shared.errors import DatabaseError, SettingsError
 from condvest.batch_layer.shared.postgres_url import PostgresUrl
@@ -166,48 +166,19 @@ class Database:
         `on_wait` is told for whom it waits. The server drops the lock with the connection, so a killed
         process never keeps it.
         """
-        wanted = sorted(parts)
-        got = [part for part, free in self._advisory("pg_try_advisory_lock", name, wanted) if free]
-        at_once = len(got) == len(wanted)
+        lock = SessionLock(self.transaction, self._is_open, name, parts)
+        at_once = lock.take_if_free()
         if not at_once:
-            self._advisory("pg_advisory_unlock", name, got)
-            self._wait_for(name, wanted)
+            lock.take(self.on_wait)
         self._locks += 1
         try:
             yield at_once
         finally:
             self._locks -= 1
-            self._let_go(name, wanted)
+            lock.let_go()
 
-    def _wait_for(self, name: str, parts: list[int]) -> None:
-        """Take parts of a lock, ascending as all do, so that no two can wait for each other."""
-        has_told = False
-
-        def tell(sentence: str) -> None:
-            nonlocal has_told
-            if not has_told and self.on_wait is not None:
-                self.on_wait(sentence)
-            has_told = True
-
-        locked: list[int] = []
-        try:
-            for part in parts:
-                with self.transaction() as connection:
-                    waiting.lock_session(connection, name, part, tell if self.on_wait else None)
-                locked.append(part)
-        except BaseException:  # Ctrl-C too must leave no part locked
-            self._let_go(name, locked)
-            raise
-
-    def _let_go(self, name: str, parts: list[int]) -> None:
-        if parts and self._connection is not None and not self._connection.closed:
-            self._advisory("pg_advisory_unlock", name, parts)
-
-    def _advisory(self, function: LiteralString, name: str, parts: list[int]) -> list[tuple[int, bool]]:
-        query = sql.SQL("SELECT part, {}(hashtext(%s), part) FROM unnest(%s::int4[]) AS part")
-        with self.transaction() as connection:
-            rows = connection.execute(query.format(sql.Identifier(function)), (name, parts))
-            return [(part, answer is not False) for part, answer in rows]
+    def _is_open(self) -> bool:
+        return self._connection is not None and not self._connection.closed
 
     def _open(self) -> Connection:
         if self._process != os.getpid():
@@ -274,12 +245,3 @@ class Database:
                 "over several transactions, so it needs a session of its own: name the server itself in "
                 "CONDVEST_DATABASE_URL, or a pool in session mode (PgBouncer: pool_mode = session)"
             )
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn the driver's errors into ours."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise translation_of(error) from error

@@ -5,6 +5,8 @@ Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html. The table
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import psycopg
@@ -166,3 +168,12 @@ def translation_of(error: psycopg.Error) -> CondvestError:
     failure = failure_of(error)
     text = str(error).strip() or type(error).__name__
     return failure.error("; ".join(filter(None, (f"{failure.what}: {text}", failure.to_do))))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors into ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translation_of(error) from error

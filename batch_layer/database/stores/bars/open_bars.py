@@ -14,8 +14,8 @@ from psycopg import sql
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, select_list
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.packed import read_out
 from condvest.batch_layer.database.postgres.queries import array_of
+from condvest.batch_layer.database.postgres.reading.packed import read_out
 from condvest.batch_layer.database.postgres.revisioned import PRICE_COLUMNS
 from condvest.batch_layer.database.postgres.touched import announce
 from condvest.batch_layer.shared.models.bars import Bars, Bools, Int16s, Int32s, Positions

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from psycopg import sql
 
-from condvest.batch_layer.database.postgres import bars_by_key
 from condvest.batch_layer.database.postgres.binary_copy import empty
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.each_span import read_each_span
+from condvest.batch_layer.database.postgres.reading import bars_by_key
+from condvest.batch_layer.database.postgres.reading.each_span import read_each_span
 from condvest.batch_layer.database.postgres.touched import EVERY_KEY, touch, touch_keys
 from condvest.batch_layer.database.stores.bars import closed_bars, open_bars
 from condvest.batch_layer.database.stores.bars.closed_bars import BAR_COLUMNS

@@ -13,8 +13,8 @@ from psycopg import sql
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, select_list
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_out
 from condvest.batch_layer.database.postgres.queries import array_of, column, records, rows
+from condvest.batch_layer.database.postgres.reading.packed import MOST_ROWS, read_out
 from condvest.batch_layer.shared.core.names.names_of_today import Carriage
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.difference import keys_of

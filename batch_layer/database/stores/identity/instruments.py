@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from condvest.batch_layer.database.postgres.binary_copy import Column
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.packed import read_narrow
 from condvest.batch_layer.database.postgres.queries import array_of, array_of_texts, column, number
+from condvest.batch_layer.database.postgres.reading.packed import read_narrow
 from condvest.batch_layer.shared.models.bars import Int32s, Int64s, distinct_numbers, run_starts
 from condvest.batch_layer.shared.models.instruments.providers import rank_of
 

@@ -10,8 +10,8 @@ from psycopg import sql
 
 from condvest.batch_layer.database.postgres.binary_copy import Column
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.packed import read_narrow
 from condvest.batch_layer.database.postgres.queries import array_of, column, number, rows
+from condvest.batch_layer.database.postgres.reading.packed import read_narrow
 from condvest.batch_layer.shared.models.bars import Int32s
 from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD, LedgerRows

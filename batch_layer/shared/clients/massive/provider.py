@@ -17,8 +17,9 @@ from condvest.batch_layer.shared.errors import NotReadyYet, SettingsError, Unkno
 from condvest.batch_layer.shared.models.given.payloads import DatasetName, Fetched, Payload
 from condvest.batch_layer.shared.models.instruments.providers import Cost, Unavailable
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
-from condvest.batch_layer.shared.settings import MassivePlan, Settings
+from condvest.batch_layer.shared.settings import Settings
 from condvest.batch_layer.shared.utils.clock import utc_now
+from condvest.batch_layer.shared.vendor_settings import MassivePlan
 
 FIRST_SESSION = dt.date(2003, 9, 10)
 """The first session of which Massive has bars."""

@@ -10,8 +10,8 @@ from psycopg import sql
 
 from condvest.batch_layer.database.postgres.binary_copy import Column, select_list, value_or_stand_in
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.packed import MOST_ROWS, read_groups, read_out, row_of
 from condvest.batch_layer.database.postgres.queries import array_of
+from condvest.batch_layer.database.postgres.reading.packed import MOST_ROWS, read_groups, read_out, row_of
 from condvest.batch_layer.shared.models.spans import Spans
 
 FEWEST_A_SPAN = 16

@@ -19,7 +19,7 @@ from psycopg import sql
 from condvest.batch_layer.database.postgres.binary_copy import Column
 from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.connecting.waiting import undone_if_locked
-from condvest.batch_layer.database.postgres.packed import read_out
+from condvest.batch_layer.database.postgres.reading.packed import read_out
 from condvest.batch_layer.shared.models.difference import pack
 from condvest.batch_layer.shared.models.spans import Spans
 
