@@ -93,7 +93,7 @@ ACCEPTANCES = {
         "aside after a note, and the night exits with 0; watch add, remove and list are there.",
         (
             (
-                "tests/unit/clients/test_yahoo_rounds.py",
+                "tests/unit/clients/yahoo/test_yahoo_rounds.py",
                 "test_acceptance_7_a_vendor_that_is_away_ends_any_number_of_symbols_in_three_minutes",
             ),
             (

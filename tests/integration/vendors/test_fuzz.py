@@ -20,7 +20,7 @@ from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.given.payloads import Payload
 from tests.support.payloads import BARS, SPLITS, bar, bars_payload, csv_of, parquet_payload, split
 from tests.support.strategies.spoilt import spoilt_bytes, spoilt_json
-from tests.unit.clients.test_yahoo_parse import chart
+from tests.unit.clients.yahoo.test_yahoo_parse import chart
 
 MASSIVE = Path(__file__).parents[2] / "payloads/massive"
 SESSION = dt.date(2024, 1, 3)

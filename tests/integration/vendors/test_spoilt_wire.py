@@ -19,7 +19,7 @@ from condvest.batch_layer.shared.errors import InputError, VendorRefused, Vendor
 from condvest.batch_layer.shared.utils.retry import Retry
 from tests.integration.vendors.test_massive_wire import GOOD, SESSION
 from tests.support.strategies.raw_answers import raw_answer
-from tests.unit.clients.test_yahoo_parse import chart
+from tests.unit.clients.yahoo.test_yahoo_parse import chart
 
 NOW = dt.datetime(2024, 7, 10, 16, tzinfo=dt.UTC)
 SPLITS = {

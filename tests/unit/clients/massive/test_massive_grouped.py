@@ -13,7 +13,7 @@ from condvest.batch_layer.shared.clients.massive import parse
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.given.payloads import Payload
 
-STORED = Path(__file__).parents[2] / "payloads" / "massive"
+STORED = Path(__file__).parents[3] / "payloads" / "massive"
 SESSION = dt.date(2020, 10, 14)
 NOW = dt.datetime(2020, 10, 15, 12, tzinfo=dt.UTC)
 CLOSE = 1602705600000  # 16:00 in New York on the session, as the vendor's schema has it

@@ -12,7 +12,7 @@ from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.given.file_options import FileOptions
 from condvest.batch_layer.shared.models.given.payloads import Payload
 
-PAGE = (Path(__file__).parents[3] / "docs" / "files.md").read_text()
+PAGE = (Path(__file__).parents[4] / "docs" / "files.md").read_text()
 NOW = dt.datetime(2024, 6, 10, tzinfo=dt.UTC)
 BAR = "1,2,1,2,100"
 

@@ -12,7 +12,7 @@ from condvest.batch_layer.shared.clients.massive import json_seq, parse
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.given.payloads import Payload
 
-STORED = Path(__file__).parents[2] / "payloads" / "massive"
+STORED = Path(__file__).parents[3] / "payloads" / "massive"
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
 
 

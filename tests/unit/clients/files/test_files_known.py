@@ -4,7 +4,7 @@ import pytest
 
 from condvest.batch_layer.shared.clients.files import parse
 from condvest.batch_layer.shared.errors import InputError
-from tests.unit.clients.test_files_adjusted import payload
+from tests.unit.clients.files.test_files_adjusted import payload
 
 STOOQ = """<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>
 AAPL.US,D,20240604,000000,25,26,24,25.5,4400,0
