@@ -15,8 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from condvest.batch_layer.shared.models.bars import Bools, Floats
-from condvest.speed_layer.core.alerts.market import Market
-from condvest.speed_layer.core.alerts.nodes import (
+from condvest.speed_layer.core.alerts.language.nodes import (
     Arithmetic,
     Change,
     Comparison,
@@ -30,7 +29,8 @@ from condvest.speed_layer.core.alerts.nodes import (
     Reduced,
     Series,
 )
-from condvest.speed_layer.core.alerts.reading import shifted
+from condvest.speed_layer.core.alerts.language.reading import shifted
+from condvest.speed_layer.core.alerts.market import Market
 
 
 @dataclass(frozen=True, eq=False)

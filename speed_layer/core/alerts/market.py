@@ -20,7 +20,7 @@ from condvest.batch_layer.shared.models.bars import Bars, DailyBars, Floats, Int
 from condvest.batch_layer.shared.models.corporate_actions import Splits
 from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from condvest.batch_layer.shared.models.difference import pack
-from condvest.speed_layer.core.alerts.nodes import Over
+from condvest.speed_layer.core.alerts.language.nodes import Over
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from condvest.batch_layer.shared.models.bars import Bools
 from condvest.speed_layer.core.alerts.evaluating import Evaluation
-from condvest.speed_layer.core.alerts.nodes import Comparison, Crossing, Node, Number, Series
-from condvest.speed_layer.core.alerts.parsing import parse
-from condvest.speed_layer.core.alerts.tokens import RuleError, tokens_of
+from condvest.speed_layer.core.alerts.language.nodes import Comparison, Crossing, Node, Number, Series
+from condvest.speed_layer.core.alerts.language.parsing import parse
+from condvest.speed_layer.core.alerts.language.tokens import RuleError, tokens_of
 
 Rearm = Node | float
 """A condition, or a margin above 0 and below 1."""

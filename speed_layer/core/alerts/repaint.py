@@ -18,7 +18,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Literal
 
-from condvest.speed_layer.core.alerts.nodes import (
+from condvest.speed_layer.core.alerts.language.nodes import (
     Arithmetic,
     Change,
     Comparison,
@@ -31,7 +31,7 @@ from condvest.speed_layer.core.alerts.nodes import (
     Number,
     Reduced,
 )
-from condvest.speed_layer.core.alerts.reading import intervals_of, shifted
+from condvest.speed_layer.core.alerts.language.reading import intervals_of, shifted
 
 Repaint = Literal["cannot vanish", "may vanish"]
 

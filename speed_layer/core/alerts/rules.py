@@ -19,9 +19,9 @@ import numpy as np
 from condvest.batch_layer.shared.core.windows import last_ordinals, windows_of
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.bars import Bools, Int32s
-from condvest.speed_layer.core.alerts.nodes import Node, Series
-from condvest.speed_layer.core.alerts.parsing import parse
-from condvest.speed_layer.core.alerts.reading import interval_of, intervals_of, lookback_of
+from condvest.speed_layer.core.alerts.language.nodes import Node, Series
+from condvest.speed_layer.core.alerts.language.parsing import parse
+from condvest.speed_layer.core.alerts.language.reading import interval_of, intervals_of, lookback_of
 from condvest.speed_layer.core.alerts.rearming import Rearm, parse_rearm
 from condvest.speed_layer.core.alerts.repaint import Repaint, repaint_of
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condvest.speed_layer.core.alerts.evaluating import Evaluation
-from condvest.speed_layer.core.alerts.nodes import (
+from condvest.speed_layer.core.alerts.language.nodes import (
     Arithmetic,
     Change,
     Comparison,
@@ -18,9 +18,9 @@ from condvest.speed_layer.core.alerts.nodes import (
     Number,
     Reduced,
 )
-from condvest.speed_layer.core.alerts.parsing import parse
+from condvest.speed_layer.core.alerts.language.parsing import parse
+from condvest.speed_layer.core.alerts.language.tokens import RuleError
 from condvest.speed_layer.core.alerts.repaint import repaint_of
-from condvest.speed_layer.core.alerts.tokens import RuleError
 
 PRICES = ("open", "high", "low", "close", "vwap")
 INTERVALS = (1, 3, 5, 8, 13, 21, 34)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.speed_layer.core.alerts.firing import MINUTE, Moment, may_fire, occurrence_of
-from condvest.speed_layer.core.alerts.parsing import parse
+from condvest.speed_layer.core.alerts.language.parsing import parse
+from condvest.speed_layer.core.alerts.language.tokens import RuleError
 from condvest.speed_layer.core.alerts.rearming import parse_rearm
 from condvest.speed_layer.core.alerts.rules import Cooldown, Rule, Seen, risen
-from condvest.speed_layer.core.alerts.tokens import RuleError
 from tests.support.naive.alerts import naive_firings
 
 ID = np.array([3], np.int32)

@@ -6,7 +6,7 @@ of both (1, 1), a fraction (0, 0). A number that was written out takes the dimen
 
 from __future__ import annotations
 
-from condvest.speed_layer.core.alerts.nodes import (
+from condvest.speed_layer.core.alerts.language.nodes import (
     Arithmetic,
     Change,
     Comparison,
@@ -16,7 +16,7 @@ from condvest.speed_layer.core.alerts.nodes import (
     Node,
     Reduced,
 )
-from condvest.speed_layer.core.alerts.reading import intervals_of
+from condvest.speed_layer.core.alerts.language.reading import intervals_of
 
 Dimension = tuple[int, int]
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from condvest.speed_layer.core.alerts.nodes import Arithmetic, Change, Field, Negative, Node, Reduced, Series
+from condvest.speed_layer.core.alerts.language.nodes import (
+    Arithmetic,
+    Change,
+    Field,
+    Negative,
+    Node,
+    Reduced,
+    Series,
+)
 
 
 def interval_of(node: Node) -> int:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Never
 
 from condvest.batch_layer.shared.settings import INTERVALS
-from condvest.speed_layer.core.alerts.tokens import RuleError, Token, tokens_of
+from condvest.speed_layer.core.alerts.language.tokens import RuleError, Token, tokens_of
 
 ALLOWED = (1, *INTERVALS)
 """The intervals that a rule may name, in sessions."""

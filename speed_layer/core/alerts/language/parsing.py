@@ -21,9 +21,9 @@ import math
 from collections.abc import Callable
 from typing import TypeGuard, cast, get_args
 
-from condvest.speed_layer.core.alerts.cursor import MOST_BARS, Cursor
-from condvest.speed_layer.core.alerts.dimensions import check
-from condvest.speed_layer.core.alerts.nodes import (
+from condvest.speed_layer.core.alerts.language.cursor import MOST_BARS, Cursor
+from condvest.speed_layer.core.alerts.language.dimensions import check
+from condvest.speed_layer.core.alerts.language.nodes import (
     Arithmetic,
     Change,
     Comparison,
@@ -40,8 +40,8 @@ from condvest.speed_layer.core.alerts.nodes import (
     Relation,
     Sign,
 )
-from condvest.speed_layer.core.alerts.reading import lookback_of
-from condvest.speed_layer.core.alerts.tokens import Token
+from condvest.speed_layer.core.alerts.language.reading import lookback_of
+from condvest.speed_layer.core.alerts.language.tokens import Token
 
 _CONDITIONS = (Comparison, Crossing, Not, Joined)
 Part = Callable[[], Node]
