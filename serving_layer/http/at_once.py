@@ -50,13 +50,14 @@ class AtOnceProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # cho
             self._later += data
             self.flow.pause_reading()
             return
-        known = self._direct.find(data) if self._direct is not None and len(data) <= LONGEST else None
-        if known is None or not self._may_answer():
+        direct = self._direct
+        known = direct.find(data) if direct is not None and len(data) <= LONGEST else None
+        if direct is None or known is None or not self._may_answer():
             self.take(data)
         elif isinstance(known, Known):
-            self._ask(known, data)
+            self._ask(direct, known, data)
         else:
-            self._send(known, data)
+            self._send(direct, known, data)
 
     def take(self, data: bytes) -> None:
         """Let a request be read and answered; remember the bytes of what is one and came whole."""
@@ -84,21 +85,21 @@ class AtOnceProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # cho
         is_too_many = most is not None and max(len(self.connections), len(self.tasks)) >= most
         return self._is_between and self._is_idle() and not self.flow.write_paused and not is_too_many
 
-    def _ask(self, known: Known, data: bytes) -> None:
+    def _ask(self, direct: Direct, known: Known, data: bytes) -> None:
         """Ask for the version of the data, and answer when it comes."""
         self._unset_keepalive_if_required()
-        direct, call = self._direct, self._direct.call()  # type: ignore[union-attr]  # `known` came from it
+        call = direct.call()
         self._is_asking = True
-        direct.ask(known, lambda version: self._answer(known, call, data, version))  # type: ignore[union-attr]
+        direct.ask(known, lambda version: self._answer(direct, known, call, data, version))
 
-    def _answer(self, known: Known, call: Call, data: bytes, version: str | None) -> None:
+    def _answer(self, direct: Direct, known: Known, call: Call, data: bytes, version: str | None) -> None:
         """Send the answer of a version; let the request be read if there is none."""
         self._is_asking = False
         if self.transport.is_closing():
             return
         pieces = None
-        if version is not None and self._direct is not None:
-            pieces = self._direct.answer(known, call, version, self.server_state.default_headers)
+        if version is not None:
+            pieces = direct.answer(known, call, version, self.server_state.default_headers)
         if pieces is None:
             self.take(data)
         else:
@@ -107,13 +108,12 @@ class AtOnceProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # cho
             self.answered()
         self._go_on()
 
-    def _send(self, known: KnownFile, data: bytes) -> None:
+    def _send(self, direct: Direct, known: KnownFile, data: bytes) -> None:
         """Send the file of a known request; let the request be read if it is not to be sent as before."""
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
-        direct, call = self._direct, self._direct.call()  # type: ignore[union-attr]  # `known` came from it
-        answer = direct.open(known, call, self.server_state.default_headers)  # type: ignore[union-attr]
+        answer = direct.open(known, direct.call(), self.server_state.default_headers)
         if answer is None:
             self.take(data)
             return
