@@ -97,7 +97,7 @@ def parsed(model: type[BaseModel], pairs: Pairs) -> Any:  # noqa: ANN401  # an i
     values: dict[str, Any] = {}
     for name, value in pairs:
         if not value:
-            raise BadRequest(f"{name} is empty; leave it out, or give it a value", name)
+            raise BadRequest(f"{name} is empty; leave it out, or give it a value", name, value="")
         if known[name].annotation == list[str]:
             values.setdefault(name, []).append(value)
         else:
@@ -110,5 +110,6 @@ def parsed(model: type[BaseModel], pairs: Pairs) -> Any:  # noqa: ANN401  # an i
         if not first["loc"]:  # of several together; it begins with the name of one
             raise BadRequest(said, said.partition(":")[0]) from error
         name = str(first["loc"][0])
-        given = f" {values[name]!r}" if name in values else ""
-        raise BadRequest(f"{name}{given}: {said}", name) from error
+        wrong: str | None = values.get(name)
+        given = "" if wrong is None else f" {wrong!r}"
+        raise BadRequest(f"{name}{given}: {said}", name, value=wrong) from error
