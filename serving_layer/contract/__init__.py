@@ -145,6 +145,8 @@ class BarsQuery(OfSymbols):
             raise ValueError(
                 "live: a version that is kept has no session under way; leave out one of the two"
             )
+        if self.live and self.as_of is not None:
+            raise ValueError("live: the session under way is known as of now only; leave out as_of")
         return self
 
 
