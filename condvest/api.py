@@ -17,6 +17,7 @@ from condvest.asking import (
     Symbols,
     answered,
     as_bounds,
+    as_date,
     as_known,
     as_symbols,
     present_settings,
@@ -47,6 +48,7 @@ def bars(
     unique_symbols: bool = False,
     include_live: bool = False,
     missing: Missing = "raise",
+    symbols_on: Session | None = None,
 ) -> pa.Table:
     """Return bars of n sessions, ascending by symbol and window.
 
@@ -76,6 +78,8 @@ def bars(
         include_live: whether to give the bars that hold the session under way, too, as `condvest live run`
             knows it, and two more columns; see docs/live.md. Needs the database, or a server that reads it.
         missing: ``"raise"`` an error if a symbol is unknown, or ``"skip"`` it.
+        symbols_on: let each symbol stand for the instrument that carried it on this date, under its name of
+            today; None for its last carrier.
 
     Returns:
         A table with the columns symbol (string), interval (int16, sessions), window (int32),
@@ -112,6 +116,7 @@ def bars(
         as_of=as_known(as_of),
         unique_symbols=unique_symbols,
         include_live=include_live,
+        symbols_on=as_date("symbols_on", symbols_on),
     )
     table = skipping(
         missing, wanted, lambda known: answer(replace(question, symbols=known), source, settings)

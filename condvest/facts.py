@@ -24,6 +24,7 @@ from condvest.asking import (
 )
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.settings import Settings
+from condvest.serving_layer.opening import open_published
 from condvest.serving_layer.queries.actions import DIVIDENDS, SPLITS, read_dividends, read_splits
 from condvest.serving_layer.queries.sessions_table import sessions_table
 from condvest.serving_layer.queries.universe import read_universe
@@ -47,9 +48,8 @@ def instruments(
     Args:
         active: only listed ones if True, only delisted ones if False, whatever is known if None.
         as_of: what was known then; see `bars`. Who was listed on a date: `universe`.
-        source: ``"database"``, or the address of a server that reads one. What is published holds no
-            metadata.
-        settings: where the database is; from the environment if None.
+        source: ``"database"``, ``"published"`` or the address of a server; see `bars`.
+        settings: where the database and the published data set are; from the environment if None.
 
     Returns:
         A table with the columns instrument_id (int32), symbol (string, that it carries now, or carried last),
@@ -71,10 +71,10 @@ def instruments(
         opened.refresh_sessions()  # who keeps the database open may do so for months
         return read_instruments(opened, active=active, as_of=known)
 
-    def from_published(_: Settings) -> pa.Table:
-        raise UsageError(
-            "instruments: a published data set holds no metadata; ask the database, or condvest.universe"
-        )
+    def from_published(where: Settings) -> pa.Table:
+        from condvest.serving_layer.queries.published_instruments import published_instruments  # noqa: PLC0415  # as above
+
+        return published_instruments(open_published(where), known, active=active)
 
     return answered(
         source,

@@ -168,12 +168,16 @@ class UnknownName(UsageError):
     Attributes:
         parameter: that holds the name.
         near: names that may have been meant.
+        value: the name that nothing has.
     """
 
-    def __init__(self, message: str, parameter: str, near: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, parameter: str, near: Sequence[str] = (), value: str | None = None
+    ) -> None:
         super().__init__(message)
         self.parameter = parameter
         self.near = tuple(near)
+        self.value = value
 
 
 class NotASession(PermanentError):
@@ -185,11 +189,13 @@ class UnknownSymbol(PermanentError):
 
     Attributes:
         symbols: those that are unknown, where the question was about several that have bars; else empty.
+        near: symbols that may have been meant.
     """
 
-    def __init__(self, message: str, symbols: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, symbols: Sequence[str] = (), near: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.symbols = tuple(symbols)
+        self.near = tuple(near)
 
 
 class UnorderedSessions(PermanentError):

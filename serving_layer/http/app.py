@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +14,7 @@ from starlette.routing import Mount, Route
 
 from condvest.batch_layer.shared.errors import CondvestError
 from condvest.serving_layer.contract import StateQuery
+from condvest.serving_layer.contract.reports import ReadyQuery
 from condvest.serving_layer.http.answers import reports
 from condvest.serving_layer.http.answers.describing import PROBLEMS, RESPONSES, parameters_of
 from condvest.serving_layer.http.answers.endpoints import BY_BODY, ENDPOINTS, Endpoint
@@ -184,7 +186,11 @@ def _add_states(app: FastAPI, backend: Backend, threads: Threads) -> None:
                 return state
 
         state = await threads.run(present)
-        return {"version": state.version, "loaded_through": state.loaded_through}
+        return {
+            "version": state.version,
+            "published_at": state.published_at,
+            "loaded_through": state.loaded_through,
+        }
 
     @app.get(
         "/v1/status",
@@ -194,14 +200,7 @@ def _add_states(app: FastAPI, backend: Backend, threads: Threads) -> None:
     async def status(request: Request) -> dict[str, Any]:
         return await threads.run(lambda: reports.status(of(request)))
 
-    @app.get("/health/live", summary="Whether the server runs.")
-    async def live() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/health/ready", summary="Whether the data can be reached.")
-    async def ready() -> dict[str, str]:
-        await threads.run(backend.state)
-        return {"status": "ok"}
+    _add_health(app, backend, threads)
 
     @app.get("/{path:path}", include_in_schema=False)
     async def nothing(path: str) -> Response:
@@ -209,8 +208,32 @@ def _add_states(app: FastAPI, backend: Backend, threads: Threads) -> None:
         raise NoSuchPath(f"there is no /{path}; there are {paths}")
 
 
+def _add_health(app: FastAPI, backend: Backend, threads: Threads) -> None:
+    """Add what a watch asks, or what passes requests on to servers that are ready."""
+
+    @app.get("/health/live", summary="Whether the server runs.")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get(
+        "/health/ready",
+        summary="Whether the data can be reached, and follow the market.",
+        openapi_extra={"parameters": parameters_of(ReadyQuery)},
+    )
+    async def ready(request: Request) -> dict[str, str]:
+        max_behind = parsed(ReadyQuery, request.query_params.multi_items()).max_behind
+
+        def check() -> None:
+            backend.state()
+            if max_behind is not None:
+                reports.check_fresh(backend, max_behind, dt.datetime.now(dt.UTC))
+
+        await threads.run(check)
+        return {"status": "ok"}
+
+
 async def _failed(request: Request, error: Exception) -> Response:
     """Answer with an error, and leave it for the log."""
     request.scope[FAILURE] = error = failure_of(error)
     status, members = problem(error, request.scope[REQUEST_ID])
-    return Response(json.dumps(members), status, headers_of(status))
+    return Response(json.dumps(members), status, headers_of(status, error))

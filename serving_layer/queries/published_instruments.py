@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.batch_layer.shared.published.tables import to_numpy
 from condvest.serving_layer.queries.instruments import instruments_table
@@ -16,16 +17,25 @@ from condvest.serving_layer.sources.published import PublishedSource
 from condvest.serving_layer.sources.published_past import PublishedPast, as_known
 
 
-def published_instruments(source: PublishedSource, as_of: dt.datetime | None = None) -> pa.Table:
+def published_instruments(
+    source: PublishedSource, as_of: dt.datetime | None = None, *, active: bool | None = None
+) -> pa.Table:
     """Return what `read_instruments` does of a published version that has ``instrument_fields``.
 
     Args:
         source: the version.
         as_of: an aware datetime: what was known then; now if None.
+        active: only listed ones if True, only delisted ones if False.
 
     Raises:
-        UsageError: an earlier version of Condvest published it, without history.
+        UsageError: an earlier version of Condvest published it, without history or what is known of
+            instruments.
     """
+    if "instrument_fields" not in source.manifest.files:
+        raise UsageError(
+            f"version {source.version} of what is published does not tell what is known of instruments: an "
+            "earlier version of Condvest made it; run condvest publish, or ask the database"
+        )
     then = as_known(source, as_of)
     known_by = then.known_by if isinstance(then, PublishedPast) else EVERY_LOAD
     table = source.small("instrument_fields")
@@ -41,4 +51,6 @@ def published_instruments(source: PublishedSource, as_of: dt.datetime | None = N
     ):
         fields[instrument_id][field] = value
     ids = np.unique(to_numpy(source.small("symbols")["instrument_id"]))
-    return instruments_table(fields, source.last_symbols(ids), then.listed(ids), source.sessions)
+    return instruments_table(
+        fields, source.last_symbols(ids), then.listed(ids), source.sessions, active=active
+    )

@@ -59,6 +59,7 @@ def read_bars_over_http(address: str, key: str | None, question: Question) -> pa
         "as_of": question.as_of,
         "unique_symbols": question.unique_symbols or None,
         "live": question.include_live or None,
+        "symbols_on": question.symbols_on,
     }
     return read_over_http(address, key, "bars", parameters, question.symbols or ())
 

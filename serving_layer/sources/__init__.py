@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -10,6 +11,9 @@ from condvest.batch_layer.shared.models.corporate_actions import DividendEvents,
 from condvest.batch_layer.shared.models.coverage import Coverage
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
+
+SymbolSpan = tuple[int, str, dt.date | None, dt.date | None]
+"""Instrument, symbol, and the first and last date on which it was carried; None where that is open."""
 
 
 class BarSource(Protocol):
@@ -24,8 +28,12 @@ class BarSource(Protocol):
         """Return the symbol that each instrument with bars carries now, or carried last; of all if None."""
         ...
 
-    def carriers(self, symbol: str) -> list[int]:
-        """Return the instruments that carry or carried a symbol, the latest first."""
+    def carriers(self, symbol: str, on: dt.date | None = None) -> list[int]:
+        """Return the instruments that carry or carried a symbol, or did so on a date; the latest first."""
+        ...
+
+    def symbol_spans(self) -> list[SymbolSpan]:
+        """Return who carried which symbol from when to when, by symbol, instrument and first date."""
         ...
 
     def stands_for(self, symbols: Sequence[str]) -> dict[str, int]:

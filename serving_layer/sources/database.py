@@ -19,6 +19,7 @@ from condvest.batch_layer.database.stores.changes import peek_changes
 from condvest.batch_layer.database.stores.identity.symbols import (
     instruments_named,
     latest_carriers,
+    symbol_spans,
     symbols_by_instrument,
 )
 from condvest.batch_layer.database.stores.loading.ledger import read_coverage
@@ -30,6 +31,7 @@ from condvest.batch_layer.shared.models.coverage import Coverage
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans, always
+from condvest.serving_layer.sources import SymbolSpan
 from condvest.serving_layer.sources.keeping.kept_reference import Reference, reference
 
 if TYPE_CHECKING:
@@ -65,9 +67,13 @@ class DatabaseSource:
             return self._reference.names
         return symbols_by_instrument(self.connection, ids, self.known_by)
 
-    def carriers(self, symbol: str) -> list[int]:
+    def carriers(self, symbol: str, on: dt.date | None = None) -> list[int]:
         """Return the instruments that carry or carried a symbol; see `BarSource`."""
-        return instruments_named(self.connection, symbol)
+        return instruments_named(self.connection, symbol, on)
+
+    def symbol_spans(self) -> list[SymbolSpan]:
+        """Return who carried which symbol when; see `BarSource`."""
+        return symbol_spans(self.connection)
 
     def stands_for(self, symbols: Sequence[str]) -> dict[str, int]:
         """Return the instrument that each symbol stands for; see `BarSource`."""

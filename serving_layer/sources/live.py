@@ -6,6 +6,7 @@ every other window, and takes the rest as it is stored.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +20,7 @@ from condvest.batch_layer.shared.models.coverage import Coverage
 from condvest.batch_layer.shared.models.live import LiveBars
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
-from condvest.serving_layer.sources import BarSource
+from condvest.serving_layer.sources import BarSource, SymbolSpan
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,13 @@ class LiveSource:
         """Return the symbols by instrument; see `BarSource`."""
         return self.source.names(ids)
 
-    def carriers(self, symbol: str) -> list[int]:
+    def carriers(self, symbol: str, on: dt.date | None = None) -> list[int]:
         """Return the instruments that carry or carried a symbol; see `BarSource`."""
-        return self.source.carriers(symbol)
+        return self.source.carriers(symbol, on)
+
+    def symbol_spans(self) -> list[SymbolSpan]:
+        """Return who carried which symbol when; see `BarSource`."""
+        return self.source.symbol_spans()
 
     def stands_for(self, symbols: Sequence[str]) -> dict[str, int]:
         """Return the instrument that each symbol stands for; see `BarSource`."""

@@ -22,7 +22,7 @@ from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans, always
 from condvest.batch_layer.shared.published.datasets import HISTORY
 from condvest.batch_layer.shared.published.tables import to_numpy
-from condvest.serving_layer.sources import BarSource
+from condvest.serving_layer.sources import BarSource, SymbolSpan
 from condvest.serving_layer.sources.parquet_rows import Arrays
 from condvest.serving_layer.sources.published import PublishedSource
 
@@ -96,9 +96,13 @@ class PublishedPast:
             gone = {each: symbol for each, symbol in gone.items() if each in ids}
         return {**self.now.names(ids), **gone}
 
-    def carriers(self, symbol: str) -> list[int]:
+    def carriers(self, symbol: str, on: dt.date | None = None) -> list[int]:
         """Return the instruments that carry or carried a symbol; see `BarSource`."""
-        return self.now.carriers(symbol)
+        return self.now.carriers(symbol, on)
+
+    def symbol_spans(self) -> list[SymbolSpan]:
+        """Return who carried which symbol when; see `BarSource`."""
+        return self.now.symbol_spans()
 
     def stands_for(self, symbols: Sequence[str]) -> dict[str, int]:
         """Return the instrument that each symbol stands for; see `BarSource`."""
@@ -219,19 +223,20 @@ class PublishedPast:
     @cached_property
     def _suppliers(self) -> Arrays:
         """Return which provider had supplied which instrument, by instrument."""
-        table = self._loaded("suppliers")
+        table = self.loaded("suppliers")
         return {name: to_numpy(table[name]) for name in table.column_names}
 
     @cached_property
     def _ledger(self) -> Arrays:
         """Return which sessions of which provider had been loaded, and whether in full."""
-        table = self._loaded("ledger")
+        table = self.loaded("ledger")
         done = pc.fill_null(pc.less_equal(table["completed_by"], self.known_by), fill_value=False)
         return {name: to_numpy(table[name]) for name in ("provider_id", "ordinal")} | {
             "is_done": to_numpy(done)
         }
 
-    def _loaded(self, dataset: str) -> pa.Table:
+    def loaded(self, dataset: str) -> pa.Table:
+        """Return the rows of ``suppliers`` or ``ledger`` that counted."""
         table = self.now.small(dataset)
         table = table.filter(pc.less_equal(table["first_load_id"], self.known_by))
         if "superseded_by" not in table.column_names:  # an earlier version knew no undo

@@ -1,5 +1,7 @@
 """A text that names what a transaction sees: two transactions with the same text see the same rows.
 
+It begins with the instant at which the server was started: see `SNAPSHOT`.
+
 PostgreSQL's snapshot names the transactions that are not over (xmin:xmax:those in between). On a hot standby
 it leaves the last part out (PostgreSQL 18.6, and before): of two transactions that end in another order than
 they began, the text of `pg_current_snapshot` shows the first to end there and not the second. So there the
@@ -15,20 +17,20 @@ import time
 
 from condvest.batch_layer.database.postgres.connecting.connection import Connection, Database
 from condvest.batch_layer.database.postgres.prepared import Row, Statement, ask
+from condvest.batch_layer.database.postgres.snapshot import SERVER, SNAPSHOT
 
 _MOST_BETWEEN = 10_000
 """Transactions asked for one by one; of more the snapshot is given a text that no other has."""
 
 NOW = Statement(
     "condvest_snapshot",
-    "SELECT convert_to(pg_current_snapshot()::text, 'UTF8'), pg_is_in_recovery(), "
-    "(SELECT max(load_id) FROM loads)",
+    f"SELECT convert_to({SNAPSHOT}, 'UTF8'), pg_is_in_recovery(), (SELECT max(load_id) FROM loads)",  # noqa: S608 - a constant
 )
 """What asks for the present snapshot; `Snapshots.snapshot_in` reads its row."""
 
-_SEEN = (
-    "SELECT pg_current_snapshot()::text, pg_is_in_recovery(), (SELECT coalesce(max(load_id), 0) FROM loads)"
-)
+_SEEN = f"""
+    SELECT {SNAPSHOT}, {SERVER}, pg_is_in_recovery(), (SELECT coalesce(max(load_id), 0) FROM loads)
+"""  # noqa: S608 - constants
 _ON_STANDBY = """
     SELECT bounds.low || ':' || bounds.high || ':' || coalesce(string_agg(xid::text, ',' ORDER BY xid)
                FILTER (WHERE pg_xact_status(xid::text::xid8) = 'in progress'), ''),
@@ -74,14 +76,14 @@ class Snapshots:
         The name is of digits, colons and commas. Where there is no telling, it is one that no other snapshot
         has.
         """
-        text, self._is_standby, load = connection.execute(_SEEN).fetchall()[0]
+        text, server, self._is_standby, load = connection.execute(_SEEN).fetchall()[0]
         if not self._is_standby:
             return str(text), load
         after = _on_standby(connection)
         if after is not None and after == getattr(self._own, "before", None):
-            return after, load
+            return f"{server}:{after}", load
         # No snapshot's first part is 0.
-        return f"0:{self._started}:{next(self._number)}", load
+        return f"{server}:0:{self._started}:{next(self._number)}", load
 
 
 def _on_standby(connection: Connection) -> str | None:

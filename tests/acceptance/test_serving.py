@@ -195,7 +195,7 @@ def test_the_description_names_every_parameter(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert {each["name"] for each in paths["/v1/bars"]["get"]["parameters"]} == {
         "symbol", "symbols", "interval", "start", "end", "last", "adjust", "anchor", "include_open", "as_of",
-        "unique_symbols",
+        "unique_symbols", "symbols_on",
         "format", "columns", "limit",
         "live", "cursor", "version", "source",
     }  # fmt: skip

@@ -88,6 +88,7 @@ def test_parameters_are_checked(client):
     assert ask(client, "SELECT 1", params={"format": "xml"}).status_code == 406
     asked_by_get = client.get("/v1/sql")
     assert (asked_by_get.status_code, "as the body of a POST" in asked_by_get.json()["detail"]) == (405, True)
+    assert asked_by_get.headers["allow"] == "POST"
 
 
 def test_no_page_of_another_site_may_ask(client):

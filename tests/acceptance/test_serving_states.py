@@ -1,7 +1,11 @@
 """Every page of an answer over HTTP belongs to one state of the data, which its version names."""
 
+import shutil
+
+import psycopg
 import pytest
 
+from tests.acceptance.conftest import Condvest
 from tests.support.serving import serving
 
 DAYS = (3, 4, 5, 6, 7, 10, 11, 12, 13, 14)
@@ -44,6 +48,44 @@ def test_a_cursor_of_another_database_is_gone(loaded, fresh_too, prices):
     with serving(loaded) as one, serving(fresh_too) as other:
         following = one.get("/v1/bars?interval=1&limit=4").json()["next"]
         assert other.get(following).status_code == 410
+
+
+def test_what_is_put_back_to_an_earlier_state_shares_no_tag_and_no_page_with_what_came_after_it(
+    tmp_path, prices
+):
+    """A copy of the home is a backup. Its server numbers transactions and loads as the former one did."""
+    program, backup = Condvest(tmp_path / "home"), tmp_path / "backup"
+    try:
+        program.done("import", prices(*lines(100)))
+        program.done("db", "down", "--now")
+        shutil.copytree(program.home, backup, symlinks=True)
+        program.done("import", prices(*lines(999)))
+        program.done("db", "up")
+        with psycopg.connect(program.url(), autocommit=True) as connection:
+            for _ in range(100):  # the server's own work takes numbers too
+                connection.execute("SELECT pg_current_xact_id()")
+        with serving(program) as client:
+            before = client.get("/v1/bars?interval=1&limit=4")
+            assert {row["volume"] for row in before.json()["rows"]} == {999.0}
+        number = before.headers["condvest-version"].rpartition(":")[0].rpartition(":")[2]
+        program.done("db", "down", "--now")
+        shutil.rmtree(program.home)
+        backup.rename(program.home)
+        program.done("import", prices(*lines(555)))
+        program.done("db", "up")
+        with psycopg.connect(program.url(), autocommit=True) as connection:
+            now = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+            while int(connection.execute(now).fetchone()[0]) < int(number):
+                connection.execute("SELECT pg_current_xact_id()")
+            assert connection.execute(now).fetchone()[0] == number
+        with serving(program) as client:
+            has = {"If-None-Match": before.headers["etag"]}
+            after = client.get("/v1/bars?interval=1&limit=4", headers=has)
+            assert after.status_code == 200
+            assert {row["volume"] for row in after.json()["rows"]} == {555.0}
+            assert client.get(before.json()["next"]).status_code == 410
+    finally:
+        program("db", "down", "--now")
 
 
 def test_a_page_after_a_publication_is_of_the_first_pages_version_until_that_is_dropped(

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from condvest.serving_layer.contract import StateQuery
 from condvest.serving_layer.http.answers.describing import PROBLEMS, parameters_of
 from condvest.serving_layer.http.answers.endpoints import BY_BODY, ENDPOINTS
 from tests.support.asked import Application
@@ -63,13 +62,13 @@ def _rows(document):
 
 def _others(document):
     known = {endpoint.path for endpoint in ENDPOINTS}
-    state = ", ".join(f"`{each['name']}`" for each in parameters_of(StateQuery))
     lines = []
     for path, methods in sorted(document["paths"].items()):
         for method, about in methods.items():
             if path in known and method == "get":
                 continue
-            takes = f" Takes {state}." if path in ("/v1/version", "/v1/status") else ""
+            names = [each["name"] for each in about.get("parameters", ()) if each["in"] == "query"]
+            takes = f" Takes {', '.join(f'`{name}`' for name in names)}." if names else ""
             said = about.get("summary", "").removesuffix(".")
             lines.append(f"| `{method.upper()} {path}` | {said}.{takes} |")
     return "\n".join(["## Other paths", "", "| path | |", "|---|---|", *lines, ""])

@@ -30,4 +30,4 @@ def unknown_name(what: str, name: str, known: Iterable[str], parameter: str) -> 
         hint = f"there are {', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED:,} others"
     else:
         hint = f"there are {', '.join(names)}" if names else "there are none"
-    return UnknownName(f"no {what} {name!r}; {hint}", parameter, near)
+    return UnknownName(f"no {what} {name!r}; {hint}", parameter, near, name)

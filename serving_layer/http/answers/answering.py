@@ -183,7 +183,10 @@ class Answering:
         if not (endpoint.can_look_back and backend.has_database):
             raise Gone("the data have changed since the first page; ask for the first page again")
         if State(cursor.version, cursor.load).origin != state.origin or cursor.load > state.load:
-            raise Gone("the cursor belongs to another database; ask for the first page again")
+            raise Gone(
+                "the cursor belongs to another database, or its server was started again meanwhile; ask for "
+                "the first page again"
+            )
 
         def look_back() -> tuple[pa.Table, State]:
             table, read = endpoint.read(backend, query, cursor.load)

@@ -61,7 +61,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"description": "A key is needed.", "content": _PROBLEM},
     403: {"description": "The request is for another host.", "content": _PROBLEM},
     404: {
-        "description": "Nothing has a name: a symbol, a rule, a provider, a command, a load, a path.",
+        "description": "Nothing has a name: a symbol, an exchange, a rule, a provider, a load, a path.",
         "content": _PROBLEM,
     },
     406: {"description": "No such format.", "content": _PROBLEM},

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from condvest.batch_layer.shared.errors import UnknownSymbol, UsageError
 from condvest.batch_layer.shared.models.bars import run_starts
 from condvest.serving_layer import contract
-from condvest.serving_layer.http.answers import reports
-from condvest.serving_layer.http.answers.problems import Gone
+from condvest.serving_layer.contract import reports as asked
+from condvest.serving_layer.http.answers import reference, reports
+from condvest.serving_layer.http.answers.problems import BadRequest, Gone
 from condvest.serving_layer.http.answers.reports import LARGEST, Read
 from condvest.serving_layer.http.backends.backend import Backend
 from condvest.serving_layer.http.backends.states import State
@@ -23,11 +23,9 @@ from condvest.serving_layer.http.backends.stored import Asking
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
 from condvest.serving_layer.queries.bars.answering import Answer, answer
 from condvest.serving_layer.queries.bars.bars_table import bars_table
-from condvest.serving_layer.queries.bars.question import Question, as_instant
+from condvest.serving_layer.queries.bars.question import Question
 from condvest.serving_layer.queries.bars.size import check_size
 from condvest.serving_layer.queries.screen import Screen, read_screen
-from condvest.serving_layer.queries.sessions_table import sessions_table
-from condvest.serving_layer.queries.universe import read_universe
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,6 @@ class Endpoint:
         return (self.model.__doc__ or "").strip().splitlines()[0]
 
 
-def _instant(text: str | None) -> dt.datetime | None:
-    return None if text is None else as_instant(text)
-
-
 def _question(query: contract.BarsQuery) -> Question:
     return Question(
         symbols=query.all_symbols(),
@@ -72,9 +66,10 @@ def _question(query: contract.BarsQuery) -> Question:
         adjust=query.adjust,
         anchor=query.anchor,
         include_open=query.include_open,
-        as_of=_instant(query.as_of),
+        as_of=reference.instant(query.as_of),
         unique_symbols=query.unique_symbols,
         include_live=query.live,
+        symbols_on=query.symbols_on,
     )
 
 
@@ -128,63 +123,14 @@ def _newest(answered: Answer, count: int | None) -> pa.Table:
     return table.filter(pa.array(from_the_end <= count))
 
 
-def _instruments(backend: Backend, query: contract.InstrumentsQuery, _: int | None) -> Read:
-    as_of = _instant(query.as_of)
-    reference = backend.reference
-    table = reference.instruments() if as_of is None else reference.instruments_at(as_of)
-    if query.active is not None:
-        table = table.filter(pc.equal(table["active"], query.active))
-    if query.search:
-        matches = [
-            pc.match_substring(pc.fill_null(table[name], ""), query.search, ignore_case=True)
-            for name in ("symbol", "name")
-        ]
-        table = table.filter(pc.or_(*matches))
-    return table, None
-
-
-def _symbols(backend: Backend, query: contract.SymbolsQuery, _: int | None) -> Read:
-    spans = backend.reference.symbols()
-    wanted = query.all_symbols()
-    rows = [
-        {"symbol": symbol, "instrument_id": instrument, "valid_from": first, "valid_to": last}
-        for instrument, symbol, first, last in spans
-        if (wanted is None or symbol in wanted) and _carried(first, last, query.on)
-    ]
-    unknown = sorted(set(wanted or ()) - {symbol for _, symbol, _, _ in spans})
-    if unknown:
-        raise UnknownSymbol(f"no instrument carries or carried the symbol {unknown[0]}")
-    schema = {
-        "symbol": pa.string(),
-        "instrument_id": pa.int32(),
-        "valid_from": pa.date32(),
-        "valid_to": pa.date32(),
-    }
-    return pa.Table.from_pylist(rows, schema=pa.schema(list(schema.items()))), None
-
-
-def _carried(first: dt.date | None, last: dt.date | None, on: dt.date | None) -> bool:
-    return on is None or (first or dt.date.min) <= on <= (last or dt.date.max)
-
-
 def _splits(backend: Backend, query: contract.ActionsQuery, _: int | None) -> Read:
-    with backend.reading(_instant(query.as_of)) as (source, state):
+    with backend.reading(reference.instant(query.as_of)) as (source, state):
         return read_splits(source, query.all_symbols(), query.start, query.end), state
 
 
 def _dividends(backend: Backend, query: contract.ActionsQuery, _: int | None) -> Read:
-    with backend.reading(_instant(query.as_of)) as (source, state):
+    with backend.reading(reference.instant(query.as_of)) as (source, state):
         return read_dividends(source, query.all_symbols(), query.start, query.end), state
-
-
-def _universe(backend: Backend, query: contract.UniverseQuery, _: int | None) -> Read:
-    with backend.reading(_instant(query.as_of)) as (source, state):
-        return read_universe(source, query.on), state
-
-
-def _sessions(backend: Backend, query: contract.SessionsQuery, _: int | None) -> Read:
-    with backend.reading() as (source, state):
-        return sessions_table(source.sessions, query.start, query.end), state
 
 
 def _screen(backend: Backend, query: contract.ScreenQuery, _: int | None) -> Read:
@@ -193,7 +139,9 @@ def _screen(backend: Backend, query: contract.ScreenQuery, _: int | None) -> Rea
         table = read_screen(source, screen, LARGEST)
     column, order = query.sort.removeprefix("-"), "descending" if query.sort.startswith("-") else "ascending"
     if column not in table.column_names:
-        raise UsageError(f"sort: no column {column!r}; there are {', '.join(table.column_names)}")
+        near = difflib.get_close_matches(column, table.column_names, n=3)
+        there_are = ", ".join(table.column_names)
+        raise BadRequest(f"sort: no column {column!r}; there are {there_are}", "sort", near, query.sort)
     return table.sort_by([(column, order), ("symbol", "ascending")]), state
 
 
@@ -207,20 +155,20 @@ ENDPOINTS = (
         asking=_asking_bars,
         answered=_bars_answered,
     ),
-    Endpoint("/v1/instruments", contract.InstrumentsQuery, _instruments),
-    Endpoint("/v1/symbols", contract.SymbolsQuery, _symbols),
+    Endpoint("/v1/instruments", contract.InstrumentsQuery, reference.instruments),
+    Endpoint("/v1/symbols", contract.SymbolsQuery, reference.symbols),
     Endpoint("/v1/splits", contract.ActionsQuery, _splits),
     Endpoint("/v1/dividends", contract.ActionsQuery, _dividends),
-    Endpoint("/v1/universe", contract.UniverseQuery, _universe),
-    Endpoint("/v1/sessions", contract.SessionsQuery, _sessions),
+    Endpoint("/v1/universe", contract.UniverseQuery, reference.universe),
+    Endpoint("/v1/sessions", contract.SessionsQuery, reference.sessions),
     Endpoint("/v1/screen", contract.ScreenQuery, _screen),
-    Endpoint("/v1/coverage", contract.CoverageQuery, reports.coverage),
-    Endpoint("/v1/gaps", contract.GapsQuery, reports.gaps),
-    Endpoint("/v1/quality", contract.QualityQuery, reports.quality),
-    Endpoint("/v1/history", contract.HistoryQuery, reports.history),
-    Endpoint("/v1/refused", contract.RefusedQuery, reports.refused),
-    Endpoint("/v1/runs", contract.RunsQuery, reports.runs),
-    Endpoint("/v1/alerts", contract.AlertsQuery, reports.alerts),
+    Endpoint("/v1/coverage", asked.CoverageQuery, reports.coverage),
+    Endpoint("/v1/gaps", asked.GapsQuery, reports.gaps),
+    Endpoint("/v1/quality", asked.QualityQuery, reports.quality),
+    Endpoint("/v1/history", asked.HistoryQuery, reports.history),
+    Endpoint("/v1/refused", asked.RefusedQuery, reports.refused),
+    Endpoint("/v1/runs", asked.RunsQuery, reports.runs),
+    Endpoint("/v1/alerts", asked.AlertsQuery, reports.alerts),
 )
 """Every endpoint that answers with rows."""
 

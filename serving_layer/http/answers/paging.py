@@ -44,7 +44,10 @@ def columns_of(table: pa.Table, wanted: str | None) -> pa.Table:
         if name not in table.column_names:
             near = difflib.get_close_matches(name, table.column_names, n=3)
             raise BadRequest(
-                f"columns: no column {name!r}; there are {', '.join(table.column_names)}", "columns", near
+                f"columns: no column {name!r}; there are {', '.join(table.column_names)}",
+                "columns",
+                near,
+                name,
             )
     return table.select([name for name in table.column_names if name in names])
 

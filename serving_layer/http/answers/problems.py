@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,15 @@ class Forbidden(CondvestError):
 
 
 class MethodNotAllowed(CondvestError):
-    """The method would change something; this server only reads."""
+    """The method would change something; this server only reads.
+
+    Attributes:
+        allowed: the methods that the path takes, as the header Allow has them.
+    """
+
+    def __init__(self, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class Unexpected(CondvestError):
@@ -54,16 +63,20 @@ class Busy(TransientError):
     """More questions wait than this server takes."""
 
 
+class Stale(TransientError):
+    """The data follow the market less closely than who asks wants."""
+
+
 class TooManyRequests(TransientError):
     """A key has asked more often than it may.
 
     Attributes:
-        retry_after: seconds until it may ask again.
+        limits: headers that say when it may ask again, and how often.
     """
 
-    def __init__(self, message: str, retry_after: int) -> None:
+    def __init__(self, message: str, limits: Mapping[str, str]) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.limits = limits
 
 
 class BadRequest(UsageError):
@@ -72,12 +85,16 @@ class BadRequest(UsageError):
     Attributes:
         parameter: its name.
         near: names that may have been meant.
+        value: that it was given; None if it was none, or that of a name which is not known and may be a key.
     """
 
-    def __init__(self, message: str, parameter: str, near: list[str] | None = None) -> None:
+    def __init__(
+        self, message: str, parameter: str, near: Sequence[str] = (), value: str | None = None
+    ) -> None:
         super().__init__(message)
         self.parameter = parameter
-        self.near = near or []
+        self.near = tuple(near)
+        self.value = value
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,7 @@ _KINDS: tuple[tuple[type[CondvestError], Kind], ...] = (
     (NotServed, Kind("not-served", "Not served from this source", 501)),
     (TooManyRequests, Kind("quota", "Too many requests of this key", 429)),
     (Busy, Kind("busy", "Too many questions at once", 503)),
+    (Stale, Kind("stale", "The data are too far behind the market", 503)),
     (StatementTimeout, Kind("statement-timeout", "The statement takes too long", 504)),
     (DatabaseTimeout, Kind("timeout", "The answer takes too long", 504)),
     (PublishedError, Kind("unavailable", "The data cannot be reached now", 503)),
@@ -158,21 +176,37 @@ def problem(error: Exception, request_id: str) -> tuple[int, dict[str, Any]]:
             f"the database works on one step of an answer for at most {LONGEST_STATEMENT} s, and this one "
             "took longer; ask for fewer symbols or sessions, or again when it has less to do"
         )
+    return kind.status, members | _about(error)
+
+
+def _about(error: Exception) -> dict[str, Any]:
+    """Return which parameter an error is about, the value it was given, and what may have been meant."""
+    about: dict[str, Any]
     if isinstance(error, UnknownSymbol) and error.symbols:
-        members["symbols"] = list(error.symbols)
-    if isinstance(error, BadRequest | UnknownName):
-        members["parameter"] = error.parameter
-        if error.near:
-            members["near"] = list(error.near)
-    return kind.status, members
+        about = {"parameter": "symbol", "symbols": list(error.symbols)}
+        if len(error.symbols) == 1:
+            about["value"] = error.symbols[0]
+    elif isinstance(error, BadRequest | UnknownName):
+        about = {"parameter": error.parameter}
+        if error.value is not None:
+            about["value"] = error.value
+    else:
+        return {}
+    if error.near:
+        about["near"] = list(error.near)
+    return about
 
 
-def headers_of(status: int) -> dict[str, str]:
-    """Return the headers of a problem document with a status."""
+def headers_of(status: int, error: Exception | None = None) -> dict[str, str]:
+    """Return the headers of a problem document with a status; its error knows methods and quotas."""
     more = {
         401: {"www-authenticate": "Bearer"},
-        405: {"allow": "GET, HEAD"},
         503: {"retry-after": str(RETRY_AFTER)},
         504: {"retry-after": str(RETRY_AFTER)},
     }
-    return {"content-type": MEDIA_TYPE, **more.get(status, {})}
+    own: Mapping[str, str] = {}
+    if isinstance(error, TooManyRequests):
+        own = error.limits
+    elif isinstance(error, MethodNotAllowed):
+        own = {"allow": error.allowed}
+    return {"content-type": MEDIA_TYPE, **more.get(status, {}), **own}

@@ -10,20 +10,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from condvest.batch_layer.database.stores.status import recent_runs
-from condvest.serving_layer import contract
+from condvest.serving_layer.contract import reports as contract
+from condvest.serving_layer.http.answers.problems import Stale
 from condvest.serving_layer.http.backends.backend import Backend
 from condvest.serving_layer.http.backends.reference import published_with
 from condvest.serving_layer.http.backends.states import NotServed, State
 from condvest.serving_layer.queries.alerts import alerts_table
 from condvest.serving_layer.queries.bars.size import DAILY_BAR, Largest
 from condvest.serving_layer.queries.history import published_history, read_history
-from condvest.serving_layer.queries.reports.coverage import coverage_of, read_coverage
+from condvest.serving_layer.queries.reports.coverage import By, coverage_of, read_coverage
+from condvest.serving_layer.queries.reports.freshness import behind, closed_sessions
 from condvest.serving_layer.queries.reports.gaps import published_gaps, read_gaps
 from condvest.serving_layer.queries.reports.published_status import published_status
 from condvest.serving_layer.queries.reports.quality import flag_bars, published_flags
 from condvest.serving_layer.queries.reports.refused import REFUSED_SCHEMA, no_load, read_refused
 from condvest.serving_layer.queries.reports.runs import check_command
 from condvest.serving_layer.queries.reports.status import read_status
+from condvest.serving_layer.queries.reports.symbol_coverage import (
+    published_symbol_coverage,
+    read_symbol_coverage,
+)
 from condvest.serving_layer.sources.published import PublishedSource
 
 LARGEST = Largest(answer=256 << 20, read=1 << 30)
@@ -41,15 +47,26 @@ Read = tuple[pa.Table, State | None]
 
 
 def coverage(backend: Backend, query: contract.CoverageQuery, _: int | None) -> Read:
-    """Answer how many sessions were loaded."""
+    """Answer how many sessions were loaded; of some symbols, how many of theirs are there."""
+    symbols = query.all_symbols()
+    if symbols is not None:
+        return _coverage_of_symbols(backend, symbols, query.by)
     if backend.has_database:
         return read_coverage(backend.opened, query.by, query.provider), None
     source = published_with(backend, "coverage")
     ledger = source.small("coverage").to_pylist()
-    return coverage_of(ledger, source.sessions, query.by, query.provider), _state(source)
+    return coverage_of(ledger, source.sessions, query.by, query.provider), state_of(source)
 
 
-def _state(source: PublishedSource) -> State:
+def _coverage_of_symbols(backend: Backend, symbols: Sequence[str], by: By) -> Read:
+    if backend.has_database:
+        return read_symbol_coverage(backend.opened, symbols, by, MOST_GAPS), None
+    source = backend.published()
+    return published_symbol_coverage(source, symbols, by, MOST_GAPS), state_of(source)
+
+
+def state_of(source: PublishedSource) -> State:
+    """Return the state that a published version is."""
     return State(source.version, 0)
 
 
@@ -59,7 +76,7 @@ def gaps(backend: Backend, query: contract.GapsQuery, _: int | None) -> Read:
     if backend.has_database:
         return read_gaps(backend.opened, symbols, MOST_GAPS), None
     source = backend.published()
-    return published_gaps(source, symbols, MOST_GAPS), _state(source)
+    return published_gaps(source, symbols, MOST_GAPS), state_of(source)
 
 
 def quality(backend: Backend, query: contract.QualityQuery, _: int | None) -> Read:
@@ -68,7 +85,7 @@ def quality(backend: Backend, query: contract.QualityQuery, _: int | None) -> Re
     if backend.has_database:
         return flag_bars(backend.opened, symbols, most=most), None
     source = backend.published()
-    return published_flags(source, symbols, most), _state(source)
+    return published_flags(source, symbols, most), state_of(source)
 
 
 def history(backend: Backend, query: contract.HistoryQuery, _: int | None) -> Read:
@@ -76,7 +93,7 @@ def history(backend: Backend, query: contract.HistoryQuery, _: int | None) -> Re
     if backend.has_database:
         return read_history(backend.opened, query.symbol, query.session), None
     source = backend.published()
-    return published_history(source, query.symbol, query.session), _state(source)
+    return published_history(source, query.symbol, query.session), state_of(source)
 
 
 def refused(backend: Backend, query: contract.RefusedQuery, _: int | None) -> Read:
@@ -89,7 +106,7 @@ def refused(backend: Backend, query: contract.RefusedQuery, _: int | None) -> Re
             loads = source.small("loads")["load_id"]
             if not pc.any(pc.equal(loads, query.load_id)).as_py():
                 raise no_load(query.load_id, pc.max(loads).as_py())
-        return table.cast(REFUSED_SCHEMA), _state(source)
+        return table.cast(REFUSED_SCHEMA), state_of(source)
     with backend.opened.database.transaction(read_only=True) as connection:
         return read_refused(connection, query.load_id, LARGEST.answer), None
 
@@ -112,7 +129,7 @@ def runs(backend: Backend, query: contract.RunsQuery, _: int | None) -> Read:
         source = published_with(backend, "runs")
         table = source.small("runs").sort_by([("run_id", "descending")])
         table = table.filter(pc.starts_with(table["command"], query.command or ""))
-        return table.select(_RUNS.names).slice(0, MOST_RUNS).cast(_RUNS), _state(source)
+        return table.select(_RUNS.names).slice(0, MOST_RUNS).cast(_RUNS), state_of(source)
     with backend.opened.database.transaction(read_only=True) as connection:
         rows: Sequence[Mapping[str, Any]] = recent_runs(connection, query.command or "", MOST_RUNS)
     return pa.Table.from_pylist([dict(row) for row in rows], schema=_RUNS), None
@@ -138,3 +155,22 @@ def status(backend: Backend) -> dict[str, Any]:
         return read_status(backend.opened)
     source = published_with(backend, "coverage", "runs", "loads")
     return published_status(source, dt.datetime.now(dt.UTC))
+
+
+def check_fresh(backend: Backend, max_behind: int, now: dt.datetime) -> None:
+    """Insist that the data follow the market; what ends by itself, as the sample does, is never behind.
+
+    Raises:
+        Stale: nothing is loaded, or a provider is more than ``max_behind`` sessions behind that had closed
+            by ``now`` (aware).
+    """
+    with backend.reading() as (source, state):
+        closed = closed_sessions(source.sessions, now)
+    if not state.loaded_through:
+        raise Stale("nothing is loaded; begin with: condvest demo")
+    for provider, last in state.loaded_through.items():
+        lacks = behind(provider, closed, dt.date.fromisoformat(last))
+        if lacks is not None and lacks > max_behind:
+            raise Stale(
+                f"{provider} is {lacks} sessions behind: its last is {last}, the exchange closed {closed[-1]}"
+            )

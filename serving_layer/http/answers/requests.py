@@ -16,6 +16,7 @@ from condvest.serving_layer.formats import Format, content_coding, negotiated
 from condvest.serving_layer.http.answers.endpoints import Endpoint
 from condvest.serving_layer.http.answers.problems import BadRequest
 from condvest.serving_layer.http.answers.replying import Asked, Pairs
+from condvest.serving_layer.http.answers.wording import in_words
 from condvest.serving_layer.versions import digest_of
 
 
@@ -97,7 +98,7 @@ def parsed(model: type[BaseModel], pairs: Pairs) -> Any:  # noqa: ANN401  # an i
     values: dict[str, Any] = {}
     for name, value in pairs:
         if not value:
-            raise BadRequest(f"{name} is empty; leave it out, or give it a value", name)
+            raise BadRequest(f"{name} is empty; leave it out, or give it a value", name, value="")
         if known[name].annotation == list[str]:
             values.setdefault(name, []).append(value)
         else:
@@ -106,9 +107,12 @@ def parsed(model: type[BaseModel], pairs: Pairs) -> Any:  # noqa: ANN401  # an i
         return model(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        said = first["msg"].removeprefix("Value error, ")
+        said = in_words(first)
         if not first["loc"]:  # of several together; it begins with the name of one
             raise BadRequest(said, said.partition(":")[0]) from error
         name = str(first["loc"][0])
-        given = f" {values[name]!r}" if name in values else ""
-        raise BadRequest(f"{name}{given}: {said}", name) from error
+        if first["type"] == "missing":
+            raise BadRequest(f"{name} is missing; there is no answer without it", name) from error
+        wrong: str | None = values.get(name)
+        given = "" if wrong is None else f" {wrong!r}"
+        raise BadRequest(f"{name}{given}: {said}", name, value=wrong) from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from condvest.batch_layer.shared.clients.publish_targets import target_at
 from condvest.batch_layer.shared.errors import UsageError
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.batch_layer.shared.published.target import PublishTarget
 from condvest.batch_layer.shared.settings import Settings
 from condvest.serving_layer.contract import Source
@@ -22,7 +23,8 @@ from condvest.serving_layer.sources import BarSource
 from condvest.serving_layer.sources.live import LiveSource
 from condvest.serving_layer.sources.published import PublishedSource
 from condvest.serving_layer.sources.published_live import live_digest, with_live
-from condvest.serving_layer.sources.published_past import as_known
+from condvest.serving_layer.sources.published_loaded import loaded_through
+from condvest.serving_layer.sources.published_past import PublishedPast, as_known
 
 if TYPE_CHECKING:
     from condvest.batch_layer.database.opening import OpenDatabase
@@ -82,7 +84,9 @@ class PublishedBackend:
         if known_by is not None:
             raise NotServed("a published data set is not read as of a load; ask for the first page again")
         source = self.published()
-        yield as_known(source, as_of), State(source.version, 0)
+        known = as_known(source, as_of)
+        through = loaded_through(source, known.known_by if isinstance(known, PublishedPast) else EVERY_LOAD)
+        yield known, State(source.version, 0, through, source.manifest.published_at.isoformat())
 
     def stored(self, question: Question) -> tuple[Answer, State] | None:  # noqa: ARG002  # as `Backend` has it
         """Return None: `reading` opens nothing that is not open."""

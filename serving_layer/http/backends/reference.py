@@ -13,15 +13,13 @@ from condvest.serving_layer.http.backends.states import NotServed
 from condvest.serving_layer.kept import Kept
 from condvest.serving_layer.queries.instruments import read_instruments
 from condvest.serving_layer.queries.published_instruments import published_instruments
+from condvest.serving_layer.sources import SymbolSpan
 
 if TYPE_CHECKING:
     from condvest.serving_layer.http.backends.backend import Backend
     from condvest.serving_layer.sources.published import PublishedSource
 
 T = TypeVar("T")
-
-SymbolSpan = tuple[int, str, dt.date | None, dt.date | None]
-"""Instrument, symbol, and the first and last date on which it was carried; None where that is open."""
 
 _LARGEST = 64 << 20
 _BYTES_PER_SPAN = 256
@@ -69,9 +67,7 @@ class Reference:
 
         def read() -> list[SymbolSpan]:
             if not self._backend.has_database:
-                columns = self._backend.published().small("symbols").to_pydict()
-                names = ("instrument_id", "symbol", "valid_from", "valid_to")
-                return list(zip(*(columns[name] for name in names), strict=True))
+                return self._backend.published().symbol_spans()
             with self._backend.opened.database.transaction(read_only=True) as connection:
                 return symbol_spans(connection)
 

@@ -13,6 +13,7 @@ from condvest.serving_layer.compatible import udf
 from condvest.serving_layer.compatible.massive.parameters import Parameters
 from condvest.serving_layer.compatible.udf import Record
 from condvest.serving_layer.http.backends.backend import Backend
+from condvest.serving_layer.http.backends.states import NotServed
 from condvest.serving_layer.http.massive.reading import Given
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
 from condvest.serving_layer.queries.bars.bars_table import read_bars_from
@@ -92,13 +93,14 @@ def _bars(source: BarSource, symbol: str, interval: int, until: dt.date | None) 
 
 
 def _instruments(backend: Backend) -> list[dict[str, Any]]:
-    """Return symbol, name and exchange of each instrument; of what is published only the symbol is known."""
-    if backend.has_database:
-        columns = ["symbol", "name", "exchange"]
-        rows: list[dict[str, Any]] = backend.reference.instruments().select(columns).to_pylist()
-        return rows
-    with backend.reading() as (source, _):
-        return [{"symbol": symbol} for symbol in sorted(set(source.names().values()))]
+    """Return symbol, name and exchange of each instrument; an earlier publication tells only symbols."""
+    try:
+        instruments = backend.reference.instruments()
+    except NotServed:
+        with backend.reading() as (source, _):
+            return [{"symbol": symbol} for symbol in sorted(set(source.names().values()))]
+    rows: list[dict[str, Any]] = instruments.select(["symbol", "name", "exchange"]).to_pylist()
+    return rows
 
 
 def _needed(asked: Parameters, name: str) -> str:

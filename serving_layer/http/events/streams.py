@@ -13,10 +13,11 @@ from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 
 from condvest.batch_layer.database.stores.daily.live import live_state
 from condvest.batch_layer.shared.errors import CondvestError
-from condvest.serving_layer.contract import EventsQuery
+from condvest.serving_layer.contract.reports import EventsQuery
 from condvest.serving_layer.http.answers.problems import BadRequest, headers_of, problem
 from condvest.serving_layer.http.answers.requests import check_no_parameters, parsed
 from condvest.serving_layer.http.backends.backend import Backend
+from condvest.serving_layer.http.backends.states import NotServed
 from condvest.serving_layer.http.events.hub import Hub, Listener, News
 from condvest.serving_layer.http.guarding.guards import IS_HEAD, REQUEST_ID, STILL_ALLOWED
 from condvest.serving_layer.http.guarding.log import FAILURE
@@ -49,6 +50,11 @@ def add_events(app: FastAPI, backend: Backend, run: Run) -> Hub:
         check_no_parameters(request.query_params.multi_items())
 
         def read() -> dict[str, Any] | None:
+            if not backend.has_database:
+                raise NotServed(
+                    "how far the collector has got is not published; /v1/bars?live=true gives the bars that "
+                    "it publishes. Or ask a server that reads the database (condvest serve --source database)"
+                )
             with backend.opened.database.transaction(read_only=True) as connection:
                 return live_state(connection)
 

@@ -17,7 +17,7 @@ _ALWAYS = (
 _ALWAYS_LINES = b"".join(b"%b: %b\r\n" % each for each in _ALWAYS)
 _EXPOSED = (
     b"ETag, Link, Condvest-Version, Condvest-Rows, Condvest-As-Of, Condvest-Cursor, Server-Timing, "
-    b"X-Request-ID"
+    b"X-Request-ID, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate"
 )
 """What pages of other sites may read beside the usual headers."""
 

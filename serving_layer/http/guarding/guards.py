@@ -198,7 +198,8 @@ class Guards:
         if scope["method"] == "POST" and scope["path"] in self._posts:
             self._check_origin(headers)
         elif scope["method"] not in ("GET", "HEAD"):
-            raise MethodNotAllowed(f"{scope['method']}: this server only reads; use GET or HEAD")
+            allowed = "GET, HEAD, POST" if scope["path"] in self._posts else "GET, HEAD"
+            raise MethodNotAllowed(f"{scope['method']}: this server only reads; use {allowed}", allowed)
         if scope["path"] not in _OPEN and not is_page(scope["path"]):
             self.check_key(scope, headers, call)
 

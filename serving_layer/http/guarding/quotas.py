@@ -50,11 +50,17 @@ class Quotas:
         if bucket.left < 1:
             wait = math.ceil((1 - bucket.left) * each)
             raise TooManyRequests(
-                f"the key {name} may ask {per_minute} times a minute; ask again in {wait} s", wait
+                f"the key {name} may ask {per_minute} times a minute; ask again in {wait} s",
+                {"retry-after": str(wait), **_limits(per_minute, bucket.left)},
             )
         bucket.left -= 1
-        # The form of draft-ietf-httpapi-ratelimit-headers-11.
-        return {
-            "ratelimit-policy": f'"key";q={per_minute};w={MINUTE}',
-            "ratelimit": f'"key";r={int(bucket.left)};t={math.ceil((per_minute - bucket.left) * each)}',
-        }
+        return _limits(per_minute, bucket.left)
+
+
+def _limits(per_minute: int, left: float) -> dict[str, str]:
+    """Return what is left, and when all of it is there, as draft-ietf-httpapi-ratelimit-headers-11 has it."""
+    until_full = math.ceil((per_minute - left) * MINUTE / per_minute)
+    return {
+        "ratelimit-policy": f'"key";q={per_minute};w={MINUTE}',
+        "ratelimit": f'"key";r={int(left)};t={until_full}',
+    }

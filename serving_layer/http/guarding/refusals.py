@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from condvest.batch_layer.shared.errors import CondvestError
-from condvest.serving_layer.http.answers.problems import TooManyRequests, headers_of, problem
+from condvest.serving_layer.http.answers.problems import headers_of, problem
 from condvest.serving_layer.http.protocol import Send
 
 
@@ -25,9 +25,7 @@ async def send_problem(error: CondvestError, request_id: str, send: Send) -> Non
     """Say why there is no answer."""
     status, members = problem(error, request_id)
     body = json.dumps(members).encode()
-    named_headers = {**headers_of(status), "content-length": str(len(body))}
-    if isinstance(error, TooManyRequests):
-        named_headers["retry-after"] = str(error.retry_after)
+    named_headers = {**headers_of(status, error), "content-length": str(len(body))}
     start = {
         "type": "http.response.start",
         "status": status,

@@ -15,8 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.stores.identity.symbols import symbol_spans
 from condvest.batch_layer.shared.errors import CondvestError, UnknownSymbol, UsageError
 from condvest.batch_layer.shared.models.coverage import NOTHING_LOADED, Coverage
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
@@ -28,7 +26,6 @@ from condvest.serving_layer.queries.bars.answering import answer
 from condvest.serving_layer.queries.bars.bars_table import bars_table, read_bars_from
 from condvest.serving_layer.queries.bars.question import LONGEST_ANSWERED, Adjust, Question
 from condvest.serving_layer.sources import BarSource
-from condvest.serving_layer.sources.database import DatabaseSource
 
 Given = Mapping[str, str]
 """The parts of a path, by name."""
@@ -88,16 +85,14 @@ def session_of_bars(backend: Backend, given: Given, asked: Parameters) -> dict[s
     asked.flag("include_otc", default=False)  # there are none
     asked.text("locale", ("us",), "us")
     asked.text("market_type", ("stocks",), "stocks")
-    opened = backend.opened
-    with opened.database.transaction(snapshot=True, read_only=True) as connection:
-        source = DatabaseSource(connection, opened.sessions)
+    with backend.reading() as (source, _):
         head = {"adjusted": adjust == "splits"}
         ordinal = int(source.sessions.ordinals_of(np.array([date], "datetime64[D]"))[0])
         if ordinal == NO_ORDINAL:
             return written.with_results(head, [])
         _check_loaded(source.coverage(np.zeros(0, np.int32)), ordinal, date)
         bars = answer(source, Question(interval=1, start=date, end=date, adjust=adjust, include_open=True))
-        carried = _carried_on(connection, date)
+        carried = _carried_on(source, date)
     symbols = [carried.get(each, bars.symbols[each]) for each in bars.bars.instrument_id.tolist()]
     closes_at = _close_of(source.sessions, date)
     return written.with_results(head, written.grouped(bars_table(bars), symbols, closes_at))
@@ -157,10 +152,10 @@ def _daily(source: BarSource, symbol: str, asked: Parameters, date: dt.date | No
     return read_bars_from(source, question)
 
 
-def _carried_on(connection: Connection, date: dt.date) -> dict[int, str]:
+def _carried_on(source: BarSource, date: dt.date) -> dict[int, str]:
     return {
         instrument: symbol
-        for instrument, symbol, first, last in symbol_spans(connection)
+        for instrument, symbol, first, last in source.symbol_spans()
         if (first or dt.date.min) <= date <= (last or dt.date.max)
     }
 

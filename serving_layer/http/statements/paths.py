@@ -24,7 +24,9 @@ def add_sql(app: FastAPI, statements: Statements, run: Run) -> None:
         return Response(reply.body, reply.status, reply.headers)
 
     async def nothing() -> Response:
-        raise MethodNotAllowed("GET: send the statement as the body of a POST (Content-Type: text/plain)")
+        raise MethodNotAllowed(
+            "GET: send the statement as the body of a POST (Content-Type: text/plain)", "POST"
+        )
 
     app.add_api_route(
         PATH,

@@ -142,8 +142,8 @@ TOOLS = (
     ),
     Tool(
         "screen",
-        "The newest complete bar of every instrument beside its past: change over 1, 5, 13, 34 bars, volume "
-        "over its mean, distance from high and low.",
+        "The newest bar of every instrument (not is_complete: open) beside its past: change over 1, 5, 13, "
+        "34 bars, volume over its mean, distance from high and low.",
         {
             "interval": {**_INTERVAL, "default": 1},
             "on": _DATE,
@@ -169,7 +169,7 @@ TOOLS = (
         "lacks), or runs (commands and exit codes).",
         {"about": {"enum": ["coverage", "gaps", "runs"]}, "symbols": _SYMBOLS},
         {"coverage": "/v1/coverage", "gaps": "/v1/gaps", "runs": "/v1/runs"},
-        "Gaps take symbols.",
+        "Gaps and coverage take symbols.",
         ("about",),
         "about",
     ),

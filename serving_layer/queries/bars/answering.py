@@ -57,7 +57,7 @@ def answer(source: BarSource, question: Question) -> Answer:
     Raises:
         UnknownSymbol: no instrument with bars carries or carried a symbol of the question.
     """
-    names, ids = select(source, question.symbols, unique=question.unique_symbols)
+    names, ids = select(source, question.symbols, unique=question.unique_symbols, on=question.symbols_on)
     if question.include_live and question.symbols is not None:
         source = _of_few(source, ids)
     return _Reader(source, question, names, ids).answer()

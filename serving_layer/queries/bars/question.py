@@ -74,6 +74,7 @@ class Question:
     as_of: dt.datetime | None = None
     unique_symbols: bool = False
     include_live: bool = False
+    symbols_on: dt.date | None = None
 
     def __post_init__(self) -> None:
         given: object = self.interval
@@ -88,5 +89,10 @@ class Question:
         if self.as_of is not None and self.as_of.tzinfo is None:
             raise UsageError(f"as_of {self.as_of} needs a time zone: an instant, not a local time")
         check_bounds(self.start, self.end)
+        if self.symbols_on is not None and self.symbols is None:
+            raise UsageError(
+                f"symbols_on {self.symbols_on}: no symbols are asked for that were carried on that date; "
+                "name some, or leave it out"
+            )
         if self.include_live and self.as_of is not None:
             raise UsageError("include_live: the session under way is known as of now only; leave out as_of")

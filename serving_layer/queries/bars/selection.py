@@ -7,6 +7,7 @@ label, the symbol and the instrument's id: ``X#12``.
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -22,7 +23,11 @@ _MOST_NAMED = 50
 
 
 def select(
-    source: BarSource, symbols: Sequence[str] | None, *, unique: bool = False
+    source: BarSource,
+    symbols: Sequence[str] | None,
+    *,
+    unique: bool = False,
+    on: dt.date | None = None,
 ) -> tuple[Mapping[int, str], Int32s]:
     """Return the symbol by instrument, and the instruments (int32, ascending) of the symbols; all if None.
 
@@ -31,18 +36,19 @@ def select(
         symbols: symbols, or labels of instruments (``X#12``), which keep them in the answer.
         unique: give the label of each instrument that its symbol does not stand for, so that no two have the
             same name.
+        on: a symbol stands for the instrument that carried it on this date; for its last carrier if None.
 
     Raises:
-        UnknownSymbol: no instrument with bars carries or carried a symbol.
+        UnknownSymbol: no instrument with bars carries or carried a symbol, or did so on the date.
     """
     if symbols is None:
         names = source.names()
         chosen = np.array(sorted(names), dtype=np.int32)
         return _labelled(source, names) if unique else names, chosen
-    carriers = {symbol: source.carriers(symbol) or _labelled_so(source, symbol) for symbol in symbols}
+    carriers = {symbol: source.carriers(symbol, on) or _labelled_so(source, symbol) for symbol in symbols}
     candidates = {instrument for instruments in carriers.values() for instrument in instruments}
     names = source.names(np.array(sorted(candidates), dtype=np.int32))
-    chosen = _latest_carriers(carriers, names, source.names)
+    chosen = _latest_carriers(carriers, names, source.names, on)
     if unique:
         return _labelled(source, {each: names[each] for each in chosen.tolist()}), chosen
     asked = {label_of(names[each], each): each for each in chosen.tolist()}
@@ -72,6 +78,7 @@ def _latest_carriers(
     carriers: Mapping[str, Sequence[int]],
     names: Mapping[int, str],
     all_names: Callable[[], Mapping[int, str]],
+    on: dt.date | None,
 ) -> Int32s:
     """Return the first carrier of each symbol that has bars; ``all_names`` serves the error's suggestions."""
     chosen, unknown = set(), []
@@ -82,18 +89,28 @@ def _latest_carriers(
         else:
             unknown.append(symbol)
     if unknown:
-        raise UnknownSymbol(_unknown_in_words(unknown, all_names), unknown)
+        raise _unknown_symbols(unknown, all_names, on)
     return np.array(sorted(chosen), dtype=np.int32)
 
 
-def _unknown_in_words(unknown: Sequence[str], all_names: Callable[[], Mapping[int, str]]) -> str:
+def _unknown_symbols(
+    unknown: Sequence[str], all_names: Callable[[], Mapping[int, str]], on: dt.date | None
+) -> UnknownSymbol:
     """Name all unknown symbols at once, so that who asked for hundreds can drop or mend them in one go."""
-    if not all_names():
-        return f"nothing is loaded, so nobody carries {unknown[0]}; begin with: condvest demo"
-    if len(unknown) == 1:
-        near = difflib.get_close_matches(unknown[0].upper(), all_names().values(), n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
-        return f"no instrument with bars carries the symbol {unknown[0]}{hint}"
+    names = all_names()
+    if not names:
+        said = f"nothing is loaded, so nobody carries {unknown[0]}; begin with: condvest demo"
+        return UnknownSymbol(said, unknown)
     shown = ", ".join(unknown[:_MOST_NAMED])
     more = f" and {len(unknown) - _MOST_NAMED:,} others" if len(unknown) > _MOST_NAMED else ""
-    return f"no instruments with bars carry the symbols {shown}{more}; leave them out"
+    if on is not None:
+        said = (
+            f"no instrument with bars carried {shown}{more} on {on}; without symbols_on a symbol stands for "
+            "its last carrier"
+        )
+        return UnknownSymbol(said, unknown)
+    if len(unknown) == 1:
+        near = difflib.get_close_matches(unknown[0].upper(), names.values(), n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        return UnknownSymbol(f"no instrument with bars carries the symbol {unknown[0]}{hint}", unknown, near)
+    return UnknownSymbol(f"no instruments with bars carry the symbols {shown}{more}; leave them out", unknown)

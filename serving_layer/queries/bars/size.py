@@ -68,7 +68,7 @@ def check_size(source: BarSource, question: Question, largest: Largest) -> None:
         each = np.ones(len(question.symbols), dtype=np.int32)
         if _fits(_size(source, question, each * np.int32(first), each * np.int32(last)), largest):
             return
-    _, ids = select(source, question.symbols)
+    _, ids = select(source, question.symbols, on=question.symbols_on)
     if _fits(_size_at_most(source, question, ids), largest):
         return
     size = size_of(source, question, ids)

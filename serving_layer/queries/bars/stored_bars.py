@@ -122,6 +122,8 @@ def _only_symbol(question: Question) -> str | None:
     symbols = question.symbols
     if not is_stored or question.adjust == "total" or question.unique_symbols or question.include_live:
         return None
+    if question.symbols_on is not None:
+        return None
     if not isinstance(symbols, (list, tuple)):
         return None
     only = symbols[0] if len(symbols) == 1 else None

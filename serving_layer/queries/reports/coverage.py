@@ -75,7 +75,7 @@ def coverage_of(
 def _of_provider(name: str, ledger: Sequence[Mapping[str, Any]], sessions: Sessions, by: By) -> pa.Table:
     """Return the rows of one provider, of which the ledger holds something."""
     first, last = ledger[0]["ordinal"], ledger[-1]["ordinal"]
-    period = _periods(sessions.dates_of(np.arange(first, last + 1)), by)
+    period = periods(sessions.dates_of(np.arange(first, last + 1)), by)
     starts = np.flatnonzero(np.concatenate([[True], period[1:] != period[:-1]]))
     at = np.array([row["ordinal"] - first for row in ledger])
     counted = {
@@ -92,7 +92,8 @@ def _of_provider(name: str, ledger: Sequence[Mapping[str, Any]], sessions: Sessi
     return pa.table([pa.array(own[field.name], field.type) for field in _SCHEMA], schema=_SCHEMA)
 
 
-def _periods(dates: Dates, by: By) -> Dates:
+def periods(dates: Dates, by: By) -> Dates:
+    """Return the period of each date: itself, or the first day of its month or year."""
     return dates.astype(f"datetime64[{_UNITS[by]}]").astype("datetime64[D]")
 
 

@@ -69,7 +69,9 @@ def read_refused(connection: Connection, load_id: int | None, most: int) -> pa.T
 def no_load(load_id: int, last: int | None) -> UnknownName:
     """Return the error of a load that is not there; ``last`` is the last that is, None if none is."""
     there_is = "nothing was loaded yet" if not last else f"the last is {last}"
-    return UnknownName(f"no load {load_id}; {there_is}, and condvest loads lists them", "load_id")
+    return UnknownName(
+        f"no load {load_id}; {there_is}, and condvest loads lists them", "load_id", value=str(load_id)
+    )
 
 
 def refused_table(rows: Iterable[dict[str, Any]]) -> pa.Table:

@@ -9,7 +9,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
-from condvest.serving_layer.contract import EventsQuery
+from condvest.serving_layer.contract.reports import EventsQuery
 from condvest.serving_layer.http.answers.endpoints import ENDPOINTS
 from condvest.serving_layer.http.backends.backend import DatabaseBackend
 from condvest.serving_layer.http.backends.published_backend import PublishedBackend
@@ -30,13 +30,19 @@ CHOICES = {"adjust", "anchor", "by", "search", "sort"}
 SYMBOL = ("symbol", "TYPO", 404, "unknown-symbol")
 NAMES = {
     "/v1/bars": [SYMBOL],
-    "/v1/symbols": [SYMBOL],
+    "/v1/instruments": [
+        SYMBOL,
+        ("type", "XYZ", 404, "unknown-name"),
+        ("exchange", "XYZ", 404, "unknown-name"),
+    ],
+    "/v1/symbols": [SYMBOL, ("instrument_id", "99", 404, "unknown-name")],
     "/v1/splits": [SYMBOL],
     "/v1/dividends": [SYMBOL],
     "/v1/gaps": [SYMBOL],
     "/v1/quality": [SYMBOL],
     "/v1/history": [SYMBOL],
-    "/v1/coverage": [("provider", "filly", 404, "unknown-name")],
+    "/v1/coverage": [SYMBOL, ("provider", "filly", 404, "unknown-name")],
+    "/v1/sessions": [("provider", "filly", 404, "unknown-name")],
     "/v1/refused": [("load_id", "99", 404, "unknown-name")],
     "/v1/runs": [("command", "resimple", 404, "unknown-name")],
     "/v1/alerts": [SYMBOL, ("rule", "breakuot", 404, "unknown-name")],
@@ -57,7 +63,9 @@ def alerted(world):
 def chosen_by(model):
     """Return the parameters of a question by which things with names are chosen."""
     texts = {name for name, field in model.model_fields.items() if "str" in str(field.annotation)}
-    return (texts | ({"load_id"} & set(model.model_fields))) - CHOOSES_NOTHING - DATES - CHOICES
+    return (
+        (texts | ({"load_id", "instrument_id"} & set(model.model_fields))) - CHOOSES_NOTHING - DATES - CHOICES
+    )
 
 
 def test_every_parameter_that_names_something_is_looked_at_here():

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from condvest.batch_layer.database.stores import status
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
 from condvest.batch_layer.shared.errors import CondvestError, UsageError
+from condvest.batch_layer.shared.models.loads import EVERY_LOAD
 from condvest.serving_layer.queries.actions import read_dividends, read_splits
 from condvest.serving_layer.queries.bars.bars_table import read_bars_from
 from condvest.serving_layer.queries.bars.question import Question
@@ -19,6 +21,7 @@ from condvest.serving_layer.queries.reports.gaps import published_gaps, read_gap
 from condvest.serving_layer.queries.universe import read_universe
 from condvest.serving_layer.sources.database import reading
 from condvest.serving_layer.sources.published import PublishedSource
+from condvest.serving_layer.sources.published_loaded import loaded_through
 from condvest.serving_layer.sources.published_past import as_known
 from tests.support.payloads import bar, split
 from tests.support.publishing import published
@@ -60,9 +63,11 @@ def check(world, place):
     """Compare what both sources say of each instant at which something was loaded, and of one before."""
     published(world, place)
     files = PublishedSource.open(place)
+    assert loaded_through(files) == through(world, EVERY_LOAD)
     instants = [row[0] for row in world.ask("SELECT loaded_at FROM loads ORDER BY 1")]
     for instant in [instants[0] - dt.timedelta(seconds=1), *instants]:
         past = as_known(files, instant)
+        assert loaded_through(files, past.known_by) == through(world, past.known_by)
         with reading(world.workspace.database, world.sessions, instant) as stored:
             for read in reads_of(world, instant):
                 assert same(answer(read, past), answer(read, stored)), instant
@@ -70,6 +75,13 @@ def check(world, place):
     for asked in product(("A", "B", "b"), (None, world.date(2))):
         stored = answer(read_history, world.workspace, *asked)
         assert same(answer(published_history, files, *asked), stored), asked
+
+
+def through(world, known_by):
+    """Return the last session of each provider, as the database tells it."""
+    with world.workspace.database.transaction() as connection:
+        last = status.loaded_through(connection, known_by)
+    return {provider: world.sessions.session(ordinal).isoformat() for provider, ordinal in last.items()}
 
 
 BOUNDED = settings(

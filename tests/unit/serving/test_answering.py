@@ -25,7 +25,7 @@ class Moving:
         self.moves_while_read = False
 
     def state(self, *, live=False):  # noqa: ARG002
-        return State(f"d-01234567-{self.load}", self.load)
+        return State(f"d-01234567-1:{self.load}", self.load)
 
     def read(self, _backend, _query, known_by):
         if self.moves_while_read:

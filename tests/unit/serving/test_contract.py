@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.serving_layer.contract import MOST_SYMBOLS, BarsQuery
+from condvest.serving_layer.contract import MOST_SYMBOLS, BarsQuery, ScreenQuery
+from condvest.serving_layer.contract.reports import CoverageQuery, EventsQuery, HistoryQuery
 from condvest.serving_layer.http.answers.problems import BadRequest
 from condvest.serving_layer.http.answers.requests import parsed
 from condvest.serving_layer.queries.bars.question import as_instant
@@ -29,6 +30,32 @@ def test_symbols_are_bounded_however_they_are_given(short):
     assert set(parsed(BarsQuery, pairs(names[:-1])).all_symbols()) == set(names[:-1])
     with pytest.raises(BadRequest, match=f"at most {MOST_SYMBOLS}"):
         parsed(BarsQuery, pairs(names))
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "said"),
+    [
+        (BarsQuery, {"interval": "0"}, "interval '0': expected at least 1"),
+        (BarsQuery, {"interval": "253"}, "interval '253': expected at most 252"),
+        (BarsQuery, {"interval": "1.5"}, "interval '1.5': expected a whole number"),
+        (BarsQuery, {"interval": "1" * 5000}, "expected a whole number"),
+        (BarsQuery, {"adjust": "all"}, "adjust 'all': choose none, splits or total"),
+        (BarsQuery, {"source": "files"}, "source 'files': choose database or published"),
+        (BarsQuery, {"live": "maybe"}, "live 'maybe': choose true or false"),
+        (BarsQuery, {"start": "2024-02-30"}, "start '2024-02-30': expected a date: 2024-07-31"),
+        (BarsQuery, {"start": "20240229"}, "start '20240229': expected a date: 2024-07-31"),
+        (ScreenQuery, {"min_close": "much"}, "min_close 'much': expected a number"),
+        (ScreenQuery, {"min_close": "inf"}, "min_close 'inf': expected a finite number"),
+        (CoverageQuery, {"by": "week"}, "by 'week': choose session, month or year"),
+        (HistoryQuery, {}, "symbol is missing; there is no answer without it"),
+        (EventsQuery, {"after": str(2**63)}, "expected less than"),
+    ],
+)
+def test_what_is_wrong_is_said_in_our_words(model, asked, said):
+    with pytest.raises(BadRequest) as refused:
+        parsed(model, list(asked.items()))
+    assert said in str(refused.value)
+    assert "Input" not in str(refused.value)
 
 
 def test_no_symbols_ask_for_all():

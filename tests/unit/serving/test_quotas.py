@@ -31,7 +31,8 @@ def test_a_bucket_empties_and_fills_again_within_a_minute(clock):
     assert left == ['"key";r=2;t=20', '"key";r=1;t=40', '"key";r=0;t=60']
     with pytest.raises(TooManyRequests, match="3 times a minute; ask again in 20 s") as refused:
         quotas.take("desk", 3)
-    assert refused.value.retry_after == 20
+    assert refused.value.limits["retry-after"] == "20"
+    assert refused.value.limits["ratelimit"] == '"key";r=0;t=60'
     assert quotas.take("lab", 3)["ratelimit"] == '"key";r=2;t=20'  # another key has a bucket of its own
     clock.seconds += 20
     quotas.take("desk", 3)
@@ -73,6 +74,8 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_again(tmp_path):
     assert answers[2].headers["ratelimit"] == '"key";r=1;t=30'
     refused = answers[1]
     assert refused.headers["retry-after"] == "60"
+    assert refused.headers["ratelimit"] == '"key";r=0;t=60'
+    assert refused.headers["ratelimit-policy"] == '"key";q=1;w=60'
     assert refused.json()["type"] == "/problems/quota"
     assert "the key own may ask 1 times a minute" in refused.json()["detail"]
     assert not any(key in line for line in lines for key in (own, usual))

@@ -29,7 +29,7 @@ class Listed:
     def names(self, ids=None):
         return {each: f"S{each}" for each in IDS.tolist() if ids is None or each in ids}
 
-    def carriers(self, symbol):
+    def carriers(self, symbol, on=None):  # noqa: ARG002
         return [int(symbol[1:])]
 
     def coverage(self, ids):

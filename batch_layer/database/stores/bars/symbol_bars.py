@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from condvest.batch_layer.database.postgres.prepared import DATE_ZERO, Row, Statement
+from condvest.batch_layer.database.postgres.snapshot import SNAPSHOT
 from condvest.batch_layer.database.stores.changes import PARTITIONS
 from condvest.batch_layer.shared.models.bars import UNKNOWN_TRADES, Bars, Columns
 from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
@@ -44,9 +45,7 @@ with one would be left out.
 
 _BAR = np.dtype([(name, form) for name, (form, *_) in _SENT.items()])
 
-_SNAPSHOT = (
-    "pg_is_in_recovery(), convert_to(pg_current_snapshot()::text, 'UTF8'), (SELECT max(load_id) FROM loads)"
-)
+_SNAPSHOT = f"pg_is_in_recovery(), convert_to({SNAPSHOT}, 'UTF8'), (SELECT max(load_id) FROM loads)"  # noqa: S608 - a constant
 """What names the state that a statement sees; on a standby the text does not tell all."""
 
 _STATEMENT = """
@@ -119,8 +118,8 @@ class SymbolBars:
             as loaded where it has none.
         splits: of the instrument, by ex-date.
         bars: by window.
-        snapshot: the statement's, as ``pg_current_snapshot`` writes it, and the last load in it (0 for none);
-            None if it was not asked for, or the server is a standby, whose text does not tell all.
+        snapshot: the statement's, as `SNAPSHOT` names it, and the last load in it (0 for none); None if it
+            was not asked for, or the server is a standby, whose text does not tell all.
     """
 
     schema: int

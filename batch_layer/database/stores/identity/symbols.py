@@ -42,12 +42,14 @@ def all_symbols(connection: Connection) -> dict[int, str]:
     )
 
 
-def instruments_named(connection: Connection, symbol: str) -> list[int]:
-    """Return the instruments that carry or carried a symbol, the latest first."""
+def instruments_named(connection: Connection, symbol: str, on: dt.date | None = None) -> list[int]:
+    """Return the instruments that carry or carried a symbol, the latest first; or that did so on a date."""
     return column(
         connection,
-        "SELECT instrument_id FROM symbols WHERE symbol = %s ORDER BY valid_to DESC, valid_from DESC",
-        (symbol,),
+        "SELECT instrument_id FROM symbols WHERE symbol = %(symbol)s "
+        "AND (%(on)s::date IS NULL OR %(on)s::date BETWEEN valid_from AND valid_to) "
+        "ORDER BY valid_to DESC, valid_from DESC",
+        {"symbol": symbol, "on": on},
     )
 
 

@@ -13,7 +13,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from condvest.serving_layer.formats import FORMATS
 from condvest.serving_layer.queries.bars.question import LONGEST_ANSWERED, Adjust, Anchor
-from condvest.serving_layer.queries.reports.coverage import By
 
 MOST_SYMBOLS = 1000
 """Symbols in one question; who wants more asks for all of them."""
@@ -113,6 +112,9 @@ class OfSymbols(Named, Common):
     """Questions about some symbols, or all."""
 
 
+SYMBOLS_ON = "A symbol stands for who carried it on this date; for its last carrier if left out."
+
+
 class BarsQuery(OfSymbols):
     """Bars of n sessions, as `condvest.bars` gives them."""
 
@@ -127,6 +129,7 @@ class BarsQuery(OfSymbols):
     unique_symbols: bool = Field(
         default=False, description="Name instruments whose symbol passed to another by label: X#12."
     )
+    symbols_on: Session | None = Field(None, description=SYMBOLS_ON)
     live: bool = Field(
         default=False, description="Give the bars that hold the session under way, too; see docs/live.md."
     )
@@ -142,20 +145,26 @@ class BarsQuery(OfSymbols):
             raise ValueError(
                 "live: a version that is kept has no session under way; leave out one of the two"
             )
+        if self.live and self.as_of is not None:
+            raise ValueError("live: the session under way is known as of now only; leave out as_of")
         return self
 
 
-class InstrumentsQuery(Common):
+class InstrumentsQuery(OfSymbols):
     """Instruments with what is known about each."""
 
+    symbols_on: Session | None = Field(None, description=SYMBOLS_ON)
     search: str | None = Field(None, description="Part of the symbol or the name; case does not count.")
     active: bool | None = Field(None, description="Only listed ones, or only delisted ones.")
+    type: str | None = Field(None, description="Only of this type, such as CS or ETF, exactly.")
+    exchange: str | None = Field(None, description="Only of this primary exchange, such as XNYS, exactly.")
     as_of: str | None = Field(None, description="As known then: a date (its end, UTC) or an ISO instant.")
 
 
 class SymbolsQuery(OfSymbols):
     """Which instrument carried a symbol from when to when."""
 
+    instrument_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Only of this instrument.")
     on: Session | None = Field(None, description="Only those that were carried on this date.")
 
 
@@ -179,13 +188,9 @@ class SessionsQuery(Common):
 
     start: Session | None = Field(None, description="First session, inclusive.")
     end: Session | None = Field(None, description="Last session, inclusive.")
-
-
-class CoverageQuery(Common):
-    """How many sessions have been loaded, by provider and period."""
-
-    by: By = Field("month", description="What a row stands for.")
-    provider: str | None = Field(None, description="Only of this provider.")
+    provider: str | None = Field(
+        None, description="Say in `status` whether each is complete, partial or missing from this provider."
+    )
 
 
 class ScreenQuery(Common):
@@ -196,48 +201,6 @@ class ScreenQuery(Common):
     min_close: float | None = Field(None, allow_inf_nan=False, description="Least close, inclusive.")
     min_volume: float | None = Field(None, allow_inf_nan=False, description="Least volume, inclusive.")
     sort: str = Field("symbol", description="The column to sort by, -column to sort downwards.")
-
-
-class GapsQuery(OfSymbols):
-    """Sessions that instruments lack between their first and last daily bar."""
-
-
-class QualityQuery(OfSymbols):
-    """What looks wrong in the series of daily bars."""
-
-
-class HistoryQuery(Common):
-    """Every state that the daily bars of a symbol were known in."""
-
-    symbol: str = Field(description="The symbol, exactly, or a label such as X#12.")
-    session: Session | None = Field(None, description="Only of this session.")
-
-
-class RefusedQuery(Common):
-    """Rows that broke a rule, with the reason and the row itself."""
-
-    load_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Only of this load.")
-
-
-class RunsQuery(Common):
-    """Runs of commands, the newest first."""
-
-    command: str | None = Field(None, description="Only commands that begin with this text.")
-
-
-class AlertsQuery(OfSymbols):
-    """What alert rules said of running bars, and the verdicts, the newest first."""
-
-    rule: str | None = Field(None, description="Only of the rule of this name.")
-    source: Literal["database"] | None = Field(None, description="database: they are never published.")
-
-
-class EventsQuery(Named):
-    """What happens from now on, or from an event on: a stream."""
-
-    after: int | None = Field(None, ge=0, lt=2**63, description="Begin after this event; 0 for the first.")
-    rule: str | None = Field(None, description="Only of the rule of this name.")
-    ticks: bool = Field(default=True, description="Say when the session under way is known further, too.")
 
 
 class StateQuery(BaseModel):
