@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condvest.batch_layer.shared.core.names.stated_renames import in_order, laid_over, stated_with
+from condvest.batch_layer.shared.core.names.laid_over import in_order, laid_over
+from condvest.batch_layer.shared.core.names.stated_renames import stated_with
 from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, Rename, SymbolSpan
 
 DAY = dt.timedelta(1)

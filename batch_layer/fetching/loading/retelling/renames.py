@@ -12,7 +12,8 @@ from condvest.batch_layer.database.stores.identity import metadata, ownership
 from condvest.batch_layer.database.stores.identity.ownership import read_spans
 from condvest.batch_layer.fetching.loading.retelling.retold import give_to_owners
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
-from condvest.batch_layer.shared.core.names.stated_renames import Carriers, Stated, laid_over, stated_with
+from condvest.batch_layer.shared.core.names.laid_over import Carriers, laid_over
+from condvest.batch_layer.shared.core.names.stated_renames import Stated, stated_with
 from condvest.batch_layer.shared.core.names.symbol_moves import plan_moves
 from condvest.batch_layer.shared.models.given.payload_rows import RenameRows
 from condvest.batch_layer.shared.models.instruments.symbols import Rename, SymbolSpan
