@@ -7,6 +7,7 @@ import pytest
 
 import condvest
 from condvest.batch_layer.shared.settings import Settings
+from tests.acceptance.conftest import Condvest, fresh_on
 from tests.support.serving import serving
 
 # Facebook was FB until 2022-06-08 and is META since; a fund was META before.
@@ -20,8 +21,6 @@ PRICES = (
 @pytest.fixture(scope="module")
 def companies(server, prepared, tmp_path_factory):
     """A database in which one company has taken another one's symbol; and where it is published."""
-    from tests.acceptance.conftest import fresh_on  # noqa: PLC0415  # no fixture has the module's scope
-
     place = tmp_path_factory.mktemp("companies")
     program = fresh_on(server, prepared)
     header = "symbol,session,open,high,low,close,volume"
@@ -211,6 +210,21 @@ def test_a_problem_names_the_parameter_its_value_and_what_was_meant(sample_of_bo
             problem = client.get(path).json()
             assert (problem["parameter"], problem.get("value")) == (parameter, value), path
             assert problem.get("near", [None])[0] == (near or [None])[0], path
+
+
+def test_another_condvest_backfills_from_published_files(sample, sample_of_both, fresh, tmp_path):
+    address = str(sample_of_both[1].base_url).rstrip("/")
+    massive = {
+        "CONDVEST_MASSIVE_BASE_URL": address,
+        "MASSIVE_API_KEY": "any",
+        "CONDVEST_MASSIVE_PLAN": "paid",
+    }
+    mirror = Condvest(fresh.home, {**fresh.env, **massive, "CONDVEST_ARCHIVE": str(tmp_path / "archive")})
+    asked = ("--start", "2012-11-19", "--end", "2012-11-30")
+    mirror.done("backfill", "--provider", "massive", *asked)
+    as_csv = ("bars", "--interval", "1", "--include-open", "--adjust", "none", "--format", "csv", *asked)
+    assert mirror.done(*as_csv) == sample.done(*as_csv)
+    assert len(mirror.done(*as_csv).splitlines()) == 1 + 5 * 9  # without Thanksgiving
 
 
 def test_a_method_that_is_refused_is_answered_with_those_that_are_not(both):
