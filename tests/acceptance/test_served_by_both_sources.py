@@ -84,6 +84,16 @@ def test_a_symbol_stands_for_who_carried_it_on_a_date(both, companies, symbol, o
         assert table["close"].to_pylist() == closes
 
 
+def test_the_command_line_knows_who_carried_a_symbol_on_a_date(companies):
+    program, _ = companies
+    asked = ("bars", "META", "--interval", "1", "--include-open", "--format", "csv")
+    fund = program.done(*asked, "--symbols-on", "2022-06-07").splitlines()[1:]
+    assert [line.split(",")[3] for line in fund] == ["2022-06-06", "2022-06-08"]
+    assert len(program.done(*asked).splitlines()) == 1 + 4
+    none = program("bars", "FB", "--symbols-on", "2022-06-09")
+    assert (none.returncode, "carried FB on 2022-06-09" in none.stderr) == (1, True)
+
+
 def test_whom_a_symbol_stood_for_is_told_by_label_where_names_are_to_be_unique(both):
     for client in both:
         (row, *_) = client.get(
