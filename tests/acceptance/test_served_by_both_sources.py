@@ -244,6 +244,26 @@ def test_a_method_that_is_refused_is_answered_with_those_that_are_not(both):
         assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
+UNTAGGED = (
+    *("/v1/version", "/v1/status", "/v1/datasets", "/v1/datasets/bars_13", "/v1/live", "/v1/none"),
+    *("/v1/bars?symbol=NONE", "/v1/bars?interval=0", "/v3/reference/tickers/NONE", "/udf/history"),
+    *("/udf/time", "/widgets.json", "/openapi.json", "/metrics", "/health/ready"),
+)
+
+
+def test_nobody_may_keep_what_has_no_tag(sample_of_both):
+    """Of a state, a list of files or a problem a cache knows not when it ends, and would choose by itself."""
+    for client in sample_of_both:
+        for path in UNTAGGED:
+            answer = client.get(path)
+            assert ("etag" in answer.headers, answer.headers.get("cache-control")) == (False, "no-store"), (
+                path
+            )
+        assert client.get("/v1/bars?symbol=AAPL").headers["cache-control"] == "private, no-cache"
+        assert client.get("/stocks/v1/splits").headers["cache-control"] == "private, no-cache"
+        assert client.get("/").headers["cache-control"] == "no-cache"
+
+
 def test_instruments_are_the_same_table_from_every_source(companies, both):
     program, place = companies
     settings = Settings.from_env(program.environ | {"CONDVEST_PUBLISHED": str(place)})
