@@ -7,6 +7,7 @@ import pytest
 
 import condvest
 from condvest.batch_layer.shared.settings import Settings
+from tests.acceptance.conftest import Condvest, fresh_on
 from tests.support.serving import serving
 
 # Facebook was FB until 2022-06-08 and is META since; a fund was META before.
@@ -20,8 +21,6 @@ PRICES = (
 @pytest.fixture(scope="module")
 def companies(server, prepared, tmp_path_factory):
     """A database in which one company has taken another one's symbol; and where it is published."""
-    from tests.acceptance.conftest import fresh_on  # noqa: PLC0415  # no fixture has the module's scope
-
     place = tmp_path_factory.mktemp("companies")
     program = fresh_on(server, prepared)
     header = "symbol,session,open,high,low,close,volume"
@@ -83,6 +82,16 @@ def test_a_symbol_stands_for_who_carried_it_on_a_date(both, companies, symbol, o
     for source in ("database", "published", str(both[0].base_url)):
         table = condvest.bars(symbol, source=source, **how)
         assert table["close"].to_pylist() == closes
+
+
+def test_the_command_line_knows_who_carried_a_symbol_on_a_date(companies):
+    program, _ = companies
+    asked = ("bars", "META", "--interval", "1", "--include-open", "--format", "csv")
+    fund = program.done(*asked, "--symbols-on", "2022-06-07").splitlines()[1:]
+    assert [line.split(",")[3] for line in fund] == ["2022-06-06", "2022-06-08"]
+    assert len(program.done(*asked).splitlines()) == 1 + 4
+    none = program("bars", "FB", "--symbols-on", "2022-06-09")
+    assert (none.returncode, "carried FB on 2022-06-09" in none.stderr) == (1, True)
 
 
 def test_whom_a_symbol_stood_for_is_told_by_label_where_names_are_to_be_unique(both):
@@ -213,11 +222,46 @@ def test_a_problem_names_the_parameter_its_value_and_what_was_meant(sample_of_bo
             assert problem.get("near", [None])[0] == (near or [None])[0], path
 
 
+def test_another_condvest_backfills_from_published_files(sample, sample_of_both, fresh, tmp_path):
+    address = str(sample_of_both[1].base_url).rstrip("/")
+    massive = {
+        "CONDVEST_MASSIVE_BASE_URL": address,
+        "MASSIVE_API_KEY": "any",
+        "CONDVEST_MASSIVE_PLAN": "paid",
+    }
+    mirror = Condvest(fresh.home, {**fresh.env, **massive, "CONDVEST_ARCHIVE": str(tmp_path / "archive")})
+    asked = ("--start", "2012-11-19", "--end", "2012-11-30")
+    mirror.done("backfill", "--provider", "massive", *asked)
+    as_csv = ("bars", "--interval", "1", "--include-open", "--adjust", "none", "--format", "csv", *asked)
+    assert mirror.done(*as_csv) == sample.done(*as_csv)
+    assert len(mirror.done(*as_csv).splitlines()) == 1 + 5 * 9  # without Thanksgiving
+
+
 def test_a_method_that_is_refused_is_answered_with_those_that_are_not(both):
     for client in both:
         assert client.delete("/v1/bars").headers["allow"] == "GET, HEAD, POST"
         refused = client.post("/v1/gaps")
         assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
+UNTAGGED = (
+    *("/v1/version", "/v1/status", "/v1/datasets", "/v1/datasets/bars_13", "/v1/live", "/v1/none"),
+    *("/v1/bars?symbol=NONE", "/v1/bars?interval=0", "/v3/reference/tickers/NONE", "/udf/history"),
+    *("/udf/time", "/widgets.json", "/openapi.json", "/metrics", "/health/ready"),
+)
+
+
+def test_nobody_may_keep_what_has_no_tag(sample_of_both):
+    """Of a state, a list of files or a problem a cache knows not when it ends, and would choose by itself."""
+    for client in sample_of_both:
+        for path in UNTAGGED:
+            answer = client.get(path)
+            assert ("etag" in answer.headers, answer.headers.get("cache-control")) == (False, "no-store"), (
+                path
+            )
+        assert client.get("/v1/bars?symbol=AAPL").headers["cache-control"] == "private, no-cache"
+        assert client.get("/stocks/v1/splits").headers["cache-control"] == "private, no-cache"
+        assert client.get("/").headers["cache-control"] == "no-cache"
 
 
 def test_instruments_are_the_same_table_from_every_source(companies, both):

@@ -54,6 +54,7 @@ from condvest.serving_layer.queries.bars.question import Adjust, Anchor, Questio
 @click.option(
     "--include-open", is_flag=True, help="Include bars that are not complete: open, or lacking a session."
 )
+@click.option("--symbols-on", type=SESSION, help="Take each symbol for whoever carried it on DATE.")
 @click.option("--live", is_flag=True, help="Include the running bars of the session under way.")
 @click.option(
     "--source",
@@ -82,6 +83,7 @@ def bars(
     anchor: Anchor,
     as_of: dt.datetime | None,
     include_open: bool,
+    symbols_on: dt.date | None,
     live: bool,
     source: From,
     location: str | None,
@@ -110,6 +112,7 @@ def bars(
         as_of,
         unique_symbols=named is None,  # two companies that had one symbol are told apart
         include_live=live,
+        symbols_on=symbols_on,
     )
     settings = replace(
         cli.settings, published_at=checked_location("--from", location) or cli.settings.published_at

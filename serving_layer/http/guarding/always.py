@@ -27,17 +27,21 @@ def headers_with(
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers of an answer with those of every answer, and note how many rows it says to have.
 
+    Nobody may keep an answer that does not say for how long: else caches choose for themselves, even of
+    problems (RFC 9110, 15.1), and some choose a day.
+
     Args:
         given: of the answer.
         call: what becomes of its request.
         origin: the site whose page asks; "" for none.
         origins: the sites whose pages may read answers.
     """
-    headers = [*given, *_ALWAYS, *_beside(call, origin, origins)]
+    headers, says_how_long = [*given, *_ALWAYS, *_beside(call, origin, origins)], False
     for name, value in headers:
         if name == b"condvest-rows":
             call.rows = value.decode()
-    return headers
+        says_how_long = says_how_long or name == b"cache-control"
+    return headers if says_how_long else [*headers, (b"cache-control", b"no-store")]
 
 
 def lines_of(call: Call, origin: str, origins: Collection[str]) -> bytes:

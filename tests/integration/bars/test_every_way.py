@@ -48,6 +48,8 @@ def question(chance):
         asked["unique_symbols"] = True
     if chance.random() < 0.3:
         asked["as_of"] = chance.choice(["2000-01-01", "2099-12-31"])
+    if "symbols" in asked and chance.random() < 0.2:
+        asked["symbols_on"] = FIRST + dt.timedelta(max(low, 0))
     return asked
 
 
