@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo unit test test-long fuzz test-aws test-all terraform aws-local lint format bench bench-quick screenshots diagrams site house lock clean
+.PHONY: help install demo unit test test-long fuzz test-aws test-all compiled terraform aws-local lint format bench bench-quick screenshots diagrams site house lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,8 +57,13 @@ fuzz: $(TOOLS) ## spoilt answers and files through clients, parsers and loads, b
 test-aws: $(TOOLS) terraform ## the AWS side: Terraform, checkov, artefacts, an emulator, the image; a missing tool fails
 	CI=true $(PYTEST) -m aws
 
-test-all: lint terraform ## lint, and both kinds of tests at once
+test-all: $(TOOLS) terraform ## lint, and both kinds of tests at once
+	@$(MAKE) --no-print-directory --jobs=2 lint compiled
 	CI=true $(PYTEST) -m "not long"
+
+# Lint takes one core, and meanwhile the other compiles all that the tests import: else each worker would do it.
+compiled: $(TOOLS)
+	@-$(BIN)/python -m pytest --collect-only --quiet -m "not long" >/dev/null 2>&1
 
 terraform:
 	@command -v terraform >/dev/null || { \

@@ -20,6 +20,7 @@ from condvest.batch_layer.database.postgres.connecting.connection import Databas
 from condvest.batch_layer.database.stores.calendar_extension import extend_sessions
 from condvest.batch_layer.shared.settings import Settings
 from tests.support.serving import serving
+from tests.support.warm import forked_program
 from tests.support.warm_program import WarmProgram, can_run
 
 ROOT = Path(__file__).parents[2]
@@ -59,8 +60,9 @@ class Condvest:
 
     def start(self, *arguments):
         """Start without waiting for the end."""
+        is_forked = arguments[0] == "serve" and "--workers" not in arguments
         return subprocess.Popen(
-            [PROGRAM, *map(str, arguments)],
+            [*(forked_program() if is_forked else ()), PROGRAM, *map(str, arguments)],
             env=self.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

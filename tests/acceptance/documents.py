@@ -59,7 +59,10 @@ def commands_of(block):
 
 
 def run_all(path, condvest, folder):
-    """Run the blocks of a document in order, in one home and folder; yield (command, shown, printed)."""
+    """Run the blocks of a document in order, in one home and folder; yield (command, shown, printed).
+
+    The program on ``condvest``'s PATH is the one that they run.
+    """
     for block in blocks_of(path):
         if block.language not in ("console", "sh", "bash", "python", "sql") or not block.is_run:
             continue

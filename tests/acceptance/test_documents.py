@@ -1,7 +1,10 @@
 """The documentation says all that there is, and nothing that is not."""
 
+import os
 import re
+import shlex
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from documents import matches, run_all
 from condvest.batch_layer.fetching.quality import RULES
 from condvest.batch_layer.shared.core.flags.bar_flags import FLAGS
 from condvest.cli import condvest as program
+from tests.support.warm import forked_program
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ("condvest", "serving_layer", "speed_layer", "batch_layer")
@@ -198,10 +202,21 @@ def test_every_link_leads_somewhere(page):
             assert anchor[1:] in slugs, anchor
 
 
+@pytest.fixture(scope="module")
+def path_of_forks(server, tmp_path_factory):
+    """A PATH on which `condvest` is forked from a process that has imported it: the pages run hundreds."""
+    folder = tmp_path_factory.mktemp("bin")
+    program = folder / "condvest"
+    words = [*forked_program(), str(Path(sys.executable).with_name("condvest"))]
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    program.chmod(0o755)
+    return f"{folder}{os.pathsep}{server.environ['PATH']}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
-def test_every_example_works_and_prints_what_is_shown(page, server, tmp_path):
+def test_every_example_works_and_prints_what_is_shown(page, server, path_of_forks, tmp_path):
     """The blocks of a page in order, in a fresh home; see documents.py for what stands for what."""
-    fresh_home = type(server)(tmp_path / "home")
+    fresh_home = type(server)(tmp_path / "home", {"PATH": path_of_forks})
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     try:
         for command, shown, printed in run_all(page, fresh_home, tmp_path):

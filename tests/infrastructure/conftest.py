@@ -18,7 +18,8 @@ from desk import Desk
 @pytest.fixture(scope="session")
 def terraform(tmp_path_factory):
     """Real Terraform on a copy of the configuration, with the provider stand-in."""
-    return workshop.Terraform(tmp_path_factory.mktemp("terraform"))
+    with workshop.forked("provider") as provider:
+        yield workshop.Terraform(tmp_path_factory.mktemp("terraform"), provider)
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,13 @@ import base64
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 
 from desk import Desk
-from workshop import ROOT, STAND_IN, environment, found, from_venv, lay_mirror
+from workshop import ROOT, STAND_IN, environment, found, lay_mirror
 
 from tests.support.aws import artefacts
 from tests.support.aws.lambda_runtime import running
@@ -43,7 +44,8 @@ class Machine:
         jobs: what AWS Batch was asked to run.
     """
 
-    def __init__(self, folder, endpoint, instance):
+    def __init__(self, folder, endpoint, instance, *, aws, provider):
+        """Lay it all out; ``aws`` and ``provider`` are the words that start these two."""
         self.folder = folder
         self.checkout = folder / "a folder with blanks"
         self.desk = Desk(folder)
@@ -53,7 +55,7 @@ class Machine:
         shutil.copy(ROOT / "pyproject.toml", self.checkout)
         self.desk.serves()
         self.desk.collects()
-        self.desk.install("aws", f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" -m awscli "$@"\n')
+        self.desk.install("aws", f'#!/bin/sh\nexec {shlex.join(aws)} "$0" "$@"\n')
         self.desk.install("docker", f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN / "docker.py"}" "$@"\n')
         (self.desk.bin / "terraform").unlink()
         (self.desk.bin / "terraform").symlink_to(
@@ -78,7 +80,7 @@ class Machine:
             "AWS_ENDPOINT_URL_SQS": endpoint,
             "PATH": f"{self.desk.bin}:/usr/bin:/bin",
             "IMAGES": str(self.images),
-            "TF_CLI_CONFIG_FILE": str(lay_mirror(folder)),
+            "TF_CLI_CONFIG_FILE": str(lay_mirror(folder, provider)),
             "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",
             "TF_VAR_vendor": '{"plan": "paid"}',
             "CONDVEST_AWS_ACCOUNT_ID": "123456789012",

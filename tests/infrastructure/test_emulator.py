@@ -25,7 +25,7 @@ from event_patterns import job_event, matches
 from live_session import TODAY, collect_the_session
 from machine import Machine
 from served_answers import ask_what_was_published
-from workshop import STAND_IN, environment, from_venv
+from workshop import STAND_IN, environment, forked
 
 from tests.support.aws.emulated import SERVER
 from tests.support.databases.rds import rds
@@ -50,7 +50,7 @@ def endpoint(tmp_path_factory):
     """An emulator on a free port of this machine, whose jobs succeed at once (no container is run)."""
     with (tmp_path_factory.mktemp("moto") / "log.txt").open("w") as log:
         server = subprocess.Popen(
-            [str(from_venv("emulator", "python")), str(SERVER)],
+            [sys.executable, str(SERVER)],
             env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -77,7 +77,12 @@ def instance():
 
 @pytest.fixture(scope="module")
 def machine(endpoint, instance, tmp_path_factory):
-    machine = Machine(tmp_path_factory.mktemp("machine"), endpoint, instance)
+    with forked("aws") as aws, forked("provider") as provider:
+        folder = tmp_path_factory.mktemp("machine")
+        yield from served(Machine(folder, endpoint, instance, aws=aws, provider=provider), endpoint)
+
+
+def served(machine, endpoint):
     with (
         batch.serving(machine.jobs) as jobs_url,
         functions.serving(endpoint, machine.invoke) as functions_url,

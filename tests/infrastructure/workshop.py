@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from tests.support.warm import warmed
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH_LAYER = ROOT / "batch_layer"
@@ -91,19 +94,28 @@ def environment(**more):
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "CONDVEST_"))
     }
     clean.pop("CI", None)
+    # Terraform ends before its garbage would fill the memory.
+    clean |= {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
     clean.pop("PYTHONDONTWRITEBYTECODE", None)  # tools are called by the hundred: one compiles for all
     return clean | more
 
 
-def lay_mirror(folder):
-    """Write a provider mirror with the stand-in, and return the Terraform settings that use it."""
+def forked(program):
+    """Start ``aws`` or the ``provider``, forked from a process that has imported it; see `warmed`."""
+    python = from_venv("emulator", "python")
+    return warmed(program, python, environment())
+
+
+def lay_mirror(folder, provider):
+    """Write a provider mirror with the stand-in, and return the Terraform settings that use it.
+
+    ``provider`` are the words that start the stand-in. A provider does not end at Ctrl-C.
+    """
     version = SCHEMA["provider_version"]
     place = folder / f"mirror/registry.terraform.io/hashicorp/aws/{version}/linux_amd64"
     place.mkdir(parents=True)
     program = place / f"terraform-provider-aws_v{version}"
-    program.write_text(
-        f'#!/bin/sh\nexec "{from_venv("emulator", "python")}" "{STAND_IN / "provider.py"}" "$@"\n'
-    )
+    program.write_text(f'#!/bin/sh\ntrap \'\' INT\nexec {shlex.join(provider)} "$0" "$@"\n')
     program.chmod(0o755)
     settings = folder / "terraformrc"
     settings.write_text(
@@ -133,7 +145,7 @@ def stand_in_artefacts(folder):
 class Terraform:
     """Real Terraform in a copy of the layers' configuration, with the stand-in as its provider."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, provider):
         self.program = found("terraform", "https://developer.hashicorp.com/terraform/install")
         self.folder = folder
         self._ready = set()
@@ -146,7 +158,7 @@ class Terraform:
                 ],
             )
         self.environment = environment(
-            TF_CLI_CONFIG_FILE=str(lay_mirror(folder)), TF_IN_AUTOMATION="1", CHECKPOINT_DISABLE="1"
+            TF_CLI_CONFIG_FILE=str(lay_mirror(folder, provider)), TF_IN_AUTOMATION="1", CHECKPOINT_DISABLE="1"
         )
 
     def path(self, source):

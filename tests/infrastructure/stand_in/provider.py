@@ -176,8 +176,13 @@ class GoesOn(tf.runner._ShutdownInterceptor):
         return super().intercept_service(continuation, handler_call_details)
 
 
-if __name__ == "__main__":
+def main():
+    """Serve until Terraform says that it is enough."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # as every provider: Terraform says when to stop
     tf.provider.ProviderServicer = StandIn  # the runner looks this name up when it is called
     tf.runner._ShutdownInterceptor = GoesOn
     tf.runner.run_provider(None)
+
+
+if __name__ == "__main__":
+    main()

@@ -143,27 +143,22 @@ def test_the_package_holds_our_code_and_no_secret_place_of_this_machine(package)
 
 
 @pytest.mark.parametrize("handler", ["archive_loader", "daily_ohlcv_fetcher", "daily_meta_fetcher"])
-def test_a_cold_import_loads_nothing_heavy(package, layer, python, tmp_path, handler):
+def test_a_cold_import_loads_nothing_heavy(package, layer, python, handler):
     """Neither pandas nor Arrow; how long it takes is for `make bench` to say (cold_import)."""
-    for archive, place in ((package, "task"), (layer, "opt")):
-        with zipfile.ZipFile(archive) as file:
-            file.extractall(tmp_path / place)
     code = (
         f"import sys, {HANDLERS}.{handler}; "
         "print('loaded', *{'pandas', 'pyarrow', 'yfinance'} & set(sys.modules))"
     )
-    path = os.pathsep.join([str(tmp_path / "task"), str(tmp_path / "opt/python")])
+    path = os.pathsep.join([str(artefacts.unpacked(package)), str(artefacts.unpacked(layer) / "python")])
     done = subprocess.run(
         [python, "-B", "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["loaded"]
 
 
-def test_the_functions_take_the_sdk_that_is_shipped(package, layer, python, tmp_path):
+def test_the_functions_take_the_sdk_that_is_shipped(package, layer, python):
     """Of the lock file, and with the clients that they need; the runtime's is an older one here."""
-    for archive, place in ((package, "task"), (layer, "opt")):
-        with zipfile.ZipFile(archive) as file:
-            file.extractall(tmp_path / place)
+    ours = artefacts.unpacked(layer) / "python"
     code = (
         "import boto3, botocore\n"
         "from condvest.batch_layer.shared.clients import aws\n"
@@ -171,7 +166,7 @@ def test_the_functions_take_the_sdk_that_is_shipped(package, layer, python, tmp_
         "members = clients[0].meta.service_model.operation_model('PutObject').input_shape.members\n"
         "print(boto3.__file__, botocore.__file__, boto3.__version__, 'IfNoneMatch' in members)"
     )
-    environ = credentials() | {"PYTHONPATH": f"{tmp_path / 'task'}{os.pathsep}{tmp_path / 'opt/python'}"}
+    environ = credentials() | {"PYTHONPATH": f"{artefacts.unpacked(package)}{os.pathsep}{ours}"}
     told = []
     for more in (environ, {}):
         done = subprocess.run(
@@ -183,7 +178,7 @@ def test_the_functions_take_the_sdk_that_is_shipped(package, layer, python, tmp_
         )
         told.append(done.stdout.split())
     (sdk, core, version, knows), (older,) = told
-    assert {Path(one).parents[1] for one in (sdk, core)} == {tmp_path / "opt/python"}
+    assert {Path(one).parents[1] for one in (sdk, core)} == {ours}
     assert f"\nboto3=={version} " in (ROOT / "requirements.lock").read_text()
     assert (knows, older) == ("True", "1.34.0")
 

@@ -5,6 +5,7 @@ for themselves whether anything has changed.
 """
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -41,11 +42,16 @@ def built(part):
     return Path(done.stdout.splitlines()[-1])
 
 
-@cache
 def unpacked_app():
     """Return the directory of what the image holds in /app."""
-    app = built("image")
-    return _made("app", (app.parent / "app.json").read_text(), lambda out: shutil.unpack_archive(app, out))
+    return unpacked(built("image"))
+
+
+@cache
+def unpacked(archive):
+    """Return the directory of what a package holds, which nobody may write into."""
+    wanted = hashlib.sha256(archive.read_bytes()).hexdigest()
+    return _made(f"{archive.stem}-unpacked", wanted, lambda out: shutil.unpack_archive(archive, out))
 
 
 @cache

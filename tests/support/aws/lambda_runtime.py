@@ -12,9 +12,10 @@ import sys
 import threading
 import time
 import uuid
-import zipfile
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.aws import artefacts
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:tested"
 
@@ -118,8 +119,7 @@ def running(package, layer, handler, python, root, environ, *, seconds=300, cloc
     task, opt, log = root / "task", root / "opt", root / "log"
     for archive, folder in ((package, task), (layer, opt)):
         if archive is not None and not folder.exists():
-            with zipfile.ZipFile(archive) as file:
-                file.extractall(folder)
+            folder.symlink_to(artefacts.unpacked(archive))
     server = _Server(("127.0.0.1", 0), _Api)
     server.daemon_threads = True
     server.events, server.answers = queue.Queue(), queue.Queue()
