@@ -46,7 +46,11 @@ def stored(spans, loads, dataset):
     for load in loads:
         if "removed" in load:
             gone = load["removed"][dataset]
-            kept = {key: value for key, value in kept.items() if (value[3], key[1], value[0]) not in gone}
+            kept = {
+                key: value
+                for key, value in kept.items()
+                if not gone & {(value[3], key[1], value[0]), (None, key[1], value[0])}
+            }
             continue
         given = {}
         for symbol, date, values in load["rows"]:
