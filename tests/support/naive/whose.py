@@ -32,6 +32,9 @@ def owner(spans, load, symbol, date):
         lived = any(first <= date <= last for _, first, last, who in spans if who == now)
         if lived or load["dataset"] == "daily_bars":
             return now
+    has_another = any(first <= load["told_on"] <= last for _, first, last, who in spans if who == then)
+    if load["means"] == "today" and has_another:
+        return now
     if then is not None:
         return then
     if load["means"] == "today" and load["dataset"] != "daily_bars":
