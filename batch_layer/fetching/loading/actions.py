@@ -16,7 +16,7 @@ from condvest.batch_layer.database.stores.identity.instruments import (
 )
 from condvest.batch_layer.database.stores.identity.symbols import all_symbols
 from condvest.batch_layer.database.stores.loading.taken_back import taken_back
-from condvest.batch_layer.fetching.loading.carriers import carriers_of
+from condvest.batch_layer.fetching.loading.carriers import OF_ANOTHER, carriers_of
 from condvest.batch_layer.fetching.loading.retelling.repeats import without_repeats
 from condvest.batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
 from condvest.batch_layer.fetching.quality import takes_back
@@ -111,7 +111,7 @@ def _keys(rows: SplitRows | DividendRows, instrument_id: Int32s, chosen: Bools) 
 def _nobody(load: PayloadLoad) -> str:
     """Return why an action has no instrument, and what a person can do whose list means it otherwise."""
     if load.parsed.symbols_mean == "today":
-        return "nobody carried the symbol then, or took it later"
+        return f"nobody carried the symbol then, or took it later; or {OF_ANOTHER}"
     if rank_of(load.payload.provider) < IMPORTED_RANK:
         return "nobody carried the symbol then"
     return (

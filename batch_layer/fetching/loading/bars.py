@@ -20,17 +20,23 @@ from condvest.batch_layer.database.stores.loading.ledger import (
 )
 from condvest.batch_layer.fetching import quality
 from condvest.batch_layer.fetching.loading.bar_plan import BarPlan, IdentifiedBars, ProviderState, plan_bars
-from condvest.batch_layer.fetching.loading.carriers import carriers_of
+from condvest.batch_layer.fetching.loading.carriers import (
+    OF_ANOTHER,
+    keys_of_refused_bars,
+    owners_of,
+    owners_of_bars,
+)
 from condvest.batch_layer.fetching.loading.doubts import without_doubts
 from condvest.batch_layer.fetching.loading.retelling.repeats import without_repeated_bars
-from condvest.batch_layer.fetching.loading.transaction import PayloadLoad, StoredRows
+from condvest.batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad, StoredRows
 from condvest.batch_layer.fetching.reconcile import Reconciled, spans_to_read
+from condvest.batch_layer.shared.core.names.names_of_today import AWAITED
 from condvest.batch_layer.shared.models.bars import DailyBars, Int32s, Int64s, distinct_numbers
 from condvest.batch_layer.shared.models.difference import keys_of, pack
 from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.given.payloads import Payload
 from condvest.batch_layer.shared.models.loads import LoadSummary
-from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
+from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans
 
 
@@ -55,7 +61,7 @@ def store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:
     own; then the two bars of session 100 are inserted.
     """
     connection, provider_id = loads[0].connection, loads[0].provider_id
-    loads, identified = without_repeated_bars(loads, identify_bars(loads))
+    loads, identified = without_repeated_bars(*identify_bars(loads))
     state = ProviderState(
         read_ledger(connection, provider_id), instruments.supplied_by(connection, provider_id)
     )
@@ -79,10 +85,7 @@ def store_bars(loads: Sequence[PayloadLoad]) -> list[LoadSummary]:
 
 
 def claimed_sessions(load: PayloadLoad) -> Int32s:
-    """Return the ordinals (ascending) of the sessions that a payload speaks of.
-
-    Those that were asked for, if it claims the whole market; otherwise those of its rows that passed.
-    """
+    """Return the ordinals (ascending) asked for of a whole market; of other payloads, of rows that passed."""
     asked_for = sessions_asked_for(load.payload, load.sessions)
     return distinct_numbers(load.verdict.ordinal[load.verdict.passed]) if asked_for is None else asked_for
 
@@ -117,54 +120,50 @@ def daily_bars_of(rows: BarRows, instrument_id: Int32s, ordinal: Int32s) -> Dail
     return bars.in_order(keys_of(bars))
 
 
-def identify_bars(loads: Sequence[PayloadLoad]) -> list[IdentifiedBars]:
+def identify_bars(loads: Sequence[PayloadLoad]) -> tuple[list[PayloadLoad], list[IdentifiedBars]]:
     """Find the instrument of every row that passed; make missing ones in the order of the payloads.
 
-    Two symbols of one instrument may give the same bar: see `without_repeated_bars`.
+    Rows that wait for an instrument are refused. Two symbols of one instrument may give the same bar: see
+    `without_repeated_bars`.
     """
-    connection = loads[0].connection
-    identified = []
-    for load, ids in zip(loads, _known_ids(connection, loads), strict=True):
-        passed = np.flatnonzero(load.verdict.passed)
-        rows = load.parsed.rows_as(BarRows)
-        rows = rows if len(passed) == len(rows) else rows.take(passed)
-        unknown = ids == instruments.NO_INSTRUMENT
-        made = ids[:0]
-        if unknown.any():
-            ids[unknown], made = instruments.identify(connection, rows.symbol[unknown], rows.session[unknown])
-        ordinal = load.verdict.ordinal[passed]
-        identified.append(
-            IdentifiedBars(
-                bars=daily_bars_of(rows, ids, ordinal),
-                positions=passed[np.argsort(pack(ids, ordinal), kind="stable")],
-                made=made,
-                claimed=claimed_sessions(load),
-                refused_keys=_refused_keys(load),
-                notices=spelling_twins(connection, made),
-            )
+    each = [_identified(load, ids) for load, ids in zip(loads, owners_of_bars(loads), strict=True)]
+    return [load for load, _ in each], [bars for _, bars in each]
+
+
+def _identified(load: PayloadLoad, ids: Int32s) -> tuple[PayloadLoad, IdentifiedBars]:
+    claimed = claimed_sessions(load)  # those of rows that wait, too: once they are stored, they are loaded
+    passed = np.flatnonzero(load.verdict.passed)
+    rows = load.parsed.rows_as(BarRows)
+    rows = rows if len(passed) == len(rows) else rows.take(passed)
+    unknown = ids == instruments.NO_INSTRUMENT
+    made = ids[:0]
+    if unknown.any():
+        ids[unknown], made = instruments.identify(
+            load.connection, rows.symbol[unknown], rows.session[unknown]
         )
-    return identified
+        if load.parsed.symbols_mean == "today":  # who has a symbol now has its past
+            ids = owners_of(load.connection, load.payload, load.parsed, load.verdict.passed)
+    if (ids == AWAITED).any():
+        load = _refusing(load, passed[ids == AWAITED])
+        rows, passed, ids = rows.take(ids != AWAITED), passed[ids != AWAITED], ids[ids != AWAITED]
+    ordinal = load.verdict.ordinal[passed]
+    return load, IdentifiedBars(
+        bars=daily_bars_of(rows, ids, ordinal),
+        positions=passed[np.argsort(pack(ids, ordinal), kind="stable")],
+        made=made,
+        claimed=claimed,
+        refused_keys=keys_of_refused_bars(load),
+        notices=spelling_twins(load.connection, made),
+    )
 
 
-def _known_ids(connection: Connection, loads: Sequence[PayloadLoad]) -> list[Int32s]:
-    """Return, for each load, the instruments of its rows that passed; in one query where that is possible."""
-    if any(load.parsed.symbols_mean != "date" for load in loads):
-        return [carriers_of(connection, load.payload, load.parsed, load.verdict.passed) for load in loads]
-    given = [(load.parsed.rows_as(BarRows), load.verdict.passed) for load in loads]
-    if len(given) == 1 and given[0][1].all():  # a large file's portion, of which nothing is copied
-        return [instruments.instruments_of(connection, given[0][0].symbol, given[0][0].session)]
-    symbol = np.concatenate([rows.symbol[passed] for rows, passed in given])
-    date = np.concatenate([rows.session[passed] for rows, passed in given])
-    ends = np.cumsum([np.count_nonzero(passed) for _, passed in given])[:-1]
-    return np.split(instruments.instruments_of(connection, symbol, date), ends)
-
-
-def _refused_keys(load: PayloadLoad) -> Int64s:
-    """Return the keys of the refused rows, as far as their symbol and session say which bar they are of."""
-    verdict = load.verdict
-    refused = ~verdict.passed & (verdict.ordinal != NO_ORDINAL)
-    ids = carriers_of(load.connection, load.payload, load.parsed, refused)
-    return pack(ids, verdict.ordinal[refused])
+def _refusing(load: PayloadLoad, positions: Int64s) -> PayloadLoad:
+    """Return a load with rows refused that wait for whoever took their symbol."""
+    rows = load.parsed.rows_as(BarRows)
+    refused = np.isin(np.arange(len(rows)), positions)
+    return load.refusing(
+        refused, NO_HOME, lambda row: f"{rows.symbol[row]} {rows.session[row]}: {OF_ANOTHER}"
+    )
 
 
 def spelling_twins(connection: Connection, made: Int32s) -> tuple[str, ...]:

@@ -7,29 +7,43 @@ third symbol, on 2022-06-09. Rows that name a symbol on a date are of
     name   date        where names are of the date  where they are those of today
     =====  ==========  ===========================  ==========================================
     STRR   2019-06-04  nobody's                     DRAD's instrument, which carries STRR now
+    DRAD   2019-06-04  that instrument's            nobody's yet: of whoever is DRAD since
     META   2022-01-03  the ETF's                    Facebook's, which carries META now
     META   2022-07-01  Facebook's                   Facebook's
     =====  ==========  ===========================  ==========================================
 
-A bar of nobody makes an instrument. An action never does: it has no home, and is kept among the refused rows
-until somebody has the symbol on its date. Where names are of today, it goes to whoever took the symbol next:
-a company is listed there under its last symbol, though that may be traded no longer. Where they are of the
-date, whoever took the symbol later is another company, for all that is known. Stored with it, a split would
-rescale prices that it is not of, and stay behind or be in the way when a rename moves what a symbol had.
+Whose a row in names of today is, `Carriage` decides. What is of whoever took its symbol since is refused, and
+stored when that company is known (see `retold`). A bar of nobody makes an instrument. An action never does:
+it has no home, and is kept among the refused rows until somebody has the symbol on its date. Where names are
+of today, it goes to whoever took the symbol next: a company is listed there under its last symbol, though
+that may be traded no longer. Where they are of the date, whoever took the symbol later is another company,
+for all that is known. Stored with it, a split would rescale prices that it is not of, and stay behind or be
+in the way when a rename moves what a symbol had.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import numpy.typing as npt
 
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.stores.identity.carriers import lifetimes, takers
-from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT, instruments_of
-from condvest.batch_layer.shared.models.bars import Bools, Int32s
+from condvest.batch_layer.database.stores.identity.carriers import carriage_of
+from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT, coded, instruments_of
+from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
+from condvest.batch_layer.shared.core.names.names_of_today import Naming
+from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s
+from condvest.batch_layer.shared.models.difference import pack
 from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
-from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Dates
+from condvest.batch_layer.shared.models.instruments.providers import keeps_former_names
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, NO_ORDINAL, Dates
+
+OF_ANOTHER = "nobody carries the symbol today, and whoever carried it then has another one now"
+"""Why a row in names of today waits."""
+
+_MOST_DAYS = 4_000_000  # more than the days from year 1 to year 9999
+_DATE_ONE = np.datetime64("0001-01-01", "D")
 
 
 def carriers_of(connection: Connection, payload: Payload, parsed: Parsed, chosen: Bools) -> Int32s:
@@ -41,43 +55,57 @@ def carriers_of(connection: Connection, payload: Payload, parsed: Parsed, chosen
         parsed: its rows, and how their symbols are meant.
         chosen: bool, one per row of ``parsed``; rows that are chosen have a date.
     """
+    return np.maximum(owners_of(connection, payload, parsed, chosen), np.int32(NO_INSTRUMENT))
+
+
+def owners_of(connection: Connection, payload: Payload, parsed: Parsed, chosen: Bools) -> Int32s:
+    """Return the same as `carriers_of`, but of rows that are of somebody not known yet AWAITED."""
     if not chosen.any():
         return np.zeros(0, dtype=np.int32)
     rows = parsed.rows.take(chosen)
-    symbol, date, is_bar = rows.symbol, rows.dates(), isinstance(rows, BarRows)
-    ids = instruments_of(connection, symbol, date)
-    if parsed.symbols_mean == "today":
-        if not is_bar:
-            ids = or_takers(connection, ids, symbol, date)
-        # A list of today's names has a company's whole past under its present symbol. But an action from
-        # before the present carrier came into being was its forerunner's, who had the symbol then.
-        today = np.full(len(date), payload.fetched_at.astimezone(EXCHANGE_ZONE).date(), dtype="datetime64[D]")
-        now = instruments_of(connection, symbol, today)
-        goes_to_now = (now != NO_INSTRUMENT) & (is_bar | _existed(connection, now, date))
-        ids = np.where(goes_to_now, now, ids).astype(np.int32, copy=False)
-    return ids
-
-
-def or_takers(connection: Connection, ids: Int32s, symbol: npt.NDArray[np.object_], date: Dates) -> Int32s:
-    """Return the instruments, and for NO_INSTRUMENT whoever took the symbol next after the date, if any."""
-    homeless = ids == NO_INSTRUMENT
-    ids = ids.copy()
-    ids[homeless] = _next_takers(connection, symbol[homeless], date[homeless])
-    return ids
-
-
-def _existed(connection: Connection, instrument_id: Int32s, date: Dates) -> Bools:
-    """Return whether each instrument carried any symbol on the date beside it."""
-    return lifetimes(connection, instrument_id).contain(instrument_id, date.astype(np.int64).astype(np.int32))
-
-
-def _next_takers(connection: Connection, symbol: npt.NDArray[np.object_], date: Dates) -> Int32s:
-    """Return who took each symbol next after the date, NO_INSTRUMENT where nobody did."""
-    spans = takers(connection, symbol.tolist())
-    return np.array(
-        [
-            next((taker for first, taker in spans.get(name, ()) if first > day), NO_INSTRUMENT)
-            for name, day in zip(symbol.tolist(), date, strict=True)
-        ],
-        dtype=np.int32,
+    symbol, date = rows.symbol, rows.dates()
+    if parsed.symbols_mean == "date":
+        return instruments_of(connection, symbol, date)
+    naming = Naming(
+        payload.fetched_at.astimezone(EXCHANGE_ZONE).date(),
+        isinstance(rows, BarRows),
+        keeps_former_names(payload.provider, payload.media),
     )
+    code, names = coded(symbol)
+    carriage = carriage_of(connection, names)
+    stretches = [
+        (number, first, owner)
+        for number, name in enumerate(names)
+        for first, owner in carriage.owners(name, naming)
+    ]
+    numbers, first, owner = zip(*stretches, strict=True)
+    begins = _keys(np.array(numbers, dtype=np.int64), np.array(first, dtype="datetime64[D]"))
+    # Each symbol's first stretch begins with the calendar: the one before a row is of its own symbol.
+    return np.array(owner, dtype=np.int32)[np.searchsorted(begins, _keys(code, date), side="right") - 1]
+
+
+def _keys(code: Int64s, date: Dates) -> Int64s:
+    days: Int64s = (date.astype("datetime64[D]") - _DATE_ONE).astype(np.int64)
+    return code * _MOST_DAYS + days
+
+
+def owners_of_bars(loads: Sequence[PayloadLoad]) -> list[Int32s]:
+    """Return, for each load of daily bars, `owners_of` its rows that passed; in one query where possible."""
+    connection = loads[0].connection
+    if any(load.parsed.symbols_mean != "date" for load in loads):
+        return [owners_of(connection, load.payload, load.parsed, load.verdict.passed) for load in loads]
+    given = [(load.parsed.rows_as(BarRows), load.verdict.passed) for load in loads]
+    if len(given) == 1 and given[0][1].all():  # a large file's portion, of which nothing is copied
+        return [instruments_of(connection, given[0][0].symbol, given[0][0].session)]
+    symbol = np.concatenate([rows.symbol[passed] for rows, passed in given])
+    date = np.concatenate([rows.session[passed] for rows, passed in given])
+    ends = np.cumsum([np.count_nonzero(passed) for _, passed in given])[:-1]
+    return np.split(instruments_of(connection, symbol, date), ends)
+
+
+def keys_of_refused_bars(load: PayloadLoad) -> Int64s:
+    """Return the keys of the refused rows, as far as their symbol and session say which bar they are of."""
+    verdict = load.verdict
+    refused = ~verdict.passed & (verdict.ordinal != NO_ORDINAL)
+    ids = carriers_of(load.connection, load.payload, load.parsed, refused)
+    return pack(ids, verdict.ordinal[refused])

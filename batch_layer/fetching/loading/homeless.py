@@ -12,9 +12,9 @@ from condvest.batch_layer.database.postgres.revisioned import RevisionedTable
 from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.daily.doubts import HomelessAction, homeless_actions, note_adopted
 from condvest.batch_layer.database.stores.daily.retold import read_known
-from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT, instruments_of
+from condvest.batch_layer.database.stores.identity.carriers import carriage_of
+from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT
 from condvest.batch_layer.database.stores.loading.told_loads import ToldLoad, told_loads
-from condvest.batch_layer.fetching.loading.carriers import or_takers
 from condvest.batch_layer.fetching.loading.retelling.answers import TABLES
 from condvest.batch_layer.fetching.loading.retelling.reach import dates_of_keys, may_concern
 from condvest.batch_layer.fetching.loading.retelling.told_anew import told_anew
@@ -121,10 +121,14 @@ def _placed(
     connection: Connection, waiting: Sequence[HomelessAction]
 ) -> tuple[list[HomelessAction], Int32s, Dates]:
     """Return the actions that have an instrument, which it is, and their ex-dates; see `carriers`."""
-    symbol = np.array([action.symbol for action in waiting], dtype=object)
+    carriage = carriage_of(connection, {action.symbol for action in waiting})
+    owners = [
+        carriage.owner(action.symbol, action.naming, action.ex_date)
+        if action.symbols_mean == "today"
+        else carriage.carrier(action.symbol, action.ex_date)
+        for action in waiting
+    ]
+    ids = np.array(owners, dtype=np.int32)
     ex_date = np.array([action.ex_date for action in waiting], dtype="datetime64[D]")
-    of_today = np.array([action.symbols_mean == "today" for action in waiting], dtype=bool)
-    ids = instruments_of(connection, symbol, ex_date)
-    ids[of_today] = or_takers(connection, ids[of_today], symbol[of_today], ex_date[of_today])
-    at_home = np.flatnonzero(ids != NO_INSTRUMENT)
+    at_home = np.flatnonzero(ids > NO_INSTRUMENT)
     return [waiting[row] for row in at_home.tolist()], ids[at_home], ex_date[at_home]

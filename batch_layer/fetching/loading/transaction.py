@@ -32,7 +32,7 @@ _AT_ONCE = 200
 """Refused rows that are read together; a row may have thousands of columns."""
 
 NO_HOME = "no_instrument"
-"""The code of a split or dividend that waits for an instrument."""
+"""The code of a row that waits for an instrument."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,8 +256,8 @@ class PayloadLoad:
             yield from self.parsed.source.slice(start, length).to_pylist()
 
     def _content(self, row: int, given: dict[str, Any]) -> dict[str, Any]:
-        """Return a row as it was given; one that waits for an instrument also as it is meant and stored."""
-        if CODES[self.verdict.code[row]] != NO_HOME:
+        """Return a row as it was given; an action that waits for an instrument also as meant and stored."""
+        if CODES[self.verdict.code[row]] != NO_HOME or self.parsed.dataset == "daily_bars":
             return given
         values = fields(self.parsed.rows)[3:]
         stored = {value.name: float(getattr(self.parsed.rows, value.name)[row]) for value in values}

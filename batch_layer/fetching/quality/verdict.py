@@ -36,7 +36,7 @@ RULES: Mapping[str, str] = {
     "future_session": "the session has not closed yet",
     "outside_payload": "the session is not among those that were asked for",
     "conflicting_duplicate": "another row gives other values for the same symbol and date",
-    "no_instrument": "a split or dividend of a symbol that nobody carried then",
+    "no_instrument": "nobody is known to have the symbol as it is meant, so the row waits",
     "unknown_symbol": "a rename of a symbol that nobody carried before its date",
     "taken_back": "an import took this split or dividend back, or corrected it before its symbol had bars",
 }

@@ -1,6 +1,7 @@
 """Rows of lists in names of today, by any history, are whose they would be had all been known at first."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -104,6 +105,11 @@ def now_of(world):
     return NOW + dt.timedelta(minutes=len(world.archive.payloads))
 
 
+def _load(world, payload):
+    """Load a payload fetched when its turn is, whatever instant it speaks of, so that it overtakes none."""
+    World.load(world, replace(payload, fetched_at=NOW))
+
+
 def _undo(world, number):
     keys = world.ask(
         "SELECT archive_key FROM loads WHERE dataset IN ('daily_bars', 'splits', 'dividends') "
@@ -111,15 +117,30 @@ def _undo(world, number):
     )
     if keys:
         (key,) = keys[number % len(keys)]
-        World.load(world, undo_of(key.partition("/")[0], "undo", [key], now_of(world)))
+        _load(world, undo_of(key.partition("/")[0], "undo", [key], now_of(world)))
 
 
 def _remove(world, symbol, at):
-    """Remove all rows of an instrument; the model is told which, for it knows not who it was then."""
+    """Remove all rows of an instrument; the model is told which, for it knows not who it was then.
+
+    What was stored by an undo, or has stayed though its load was undone, is told without its load: it is
+    another load's word, too, and the model knows that one.
+    """
     who = "(SELECT instrument_id FROM symbols WHERE symbol = %s AND %s BETWEEN valid_from AND valid_to)"
+    undone = {
+        load_id
+        for (load_id,) in world.ask(
+            "SELECT load_id FROM loads WHERE archive_key LIKE '%%/undo/%%' "
+            "UNION SELECT load_id FROM taken_back_loads"
+        )
+    }
     rows = {
         dataset: {
-            (load_id, world.date(key) if dataset == "daily_bars" else key, tuple(values))
+            (
+                None if load_id in undone else load_id,
+                world.date(key) if dataset == "daily_bars" else key,
+                tuple(values),
+            )
             for table in (dataset, f"{dataset[:-1]}_revisions")
             for load_id, key, *values in world.ask(
                 f"SELECT load_id, {when}, {VALUES[dataset]} FROM {table} WHERE instrument_id = {who}",
@@ -130,7 +151,7 @@ def _remove(world, symbol, at):
         for dataset, when in DATED.items()
     }
     if any(rows.values()):
-        World.load(world, removal_of("file", "removal", symbol, day(world, at), now_of(world)))
+        _load(world, removal_of("file", "removal", symbol, day(world, at), now_of(world)))
         return {"dataset": "daily_bars", "removed": rows}
     return None
 

@@ -3,9 +3,14 @@
 X is traded in the sessions 0 to 9, and Y from session 10 on. Lists of session 12 name symbols as of then.
 """
 
+import datetime as dt
+from dataclasses import replace
+
 import pytest
 
-from tests.support.payloads import bar, payload
+from condvest.batch_layer.shared.models.undo import undo_of
+from tests.support.exchange import NOW
+from tests.support.payloads import bar, json_payload, payload
 from tests.support.worlds.long_world import LongWorld
 from tests.support.worlds.telling import (
     RENAMED,
@@ -39,6 +44,17 @@ def refused(world):
     return [(symbol, session_of(world, date), code) for symbol, date, code in rows]
 
 
+def massives(world, dataset, rows):
+    """Load a list of Massive's of session 12, which may have an action under its company's former symbol."""
+    results = {
+        "splits": lambda at, new: {"execution_date": str(at), "split_from": 1, "split_to": new},
+        "dividends": lambda at, cash: {"ex_dividend_date": str(at), "cash_amount": cash},
+    }[dataset]
+    given = [{"ticker": symbol, **results(day(world, at), value)} for symbol, at, value in rows]
+    on = dt.datetime.combine(day(world, 12), dt.time(23), dt.UTC)
+    world.load(replace(json_payload(dataset, given), fetched_at=on))
+
+
 def take_back(world):
     state(world, f"X,,{day(world, RENAMED)}")
 
@@ -64,21 +80,91 @@ def test_an_action_in_names_of_today_leaves_the_former_symbol_with_the_rename(ma
     insist_on_sound(market)
 
 
-@pytest.mark.parametrize("dataset", ["daily_bars", "splits", "dividends"])
+@pytest.mark.parametrize("dataset", ["splits", "dividends"])
 @pytest.mark.parametrize("first", ["list", "rename"])
 def test_a_list_that_has_both_symbols_of_one_series_counts_once(market, dataset, first):
     """Of session 6 they agree, and the row is stored once; of session 5 they differ, and none is."""
     rows = [("X", 5, 7), ("X", 6, 8), ("Y", 5, 9), ("Y", 6, 8), ("Y", 7, 9)]
-    before = series(market, dataset).get("X", {})
     if first == "rename":
         renames(market)
-    load = tell(market, dataset, rows, alike=True)
+    massives(market, dataset, rows)
     if first == "list":
         renames(market)
-    stored, told = series(market, dataset)["X>Y"], {row[:2]: row[2] for row in load["rows"]}
-    assert (stored[6], stored[7]) == (told["Y", day(market, 6)], told["Y", day(market, 7)])
-    assert stored.get(5) == before.get(5)  # what another list said of it stays
+    value = {"splits": lambda new: (1, new), "dividends": lambda cash: (cash,)}[dataset]
+    assert series(market, dataset) == {"X>Y": {6: value(8), 7: value(9)}}
     assert refused(market) == [("X", 5, "conflicting_duplicate"), ("Y", 5, "conflicting_duplicate")]
+    insist_on_sound(market)
+
+
+@pytest.mark.parametrize("dataset", ["daily_bars", "splits", "dividends"])
+@pytest.mark.parametrize("first", ["list", "rename"])
+def test_what_is_under_a_former_symbol_that_nobody_has_today_waits(market, dataset, first):
+    """X became Y: in names of today its rows are under Y. Those under X are of whoever took X since."""
+    before = series(market, dataset)
+    if first == "rename":
+        renames(market)
+    load = tell(market, dataset, [("X", 5, 7), ("X", 6, 8), ("Y", 6, 9)])
+    if first == "list":
+        renames(market)
+    x_of_5, x_of_6, y_of_6 = (values for _, _, values in load["rows"])
+    renamed = {"X>Y": before.get("X", {}) | before.get("Y", {}) | {6: y_of_6}}
+    assert series(market, dataset) == renamed
+    assert refused(market) == [("X", 5, "no_instrument"), ("X", 6, "no_instrument")]
+    counts = "SELECT inserted + changed, refused FROM loads WHERE load_id > 2 AND dataset = %s"
+    assert market.ask(counts, dataset) == [(1, 2)]
+    insist_on_agreed(market)
+    take_back(market)
+    assert series(market, dataset)["X"] == before.get("X", {}) | {5: x_of_5, 6: x_of_6}
+    assert series(market, dataset)["Y"] == before.get("Y", {}) | {6: y_of_6}
+    assert refused(market) == []
+    assert market.ask(counts, dataset) == [(3, 0)]
+    renames(market)
+    assert series(market, dataset) == renamed
+    insist_on_sound(market)
+
+
+@pytest.mark.parametrize("first", ["list", "rename"])
+def test_massives_lists_keep_some_actions_under_the_symbol_of_then(market, first):
+    """X became Y, and its split of session 5 is Y's under either symbol: Massive leaves some as they were."""
+    if first == "rename":
+        renames(market)
+    massives(market, "splits", [("X", 5, 2)])
+    if first == "list":
+        renames(market)
+    assert series(market, "splits") == {"X>Y": {5: (1, 2)}}
+    take_back(market)
+    assert series(market, "splits") == {"X": {5: (1, 2)}}
+    assert refused(market) == []
+    insist_on_sound(market)
+
+
+def test_bars_that_wait_are_given_to_whom_a_statement_gives_their_symbol(market):
+    """X became Y, and Z is said to have become X: what waited under X is Z's."""
+    renames(market)
+    tell(market, "daily_bars", [("Z", 3, 0)], means="date")
+    tell(market, "daily_bars", [("X", 5, 7)])
+    assert refused(market) == [("X", 5, "no_instrument")]
+    renames(market, to="X", at=11, symbol="Z")
+    assert series(market, "daily_bars")["Z>X"] == {
+        3: prices_of("Z", market, 3, 0),
+        5: prices_of("X", market, 5, 7),
+    }
+    assert refused(market) == []
+    insist_on_sound(market)
+
+
+def test_bars_of_an_undone_load_wait_no_more(market):
+    """They were kept from Y's series when the load was undone: nothing brings them back."""
+    renames(market)
+    tell(market, "daily_bars", [("X", 5, 7)])
+    [(key,)] = market.ask("SELECT archive_key FROM loads ORDER BY load_id DESC LIMIT 1")
+    market.load(undo_of("file", "undo", [key], NOW))
+    assert refused(market) == [("X", 5, "taken_back")]
+    before = series(market, "daily_bars")
+    tell(market, "daily_bars", [("X", 12, 0)], means="date")
+    take_back(market)
+    renames(market)
+    assert series(market, "daily_bars") == before | {"X": {12: prices_of("X", market, 12, 0)}}
     insist_on_sound(market)
 
 
@@ -128,7 +214,7 @@ def test_two_that_become_one_are_one_and_the_later_word_counts(market):
 
 
 def test_two_of_one_list_contradict_each_other_as_long_as_they_are_of_one(market):
-    tell(market, "splits", [("X", 5, 3.0), ("Y", 5, 2.0)])
+    massives(market, "splits", [("X", 5, 3.0), ("Y", 5, 2.0)])
     assert series(market, "splits") == {"X": {5: (1, 3)}, "Y": {5: (1, 2)}}
     renames(market)
     assert series(market, "splits") == {}
@@ -166,7 +252,7 @@ def test_an_action_that_nobodys_symbol_names_any_more_waits_again(market):
     """A vendor lists X as Z, without bars of Z, and later as W, and its record knows no Z."""
     for symbol in "XZ":
         listed(market, (symbol,), None)
-    tell(market, "dividends", [("Z", 5, 2.0)], on=14)
+    tell(market, "dividends", [("Z", 5, 2.0)], on=8)
     assert list(series(market, "dividends").values()) == [{5: (2,)}]
     listed(market, ("W",), None)
     recorded(market, "F0", [(0, "X"), (RENAMED, "W")])

@@ -55,8 +55,41 @@ def test_options_of_archives_that_did_not_know_it_mean_the_date():
     assert FileOptions.of_json(values).symbols_mean == "date"
 
 
-def test_a_symbol_that_nobody_has_today_is_of_whoever_had_it_then(renamed):
-    """OLD of session 5 is the company's, which is NEW by now: the page on files says so."""
-    payload = bars_payload([bar("OLD", renamed.date(5))])
-    renamed.load(replace(payload, options=FileOptions(symbols_mean="today")))
-    assert renamed.ask("SELECT instrument_id FROM daily_bars WHERE ordinal = 5") == [(renamed.company,)]
+def of_today(*rows):
+    return replace(bars_payload(list(rows)), options=FileOptions(symbols_mean="today"))
+
+
+def test_a_symbol_that_nobody_has_today_is_not_of_whoever_had_it_then_and_has_another(renamed):
+    """OLD of session 5 is not the company's, which is NEW by now: it waits for whoever took OLD since."""
+    summary = renamed.load(of_today(bar("OLD", renamed.date(5))))
+    assert (summary.inserted, summary.refused) == (0, {"no_instrument": 1})
+    assert "nobody carries the symbol today" in summary.first_refused
+    assert renamed.ask("SELECT code, symbol FROM refused_rows") == [("no_instrument", "OLD")]
+    assert renamed.ask("SELECT ordinal FROM daily_bars ORDER BY 1") == [(0,), (0,)]
+
+    renamed.bars([bar("OLD", renamed.date(20))])  # another company has taken it
+    [(taker,)] = renamed.ask("SELECT instrument_id FROM daily_bars WHERE ordinal = 20")
+    assert taker not in (renamed.fund, renamed.company)
+    assert renamed.ask("SELECT instrument_id FROM daily_bars WHERE ordinal = 5") == [(taker,)]
+    assert renamed.ask("SELECT count(*) FROM refused_rows") == [(0,)]
+    assert renamed.ask("SELECT ordinal FROM ledger ORDER BY 1") == [(0,), (5,), (20,)]
+    renamed.resample()
+    assert renamed.differences() == []
+
+
+def test_a_file_that_shows_who_has_the_symbol_today_gives_it_its_whole_past(renamed):
+    """A download of OLD to session 20: whoever is OLD there is a company of its own, and nothing waits."""
+    summary = renamed.load(of_today(*(bar("OLD", renamed.date(at)) for at in (5, 9, 10, 20))))
+    assert (summary.inserted, summary.refused) == (4, {})
+    [(taker,)] = renamed.ask("SELECT DISTINCT instrument_id FROM daily_bars WHERE ordinal >= 5")
+    assert taker not in (renamed.fund, renamed.company)
+
+
+def test_a_company_that_ended_under_its_symbol_keeps_its_bars(renamed):
+    """Nobody has GONE today, and who had it then has no other symbol: it was delisted."""
+    renamed.bars([bar("GONE", renamed.date(0))])
+    [(gone,)] = renamed.ask("SELECT instrument_id FROM symbols WHERE symbol = 'GONE'")
+    with renamed.workspace.database.transaction() as connection:
+        write_spans(connection, {gone: [SymbolSpan("GONE", last=renamed.date(9))]}, renamed.sessions)
+    renamed.load(of_today(bar("GONE", renamed.date(5))))
+    assert renamed.ask("SELECT instrument_id FROM daily_bars WHERE ordinal = 5") == [(gone,)]

@@ -281,6 +281,29 @@ def test_a_split_of_a_person_that_is_taken_back_bars_no_vendor(market):
     assert market.number("SELECT count(*) FROM splits") == 1
 
 
+@pytest.mark.parametrize("provider", ["file", "own"])
+def test_what_an_undo_leaves_to_another_file_is_taken_back_with_that_one(market, provider):
+    """Both files are wrong about A of session 2: first the one goes, and the other's word is in force."""
+    market.bars([bar("A", market.date(2), 1)], provider=provider, name="wrong too.csv")
+    undo(market, 6)
+    assert closes(market, "A") == [close(market, "A", at, int(at == 2)) for at in range(6)]
+    market.resample()
+    undo(market, 7)
+    assert closes(market, "A") == [close(market, "A", at) for at in range(6)]
+
+
+def test_a_split_that_two_files_took_back_is_there_again_without_both(market):
+    split = {"symbol": "A", "ex_date": market.date(3), "split_from": 1, "split_to": 2}
+    market.splits([split], provider="massive", name="splits")
+    for name in ("zeros.csv", "zeros too.csv"):
+        others = [{**split, "symbol": "B", "split_to": len(name)}]  # no two files have the same bytes
+        market.splits([{**split, "split_from": 0, "split_to": 0}, *others], name=name)
+    undo(market, 8)
+    assert [symbol for symbol, *_ in stored(market)["splits"]] == ["B"]
+    undo(market, 9)
+    assert market.ask("SELECT split_to FROM splits") == [(2,)]
+
+
 def test_a_split_that_waits_for_its_symbol_waits_no_longer(market):
     split = {"symbol": "C", "ex_date": market.date(3), "split_from": 1, "split_to": 2}
     market.splits([split], name="splits.csv")

@@ -32,6 +32,9 @@ def owner(spans, load, symbol, date):
         lived = any(first <= date <= last for _, first, last, who in spans if who == now)
         if lived or load["dataset"] == "daily_bars":
             return now
+    has_another = any(first <= load["told_on"] <= last for _, first, last, who in spans if who == then)
+    if load["means"] == "today" and has_another:
+        return now
     if then is not None:
         return then
     if load["means"] == "today" and load["dataset"] != "daily_bars":
@@ -46,7 +49,11 @@ def stored(spans, loads, dataset):
     for load in loads:
         if "removed" in load:
             gone = load["removed"][dataset]
-            kept = {key: value for key, value in kept.items() if (value[3], key[1], value[0]) not in gone}
+            kept = {
+                key: value
+                for key, value in kept.items()
+                if not gone & {(value[3], key[1], value[0]), (None, key[1], value[0])}
+            }
             continue
         given = {}
         for symbol, date, values in load["rows"]:

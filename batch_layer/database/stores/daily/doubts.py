@@ -10,7 +10,10 @@ from typing import Any, LiteralString
 
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import array_of_texts, rows
+from condvest.batch_layer.shared.core.names.names_of_today import Naming
 from condvest.batch_layer.shared.models.given.file_options import SymbolsMean
+from condvest.batch_layer.shared.models.instruments.providers import keeps_former_names
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 SYMBOLS_MEAN = "symbols_mean"
 """What the content of an action that waits for an instrument says beside its values."""
@@ -50,6 +53,7 @@ class HomelessAction:
         symbol, ex_date: of the action.
         values: its ratio or its amount, by name of column, among what was given.
         symbols_mean: whether the symbol is meant as of the ex-date, or as of today.
+        naming: how a list of today's names names it.
     """
 
     load_id: int
@@ -58,6 +62,7 @@ class HomelessAction:
     ex_date: dt.date
     values: dict[str, Any]
     symbols_mean: SymbolsMean
+    naming: Naming
 
 
 def homeless_actions(connection: Connection, dataset: str) -> list[HomelessAction]:
@@ -66,15 +71,22 @@ def homeless_actions(connection: Connection, dataset: str) -> list[HomelessActio
     Whether the symbol is carried on the ex-date itself is not asked.
     """
     query: LiteralString = (
-        "SELECT load_id, line, symbol, session, content FROM refused_rows JOIN loads USING (load_id) "
+        "SELECT load_id, line, symbol, session, content, fetched_at, provider, archive_key "
+        "FROM refused_rows JOIN loads USING (load_id) JOIN providers USING (provider_id) "
         "WHERE code = 'no_instrument' AND dataset = %s AND EXISTS (SELECT FROM symbols "
         "  WHERE symbols.symbol = refused_rows.symbol AND valid_to >= refused_rows.session) ORDER BY 1, 2"
     )
     waiting = []
-    for load_id, line, symbol, ex_date, content in rows(connection, query, (dataset,)):
+    for load_id, line, symbol, ex_date, content, *source in rows(connection, query, (dataset,)):
+        fetched_at, provider, archive_key = source
         values = json.loads(content)
         means: SymbolsMean = "today" if values.get(SYMBOLS_MEAN) == "today" else "date"
-        waiting.append(HomelessAction(load_id, line, symbol, ex_date, values, means))
+        naming = Naming(
+            fetched_at.astimezone(EXCHANGE_ZONE).date(),
+            is_of_bars=False,
+            keeps_former=keeps_former_names(provider, archive_key),
+        )
+        waiting.append(HomelessAction(load_id, line, symbol, ex_date, values, means, naming))
     return waiting
 
 

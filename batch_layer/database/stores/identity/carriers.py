@@ -7,40 +7,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import LiteralString
 
-import numpy as np
-
-from condvest.batch_layer.database.postgres.binary_copy import Column, copy_out
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
-from condvest.batch_layer.database.postgres.queries import array_of, array_of_texts, column, rows
-from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.database.postgres.queries import array_of_texts, column, rows
+from condvest.batch_layer.shared.core.names.names_of_today import Carriage
 from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, SymbolSpan
-from condvest.batch_layer.shared.models.spans import Spans
 
 
-def lifetimes(connection: Connection, instrument_id: Int32s) -> Spans:
-    """Return when each instrument carried any symbol, merged, in days since 1970-01-01, bounds inclusive."""
-    columns = copy_out(
-        connection,
-        "SELECT instrument_id, greatest(valid_from, date '0001-01-01') - date '1970-01-01', "
-        "least(valid_to, date '9999-12-31') - date '1970-01-01' FROM symbols "
-        "WHERE instrument_id = ANY(%(ids)s::int4[])",
-        (Column("instrument_id", "int4"), Column("first", "int4"), Column("last", "int4")),
-        {"ids": array_of(np.unique(instrument_id))},
-    )
-    return Spans(columns["instrument_id"], columns["first"], columns["last"]).merged()
-
-
-def takers(connection: Connection, symbols: Iterable[str]) -> dict[str, list[tuple[np.datetime64, int]]]:
-    """Return the first date (datetime64[D]) and the instrument of each span of the symbols, ascending."""
+def carriage_of(connection: Connection, symbols: Iterable[str]) -> Carriage:
+    """Return who carries which symbol when, of all instruments that carry or carried one of the symbols."""
+    # No instrument carries an unprintable symbol, and PostgreSQL refuses NUL.
     wanted = sorted({symbol for symbol in symbols if symbol.isprintable()})
     query: LiteralString = (
-        "SELECT symbol, greatest(valid_from, date '0001-01-01'), instrument_id FROM symbols "
-        "WHERE symbol = ANY(%s::text[]) ORDER BY symbol, valid_from"
+        "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
+        "FROM symbols WHERE instrument_id IN (SELECT instrument_id FROM symbols "
+        "  WHERE symbol = ANY(%s::text[])) ORDER BY instrument_id, valid_from"
     )
-    spans: dict[str, list[tuple[np.datetime64, int]]] = {}
-    for symbol, first, instrument_id in rows(connection, query, (array_of_texts(wanted),)):
-        spans.setdefault(symbol, []).append((np.datetime64(first, "D"), instrument_id))
-    return spans
+    return Carriage.of(_spans_of(rows(connection, query, (array_of_texts(wanted),))))
 
 
 SESSIONS_LATE = 3
@@ -107,14 +89,19 @@ def carriers_beside(connection: Connection, last_before: int) -> dict[int, list[
 
     Those themselves are among them.
     """
-    spans: defaultdict[int, list[SymbolSpan]] = defaultdict(list)
-    for instrument_id, symbol, first, last in rows(
-        connection,
+    query: LiteralString = (
         "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
         "FROM symbols WHERE instrument_id IN (SELECT beside.instrument_id FROM symbols AS made "
         "  JOIN symbols AS beside USING (symbol) WHERE made.instrument_id > %s) "
-        "ORDER BY instrument_id, valid_from",
-        (last_before,),
-    ):
+        "ORDER BY instrument_id, valid_from"
+    )
+    return _spans_of(rows(connection, query, (last_before,)))
+
+
+def _spans_of(
+    stored: Iterable[tuple[int, str, dt.date | None, dt.date | None]],
+) -> dict[int, list[SymbolSpan]]:
+    spans: defaultdict[int, list[SymbolSpan]] = defaultdict(list)
+    for instrument_id, symbol, first, last in stored:
         spans[instrument_id].append(SymbolSpan(symbol, first or EVER, last or FOREVER))
     return dict(spans)

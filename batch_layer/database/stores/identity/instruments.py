@@ -59,6 +59,15 @@ def instruments_of(
     return _Carriers.of(connection, symbols).on(sessions)[0]
 
 
+def coded(symbols: npt.NDArray[np.object_]) -> tuple[Int64s, list[str]]:
+    """Return per row which of the distinct symbols (from 0) it has, and these, in the order they come in."""
+    # Most rows have the symbol of the row before: it is looked up once a run.
+    starts = np.flatnonzero(np.append([True], symbols[1:] != symbols[:-1]))[: len(symbols)]
+    code_of: defaultdict[str, int] = defaultdict(count().__next__)
+    codes = np.fromiter(map(code_of.__getitem__, symbols[starts].tolist()), np.int64, len(starts))
+    return np.repeat(codes, np.diff(starts, append=len(symbols))), list(code_of)
+
+
 @dataclass(frozen=True, eq=False)
 class _Carriers:
     """Who carries the symbols of rows.
@@ -74,11 +83,7 @@ class _Carriers:
 
     @classmethod
     def of(cls, connection: Connection, symbols: npt.NDArray[np.object_]) -> Self:
-        # Each distinct symbol has a code: its index in the array that the query gets. Most rows have the
-        # symbol of the row before: it is looked up once a run.
-        starts = np.flatnonzero(np.append([True], symbols[1:] != symbols[:-1]))[: len(symbols)]
-        code_of: defaultdict[str, int] = defaultdict(count().__next__)
-        codes = np.fromiter(map(code_of.__getitem__, symbols[starts].tolist()), np.int64, len(starts))
+        code, distinct = coded(symbols)  # a code is the index in the array that the query gets
         spans = read_narrow(
             connection,
             "SELECT (number - 1)::int4, greatest(valid_from, date '0001-01-01') - date '0001-01-01', "
@@ -87,9 +92,9 @@ class _Carriers:
             "JOIN symbols USING (symbol) ORDER BY number, valid_from",
             _SPAN_COLUMNS,
             # No instrument carries an unprintable symbol, and PostgreSQL refuses NUL.
-            {"symbols": array_of_texts(_printable(list(code_of)))},
+            {"symbols": array_of_texts(_printable(distinct))},
         )
-        return cls(np.repeat(codes, np.diff(starts, append=len(symbols))), spans)
+        return cls(code, spans)
 
     def on(self, dates: npt.NDArray[np.datetime64]) -> tuple[Int32s, Int64s]:
         """Return each row's instrument on its date, NO_INSTRUMENT where there is none, and its place.

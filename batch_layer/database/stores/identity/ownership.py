@@ -133,11 +133,11 @@ def write_spans(
     _replace_spans(connection, plan.spans)
     bars, in_the_way = _move_rows(connection, plan.moves, sessions)
     may_go = {move.loser for move in plan.moves} - (set(wanted) - set(may_empty))
-    forget_emptied(connection, may_go)
+    gone = forget_emptied(connection, may_go)
     change = None
     if plan.spans:
         after = {instrument: spans for instrument, spans in (before | dict(plan.spans)).items() if spans}
-        change = Change(Carriage.of(before), Carriage.of(after), plan.moves)
+        change = Change(Carriage.of(before), Carriage.of(after).without(gone), plan.moves)
         live.forget_moved(connection, change.before, change.after)
     return Moved(len(heirs), len(plan.spans), bars, change, in_the_way, may_go)
 
@@ -195,8 +195,8 @@ def _move_rows(
     return bars_moved, in_the_way
 
 
-def forget_emptied(connection: Connection, losers: Collection[int]) -> None:
-    """Remove the providers of losers without a daily bar, and the symbols of losers without any row."""
+def forget_emptied(connection: Connection, losers: Collection[int]) -> list[int]:
+    """Remove providers of losers without a daily bar, and symbols of losers without any row; return these."""
     owns_any = sql.SQL(" OR ").join(
         sql.SQL("EXISTS (SELECT FROM {} AS own WHERE own.instrument_id = loser.id)").format(
             sql.Identifier(table)
@@ -214,6 +214,7 @@ def forget_emptied(connection: Connection, losers: Collection[int]) -> None:
         "DELETE FROM instrument_providers WHERE instrument_id = ANY(%s)",
         ([instrument_id for instrument_id, _ in without_bars],),
     )
+    return without_rows
 
 
 def _reown(connection: Connection, span: SymbolSpan, old: int, new: int, sessions: Sessions) -> int:

@@ -51,6 +51,20 @@ def loads_that_count(connection: Connection) -> list[StoredLoad]:
     return [StoredLoad(*row) for row in rows(connection, query)]
 
 
+def with_words_of_others(connection: Connection, dataset: str) -> list[int]:
+    """Return the loads of a data set whose rows are other loads' words: undos, and what they took back.
+
+    A row of a load that was taken back stays if another one of its provider gives the same.
+    """
+    return column(
+        connection,
+        "SELECT load_id FROM loads WHERE dataset = %s AND (archive_key IN (SELECT archive_key "
+        "FROM loads JOIN taken_back_loads ON taken_back_by = loads.load_id) "
+        "OR load_id IN (SELECT load_id FROM taken_back_loads)) ORDER BY 1",
+        (dataset,),
+    )
+
+
 def taking_back(connection: Connection, load_id: Sequence[int], taken_back_by: int) -> None:
     """Note that loads count no more; their splits and dividends without an instrument wait no longer."""
     connection.execute(

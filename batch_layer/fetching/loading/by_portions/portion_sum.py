@@ -99,7 +99,7 @@ class PortionSum:
 
     def store(self, portion: PayloadLoad) -> None:
         """Store what a portion brings."""
-        [portion], [bars] = without_repeated_bars([portion], identify_bars([portion]))
+        [portion], [bars] = without_repeated_bars(*identify_bars([portion]))
         stored = self._stored(portion, bars)
         rows = portion.reconcile(stored, bars.bars)
         summary = portion.counted(rows)

@@ -208,7 +208,7 @@ class Histories:
         if not targets:
             self._remove(standing, [each.load_id for each in own], by_main)
             return
-        target_ids = [each.load_id for each in targets]
+        target_ids = [each.load_id for each in targets] + self._with_words_of_others(main)
         affected = keys_of(standing.rows)[np.isin(standing.load_id, target_ids)]
         here = keys_of(standing.rows)
         withdrawn = [
@@ -219,6 +219,13 @@ class Histories:
         lost = np.unique(np.concatenate([affected[:0], *withdrawn]))
         keys = np.union1d(affected, lost[~np.isin(lost, here)])
         standing.give_way(keys, self._without(main), lambda provider: ids.get(provider, by_main))
+
+    def _with_words_of_others(self, main: int) -> list[int]:
+        """Return the loads whose rows may be other loads' words before an undo: see `undone`."""
+        back = [each for each in self.loads if each.taken_back_by is not None and each.taken_back_by < main]
+        by = {each.taken_back_by for each in back}
+        keys = {each.archive_key for each in self.loads if each.load_id in by}
+        return [each.load_id for each in (*back, *(own for own in self.loads if own.archive_key in keys))]
 
     def _without(self, main: int) -> Standing:
         """Return what held before an undo, had the loads that were taken back by then never been."""

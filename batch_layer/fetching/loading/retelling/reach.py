@@ -39,14 +39,19 @@ def reaches(archive_key: str, dataset: str, first: dt.date, last: dt.date) -> bo
     return least <= last.isoformat() and first.isoformat() <= greatest
 
 
+def is_undated(archive_key: str) -> bool:
+    """Return whether a payload was asked for no dates: of what it leaves out, it says nothing."""
+    return archive_key.split("/")[2] == "all"
+
+
 def _reach(archive_key: str, dataset: str) -> tuple[str, str]:
     """Return from which date to which a payload may hold rows.
 
     The key ``massive/daily_bars/2024-05-30..2024-05-31/...`` holds no row of another date; ``all`` may.
     """
-    _, kind, asked = archive_key.split("/")[:3]
-    if asked == "all":
+    if is_undated(archive_key):
         return _EVER, _FOREVER
+    _, kind, asked = archive_key.split("/")[:3]
     first, _, last = asked.partition("..")
     if kind == "chart" and dataset != "daily_bars":
         return (dt.date.fromisoformat(first) - CHART_MARGIN).isoformat(), _FOREVER

@@ -11,13 +11,14 @@ import numpy as np
 from condvest.batch_layer.database.stores.daily.refused import record_refused
 from condvest.batch_layer.database.stores.loading import told_loads
 from condvest.batch_layer.database.stores.loading.told_loads import ToldLoad
+from condvest.batch_layer.fetching.loading.carriers import OF_ANOTHER
 from condvest.batch_layer.fetching.loading.retelling.answers import Lines
 from condvest.batch_layer.fetching.loading.retelling.histories import Histories
 from condvest.batch_layer.fetching.loading.transaction import NO_HOME, PayloadLoad
 from condvest.batch_layer.shared.models.bars import Bools, Int64s
 
 _REASONS = {
-    NO_HOME: "nobody carried the symbol then, or took it later",
+    NO_HOME: f"nobody carried the symbol then, or took it later; or {OF_ANOTHER}",
     "conflicting_duplicate": "given more than once, differently, under two symbols of one instrument",
     "taken_back": "an import took it back",
 }
@@ -37,7 +38,7 @@ def refuse_anew(
         other: the load; its answer is among those of ``histories``.
         histories: of ``keys``.
         keys: int64, of which it is decided anew.
-        homeless: symbol and ex-date of rows that were of an instrument and are nobody's.
+        homeless: symbol and date of rows that were of an instrument and are nobody's.
 
     Returns:
         how many rows more the load refuses; below 0 if it refuses fewer.
@@ -63,9 +64,8 @@ def refuse_anew(
 
 def _codes(lines: Lines, kept_from: Int64s) -> dict[int, str]:
     """Return why rows that pass every other rule are refused, by position."""
-    is_action = lines.judged.parsed.dataset != "daily_bars"  # bars of nobody make an instrument
     masks = {
-        NO_HOME: lines.passed & (lines.key == 0) & is_action,
+        NO_HOME: lines.passed & (lines.key == 0),
         "conflicting_duplicate": lines.contradicts,
         "taken_back": lines.counts & np.isin(lines.key, kept_from),
     }

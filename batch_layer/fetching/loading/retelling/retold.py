@@ -37,10 +37,21 @@ from condvest.batch_layer.fetching.loading.retelling.answers import TABLES
 from condvest.batch_layer.fetching.loading.retelling.reach import dates_of_keys, may_concern, reaches
 from condvest.batch_layer.fetching.loading.retelling.told_anew import told_anew
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
-from condvest.batch_layer.shared.core.names.names_of_today import NOBODY, Carriage, Change, Resettled
+from condvest.batch_layer.shared.core.names.names_of_today import (
+    AWAITED,
+    NOBODY,
+    Carriage,
+    Change,
+    Naming,
+    Resettled,
+)
 from condvest.batch_layer.shared.models.bars import Int64s
 from condvest.batch_layer.shared.models.difference import keys_of, pack
-from condvest.batch_layer.shared.models.instruments.providers import may_name, symbols_meant
+from condvest.batch_layer.shared.models.instruments.providers import (
+    keeps_former_names,
+    may_name,
+    symbols_meant,
+)
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 
@@ -61,10 +72,10 @@ def give_to_owners(load: PayloadLoad, moved: Moved) -> None:
     settling = _Settling(load, every, change)
     for dataset in TABLES:
         settling.settle(dataset, moved.in_the_way.get(dataset, ()))
-    ownership.forget_emptied(load.connection, moved.may_go)
-    if settling.change is not change:  # bars of nobody have made instruments
-        made = replace(moved, change=Change(change.after, settling.change.after), in_the_way={}, may_go=())
-        give_to_owners(load, made)
+    gone = ownership.forget_emptied(load.connection, moved.may_go)
+    if settling.change is not change or gone:  # bars of nobody have made instruments
+        after = settling.change.after.without(gone)
+        give_to_owners(load, replace(moved, change=Change(change.after, after), in_the_way={}, may_go=()))
 
 
 def give_to_made(load: PayloadLoad, last_before: int) -> None:
@@ -107,23 +118,29 @@ class _Settling:
                 keys,
                 self._concerning(dataset, keys),
                 in_the_way=in_the_way,
-                losers=np.unique(np.array([row.lies_with for row in rows], dtype=np.int32)),
-                homeless={(row.symbol, row.date) for row in rows if row.owner == NOBODY},
+                losers=np.unique(
+                    np.array([row.lies_with for row in rows if row.lies_with > NOBODY], dtype=np.int32)
+                ),
+                homeless={(row.symbol, row.date) for row in rows if row.owner in (NOBODY, AWAITED)},
             )
 
     def _rows(self, dataset: str) -> list[_Row]:
         """Return the rows of answers in names of today that change hands."""
-        is_bar, rows = dataset == "daily_bars", []
-        by_day: dict[dt.date, dict[str, list[Resettled]]] = {}
+        rows: list[_Row] = []
+        by_naming: dict[Naming, dict[str, list[Resettled]]] = {}
         for other in self._loads:
             if other.dataset != dataset or other.takes_back:
                 continue
-            told_on = other.fetched_at.astimezone(EXCHANGE_ZONE).date()
-            if told_on not in by_day:
-                by_day[told_on] = self._resettled(told_on, is_bar=is_bar)
+            naming = Naming(
+                other.fetched_at.astimezone(EXCHANGE_ZONE).date(),
+                dataset == "daily_bars",
+                keeps_former_names(other.provider, other.archive_key),
+            )
+            if naming not in by_naming:
+                by_naming[naming] = self._resettled(naming)
             wanted = {
                 symbol: parts
-                for symbol, parts in by_day[told_on].items()
+                for symbol, parts in by_naming[naming].items()
                 if may_name(other.provider, other.name, (symbol,))
                 and any(reaches(other.archive_key, dataset, part.first, part.last) for part in parts)
             }
@@ -131,10 +148,8 @@ class _Settling:
                 rows += self._rows_of(other, wanted)
         return rows
 
-    def _resettled(self, told_on: dt.date, *, is_bar: bool) -> dict[str, list[Resettled]]:
-        parts = {
-            symbol: self.change.resettled(symbol, told_on, is_bar=is_bar) for symbol in self.change.symbols
-        }
+    def _resettled(self, naming: Naming) -> dict[str, list[Resettled]]:
+        parts = {symbol: self.change.resettled(symbol, naming) for symbol in self.change.symbols}
         return {symbol: of_symbol for symbol, of_symbol in parts.items() if of_symbol}
 
     def _is_of_today(self, other: ToldLoad) -> bool:
@@ -197,5 +212,5 @@ def _keys(rows: Sequence[_Row]) -> Int64s:
     ids = np.array([[row.lies_with, row.owner] for row in rows], dtype=np.int64).reshape(-1, 2)
     numbers = np.array([row.number for row in rows], dtype=np.int64)
     keys = np.concatenate([pack(ids[:, side], numbers) for side in (0, 1)])
-    named: Int64s = keys[np.concatenate([ids[:, 0], ids[:, 1]]) != NOBODY]
+    named: Int64s = keys[np.concatenate([ids[:, 0], ids[:, 1]]) > NOBODY]
     return named

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.identity.instruments import NO_INSTRUMENT, instruments_of
 from condvest.batch_layer.database.stores.loading import loads, undone
-from condvest.batch_layer.fetching.loading.retelling.answers import TABLES
+from condvest.batch_layer.database.stores.loading.undone import StoredLoad
+from condvest.batch_layer.fetching.loading.retelling.answers import TABLES, answer_of
+from condvest.batch_layer.fetching.loading.retelling.reach import dates_of_keys, is_undated, may_concern
 from condvest.batch_layer.fetching.loading.retelling.replay import replayed
 from condvest.batch_layer.fetching.loading.taking_back.undone_sessions import Undoing, leave_ledger
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.shared.models.bars import Bools, Columns, DailyBars, Int32s, Int64s
 from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
-from condvest.batch_layer.shared.models.difference import difference, keys_of
+from condvest.batch_layer.shared.models.difference import difference, keys_of, unpack
 from condvest.batch_layer.shared.models.given.payload_rows import UndoRows
 from condvest.batch_layer.shared.models.given.payloads import DatasetName
 from condvest.batch_layer.shared.models.loads import LoadSummary
@@ -102,16 +106,14 @@ def _recorded(undoing: Undoing, dataset: str, provider_id: int) -> int:
 def _take_back(undoing: Undoing, dataset: str) -> dict[int, Int32s]:
     """Take back the rows of a data set; return the instruments that others' answers had, by provider."""
     connection, (table, _) = undoing.load.connection, TABLES[dataset]
-    targets = [target.load_id for target in undoing.targets if target.dataset == dataset]
+    targets = [target for target in undoing.targets if target.dataset == dataset]
     if not targets and not len(undoing.removed):
         return {}
-    stored, load_id = (
-        undone.rows_of_loads(connection, table, targets, _reach(undoing, dataset))
-        if targets
-        else undone.rows_of_instruments(connection, table, undoing.removed)
-    )
-    withdrawn = undone.withdrawn_by(connection, table, targets)
-    keys = np.union1d(keys_of(stored), withdrawn)
+    if targets:
+        stored, load_id, keys = _affected(undoing, dataset, targets)
+    else:
+        stored, load_id = undone.rows_of_instruments(connection, table, undoing.removed)
+        keys = keys_of(stored)
     others = [] if len(undoing.removed) else undoing.others
     now = replayed(undoing.load, dataset, keys, others)
     compared = difference(stored, now.rows)
@@ -140,6 +142,46 @@ def _take_back(undoing: Undoing, dataset: str) -> dict[int, Int32s]:
     )
     _record_changes(undoing, stored, now.rows, _altered(stored, replaced[same]), ~same)
     return now.seen if dataset == "daily_bars" else {}
+
+
+def _affected(undoing: Undoing, dataset: str, targets: Sequence[StoredLoad]) -> tuple[Any, Int32s, Int64s]:
+    """Return the rows that targets gave, by key, the load of each, and their keys with those they withdrew.
+
+    Where an earlier undo left a word of theirs in force, the row came with it, or with what it took back.
+    """
+    connection, (table, _) = undoing.load.connection, TABLES[dataset]
+    ids, reach = [target.load_id for target in targets], _reach(undoing, dataset)
+    stored, load_id = undone.rows_of_loads(connection, table, ids, reach)
+    keys = np.union1d(keys_of(stored), undone.withdrawn_by(connection, table, ids))
+    earlier = undone.with_words_of_others(connection, dataset)
+    if not earlier:
+        return stored, load_id, keys
+    theirs, their_load_id = undone.rows_of_loads(connection, table, earlier, reach)
+    withdrawn = undone.withdrawn_by(connection, table, earlier)
+    spoken = _spoken_of(undoing, dataset, targets, np.union1d(keys_of(theirs), withdrawn))
+    chosen = np.isin(keys_of(theirs), spoken)
+    together = type(stored).concat([stored, theirs.take(chosen)])
+    order = np.argsort(keys_of(together), kind="stable")
+    load_id = np.concatenate([load_id, their_load_id[chosen]])[order]
+    return together.take(order), load_id, np.union1d(keys, spoken)
+
+
+def _spoken_of(undoing: Undoing, dataset: str, targets: Sequence[StoredLoad], keys: Int64s) -> Int64s:
+    """Return those of some keys (ascending) of which targets say something, be it by leaving them out."""
+    if not len(keys):
+        return keys
+    _, date = np.unique(unpack(keys)[1], return_inverse=True)
+    dates = dates_of_keys(undoing.load, dataset, keys)
+    is_spoken = np.zeros(len(keys), dtype=bool)
+    for target in targets:
+        answer = answer_of(undoing.load, dataset, keys, target)
+        if answer is None:
+            continue
+        is_spoken |= np.isin(keys, answer.lines.key)
+        if not is_undated(target.archive_key):
+            within = [may_concern(target.archive_key, dataset, [each]) for each in dates]
+            is_spoken |= np.array(within, dtype=bool)[date]
+    return keys[is_spoken]
 
 
 def _reach(undoing: Undoing, dataset: str) -> tuple[int, int]:

@@ -10,6 +10,9 @@ is follows from who carried what:
     1: STRR since 2021-01-04; 2: DRAD         1, which took STRR next after the split
     3: STRR to 2020; 1: STRR since 2021       3, which had it then: 1 was not there yet
     ========================================  =====================================
+
+What such a list has under DRAD on 2019-06-04 is not 1's, though 1 was DRAD then: 1's rows are under STRR.
+They are of a company that took DRAD since, and wait until that one is known.
 """
 
 from __future__ import annotations
@@ -26,7 +29,25 @@ from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER
 NOBODY = 0
 """Stands where a symbol is of no instrument."""
 
+AWAITED = -1
+"""Stands where a row is of whoever took a symbol since somebody gave it up, and nobody is known to have."""
+
 _DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a list of daily bars, splits or dividends names symbols.
+
+    Attributes:
+        day: as of which they are meant.
+        is_of_bars: whether its rows are daily bars.
+        keeps_former: whether it may have a row under the symbol of then, though its company has another now.
+    """
+
+    day: dt.date
+    is_of_bars: bool
+    keeps_former: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,12 @@ class Carriage:
                 by_symbol[span.symbol].append((span.first, span.last, instrument_id))
         return cls(spans, {symbol: sorted(carriers) for symbol, carriers in by_symbol.items()})
 
+    def without(self, gone: Collection[int]) -> Carriage:
+        """Return it without some instruments."""
+        if not gone:
+            return self
+        return Carriage.of({each: spans for each, spans in self.spans.items() if each not in gone})
+
     def carrier(self, symbol: str, date: dt.date) -> int:
         """Return who carried a symbol on a date."""
         carriers = self.by_symbol.get(symbol, ())
@@ -61,19 +88,22 @@ class Carriage:
         spans = self.spans.get(instrument_id, ())
         return next((span.symbol for span in spans if span.first <= date <= span.last), None)
 
-    def owner(self, symbol: str, told_on: dt.date, date: dt.date, *, is_bar: bool) -> int:
-        """Return whose a row of a date is by its symbol of another date, ``told_on``.
-
-        It decides as `condvest.batch_layer.fetching.loading.carriers.carriers_of` does for a whole payload.
-        """
-        now = self.carrier(symbol, told_on)
-        if now != NOBODY and (is_bar or self._existed(now, date)):
+    def owner(self, symbol: str, naming: Naming, date: dt.date) -> int:
+        """Return whose a row of a date is; NOBODY if nobody's, AWAITED if it is of somebody not known yet."""
+        now = self.carrier(symbol, naming.day)
+        if now != NOBODY and (naming.is_of_bars or self._existed(now, date)):
             return now
         then = self.carrier(symbol, date)
-        if then != NOBODY or is_bar:
+        if then != NOBODY and not naming.keeps_former and self._existed(then, naming.day):
+            return now if now != NOBODY else AWAITED
+        if then != NOBODY or naming.is_of_bars:
             return then
         next_ones = (taker for first, _, taker in self.by_symbol.get(symbol, ()) if first > date)
         return next(next_ones, NOBODY)
+
+    def owners(self, symbol: str, naming: Naming) -> list[tuple[dt.date, int]]:
+        """Return from which dates on, ascending from EVER, whose the rows of a symbol are; see `owner`."""
+        return [(date, self.owner(symbol, naming, date)) for date in sorted({EVER, *self.bounds(symbol)})]
 
     def _existed(self, instrument_id: int, date: dt.date) -> bool:
         return any(span.first <= date <= span.last for span in self.spans.get(instrument_id, ()))
@@ -93,8 +123,8 @@ class Resettled:
 
     Attributes:
         first, last: their dates, inclusive.
-        lies_with: the instrument that has them.
-        owner: the instrument that they are of; NOBODY if there is none.
+        lies_with: the instrument that has them; AWAITED if none is known yet.
+        owner: the instrument that they are of; NOBODY if there is none, AWAITED if none is known yet.
     """
 
     first: dt.date
@@ -128,10 +158,10 @@ class Change:
             for span in carriage.spans.get(instrument_id, ())
         }
 
-    def resettled(self, symbol: str, told_on: dt.date, *, is_bar: bool) -> list[Resettled]:
-        """Return which rows that were told on a date under a symbol, as of then, have to change hands.
+    def resettled(self, symbol: str, naming: Naming) -> list[Resettled]:
+        """Return which rows that were told under a symbol have to change hands.
 
-        Rows that were nobody's are left out: they wait among the refused ones.
+        Rows that were nobody's are left out: splits and dividends of nobody are looked for where they wait.
         """
         dates = {EVER, *self.before.bounds(symbol), *self.after.bounds(symbol)}
         for move in self.moves:
@@ -144,8 +174,8 @@ class Change:
             Resettled(
                 first,
                 last,
-                self._moved(self.before.owner(symbol, told_on, first, is_bar=is_bar), first),
-                self.after.owner(symbol, told_on, first, is_bar=is_bar),
+                self._moved(self.before.owner(symbol, naming, first), first),
+                self.after.owner(symbol, naming, first),
             )
             for first, last in zip(firsts, lasts, strict=True)
         )

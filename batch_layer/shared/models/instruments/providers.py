@@ -26,6 +26,7 @@ class ProviderKind:
         has_files: whether it also publishes its sessions as files.
         goes_on: whether it has new sessions each night.
         names_of_today: the data sets whose symbols its own answers mean as of the day of the fetch.
+        keeps_former_names: whether some rows of those are under a symbol that its company has no more.
         named_by: what the name of an answer about one symbol has before the symbol; "" if there is none such.
     """
 
@@ -35,6 +36,7 @@ class ProviderKind:
     has_files: bool = False
     goes_on: bool = True
     names_of_today: frozenset[str] = frozenset()
+    keeps_former_names: bool = False
     named_by: str = ""
 
 
@@ -42,9 +44,14 @@ PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
-            # Massive lists an action under the symbol that its company carries now, whatever it was then.
+            # Massive lists an action under the symbol that its company carries now, whatever it was then; but
+            # not each of them (issue 253 of polygon-io).
             ProviderKind(
-                "massive", rank=20, has_files=True, names_of_today=frozenset({"splits", "dividends"})
+                "massive",
+                rank=20,
+                has_files=True,
+                names_of_today=frozenset({"splits", "dividends"}),
+                keeps_former_names=True,
             ),
             ProviderKind("sample", rank=0, goes_on=False),
             ProviderKind(
@@ -100,6 +107,12 @@ def symbols_meant(provider: str, dataset: str, media: str) -> SymbolsMean | None
     if kind is None or not media.endswith(_OWN_MEDIA):
         return None
     return "today" if dataset in kind.names_of_today else "date"
+
+
+def keeps_former_names(provider: str, media: str) -> bool:
+    """Return whether a list in names of today may have rows under symbols of then; see `symbols_meant`."""
+    kind = PROVIDERS.get(provider)
+    return kind is not None and kind.keeps_former_names and media.endswith(_OWN_MEDIA)
 
 
 def may_name(provider: str, name: str, symbols: Collection[str]) -> bool:
