@@ -10,7 +10,7 @@ from condvest.api import ADJUSTED
 from condvest.asking import present_settings
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.given.file_options import FileOptions, Midnight, Prices, SymbolsMean
-from condvest.batch_layer.shared.models.instruments.providers import checked_name
+from condvest.batch_layer.shared.models.instruments.provider_kinds import checked_name
 from condvest.batch_layer.shared.settings import Settings
 
 _Dataset = Literal["daily_bars", "splits", "dividends"]

@@ -14,7 +14,7 @@ from condvest.batch_layer.fetching.fetch import FetchReport
 from condvest.batch_layer.fetching.watching import NightlySymbols, set_aside, symbols_of_night
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.errors import SymbolGone, UsageError
-from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.provider_kinds import PROVIDERS
 from condvest.batch_layer.shared.models.instruments.watched import Watched
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 

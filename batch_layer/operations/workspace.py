@@ -77,7 +77,7 @@ class Workspace(OpenDatabase):
         """
         from condvest.batch_layer.fetching.fetch import Fetcher  # noqa: PLC0415
         from condvest.batch_layer.shared.clients.providers import without_need_of_keys  # noqa: PLC0415
-        from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS  # noqa: PLC0415
+        from condvest.batch_layer.shared.models.instruments.provider_kinds import PROVIDERS  # noqa: PLC0415
 
         asking = replace(self, settings=without_need_of_keys(self.settings)) if only_cost else self
         with ExitStack() as stack:

@@ -30,7 +30,7 @@ else:
     from backports import zstd
 
 from condvest.batch_layer.shared.errors import ArchiveError
-from condvest.batch_layer.shared.models.instruments.providers import checked_name
+from condvest.batch_layer.shared.models.instruments.provider_kinds import checked_name
 from condvest.batch_layer.shared.utils.ownership import make_folder
 
 KEPT_SESSIONS = 5

@@ -25,7 +25,7 @@ from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s
 from condvest.batch_layer.shared.models.corporate_actions import DividendEvents, Events, SplitEvents
 from condvest.batch_layer.shared.models.difference import keys_of, pack, unpack
 from condvest.batch_layer.shared.models.given.payload_rows import DividendRows, SplitRows
-from condvest.batch_layer.shared.models.instruments.providers import IMPORTED_RANK, rank_of
+from condvest.batch_layer.shared.models.instruments.provider_kinds import IMPORTED_RANK, rank_of
 from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.batch_layer.shared.models.spans import Spans, always

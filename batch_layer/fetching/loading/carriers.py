@@ -36,7 +36,7 @@ from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s
 from condvest.batch_layer.shared.models.difference import pack
 from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
-from condvest.batch_layer.shared.models.instruments.providers import keeps_former_names
+from condvest.batch_layer.shared.models.instruments.provider_kinds import keeps_former_names
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, NO_ORDINAL, Dates
 
 OF_ANOTHER = "nobody carries the symbol today, and whoever carried it then has another one now"

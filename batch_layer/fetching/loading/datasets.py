@@ -37,7 +37,7 @@ from condvest.batch_layer.shared.models.given.payload_rows import (
     UndoRows,
 )
 from condvest.batch_layer.shared.models.given.payloads import DatasetName, Parsed, Payload
-from condvest.batch_layer.shared.models.instruments.providers import IMPORTED_RANK, rank_of
+from condvest.batch_layer.shared.models.instruments.provider_kinds import IMPORTED_RANK, rank_of
 from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Sessions
 

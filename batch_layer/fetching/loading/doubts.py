@@ -21,7 +21,7 @@ from condvest.batch_layer.shared.models.corporate_actions import SplitEvents
 from condvest.batch_layer.shared.models.difference import keys_of
 from condvest.batch_layer.shared.models.given.payload_rows import BarRows, SplitRows
 from condvest.batch_layer.shared.models.given.payloads import ListedPeriod, Parsed
-from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.provider_kinds import PROVIDERS
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, Sessions
 from condvest.batch_layer.shared.models.spans import always
 

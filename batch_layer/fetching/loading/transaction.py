@@ -23,7 +23,7 @@ from condvest.batch_layer.fetching.reconcile import Reconciled, Rows, reconcile
 from condvest.batch_layer.shared.clients.archive import Archive, key_of, order_instant_of
 from condvest.batch_layer.shared.models.bars import Bools, Int16s, Int32s
 from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
-from condvest.batch_layer.shared.models.instruments.providers import rank_of
+from condvest.batch_layer.shared.models.instruments.provider_kinds import rank_of
 from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.batch_layer.shared.models.sessions import Sessions
 from condvest.batch_layer.shared.models.spans import Spans

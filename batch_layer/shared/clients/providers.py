@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from condvest.batch_layer.shared.clients import aws
 from condvest.batch_layer.shared.errors import UsageError
-from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS, Provider
+from condvest.batch_layer.shared.models.instruments.provider_kinds import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.providers import Provider
 from condvest.batch_layer.shared.settings import Settings
 from condvest.batch_layer.shared.utils.extras import from_extra
 

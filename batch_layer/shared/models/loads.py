@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from condvest.batch_layer.shared.models.bars import Bools, Columns, Int32s
-from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.provider_kinds import PROVIDERS
 
 _EXPECTED = frozenset({"not_traded", "taken_back"})
 """Codes of refused rows that are nobody's fault."""

@@ -11,7 +11,7 @@ from condvest.batch_layer.operations.import_files import import_files
 from condvest.batch_layer.shared.errors import UsageError
 from condvest.batch_layer.shared.models.given.file_options import FileOptions, Midnight, Prices, SymbolsMean
 from condvest.batch_layer.shared.models.given.payloads import DatasetName
-from condvest.batch_layer.shared.models.instruments.providers import checked_name
+from condvest.batch_layer.shared.models.instruments.provider_kinds import checked_name
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import json_option
 from condvest.cli.output.endings import advancing, finish, say_stopping

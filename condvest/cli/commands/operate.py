@@ -13,7 +13,7 @@ import click
 from condvest.batch_layer.operations import nightly
 from condvest.batch_layer.operations.workspace import Workspace
 from condvest.batch_layer.shared.clients.yahoo import read_symbols
-from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.provider_kinds import PROVIDERS
 from condvest.batch_layer.shared.models.loads import LoadSummary
 from condvest.cli.commands.bars import show_bars
 from condvest.cli.context import Cli, pass_cli

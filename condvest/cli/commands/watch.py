@@ -8,7 +8,7 @@ import click
 import pyarrow as pa
 
 from condvest.batch_layer.operations import watch as lists
-from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.provider_kinds import PROVIDERS
 from condvest.cli.context import Cli, pass_cli
 from condvest.cli.options import format_option, output_option
 from condvest.cli.output.destination import Format

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.provider_kinds import PROVIDERS
 from condvest.batch_layer.shared.models.sessions import Dates, Sessions
 
 MAX_BEHIND = 1

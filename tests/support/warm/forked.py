@@ -97,7 +97,7 @@ def _become(connection, run, at_start):
         while not data.endswith(b"\0\0"):
             data += connection.recv(_MOST)
         words, variables, (directory,) = (part.split(b"\0") for part in data[:-2].split(b"\0\1\0"))
-        variables = dict(one.split(b"=", 1) for one in variables)
+        variables = dict(variable.split(b"=", 1) for variable in variables)
         if _at_start(variables) != at_start:
             connection.sendall(b"not")
             os._exit(0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from condvest.batch_layer.shared.models.instruments.providers import may_name
+from condvest.batch_layer.shared.models.instruments.provider_kinds import may_name
 
 
 @pytest.mark.parametrize(

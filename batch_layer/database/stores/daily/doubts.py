@@ -12,7 +12,7 @@ from condvest.batch_layer.database.postgres.connecting.connection import Connect
 from condvest.batch_layer.database.postgres.queries import array_of_texts, rows
 from condvest.batch_layer.shared.core.names.names_of_today import Naming
 from condvest.batch_layer.shared.models.given.file_options import SymbolsMean
-from condvest.batch_layer.shared.models.instruments.providers import keeps_former_names
+from condvest.batch_layer.shared.models.instruments.provider_kinds import keeps_former_names
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 SYMBOLS_MEAN = "symbols_mean"

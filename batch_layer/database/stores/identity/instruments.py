@@ -15,7 +15,7 @@ from condvest.batch_layer.database.postgres.connecting.connection import Connect
 from condvest.batch_layer.database.postgres.queries import array_of, array_of_texts, column, number
 from condvest.batch_layer.database.postgres.reading.packed import read_narrow
 from condvest.batch_layer.shared.models.bars import Int32s, Int64s, distinct_numbers, run_starts
-from condvest.batch_layer.shared.models.instruments.providers import rank_of
+from condvest.batch_layer.shared.models.instruments.provider_kinds import rank_of
 
 NO_INSTRUMENT = 0
 """Stands where a symbol belongs to no instrument."""

@@ -47,7 +47,7 @@ from condvest.batch_layer.shared.core.names.names_of_today import (
 )
 from condvest.batch_layer.shared.models.bars import Int64s
 from condvest.batch_layer.shared.models.difference import keys_of, pack
-from condvest.batch_layer.shared.models.instruments.providers import (
+from condvest.batch_layer.shared.models.instruments.provider_kinds import (
     keeps_former_names,
     may_name,
     symbols_meant,

@@ -19,7 +19,7 @@ from condvest.batch_layer.shared.clients.archive.packing import SUFFIXES, unpack
 from condvest.batch_layer.shared.errors import ArchiveError
 from condvest.batch_layer.shared.models.given.file_options import AS_TRADED, FileOptions
 from condvest.batch_layer.shared.models.given.payloads import Payload
-from condvest.batch_layer.shared.models.instruments.providers import checked_name
+from condvest.batch_layer.shared.models.instruments.provider_kinds import checked_name
 
 DESCRIBED = ".json"
 """What the name of a payload's description has behind the payload's own."""

@@ -10,7 +10,7 @@ from condvest.batch_layer.shared.clients.massive.grouped import read_grouped
 from condvest.batch_layer.shared.clients.massive.reference import read_instruments, read_symbols
 from condvest.batch_layer.shared.errors import InputError
 from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
-from condvest.batch_layer.shared.models.instruments.providers import symbols_meant
+from condvest.batch_layer.shared.models.instruments.provider_kinds import symbols_meant
 
 JSON, JSON_SEQ = "json", "json-seq"
 """``Payload.media``: one answer, or several as an RFC 7464 JSON text sequence."""

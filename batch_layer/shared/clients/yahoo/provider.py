@@ -13,7 +13,8 @@ from condvest.batch_layer.shared.clients.yahoo.rounds import Rounds
 from condvest.batch_layer.shared.clients.yahoo.symbols import house_symbol, is_symbol, yahoo_symbol
 from condvest.batch_layer.shared.errors import CondvestError, UsageError
 from condvest.batch_layer.shared.models.given.payloads import Fetched, Payload
-from condvest.batch_layer.shared.models.instruments.providers import PROVIDERS, Cost, Failed
+from condvest.batch_layer.shared.models.instruments.provider_kinds import PROVIDERS
+from condvest.batch_layer.shared.models.instruments.providers import Cost, Failed
 from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 from condvest.batch_layer.shared.settings import Settings
 from condvest.batch_layer.shared.utils.clock import utc_now
