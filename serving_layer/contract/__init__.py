@@ -203,6 +203,17 @@ class ScreenQuery(Common):
     sort: str = Field("symbol", description="The column to sort by, -column to sort downwards.")
 
 
+class DatasetsQuery(BaseModel):
+    """Which published version the files are of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str | None = Field(
+        None,
+        description="A published version that is kept, such as p-0123abcd-42; the current one if left out.",
+    )
+
+
 class StateQuery(BaseModel):
     """Which state the data are in."""
 

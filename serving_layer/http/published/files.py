@@ -63,9 +63,17 @@ class PublishedFiles:
         self._backend = backend
         self._signs = signs
 
-    def datasets(self) -> dict[str, Any]:
-        """Return the current version, those that are kept, and each data set's files, rows and bytes."""
-        source = self._source()
+    def datasets(self, version: str | None = None) -> dict[str, Any]:
+        """Return a version, those that are kept, and each data set's files, rows and bytes.
+
+        Args:
+            version: one that is kept; None for the current one.
+
+        Raises:
+            PublishedGone: the version is no longer kept.
+            UsageError: it names none.
+        """
+        source = self._source(version)
         manifest = source.manifest
         return {
             "version": source.version,
@@ -85,13 +93,13 @@ class PublishedFiles:
             ],
         }
 
-    def dataset(self, name: str) -> dict[str, Any]:
-        """Return the files of a data set of the current version, by part.
+    def dataset(self, name: str, version: str | None = None) -> dict[str, Any]:
+        """Return the files of a data set of a version, by part; arguments and errors are those of `datasets`.
 
         Raises:
             NoSuchPath: there is no such data set.
         """
-        source = self._source()
+        source = self._source(version)
         if name not in source.manifest.files:
             raise NoSuchPath(f"no data set {name!r}; there are {', '.join(source.manifest.files)}")
         files = [
@@ -184,8 +192,8 @@ class PublishedFiles:
             return Sent(status, reply_headers)
         return Sent(status, reply_headers, part, opened)
 
-    def _source(self) -> PublishedSource:
-        return current(self._backend)
+    def _source(self, version: str | None = None) -> PublishedSource:
+        return current(self._backend if version is None else self._backend.at(version))
 
 
 def current(backend: Backend) -> PublishedSource:

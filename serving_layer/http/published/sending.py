@@ -7,8 +7,11 @@ from typing import Any, Protocol
 
 from fastapi import FastAPI, Request, Response
 
+from condvest.serving_layer.compatible.massive.parameters import KEY
+from condvest.serving_layer.contract import DatasetsQuery
+from condvest.serving_layer.http.answers.describing import parameters_of
 from condvest.serving_layer.http.answers.problems import NoSuchPath
-from condvest.serving_layer.http.answers.requests import check_no_parameters
+from condvest.serving_layer.http.answers.requests import parsed
 from condvest.serving_layer.http.guarding.guards import IS_HEAD
 from condvest.serving_layer.http.protocol import App, Receive, Scope, Send
 from condvest.serving_layer.http.published.files import DATASETS, PublishedFiles, Run, Sent
@@ -60,15 +63,30 @@ class FilesFront:
 def add_files(app: FastAPI, files: PublishedFiles, run: Run) -> None:
     """Add the paths that tell what is published to an application; ``run`` does work on a thread."""
 
-    @app.get("/v1/datasets", summary="What is published: the version, and its data sets.")
-    async def datasets(request: Request) -> dict[str, Any]:
-        check_no_parameters(request.query_params.multi_items())
-        return await run(files.datasets)
+    def version_of(request: Request) -> str | None:
+        given = [pair for pair in request.query_params.multi_items() if pair[0] != KEY]
+        query: DatasetsQuery = parsed(DatasetsQuery, given)
+        return query.version
 
-    @app.get("/v1/datasets/{name}", summary="The files of a published data set, with their digests.")
+    described = {"parameters": parameters_of(DatasetsQuery)}
+
+    @app.get(
+        "/v1/datasets",
+        summary="What is published: the version, and its data sets.",
+        openapi_extra=described,
+    )
+    async def datasets(request: Request) -> dict[str, Any]:
+        version = version_of(request)
+        return await run(lambda: files.datasets(version))
+
+    @app.get(
+        "/v1/datasets/{name}",
+        summary="The files of a published data set, with their digests.",
+        openapi_extra=described,
+    )
     async def dataset(name: str, request: Request) -> dict[str, Any]:
-        check_no_parameters(request.query_params.multi_items())
-        return await run(lambda: files.dataset(name))
+        version = version_of(request)
+        return await run(lambda: files.dataset(name, version))
 
     @app.get("/v1/datasets/{name}/{file}", summary="A published file, whole or by ranges of bytes.")
     async def file(name: str, file: str) -> Response:

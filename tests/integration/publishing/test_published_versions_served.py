@@ -1,8 +1,11 @@
 """A published version that is kept can be asked for by name, and read page by page after the next one."""
 
+import hashlib
 import json
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from condvest.batch_layer.shared.clients.publish_targets.directory import DirectoryTarget
@@ -58,6 +61,33 @@ def test_a_version_that_is_asked_for_never_changes_and_may_be_kept_for_ever(nigh
         assert now.get("/v1/bars?interval=1", headers=has).status_code == 200
         kept = now.get("/v1/datasets").json()["kept"]
         assert kept == [version, now.get("/v1/version").json()["version"]]
+
+
+def test_the_files_of_a_kept_version_are_listed_and_sent(night, kind):
+    run, settings = night
+
+    def read(app, version):
+        asked = {} if version is None else {"version": version}
+        listed = app.get("/v1/datasets/daily_bars", params=asked)
+        assert listed.status_code == 200, listed.text
+        content = [app.get(file["url"]).content for file in listed.json()["files"]]
+        assert [hashlib.sha256(each).hexdigest() for each in content] == [
+            file["sha256"] for file in listed.json()["files"]
+        ]
+        tables = [pq.read_table(pa.BufferReader(each), columns=["volume"]) for each in content]
+        return listed.json()["version"], pa.concat_tables(tables)["volume"].to_pylist()
+
+    with application(settings, kind) as app:
+        version = app.get("/v1/datasets").json()["version"]
+        run(2)
+        now = app.get("/v1/datasets").json()["version"]
+        assert read(app, version) == (version, [1.0] * SESSIONS)
+        assert read(app, None) == read(app, now) == (now, [2.0] * SESSIONS)
+        assert app.get("/v1/datasets", params={"version": version}).json()["version"] == version
+        run(3, keep=0)
+        for path in ("/v1/datasets", "/v1/datasets/daily_bars"):
+            assert app.get(path, params={"version": version}).status_code == 410
+            assert app.get(path, params={"version": "7"}).status_code == 400
 
 
 def test_a_version_that_is_no_longer_kept_is_gone(night, kind):

@@ -101,8 +101,8 @@ def test_ten_thousand_symbols_are_refused_with_what_to_ask(client):
     "question",
     [
         "/v1/bars?symbol=A&interval=1&as_of=2024-03-01T00:00:00Z%00",
-        "/v1/datasets?version=p-00000000-1",
-        "/v1/datasets/daily_bars?version=p-00000000-1",
+        "/v1/datasets?verzion=p-00000000-1",
+        "/v1/datasets/daily_bars?verzion=p-00000000-1",
         "/v1/live?rule=x",
         "/stocks/v1/splits?execution_date.gte=2O24-01-01",
         "/stocks/v1/splits?execution_date=2024",
