@@ -17,11 +17,11 @@ with socket.socket(socket.AF_UNIX) as warm:
 
     words = [os.fsencode(word) for word in sys.argv[2:]]
     variables = [name + b"=" + value for name, value in os.environb.items()]
-    told = b"\0\1\0".join(map(b"\0".join, (words, variables, [os.fsencode(os.getcwd())])))  # noqa: PTH109
-    socket.send_fds(warm, [told + b"\0\0"], [0, 1, 2])
-    for one in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(one) is not signal.SIG_IGN:
-            signal.signal(one, pass_on)
+    caller = b"\0\1\0".join(map(b"\0".join, (words, variables, [os.fsencode(os.getcwd())])))  # noqa: PTH109
+    socket.send_fds(warm, [caller + b"\0\0"], [0, 1, 2])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, pass_on)
     said = warm.recv(4)
 if said == b"not":
     os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606
