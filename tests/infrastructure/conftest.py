@@ -36,7 +36,7 @@ def desk(tmp_path):
 
 @pytest.fixture(scope="session")
 def settled(terraform, artefacts, tmp_path_factory):
-    """The resources of dev after an apply, as rendered; and what a second plan wants then."""
+    """The resources of dev after an apply, as rendered; its state, variables and second plan."""
     return _made_once(tmp_path_factory, "settled", lambda: _settled(terraform, artefacts))
 
 
@@ -45,6 +45,7 @@ def _settled(terraform, artefacts):
     terraform.plan(folder, artefacts, "environments/dev.tfvars")
     terraform.run(folder, "apply", "-input=false", "test.tfplan")
     state = json.loads(terraform.run(folder, "show", "-json"))
+    stored = json.loads((folder / "terraform.tfstate").read_text())
     again = terraform.run(folder, "plan", "-input=false", "-var-file=environments/dev.tfvars")
     for path in folder.glob("terraform.tfstate*"):
         path.unlink()
@@ -54,14 +55,20 @@ def _settled(terraform, artefacts):
         queue += module.get("child_modules", [])
         for one in module.get("resources", []):
             resources[one["address"]] = one["values"]
-    return {"resources": resources, "second plan": again}
+    return {"resources": resources, "state": stored, "variables": artefacts, "second plan": again}
 
 
 @pytest.fixture(scope="session")
-def plans(terraform, artefacts, tmp_path_factory):
+def plans(shown_plans):
     """The plan of each environment."""
+    return {name: workshop.Plan(plan) for name, plan in shown_plans.items()}
+
+
+@pytest.fixture(scope="session")
+def shown_plans(terraform, artefacts, tmp_path_factory):
+    """The plan of each environment, as Terraform shows it."""
     folder = terraform.path(workshop.ROOTS["all"])
-    shown = _made_once(
+    return _made_once(
         tmp_path_factory,
         "plans",
         lambda: {
@@ -69,7 +76,6 @@ def plans(terraform, artefacts, tmp_path_factory):
             for name in ("dev", "staging", "prod")
         },
     )
-    return {name: workshop.Plan(plan) for name, plan in shown.items()}
 
 
 def _made_once(tmp_path_factory, name, make):

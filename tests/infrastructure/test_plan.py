@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from event_patterns import job_event, matches
@@ -356,10 +357,9 @@ def test_logs_end_some_day(plans):
     assert set(days) <= RETENTIONS
 
 
-def test_everything_is_tagged(terraform, artefacts):
+def test_everything_is_tagged(shown_plans):
     """Default tags say whose it is; each module says which component."""
-    folder = terraform.path(ROOTS["all"])
-    shown = terraform.plan(folder, artefacts, "environments/prod.tfvars")
+    shown = shown_plans["prod"]
     provider = shown["configuration"]["provider_config"]["aws"]["expressions"]["default_tags"][0]["tags"]
     assert {"var.project", "var.environment", "var.owner", "var.cost_centre"} <= set(provider["references"])
     untagged = {
@@ -371,10 +371,20 @@ def test_everything_is_tagged(terraform, artefacts):
     assert untagged <= {"aws_budgets_budget", "aws_cloudwatch_dashboard"}
 
 
+@pytest.fixture(scope="module")
+def alone(terraform, artefacts):
+    """Plan a component alone, once."""
+
+    @cache
+    def planned(name):
+        return Plan(terraform.plan(terraform.path(ROOTS[name]), {"environment": "dev", **artefacts}))
+
+    return planned
+
+
 @pytest.mark.parametrize("name", ["database", "fetching", "processing"])
-def test_a_component_stands_alone_under_its_own_names(terraform, artefacts, name):
-    shown = terraform.plan(terraform.path(ROOTS[name]), {"environment": "dev", **artefacts})
-    plan = Plan(shown)
+def test_a_component_stands_alone_under_its_own_names(alone, name):
+    plan = alone(name)
     databases = [
         (one["identifier"], one["deletion_protection"]) for one in plan.of("aws_db_instance").values()
     ]
@@ -384,9 +394,9 @@ def test_a_component_stands_alone_under_its_own_names(terraform, artefacts, name
         assert role["name"].startswith(f"condvest-dev-{name}-")
 
 
-def test_the_fetchers_alone_archive_and_have_nothing_that_could_not_load(terraform, artefacts):
+def test_the_fetchers_alone_archive_and_have_nothing_that_could_not_load(alone):
     """Nothing would migrate a database of theirs; a loader without a schema fills its dead-letter queue."""
-    plan = Plan(terraform.plan(terraform.path(ROOTS["fetching"]), {"environment": "dev", **artefacts}))
+    plan = alone("fetching")
     functions = {one["function_name"] for one in plan.of("aws_lambda_function").values()}
     assert functions == {
         "condvest-dev-fetching-daily-ohlcv-fetcher",

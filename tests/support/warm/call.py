@@ -17,8 +17,8 @@ with socket.socket(socket.AF_UNIX) as warm:
 
     words = [os.fsencode(word) for word in sys.argv[2:]]
     variables = [name + b"=" + value for name, value in os.environb.items()]
-    handed = b"\0\1\0".join(map(b"\0".join, (words, variables, [os.fsencode(os.getcwd())])))  # noqa: PTH109
-    socket.send_fds(warm, [handed + b"\0\0"], [0, 1, 2])
+    caller = b"\0\1\0".join(map(b"\0".join, (words, variables, [os.fsencode(os.getcwd())])))  # noqa: PTH109
+    socket.send_fds(warm, [caller + b"\0\0"], [0, 1, 2])
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, pass_on)

@@ -65,10 +65,18 @@ def condvest():
     return run
 
 
-def serve(path, run):
-    """Fork a process for each caller."""
+def serve(path, run, read_at_start):
+    """Fork a process for each caller that has the same of these variables; another starts it anew."""
     gc.freeze()
-    at_start = _at_start(os.environb)
+
+    def at_start(variables):
+        return {name: value for name, value in variables.items() if name.startswith(read_at_start)}
+
+    ours = at_start(os.environb)
+
+    def is_the_same(variables):
+        return at_start(variables) == ours
+
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen(64)
@@ -79,15 +87,11 @@ def serve(path, run):
             connection, _ = listening.accept()
             if os.fork() == 0:
                 listening.close()
-                _become(connection, run, at_start)
+                _become(connection, run, is_the_same)
             connection.close()
 
 
-def _at_start(variables):
-    return {name: value for name, value in variables.items() if name.startswith(READ_AT_START)}
-
-
-def _become(connection, run, at_start):
+def _become(connection, run, is_the_same):
     """Take what the caller is, run the program, and say its exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -98,7 +102,7 @@ def _become(connection, run, at_start):
             data += connection.recv(_MOST)
         words, variables, (directory,) = (part.split(b"\0") for part in data[:-2].split(b"\0\1\0"))
         variables = dict(variable.split(b"=", 1) for variable in variables)
-        if _at_start(variables) != at_start:
+        if not is_the_same(variables):
             connection.sendall(b"not")
             os._exit(0)
         _take(words, variables, directory, streams)
@@ -144,4 +148,6 @@ def _obey(connection):
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], {"aws": aws, "provider": provider, "condvest": condvest}[sys.argv[2]]())
+    program = {"aws": aws, "provider": provider, "condvest": condvest}[sys.argv[2]]
+    # The tools of AWS are started as this process was, and have no other way to be.
+    serve(sys.argv[1], program(), READ_AT_START if program is condvest else ())
