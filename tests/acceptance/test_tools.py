@@ -120,7 +120,7 @@ REFUSED = [
     ("get_bars", {"symbols": ["AAPL"], "intervall": 5}, "did you mean interval?"),
     ("get_bars", {"symbols": []}, "symbols is needed"),
     ("get_bars", {}, "symbols is needed"),
-    ("get_bars", {"symbols": ["AAPL"], "interval": 999}, "less than or equal to 252"),
+    ("get_bars", {"symbols": ["AAPL"], "interval": 999}, "expected at most 252"),
     ("get_bars", {"symbols": [{"a": 1}]}, "expected a text, a number"),
     ("get_actions", {"kind": "mergers", "symbols": ["AAPL"]}, "choose one of splits, dividends"),
     ("explain_bar", {"symbol": "IBM", "session": "2013-03-02"}, "2013-03-02"),

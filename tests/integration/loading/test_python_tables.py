@@ -307,9 +307,13 @@ class TestSources:
         assert table["early_close"].to_pylist() == [False, True, False]
         assert condvest.sessions(source="published", **how).equals(table)
 
-    def test_what_is_published_has_no_metadata(self, fund_world):
-        with pytest.raises(condvest.UsageError, match=r"or condvest\.universe"):
-            condvest.instruments(source="published", settings=fund_world.settings)
+    def test_what_is_published_lists_the_same_instruments(self, fund_world):
+        stored, published = (
+            condvest.instruments(source=source, settings=fund_world.settings)
+            for source in ("database", "published")
+        )
+        assert stored.equals(published)
+        assert len(stored)
 
     def test_what_is_published_knows_the_past_too(self, fund_world):
         both = [{"source": source, "settings": fund_world.settings} for source in ("database", "published")]
