@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from condvest.batch_layer.database.stores.identity.ownership import read_spans
-from condvest.batch_layer.database.stores.identity.symbols import latest_carriers
+from condvest.batch_layer.database.stores.identity.symbols import latest_carriers, read_spans
 from condvest.batch_layer.database.stores.loading.listed_loads import ListedLoad, listed_loads, supplier_of
 from condvest.batch_layer.operations.report import Progress, Report, recorded
 from condvest.batch_layer.operations.resampling import resampled_after

@@ -19,6 +19,7 @@ from condvest.serving_layer.http.calls import Call
 from condvest.serving_layer.http.front import Latest, Question
 from condvest.serving_layer.http.protocol import Scope
 from condvest.serving_layer.http.published.files import Sent
+from condvest.serving_layer.kept import Kept
 from condvest.serving_layer.ranges import Part
 
 BYTES = "condvest.bytes"
@@ -28,7 +29,7 @@ LONGEST = 4096
 """Bytes of a request that is remembered."""
 
 _LARGEST = 8 << 20
-"""Bytes of all that is remembered, about; then all of it is forgotten."""
+"""Bytes of all that is remembered, about."""
 
 _BESIDE = 2048
 """Bytes that a request takes beside its own, about."""
@@ -122,8 +123,7 @@ class Direct:
         self._latest = latest
         self._guards = guards
         self._files = files
-        self._known: dict[bytes, Known | KnownFile] = {}
-        self._bytes = 0
+        self._known: Kept[Known | KnownFile] = Kept(_LARGEST)
 
     def learn(self, scope: Scope, question: Question, has: str | None) -> None:
         """Remember a request that was let in and answered by what is kept."""
@@ -135,19 +135,15 @@ class Direct:
 
     def _learn(self, scope: Scope, known: Callable[[Scope, dict[str, str]], Known | KnownFile]) -> None:
         data: bytes | None = scope.get(BYTES)
-        if data is None or data in self._known:
+        if data is None or self._known.find(data) is not None:
             return
-        self._bytes += len(data) + _BESIDE
-        if self._bytes > _LARGEST:
-            self._known.clear()
-            self._bytes = len(data) + _BESIDE
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         kept = {name: scope[name] for name in ("method", "path", "query_string", "headers")}
-        self._known[data] = known(kept, headers)
+        self._known.put(data, known(kept, headers), len(data) + _BESIDE)
 
     def find(self, data: bytes) -> Known | KnownFile | None:
         """Return the request that has these bytes; None if none came."""
-        return self._known.get(data)
+        return self._known.find(data)
 
     def ask(self, known: Known, then: Callable[[str | None], None]) -> None:
         """Have ``then`` called with the version that the answer is to be of; None if there is no telling.

@@ -16,6 +16,11 @@ SymbolSpan = tuple[int, str, dt.date | None, dt.date | None]
 """Instrument, symbol, and the first and last date on which it was carried; None where that is open."""
 
 
+def was_carried(first: dt.date | None, last: dt.date | None, on: dt.date) -> bool:
+    """Return whether a span reaches over a date; None stands for no bound."""
+    return (first or dt.date.min) <= on <= (last or dt.date.max)
+
+
 class BarSource(Protocol):
     """One state of the bars and of all that they are adjusted with. Instruments are asked for ascending."""
 

@@ -23,7 +23,7 @@ from condvest.batch_layer.shared.published.tables import to_numpy
 from condvest.batch_layer.shared.published.target import PublishTarget
 from condvest.batch_layer.shared.published.versions import manifests_of
 from condvest.serving_layer.kept import Kept
-from condvest.serving_layer.sources import SymbolSpan
+from condvest.serving_layer.sources import SymbolSpan, was_carried
 from condvest.serving_layer.sources.published_files import PublishedFiles
 
 AnyEvents = TypeVar("AnyEvents", bound=Events)
@@ -108,7 +108,10 @@ class PublishedSource(PublishedFiles):
 
     def carriers(self, symbol: str, on: dt.date | None = None) -> list[int]:
         """Return the instruments that carry or carried a symbol; see `BarSource`."""
-        return [row["instrument_id"] for row in self._spans([symbol]) if on is None or _reaches(row, on)]
+        spans = self._spans([symbol])
+        if on is not None:
+            spans = [row for row in spans if was_carried(row["valid_from"], row["valid_to"], on)]
+        return [row["instrument_id"] for row in spans]
 
     def symbol_spans(self) -> list[SymbolSpan]:
         """Return who carried which symbol when; see `BarSource`."""
@@ -226,10 +229,6 @@ class PublishedSource(PublishedFiles):
         table = table.filter(pc.is_in(table["instrument_id"], pa.array(ids)))
         columns = {field.name: to_numpy(table[field.name]) for field in fields(model)}
         return model(**columns | {"ex_date": columns["ex_date"].astype("datetime64[D]")})
-
-
-def _reaches(span: Mapping[str, Any], on: dt.date) -> bool:
-    return (span["valid_from"] or dt.date.min) <= on <= (span["valid_to"] or dt.date.max)
 
 
 _PRICES = [field.name for field in fields(DailyBars)]

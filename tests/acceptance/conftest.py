@@ -1,6 +1,5 @@
 """Runs the real program in processes of their own, on a server that is shared by one module's tests."""
 
-import atexit
 import datetime as dt
 import json
 import os
@@ -8,7 +7,6 @@ import subprocess
 import sys
 import uuid
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,11 +19,14 @@ from condvest.batch_layer.database.stores.calendar_extension import extend_sessi
 from condvest.batch_layer.shared.settings import Settings
 from tests.support.serving import serving
 from tests.support.warm import forked_program
-from tests.support.warm_program import WarmProgram, can_run
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PROGRAM = BIN / "condvest"
+
+
+_WITH_A_FORK = {"text", "capture_output", "env", "timeout", "input"}
+"""Options of ``subprocess.run`` with which a forked command is the same as one that is started anew."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,8 @@ class Condvest:
     def __call__(self, *arguments, **options):
         """Run to the end; text unless told otherwise."""
         options = {"text": True, "capture_output": True, "env": self.environ, "timeout": 120} | options
-        command = [str(PROGRAM), *map(str, arguments)]
-        if can_run(options):
-            return warm_program().run(command, **options)
+        is_forked = options.keys() <= _WITH_A_FORK and options.get("capture_output")
+        command = [*(forked_program() if is_forked else ()), PROGRAM, *map(str, arguments)]
         return subprocess.run(command, check=False, **options)
 
     def start(self, *arguments):
@@ -85,14 +85,6 @@ class Condvest:
 
     def url(self):
         return self.env.get("CONDVEST_DATABASE_URL") or self.done("db", "url").strip()
-
-
-@cache
-def warm_program():
-    """The parent of the commands that these tests run, as long as this process lives."""
-    parent = WarmProgram()
-    atexit.register(parent.close)
-    return parent
 
 
 @pytest.fixture(scope="session")

@@ -36,8 +36,7 @@ from condvest.batch_layer.shared.models.bars import Bools, Int32s, Int64s
 from condvest.batch_layer.shared.models.difference import pack
 from condvest.batch_layer.shared.models.given.payload_rows import BarRows
 from condvest.batch_layer.shared.models.given.payloads import Parsed, Payload
-from condvest.batch_layer.shared.models.instruments.provider_kinds import keeps_former_names
-from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE, NO_ORDINAL, Dates
+from condvest.batch_layer.shared.models.sessions import NO_ORDINAL, Dates
 
 OF_ANOTHER = "nobody carries the symbol today, and whoever carried it then has another one now"
 """Why a row in names of today waits."""
@@ -66,11 +65,7 @@ def owners_of(connection: Connection, payload: Payload, parsed: Parsed, chosen: 
     symbol, date = rows.symbol, rows.dates()
     if parsed.symbols_mean == "date":
         return instruments_of(connection, symbol, date)
-    naming = Naming(
-        payload.fetched_at.astimezone(EXCHANGE_ZONE).date(),
-        isinstance(rows, BarRows),
-        keeps_former_names(payload.provider, payload.media),
-    )
+    naming = Naming.of(payload.provider, payload.media, payload.fetched_at, parsed.dataset)
     code, names = coded(symbol)
     carriage = carriage_of(connection, names)
     stretches = [

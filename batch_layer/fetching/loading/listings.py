@@ -15,7 +15,7 @@ from condvest.batch_layer.database.postgres.connecting.connection import Connect
 from condvest.batch_layer.database.stores.daily.daily_bars import spans_of_bars
 from condvest.batch_layer.database.stores.identity import metadata, ownership
 from condvest.batch_layer.database.stores.identity.carriers import begun_earlier, preceded_by_unknown
-from condvest.batch_layer.database.stores.identity.ownership import read_spans
+from condvest.batch_layer.database.stores.identity.symbols import read_spans
 from condvest.batch_layer.fetching.identity import (
     Entity,
     History,

@@ -19,7 +19,7 @@ from condvest.serving_layer.http.backends.reference import published_with
 from condvest.serving_layer.queries.bars.question import as_instant
 from condvest.serving_layer.queries.sessions_table import sessions_table, with_status
 from condvest.serving_layer.queries.universe import read_universe
-from condvest.serving_layer.sources import SymbolSpan
+from condvest.serving_layer.sources import SymbolSpan, was_carried
 
 _SYMBOLS = pa.schema(
     [
@@ -125,11 +125,6 @@ def symbols(backend: Backend, query: contract.SymbolsQuery, _: int | None) -> Re
     if unknown:
         raise UnknownSymbol(f"no instrument carries or carried the symbol {', '.join(unknown)}", unknown)
     return pa.Table.from_pylist(rows, schema=_SYMBOLS), None
-
-
-def was_carried(first: dt.date | None, last: dt.date | None, on: dt.date) -> bool:
-    """Return whether a span reaches over a date; None stands for no bound."""
-    return (first or dt.date.min) <= on <= (last or dt.date.max)
 
 
 def universe(backend: Backend, query: contract.UniverseQuery, _: int | None) -> Read:

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from condvest.batch_layer.fetching.check_archive import check_archive
+from condvest.batch_layer.shared.core.names.names_of_today import Carriage
 from condvest.batch_layer.shared.models.undo import undo_of
 from tests.support.exchange import NOW
 from tests.support.payloads import bar, json_payload, payload
@@ -94,6 +96,27 @@ def test_a_list_that_has_both_symbols_of_one_series_counts_once(market, dataset,
     assert series(market, dataset) == {"X>Y": {6: value(8), 7: value(9)}}
     assert refused(market) == [("X", 5, "conflicting_duplicate"), ("Y", 5, "conflicting_duplicate")]
     insist_on_sound(market)
+
+
+def test_a_row_that_was_given_to_the_renamed_company_once_is_named_and_mended_by_a_rebuild(
+    market, monkeypatch
+):
+    """As versions of before gave it: to whoever had the symbol then."""
+
+    def of_whoever_had_it(self, symbol, naming, date):
+        return self.carrier(symbol, naming.day) or self.carrier(symbol, date)
+
+    renames(market)
+    right = series(market, "daily_bars")
+    with monkeypatch.context() as before:
+        before.setattr(Carriage, "owner", of_whoever_had_it)
+        tell(market, "daily_bars", [("X", 5, 7)])
+    assert series(market, "daily_bars")["X>Y"][5] != right["X>Y"][5]
+    where = {finding.where for finding in check_archive(market.loader(), None, 0)}
+    assert str(day(market, 5)) in where
+    market.rebuild()
+    assert series(market, "daily_bars") == right
+    insist_on_agreed(market)
 
 
 @pytest.mark.parametrize("dataset", ["daily_bars", "splits", "dividends"])

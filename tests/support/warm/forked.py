@@ -32,6 +32,25 @@ _KEPT = ("AWS_DATA_PATH",)
 
 _MOST = 1 << 20
 
+_PACKAGES = (
+    "condvest",
+    "condvest.batch_layer.operations",
+    "condvest.batch_layer.database",
+    "condvest.batch_layer.fetching.loading",
+    "condvest.batch_layer.processing",
+    "condvest.batch_layer.shared",
+    "condvest.serving_layer",
+)
+_LIBRARIES = (
+    "exchange_calendars",
+    "orjson",
+    "pyarrow.compute",
+    "pyarrow.csv",
+    "pyarrow.parquet",
+    "rich.table",
+)
+"""What condvest's commands import when they need it."""
+
 
 def aws():
     """Import what commands of AWS import once they run; return what runs one."""
@@ -55,12 +74,17 @@ def provider():
 def condvest():
     """Import the program; return what runs a command of it."""
     sys.path[0] = str(TESTS.parent)
-    parent = importlib.import_module("tests.support.warm_parent")
-    parent.preload()
+    main = importlib.import_module("condvest.cli").main
+    for package in _PACKAGES:
+        for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+            if not module.name.rpartition(".")[2].startswith("__"):
+                importlib.import_module(module.name)
+    for name in _LIBRARIES:
+        importlib.import_module(name)
 
     def run():
         sys.modules["__main__"].__package__ = None  # by which click tells a script from a module
-        parent.main()
+        main()
 
     return run
 

@@ -12,8 +12,6 @@ from condvest.batch_layer.database.postgres.connecting.connection import Connect
 from condvest.batch_layer.database.postgres.queries import array_of_texts, rows
 from condvest.batch_layer.shared.core.names.names_of_today import Naming
 from condvest.batch_layer.shared.models.given.file_options import SymbolsMean
-from condvest.batch_layer.shared.models.instruments.provider_kinds import keeps_former_names
-from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 SYMBOLS_MEAN = "symbols_mean"
 """What the content of an action that waits for an instrument says beside its values."""
@@ -81,11 +79,7 @@ def homeless_actions(connection: Connection, dataset: str) -> list[HomelessActio
         fetched_at, provider, archive_key = source
         values = json.loads(content)
         means: SymbolsMean = "today" if values.get(SYMBOLS_MEAN) == "today" else "date"
-        naming = Naming(
-            fetched_at.astimezone(EXCHANGE_ZONE).date(),
-            is_of_bars=False,
-            keeps_former=keeps_former_names(provider, archive_key),
-        )
+        naming = Naming.of(provider, archive_key, fetched_at, dataset)
         waiting.append(HomelessAction(load_id, line, symbol, ex_date, values, means, naming))
     return waiting
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import LiteralString
 
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import array_of_texts, column, rows
+from condvest.batch_layer.database.stores.identity.symbols import read_spans
 from condvest.batch_layer.shared.core.names.names_of_today import Carriage
-from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, SymbolSpan
+from condvest.batch_layer.shared.models.instruments.symbols import SymbolSpan
 
 
 def carriage_of(connection: Connection, symbols: Iterable[str]) -> Carriage:
     """Return who carries which symbol when, of all instruments that carry or carried one of the symbols."""
     # No instrument carries an unprintable symbol, and PostgreSQL refuses NUL.
     wanted = sorted({symbol for symbol in symbols if symbol.isprintable()})
-    query: LiteralString = (
-        "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
-        "FROM symbols WHERE instrument_id IN (SELECT instrument_id FROM symbols "
-        "  WHERE symbol = ANY(%s::text[])) ORDER BY instrument_id, valid_from"
-    )
-    return Carriage.of(_spans_of(rows(connection, query, (array_of_texts(wanted),))))
+    among: LiteralString = "SELECT instrument_id FROM symbols WHERE symbol = ANY(%s::text[])"
+    return Carriage.of(read_spans(connection, among, (array_of_texts(wanted),)))
 
 
 SESSIONS_LATE = 3
@@ -89,19 +85,8 @@ def carriers_beside(connection: Connection, last_before: int) -> dict[int, list[
 
     Those themselves are among them.
     """
-    query: LiteralString = (
-        "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
-        "FROM symbols WHERE instrument_id IN (SELECT beside.instrument_id FROM symbols AS made "
-        "  JOIN symbols AS beside USING (symbol) WHERE made.instrument_id > %s) "
-        "ORDER BY instrument_id, valid_from"
+    among: LiteralString = (
+        "SELECT beside.instrument_id FROM symbols AS made "
+        "JOIN symbols AS beside USING (symbol) WHERE made.instrument_id > %s"
     )
-    return _spans_of(rows(connection, query, (last_before,)))
-
-
-def _spans_of(
-    stored: Iterable[tuple[int, str, dt.date | None, dt.date | None]],
-) -> dict[int, list[SymbolSpan]]:
-    spans: defaultdict[int, list[SymbolSpan]] = defaultdict(list)
-    for instrument_id, symbol, first, last in stored:
-        spans[instrument_id].append(SymbolSpan(symbol, first or EVER, last or FOREVER))
-    return dict(spans)
+    return read_spans(connection, among, (last_before,))

@@ -17,6 +17,7 @@ from condvest.batch_layer.database.postgres.touched import touch
 from condvest.batch_layer.database.stores import changes
 from condvest.batch_layer.database.stores.daily import live
 from condvest.batch_layer.database.stores.daily.retold import RETOLD, Known, clear_way
+from condvest.batch_layer.database.stores.identity.symbols import read_spans
 from condvest.batch_layer.shared.core.names.names_of_today import Carriage, Change
 from condvest.batch_layer.shared.core.names.symbol_moves import Move, plan_moves
 from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, SymbolSpan
@@ -63,18 +64,6 @@ class Moved:
     change: Change | None = None
     in_the_way: Mapping[str, Sequence[Known[Any]]] = field(default_factory=dict)
     may_go: Collection[int] = ()
-
-
-def read_spans(connection: Connection) -> dict[int, list[SymbolSpan]]:
-    """Return each instrument's spans, ascending by date."""
-    by_instrument: defaultdict[int, list[SymbolSpan]] = defaultdict(list)
-    for instrument_id, symbol, first, last in rows(
-        connection,
-        "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
-        "FROM symbols ORDER BY instrument_id, valid_from",
-    ):
-        by_instrument[instrument_id].append(SymbolSpan(symbol, first or EVER, last or FOREVER))
-    return dict(by_instrument)
 
 
 def _replace_spans(connection: Connection, wanted: Mapping[int, Sequence[SymbolSpan]]) -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
 
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.postgres.queries import array_of, column, rows
 from condvest.batch_layer.shared.models.bars import Int32s
+from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, SymbolSpan
 from condvest.batch_layer.shared.models.loads import EVERY_LOAD
+
+_SPANS: LiteralString = (
+    "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
+    "FROM symbols "
+)
 
 
 def symbols_by_instrument(
@@ -89,9 +97,23 @@ def symbol_spans(connection: Connection) -> list[tuple[int, str, dt.date | None,
 
     Both dates are inclusive. By symbol (in code point order), then instrument and first date.
     """
-    spans = rows(
-        connection,
-        "SELECT instrument_id, symbol, nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity') "
-        'FROM symbols ORDER BY symbol COLLATE "C", instrument_id, valid_from',
-    )
+    spans = rows(connection, _SPANS + 'ORDER BY symbol COLLATE "C", instrument_id, valid_from')
     return [(instrument_id, symbol, first, last) for instrument_id, symbol, first, last in spans]
+
+
+def read_spans(
+    connection: Connection, among: LiteralString = "", parameters: Sequence[Any] | Mapping[str, Any] = ()
+) -> dict[int, list[SymbolSpan]]:
+    """Return each instrument's spans, ascending by date.
+
+    Args:
+        connection: to the database.
+        among: a query of instruments whose spans are wanted; "" for all.
+        parameters: of that query.
+    """
+    chosen: LiteralString = f"WHERE instrument_id IN ({among}) " if among else ""
+    spans: defaultdict[int, list[SymbolSpan]] = defaultdict(list)
+    query = _SPANS + chosen + "ORDER BY instrument_id, valid_from"
+    for instrument_id, symbol, first, last in rows(connection, query, parameters):
+        spans[instrument_id].append(SymbolSpan(symbol, first or EVER, last or FOREVER))
+    return dict(spans)

@@ -9,7 +9,7 @@ import numpy as np
 
 from condvest.batch_layer.database.postgres.connecting.connection import Connection
 from condvest.batch_layer.database.stores.identity import metadata, ownership
-from condvest.batch_layer.database.stores.identity.ownership import read_spans
+from condvest.batch_layer.database.stores.identity.symbols import read_spans
 from condvest.batch_layer.fetching.loading.retelling.retold import give_to_owners
 from condvest.batch_layer.fetching.loading.transaction import PayloadLoad
 from condvest.batch_layer.shared.core.names.laid_over import Carriers, laid_over

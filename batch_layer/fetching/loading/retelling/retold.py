@@ -30,7 +30,8 @@ from condvest.batch_layer.database.stores.daily.retold import Known
 from condvest.batch_layer.database.stores.identity import ownership
 from condvest.batch_layer.database.stores.identity.carriers import carriers_beside
 from condvest.batch_layer.database.stores.identity.instruments import identify
-from condvest.batch_layer.database.stores.identity.ownership import Moved, read_spans
+from condvest.batch_layer.database.stores.identity.ownership import Moved
+from condvest.batch_layer.database.stores.identity.symbols import read_spans
 from condvest.batch_layer.database.stores.loading import told_loads
 from condvest.batch_layer.database.stores.loading.told_loads import ToldLoad
 from condvest.batch_layer.fetching.loading.retelling.answers import TABLES
@@ -47,12 +48,7 @@ from condvest.batch_layer.shared.core.names.names_of_today import (
 )
 from condvest.batch_layer.shared.models.bars import Int64s
 from condvest.batch_layer.shared.models.difference import keys_of, pack
-from condvest.batch_layer.shared.models.instruments.provider_kinds import (
-    keeps_former_names,
-    may_name,
-    symbols_meant,
-)
-from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
+from condvest.batch_layer.shared.models.instruments.provider_kinds import may_name, symbols_meant
 
 
 def give_to_owners(load: PayloadLoad, moved: Moved) -> None:
@@ -131,11 +127,7 @@ class _Settling:
         for other in self._loads:
             if other.dataset != dataset or other.takes_back:
                 continue
-            naming = Naming(
-                other.fetched_at.astimezone(EXCHANGE_ZONE).date(),
-                dataset == "daily_bars",
-                keeps_former_names(other.provider, other.archive_key),
-            )
+            naming = Naming.of(other.provider, other.archive_key, other.fetched_at, dataset)
             if naming not in by_naming:
                 by_naming[naming] = self._resettled(naming)
             wanted = {

@@ -24,7 +24,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from condvest.batch_layer.shared.core.names.symbol_moves import Move
+from condvest.batch_layer.shared.models.instruments.provider_kinds import keeps_former_names
 from condvest.batch_layer.shared.models.instruments.symbols import EVER, FOREVER, SymbolSpan
+from condvest.batch_layer.shared.models.sessions import EXCHANGE_ZONE
 
 NOBODY = 0
 """Stands where a symbol is of no instrument."""
@@ -48,6 +50,19 @@ class Naming:
     day: dt.date
     is_of_bars: bool
     keeps_former: bool = False
+
+    @classmethod
+    def of(cls, provider: str, media: str, fetched_at: dt.datetime, dataset: str) -> Naming:
+        """Return how an answer names symbols that are meant as of the day of its fetch.
+
+        Args:
+            provider: whose answer it is.
+            media: its media, or a key of the archive, which ends with it.
+            fetched_at: when it came, an aware datetime; the day is that of the exchange.
+            dataset: of its rows: ``daily_bars``, ``splits`` or ``dividends``.
+        """
+        day = fetched_at.astimezone(EXCHANGE_ZONE).date()
+        return cls(day, dataset == "daily_bars", keeps_former_names(provider, media))
 
 
 @dataclass(frozen=True)
